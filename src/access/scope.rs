@@ -1,0 +1,126 @@
+//! Authority as a value. A [`Scope`] says who asks, in which role, for which organisation or product. Only this
+//! room makes one (from a token plus a membership row), so a query that takes a scope cannot cross organisations.
+
+use crate::ids::{OrgId, ProductId, UserId};
+
+/// A role in an organisation; each includes the ones before it (rest-api 2.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Reads.
+    View,
+    /// Changes what the organisation holds.
+    Manage,
+    /// Changes members and products.
+    Admin,
+}
+
+impl Role {
+    /// The role's word in the API and in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Manage => "manage",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads a role's word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "view" => Some(Self::View),
+            "manage" => Some(Self::Manage),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+}
+
+/// A person whom a token or the local command line proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The person's row.
+    pub id: UserId,
+    /// Full name, for audit entries.
+    pub name: String,
+    /// Email address, the login.
+    pub email: String,
+}
+
+/// An organisation that the asker belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Org {
+    /// The organisation's row.
+    pub id: OrgId,
+    /// Its name, unique on the server.
+    pub name: String,
+}
+
+/// A product of such an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The organisation.
+    pub org: Org,
+    /// The product's row.
+    pub id: ProductId,
+    /// Its name, unique in the organisation.
+    pub name: String,
+}
+
+/// Who asks, in which role, for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope<L> {
+    person: Person,
+    role: Role,
+    at: L,
+}
+
+/// The role does not allow the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("needs the role {}", .0.word())]
+pub struct Denied(pub Role);
+
+impl<L> Scope<L> {
+    pub(in crate::access) fn new(person: Person, role: Role, at: L) -> Self {
+        Self { person, role, at }
+    }
+
+    /// Passes the scope on when its role is at least `role`.
+    pub fn allow(self, role: Role) -> Result<Self, Denied> {
+        if self.role >= role { Ok(self) } else { Err(Denied(role)) }
+    }
+
+    /// Who asks.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// The organisation or product.
+    pub fn at(&self) -> &L {
+        &self.at
+    }
+}
+
+/// A scope that names an organisation.
+pub trait InOrg {
+    /// The organisation.
+    fn org(&self) -> &Org;
+}
+
+impl InOrg for Scope<Org> {
+    fn org(&self) -> &Org {
+        &self.at
+    }
+}
+
+impl InOrg for Scope<Product> {
+    fn org(&self) -> &Org {
+        &self.at.org
+    }
+}
+
+impl Scope<Product> {
+    /// The product.
+    pub fn product(&self) -> &Product {
+        &self.at
+    }
+}

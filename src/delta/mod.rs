@@ -1,0 +1,6 @@
+//! Deltas: VCDIFF (RFC 3284) as xdelta3 and fwup read it, and the delta `.fw` made of it. Pure: bytes in, bytes out.
+
+pub mod bundle;
+pub mod decode;
+pub mod encode;
+mod table;

@@ -1,0 +1,148 @@
+//! What encoder and decoder share: the default code table and address cache of RFC 3284 (§5.3, §5.6), and integers.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+/// Kind of half an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Nothing,
+    Add,
+    Run,
+    Copy,
+}
+
+/// Half an instruction of the code table: size 0 means that the size follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Half {
+    pub kind: Kind,
+    pub size: u8,
+    pub mode: u8,
+}
+
+const NOTHING: Half = Half { kind: Kind::Nothing, size: 0, mode: 0 };
+
+fn add(size: u8) -> Half {
+    Half { kind: Kind::Add, size, mode: 0 }
+}
+
+fn copy(size: u8, mode: u8) -> Half {
+    Half { kind: Kind::Copy, size, mode }
+}
+
+/// The 256 instructions of the default table (RFC 3284 §5.6).
+pub(super) fn default_table() -> Vec<(Half, Half)> {
+    let mut t = Vec::with_capacity(256);
+    t.push((Half { kind: Kind::Run, size: 0, mode: 0 }, NOTHING));
+    t.extend((0..=17).map(|size| (add(size), NOTHING)));
+    for mode in 0..=8 {
+        t.push((copy(0, mode), NOTHING));
+        t.extend((4..=18).map(|size| (copy(size, mode), NOTHING)));
+    }
+    for mode in 0..=5 {
+        for a in 1..=4 {
+            t.extend((4..=6).map(|c| (add(a), copy(c, mode))));
+        }
+    }
+    for mode in 6..=8 {
+        t.extend((1..=4).map(|a| (add(a), copy(4, mode))));
+    }
+    t.extend((0..=8).map(|mode| (copy(4, mode), add(1))));
+    t
+}
+
+/// The caches of recently used addresses: 4 near, 3 x 256 same.
+pub(super) struct AddressCache {
+    near: [u64; 4],
+    next: usize,
+    same: Vec<u64>,
+}
+
+impl AddressCache {
+    pub(super) fn new() -> Self {
+        Self { near: [0; 4], next: 0, same: vec![0; 768] }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.near = [0; 4];
+        self.next = 0;
+        self.same.fill(0);
+    }
+
+    pub(super) fn remember(&mut self, address: u64) {
+        if let Some(slot) = self.near.get_mut(self.next) {
+            *slot = address;
+        }
+        self.next = (self.next + 1) % 4;
+        if let Some(slot) = self.same.get_mut(usize::try_from(address % 768).unwrap_or(0)) {
+            *slot = address;
+        }
+    }
+
+    pub(super) fn near(&self, i: usize) -> Option<u64> {
+        self.near.get(i).copied()
+    }
+
+    pub(super) fn same(&self, block: usize, byte: u8) -> Option<u64> {
+        self.same.get(block * 256 + usize::from(byte)).copied()
+    }
+
+    /// The cheapest mode for an address, and the number that is written in it: as a byte when the mode is 6 or above.
+    pub(super) fn choose(&self, address: u64, here: u64) -> (u8, u64) {
+        let slot = address % 768;
+        if self.same.get(usize::try_from(slot).unwrap_or(0)) == Some(&address) {
+            let block = u8::try_from(slot / 256).unwrap_or(0);
+            return (6 + block, slot % 256);
+        }
+        let mut best = (0u8, address);
+        if here - address < best.1 {
+            best = (1, here - address);
+        }
+        for (mode, near) in (2u8..).zip(self.near) {
+            if let Some(d) = address.checked_sub(near)
+                && length(d) < length(best.1)
+            {
+                best = (mode, d);
+            }
+        }
+        best
+    }
+}
+
+/// Bytes of an integer (RFC 3284 §2).
+pub(super) fn length(value: u64) -> usize {
+    let bits = 64 - value.leading_zeros().min(63) as usize;
+    bits.div_ceil(7)
+}
+
+/// Appends an integer: base 128, most significant digit first.
+pub(super) fn put(out: &mut Vec<u8>, value: u64) {
+    for i in (0..length(value)).rev() {
+        let digit = u8::try_from((value >> (7 * i)) & 0x7f).unwrap_or(0);
+        out.push(if i == 0 { digit } else { digit | 0x80 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_256_instructions_in_the_order_of_the_rfc() {
+        let t = default_table();
+        assert_eq!(t.len(), 256);
+        assert_eq!(t[1].0, add(0));
+        assert_eq!(t[19].0, copy(0, 0));
+        assert_eq!(t[162].0, copy(18, 8));
+        assert_eq!(t[163], (add(1), copy(4, 0)));
+        assert_eq!(t[235], (add(1), copy(4, 6)));
+        assert_eq!(t[247], (copy(4, 0), add(1)));
+        assert_eq!(t[255], (copy(4, 8), add(1)));
+    }
+
+    #[test]
+    fn integers_are_written_as_the_rfc_shows() {
+        let mut out = Vec::new();
+        put(&mut out, 123_456_789);
+        assert_eq!(out, [186, 239, 154, 21]);
+        assert_eq!((length(0), length(127), length(128)), (1, 1, 2));
+    }
+}

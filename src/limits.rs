@@ -1,0 +1,101 @@
+//! Every bound in one table, each with its reason. Nothing a peer can reach is unbounded.
+
+use std::time::Duration;
+
+/// A TLS handshake must finish in this time; a real one over a slow cellular link takes two to four seconds.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// The HTTP head of an upgrade must arrive in this time.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Bytes of an upgrade's HTTP head. `nerves_hub_link` sends about 700.
+pub const HEAD_BYTES: usize = 8 * 1024;
+/// Header fields of an upgrade's HTTP head.
+pub const HEAD_FIELDS: usize = 64;
+/// Connections that have not finished their upgrade. Each costs a file descriptor and about 2 KiB until its first byte.
+pub const PENDING_CONNECTIONS: usize = 8_192;
+/// TLS handshakes in progress. Each holds about 40 KiB and some CPU.
+pub const HANDSHAKES: usize = 256;
+/// A socket without any frame for this long is closed (device-protocol 1.7).
+pub const IDLE_TIME: Duration = Duration::from_secs(180);
+/// One WebSocket message from a device. A join with a large key-value store is some 10 KiB; scripts may print more.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// A frame that a device does not read is abandoned, and the socket with it, after this time.
+pub const SEND_TIME: Duration = Duration::from_secs(30);
+/// Messages a device may send in a burst; `fwup` 1.x reports each percent.
+pub const MESSAGE_BURST: u32 = 200;
+/// Messages a device may send each second, on average, before its socket is closed.
+pub const MESSAGES_A_SECOND: u32 = 50;
+/// Commands waiting for one device's socket; more are dropped, and the reconcile tick repeats what matters.
+pub const MAILBOX: usize = 4;
+/// How long the store may take to answer while a device waits to be let in.
+pub const STORE_TIME: Duration = Duration::from_secs(20);
+/// Characters of a device identifier.
+pub const IDENTIFIER_CHARS: usize = 255;
+/// Characters of each firmware metadata value that a device reports; the rest is cut.
+pub const METADATA_CHARS: usize = 512;
+/// PBKDF2 rounds that a device may ask for in `x-nh-alg` (device-protocol 1.6): they cost CPU before any check.
+pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
+/// PBKDF2 output bytes that a device may ask for.
+pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+/// Age at which a shared-secret signature expires.
+pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);
+/// How far a device's clock may run ahead.
+pub const SIGNATURE_AHEAD: Duration = Duration::from_secs(5);
+/// Progress of an update is stored at most this often while its status stays the same.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
+/// Last-seen is stored at most this often (device-protocol 1.7), plus up to 5 minutes of jitter.
+pub const SEEN_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Sockets closed in one batch when the server stops, and the pause between batches.
+pub const DRAIN_BATCH: usize = 1_000;
+/// The pause between two drain batches.
+pub const DRAIN_PAUSE: Duration = Duration::from_secs(4);
+/// All of the drain.
+pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Rows of one group commit. A statement costs about 30 µs, so a full batch holds the writer for some 50 ms.
+pub const BATCH_ROWS: usize = 500;
+/// Records that may wait for a group commit; senders wait beyond it (back-pressure).
+pub const BATCH_QUEUE: usize = 4_096;
+
+/// An uploaded firmware file (rest-api 1.1).
+pub const UPLOAD_BYTES: u64 = 200_000_000;
+/// Uploads in progress on one node: each holds a staging file.
+pub const UPLOADS: usize = 16;
+/// An upload that sends nothing for this long is given up.
+pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
+/// A JSON body.
+pub const JSON_BYTES: usize = 8_000_000;
+/// `meta.conf`, unpacked (firmware 1).
+pub const META_CONF_BYTES: u64 = 49_999;
+/// Members of a firmware file. The largest real system has about 60.
+pub const ZIP_MEMBERS: usize = 1_024;
+/// Bytes of a member's path (firmware 1).
+pub const ZIP_NAME_BYTES: usize = 511;
+/// All resources of a firmware, unpacked: bounds the CPU of one upload.
+pub const UNPACKED_BYTES: u64 = 4 << 30;
+/// Bytes that a firmware's largest delta-capable resource may have for a delta to be made: both images are in memory.
+pub const DELTA_SOURCE_BYTES: u64 = 512 << 20;
+/// Nesting and number of sections and values of a `meta.conf`.
+pub const CONF_NODES: usize = 50_000;
+
+/// Entries of one page of a list.
+pub const PAGE_SIZE: u64 = 1_000;
+/// How long a download link stays good: 24 h of retries and a slow start (device-protocol 5).
+pub const LINK_LIFE: Duration = Duration::from_secs(48 * 3600);
+/// A delta in the making holds its devices back for at most this long (domain 2.6).
+pub const DELTA_WAIT: Duration = Duration::from_secs(600);
+/// A delta job without an end is started anew after this long.
+pub const DELTA_TIME: Duration = Duration::from_secs(960);
+/// Tries of a delta job before the pair counts as failed.
+pub const DELTA_TRIES: i64 = 3;
+/// An in-flight update without any sign of life frees its slot after this long (domain 2.8).
+pub const INFLIGHT_SILENCE: Duration = Duration::from_secs(30 * 60);
+/// A claim that a vanished device never answered frees its slot after this long.
+pub const UNANSWERED: Duration = Duration::from_secs(120);
+/// A scheduler lease that is not renewed for this long may be taken by another node.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// The reconcile tick: everything a lost message could have left behind is repaired by it.
+pub const TICK: Duration = Duration::from_secs(5);
+/// Claims taken in one transaction; a group with more free slots takes several.
+pub const CLAIMS_A_RUN: i64 = 200;
+/// A node that has not said it lives for this long is taken for dead and its sockets for closed.
+pub const NODE_SILENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,85 @@
+//! Audit entries: who did what to which thing. Written in the transaction of the change itself.
+
+use super::{On, Result, Write};
+use crate::access::scope::Person;
+use crate::clock::Micros;
+use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
+
+/// Who acted.
+#[derive(Debug, Clone, Copy)]
+pub enum Actor<'a> {
+    /// A person.
+    Person(&'a Person),
+    /// A device.
+    Device(DeviceId),
+    /// A deployment group's rule.
+    Group(GroupId),
+}
+
+/// What it was done to.
+#[derive(Debug, Clone, Copy)]
+pub enum Resource {
+    /// A device.
+    Device(DeviceId),
+    /// A deployment group.
+    Group(GroupId),
+    /// A product.
+    Product(ProductId),
+    /// An organisation.
+    Org(OrgId),
+}
+
+/// Writes an entry. The text is cut at 500 characters (rest-api 18).
+pub async fn add(
+    w: &mut Write,
+    org: OrgId,
+    product: Option<ProductId>,
+    actor: Actor<'_>,
+    resource: Resource,
+    description: &str,
+    now: Micros,
+) -> Result<()> {
+    let (actor_type, actor_id) = match actor {
+        Actor::Person(p) => ("user", p.id.0),
+        Actor::Device(d) => ("device", d.0),
+        Actor::Group(g) => ("deployment_group", g.0),
+    };
+    let (resource_type, resource_id) = match resource {
+        Resource::Device(d) => ("device", d.0),
+        Resource::Group(g) => ("deployment_group", g.0),
+        Resource::Product(p) => ("product", p.0),
+        Resource::Org(o) => ("org", o.0),
+    };
+    let description: String = description.chars().take(500).collect();
+    execute!(
+        w,
+        sql!(
+            "audit.add",
+            "INSERT INTO audit_logs
+               (org_id, product_id, actor_type, actor_id, resource_type, resource_id, description, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        ),
+        org,
+        product,
+        actor_type,
+        actor_id,
+        resource_type,
+        resource_id,
+        description,
+        now
+    )?;
+    Ok(())
+}
+
+/// The newest entries about a device.
+pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Vec<(Micros, String)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "audit.of_device",
+            "SELECT at, description FROM audit_logs
+             WHERE resource_type = 'device' AND resource_id = $1 ORDER BY at DESC, id DESC LIMIT 100"
+        ),
+        device
+    )
+}

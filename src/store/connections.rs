@@ -1,0 +1,126 @@
+//! One row a device: its newest connection and the node that holds it.
+
+use super::{On, Result, Write};
+use crate::clock::Micros;
+use crate::ids::{ConnectionId, DeviceId, NodeId};
+
+/// A device was let in; the socket is not joined yet. The newcomer wins: the row is its from now on.
+pub async fn connecting(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    node: NodeId,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "connections.connecting",
+            "INSERT INTO connections (device_id, id, node_id, status, established_at, last_seen_at)
+             VALUES ($1, $2, $3, 'connecting', $4, $4)
+             ON CONFLICT (device_id) DO UPDATE SET id = excluded.id, node_id = excluded.node_id,
+               status = 'connecting', established_at = excluded.established_at,
+               last_seen_at = excluded.last_seen_at, disconnected_at = NULL, api_version = NULL"
+        ),
+        device,
+        id,
+        node,
+        now
+    )?;
+    Ok(())
+}
+
+/// The socket is joined. False when it is not the device's newest any more.
+pub async fn connected(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    api_version: &str,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "connections.connected",
+            "UPDATE connections SET status = 'connected', api_version = $3, last_seen_at = $4
+             WHERE device_id = $1 AND id = $2"
+        ),
+        device,
+        id,
+        api_version,
+        now
+    )?;
+    Ok(n > 0)
+}
+
+/// The socket closed. False when a newer one has taken over: then the device is not offline.
+pub async fn disconnected(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "connections.disconnected",
+            "UPDATE connections SET status = 'disconnected', disconnected_at = $3
+             WHERE device_id = $1 AND id = $2 AND status <> 'disconnected'"
+        ),
+        device,
+        id,
+        now
+    )?;
+    Ok(n > 0)
+}
+
+/// A sign of life.
+pub async fn seen(w: &mut Write, device: DeviceId, id: ConnectionId, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "connections.seen",
+            "UPDATE connections SET last_seen_at = $3 WHERE device_id = $1 AND id = $2"
+        ),
+        device,
+        id,
+        now
+    )?;
+    Ok(())
+}
+
+/// The node that holds a device's live socket.
+pub async fn node_of(on: &mut impl On, device: DeviceId) -> Result<Option<NodeId>> {
+    let row: Option<(NodeId,)> = fetch_optional!(
+        on,
+        sql!(
+            "connections.node_of",
+            "SELECT node_id FROM connections WHERE device_id = $1 AND status <> 'disconnected'"
+        ),
+        device
+    )?;
+    Ok(row.map(|r| r.0))
+}
+
+/// Closes up to `limit` connections that a dead node left open; the devices are offline from now on.
+pub async fn close_left_by(
+    w: &mut Write,
+    node: NodeId,
+    limit: i64,
+    now: Micros,
+) -> Result<Vec<(DeviceId,)>> {
+    let gone: Vec<(DeviceId,)> = fetch_all!(
+        w,
+        sql!(
+            "connections.close_left_by",
+            "UPDATE connections SET status = 'disconnected', disconnected_at = $3 WHERE device_id IN
+               (SELECT device_id FROM connections WHERE node_id = $1 AND status <> 'disconnected'
+                ORDER BY device_id LIMIT $2)
+             RETURNING device_id"
+        ),
+        node,
+        limit,
+        now
+    )?;
+    Ok(gone)
+}

@@ -1,0 +1,839 @@
+//! Devices: what is known of each, and which of them a release may be offered to.
+
+use super::{On, Result, Write};
+use crate::access::scope::{InOrg, Product, Scope};
+use crate::clock::Micros;
+use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
+use sqlx::{FromRow, QueryBuilder};
+
+/// A device as the device plane and the rollout see it.
+#[derive(Debug, Clone, FromRow)]
+pub struct DeviceRow {
+    /// Row.
+    pub id: DeviceId,
+    /// Organisation.
+    pub org_id: OrgId,
+    /// Product.
+    pub product_id: ProductId,
+    /// Deployment group, at most one.
+    pub group_id: Option<GroupId>,
+    /// Unique on the whole server.
+    pub identifier: String,
+    /// `registered` or `provisioned`.
+    pub status: String,
+    /// Automatic updates.
+    pub updates_enabled: bool,
+    /// Penalty box or reschedule.
+    pub blocked_until: Option<Micros>,
+    /// `validated`, `not_validated`, `unknown`.
+    pub validation: String,
+    /// Target uuid for which a delta failed here, so that the full file comes next.
+    pub full_next_for: Option<String>,
+    /// Running firmware, empty when never reported.
+    pub fw_uuid: String,
+    /// Its version.
+    pub fw_version: Option<String>,
+    /// Its platform.
+    pub fw_platform: Option<String>,
+    /// Its architecture.
+    pub fw_architecture: Option<String>,
+    /// The device's fwup.
+    pub fw_fwup_version: Option<String>,
+    /// Whether a socket of it is joined.
+    pub online: bool,
+    /// Soft deletion.
+    pub deleted_at: Option<Micros>,
+}
+
+macro_rules! device_columns {
+    () => {
+        "id, org_id, product_id, group_id, identifier, status, updates_enabled, blocked_until,
+         validation, full_next_for, fw_uuid, fw_version, fw_platform, fw_architecture,
+         fw_fwup_version, online, deleted_at"
+    };
+}
+
+/// A device as the API shows it, with what belongs to it.
+#[derive(Debug, Clone, FromRow)]
+pub struct DeviceView {
+    /// Row.
+    pub id: DeviceId,
+    /// Organisation.
+    pub org_id: OrgId,
+    /// Organisation's name.
+    pub org_name: String,
+    /// Product.
+    pub product_id: ProductId,
+    /// Product's name.
+    pub product_name: String,
+    /// Group.
+    pub group_id: Option<GroupId>,
+    /// Group's name.
+    pub group_name: Option<String>,
+    /// Whether the group is active.
+    pub group_active: Option<bool>,
+    /// uuid of the group's current release.
+    pub release_uuid: Option<String>,
+    /// Version of the group's current release.
+    pub release_version: Option<String>,
+    /// Unique on the whole server.
+    pub identifier: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Whether tags were ever set.
+    pub tags_set: bool,
+    /// Automatic updates.
+    pub updates_enabled: bool,
+    /// Penalty box or reschedule.
+    pub blocked_until: Option<Micros>,
+    /// Running firmware, empty when never reported.
+    pub fw_uuid: String,
+    /// Reported product.
+    pub fw_product: Option<String>,
+    /// Reported version.
+    pub fw_version: Option<String>,
+    /// Reported platform.
+    pub fw_platform: Option<String>,
+    /// Reported architecture.
+    pub fw_architecture: Option<String>,
+    /// Reported author.
+    pub fw_author: Option<String>,
+    /// Reported description.
+    pub fw_description: Option<String>,
+    /// Reported misc.
+    pub fw_misc: Option<String>,
+    /// Reported vcs identifier.
+    pub fw_vcs_identifier: Option<String>,
+    /// Reported fwup version.
+    pub fw_fwup_version: Option<String>,
+    /// `connecting`, `connected`, `disconnected`; absent when never seen.
+    pub connection_status: Option<String>,
+    /// Last sign of life.
+    pub last_seen_at: Option<Micros>,
+    /// Soft deletion.
+    pub deleted_at: Option<Micros>,
+}
+
+macro_rules! view_columns {
+    () => {
+        "SELECT d.id, d.org_id, o.name AS org_name, d.product_id, p.name AS product_name, d.group_id,
+                g.name AS group_name, g.is_active AS group_active, f.uuid AS release_uuid,
+                f.version AS release_version, d.identifier, d.description, d.tags_set,
+                d.updates_enabled, d.blocked_until, d.fw_uuid, d.fw_product, d.fw_version,
+                d.fw_platform, d.fw_architecture, d.fw_author, d.fw_description, d.fw_misc,
+                d.fw_vcs_identifier, d.fw_fwup_version, c.status AS connection_status,
+                c.last_seen_at, d.deleted_at
+         FROM devices d
+         JOIN orgs o ON o.id = d.org_id
+         JOIN products p ON p.id = d.product_id
+         LEFT JOIN deployment_groups g ON g.id = d.group_id
+         LEFT JOIN releases r ON r.group_id = g.id
+              AND r.number = (SELECT MAX(x.number) FROM releases x WHERE x.group_id = g.id)
+         LEFT JOIN firmwares f ON f.id = r.firmware_id
+         LEFT JOIN connections c ON c.device_id = d.id "
+    };
+}
+
+/// What a device says it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Firmware uuid.
+    pub uuid: String,
+    /// Product name.
+    pub product: String,
+    /// Version.
+    pub version: String,
+    /// Platform.
+    pub platform: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Author.
+    pub author: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// Misc.
+    pub misc: Option<String>,
+    /// VCS identifier.
+    pub vcs_identifier: Option<String>,
+    /// The device's fwup version.
+    pub fwup_version: Option<String>,
+}
+
+/// Adds a device; `None` when the identifier exists anywhere on the server.
+pub async fn add(
+    w: &mut Write,
+    org: OrgId,
+    product: ProductId,
+    identifier: &str,
+    description: Option<&str>,
+    tags: Option<&[String]>,
+    now: Micros,
+) -> Result<Option<DeviceId>> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        w,
+        sql!(
+            "devices.add",
+            "INSERT INTO devices
+               (org_id, product_id, identifier, description, tags_set, status, updates_enabled,
+                validation, auto_revert, fw_uuid, online, in_flight, interface, connected_at,
+                first_seen_at, inserted_at, updated_at)
+             VALUES ($1, $2, $3, $4, FALSE, 'registered', TRUE, 'unknown', FALSE, '', FALSE, FALSE,
+                     '', 0, 0, $5, $5)
+             ON CONFLICT (identifier) DO NOTHING RETURNING id"
+        ),
+        org,
+        product,
+        identifier,
+        description,
+        now
+    )?;
+    if let (Some((id,)), Some(tags)) = (row, tags) {
+        set_tags(w, id, Some(tags)).await?;
+    }
+    Ok(row.map(|r| r.0))
+}
+
+/// Replaces a device's tags; `None` is "never set".
+pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) -> Result<()> {
+    execute!(w, sql!("devices.drop_tags", "DELETE FROM device_tags WHERE device_id = $1"), device)?;
+    for tag in tags.unwrap_or_default() {
+        execute!(
+            w,
+            sql!(
+                "devices.add_tag",
+                "INSERT INTO device_tags (device_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            ),
+            device,
+            tag
+        )?;
+    }
+    execute!(
+        w,
+        sql!("devices.tags_set", "UPDATE devices SET tags_set = $2 WHERE id = $1"),
+        device,
+        tags.is_some()
+    )?;
+    Ok(())
+}
+
+/// A device's tags, in byte order.
+pub async fn tags(on: &mut impl On, device: DeviceId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch_all!(
+        on,
+        sql!("devices.tags", "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag"),
+        device
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// The device with this identifier, whatever its organisation: authentication decides with it.
+pub async fn by_identifier(on: &mut impl On, identifier: &str) -> Result<Option<DeviceRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.by_identifier",
+            concat!("SELECT ", device_columns!(), " FROM devices WHERE identifier = $1")
+        ),
+        identifier
+    )
+}
+
+/// The device of an authenticated connection or of a claim.
+pub async fn row(on: &mut impl On, id: DeviceId) -> Result<Option<DeviceRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.row",
+            concat!("SELECT ", device_columns!(), " FROM devices WHERE id = $1")
+        ),
+        id
+    )
+}
+
+/// Records what the device runs now.
+pub async fn report_firmware(
+    w: &mut Write,
+    id: DeviceId,
+    m: &Metadata,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.report_firmware",
+            "UPDATE devices SET fw_uuid = $2, fw_product = $3, fw_version = $4, fw_platform = $5,
+               fw_architecture = $6, fw_author = $7, fw_description = $8, fw_misc = $9,
+               fw_vcs_identifier = $10, fw_fwup_version = $11, full_next_for = NULL, updated_at = $12
+             WHERE id = $1"
+        ),
+        id,
+        &m.uuid,
+        &m.product,
+        &m.version,
+        &m.platform,
+        &m.architecture,
+        m.author.as_deref(),
+        m.description.as_deref(),
+        m.misc.as_deref(),
+        m.vcs_identifier.as_deref(),
+        m.fwup_version.as_deref(),
+        now
+    )?;
+    Ok(())
+}
+
+/// Records validation and auto-revert, and marks the device as joined.
+pub async fn joined(
+    w: &mut Write,
+    id: DeviceId,
+    validation: &str,
+    auto_revert: bool,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.joined",
+            "UPDATE devices SET validation = $2, auto_revert = $3, online = TRUE, connected_at = $4
+             WHERE id = $1"
+        ),
+        id,
+        validation,
+        auto_revert,
+        now
+    )?;
+    Ok(())
+}
+
+/// First authenticated connect: the device is provisioned from now on.
+pub async fn seen_first(w: &mut Write, id: DeviceId, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.seen_first",
+            "UPDATE devices SET status = 'provisioned', first_seen_at = $2, updated_at = $2
+             WHERE id = $1 AND status = 'registered'"
+        ),
+        id,
+        now
+    )?;
+    Ok(())
+}
+
+/// The device has no joined socket any more.
+pub async fn offline(w: &mut Write, id: DeviceId) -> Result<()> {
+    execute!(
+        w,
+        sql!("devices.offline", "UPDATE devices SET online = FALSE WHERE id = $1 AND online"),
+        id
+    )?;
+    Ok(())
+}
+
+/// The network interface that the device speaks over.
+pub async fn set_interface(w: &mut Write, id: DeviceId, interface: &str) -> Result<()> {
+    execute!(
+        w,
+        sql!("devices.set_interface", "UPDATE devices SET interface = $2 WHERE id = $1"),
+        id,
+        interface
+    )?;
+    Ok(())
+}
+
+/// The firmware is validated. True when it was not before.
+pub async fn validated(w: &mut Write, id: DeviceId, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "devices.validated",
+            "UPDATE devices SET validation = 'validated', updated_at = $2
+             WHERE id = $1 AND validation <> 'validated'"
+        ),
+        id,
+        now
+    )?;
+    Ok(n > 0)
+}
+
+/// Puts the device into a group, or into none.
+pub async fn set_group(
+    w: &mut Write,
+    id: DeviceId,
+    group: Option<GroupId>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.set_group",
+            "UPDATE devices SET group_id = $2, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        group,
+        now
+    )?;
+    Ok(())
+}
+
+/// Keeps `in_flight` equal to "a row of inflight exists".
+pub async fn set_in_flight(w: &mut Write, id: DeviceId, in_flight: bool) -> Result<()> {
+    execute!(
+        w,
+        sql!("devices.set_in_flight", "UPDATE devices SET in_flight = $2 WHERE id = $1"),
+        id,
+        in_flight
+    )?;
+    Ok(())
+}
+
+/// Holds automatic updates back until then; `None` lets the device out.
+pub async fn block(w: &mut Write, id: DeviceId, until: Option<Micros>) -> Result<()> {
+    execute!(
+        w,
+        sql!("devices.block", "UPDATE devices SET blocked_until = $2 WHERE id = $1"),
+        id,
+        until
+    )?;
+    Ok(())
+}
+
+/// Devices whose block has run out, up to `limit`.
+pub async fn blocks_over(
+    w: &mut Write,
+    now: Micros,
+    limit: i64,
+) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
+    fetch_all!(
+        w,
+        sql!(
+            "devices.blocks_over",
+            "UPDATE devices SET blocked_until = NULL WHERE id IN
+               (SELECT id FROM devices WHERE blocked_until <= $1 ORDER BY blocked_until, id LIMIT $2)
+             RETURNING id, group_id"
+        ),
+        now,
+        limit
+    )
+}
+
+/// Switches automatic updates.
+pub async fn set_updates_enabled(
+    w: &mut Write,
+    id: DeviceId,
+    on: bool,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.set_updates_enabled",
+            "UPDATE devices SET updates_enabled = $2, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        on,
+        now
+    )?;
+    Ok(())
+}
+
+/// After a failed delta: the next file for this target is the full one.
+pub async fn full_next(w: &mut Write, id: DeviceId, target: &str) -> Result<()> {
+    execute!(
+        w,
+        sql!("devices.full_next", "UPDATE devices SET full_next_for = $2 WHERE id = $1"),
+        id,
+        target
+    )?;
+    Ok(())
+}
+
+/// A device that a release may be offered to.
+#[derive(Debug, Clone, FromRow)]
+pub struct Candidate {
+    /// The device.
+    pub id: DeviceId,
+    /// Sort key: connected (FIFO) or first seen (LIFO).
+    pub since: Micros,
+    /// Target for which only the full file is tried.
+    pub full_next_for: Option<String>,
+    /// The device's fwup.
+    pub fw_fwup_version: Option<String>,
+}
+
+/// The next firmware uuid, in byte order and not before `from`, that a candidate of the group runs, with its version.
+/// One index seek a distinct firmware, whatever the fleet's size.
+pub async fn next_source(
+    on: &mut impl On,
+    group: GroupId,
+    from: &str,
+) -> Result<Option<(String, Option<String>)>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.next_source",
+            "SELECT fw_uuid, fw_version FROM devices
+             WHERE group_id = $1 AND fw_uuid >= $2 AND online AND updates_enabled
+               AND blocked_until IS NULL AND NOT in_flight AND validation <> 'not_validated'
+               AND deleted_at IS NULL
+             ORDER BY fw_uuid, connected_at, id LIMIT 1"
+        ),
+        group,
+        from
+    )
+}
+
+/// Candidates of the group that run `source`, longest connected first.
+pub async fn fifo(
+    on: &mut impl On,
+    group: GroupId,
+    source: &str,
+    limit: i64,
+) -> Result<Vec<Candidate>> {
+    fetch_all!(
+        on,
+        sql!(
+            "devices.fifo",
+            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
+               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
+               AND d.deleted_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                     AND w.kind = 'release_tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                         AND w.kind = 'interface' AND w.word = d.interface))
+             ORDER BY d.connected_at, d.id LIMIT $3"
+        ),
+        group,
+        source,
+        limit
+    )
+}
+
+/// Candidates of the group that run `source`, newest devices first.
+pub async fn lifo(
+    on: &mut impl On,
+    group: GroupId,
+    source: &str,
+    limit: i64,
+) -> Result<Vec<Candidate>> {
+    fetch_all!(
+        on,
+        sql!(
+            "devices.lifo",
+            "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
+               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
+               AND d.deleted_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                     AND w.kind = 'release_tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                         AND w.kind = 'interface' AND w.word = d.interface))
+             ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $3"
+        ),
+        group,
+        source,
+        limit
+    )
+}
+
+/// The distinct firmwares that the group's devices run, next after `after`.
+pub async fn next_run_by_group(
+    on: &mut impl On,
+    group: GroupId,
+    after: &str,
+) -> Result<Option<(String,)>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.next_run_by_group",
+            "SELECT fw_uuid FROM devices WHERE group_id = $1 AND fw_uuid > $2
+             ORDER BY fw_uuid LIMIT 1"
+        ),
+        group,
+        after
+    )
+}
+
+/// How many devices a group holds.
+pub async fn count_in_group(on: &mut impl On, group: GroupId) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.count_in_group",
+            "SELECT COUNT(*) FROM devices WHERE group_id = $1 AND deleted_at IS NULL"
+        ),
+        group
+    )?;
+    Ok(row.map_or(0, |r| r.0))
+}
+
+/// One device by identifier in the scope's organisation; the long URL checks the organisation only (rest-api 10.4).
+pub async fn view(
+    on: &mut impl On,
+    scope: &impl InOrg,
+    identifier: &str,
+) -> Result<Option<DeviceView>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.view",
+            concat!(view_columns!(), "WHERE d.org_id = $1 AND d.identifier = $2")
+        ),
+        scope.org().id,
+        identifier
+    )
+}
+
+/// The organisation and product of a device in any organisation of the person (the short URL).
+pub async fn place(
+    on: &mut impl On,
+    user: UserId,
+    identifier: &str,
+) -> Result<Option<(String, String)>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.place",
+            "SELECT o.name, p.name FROM devices d JOIN orgs o ON o.id = d.org_id
+             JOIN products p ON p.id = d.product_id JOIN memberships m ON m.org_id = d.org_id
+             WHERE m.user_id = $1 AND d.identifier = $2"
+        ),
+        user,
+        identifier
+    )
+}
+
+/// What a list of devices is narrowed to. All given conditions must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Substring of the identifier, any case.
+    pub identifier: Option<String>,
+    /// Substring of identifier, version, platform or a tag.
+    pub search: Option<String>,
+    /// Each a substring of some tag.
+    pub tags: Vec<String>,
+    /// Without tags.
+    pub has_no_tags: bool,
+    /// `connecting`, `connected`, `disconnected`, `not_seen`.
+    pub connection: Option<String>,
+    /// Exact version.
+    pub firmware_version: Option<String>,
+    /// Exact platform; `Unknown` is none.
+    pub platform: Option<String>,
+    /// `enabled`, `disabled`, `penalty-box`.
+    pub updates: Option<String>,
+    /// Only devices with an update in flight.
+    pub only_updating: bool,
+}
+
+fn like(text: &str) -> String {
+    let mut p = String::from("%");
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            p.push('\\');
+        }
+        p.push(c);
+    }
+    p.push('%');
+    p
+}
+
+macro_rules! narrow {
+    ($q:ident, $scope:expr, $f:expr, $now:expr) => {{
+        $q.push(" WHERE d.deleted_at IS NULL AND d.product_id = ").push_bind($scope.product().id);
+        if let Some(t) = &$f.identifier {
+            $q.push(" AND lower(d.identifier) LIKE ").push_bind(like(t)).push(" ESCAPE '\\'");
+        }
+        if let Some(t) = &$f.search {
+            let p = like(t);
+            $q.push(" AND (lower(d.identifier) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
+            $q.push(" OR lower(d.fw_version) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
+            $q.push(" OR lower(d.fw_platform) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
+            $q.push(" OR EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+                .push_bind(p)
+                .push(" ESCAPE '\\'))");
+        }
+        for t in &$f.tags {
+            $q.push(" AND EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+                .push_bind(like(t))
+                .push(" ESCAPE '\\')");
+        }
+        if $f.has_no_tags {
+            $q.push(" AND NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
+        }
+        match $f.connection.as_deref() {
+            Some("not_seen") => {
+                $q.push(" AND d.status = 'registered'");
+            }
+            Some(s) => {
+                $q.push(" AND c.status = ").push_bind(s.to_owned());
+            }
+            None => {}
+        }
+        if let Some(v) = &$f.firmware_version {
+            $q.push(" AND d.fw_version = ").push_bind(v.clone());
+        }
+        match $f.platform.as_deref() {
+            Some("Unknown") => {
+                $q.push(" AND d.fw_platform IS NULL");
+            }
+            Some(p) => {
+                $q.push(" AND d.fw_platform = ").push_bind(p.to_owned());
+            }
+            None => {}
+        }
+        match $f.updates.as_deref() {
+            Some("enabled") => {
+                $q.push(" AND d.updates_enabled");
+            }
+            Some("disabled") => {
+                $q.push(" AND NOT d.updates_enabled");
+            }
+            Some(_) => {
+                $q.push(" AND d.blocked_until > ").push_bind($now);
+            }
+            None => {}
+        }
+        if $f.only_updating {
+            $q.push(" AND d.in_flight");
+        }
+    }};
+}
+
+/// How to order a list of devices; a fixed set, so that no text of a caller reaches the SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By identifier.
+    Identifier,
+    /// By description.
+    Description,
+    /// By creation.
+    InsertedAt,
+    /// By last change.
+    UpdatedAt,
+    /// By whether automatic updates are on.
+    UpdatesEnabled,
+    /// Most recently established connection first.
+    EstablishedAt,
+    /// Most recently seen first.
+    LastSeenAt,
+}
+
+impl Order {
+    fn text(self, descending: bool) -> &'static str {
+        match (self, descending) {
+            (Self::Identifier, false) => " ORDER BY d.identifier, d.id",
+            (Self::Identifier, true) => " ORDER BY d.identifier DESC, d.id",
+            (Self::Description, false) => " ORDER BY d.description NULLS LAST, d.id",
+            (Self::Description, true) => " ORDER BY d.description DESC NULLS FIRST, d.id",
+            (Self::InsertedAt, false) => " ORDER BY d.inserted_at, d.id",
+            (Self::InsertedAt, true) => " ORDER BY d.inserted_at DESC, d.id",
+            (Self::UpdatedAt, false) => " ORDER BY d.updated_at, d.id",
+            (Self::UpdatedAt, true) => " ORDER BY d.updated_at DESC, d.id",
+            (Self::UpdatesEnabled, false) => " ORDER BY d.updates_enabled, d.id",
+            (Self::UpdatesEnabled, true) => " ORDER BY d.updates_enabled DESC, d.id",
+            (Self::EstablishedAt, false) => " ORDER BY c.established_at DESC NULLS LAST, d.id",
+            (Self::EstablishedAt, true) => " ORDER BY c.established_at NULLS FIRST, d.id",
+            (Self::LastSeenAt, false) => " ORDER BY c.last_seen_at DESC NULLS LAST, d.id",
+            (Self::LastSeenAt, true) => " ORDER BY c.last_seen_at NULLS FIRST, d.id",
+        }
+    }
+}
+
+/// A page of the product's devices, and how many there are in all.
+pub async fn list(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    order: (Order, bool),
+    offset: i64,
+    limit: i64,
+    now: Micros,
+) -> Result<(Vec<DeviceView>, i64)> {
+    let rows = on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(view_columns!());
+        narrow!(q, scope, filter, now);
+        q.push(order.0.text(order.1));
+        q.push(" LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(offset);
+        q.build_query_as::<DeviceView>().fetch_all(c).await
+    })?;
+    let total: (i64,) = on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(
+            "SELECT COUNT(*) FROM devices d LEFT JOIN connections c ON c.device_id = d.id ",
+        );
+        narrow!(q, scope, filter, now);
+        q.build_query_as().fetch_one(c).await
+    })?;
+    Ok((rows, total.0))
+}
+
+/// Tags of many devices, for a list.
+pub async fn tags_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(on_engine!(on, |c| {
+        let mut q = QueryBuilder::new("SELECT device_id, tag FROM device_tags WHERE device_id IN (");
+        let mut s = q.separated(", ");
+        for id in ids {
+            s.push_bind(*id);
+        }
+        s.push_unseparated(") ORDER BY device_id, tag");
+        q.build_query_as().fetch_all(c).await
+    })?)
+}
+
+/// Changes what people write about a device.
+pub async fn describe(
+    w: &mut Write,
+    id: DeviceId,
+    description: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.describe",
+            "UPDATE devices SET description = $2, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        description,
+        now
+    )?;
+    Ok(())
+}
+
+/// Deletes softly, or restores: the identifier stays taken.
+pub async fn set_deleted(
+    w: &mut Write,
+    id: DeviceId,
+    deleted_at: Option<Micros>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.set_deleted",
+            "UPDATE devices SET deleted_at = $2, online = FALSE, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        deleted_at,
+        now
+    )?;
+    if deleted_at.is_some() {
+        execute!(
+            w,
+            sql!(
+                "devices.drop_certificates",
+                "DELETE FROM device_certificates WHERE device_id = $1"
+            ),
+            id
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! The only SQL. One text a query, run on SQLite or PostgreSQL by the macros of [`engine`]; a file an aggregate.
+//!
+//! Rules learned on both engines: `CAST(SUM(x) AS BIGINT)`; always `NULLS FIRST/LAST`; `lower(x) LIKE $1` with the
+//! pattern lowered in Rust; NUL is refused before it gets here; `ON CONFLICT` rather than catching a violation
+//! (PostgreSQL aborts the transaction); no `STRICT` tables; text columns order by bytes. A function that changes
+//! anything takes a [`Write`]; one that reads takes any [`On`]. Tenant data is reached through a scope, which only
+//! `access` makes, or through a device's own id, which only authentication gives.
+#![expect(clippy::disallowed_methods, reason = "this room is where SQL lives")]
+
+#[macro_use]
+mod engine;
+pub mod audit;
+pub mod batch;
+pub mod certificates;
+pub mod connections;
+pub mod deltas;
+pub mod deployment_groups;
+pub mod devices;
+pub mod firmwares;
+pub mod inflight;
+pub mod keys;
+pub mod nodes;
+pub mod orgs;
+pub mod products;
+pub mod releases;
+pub mod secrets;
+pub mod users;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Db, Error, On, Result, Write};
