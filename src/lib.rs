@@ -1,8 +1,20 @@
 //! placeholder
-mod access { pub mod scope; }
+mod access;
+mod api;
+mod app;
+mod blob;
+mod bus;
+pub mod cli;
 mod clock;
-mod ids;
-mod limits;
-mod store;
+mod config;
+mod delta;
+mod device;
 mod firmware;
-pub mod delta;
+mod fleet;
+mod ids;
+mod jobs;
+mod limits;
+mod node;
+mod rollout;
+mod sim;
+mod store;

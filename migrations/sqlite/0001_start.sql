@@ -333,3 +333,8 @@ CREATE TABLE nodes (
   started_at BIGINT NOT NULL,
   seen_at BIGINT NOT NULL
 );
+
+CREATE TABLE settings (
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+);

@@ -29,4 +29,4 @@ pub mod users;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Db, Error, On, Result, Write};
+pub use engine::{Db, Error, On, Read, Result, Write};

@@ -38,3 +38,22 @@ pub async fn forget(w: &mut Write, node: NodeId) -> Result<()> {
     execute!(w, sql!("nodes.forget", "DELETE FROM nodes WHERE id = $1"), node)?;
     Ok(())
 }
+
+/// Keeps a value under a name unless one is there, and returns what is there.
+pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>> {
+    execute!(
+        w,
+        sql!(
+            "nodes.keep_setting",
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+        ),
+        name,
+        value
+    )?;
+    let row: Option<(Vec<u8>,)> = fetch_optional!(
+        w,
+        sql!("nodes.setting", "SELECT value FROM settings WHERE name = $1"),
+        name
+    )?;
+    row.map(|r| r.0).ok_or(super::Error::Missing("settings"))
+}

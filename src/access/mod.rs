@@ -1,0 +1,75 @@
+//! Who is asking. Tokens, passwords, secrets, and the scopes that every people's query takes.
+
+pub mod password;
+pub mod scope;
+pub mod token;
+pub mod vault;
+
+use crate::clock::Micros;
+use crate::store::{self, Db, On};
+use scope::{Org, Person, Product, Role, Scope};
+use std::time::Duration;
+
+/// Random bytes from the operating system.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A random positive number, for ids that no sequence makes.
+pub fn random_id() -> i64 {
+    i64::from_le_bytes(random()) & i64::MAX
+}
+
+/// The person whose API token this is; notes its use, at most once a minute.
+pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option<Person>> {
+    let Some(hash) = token::hash(token) else { return Ok(None) };
+    let mut r = db.read().await?;
+    let Some(owner) = store::users::by_token(&mut r, &hash).await? else { return Ok(None) };
+    drop(r);
+    if owner.last_used_at.is_none_or(|at| now.since(at) > Duration::from_secs(60)) {
+        let mut w = db.write().await?;
+        store::users::token_used(&mut w, owner.token_id, now).await?;
+        w.commit().await?;
+    }
+    Ok(Some(Person { id: owner.user_id, name: owner.name, email: owner.email }))
+}
+
+/// The scope of a person in an organisation, if the person is a member.
+pub async fn org_scope(
+    on: &mut impl On,
+    person: Person,
+    org: &str,
+) -> store::Result<Option<Scope<Org>>> {
+    let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
+        return Ok(None);
+    };
+    let role = role_of(&role, id.0)?;
+    Ok(Some(Scope::new(person, role, Org { id, name: org.to_owned() })))
+}
+
+/// The scope of a person in a product of an organisation.
+pub async fn product_scope(
+    on: &mut impl On,
+    person: Person,
+    org: &str,
+    product: &str,
+) -> store::Result<Option<Scope<Product>>> {
+    let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
+        return Ok(None);
+    };
+    let role = role_of(&role, id.0)?;
+    let Some(row) = store::products::by_name(on, id, product).await? else { return Ok(None) };
+    let org = Org { id, name: org.to_owned() };
+    Ok(Some(Scope::new(person, role, Product { org, id: row.id, name: row.name })))
+}
+
+fn role_of(word: &str, row: i64) -> store::Result<Role> {
+    Role::parse(word).ok_or_else(|| store::Error::BadRow {
+        table: "memberships",
+        column: "role",
+        row,
+        value: word.to_owned(),
+    })
+}

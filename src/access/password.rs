@@ -1,0 +1,45 @@
+//! Passwords: argon2id with the crate's recommended parameters. Both calls take some 50 ms of CPU: call them off the
+//! async threads.
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+
+/// The PHC string to store.
+pub fn hash(password: &str) -> String {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|h| h.to_string())
+        .expect("the default parameters are valid")
+}
+
+/// Whether the password is the one. Without a stored hash the same work is done, so that time tells nothing.
+pub fn matches(password: &str, stored: Option<&str>) -> bool {
+    let Some(stored) = stored else {
+        hash(password);
+        return false;
+    };
+    PasswordHash::new(stored)
+        .is_ok_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok())
+}
+
+/// A password to print once: 120 random bits.
+pub fn generate() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes = super::random::<24>();
+    let letters: Vec<u8> = bytes.iter().map(|b| LETTERS[usize::from(b & 31)]).collect();
+    letters.chunks(6).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_the_right_password_matches() {
+        let stored = super::hash("correct horse");
+        assert!(stored.starts_with("$argon2id$"));
+        assert!(super::matches("correct horse", Some(&stored)));
+        assert!(!super::matches("wrong", Some(&stored)));
+        assert!(!super::matches("correct horse", None));
+        assert!(!super::matches("x", Some("not a hash")));
+    }
+}

@@ -1,0 +1,171 @@
+//! Deployment groups; the path says deployments (rest-api 14).
+
+use super::answer::{created, none, ok, path};
+use super::error::{Error, Result};
+use super::extract::Name;
+use super::params::{Params, flag, number, tags};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet;
+use crate::fleet::refusal::{INVALID, field};
+use crate::rollout::groups::{self, Changes, Conditions, Group, NUMBERS, NewGroup, NewRelease};
+use axum::extract::State;
+use serde_json::{Map, Value, json};
+
+fn view(g: &Group, counts: bool) -> Value {
+    let release = g.release.as_ref().map(|r| {
+        json!({
+            "number": r.number,
+            "firmware": {
+                "version": r.version, "architecture": r.architecture,
+                "platform": r.platform, "uuid": r.uuid,
+            },
+            "inserted_at": r.inserted_at.naive(),
+            "updated_at": r.inserted_at.naive(),
+        })
+    });
+    json!({
+        "name": g.row.name,
+        "is_active": g.row.is_active,
+        "state": if g.row.is_active { "on" } else { "off" },
+        "firmware_uuid": g.release.as_ref().map(|r| &r.uuid),
+        "current_release": release,
+        "archive_uuid": null,
+        "conditions": {
+            "version": g.row.version_requirement,
+            "tags": g.tags,
+            "tag_operator": g.row.tag_operator,
+        },
+        "delta_updatable": g.row.delta_updatable,
+        "device_count": counts.then_some(g.devices),
+        "releases_count": counts.then_some(g.releases),
+        "notes": g.row.notes,
+    })
+}
+
+/// `GET /deployments`.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let all = groups::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(|g| view(g, true)).collect()))
+}
+
+/// `GET /deployments/:name`.
+pub(super) async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+) -> Result {
+    Ok(ok(&view(&groups::show(&app.db, &scope, &name).await?, true)))
+}
+
+fn conditions(value: &Value) -> fleet::Result<Conditions> {
+    let map = value.as_object().ok_or_else(|| field("conditions", INVALID))?;
+    let text = |key: &str| map.get(key).map(|v| v.as_str().unwrap_or_default().to_owned());
+    let wanted = match map.get("tags") {
+        None => None,
+        Some(Value::Null) => Some(Vec::new()),
+        Some(v) => Some(tags(v).ok_or_else(|| {
+            fleet::Refusal::Fields(json!({"conditions": {"tags": [INVALID]}}))
+        })?),
+    };
+    Ok(Conditions { version: text("version"), tags: wanted, tag_operator: text("tag_operator") })
+}
+
+/// `POST /deployments`: always off.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let form = NewGroup {
+        name: p.string("name"),
+        firmware: p.string("firmware"),
+        conditions: p.0.get("conditions").filter(|c| !c.is_null()).map(conditions).transpose()?,
+        delta_updatable: p.flag("delta_updatable"),
+        notes: p.string("notes"),
+        platform: p.string("platform"),
+        architecture: p.string("architecture"),
+    };
+    let group = groups::create(&app.db, &scope, form).await?;
+    let at = scope.product();
+    let location =
+        path(&["orgs", &at.org.name, "products", &at.name, "deployments", &group.row.name]);
+    Ok(created(Some(&location), &view(&group, false)))
+}
+
+/// `PUT /deployments/:name`: a new release when the body names a firmware, else settings.
+pub(super) async fn update(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let body = p.map("deployment").ok_or(Error::Malformed)?;
+    let release = ["firmware", "firmware_id", "archive", "archive_id"].iter().any(|k| body.contains_key(*k));
+    let group = if release {
+        let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+        let form = NewRelease {
+            firmware: text("firmware"),
+            description: text("description"),
+            notes: text("notes"),
+        };
+        groups::release(&app.db, &app.bus, &scope, &name, form).await?
+    } else {
+        groups::update(&app.db, &app.bus, &scope, &name, changes(body)?).await?
+    };
+    Ok(ok(&view(&group, true)))
+}
+
+fn changes(body: &Map<String, Value>) -> fleet::Result<Changes> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let nullable = |key: &str| body.get(key).map(|v| v.as_str().map(str::to_owned));
+    let switch = |key: &str| match body.get(key) {
+        None => Ok(None),
+        Some(v) => flag(v).map(Some).ok_or_else(|| field(key, INVALID)),
+    };
+    let words = |key: &str| match body.get(key) {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(Vec::new())),
+        Some(v) => tags(v).map(Some).ok_or_else(|| field(key, INVALID)),
+    };
+    let state = match body.get("state") {
+        None => None,
+        Some(Value::String(s)) => Some(s.eq_ignore_ascii_case("on")),
+        Some(_) => return Err(field("state", "must be \"on\" or \"off\"")),
+    };
+    let mut numbers = Vec::new();
+    for (key, ..) in NUMBERS {
+        match body.get(key) {
+            None => {}
+            Some(Value::Null) => numbers.push((key, None)),
+            Some(v) => {
+                let n = number(v).ok_or_else(|| field(key, INVALID))?;
+                numbers.push((key, Some(n)));
+            }
+        }
+    }
+    Ok(Changes {
+        name: body.get("name").map(|v| v.as_str().unwrap_or_default().to_owned()),
+        is_active: switch("is_active")?.or(state),
+        conditions: body.get("conditions").filter(|c| !c.is_null()).map(conditions).transpose()?,
+        delta_updatable: switch("delta_updatable")?,
+        lock_device_membership: switch("lock_device_membership")?,
+        connecting_code: nullable("connecting_code"),
+        notes: nullable("notes"),
+        queue_management: text("queue_management"),
+        priority_queue_enabled: switch("priority_queue_enabled")?,
+        priority_threshold: nullable("priority_queue_firmware_version_threshold"),
+        interfaces: words("release_network_interfaces")?,
+        release_tags: words("release_tags")?,
+        numbers,
+    })
+}
+
+/// `DELETE /deployments/:name`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    groups::delete(&app.db, &scope, &name).await?;
+    Ok(none())
+}

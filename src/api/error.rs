@@ -1,0 +1,102 @@
+//! The only place that knows status codes. Not found and not allowed look the same from outside (rest-api 1.3).
+
+use super::answer::json_answer;
+use crate::access::scope::Denied;
+use crate::fleet::Refusal;
+use crate::store;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// What a handler returns.
+pub type Result<T = Response> = std::result::Result<T, Error>;
+
+const HIDDEN: &str = "Resource Not Found or Authorization Insufficient";
+
+/// Why a request failed.
+#[derive(Debug)]
+pub enum Error {
+    /// No valid token.
+    Unauthorized,
+    /// A wrong email or password.
+    WrongPassword,
+    /// No such route.
+    NoRoute,
+    /// Another method than the route has.
+    NoMethod,
+    /// The body cannot be read.
+    Malformed,
+    /// Only HTML would be accepted.
+    NotAcceptable,
+    /// The domain refused.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Error {
+    fn from(r: Refusal) -> Self {
+        Self::Refused(r)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(e: store::Error) -> Self {
+        Self::Refused(e.into())
+    }
+}
+
+impl From<Denied> for Error {
+    fn from(d: Denied) -> Self {
+        Self::Refused(d.into())
+    }
+}
+
+fn detail(status: StatusCode, text: &str) -> Response {
+    json_answer(status, &json!({"errors": {"detail": text}}))
+}
+
+fn fields(status: StatusCode, errors: &Value) -> Response {
+    json_answer(status, &json!({ "errors": errors }))
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Unauthorized => detail(StatusCode::UNAUTHORIZED, HIDDEN),
+            Self::WrongPassword => detail(
+                StatusCode::UNAUTHORIZED,
+                "Authentication failed, please check your username and password and try again.",
+            ),
+            Self::NoRoute => detail(StatusCode::NOT_FOUND, HIDDEN),
+            Self::NoMethod => detail(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method."),
+            Self::Malformed => detail(StatusCode::BAD_REQUEST, "Invalid request"),
+            Self::NotAcceptable => {
+                detail(StatusCode::NOT_ACCEPTABLE, "The API answers JSON; accept application/json.")
+            }
+            Self::Refused(r) => refused(r),
+        }
+    }
+}
+
+fn refused(r: Refusal) -> Response {
+    match r {
+        Refusal::NotFound => detail(StatusCode::NOT_FOUND, HIDDEN),
+        Refusal::Denied(role) => {
+            tracing::debug!(needs = role.word(), "role too low");
+            detail(StatusCode::UNAUTHORIZED, HIDDEN)
+        }
+        Refusal::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
+        Refusal::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
+        Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
+        Refusal::Bad(why) => {
+            detail(StatusCode::BAD_REQUEST, &format!("An unknown error occurred, please check the request: {why}."))
+        }
+        Refusal::TooLarge => detail(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+        Refusal::Store(_) | Refusal::Blob(_) | Refusal::Fault(_) => {
+            tracing::error!(error = %r, "request failed");
+            detail(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The server has a fault and wrote the reason into its log; nothing was changed.",
+            )
+        }
+    }
+}

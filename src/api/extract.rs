@@ -1,0 +1,108 @@
+//! Who asks, for what: extractors that make a scope of a token and the path, in the order of rest-api 1.4.
+
+use super::error::Error;
+use crate::access::scope::{Org, Person, Product, Scope};
+use crate::access::{self};
+use crate::app::App;
+use crate::clock;
+use crate::fleet::{Refusal, devices};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header;
+use axum::http::request::Parts;
+use std::collections::HashMap;
+
+/// A person with a valid token.
+pub(super) struct Caller(pub Person);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(one), None) = (all.next(), all.next()) else { return Err(Error::Unauthorized) };
+        let mut words = one.to_str().map_err(|_| Error::Unauthorized)?.split(' ');
+        let scheme = words.next().unwrap_or_default().to_ascii_lowercase();
+        let token = words.next().unwrap_or_default();
+        if !matches!(scheme.as_str(), "token" | "bearer") {
+            return Err(Error::Unauthorized);
+        }
+        let person = access::by_token(&app.db, token, clock::now()).await?;
+        person.map(Self).ok_or(Error::Unauthorized)
+    }
+}
+
+/// The named parts of the path.
+pub(super) async fn parts_of(
+    parts: &mut Parts,
+    app: &App,
+) -> Result<HashMap<String, String>, Error> {
+    let Path(map) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
+        .await
+        .map_err(|_| Error::NoRoute)?;
+    if map.values().any(|v| v.contains('\0')) {
+        return Err(Error::NoRoute);
+    }
+    Ok(map)
+}
+
+fn named<'m>(map: &'m HashMap<String, String>, key: &str) -> &'m str {
+    map.get(key).map_or("", String::as_str)
+}
+
+impl FromRequestParts<App> for Scope<Org> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Caller(person) = Caller::from_request_parts(parts, app).await?;
+        let map = parts_of(parts, app).await?;
+        let mut r = app.db_read().await?;
+        let scope = access::org_scope(&mut r, person, named(&map, "org")).await?;
+        scope.ok_or_else(|| Refusal::NotFound.into())
+    }
+}
+
+impl FromRequestParts<App> for Scope<Product> {
+    type Rejection = Error;
+
+    /// Of the product in the path; on the short address of a device, of the product that the device is in.
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let Caller(person) = Caller::from_request_parts(parts, app).await?;
+        let map = parts_of(parts, app).await?;
+        let (org, product) = if map.contains_key("org") {
+            (named(&map, "org").to_owned(), named(&map, "product").to_owned())
+        } else {
+            devices::place(&app.db, &person, named(&map, "device")).await?
+        };
+        let mut r = app.db_read().await?;
+        let scope = access::product_scope(&mut r, person, &org, &product).await?;
+        scope.ok_or_else(|| Refusal::NotFound.into())
+    }
+}
+
+/// One named part of the path: the last of `device`, `serial`, `uuid`, `name`, `email`, `key`.
+pub(super) struct Name(pub String);
+
+impl FromRequestParts<App> for Name {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let map = parts_of(parts, app).await?;
+        ["serial", "uuid", "name", "email", "key", "device"]
+            .iter()
+            .find_map(|k| map.get(*k))
+            .map(|v| Self(v.clone()))
+            .ok_or(Error::NoRoute)
+    }
+}
+
+/// The device in the path, where a certificate's serial follows it.
+pub(super) struct DeviceName(pub String);
+
+impl FromRequestParts<App> for DeviceName {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let map = parts_of(parts, app).await?;
+        Ok(Self(named(&map, "device").to_owned()))
+    }
+}

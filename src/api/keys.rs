@@ -1,0 +1,39 @@
+//! Signing keys (rest-api 6).
+
+use super::answer::{created, none, ok};
+use super::error::Result;
+use super::extract::Name;
+use super::params::Params;
+use crate::access::scope::{Org, Role, Scope};
+use crate::app::App;
+use crate::fleet::keys::{self, KeyRow};
+use axum::extract::State;
+use serde_json::{Value, json};
+
+fn view(k: &KeyRow) -> Value {
+    json!({"name": k.name, "key": k.key, "scheme": k.scheme})
+}
+
+/// `GET /keys`.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
+    Ok(ok(&keys::list(&app.db, &scope).await?.iter().map(view).collect()))
+}
+
+/// `GET /keys/:name`.
+pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Name(name): Name) -> Result {
+    Ok(ok(&view(&keys::show(&app.db, &scope, &name).await?)))
+}
+
+/// `POST /keys`.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (name, key, scheme) = (p.text("name"), p.text("key"), p.text("scheme"));
+    Ok(created(None, &view(&keys::create(&app.db, &scope, name, key, scheme).await?)))
+}
+
+/// `DELETE /keys/:name`.
+pub(super) async fn delete(State(app): State<App>, scope: Scope<Org>, Name(name): Name) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    keys::delete(&app.db, &scope, &name).await?;
+    Ok(none())
+}

@@ -1,0 +1,20 @@
+//! The REST API: exact in path, JSON, status and role to what `nh` and scripts expect. A handler extracts, allows, calls
+//! and answers; rules are in the domain, SQL in the store, and statuses in [`error`].
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+mod answer;
+mod ca_certificates;
+mod deployments;
+mod device_certificates;
+mod devices;
+mod error;
+mod extract;
+mod firmwares;
+mod keys;
+mod params;
+mod products;
+mod router;
+mod shared_secrets;
+mod users;
+
+pub use router::router;

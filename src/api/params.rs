@@ -1,0 +1,141 @@
+//! Parameters of a request: query and body in one map, as the original merges them (rest-api 1.1).
+
+use super::error::Error;
+use crate::app::App;
+use crate::fleet::Refusal;
+use crate::limits::JSON_BYTES;
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use serde_json::{Map, Value};
+
+/// The map. A body overrides the query.
+pub(super) struct Params(pub Map<String, Value>);
+
+impl FromRequest<App> for Params {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+        let (head, body) = request.into_parts();
+        let mut map = Map::new();
+        read_form(head.uri.query().unwrap_or_default().as_bytes(), &mut map);
+        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+        let bytes = to_bytes(body, JSON_BYTES).await.map_err(|_| Refusal::TooLarge)?;
+        if bytes.is_empty() {
+            return Ok(Self(map));
+        }
+        if kind.starts_with("application/json") {
+            match serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)? {
+                Value::Object(body) => map.extend(body),
+                other => {
+                    map.insert("_json".into(), other);
+                }
+            }
+        } else if kind.starts_with("application/x-www-form-urlencoded") {
+            read_form(&bytes, &mut map);
+        }
+        if map.values().any(has_nul) {
+            return Err(Refusal::Bad("a value holds a zero byte".into()).into());
+        }
+        Ok(Self(map))
+    }
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(s) => s.contains('\0'),
+        Value::Array(all) => all.iter().any(has_nul),
+        Value::Object(all) => all.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+        _ => false,
+    }
+}
+
+/// `a=1&b[c]=2` into a map; one level of brackets, which is all that the API has.
+fn read_form(text: &[u8], into: &mut Map<String, Value>) {
+    for (key, value) in form_urlencoded::parse(text) {
+        let value = Value::from(value.into_owned());
+        match key.strip_suffix(']').and_then(|k| k.split_once('[')) {
+            Some((outer, inner)) if !inner.is_empty() => {
+                let slot = into.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(map) = slot {
+                    map.insert(inner.to_owned(), value);
+                }
+            }
+            _ => {
+                into.insert(key.into_owned(), value);
+            }
+        }
+    }
+}
+
+impl Params {
+    /// A text.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(Value::as_str)
+    }
+
+    /// An owned text.
+    pub fn string(&self, key: &str) -> Option<String> {
+        self.text(key).map(str::to_owned)
+    }
+
+    /// A boolean, also as text.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        flag(self.0.get(key)?)
+    }
+
+    /// A map.
+    pub fn map(&self, key: &str) -> Option<&Map<String, Value>> {
+        self.0.get(key).and_then(Value::as_object)
+    }
+
+    /// A text or null: `None` when the key is absent.
+    pub fn nullable(&self, key: &str) -> Option<Option<String>> {
+        self.0.get(key).map(|v| v.as_str().map(str::to_owned))
+    }
+}
+
+/// A boolean, also as `nh` sends it: a text.
+pub(super) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::String(s) if s == "true" => Some(true),
+        Value::String(s) if s == "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// A whole number, also as a text.
+pub(super) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(n) => n.as_i64(),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Tags: an array of texts or one text with commas.
+pub(super) fn tags(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(all) => all.iter().map(|t| t.as_str().map(|t| t.trim().to_owned())).collect(),
+        Value::String(s) => {
+            Some(s.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_nest_once() {
+        let mut map = Map::new();
+        read_form(b"pagination[page]=2&filters[tags]=a%2Cb&x=1", &mut map);
+        assert_eq!(
+            Value::Object(map),
+            serde_json::json!({"pagination": {"page": "2"}, "filters": {"tags": "a,b"}, "x": "1"})
+        );
+    }
+}

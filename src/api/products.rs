@@ -1,0 +1,89 @@
+//! Products (rest-api 9).
+
+use super::answer::{created, none, ok, path};
+use super::error::Result;
+use super::params::{Params, flag};
+use crate::access::scope::{Org, Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::Refusal;
+use crate::fleet::products::{self, ProductRow};
+use crate::fleet::refusal::{INVALID, field};
+use axum::extract::State;
+use serde_json::{Value, json};
+
+pub(super) fn view(p: &ProductRow) -> Value {
+    json!({
+        "name": p.name,
+        "require_unique_firmware_version": p.require_unique_firmware_version,
+        "allowed_update_tools": ["fwup"],
+        "allow_unsigned_esp_idf_firmware": false,
+    })
+}
+
+/// `GET /products`.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
+    Ok(ok(&products::list(&app.db, &scope).await?.iter().map(view).collect()))
+}
+
+/// `POST /products`.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+    let scope = scope.allow(Role::Admin)?;
+    let product = products::create(&app.db, &scope, p.text("name")).await?;
+    let location = path(&["orgs", &scope.at().name, "products", &product.name]);
+    Ok(created(Some(&location), &view(&product)))
+}
+
+/// `GET /products/:product`.
+pub(super) async fn show(State(app): State<App>, scope: Scope<Product>) -> Result {
+    Ok(ok(&view(&products::show(&app.db, &scope).await?)))
+}
+
+/// `PUT` and `PATCH /products/:product`.
+pub(super) async fn update(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let unique = changes(&p)?;
+    let product = match unique {
+        Some(unique) => products::set_unique_versions(&app.db, &scope, unique).await?,
+        None => products::show(&app.db, &scope).await?,
+    };
+    Ok(ok(&view(&product)))
+}
+
+/// Takes the settings; anything else in the body is refused by name.
+fn changes(p: &Params) -> Result<Option<bool>> {
+    const KNOWN: [&str; 3] = [
+        "require_unique_firmware_version",
+        "allowed_update_tools",
+        "allow_unsigned_esp_idf_firmware",
+    ];
+    let foreign: Vec<String> =
+        p.0.keys().filter(|k| !KNOWN.contains(&k.as_str())).map(|k| format!("{k:?}")).collect();
+    if !foreign.is_empty() {
+        let text = format!(
+            "These fields cannot be set on a product: {}. A product cannot be renamed; its name identifies it in every URL.",
+            foreign.join(", ")
+        );
+        return Err(Refusal::Detail(text).into());
+    }
+    if let Some(tools) = p.0.get("allowed_update_tools")
+        && *tools != json!(["fwup"])
+    {
+        let text = "only [\"fwup\"] is supported by this version";
+        return Err(field("allowed_update_tools", text).into());
+    }
+    if p.flag("allow_unsigned_esp_idf_firmware") == Some(true) {
+        let text = "ESP-IDF firmware is not supported by this version";
+        return Err(field("allow_unsigned_esp_idf_firmware", text).into());
+    }
+    match p.0.get("require_unique_firmware_version") {
+        None => Ok(None),
+        Some(v) => Ok(Some(flag(v).ok_or_else(|| field("require_unique_firmware_version", INVALID))?)),
+    }
+}
+
+/// `DELETE /products/:product`.
+pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let scope = scope.allow(Role::Admin)?;
+    products::delete(&app.db, &scope).await?;
+    Ok(none())
+}

@@ -1,0 +1,45 @@
+//! Shared secrets of a product: an addition to the original's API, so that a script can set up a fleet.
+
+use super::answer::{created, none, ok};
+use super::error::Result;
+use super::extract::Name;
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::products;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+/// `GET /shared_secrets`: keys without their secrets.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let all = products::secrets(&app.db, &scope).await?;
+    let views: Vec<Value> = all
+        .iter()
+        .map(|s| {
+            json!({
+                "key": s.key,
+                "inserted_at": s.inserted_at.naive(),
+                "deactivated_at": s.deactivated_at.map(|at| at.zulu()),
+            })
+        })
+        .collect();
+    Ok(ok(&views.into()))
+}
+
+/// `POST /shared_secrets`: the secret is shown this once.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (key, secret) = products::add_secret(&app.db, &app.vault, &scope).await?;
+    Ok(created(None, &json!({"key": key, "secret": secret.reveal()})))
+}
+
+/// `DELETE /shared_secrets/:key`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(key): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    products::deactivate_secret(&app.db, &scope, &key).await?;
+    Ok(none())
+}

@@ -1,0 +1,50 @@
+//! The parts of a running server that its rooms share. `node` builds it; a room takes what it names.
+
+use crate::access::vault::Vault;
+use crate::blob::Blobs;
+use crate::bus::{Bus, Hint};
+use crate::fleet::links::Links;
+use crate::fleet::records::Record;
+use crate::ids::{GroupId, NodeId};
+use crate::store::{self, Db, Read};
+use crate::store::batch::Batcher;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Shared parts; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// Stored files.
+    pub blobs: Blobs,
+    /// Hints.
+    pub bus: Bus,
+    /// The node key's uses.
+    pub vault: Arc<Vault>,
+    /// This node.
+    pub node: NodeId,
+    /// Group commit for what devices do.
+    pub records: Batcher<Record>,
+    /// Download links.
+    pub links: Arc<Links>,
+    /// Uploads in progress.
+    pub uploads: Arc<Semaphore>,
+}
+
+impl App {
+    /// A reader of the database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn db_read(&self) -> store::Result<Read> {
+        self.db.read().await
+    }
+
+    /// Wakes a group's scheduler.
+    pub fn wake(&self, group: Option<GroupId>) {
+        if let Some(group) = group {
+            self.bus.send(Hint::Group(group));
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Messages between parts of the server, and later between nodes. Every message is a hint: it may be lost, doubled or
+//! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
+
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use tokio::sync::broadcast;
+
+/// What a node should do about a device whose socket it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nudge {
+    /// A claim waits in the database: take it and tell the device.
+    Claim,
+    /// Reboot.
+    Reboot,
+    /// Close the socket; the device comes back by itself.
+    Reconnect,
+    /// Close the socket unless it is this one: the device has connected again.
+    Replaced(ConnectionId),
+}
+
+/// A hint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// For the node that holds a device's socket.
+    Device {
+        /// That node.
+        node: NodeId,
+        /// The device.
+        device: DeviceId,
+        /// What to do.
+        nudge: Nudge,
+    },
+    /// Something changed that a group's scheduler should look at.
+    Group(GroupId),
+    /// A delta job was filed.
+    Delta,
+}
+
+/// The bus. One process has one; a cluster's will be another variant with the same contract.
+#[derive(Clone)]
+pub enum Bus {
+    /// In this process only.
+    Memory(broadcast::Sender<Hint>),
+}
+
+/// Hints in flight before the slowest reader loses some.
+const DEPTH: usize = 16_384;
+
+impl Bus {
+    /// A bus for one process.
+    pub fn memory() -> Self {
+        Self::Memory(broadcast::channel(DEPTH).0)
+    }
+
+    /// Sends a hint to whoever listens.
+    pub fn send(&self, hint: Hint) {
+        let Self::Memory(to) = self;
+        // Nobody listening is fine: the tick reads the database.
+        let _ = to.send(hint);
+    }
+
+    /// Listens from now on.
+    pub fn listen(&self) -> Hints {
+        let Self::Memory(from) = self;
+        Hints(from.subscribe())
+    }
+}
+
+/// The receiving side.
+pub struct Hints(broadcast::Receiver<Hint>);
+
+impl Hints {
+    /// The next hint; `None` when the bus is gone. Lost hints are skipped in silence: that is the contract.
+    pub async fn next(&mut self) -> Option<Hint> {
+        loop {
+            match self.0.recv().await {
+                Ok(hint) => return Some(hint),
+                Err(broadcast::error::RecvError::Lagged(n)) => {
+                    tracing::debug!(lost = n, "hints lost, the next tick repairs it");
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hint_reaches_every_listener_and_nobody_waits_for_a_slow_one() {
+        let bus = Bus::memory();
+        bus.send(Hint::Delta);
+        let (mut a, mut slow) = (bus.listen(), bus.listen());
+        bus.send(Hint::Group(GroupId(1)));
+        assert_eq!(a.next().await, Some(Hint::Group(GroupId(1))));
+        for i in 0..(DEPTH as i64 + 10) {
+            bus.send(Hint::Group(GroupId(i)));
+        }
+        assert!(matches!(slow.next().await, Some(Hint::Group(g)) if g.0 > 1));
+        drop(bus);
+    }
+}

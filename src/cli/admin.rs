@@ -1,0 +1,137 @@
+//! `nervecenter admin …`: works on the data itself, whether a server runs on it or not.
+
+use super::exit::Code;
+use super::{output, runtime};
+use crate::access::password;
+use crate::access::vault::Vault;
+use crate::clock;
+use crate::config::Options;
+use crate::node::setup;
+use crate::store;
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+/// Work on a server's own data.
+#[derive(Subcommand)]
+pub(super) enum Admin {
+    /// Create or find a user, an organisation, a product and its shared secret, and make an API token.
+    Bootstrap(Bootstrap),
+    /// Give a user a new password and print it.
+    ResetPassword(ResetPassword),
+    /// Bring the database's schema up to date.
+    Migrate(Migrate),
+}
+
+#[derive(Args)]
+pub(super) struct Bootstrap {
+    #[command(flatten)]
+    options: Options,
+    /// The user's email; administers the organisation.
+    #[arg(long)]
+    email: String,
+    /// The organisation's name.
+    #[arg(long)]
+    org: String,
+    /// The product's name.
+    #[arg(long)]
+    product: String,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ResetPassword {
+    #[command(flatten)]
+    options: Options,
+    /// The user's email.
+    #[arg(long)]
+    email: String,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Migrate {
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Admin {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        output::logs("warn");
+        runtime()?.block_on(async move {
+            match self {
+                Self::Bootstrap(c) => c.run().await,
+                Self::ResetPassword(c) => c.run().await,
+                Self::Migrate(c) => c.run().await,
+            }
+        })
+    }
+}
+
+macro_rules! config {
+    ($options:expr) => {
+        match $options.resolve() {
+            Ok(config) => config,
+            Err(e) => {
+                output::error(&e.to_string());
+                return Ok(Code::BadConfig);
+            }
+        }
+    };
+}
+
+impl Bootstrap {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        let db = setup::database(&config).await?;
+        let vault = Vault::new(&setup::node_key(&config, &db).await?);
+        let made = setup::bootstrap(&db, &vault, &self.email, &self.org, &self.product).await?;
+        db.close().await;
+        if self.json {
+            output::json(&made)?;
+            return Ok(Code::Done);
+        }
+        let password = made.password.as_deref().unwrap_or("(as before)");
+        output::data(&format!(
+            "email           {}\npassword        {password}\norg             {}\nproduct         {}\n\
+             token           {}\nproduct key     {}\nproduct secret  {}",
+            made.email, made.org, made.product, made.token, made.product_key, made.product_secret
+        ));
+        Ok(Code::Done)
+    }
+}
+
+impl ResetPassword {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        let db = setup::database(&config).await?;
+        let new = password::generate();
+        let hash = password::hash(&new);
+        let mut w = db.write().await?;
+        let user = store::users::by_email(&mut w, &self.email)
+            .await?
+            .with_context(|| format!("--email {:?}: no such user", self.email))?;
+        store::users::set_password(&mut w, user.id, &hash, clock::now()).await?;
+        w.commit().await?;
+        db.close().await;
+        if self.json {
+            output::json(&json!({"email": self.email, "password": new}))?;
+        } else {
+            output::data(&new);
+        }
+        Ok(Code::Done)
+    }
+}
+
+impl Migrate {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        setup::database(&config).await?.close().await;
+        output::talk("the schema is up to date");
+        Ok(Code::Done)
+    }
+}

@@ -1,0 +1,355 @@
+//! `nervecenter demo`: the whole job in one process, over real sockets and the real API.
+
+use super::exit::Code;
+use super::{output, runtime, told_to_stop};
+use crate::access::random;
+use crate::access::vault::Vault;
+use crate::config::{Config, Options};
+use crate::firmware::keys::PrivateKey;
+use crate::firmware::write::{self, Recipe};
+use crate::node::{Node, setup};
+use crate::sim::{Auth, Faults, Fleet, Plan};
+use anyhow::{Context as _, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Show it.
+#[derive(Args)]
+pub(super) struct Demo {
+    /// Simulated devices.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=15_000))]
+    devices: u64,
+    /// Exit when the rollout is done; 0 only when every device runs the new firmware.
+    #[arg(long)]
+    once: bool,
+    /// Print the report as one line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// Size of each root file system in MB.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=60))]
+    image_mb: u64,
+    /// Run on this PostgreSQL database instead of SQLite.
+    #[arg(long, env = "NERVECENTER_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// What it prints at the end.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    devices: u64,
+    updated: u64,
+    failed: u64,
+    delta_updates: u64,
+    full_bytes: u64,
+    sent_bytes: u64,
+    seconds: f64,
+}
+
+/// Platform, architecture, first blocks of slots a and b, blocks of a slot: as the Nerves systems have them.
+const TARGETS: [(&str, &str, u64, u64, u64); 5] = [
+    ("rpi4", "arm", 110_080, 382_746, 272_666),
+    ("bbb", "arm", 63_488, 350_208, 286_720),
+    ("grisp2", "arm", 8_192, 532_480, 524_288),
+    ("x86_64", "x86_64", 35_328, 559_616, 524_288),
+    ("mangopi_mq_pro", "riscv", 43_008, 329_728, 286_720),
+];
+const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
+/// A rollout that stands still for this long has failed.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+impl Demo {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        output::logs("warn");
+        runtime()?.block_on(async move {
+            tokio::select! {
+                done = self.show() => done,
+                () = told_to_stop() => Ok(Code::Failed),
+            }
+        })
+    }
+
+    async fn show(&self) -> anyhow::Result<Code> {
+        let folder = tempfile::Builder::new().prefix("nervecenter-demo-").tempdir()?;
+        let product = format!("demo-{}", hex::encode(random::<4>()));
+        self.talk("making five targets' firmware, 1.0.0 and 1.1.0, and a signing key");
+        let (path, mb, name) = (folder.path().to_owned(), self.image_mb, product.clone());
+        let made = tokio::task::spawn_blocking(move || make_firmware(&path, &name, mb)).await??;
+        let config = self.config(folder.path())?;
+        let node = Node::start(&config).await?;
+        let vault = Vault::new(&setup::node_key(&config, &node.app.db).await?);
+        let login = setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;
+        let api = Api {
+            http: reqwest::Client::new(),
+            base: format!("http://{}/api/orgs/demo", node.web),
+            product: product.clone(),
+            token: login.token,
+        };
+        let key = json!({"name": product, "key": made.public});
+        api.send(reqwest::Method::POST, "keys", &key).await.context("could not register the key")?;
+        self.talk("uploading the firmware and pointing a deployment group at each target's 1.0.0");
+        let releases = self.prepare(&api, &made).await?;
+        let fleet = Fleet::start(self.plan(&node, &made, login.product_key, login.product_secret))?;
+        self.talk(&format!("connecting {} simulated devices over TLS", self.devices));
+        if !fleet.all_joined(PATIENCE).await {
+            bail!("only {} of {} devices joined", fleet.report().joined, self.devices);
+        }
+        let started = Instant::now();
+        for (group, uuid) in &releases {
+            api.release(group, uuid).await?;
+        }
+        self.talk("released 1.1.0; every device gets it as a delta");
+        let full = self.watch(&fleet, &made).await;
+        let report = fleet.report();
+        let outcome = Outcome {
+            devices: self.devices,
+            updated: fleet.stats.running(VERSIONS[1]),
+            failed: report.failed,
+            delta_updates: report.delta_updates,
+            full_bytes: full,
+            sent_bytes: report.received_bytes,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        self.tell(&outcome)?;
+        if !self.once {
+            output::talk(&format!(
+                "the server goes on; its API is http://{} until you interrupt it",
+                node.web
+            ));
+            std::future::pending::<()>().await;
+        }
+        fleet.stop().await;
+        node.stop().await;
+        Ok(if outcome.updated == self.devices { Code::Done } else { Code::Failed })
+    }
+
+    fn talk(&self, text: &str) {
+        if !self.json {
+            output::talk(text);
+        }
+    }
+
+    fn config(&self, folder: &Path) -> anyhow::Result<Config> {
+        let any = || Some("127.0.0.1:0".to_owned());
+        let options = Options {
+            data_dir: Some(folder.join("data")),
+            database_url: self.database_url.clone(),
+            web_listen: any(),
+            device_listen: any(),
+            download_listen: any(),
+            ..Options::default()
+        };
+        Ok(options.resolve()?)
+    }
+
+    fn plan(&self, node: &Node, made: &Made, key: String, secret: String) -> Plan {
+        Plan {
+            url: format!("wss://{}", node.devices),
+            server_ca: node.ca_file.clone(),
+            devices: usize::try_from(self.devices).unwrap_or(usize::MAX),
+            prefix: format!("{}-", made.product),
+            auth: Auth::Secret { key, secret },
+            firmware: made.files.iter().map(|f| f[0].clone()).collect(),
+            faults: Faults::default(),
+            seed: 1,
+            rate: 500,
+            heartbeat: Duration::from_secs(30),
+        }
+    }
+
+    /// Uploads everything and starts a group on each target's first version; (group, uuid of the second).
+    async fn prepare(&self, api: &Api, made: &Made) -> anyhow::Result<Vec<(String, String)>> {
+        let mut releases = Vec::new();
+        for (target, files) in TARGETS.iter().zip(&made.files) {
+            let old = api.upload(&files[0]).await?;
+            let new = api.upload(&files[1]).await?;
+            let group = format!("all-{}", target.0);
+            api.group(&group, &old, self.devices.div_ceil(20).max(10)).await?;
+            releases.push((group, new));
+        }
+        Ok(releases)
+    }
+
+    /// Shows the progress until every device runs the new version, or nothing moves; the bytes that full files would be.
+    async fn watch(&self, fleet: &Fleet, made: &Made) -> u64 {
+        let bar = if self.json { ProgressBar::hidden() } else { ProgressBar::new(self.devices) };
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:40.green} {pos}/{len} devices on 1.1.0  {msg}  {elapsed}")
+        {
+            bar.set_style(style);
+        }
+        let (mut seen, mut moved) = ((0, 0), Instant::now());
+        loop {
+            let (now, bytes) = (fleet.stats.running(VERSIONS[1]), fleet.stats.bytes.load(Ordering::Relaxed));
+            bar.set_position(now);
+            bar.set_message(format!("{:.1} MB sent", bytes as f64 / 1e6));
+            if (now, bytes) != seen {
+                seen = (now, bytes);
+                moved = Instant::now();
+            }
+            if now == self.devices || moved.elapsed() > PATIENCE {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bar.finish();
+        let n = made.files.len() as u64;
+        (0..self.devices).map(|i| made.full[usize::try_from(i % n).unwrap_or(0)]).sum()
+    }
+
+    fn tell(&self, o: &Outcome) -> anyhow::Result<()> {
+        if self.json {
+            return output::json(o);
+        }
+        output::data(&format!(
+            "{} of {} devices updated, {} by delta, {} failed, in {:.1} s\n\
+             {:.1} MB sent; full files would have been {:.1} MB ({:.0} %)",
+            o.updated,
+            o.devices,
+            o.delta_updates,
+            o.failed,
+            o.seconds,
+            o.sent_bytes as f64 / 1e6,
+            o.full_bytes as f64 / 1e6,
+            o.sent_bytes as f64 * 100.0 / o.full_bytes.max(1) as f64,
+        ));
+        Ok(())
+    }
+}
+
+/// Firmware files: per target the two versions.
+struct Made {
+    product: String,
+    public: String,
+    files: Vec<[PathBuf; 2]>,
+    full: Vec<u64>,
+}
+
+fn make_firmware(folder: &Path, product: &str, mb: u64) -> anyhow::Result<Made> {
+    let key = PrivateKey::from_seed(&random::<32>());
+    let mut made = Made {
+        product: product.to_owned(),
+        public: key.public().text(),
+        files: Vec::new(),
+        full: Vec::new(),
+    };
+    let boot = vec![0x5a; 4_096];
+    for (n, (platform, architecture, slot_a, slot_b, blocks)) in TARGETS.iter().enumerate() {
+        let mut rng = StdRng::seed_from_u64(n as u64);
+        let old = image(&mut rng, mb);
+        let new = changed(&mut rng, &old);
+        let mut paths = Vec::new();
+        let mut size = 0;
+        for (version, rootfs) in VERSIONS.iter().zip([&old, &new]) {
+            let recipe = Recipe {
+                product,
+                version,
+                platform,
+                architecture,
+                slot_a: *slot_a,
+                slot_b: *slot_b,
+                blocks: *blocks,
+                rootfs,
+                boot: &boot,
+            };
+            let path = folder.join(format!("{platform}-{version}.fw"));
+            size = write::firmware(BufWriter::new(File::create(&path)?), &recipe, &key, 1)?;
+            paths.push(path);
+        }
+        let [a, b] = <[PathBuf; 2]>::try_from(paths).map_err(|_| anyhow::anyhow!("two versions"))?;
+        made.files.push([a, b]);
+        made.full.push(size);
+    }
+    Ok(made)
+}
+
+/// Bytes as a compressed root file system has them: nothing to gain by packing.
+fn image(rng: &mut StdRng, mb: u64) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(mb).unwrap_or(1) * 1_000_000];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// The next version: some 5 % of the blocks are new, and a few are inserted or gone, so that the rest moves.
+fn changed(rng: &mut StdRng, old: &[u8]) -> Vec<u8> {
+    let mut new = Vec::with_capacity(old.len() + 65_536);
+    for block in old.chunks(8_192) {
+        match rng.random_range(0..100) {
+            0..5 => {
+                let mut fresh = vec![0; block.len()];
+                rng.fill_bytes(&mut fresh);
+                new.extend_from_slice(&fresh);
+            }
+            5 => {
+                let mut extra = [0; 777];
+                rng.fill_bytes(&mut extra);
+                new.extend_from_slice(&extra);
+                new.extend_from_slice(block);
+            }
+            6 if new.len() > 100 => {}
+            _ => new.extend_from_slice(block),
+        }
+    }
+    new
+}
+
+/// The API as a developer's script uses it.
+struct Api {
+    http: reqwest::Client,
+    base: String,
+    product: String,
+    token: String,
+}
+
+impl Api {
+    async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let url = format!("{}/{path}", self.base);
+        let answer =
+            self.http.request(method, url).bearer_auth(&self.token).json(body).send().await?;
+        Self::data(answer).await
+    }
+
+    async fn data(answer: reqwest::Response) -> anyhow::Result<Value> {
+        let status = answer.status();
+        let body: Value = answer.json().await?;
+        if !status.is_success() {
+            bail!("{status}: {body}");
+        }
+        body.get("data").cloned().context("an answer without data")
+    }
+
+    async fn upload(&self, path: &Path) -> anyhow::Result<String> {
+        let file = tokio::fs::File::open(path).await?;
+        let stream = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 65_536));
+        let part = reqwest::multipart::Part::stream(stream).file_name("firmware.fw");
+        let form = reqwest::multipart::Form::new().part("firmware", part);
+        let url = format!("{}/products/{}/firmwares", self.base, self.product);
+        let answer = self.http.post(url).bearer_auth(&self.token).multipart(form).send().await?;
+        let data = Self::data(answer).await.with_context(|| format!("could not upload {}", path.display()))?;
+        data.get("uuid").and_then(Value::as_str).map(str::to_owned).context("an upload without uuid")
+    }
+
+    async fn group(&self, name: &str, firmware: &str, slots: u64) -> anyhow::Result<()> {
+        let path = format!("products/{}/deployments", self.product);
+        let body = json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
+        self.send(reqwest::Method::POST, &path, &body).await?;
+        let body = json!({"deployment": {"is_active": true, "concurrent_updates": slots}});
+        self.send(reqwest::Method::PUT, &format!("{path}/{name}"), &body).await?;
+        Ok(())
+    }
+
+    async fn release(&self, group: &str, firmware: &str) -> anyhow::Result<()> {
+        let path = format!("products/{}/deployments/{group}", self.product);
+        let body = json!({"deployment": {"firmware": firmware}});
+        self.send(reqwest::Method::PUT, &path, &body).await?;
+        Ok(())
+    }
+}

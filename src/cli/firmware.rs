@@ -1,0 +1,200 @@
+//! `nervecenter firmware …`: fwup files, offline.
+
+use super::exit::Code;
+use super::output;
+use crate::access::random;
+use crate::firmware::check::{self, CheckError};
+use crate::firmware::keys::{self, PrivateKey, PublicKey};
+use crate::firmware::meta::{Meta, features};
+use crate::firmware::write;
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Look into, check and sign fwup firmware files.
+#[derive(Subcommand)]
+pub(super) enum Firmware {
+    /// Print what a firmware file says of itself.
+    Inspect(Inspect),
+    /// Check a firmware file as the server does at an upload.
+    Verify(Verify),
+    /// Sign a firmware file.
+    Sign(Sign),
+    /// Make a pair of signing keys.
+    Keygen(Keygen),
+}
+
+#[derive(Args)]
+pub(super) struct Inspect {
+    /// The file.
+    file: PathBuf,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// The file.
+    file: PathBuf,
+    /// File with a public key; may be repeated.
+    #[arg(short, long, required = true, value_name = "KEY.pub")]
+    key: Vec<PathBuf>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The file.
+    file: PathBuf,
+    /// File with the private key.
+    #[arg(short, long, value_name = "KEY.priv")]
+    key: PathBuf,
+    /// Where to write the signed firmware.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Keygen {
+    /// Writes PREFIX.pub and PREFIX.priv.
+    #[arg(short, long, default_value = "fwup-key", value_name = "PREFIX")]
+    output: PathBuf,
+}
+
+impl Firmware {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        match self {
+            Self::Inspect(c) => c.run(),
+            Self::Verify(c) => c.run(),
+            Self::Sign(c) => c.run(),
+            Self::Keygen(c) => c.run(),
+        }
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    File::open(path).with_context(|| format!("could not open {}", path.display()))
+}
+
+fn bad(e: &CheckError) -> Code {
+    output::error(&e.to_string());
+    Code::BadFirmware
+}
+
+impl Inspect {
+    fn run(self) -> anyhow::Result<Code> {
+        let mut file = open(&self.file)?;
+        let head = match check::head(&mut file) {
+            Ok(head) => head,
+            Err(e) => return Ok(bad(&e)),
+        };
+        let meta = match Meta::parse(&head.conf) {
+            Ok(meta) => meta,
+            Err(e) => return Ok(bad(&e.into())),
+        };
+        let (uuid, needs) = (keys::uuid(&head.conf), features(&meta));
+        if self.json {
+            let resources: Vec<_> = meta
+                .resources
+                .iter()
+                .map(|r| json!({"name": r.name, "length": r.length.stored(), "blake2b-256": r.blake2b}))
+                .collect();
+            output::json(&json!({
+                "uuid": uuid, "signed": head.signature.is_some(), "meta": meta.values,
+                "delta_updatable": needs.delta_updatable,
+                "full_fwup_version": needs.full.to_string(),
+                "delta_fwup_version": needs.delta.to_string(),
+                "resources": resources,
+                "tasks": meta.tasks.iter().map(|t| &t.name).collect::<Vec<_>>(),
+            }))?;
+            return Ok(Code::Done);
+        }
+        for (key, value) in &meta.values {
+            output::data(&format!("{key:16} {value}"));
+        }
+        output::data(&format!("{:16} {uuid}", "uuid"));
+        output::data(&format!("{:16} {}", "signed", if head.signature.is_some() { "yes" } else { "no" }));
+        let deltas = if needs.delta_updatable {
+            format!("yes, from fwup {}", needs.delta)
+        } else {
+            "no: no resource has a delta source".into()
+        };
+        output::data(&format!("{:16} {deltas}", "deltas"));
+        for r in &meta.resources {
+            output::data(&format!("{:16} {} ({} bytes)", "resource", r.name, r.length.stored()));
+        }
+        Ok(Code::Done)
+    }
+}
+
+impl Verify {
+    fn run(self) -> anyhow::Result<Code> {
+        let mut keys = Vec::new();
+        for path in &self.key {
+            let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+            keys.push(PublicKey::parse(&text).with_context(|| path.display().to_string())?);
+        }
+        let checked = match check::check(&mut open(&self.file)?, &keys) {
+            Ok(checked) => checked,
+            Err(e) => return Ok(bad(&e)),
+        };
+        let by = self.key.get(checked.key).map(|p| p.display().to_string()).unwrap_or_default();
+        if self.json {
+            output::json(&json!({"uuid": checked.uuid, "version": checked.version.to_string(), "key": by}))?;
+        } else {
+            output::talk(&format!(
+                "good: {} {} for {} {}, signed by {by}",
+                checked.product, checked.version, checked.platform, checked.architecture
+            ));
+        }
+        Ok(Code::Done)
+    }
+}
+
+impl Sign {
+    fn run(self) -> anyhow::Result<Code> {
+        let text = std::fs::read(&self.key)
+            .with_context(|| format!("could not read {}", self.key.display()))?;
+        let key = PrivateKey::parse(&text).with_context(|| self.key.display().to_string())?;
+        let mut file = open(&self.file)?;
+        let head = match check::head(&mut file) {
+            Ok(head) => head,
+            Err(e) => return Ok(bad(&e)),
+        };
+        let folder = self.output.parent().filter(|p| !p.as_os_str().is_empty());
+        let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
+        write::sign(&mut file, &head, &key, BufWriter::new(staged.as_file_mut()))?;
+        staged
+            .persist(&self.output)
+            .with_context(|| format!("could not write {}", self.output.display()))?;
+        output::talk(&format!("{} signed", self.output.display()));
+        Ok(Code::Done)
+    }
+}
+
+impl Keygen {
+    fn run(self) -> anyhow::Result<Code> {
+        let key = PrivateKey::from_seed(&random::<32>());
+        let name = self.output.display().to_string();
+        let (public, private) = (format!("{name}.pub"), format!("{name}.priv"));
+        for path in [&public, &private] {
+            if Path::new(path).exists() {
+                bail!("{path} exists; choose another --output");
+            }
+        }
+        let folder = self.output.parent().filter(|p| !p.as_os_str().is_empty());
+        // A temporary file is readable by its owner only, and keeps that when it gets its name.
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
+        file.write_all(key.text().as_bytes())?;
+        file.persist_noclobber(&private)?;
+        std::fs::write(&public, key.public().text())?;
+        output::talk(&format!("wrote {public} (register it) and {private} (keep it secret)"));
+        Ok(Code::Done)
+    }
+}

@@ -1,0 +1,40 @@
+//! The only place that prints.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
+
+use serde::Serialize;
+use std::io::Write as _;
+
+/// Data, on stdout.
+pub(super) fn data(text: &str) {
+    println!("{text}");
+    // A closed pipe is the reader's wish.
+    let _ = std::io::stdout().flush();
+}
+
+/// Data as one line of JSON.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    data(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// Talk, on stderr.
+pub(super) fn talk(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Why it failed, on stderr.
+pub(super) fn error(text: &str) {
+    eprintln!("error: {text}");
+}
+
+/// Log lines on stderr; `RUST_LOG` overrides the level.
+pub(super) fn logs(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A second call, in tests, is harmless.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .try_init();
+}

@@ -1,0 +1,165 @@
+//! `nervecenter sim`.
+
+use super::exit::Code;
+use super::{output, runtime, told_to_stop};
+use crate::sim::{Auth, Faults, Fleet, Plan};
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Secret,
+    Cert,
+}
+
+/// Simulated devices against any server.
+#[derive(Args)]
+pub(super) struct Sim {
+    /// The server's device endpoint.
+    #[arg(long, default_value = "wss://127.0.0.1:4001")]
+    url: String,
+    /// CA that the server's certificate is trusted by.
+    #[arg(long, default_value = "nervecenter-data/tls/ca.pem", value_name = "CA.pem")]
+    server_ca: PathBuf,
+    /// How many devices.
+    #[arg(long, default_value_t = 10)]
+    devices: usize,
+    /// How they prove who they are.
+    #[arg(long, value_enum, default_value = "secret")]
+    auth: Kind,
+    /// The product's shared key (`--auth secret`).
+    #[arg(long, env = "NERVECENTER_PRODUCT_KEY")]
+    product_key: Option<String>,
+    /// Its secret (`--auth secret`).
+    #[arg(long, env = "NERVECENTER_PRODUCT_SECRET", hide_env_values = true)]
+    product_secret: Option<String>,
+    /// CA that signs the devices' certificates (`--auth cert`).
+    #[arg(long, value_name = "CA.pem")]
+    client_ca: Option<PathBuf>,
+    /// Its key (`--auth cert`).
+    #[arg(long, value_name = "CA.key")]
+    client_ca_key: Option<PathBuf>,
+    /// Identifiers are this and a number.
+    #[arg(long, default_value = "sim-")]
+    prefix: String,
+    /// Firmware that the devices run at first; several are dealt out in turn.
+    #[arg(long, value_name = "A.fw")]
+    firmware: Vec<PathBuf>,
+    /// Seconds to stay connected; without it until interrupted.
+    #[arg(long, value_name = "SECONDS")]
+    hold: Option<u64>,
+    /// Share of updates that fail, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    fail_rate: f64,
+    /// Share of updates that boot but do not validate, so that the old firmware comes back.
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    revert_rate: f64,
+    /// Share of updates that the application ignores.
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    ignore_rate: f64,
+    /// Share of download connections that are cut.
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    cut_rate: f64,
+    /// Speed of each device's link.
+    #[arg(long, value_name = "KBPS")]
+    slow_kbps: Option<u64>,
+    /// New connections a second.
+    #[arg(long, default_value_t = 500)]
+    connect_rate: u32,
+    /// Seconds between heartbeats.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    heartbeat: u64,
+    /// Seed of all chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON: a line when all have joined, and the report.
+    #[arg(long)]
+    json: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&rate) { Ok(rate) } else { Err("must be from 0 to 1".into()) }
+}
+
+impl Sim {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        output::logs("warn");
+        let plan = self.plan()?;
+        let (json, hold) = (self.json, self.hold);
+        runtime()?.block_on(async move {
+            let devices = plan.devices;
+            let fleet = Fleet::start(plan)?;
+            let mut stop = Box::pin(told_to_stop());
+            let joined = tokio::select! {
+                joined = fleet.all_joined(Duration::from_secs(600)) => joined,
+                () = &mut stop => false,
+            };
+            let now = fleet.report();
+            if json {
+                output::json(&json!({"joined": now.joined, "devices": devices, "seconds": now.seconds}))?;
+            } else {
+                output::talk(&format!("{} of {devices} joined after {:.1} s", now.joined, now.seconds));
+            }
+            if joined {
+                let held = Duration::from_secs(hold.unwrap_or(u64::MAX / 2));
+                tokio::select! {
+                    () = tokio::time::sleep(held) => {}
+                    () = stop => {}
+                }
+            }
+            let report = fleet.stop().await;
+            if json {
+                output::json(&report)?;
+            } else {
+                output::data(&serde_json::to_string_pretty(&report)?);
+            }
+            Ok(if joined { Code::Done } else { Code::Failed })
+        })
+    }
+
+    fn plan(&self) -> anyhow::Result<Plan> {
+        Ok(Plan {
+            url: self.url.clone(),
+            server_ca: self.server_ca.clone(),
+            devices: self.devices,
+            prefix: self.prefix.clone(),
+            auth: self.auth()?,
+            firmware: self.firmware.clone(),
+            faults: Faults {
+                fail_rate: self.fail_rate,
+                revert_rate: self.revert_rate,
+                ignore_rate: self.ignore_rate,
+                cut_rate: self.cut_rate,
+                slow_kbps: self.slow_kbps,
+            },
+            seed: self.seed,
+            rate: self.connect_rate,
+            heartbeat: Duration::from_secs(self.heartbeat),
+        })
+    }
+
+    fn auth(&self) -> anyhow::Result<Auth> {
+        match self.auth {
+            Kind::Secret => match (&self.product_key, &self.product_secret) {
+                (Some(key), Some(secret)) => {
+                    Ok(Auth::Secret { key: key.clone(), secret: secret.clone() })
+                }
+                _ => bail!("--auth secret needs --product-key and --product-secret; `nervecenter admin bootstrap` prints them"),
+            },
+            Kind::Cert => match (&self.client_ca, &self.client_ca_key) {
+                (Some(ca), Some(key)) => {
+                    let read = |path: &PathBuf| {
+                        std::fs::read_to_string(path)
+                            .with_context(|| format!("could not read {}", path.display()))
+                    };
+                    Ok(Auth::Certificate { ca: read(ca)?, key: read(key)? })
+                }
+                _ => bail!("--auth cert needs --client-ca and --client-ca-key"),
+            },
+        }
+    }
+}

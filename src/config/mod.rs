@@ -1,0 +1,238 @@
+//! Settings of the server: a flag, else `NERVECENTER_…`, else the file, else the default. Checked before any port is
+//! bound.
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// A setting that cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("--config {path}: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A value.
+    #[error("--{flag} {value:?}: {why}")]
+    Value {
+        /// The flag.
+        flag: &'static str,
+        /// What it was given.
+        value: String,
+        /// What is wrong and what would be right.
+        why: String,
+    },
+}
+
+/// Settings as they are given; what is absent has its default.
+#[derive(Debug, Clone, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Options {
+    /// TOML file with these settings, named as the flags are.
+    #[arg(long, env = "NERVECENTER_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Folder for the database, firmware files and keys [default: ./nervecenter-data].
+    #[arg(long, env = "NERVECENTER_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// `postgres://…` instead of the SQLite file in the data folder.
+    #[arg(long, env = "NERVECENTER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// 64 hex digits that encrypt shared secrets and sign links; made and kept when absent.
+    #[arg(long, env = "NERVECENTER_NODE_KEY", value_name = "HEX", hide_env_values = true)]
+    pub node_key: Option<String>,
+    /// Address of the REST API [default: 127.0.0.1:4000].
+    #[arg(long, env = "NERVECENTER_WEB_LISTEN", value_name = "ADDR")]
+    pub web_listen: Option<String>,
+    /// Address for devices, TLS [default: 0.0.0.0:4001].
+    #[arg(long, env = "NERVECENTER_DEVICE_LISTEN", value_name = "ADDR")]
+    pub device_listen: Option<String>,
+    /// Address for firmware downloads, plain HTTP [default: 0.0.0.0:4002].
+    #[arg(long, env = "NERVECENTER_DOWNLOAD_LISTEN", value_name = "ADDR")]
+    pub download_listen: Option<String>,
+    /// Public base of download links, for a proxy or CDN in front; else the host that the device dialled.
+    #[arg(long, env = "NERVECENTER_DOWNLOAD_URL", value_name = "URL")]
+    pub download_url: Option<String>,
+    /// Further name or address in the device endpoint's certificate; may be repeated.
+    #[arg(long, env = "NERVECENTER_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
+    pub tls_name: Vec<String>,
+    /// Device connects a second; more are closed before the handshake [default: 2000].
+    #[arg(long, env = "NERVECENTER_CONNECT_RATE", value_name = "N")]
+    pub connect_rate: Option<u32>,
+    /// Where other paths of the device endpoint are sent [default: https://docs.nerves-hub.org/].
+    #[arg(long, env = "NERVECENTER_REDIRECT_URL", value_name = "URL")]
+    pub redirect_url: Option<String>,
+}
+
+/// Checked settings.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Config {
+    /// Data folder.
+    pub data_dir: PathBuf,
+    /// PostgreSQL, or the SQLite file in the data folder.
+    #[serde(serialize_with = "masked")]
+    pub database_url: Option<String>,
+    /// Node key, when it is given.
+    #[serde(skip)]
+    pub node_key: Option<[u8; 32]>,
+    /// REST API.
+    pub web_listen: SocketAddr,
+    /// Devices.
+    pub device_listen: SocketAddr,
+    /// Downloads.
+    pub download_listen: SocketAddr,
+    /// Public base of download links.
+    pub download_url: Option<String>,
+    /// Names in the device endpoint's certificate.
+    pub tls_name: Vec<String>,
+    /// Connects a second.
+    pub connect_rate: u32,
+    /// Where other paths are sent.
+    pub redirect_url: String,
+}
+
+/// A URL without its password.
+fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
+    let text = url.as_ref().map(|u| match (u.find("://"), u.rfind('@')) {
+        (Some(a), Some(b)) if a + 3 < b => {
+            let user = u[a + 3..b].split(':').next().unwrap_or_default();
+            format!("{}{user}:***{}", &u[..a + 3], &u[b..])
+        }
+        _ => u.clone(),
+    });
+    text.serialize(s)
+}
+
+impl Options {
+    /// Reads the file, if there is one, and checks everything.
+    ///
+    /// # Errors
+    /// The first setting that cannot be, by its flag.
+    pub fn resolve(mut self) -> Result<Config, ConfigError> {
+        if let Some(path) = self.config.clone() {
+            self.fill(read(&path)?);
+        }
+        let address = |flag, given: Option<String>, default: &str| {
+            let value = given.unwrap_or_else(|| default.to_owned());
+            value.parse::<SocketAddr>().map_err(|_| ConfigError::Value {
+                flag,
+                why: "not an address with a port, such as 0.0.0.0:4001 or [::]:4001".into(),
+                value,
+            })
+        };
+        let url = |flag, value: Option<String>, schemes: &[&str]| match value {
+            Some(v) if !schemes.iter().any(|s| v.starts_with(s)) => Err(ConfigError::Value {
+                flag,
+                why: format!("must begin with {}", schemes.join(" or ")),
+                value: v.split('@').next_back().unwrap_or_default().to_owned(),
+            }),
+            v => Ok(v),
+        };
+        let web = &["http://", "https://"];
+        let redirect = url("redirect-url", self.redirect_url, web)?;
+        Ok(Config {
+            data_dir: self.data_dir.unwrap_or_else(|| "./nervecenter-data".into()),
+            database_url: url("database-url", self.database_url, &["postgres://", "postgresql://"])?,
+            node_key: self.node_key.map(node_key).transpose()?,
+            web_listen: address("web-listen", self.web_listen, "127.0.0.1:4000")?,
+            device_listen: address("device-listen", self.device_listen, "0.0.0.0:4001")?,
+            download_listen: address("download-listen", self.download_listen, "0.0.0.0:4002")?,
+            download_url: url("download-url", self.download_url, web)?,
+            tls_name: self.tls_name.into_iter().map(tls_name).collect::<Result<_, _>>()?,
+            connect_rate: self.connect_rate.unwrap_or(2_000),
+            redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
+        })
+    }
+
+    /// Takes from the file what no flag and no variable gave.
+    fn fill(&mut self, file: Self) {
+        self.data_dir = self.data_dir.take().or(file.data_dir);
+        self.database_url = self.database_url.take().or(file.database_url);
+        self.node_key = self.node_key.take().or(file.node_key);
+        self.web_listen = self.web_listen.take().or(file.web_listen);
+        self.device_listen = self.device_listen.take().or(file.device_listen);
+        self.download_listen = self.download_listen.take().or(file.download_listen);
+        self.download_url = self.download_url.take().or(file.download_url);
+        self.connect_rate = self.connect_rate.or(file.connect_rate);
+        self.redirect_url = self.redirect_url.take().or(file.redirect_url);
+        if self.tls_name.is_empty() {
+            self.tls_name = file.tls_name;
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Options, ConfigError> {
+    let bad = |why: String| ConfigError::File { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    toml::from_str(&text).map_err(|e| bad(e.to_string()))
+}
+
+fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
+    let raw = hex::decode(text.trim()).ok().and_then(|raw| raw.try_into().ok());
+    raw.ok_or_else(|| ConfigError::Value {
+        flag: "node-key",
+        value: "…".into(),
+        why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
+    })
+}
+
+fn tls_name(name: String) -> Result<String, ConfigError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '*');
+    if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
+        return Err(ConfigError::Value {
+            flag: "tls-name",
+            value: name,
+            why: "not a host name or address (without scheme and port)".into(),
+        });
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n.toml");
+        std::fs::write(&path, "web-listen = \"0.0.0.0:1\"\ndevice-listen = \"0.0.0.0:2\"\n").unwrap();
+        let options = Options {
+            config: Some(path.clone()),
+            web_listen: Some("0.0.0.0:9".into()),
+            ..Options::default()
+        };
+        let c = options.resolve().unwrap();
+        let ports = [c.web_listen, c.device_listen, c.download_listen].map(|a| a.port());
+        assert_eq!(ports, [9, 2, 4002]);
+        std::fs::write(&path, "web-lisen = 1").unwrap();
+        let bad = Options { config: Some(path), ..Options::default() }.resolve().unwrap_err();
+        assert!(bad.to_string().contains("web-lisen"), "{bad}");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_flag_and_the_fix() {
+        let of = |o: Options| o.resolve().unwrap_err().to_string();
+        let web = of(Options { web_listen: Some("4000".into()), ..Options::default() });
+        assert!(web.starts_with("--web-listen \"4000\": ") && web.contains("0.0.0.0:4001"), "{web}");
+        let db = of(Options { database_url: Some("mysql://u:p@h/d".into()), ..Options::default() });
+        assert!(db.contains("postgres://") && !db.contains(":p@"), "{db}");
+        let key = of(Options { node_key: Some("zz".into()), ..Options::default() });
+        assert!(key.contains("openssl rand") && !key.contains("zz"), "{key}");
+        assert!(of(Options { tls_name: vec!["https://x".into()], ..Options::default() }).contains("--tls-name"));
+    }
+
+    #[test]
+    fn printed_settings_hide_the_password() {
+        let url = Some("postgres://u:secret@h/d".to_owned());
+        let c = Options { database_url: url, ..Options::default() }.resolve().unwrap();
+        let text = toml::to_string(&c).unwrap();
+        assert!(text.contains("postgres://u:***@h/d") && !text.contains("secret"), "{text}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Client certificates (device-protocol 1.5): known, renewed, or new under a registered CA.
+
+use super::{KnownDevice, Refused};
+use crate::app::App;
+use crate::clock::Micros;
+use crate::fleet::certificates::store_certificate;
+use crate::fleet::x509::{Facts, signed_by};
+use crate::fleet::{Refusal, devices::identifier_ok};
+use crate::ids::{DeviceId, OrgId};
+use crate::store::certificates::{self, CaRow};
+use crate::store::{self, Read, Write, devices};
+use rustls::pki_types::CertificateDer;
+
+/// Certificates that one connection may bring.
+const CHAIN: usize = 8;
+
+/// Decides who a certificate connection is.
+///
+/// # Errors
+/// See [`Refused`].
+pub async fn decide(
+    app: &App,
+    chain: &[CertificateDer<'_>],
+    now: Micros,
+) -> Result<KnownDevice, Refused> {
+    let (leaf, others) = chain.split_first().ok_or(Refused::No("an empty certificate chain"))?;
+    if others.len() >= CHAIN {
+        return Err(Refused::No("a certificate chain that is too long"));
+    }
+    let facts = Facts::read(leaf).map_err(|_| Refused::No("a certificate that cannot be read"))?;
+    let mut r = app.db.read().await?;
+    for other in others {
+        companion(&mut r, other).await?;
+    }
+    let known = KnownDevice { id: DeviceId(0), fingerprint: Some(facts.fingerprint.clone()) };
+    if let Some(holder) = certificates::holder(&mut r, &facts.fingerprint).await? {
+        if holder.deleted_at.is_some() {
+            return Err(Refused::No("the device is deleted"));
+        }
+        return Ok(KnownDevice { id: holder.device_id, ..known });
+    }
+    let ca = signer(&mut r, &facts, leaf, now).await?;
+    let name = facts.common_name.clone().ok_or(Refused::No("the certificate has no common name"))?;
+    let renewal = certificates::holder_of_key(&mut r, &facts.public_key_fingerprint).await?;
+    drop(r);
+    let mut w = app.db.write().await?;
+    let (device, org) = match renewal {
+        Some(h) if h.deleted_at.is_some() => return Err(Refused::No("the device is deleted")),
+        Some(h) if h.identifier != name => {
+            return Err(Refused::No("the common name is not the identifier of the key's device"));
+        }
+        Some(h) if h.org_id != ca.org_id => {
+            return Err(Refused::No("the signer belongs to another organisation"));
+        }
+        Some(h) => (h.device_id, h.org_id),
+        None => (newcomer(&mut w, &ca, &name, now).await?, ca.org_id),
+    };
+    keep(&mut w, org, device, &facts).await?;
+    w.commit().await?;
+    Ok(KnownDevice { id: device, ..known })
+}
+
+/// Any other certificate of the chain must be a root, or a CA that is registered.
+async fn companion(r: &mut Read, der: &[u8]) -> Result<(), Refused> {
+    let unknown = Refused::No("an unknown intermediate certificate");
+    let facts = Facts::read(der).map_err(|_| Refused::No("a certificate that cannot be read"))?;
+    let root = facts.self_issued && (facts.aki.is_none() || facts.aki == facts.ski);
+    if root {
+        return Ok(());
+    }
+    let ski = facts.ski.ok_or(unknown)?;
+    match certificates::ca_by_ski(r, &ski).await? {
+        Some(_) => Ok(()),
+        None => Err(Refused::No("an unknown intermediate certificate")),
+    }
+}
+
+/// The registered CA that signed the leaf.
+async fn signer(
+    r: &mut Read,
+    facts: &Facts,
+    leaf: &[u8],
+    now: Micros,
+) -> Result<CaRow, Refused> {
+    let aki = facts.aki.as_ref().ok_or(Refused::No("the certificate names no signer"))?;
+    let ca = certificates::ca_by_ski(r, aki).await?.ok_or(Refused::No("an unknown signer"))?;
+    if ca.check_expiration && now > ca.not_after {
+        return Err(Refused::No("the signer has expired, and its expiry counts"));
+    }
+    if !signed_by(&ca.der, leaf, now) {
+        return Err(Refused::No("the signer did not sign the certificate, or it has expired"));
+    }
+    Ok(ca)
+}
+
+/// A new key: for a device that is registered and has none, or for one that the CA introduces.
+async fn newcomer(
+    w: &mut Write,
+    ca: &CaRow,
+    name: &str,
+    now: Micros,
+) -> Result<DeviceId, Refused> {
+    if let Some(d) = devices::by_identifier(w, name).await? {
+        if d.org_id != ca.org_id {
+            return Err(Refused::No("the identifier exists in another organisation"));
+        }
+        if d.deleted_at.is_some() {
+            return Err(Refused::No("the device is deleted"));
+        }
+        if certificates::any(w, d.id).await? {
+            return Err(Refused::No("the device has a certificate with another key"));
+        }
+        return Ok(d.id);
+    }
+    let product = ca.jitp_product_id.ok_or(Refused::No("the device is not registered"))?;
+    if !identifier_ok(name) {
+        return Err(Refused::No("the common name cannot be an identifier"));
+    }
+    let tags: Vec<String> =
+        ca.jitp_tags.as_deref().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    let description = ca.jitp_description.as_deref();
+    devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
+        .await?
+        .ok_or(Refused::No("the identifier was taken at the same moment"))
+}
+
+async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Result<(), Refused> {
+    match store_certificate(w, org, device, facts).await {
+        Ok(()) => Ok(()),
+        Err(Refusal::Store(e)) => Err(Refused::Unavailable(e)),
+        Err(Refusal::Fault(e)) => {
+            Err(Refused::Unavailable(store::Error::Engine(sqlx::Error::Protocol(e))))
+        }
+        Err(_) => Err(Refused::No("the certificate cannot be stored for this device")),
+    }
+}

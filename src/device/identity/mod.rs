@@ -1,0 +1,94 @@
+//! Who is it? Decided after the handshake and before the upgrade is answered, for every connection anew: a resumed TLS
+//! session proves the key and nothing more.
+
+pub mod certificate;
+pub mod secret;
+
+use crate::app::App;
+use crate::clock::Micros;
+use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::{self, devices};
+use rustls::pki_types::CertificateDer;
+
+/// A device whose key or secret was proven and whose record the store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// The device.
+    pub id: DeviceId,
+    /// The fingerprint of its certificate, if that is how it came.
+    pub fingerprint: Option<String>,
+}
+
+/// What a connection brought.
+#[derive(Debug)]
+pub enum Credentials<'a> {
+    /// A certificate chain whose key it holds; a certificate always wins.
+    Certificate(&'a [CertificateDer<'a>]),
+    /// Shared-secret headers.
+    Secret(secret::Headers),
+    /// Some `x-` header, but no usable credentials.
+    Unusable,
+    /// Nothing at all.
+    Nothing,
+}
+
+/// Why it is not let in. The device learns next to nothing of it; the log does.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not this one.
+    #[error("{0}")]
+    No(&'static str),
+    /// It brought no credentials.
+    #[error("no credentials")]
+    Nothing,
+    /// It cannot be decided now.
+    #[error(transparent)]
+    Unavailable(#[from] store::Error),
+}
+
+/// Decides.
+///
+/// # Errors
+/// See [`Refused`].
+pub async fn decide(
+    app: &App,
+    credentials: Credentials<'_>,
+    now: Micros,
+) -> Result<KnownDevice, Refused> {
+    match credentials {
+        Credentials::Certificate(chain) => certificate::decide(app, chain, now).await,
+        Credentials::Secret(headers) => secret::decide(app, &headers, now).await,
+        Credentials::Unusable => Err(Refused::No("headers without usable credentials")),
+        Credentials::Nothing => Err(Refused::Nothing),
+    }
+}
+
+/// Finds a device by identifier where it is expected, or creates it there. The identifier is unique on the server, so
+/// one that exists elsewhere, or is deleted, is refused.
+async fn find_or_create(
+    app: &App,
+    org: OrgId,
+    product: ProductId,
+    identifier: &str,
+    now: Micros,
+) -> Result<DeviceId, Refused> {
+    let mut r = app.db.read().await?;
+    let found = devices::by_identifier(&mut r, identifier).await?;
+    drop(r);
+    if let Some(d) = found {
+        return match d {
+            d if d.deleted_at.is_some() => Err(Refused::No("the device is deleted")),
+            d if d.product_id != product => Err(Refused::No("the identifier exists in another product")),
+            d => Ok(d.id),
+        };
+    }
+    if !crate::fleet::devices::identifier_ok(identifier) {
+        return Err(Refused::No("the identifier is empty, too long or holds control characters"));
+    }
+    let mut w = app.db.write().await?;
+    let id = devices::add(&mut w, org, product, identifier, None, None, now)
+        .await?
+        .ok_or(Refused::No("the identifier was taken at the same moment"))?;
+    w.commit().await?;
+    Ok(id)
+}

@@ -1,0 +1,260 @@
+//! Shared secrets, `NH1` (device-protocol 1.6): a signed token over identifier and time, keyed by a secret that never
+//! travels.
+
+use super::{KnownDevice, Refused, find_or_create};
+use crate::app::App;
+use crate::clock::Micros;
+use crate::limits::{KDF_BYTES, KDF_ROUNDS, SIGNATURE_AGE, SIGNATURE_AHEAD};
+use crate::store::{devices, secrets};
+use aws_lc_rs::{hmac, pbkdf2};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::num::NonZeroU32;
+
+/// The four headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headers {
+    /// `x-nh-alg`.
+    pub algorithm: String,
+    /// `x-nh-key`.
+    pub key: String,
+    /// `x-nh-time`.
+    pub time: String,
+    /// `x-nh-signature`.
+    pub signature: String,
+}
+
+/// A parsed `x-nh-alg`.
+struct Kdf {
+    algorithm: pbkdf2::Algorithm,
+    rounds: NonZeroU32,
+    bytes: usize,
+}
+
+fn kdf(text: &str) -> Option<Kdf> {
+    let mut parts = text.strip_prefix("NH1-HMAC-")?.split('-');
+    let (digest, rounds, bytes) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let algorithm = match digest.to_ascii_lowercase().as_str() {
+        "sha256" => pbkdf2::PBKDF2_HMAC_SHA256,
+        "sha384" => pbkdf2::PBKDF2_HMAC_SHA384,
+        "sha512" => pbkdf2::PBKDF2_HMAC_SHA512,
+        _ => return None,
+    };
+    let rounds: u32 = rounds.parse().ok()?;
+    let bytes: usize = bytes.parse().ok()?;
+    let allowed = KDF_ROUNDS.contains(&rounds) && KDF_BYTES.contains(&bytes);
+    Some(Kdf { algorithm, rounds: NonZeroU32::new(rounds).filter(|_| allowed)?, bytes })
+}
+
+/// What the token says.
+#[derive(Debug, PartialEq, Eq)]
+struct Claim {
+    identifier: String,
+    signed_ms: i64,
+}
+
+/// Checks the token with a secret; the claim is looked at only when the signature is right.
+fn verify(h: &Headers, kdf: &Kdf, secret: &str) -> Option<Claim> {
+    let time: i64 = h.time.parse().ok()?;
+    let salt = format!(
+        "NH1:device-socket:shared-secret:connect\n\nx-nh-alg={}\nx-nh-key={}\nx-nh-time={time}\n",
+        h.algorithm, h.key
+    );
+    let mut derived = vec![0u8; kdf.bytes];
+    pbkdf2::derive(kdf.algorithm, kdf.rounds, salt.as_bytes(), secret.as_bytes(), &mut derived);
+    let (signed, mac) = h.signature.rsplit_once('.')?;
+    let (protected, payload) = signed.split_once('.')?;
+    let digest = match protected {
+        "SFMyNTY" => hmac::HMAC_SHA256,
+        "SFMzODQ" => hmac::HMAC_SHA384,
+        "SFM1MTI" => hmac::HMAC_SHA512,
+        _ => return None,
+    };
+    let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
+    hmac::verify(&hmac::Key::new(digest, &derived), signed.as_bytes(), &mac).ok()?;
+    term(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+}
+
+/// Whether the claim's time is now: not older than 90 s, and ahead by no more than a clock may be wrong.
+fn timely(signed_ms: i64, now: Micros) -> bool {
+    let now_ms = now.0.div_euclid(1_000);
+    let age = i64::try_from(SIGNATURE_AGE.as_millis()).unwrap_or(0);
+    let ahead = i64::try_from(SIGNATURE_AHEAD.as_millis()).unwrap_or(0);
+    signed_ms <= now_ms.saturating_add(ahead) && signed_ms.saturating_add(age) >= now_ms
+}
+
+/// Erlang's external term format, as much of it as a token may hold: `{binary, integer}` or `{binary, integer,
+/// integer}`. Atoms, lists and compressed terms are refused.
+fn term(bytes: &[u8]) -> Option<Claim> {
+    let rest = bytes.strip_prefix(&[0x83, 0x68])?;
+    let (arity, rest) = rest.split_first()?;
+    if !(2..=3).contains(arity) {
+        return None;
+    }
+    let rest = rest.strip_prefix(&[0x6d])?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (identifier, mut rest) = rest.split_at_checked(length)?;
+    let identifier = std::str::from_utf8(identifier).ok()?.to_owned();
+    let signed_ms = integer(&mut rest)?;
+    if *arity == 3 {
+        integer(&mut rest)?;
+    }
+    rest.is_empty().then_some(Claim { identifier, signed_ms })
+}
+
+fn integer(rest: &mut &[u8]) -> Option<i64> {
+    let (tag, after) = rest.split_first()?;
+    match tag {
+        0x61 => {
+            let (value, after) = after.split_first()?;
+            *rest = after;
+            Some(i64::from(*value))
+        }
+        0x62 => {
+            let (value, after) = after.split_first_chunk::<4>()?;
+            *rest = after;
+            Some(i64::from(i32::from_be_bytes(*value)))
+        }
+        0x6e => {
+            let (n, after) = after.split_first()?;
+            let (sign, after) = after.split_first()?;
+            let (digits, after) = after.split_at_checked(usize::from(*n))?;
+            if *n > 8 {
+                return None;
+            }
+            *rest = after;
+            let value = digits.iter().rev().fold(0u64, |v, d| (v << 8) | u64::from(*d));
+            let value = i64::try_from(value).ok()?;
+            Some(if *sign == 0 { value } else { -value })
+        }
+        _ => None,
+    }
+}
+
+/// Decides who a shared-secret connection is.
+///
+/// # Errors
+/// See [`Refused`].
+pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, Refused> {
+    let kdf = kdf(&h.algorithm).ok_or(Refused::No("x-nh-alg is not one that is taken"))?;
+    if h.key.len() > 512 || h.key.contains('\0') {
+        return Err(Refused::No("x-nh-key is too long"));
+    }
+    let wrong = Refused::No("the signature does not match");
+    let late = Refused::No("the signature's time is not now: the device's clock is wrong, or it is a replay");
+    let sealed = Refused::No("the stored secret cannot be decrypted with this node key");
+    let known = |id| KnownDevice { id, fingerprint: None };
+    let mut r = app.db.read().await?;
+    if h.key.starts_with("nhp_") {
+        let found = secrets::find(&mut r, &h.key).await?;
+        drop(r);
+        let found = found.ok_or(Refused::No("unknown product key"))?;
+        let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
+        let claim = verify(h, &kdf, secret.reveal()).ok_or(wrong)?;
+        if !timely(claim.signed_ms, now) {
+            return Err(late);
+        }
+        return find_or_create(app, found.org_id, found.product_id, &claim.identifier, now)
+            .await
+            .map(known);
+    }
+    let found =
+        secrets::find_device(&mut r, &h.key).await?.ok_or(Refused::No("unknown device key"))?;
+    let device =
+        devices::row(&mut r, found.device_id).await?.ok_or(Refused::No("unknown device key"))?;
+    let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
+    let claim = verify(h, &kdf, secret.reveal()).ok_or(wrong)?;
+    if !timely(claim.signed_ms, now) {
+        return Err(late);
+    }
+    if claim.identifier != device.identifier || device.deleted_at.is_some() {
+        return Err(Refused::No("the key belongs to another device, or the device is deleted"));
+    }
+    Ok(known(device.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(v: &serde_json::Value) -> (Headers, String, String) {
+        let s = |k: &str| v[k].as_str().unwrap().to_owned();
+        let h = Headers {
+            algorithm: s("alg"),
+            key: s("key"),
+            time: v["time"].to_string(),
+            signature: s("signature"),
+        };
+        (h, s("secret"), s("identifier"))
+    }
+
+    fn vectors() -> Vec<(Headers, String, String)> {
+        let text = include_str!("../../../firmware-fixtures/shared-secret/vectors.json");
+        let all: serde_json::Value = serde_json::from_str(text).unwrap();
+        all["vectors"].as_array().unwrap().iter().map(headers).collect()
+    }
+
+    fn check(h: &Headers, secret: &str) -> Option<Claim> {
+        verify(h, &kdf(&h.algorithm)?, secret)
+    }
+
+    #[test]
+    fn every_vector_verifies_and_one_flipped_letter_does_not() {
+        let all = vectors();
+        assert_eq!(all.len(), 6);
+        for (h, secret, identifier) in all {
+            assert_eq!(check(&h, &secret).map(|c| c.identifier), Some(identifier));
+            let flip = |t: &str| format!("{}{}", if t.starts_with('0') { '1' } else { '0' }, &t[1..]);
+            for bad in [
+                Headers { key: flip(&h.key), ..h.clone() },
+                Headers { time: format!("{}1", h.time), ..h.clone() },
+                Headers { signature: flip(&h.signature), ..h.clone() },
+                Headers { signature: h.signature.replace('A', "B"), ..h.clone() },
+                Headers { algorithm: h.algorithm.replace("00", "01"), ..h.clone() },
+            ] {
+                assert_eq!(check(&bad, &secret), None, "{bad:?}");
+            }
+            assert_eq!(check(&h, &flip(&secret)), None);
+        }
+    }
+
+    #[test]
+    fn a_signature_is_good_for_ninety_seconds_and_five_ahead() {
+        let signed = 1_700_000_000_000;
+        let at = |ms: i64| timely(signed, Micros((signed + ms) * 1_000));
+        assert!(at(0) && at(90_000) && at(-5_000));
+        assert!(!at(90_001) && !at(-5_001));
+    }
+
+    #[test]
+    fn costly_and_unknown_algorithms_are_refused_before_any_work() {
+        for bad in [
+            "NH1-HMAC-sha256-999999999-32", "NH1-HMAC-sha256-0-32", "NH1-HMAC-md5-1000-32",
+            "NH1-HMAC-sha256-1000-9", "NH1-HMAC-sha256-1000-65", "NH1-HMAC-sha256-1000",
+            "NH1-HMAC-sha256-1000-32-1", "", "NH2-HMAC-sha256-1000-32", "NH1-HMAC-sha256-x-32",
+        ] {
+            assert!(kdf(bad).is_none(), "{bad}");
+        }
+        assert!(kdf("NH1-HMAC-SHA384-100000-64").is_some());
+    }
+
+    #[test]
+    fn terms_that_are_not_the_tuple_are_refused() {
+        let good = hex::decode("8368036d000000086465766963652d316e06000068e5cf8b016200015180").unwrap();
+        assert!(term(&good).is_some());
+        for n in 0..good.len() {
+            assert_eq!(term(&good[..n]), None, "cut at {n}");
+        }
+        let long = hex::decode("8368026d7fffffff00").unwrap();
+        assert_eq!(term(&long), None);
+        assert_eq!(term(&[0x83, 0x50, 0, 0, 0, 1]), None);
+        let mut two = good.clone();
+        two[2] = 2;
+        two.truncate(two.len() - 5);
+        assert_eq!(term(&two).map(|c| c.signed_ms), Some(1_700_000_000_000));
+    }
+}

@@ -1,0 +1,305 @@
+//! One task a socket: frames in, effects out. Its future is what stays in memory for every connected device, so that
+//! whatever is needed only for a moment lives in functions of its own, boxed.
+
+use super::identity::KnownDevice;
+use super::registry::{Command, Mailbox, Registry};
+use super::session::{Close, Effect, Firmware, Input, Join, Report, Session, Welcome};
+use crate::access::random_id;
+use crate::app::App;
+use crate::bus::Nudge;
+use crate::clock;
+use crate::fleet::join::{self, Reported};
+use crate::fleet::records::{Answer, Event, Record};
+use crate::ids::{ConnectionId, DeviceId};
+use crate::limits::{IDLE_TIME, MESSAGE_BYTES, SEND_TIME};
+use crate::rollout::offer::Taken;
+use crate::rollout::outcome;
+use crate::store;
+use crate::store::devices::Metadata;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// A device that was let in, before and after its upgrade is answered.
+pub(super) struct Entered {
+    at: Place,
+    session: Session,
+    mailbox: Mailbox,
+}
+
+/// A device's socket with its session.
+pub(super) struct Link {
+    at: Place,
+    session: Session,
+    mailbox: Mailbox,
+    socket: Socket,
+}
+
+/// Which connection of which device, and what it works with.
+struct Place {
+    app: App,
+    registry: Arc<Registry>,
+    device: DeviceId,
+    connection: ConnectionId,
+    host: Box<str>,
+}
+
+/// Whether the link goes on.
+type Flow = Result<(), Close>;
+
+impl Link {
+    /// Records the connection; from here on it is the device's newest, and older ones close.
+    pub(super) async fn enter(
+        app: &App,
+        registry: &Arc<Registry>,
+        known: KnownDevice,
+        host: String,
+    ) -> Option<Entered> {
+        let connection = ConnectionId(random_id());
+        let at = Place {
+            app: app.clone(),
+            registry: registry.clone(),
+            device: known.id,
+            connection,
+            host: host.into_boxed_str(),
+        };
+        let event = Event::Connecting(app.node, known.fingerprint);
+        if let Err(e) = at.write(event).await {
+            tracing::warn!(device = %known.id, error = %e, "connection not recorded");
+            return None;
+        }
+        let mailbox = registry.enter(known.id, connection);
+        let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
+        Some(Entered { at, session: Session::new(clock::now(), jitter), mailbox })
+    }
+}
+
+impl Entered {
+    /// Goes over to frames; `rest` is what the device sent after its request.
+    pub(super) async fn over(self, tls: TlsStream<TcpStream>, rest: Vec<u8>) -> Link {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(1024)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MESSAGE_BYTES * 4)
+            .max_message_size(Some(MESSAGE_BYTES))
+            .max_frame_size(Some(MESSAGE_BYTES));
+        let socket =
+            WebSocketStream::from_partially_read(tls, rest, Role::Server, Some(config)).await;
+        Link { at: self.at, session: self.session, mailbox: self.mailbox, socket }
+    }
+}
+
+/// Serves a socket until either side closes it.
+pub(super) async fn run(mut link: Link) {
+    let end = serve(&mut link).await;
+    let Link { at, socket, .. } = link;
+    Box::pin(finish(at, socket, end)).await;
+}
+
+async fn serve(link: &mut Link) -> Option<Close> {
+    let mut heard = Instant::now();
+    loop {
+        tokio::select! {
+            frame = link.socket.next() => {
+                heard = Instant::now();
+                let flow = match frame {
+                    Some(Ok(frame)) => Box::pin(take_frame(link, frame)).await,
+                    _ => return None,
+                };
+                if let Err(close) = flow {
+                    return Some(close);
+                }
+            }
+            command = link.mailbox.recv() => {
+                if let Err(close) = Box::pin(take_command(link, command)).await {
+                    return Some(close);
+                }
+            }
+            () = tokio::time::sleep_until(heard + IDLE_TIME) => return Some(Close::Protocol),
+        }
+    }
+}
+
+async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
+    at.registry.leave(at.device, at.connection);
+    match at.write(Event::Disconnected).await {
+        Ok(Answer::Done(group)) => at.app.wake(group),
+        Ok(_) => {}
+        Err(e) => tracing::debug!(device = %at.device, error = %e, "close not recorded"),
+    }
+    let Some(close) = end else { return };
+    let frame = CloseFrame { code: CloseCode::from(close.code()), reason: "".into() };
+    // The peer may be gone; then there is nobody to tell.
+    let _ = timeout(Duration::from_secs(5), async {
+        socket.close(Some(frame)).await?;
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok::<_, tokio_tungstenite::tungstenite::Error>(())
+    })
+    .await;
+}
+
+async fn take_frame(link: &mut Link, frame: Message) -> Flow {
+    match frame {
+        Message::Text(text) => handle(link, Input::Text(text.as_str().to_owned())).await,
+        Message::Binary(_) => Err(Close::Binary),
+        Message::Close(_) => Err(Close::Left),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
+    }
+}
+
+async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
+    match command {
+        None => Err(Close::Replaced),
+        Some(Command::Close(close)) => Err(close),
+        Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
+        Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
+        Some(Command::Nudge(Nudge::Reconnect | Nudge::Replaced(_))) => Err(Close::Replaced),
+    }
+}
+
+/// Gives an input to the session and carries its effects out, in order.
+async fn handle(link: &mut Link, input: Input) -> Flow {
+    for effect in link.session.handle(input, clock::now()) {
+        carry_out(link, effect).await?;
+    }
+    Ok(())
+}
+
+async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
+    match effect {
+        Effect::Send(text) => send(link, text).await,
+        Effect::Join(join) => Box::pin(store_join(link, *join)).await,
+        Effect::Close(close) => Err(close),
+        Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
+        Effect::Validated => link.at.note(Event::Validated).await,
+        Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
+        Effect::Seen => link.at.note(Event::Seen).await,
+    }
+}
+
+async fn send(link: &mut Link, text: String) -> Flow {
+    match timeout(SEND_TIME, link.socket.send(Message::text(text))).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Close::Protocol),
+    }
+}
+
+/// Stores a join and gives the session its outcome; then a claim that waited for the device is taken.
+async fn store_join(link: &mut Link, join: Join) -> Flow {
+    let stored = link.at.write(Event::Join(Box::new(domain_join(join)))).await;
+    let joined = match stored {
+        Ok(Answer::Joined(joined)) => *joined,
+        Ok(_) => return Ok(()),
+        Err(e) => {
+            tracing::warn!(device = %link.at.device, error = %e, "join not stored");
+            return Box::pin(handle(link, Input::JoinFailed)).await;
+        }
+    };
+    if !joined.current {
+        return Err(Close::Replaced);
+    }
+    let welcome = Welcome { keys: joined.keys, connecting_code: joined.connecting_code };
+    Box::pin(handle(link, Input::Joined(welcome))).await?;
+    for group in joined.wake {
+        link.at.app.wake(Some(group));
+    }
+    if joined.claim { Box::pin(offer(link)).await } else { Ok(()) }
+}
+
+/// Takes the device's claim, if it still holds, and tells the device.
+async fn offer(link: &mut Link) -> Flow {
+    if !link.session.joined() {
+        return Ok(());
+    }
+    match link.at.write(Event::TakeClaim).await {
+        Ok(Answer::Claim(Taken::Tell(offer))) => {
+            let app = &link.at.app;
+            let url = app.links.url(&link.at.host, offer.blob(), &offer.firmware.uuid, clock::now());
+            tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");
+            handle(link, Input::Offer(offer.payload(&url))).await
+        }
+        Ok(Answer::Claim(Taken::Withdrawn(group))) => {
+            link.at.app.wake(group);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(e) => {
+            tracing::warn!(device = %link.at.device, error = %e, "claim not taken, the next tick repeats it");
+            Ok(())
+        }
+    }
+}
+
+impl Place {
+    async fn write(&self, event: Event) -> store::Result<Answer> {
+        let record = Record {
+            device: self.device,
+            connection: self.connection,
+            at: clock::now(),
+            event,
+        };
+        self.app.records.write(record).await
+    }
+
+    /// Stores what a device said. It is not told when that fails: it would not understand.
+    async fn note(&self, event: Event) -> Flow {
+        match self.write(event).await {
+            Ok(Answer::Done(group)) => self.app.wake(group),
+            Ok(_) => {}
+            Err(e) => tracing::warn!(device = %self.device, error = %e, "report not stored"),
+        }
+        Ok(())
+    }
+}
+
+fn outcome_of(report: Report) -> outcome::Report {
+    match report {
+        Report::Stage(stage, value) => outcome::Report::Stage(stage, value),
+        Report::Failed(why) => outcome::Report::Failed(why),
+        Report::Ignored(why) => outcome::Report::Ignored(why),
+        Report::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
+    }
+}
+
+fn domain_join(join: Join) -> join::Join {
+    join::Join {
+        reported: reported(join.firmware),
+        api: join.api.to_string(),
+        downloading: join.downloading,
+        validated: join.validated,
+        reverted: join.reverted,
+        wants_keys: join.wants_keys,
+        wants_archive_keys: join.wants_archive_keys,
+    }
+}
+
+fn reported(f: Firmware) -> Reported {
+    let all = (f.uuid.clone(), f.product, f.version, f.platform, f.architecture);
+    match all {
+        (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
+            Reported::Complete(Box::new(Metadata {
+                uuid,
+                product,
+                version,
+                platform,
+                architecture,
+                author: f.author,
+                description: f.description,
+                misc: f.misc,
+                vcs_identifier: f.vcs_identifier,
+                fwup_version: f.fwup_version,
+            }))
+        }
+        (Some(uuid), ..) => Reported::Uuid(uuid, f.fwup_version),
+        _ => Reported::Nothing,
+    }
+}

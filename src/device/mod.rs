@@ -1,0 +1,13 @@
+//! The device plane, in the order in which a connection meets it: `endpoint` accepts, `tls` proves possession of a
+//! key, `identity` decides who it is, `link` carries frames between the socket and the pure `session`.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
+pub mod download;
+pub mod endpoint;
+pub mod identity;
+mod link;
+pub mod queue;
+pub mod registry;
+pub mod session;
+pub mod tls;
+pub mod wire;

@@ -1,0 +1,159 @@
+//! Which devices' sockets this node holds, and how to reach them.
+
+use super::session::Close;
+use crate::bus::Nudge;
+use crate::ids::{ConnectionId, DeviceId};
+use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME, MAILBOX};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use tokio::sync::mpsc;
+
+/// What a link is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// A hint about its device.
+    Nudge(Nudge),
+    /// Close.
+    Close(Close),
+}
+
+/// The link's side.
+pub type Mailbox = mpsc::Receiver<Command>;
+
+struct Entry {
+    connection: ConnectionId,
+    mailbox: mpsc::Sender<Command>,
+}
+
+const SHARDS: usize = 64;
+
+/// The sockets of this node.
+pub struct Registry {
+    shards: Vec<Mutex<HashMap<DeviceId, Entry>>>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Registry {
+    fn with<T>(
+        &self,
+        device: DeviceId,
+        f: impl FnOnce(&mut HashMap<DeviceId, Entry>) -> T,
+    ) -> Option<T> {
+        let shard = usize::try_from(device.0.unsigned_abs() % SHARDS as u64).unwrap_or(0);
+        let mut map = self.shards.get(shard)?.lock().ok()?;
+        Some(f(&mut map))
+    }
+
+    /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins.
+    pub fn enter(&self, device: DeviceId, connection: ConnectionId) -> Mailbox {
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        self.with(device, |map| map.insert(device, Entry { connection, mailbox }));
+        commands
+    }
+
+    /// Removes a connection, unless the device has a newer one.
+    pub fn leave(&self, device: DeviceId, connection: ConnectionId) {
+        self.with(device, |map| {
+            if map.get(&device).is_some_and(|e| e.connection == connection) {
+                map.remove(&device);
+                if map.capacity() > 64 && map.len() * 4 < map.capacity() {
+                    map.shrink_to_fit();
+                }
+            }
+        });
+    }
+
+    /// Passes a hint on. A full mailbox drops it: the next tick repeats what matters.
+    pub fn nudge(&self, device: DeviceId, nudge: Nudge) {
+        self.with(device, |map| {
+            let Some(entry) = map.get(&device) else { return };
+            let closing = match nudge {
+                Nudge::Replaced(newer) => newer != entry.connection,
+                Nudge::Reconnect => true,
+                Nudge::Claim | Nudge::Reboot => false,
+            };
+            if closing {
+                map.remove(&device);
+                return;
+            }
+            // A full mailbox is the documented loss.
+            let _ = entry.mailbox.try_send(Command::Nudge(nudge));
+        });
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.shards.iter().filter_map(|s| s.lock().ok().map(|m| m.len())).sum()
+    }
+
+    /// Closes all sockets in batches, so that a whole fleet does not come back in one second.
+    pub async fn drain(&self) {
+        let started = tokio::time::Instant::now();
+        loop {
+            let batch = self.take(DRAIN_BATCH);
+            if batch.is_empty() {
+                return;
+            }
+            tracing::info!(sockets = batch.len(), left = self.len(), "sockets closing");
+            for entry in batch {
+                // A full or closed mailbox closes all the same, when the sender is dropped here.
+                let _ = entry.mailbox.try_send(Command::Close(Close::Restart));
+            }
+            if self.len() > 0 && started.elapsed() + DRAIN_PAUSE < DRAIN_TIME {
+                tokio::time::sleep(DRAIN_PAUSE).await;
+            }
+        }
+    }
+
+    fn take(&self, most: usize) -> Vec<Entry> {
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            let Ok(mut map) = shard.lock() else { continue };
+            while taken.len() < most {
+                let Some(device) = map.keys().next().copied() else { break };
+                taken.extend(map.remove(&device));
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newcomer_wins_and_a_late_leave_does_not_touch_it() {
+        let r = Registry::default();
+        let (d, a, b) = (DeviceId(1), ConnectionId(1), ConnectionId(2));
+        let mut first = r.enter(d, a);
+        let mut second = r.enter(d, b);
+        assert_eq!(first.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        r.leave(d, a);
+        r.nudge(d, Nudge::Claim);
+        assert_eq!(second.try_recv(), Ok(Command::Nudge(Nudge::Claim)));
+        r.nudge(d, Nudge::Replaced(b));
+        assert_eq!(r.len(), 1);
+        r.nudge(d, Nudge::Replaced(ConnectionId(3)));
+        assert_eq!((r.len(), second.try_recv()), (0, Err(mpsc::error::TryRecvError::Disconnected)));
+    }
+
+    #[test]
+    fn a_full_mailbox_loses_hints_and_blocks_nobody() {
+        let r = Registry::default();
+        let mut mail = r.enter(DeviceId(1), ConnectionId(1));
+        for _ in 0..100 {
+            r.nudge(DeviceId(1), Nudge::Claim);
+        }
+        let mut got = 0;
+        while mail.try_recv().is_ok() {
+            got += 1;
+        }
+        assert_eq!(got, MAILBOX);
+    }
+}

@@ -1,0 +1,96 @@
+//! The parameters of a join (device-protocol 3.1). Everything else that a device sends there is dropped unread: owners
+//! put secrets into the key-value store.
+
+use crate::limits::METADATA_CHARS;
+use semver::Version;
+use serde_json::{Map, Value};
+
+/// The firmware that a device says it runs; absent or empty values are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Firmware {
+    /// `nerves_fw_uuid`.
+    pub uuid: Option<String>,
+    /// `nerves_fw_product`.
+    pub product: Option<String>,
+    /// `nerves_fw_version`.
+    pub version: Option<String>,
+    /// `nerves_fw_platform`.
+    pub platform: Option<String>,
+    /// `nerves_fw_architecture`.
+    pub architecture: Option<String>,
+    /// `nerves_fw_author`.
+    pub author: Option<String>,
+    /// `nerves_fw_description`.
+    pub description: Option<String>,
+    /// `nerves_fw_misc`.
+    pub misc: Option<String>,
+    /// `nerves_fw_vcs_identifier`.
+    pub vcs_identifier: Option<String>,
+    /// `fwup_version`.
+    pub fwup_version: Option<String>,
+}
+
+/// A join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// What it runs.
+    pub firmware: Firmware,
+    /// `device_api_version`; missing or unreadable counts as 1.0.0.
+    pub api: Version,
+    /// Whether it says that an update goes on.
+    pub downloading: bool,
+    /// `meta.firmware_validated`.
+    pub validated: Option<bool>,
+    /// `meta.firmware_auto_revert_detected`.
+    pub reverted: bool,
+    /// Wants the signing keys.
+    pub wants_keys: bool,
+    /// Wants the keys for archives.
+    pub wants_archive_keys: bool,
+}
+
+/// A text without control characters (a zero byte is more than PostgreSQL takes), cut to its bound.
+pub(super) fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(METADATA_CHARS).collect()
+}
+
+fn text(params: &Map<String, Value>, key: &str) -> Option<String> {
+    let text = clean(params.get(key)?.as_str()?);
+    (!text.is_empty()).then_some(text)
+}
+
+impl Join {
+    /// Reads the parameters; whatever is missing or of a wrong type counts as not given, and nothing makes a join fail.
+    pub(super) fn read(params: &Map<String, Value>) -> Self {
+        let meta = params.get("meta").and_then(Value::as_object);
+        let flag = |key: &str| meta.and_then(|m| m.get(key)).and_then(Value::as_bool);
+        let on_connect = |key: &str| params.get(key).and_then(Value::as_str) == Some("on_connect");
+        Self {
+            firmware: Firmware {
+                uuid: text(params, "nerves_fw_uuid"),
+                product: text(params, "nerves_fw_product"),
+                version: text(params, "nerves_fw_version"),
+                platform: text(params, "nerves_fw_platform"),
+                architecture: text(params, "nerves_fw_architecture"),
+                author: text(params, "nerves_fw_author"),
+                description: text(params, "nerves_fw_description"),
+                misc: text(params, "nerves_fw_misc"),
+                vcs_identifier: text(params, "nerves_fw_vcs_identifier"),
+                fwup_version: text(params, "fwup_version"),
+            },
+            api: text(params, "device_api_version")
+                .and_then(|v| Version::parse(&v).ok())
+                .unwrap_or(Version::new(1, 0, 0)),
+            downloading: text(params, "currently_downloading_uuid").is_some(),
+            validated: flag("firmware_validated"),
+            reverted: flag("firmware_auto_revert_detected").unwrap_or(false),
+            wants_keys: on_connect("fwup_public_keys"),
+            wants_archive_keys: on_connect("archive_public_keys"),
+        }
+    }
+
+    /// Whether the client knows `scripts/run` (device-protocol 3.2).
+    pub(super) fn runs_scripts(&self) -> bool {
+        self.api >= Version::new(2, 1, 0)
+    }
+}

@@ -1,0 +1,286 @@
+//! One device's connection as a pure state machine: frames and instants in, effects out. It knows no socket, no clock
+//! and no database; `link` carries its effects out. There are 500,000 of these: it remembers as little as it can.
+
+mod join;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub use join::{Firmware, Join};
+pub use update::Report;
+
+use super::wire::{self, Message};
+use crate::clock::Micros;
+use crate::limits::{MESSAGE_BURST, MESSAGES_A_SECOND, SEEN_EVERY};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Input {
+    /// A text frame.
+    Text(String),
+    /// The join that it asked for is stored.
+    Joined(Welcome),
+    /// The join could not be stored.
+    JoinFailed,
+    /// An update for the device: the payload.
+    Offer(Value),
+    /// An operator wants it to reboot.
+    Reboot,
+}
+
+/// What a joined device gets at once.
+#[derive(Debug, Default)]
+pub struct Welcome {
+    /// The organisation's signing keys; empty when it has none.
+    pub keys: Vec<String>,
+    /// Code to run.
+    pub connecting_code: Option<String>,
+}
+
+/// What a session wants done.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Send a text frame.
+    Send(String),
+    /// Store the join, then tell the session.
+    Join(Box<Join>),
+    /// Store what the device says of its update.
+    Report(Report),
+    /// Store that its firmware is validated.
+    Validated,
+    /// Store its network interface.
+    Interface(&'static str),
+    /// Store that it lives.
+    Seen,
+    /// Close the socket.
+    Close(Close),
+}
+
+/// Why a socket is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// The device left.
+    Left,
+    /// A newer connection took over, or an operator asked for it.
+    Replaced,
+    /// It does not speak the protocol, or was silent for too long.
+    Protocol,
+    /// A binary frame, which this version of the protocol does not have.
+    Binary,
+    /// Too many messages.
+    Flood,
+    /// The server stops.
+    Restart,
+}
+
+impl Close {
+    /// The WebSocket code (device-protocol 1.7).
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Left => 1000,
+            Self::Replaced => 1001,
+            Self::Protocol => 1002,
+            Self::Binary => 1003,
+            Self::Flood => 1008,
+            Self::Restart => 1012,
+        }
+    }
+}
+
+/// A device's connection.
+#[derive(Debug)]
+pub struct Session {
+    /// The join in progress or done: how the device numbered it.
+    joined: Option<Box<str>>,
+    /// The join whose outcome is awaited.
+    joining: Option<Box<(Message, Join)>>,
+    welcome: bool,
+    console: bool,
+    progress: update::Progress,
+    seen: Micros,
+    tokens: u32,
+    refilled: Micros,
+    jitter: Duration,
+}
+
+impl Session {
+    /// A session that begins at `now`; `jitter` spreads the last-seen writes of many.
+    pub fn new(now: Micros, jitter: Duration) -> Self {
+        Self {
+            joined: None,
+            joining: None,
+            welcome: false,
+            console: false,
+            progress: update::Progress::default(),
+            seen: now,
+            tokens: MESSAGE_BURST,
+            refilled: now,
+            jitter,
+        }
+    }
+
+    /// Whether the device topic is joined, so that updates may be pushed.
+    pub fn joined(&self) -> bool {
+        self.welcome
+    }
+
+    /// Takes an input; the effects are to be carried out in order.
+    pub fn handle(&mut self, input: Input, now: Micros) -> Vec<Effect> {
+        match input {
+            Input::Text(text) => self.text(&text, now),
+            Input::Joined(welcome) => self.welcomed(&welcome),
+            Input::JoinFailed => self.join_failed(),
+            Input::Offer(payload) if self.welcome => {
+                self.progress = update::Progress::default();
+                vec![self.push("update", &payload)]
+            }
+            Input::Reboot if self.welcome => vec![self.push("reboot", &json!({}))],
+            Input::Offer(_) | Input::Reboot => Vec::new(),
+        }
+    }
+
+    fn push(&self, event: &str, payload: &Value) -> Effect {
+        Effect::Send(wire::push(None, "device", event, payload))
+    }
+
+    fn text(&mut self, text: &str, now: Micros) -> Vec<Effect> {
+        if !self.may_speak(now) {
+            return vec![Effect::Close(Close::Flood)];
+        }
+        let Ok(message) = wire::read(text) else { return vec![Effect::Close(Close::Protocol)] };
+        let mut effects = self.message(message, now);
+        if now.since(self.seen) > SEEN_EVERY + self.jitter {
+            self.seen = now;
+            effects.push(Effect::Seen);
+        }
+        effects
+    }
+
+    /// A bucket of messages that refills with time.
+    fn may_speak(&mut self, now: Micros) -> bool {
+        let seconds = now.since(self.refilled).as_secs();
+        if seconds > 0 {
+            let more = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(MESSAGES_A_SECOND);
+            self.tokens = self.tokens.saturating_add(more).min(MESSAGE_BURST);
+            self.refilled = now;
+        }
+        match self.tokens.checked_sub(1) {
+            Some(left) => {
+                self.tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn message(&mut self, m: Message, now: Micros) -> Vec<Effect> {
+        let ok = |m: &Message| vec![Effect::Send(wire::reply(m, "ok", &json!({})))];
+        match (m.topic.as_str(), m.event.as_str()) {
+            ("phoenix", "heartbeat") => ok(&m),
+            ("device", "phx_join") => self.join(m),
+            ("console", "phx_join") => {
+                self.console = true;
+                ok(&m)
+            }
+            // No extension is offered by this version: an empty list attaches none.
+            ("extensions", "phx_join") => vec![Effect::Send(wire::reply(&m, "ok", &json!([])))],
+            (_, "phx_join") => {
+                let reason = json!({"reason": "unmatched topic"});
+                vec![Effect::Send(wire::reply(&m, "error", &reason))]
+            }
+            ("device", "phx_leave") if self.welcome => {
+                let mut effects = ok(&m);
+                effects.push(Effect::Close(Close::Left));
+                effects
+            }
+            (_, "phx_leave") => ok(&m),
+            ("device", _) => self.device(&m, now),
+            ("extensions", _) => {
+                vec![Effect::Send(wire::reply(&m, "error", &Value::from("detach")))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn join(&mut self, m: Message) -> Vec<Effect> {
+        let join = Join::read(&m.payload);
+        let own = m.join_ref.clone().or_else(|| m.reference.clone()).unwrap_or_default();
+        self.joined = Some(own.into_boxed_str());
+        self.welcome = false;
+        let effect = Effect::Join(Box::new(join.clone()));
+        let head = Message { payload: serde_json::Map::new(), ..m };
+        self.joining = Some(Box::new((head, join)));
+        vec![effect]
+    }
+
+    fn join_failed(&mut self) -> Vec<Effect> {
+        self.joined = None;
+        let Some(waiting) = self.joining.take() else { return Vec::new() };
+        let error = json!({"error": "could not connect"});
+        vec![Effect::Send(wire::reply(&waiting.0, "error", &error))]
+    }
+
+    /// The answer, then what the device asked for, in the order of device-protocol 3.1. The answer must stay empty: an
+    /// old client would start an update from a `firmware_url` in it.
+    fn welcomed(&mut self, welcome: &Welcome) -> Vec<Effect> {
+        let Some(waiting) = self.joining.take() else { return Vec::new() };
+        let (message, join) = *waiting;
+        self.welcome = true;
+        let mut effects = vec![Effect::Send(wire::reply(&message, "ok", &json!({})))];
+        // An empty list would make some clients forget their keys: it is never sent.
+        if !welcome.keys.is_empty() {
+            let keys = json!({"keys": welcome.keys});
+            if join.wants_keys {
+                effects.push(self.push("fwup_public_keys", &keys));
+            }
+            if join.wants_archive_keys {
+                effects.push(self.push("archive_public_keys", &keys));
+            }
+        }
+        if let Some(code) = welcome.connecting_code.as_deref().filter(|c| !c.is_empty()) {
+            if join.runs_scripts() {
+                let script = json!({"text": code, "ref": "connecting_code"});
+                effects.push(self.push("scripts/run", &script));
+            } else if self.console {
+                let keys = json!({"data": format!("{code}\n\r")});
+                effects.push(Effect::Send(wire::push(None, "console", "dn", &keys)));
+            }
+        }
+        effects
+    }
+
+    /// Messages on the joined device topic. None of them is ever answered, and unknown ones are ignored.
+    fn device(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
+        let stale = m.join_ref.as_deref().is_some_and(|r| self.joined.as_deref() != Some(r));
+        if !self.welcome || stale {
+            return Vec::new();
+        }
+        let effect = match m.event.as_str() {
+            "fwup_progress" | "update_progress" => {
+                self.progress.progress(&m.payload, now).map(Effect::Report)
+            }
+            "status_update" => self.progress.status(&m.payload, now).map(Effect::Report),
+            "firmware_validated" => Some(Effect::Validated),
+            "report_network_interface" => {
+                m.payload.get("interface").and_then(Value::as_str).map(|i| Effect::Interface(kind(i)))
+            }
+            _ => None,
+        };
+        effect.into_iter().collect()
+    }
+}
+
+/// The kind of a network interface by its name (device-protocol 3.3).
+fn kind(interface: &str) -> &'static str {
+    if interface.starts_with("wlan") {
+        "wifi"
+    } else if interface.starts_with("eth") || interface.starts_with("en") {
+        "ethernet"
+    } else if interface.starts_with("wwan") {
+        "cellular"
+    } else {
+        "unknown"
+    }
+}

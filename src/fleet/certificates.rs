@@ -1,0 +1,270 @@
+//! CA certificates of organisations and certificates of devices, as people manage them.
+
+use super::refusal::{BLANK, TAKEN, field};
+use super::x509::{self, Facts};
+use super::{Refusal, Result};
+use crate::access::scope::{InOrg as _, Org, Product, Scope};
+use crate::access::vault::Vault;
+use crate::clock;
+use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::certificates::{self as table, NewCa, NewCertificate};
+use crate::store::{self, Db, Write};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use std::time::Duration;
+
+pub use crate::store::certificates::{CaRow, CertificateRow};
+
+/// The name space of ownership proofs (rest-api 7).
+const PROOF: &str = "urn:nerveshub:verify:";
+
+/// What a person sends to register a CA.
+#[derive(Debug, Default)]
+pub struct CaForm {
+    /// Base64 of the CA's PEM.
+    pub cert: Option<String>,
+    /// Base64 of the PEM that proves ownership.
+    pub verification: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Whether an expired CA is refused.
+    pub check_expiration: bool,
+    /// Just-in-time provisioning.
+    pub jitp: Option<JitpForm>,
+}
+
+/// A just-in-time provisioning profile.
+#[derive(Debug, Default)]
+pub struct JitpForm {
+    /// The product by number or by name.
+    pub product: Option<std::result::Result<i64, String>>,
+    /// Tags for its devices.
+    pub tags: Option<Vec<String>>,
+    /// Description for its devices.
+    pub description: Option<String>,
+}
+
+/// DER out of base64 of PEM.
+fn der(text: &str) -> Result<Vec<u8>> {
+    let pem = STANDARD
+        .decode(text.trim())
+        .map_err(|_| Refusal::Bad("the certificate is not base64 of a PEM text".into()))?;
+    x509::first_in_pem(&pem).ok_or_else(|| Refusal::Detail("Error decoding certificate".into()))
+}
+
+/// A token that the proof's certificate must carry, good for an hour.
+pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
+    vault.proof(&scope.org().name, clock::now().after(Duration::from_secs(3600)).secs())
+}
+
+/// The organisation's CAs.
+///
+/// # Errors
+/// The database's.
+pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
+    let mut r = db.read().await?;
+    Ok(table::cas(&mut r, scope).await?)
+}
+
+/// One CA.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<CaRow> {
+    let mut r = db.read().await?;
+    table::ca(&mut r, scope, serial).await?.ok_or(Refusal::NotFound)
+}
+
+/// Registers a CA whose private key the person has shown to hold.
+///
+/// # Errors
+/// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
+pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
+    let (Some(cert), Some(proof)) = (&form.cert, &form.verification) else {
+        return Err(Refusal::Detail("The CA certificate or verification certificate is missing".into()));
+    };
+    let (cert, proof) = (der(cert)?, der(proof)?);
+    let unreadable = |_| Refusal::Detail("Error decoding certificate".into());
+    let facts = Facts::read(&cert).map_err(unreadable)?;
+    let proven = Facts::read(&proof).map_err(unreadable)?;
+    owns(vault, scope, &cert, &proof, &proven)?;
+    let ski = facts.ski.clone().ok_or_else(|| field("ski", BLANK))?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let ca = NewCa {
+        serial: facts.serial.clone(),
+        ski,
+        der: cert,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        description: form.description,
+        check_expiration: form.check_expiration,
+        jitp: profile(&mut w, scope, form.jitp).await?,
+    };
+    table::add_ca(&mut w, scope, &ca, now).await?.ok_or_else(|| field("serial", TAKEN))?;
+    note(&mut w, scope, &format!("{} registered CA certificate {}", scope.person().name, ca.serial))
+        .await?;
+    w.commit().await?;
+    show_ca(db, scope, &ca.serial).await
+}
+
+/// The proof: signed by the CA, and its only name is this organisation's token.
+fn owns(vault: &Vault, scope: &Scope<Org>, ca: &[u8], proof: &[u8], facts: &Facts) -> Result<()> {
+    let failed = || Refusal::Detail("CA Certificate ownership verification failed".into());
+    let now = clock::now();
+    let token = match facts.only_uris.as_deref() {
+        Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
+        _ => return Err(failed()),
+    };
+    let good = vault.proven(&scope.org().name, token, now.secs()) && x509::signed_by(ca, proof, now);
+    if good { Ok(()) } else { Err(failed()) }
+}
+
+async fn profile(
+    w: &mut Write,
+    scope: &Scope<Org>,
+    form: Option<JitpForm>,
+) -> Result<Option<(ProductId, String, String)>> {
+    let Some(form) = form else { return Ok(None) };
+    let blank = |name: &str| Refusal::Fields(json!({"jitp": { name: [BLANK] }}));
+    let product = match form.product.ok_or_else(|| blank("product_id"))? {
+        Ok(id) => store::products::by_id(w, scope, ProductId(id)).await?,
+        Err(name) => store::products::by_name(w, scope.org().id, &name).await?,
+    };
+    let product = product
+        .ok_or_else(|| Refusal::Fields(json!({"jitp": {"product_id": ["does not exist"]}})))?;
+    let tags = form.tags.ok_or_else(|| blank("tags"))?;
+    super::devices::check_tags(&tags)?;
+    let description = form.description.ok_or_else(|| blank("description"))?;
+    Ok(Some((product.id, json!(tags).to_string(), description)))
+}
+
+/// Forgets a CA. Devices that are connected stay so.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    let ca = table::ca(&mut w, scope, serial).await?.ok_or(Refusal::NotFound)?;
+    table::delete_ca(&mut w, scope, ca.id).await?;
+    note(&mut w, scope, &format!("{} removed CA certificate {serial}", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
+    let org = scope.org().id;
+    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
+        .await
+}
+
+/// A device's certificates.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<Vec<CertificateRow>> {
+    let mut r = db.read().await?;
+    let device =
+        store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    Ok(table::of_device(&mut r, scope, device.id).await?)
+}
+
+/// Registers a certificate of a device. Its signer need not be a registered CA.
+///
+/// # Errors
+/// A certificate that cannot be read, lacks an authority key identifier, or is somebody's already.
+pub async fn add(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    cert: &str,
+) -> Result<CertificateRow> {
+    let der = der(cert)?;
+    let facts =
+        Facts::read(&der).map_err(|_| Refusal::Detail("Error decoding certificate".into()))?;
+    let mut w = db.write().await?;
+    let device =
+        store::devices::view(&mut w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    store_certificate(&mut w, device.org_id, device.id, &facts).await?;
+    let text = format!("{} added certificate {} to device {identifier}", scope.person().name, facts.serial);
+    let p = scope.product();
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
+    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    w.commit().await?;
+    list(db, scope, identifier)
+        .await?
+        .into_iter()
+        .find(|c| c.serial == facts.serial)
+        .ok_or(Refusal::NotFound)
+}
+
+/// Stores a device's certificate after the checks that hold everywhere (device-protocol 1.5).
+///
+/// # Errors
+/// Fields that say which check failed.
+pub async fn store_certificate(
+    w: &mut Write,
+    org: OrgId,
+    device: DeviceId,
+    facts: &Facts,
+) -> Result<()> {
+    let aki = facts.aki.clone().ok_or_else(|| {
+        field("aki", "the certificate has no authority key identifier, so its signer cannot be told")
+    })?;
+    if table::ca_by_ski(w, &aki).await?.is_some_and(|ca| ca.org_id != org) {
+        return Err(field("org", "Signer CA registered with another org"));
+    }
+    if table::holder(w, &facts.fingerprint).await?.is_some() {
+        return Err(field("fingerprint", TAKEN));
+    }
+    let other = table::holder_of_key(w, &facts.public_key_fingerprint).await?;
+    if other.is_some_and(|h| h.device_id != device) {
+        return Err(field(
+            "public_key_fingerprint",
+            "public key already associated with another device",
+        ));
+    }
+    let new = NewCertificate {
+        serial: facts.serial.clone(),
+        fingerprint: facts.fingerprint.clone(),
+        fingerprint_sha256: facts.fingerprint_sha256.clone(),
+        public_key_fingerprint: facts.public_key_fingerprint.clone(),
+        aki,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+    };
+    if !table::add(w, org, device, &new, clock::now()).await? {
+        return Err(field("serial", TAKEN));
+    }
+    Ok(())
+}
+
+/// Deletes a device's certificate. An open connection is not cut.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn delete(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    serial: &str,
+) -> Result<()> {
+    let mut w = db.write().await?;
+    let device =
+        store::devices::view(&mut w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    if !table::delete(&mut w, scope, device.id, serial).await? {
+        return Err(Refusal::NotFound);
+    }
+    let text = format!("{} removed certificate {serial} from device {identifier}", scope.person().name);
+    let p = scope.product();
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
+    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    w.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! Devices, as people manage them.
+
+use super::refusal::{BLANK, TAKEN, field};
+use super::{Refusal, Result};
+use crate::access::random_id;
+use crate::access::scope::{InOrg, Person, Product, Scope};
+use crate::app::App;
+use crate::bus::{Hint, Nudge};
+use crate::clock::{self, Micros};
+use crate::ids::{ClaimId, DeviceId};
+use crate::limits::{IDENTIFIER_CHARS, PAGE_SIZE};
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::devices::{DeviceRow, Filter, Order};
+use crate::store::inflight::NewClaim;
+use crate::store::{self, Db, On, Write};
+use std::collections::HashMap;
+
+pub use crate::store::devices::{DeviceView, Filter as DeviceFilter, Order as DeviceOrder};
+
+/// A device with its tags; `None` when they were never set.
+pub struct Device {
+    /// The device.
+    pub view: DeviceView,
+    /// Its tags.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What a person may write about a device. An outer `None` leaves a field alone.
+#[derive(Debug, Default)]
+pub struct DeviceForm {
+    /// Free text.
+    pub description: Option<Option<String>>,
+    /// Tags.
+    pub tags: Option<Option<Vec<String>>>,
+    /// Automatic updates.
+    pub updates_enabled: Option<bool>,
+    /// Restores a deleted device.
+    pub restore: bool,
+}
+
+/// Refuses tags that cannot be tags.
+///
+/// # Errors
+/// Under the field `tags`.
+pub fn check_tags(tags: &[String]) -> Result<()> {
+    if tags.iter().any(|t| t.contains(char::is_whitespace)) {
+        return Err(field("tags", "tags cannot contain spaces"));
+    }
+    if tags.iter().any(|t| t.is_empty() || t.chars().count() > 255 || t.contains('\0')) {
+        return Err(field("tags", "tags must have 1 to 255 characters"));
+    }
+    if tags.len() > 100 {
+        return Err(field("tags", "a device can have at most 100 tags"));
+    }
+    Ok(())
+}
+
+async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> {
+    let tags =
+        if view.tags_set { Some(store::devices::tags(on, view.id).await?) } else { None };
+    Ok(Device { view, tags })
+}
+
+/// One device of the scope's organisation.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Device> {
+    let mut r = db.read().await?;
+    let view = store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    Ok(with_tags(&mut r, view).await?)
+}
+
+/// Organisation and product of a device, for addresses that do not name them.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn place(db: &Db, person: &Person, identifier: &str) -> Result<(String, String)> {
+    let mut r = db.read().await?;
+    store::devices::place(&mut r, person.id, identifier).await?.ok_or(Refusal::NotFound)
+}
+
+/// A page of a product's devices.
+pub struct Page {
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+/// Lists devices. Pages count from 1; a page is at most [`PAGE_SIZE`].
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    order: (Order, bool),
+    page: u64,
+    size: u64,
+) -> Result<Page> {
+    let size = size.clamp(1, PAGE_SIZE);
+    let offset = page.saturating_sub(1).saturating_mul(size);
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut r = db.read().await?;
+    let (rows, total) = store::devices::list(
+        &mut r,
+        scope,
+        filter,
+        order,
+        number(offset),
+        number(size),
+        clock::now(),
+    )
+    .await?;
+    let ids: Vec<DeviceId> = rows.iter().map(|d| d.id).collect();
+    let mut tags: HashMap<DeviceId, Vec<String>> = HashMap::new();
+    for (id, tag) in store::devices::tags_of(&mut r, &ids).await? {
+        tags.entry(id).or_default().push(tag);
+    }
+    let devices = rows
+        .into_iter()
+        .map(|view| {
+            let own = tags.remove(&view.id).unwrap_or_default();
+            Device { tags: view.tags_set.then_some(own), view }
+        })
+        .collect();
+    Ok(Page { devices, total: u64::try_from(total).unwrap_or(0) })
+}
+
+/// Whether a text can be a device's identifier.
+pub fn identifier_ok(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= IDENTIFIER_CHARS
+        && !text.chars().any(char::is_control)
+}
+
+/// Registers a device.
+///
+/// # Errors
+/// A blank or taken identifier, bad tags.
+pub async fn create(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: Option<&str>,
+    form: DeviceForm,
+) -> Result<Device> {
+    let identifier = identifier.map(str::trim).unwrap_or_default();
+    if identifier.is_empty() {
+        return Err(field("identifier", BLANK));
+    }
+    if !identifier_ok(identifier) {
+        return Err(field("identifier", "must have at most 255 characters, none of them control characters"));
+    }
+    let tags = form.tags.flatten();
+    check_tags(tags.as_deref().unwrap_or_default())?;
+    let now = clock::now();
+    let p = scope.product();
+    let mut w = app.db.write().await?;
+    let description = form.description.flatten();
+    let id = store::devices::add(
+        &mut w,
+        p.org.id,
+        p.id,
+        identifier,
+        description.as_deref(),
+        tags.as_deref(),
+        now,
+    )
+    .await?
+    .ok_or_else(|| field("identifier", TAKEN))?;
+    if form.updates_enabled == Some(false) {
+        store::devices::set_updates_enabled(&mut w, id, false, now).await?;
+    }
+    let text = format!("{} registered device {identifier}", scope.person().name);
+    note(&mut w, scope, id, &text, now).await?;
+    w.commit().await?;
+    show(&app.db, scope, identifier).await
+}
+
+async fn note(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    device: DeviceId,
+    text: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let p = scope.product();
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device));
+    audit::add(w, p.org.id, Some(p.id), actor, resource, text, now).await
+}
+
+async fn found(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
+    let view = store::devices::view(w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    store::devices::row(w, view.id).await?.ok_or(Refusal::NotFound)
+}
+
+/// Changes what people write about a device.
+///
+/// # Errors
+/// [`Refusal::NotFound`], bad tags, or a change of a deleted device.
+pub async fn update(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    form: DeviceForm,
+) -> Result<Device> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    if form.restore {
+        store::devices::set_deleted(&mut w, device.id, None, now).await?;
+    } else if device.deleted_at.is_some() {
+        return Err(field("deleted_at", "cannot update while marked as deleted"));
+    }
+    if let Some(description) = &form.description {
+        store::devices::describe(&mut w, device.id, description.as_deref(), now).await?;
+    }
+    if let Some(tags) = &form.tags {
+        check_tags(tags.as_deref().unwrap_or_default())?;
+        store::devices::set_tags(&mut w, device.id, tags.as_deref()).await?;
+    }
+    if let Some(on) = form.updates_enabled {
+        store::devices::set_updates_enabled(&mut w, device.id, on, now).await?;
+    }
+    let text = format!("{} updated device {identifier}", scope.person().name);
+    note(&mut w, scope, device.id, &text, now).await?;
+    w.commit().await?;
+    app.wake(device.group_id);
+    show(&app.db, scope, identifier).await
+}
+
+/// Deletes a device softly, drops its certificates and closes its socket.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
+    store::inflight::remove(&mut w, device.id).await?;
+    let text = format!("{} deleted device {identifier}", scope.person().name);
+    note(&mut w, scope, device.id, &text, now).await?;
+    let node = store::connections::node_of(&mut w, device.id).await?;
+    w.commit().await?;
+    if let Some(node) = node {
+        app.bus.send(Hint::Device { node, device: device.id, nudge: Nudge::Reconnect });
+    }
+    app.wake(device.group_id);
+    Ok(())
+}
+
+/// Asks a device to reboot.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    let text = format!("User {} rebooted device {identifier}", scope.person().name);
+    note(&mut w, scope, device.id, &text, clock::now()).await?;
+    let node = store::connections::node_of(&mut w, device.id).await?;
+    w.commit().await?;
+    if let Some(node) = node {
+        app.bus.send(Hint::Device { node, device: device.id, nudge: Nudge::Reboot });
+    }
+    Ok(())
+}
+
+/// Drops a device's socket; it connects again by itself.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut r = app.db.read().await?;
+    let view = store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    if let Some(node) = store::connections::node_of(&mut r, view.id).await? {
+        app.bus.send(Hint::Device { node, device: view.id, nudge: Nudge::Reconnect });
+    }
+    Ok(())
+}
+
+/// Pushes one firmware, in full, and turns automatic updates off so that the group does not take it back.
+///
+/// # Errors
+/// An unknown device or firmware, or an update that is under way.
+pub async fn upgrade(app: &App, scope: &Scope<Product>, identifier: &str, uuid: &str) -> Result<()> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    let firmware = store::firmwares::by_uuid(&mut w, device.product_id, uuid)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    let claim = NewClaim {
+        device: device.id,
+        claim: ClaimId(random_id()),
+        group: None,
+        release: None,
+        firmware: Some(firmware.id),
+        delta: None,
+        priority: false,
+    };
+    if !store::inflight::add(&mut w, &claim, now).await? {
+        return Err(Refusal::Detail(
+            "An update of this device is under way; wait for it to end, or reconnect the device to drop it.".into(),
+        ));
+    }
+    store::devices::set_updates_enabled(&mut w, device.id, false, now).await?;
+    let name = &scope.person().name;
+    let text = format!("User {name} disabled automatic updates for device {identifier}");
+    note(&mut w, scope, device.id, &text, now).await?;
+    let text = format!("User {name} pushed firmware {} {uuid} to device {identifier}", firmware.version);
+    note(&mut w, scope, device.id, &text, now).await?;
+    w.commit().await?;
+    Ok(crate::rollout::scheduler::tell(&app.db, &app.bus, &[device.id]).await?)
+}
+
+/// Lets a device out of the penalty box and forgets its attempts.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    store::devices::block(&mut w, device.id, None).await?;
+    store::inflight::clear_attempts(&mut w, device.id).await?;
+    store::devices::set_updates_enabled(&mut w, device.id, true, now).await?;
+    let text =
+        format!("User {} removed device {identifier} from the penalty box", scope.person().name);
+    note(&mut w, scope, device.id, &text, now).await?;
+    w.commit().await?;
+    app.wake(device.group_id);
+    Ok(())
+}
+

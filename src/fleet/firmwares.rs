@@ -1,0 +1,286 @@
+//! Firmware: upload, list, delete.
+
+use super::refusal::{TAKEN, field};
+use super::{Refusal, Result};
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::blob::{Blob, Staged};
+use crate::clock;
+use crate::firmware::check::{self, CheckError, Checked};
+use crate::firmware::keys::PublicKey;
+use crate::firmware::meta;
+use crate::firmware::zip::ZipError;
+use crate::limits::UPLOAD_BYTES;
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::firmwares::NewFirmware;
+use crate::store::{self, Db};
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use bytes::{Bytes, BytesMut};
+use semver::Version;
+use std::io::Write as _;
+use tokio::task::spawn_blocking;
+
+pub use crate::store::firmwares::FirmwareRow;
+
+/// The parts that have checksums of their own (device-protocol 3.2).
+pub const PART: usize = 1 << 20;
+
+/// Sums of a file: whole and of each part, upper-case hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of all.
+    pub whole: String,
+    /// SHA-256 of each part, joined by commas.
+    pub parts: String,
+}
+
+/// Sums up a file that comes in pieces of [`PART`] bytes, the last one shorter.
+pub struct Summing {
+    whole: Context,
+    parts: Vec<String>,
+    size: u64,
+}
+
+impl Default for Summing {
+    fn default() -> Self {
+        Self { whole: Context::new(&SHA256), parts: Vec::new(), size: 0 }
+    }
+}
+
+impl Summing {
+    /// The next piece.
+    pub fn part(&mut self, piece: &[u8]) {
+        self.whole.update(piece);
+        self.parts.push(hex::encode_upper(digest(&SHA256, piece)));
+        self.size += piece.len() as u64;
+    }
+
+    /// The sums.
+    pub fn finish(self) -> Sums {
+        Sums {
+            size: self.size,
+            whole: hex::encode_upper(self.whole.finish()),
+            parts: self.parts.join(","),
+        }
+    }
+}
+
+/// An upload on its way to disk; at most one part of it is in memory. Dropped unfinished, it leaves nothing.
+pub struct Upload {
+    state: Option<(Staged, Summing)>,
+    buffer: BytesMut,
+    received: u64,
+}
+
+impl Upload {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn begin(app: &App) -> Result<Self> {
+        Ok(Self {
+            state: Some((app.blobs.stage()?, Summing::default())),
+            buffer: BytesMut::with_capacity(PART),
+            received: 0,
+        })
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// Over the limit, or the disk's.
+    pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
+        self.received += chunk.len() as u64;
+        if self.received > UPLOAD_BYTES {
+            return Err(Refusal::TooLarge);
+        }
+        while !chunk.is_empty() {
+            let n = chunk.len().min(PART - self.buffer.len());
+            self.buffer.extend_from_slice(&chunk.split_to(n));
+            if self.buffer.len() == PART {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let piece = self.buffer.split().freeze();
+        self.buffer.reserve(PART);
+        let (mut staged, mut sums) =
+            self.state.take().ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+        let done = spawn_blocking(move || {
+            sums.part(&piece);
+            staged.file().write_all(&piece)?;
+            Ok::<_, std::io::Error>((staged, sums))
+        });
+        let done = done.await.map_err(|e| Refusal::Fault(e.to_string()))?;
+        self.state = Some(done.map_err(crate::blob::BlobError::from)?);
+        Ok(())
+    }
+
+    /// Checks and stores what was received. In this order: format, signature, metadata, product, version, uuid.
+    ///
+    /// # Errors
+    /// The first check that fails, with what to do about it.
+    pub async fn finish(mut self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
+        if !self.buffer.is_empty() {
+            self.flush().await?;
+        }
+        let (mut staged, sums) =
+            self.state.take().ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+        let mut r = app.db.read().await?;
+        let held = store::keys::of_org(&mut r, scope.product().org.id).await?;
+        drop(r);
+        let keys: Vec<PublicKey> =
+            held.iter().filter_map(|k| PublicKey::parse(k.key.as_bytes()).ok()).collect();
+        let (staged, checked) = spawn_blocking(move || {
+            let checked = check::check(staged.file(), &keys);
+            (staged, checked)
+        })
+        .await
+        .map_err(|e| Refusal::Fault(e.to_string()))?;
+        let checked = checked.map_err(refused)?;
+        let p = scope.product();
+        if checked.product != p.name {
+            return Err(Refusal::Detail(format!(
+                "This firmware is built for the product {:?}, but was uploaded to {:?}.",
+                checked.product, p.name
+            )));
+        }
+        let key = held.get(checked.key).ok_or(store::Error::Missing("org_keys"))?.id;
+        let row = record(&checked, key, &sums.finish());
+        store_firmware(app, scope, row, staged).await
+    }
+}
+
+/// The API's answer to a failed check.
+fn refused(e: CheckError) -> Refusal {
+    match e {
+        CheckError::Version(_) => field("version", "must be a valid semantic version"),
+        CheckError::Zip(ZipError::Io(e)) => Refusal::Blob(e.into()),
+        CheckError::Zip(ZipError::NotZip) => Refusal::Detail(
+            "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it.".into(),
+        ),
+        other => {
+            let text = other.to_string();
+            let mut letters = text.chars();
+            let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+            Refusal::Detail(format!("{first}{}.", letters.as_str()))
+        }
+    }
+}
+
+fn record(c: &Checked, key: crate::ids::KeyId, sums: &Sums) -> NewFirmware {
+    let features = meta::features(&c.meta);
+    let text = |key: &str| c.meta.get(key).map(str::to_owned);
+    NewFirmware {
+        key,
+        uuid: c.uuid.clone(),
+        version: c.version.to_string(),
+        platform: c.platform.clone(),
+        architecture: c.architecture.clone(),
+        author: text("author"),
+        description: text("description"),
+        misc: text("misc"),
+        vcs_identifier: text("vcs-identifier"),
+        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
+        checksum: sums.whole.clone(),
+        partials: sums.parts.clone(),
+        delta_updatable: features.delta_updatable,
+        full_fwup_version: features.full.to_string(),
+        delta_fwup_version: features.delta.to_string(),
+    }
+}
+
+/// The row and the file become visible together: the file gets its name before the transaction commits, so an accepted
+/// firmware always has its file.
+async fn store_firmware(
+    app: &App,
+    scope: &Scope<Product>,
+    new: NewFirmware,
+    staged: Staged,
+) -> Result<FirmwareRow> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let unique = store::products::by_name(&mut w, scope.product().org.id, &scope.product().name)
+        .await?
+        .is_some_and(|p| p.require_unique_firmware_version);
+    let uuid_known =
+        store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await?.is_some();
+    if uuid_known {
+        return Err(field("uuid", TAKEN));
+    }
+    if unique
+        && store::firmwares::version_taken(
+            &mut w,
+            scope,
+            &new.version,
+            &new.platform,
+            &new.architecture,
+        )
+        .await?
+    {
+        return Err(field("version", "has already been taken for this product"));
+    }
+    let id = store::firmwares::add(&mut w, scope, &new, now)
+        .await?
+        .ok_or_else(|| field("uuid", TAKEN))?;
+    let p = scope.product();
+    let text = format!("{} uploaded firmware {} {}", scope.person().name, new.version, new.uuid);
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
+    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, now).await?;
+    let blobs = app.blobs.clone();
+    spawn_blocking(move || blobs.keep(staged, Blob::Firmware(id)))
+        .await
+        .map_err(|e| Refusal::Fault(e.to_string()))??;
+    w.commit().await?;
+    show(&app.db, scope, &new.uuid).await
+}
+
+/// The product's firmwares: highest version first, then newest upload.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
+    let mut r = db.read().await?;
+    let mut all = store::firmwares::list(&mut r, scope).await?;
+    all.sort_by_cached_key(|f| std::cmp::Reverse(Version::parse(&f.version).ok()));
+    Ok(all)
+}
+
+/// One firmware.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<FirmwareRow> {
+    let mut r = db.read().await?;
+    store::firmwares::by_uuid(&mut r, scope.product().id, uuid).await?.ok_or(Refusal::NotFound)
+}
+
+/// Deletes a firmware that no release ever used.
+///
+/// # Errors
+/// [`Refusal::NotFound`], or a release or update that uses it.
+pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let p = scope.product();
+    let firmware =
+        store::firmwares::by_uuid(&mut w, p.id, uuid).await?.ok_or(Refusal::NotFound)?;
+    if store::firmwares::pinned(&mut w, firmware.id).await? {
+        return Err(field("deployment_releases", "Firmware has associated deployment releases"));
+    }
+    let deltas = store::deltas::of_firmware(&mut w, firmware.id).await?;
+    store::firmwares::delete(&mut w, scope, firmware.id).await?;
+    let text = format!("{} deleted firmware {} {uuid}", scope.person().name, firmware.version);
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
+    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    w.commit().await?;
+    app.blobs.remove(Blob::Firmware(firmware.id)).await?;
+    for (a, b) in deltas {
+        app.blobs.remove(Blob::Delta(a, b)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! What the server does when a device joins (device-protocol 3.1), in one transaction.
+
+use crate::clock::Micros;
+use crate::ids::{ConnectionId, DeviceId, GroupId};
+use crate::rollout::{matching, outcome};
+use crate::store::devices::{DeviceRow, Metadata};
+use crate::store::{
+    self, Error, Write, connections, deployment_groups, devices, firmwares, keys,
+};
+
+/// What a device says about its firmware.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reported {
+    /// Everything that is needed.
+    Complete(Box<Metadata>),
+    /// Only the uuid, and maybe the fwup version.
+    Uuid(String, Option<String>),
+    /// Nothing that could be used.
+    #[default]
+    Nothing,
+}
+
+/// A device joins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Join {
+    /// Its firmware.
+    pub reported: Reported,
+    /// `device_api_version`, `1.0.0` when absent or unreadable.
+    pub api: String,
+    /// Whether an update goes on in it.
+    pub downloading: bool,
+    /// `meta.firmware_validated`.
+    pub validated: Option<bool>,
+    /// `meta.firmware_auto_revert_detected`.
+    pub reverted: bool,
+    /// Wants the organisation's signing keys.
+    pub wants_keys: bool,
+    /// Wants the keys for archives; they are the same.
+    pub wants_archive_keys: bool,
+}
+
+/// What to do after a join.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// The organisation's public keys, when the device asked for any.
+    pub keys: Vec<String>,
+    /// Code to run on the device now.
+    pub connecting_code: Option<String>,
+    /// Whether a claim waits for it.
+    pub claim: bool,
+    /// Groups that may have a free slot, or a new candidate.
+    pub wake: Vec<GroupId>,
+    /// False when a newer connection of the device has taken over meanwhile.
+    pub current: bool,
+}
+
+/// Applies a join.
+///
+/// # Errors
+/// The database's.
+pub async fn apply(
+    w: &mut Write,
+    device: DeviceId,
+    connection: ConnectionId,
+    join: &Join,
+    now: Micros,
+) -> store::Result<Joined> {
+    if !connections::connected(w, device, connection, &join.api, now).await? {
+        return Ok(Joined::default());
+    }
+    let before = devices::row(w, device).await?.ok_or(Error::Missing("devices"))?;
+    let mut out = Joined { current: true, ..Joined::default() };
+    let running = metadata(w, &before, &join.reported).await?;
+    // Without usable metadata what is on record stays, and so does what it says about an update.
+    let uuid = running.as_ref().map_or(before.fw_uuid.as_str(), |m| m.uuid.as_str());
+    let arrival = outcome::Arrival {
+        uuid,
+        downloading: join.downloading,
+        unvalidated: join.validated == Some(false),
+        reverted: join.reverted,
+    };
+    out.wake.extend(outcome::arrived(w, &before, arrival, now).await?);
+    if let Some(m) = &running {
+        let known = before.fw_uuid == m.uuid && before.fw_fwup_version == m.fwup_version;
+        if !known {
+            devices::report_firmware(w, device, m, now).await?;
+        }
+    }
+    let validation = match join.validated {
+        Some(true) => "validated",
+        Some(false) => "not_validated",
+        None => "unknown",
+    };
+    devices::joined(w, device, validation, join.reverted, now).await?;
+    let after = devices::row(w, device).await?.ok_or(Error::Missing("devices"))?;
+    let group = matching::place(w, &after, now).await?;
+    out.wake.extend(group);
+    if join.wants_keys || join.wants_archive_keys {
+        let held = keys::of_org(w, after.org_id).await?;
+        out.keys = held.into_iter().filter(|k| k.scheme == "ed25519").map(|k| k.key).collect();
+    }
+    if let Some(group) = group {
+        out.connecting_code = deployment_groups::row(w, group).await?.and_then(|g| g.connecting_code);
+    }
+    out.claim = outcome::untold(w, device).await?.is_some();
+    out.wake.dedup();
+    Ok(out)
+}
+
+/// What the device runs: as reported, or by its uuid when it is a firmware of the product.
+async fn metadata(
+    w: &mut Write,
+    device: &DeviceRow,
+    reported: &Reported,
+) -> store::Result<Option<Metadata>> {
+    let (uuid, fwup) = match reported {
+        Reported::Complete(m) => return Ok(Some((**m).clone())),
+        Reported::Uuid(uuid, fwup) => (uuid, fwup),
+        Reported::Nothing => return Ok(None),
+    };
+    let found = firmwares::by_uuid(w, device.product_id, uuid).await?;
+    Ok(found.map(|f| Metadata {
+        uuid: f.uuid,
+        product: f.product,
+        version: f.version,
+        platform: f.platform,
+        architecture: f.architecture,
+        author: f.author,
+        description: f.description,
+        misc: f.misc,
+        vcs_identifier: f.vcs_identifier,
+        fwup_version: fwup.clone(),
+    }))
+}

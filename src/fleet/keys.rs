@@ -1,0 +1,89 @@
+//! Signing keys.
+
+use super::refusal::{BLANK, INVALID, TAKEN, field, name_of};
+use super::{Refusal, Result};
+use crate::access::scope::{InOrg as _, Org, Scope};
+use crate::clock;
+use crate::firmware::keys::PublicKey;
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::{self, Db, Write};
+use serde_json::json;
+
+pub use crate::store::keys::KeyRow;
+
+/// The organisation's keys.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<KeyRow>> {
+    let mut r = db.read().await?;
+    Ok(store::keys::of_org(&mut r, scope.org().id).await?)
+}
+
+/// One key.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
+    let mut r = db.read().await?;
+    store::keys::by_name(&mut r, scope, name).await?.ok_or(Refusal::NotFound)
+}
+
+/// Registers a key. It is stored in one spelling, so that one key cannot be registered twice.
+///
+/// # Errors
+/// A blank or taken name, a key that is none or is taken, an unknown scheme.
+pub async fn create(
+    db: &Db,
+    scope: &Scope<Org>,
+    name: Option<&str>,
+    key: Option<&str>,
+    scheme: Option<&str>,
+) -> Result<KeyRow> {
+    let name = name_of(name)?;
+    let key = key.filter(|k| !k.trim().is_empty()).ok_or_else(|| field("key", BLANK))?;
+    match scheme.unwrap_or("ed25519") {
+        "ed25519" => {}
+        "secure_boot_v2_rsa" => {
+            return Err(field("scheme", "secure_boot_v2_rsa keys are not supported by this version"));
+        }
+        _ => return Err(field("scheme", INVALID)),
+    }
+    let key = PublicKey::parse(key.trim().as_bytes())
+        .map_err(|_| {
+            field("key", "invalid key, please check this is a valid Ed25519 public key")
+        })?
+        .text();
+    let mut w = db.write().await?;
+    let Some(id) = store::keys::add(&mut w, scope.org().id, &name, &key, clock::now()).await? else {
+        let same_name = store::keys::by_name(&mut w, scope, &name).await?.is_some();
+        return Err(field(if same_name { "name" } else { "key" }, TAKEN));
+    };
+    note(&mut w, scope, &format!("{} registered signing key {name}", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(KeyRow { id, name, key, scheme: "ed25519".into() })
+}
+
+/// Deletes a key that no firmware uses.
+///
+/// # Errors
+/// [`Refusal::NotFound`], or a firmware that was checked with it.
+pub async fn delete(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    let key = store::keys::by_name(&mut w, scope, name).await?.ok_or(Refusal::NotFound)?;
+    if store::keys::in_use(&mut w, key.id).await? {
+        return Err(Refusal::InUse(json!({
+            "firmwares": ["Firmware exists which uses the Signing Key"]
+        })));
+    }
+    store::keys::delete(&mut w, scope, key.id).await?;
+    note(&mut w, scope, &format!("{} deleted signing key {name}", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
+    let org = scope.org().id;
+    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
+        .await
+}

@@ -1,0 +1,120 @@
+//! Organisations and members.
+
+use super::refusal::{INVALID, field};
+use super::{Refusal, Result};
+use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
+use crate::clock;
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::{self, Db, Write};
+
+pub use crate::store::orgs::{Member, OrgRow};
+pub use crate::store::products::ProductRow;
+
+/// The organisations of a person, with their products when asked for.
+///
+/// # Errors
+/// The database's.
+pub async fn of(
+    db: &Db,
+    person: &Person,
+    products: bool,
+) -> Result<Vec<(OrgRow, Option<Vec<ProductRow>>)>> {
+    let mut r = db.read().await?;
+    let mut all = Vec::new();
+    for org in store::orgs::of_user(&mut r, person.id).await? {
+        let held = if products { Some(store::products::list(&mut r, org.id).await?) } else { None };
+        all.push((org, held));
+    }
+    Ok(all)
+}
+
+/// The members.
+///
+/// # Errors
+/// The database's.
+pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
+    let mut r = db.read().await?;
+    Ok(store::orgs::members(&mut r, scope).await?)
+}
+
+/// One member.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
+    let mut r = db.read().await?;
+    store::orgs::member(&mut r, scope, email).await?.ok_or(Refusal::NotFound)
+}
+
+/// Makes an existing person a member.
+///
+/// # Errors
+/// An unknown role or person, or one who is a member already.
+pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
+    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+    let mut w = db.write().await?;
+    let user = store::users::by_email(&mut w, email).await?.ok_or_else(|| {
+        field("email", "belongs to no user of this server; invitations are not available yet, so create the user with `nervecenter admin bootstrap` first")
+    })?;
+    if store::orgs::member(&mut w, scope, email).await?.is_some() {
+        return Err(field("org_users", "is already member"));
+    }
+    let now = clock::now();
+    store::orgs::set_member(&mut w, scope.org().id, user.id, role.word(), now).await?;
+    let text = format!("{} made {email} a member with the role {}", scope.person().name, role.word());
+    note(&mut w, scope, &text).await?;
+    w.commit().await?;
+    member(db, scope, email).await
+}
+
+/// Changes a member's role. The last administrator stays one.
+///
+/// # Errors
+/// An unknown role or member, or the last administrator.
+pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
+    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+    let mut w = db.write().await?;
+    let found = store::orgs::member(&mut w, scope, email).await?.ok_or(Refusal::NotFound)?;
+    if role != Role::Admin {
+        keep_an_admin(&mut w, scope, &found).await?;
+    }
+    store::orgs::set_member(&mut w, scope.org().id, found.user_id, role.word(), clock::now()).await?;
+    let text = format!("{} gave {email} the role {}", scope.person().name, role.word());
+    note(&mut w, scope, &text).await?;
+    w.commit().await?;
+    Ok(Member { role: role.word().to_owned(), ..found })
+}
+
+/// Takes a member out.
+///
+/// # Errors
+/// An unknown member, or the last administrator.
+pub async fn remove_member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    let found = store::orgs::member(&mut w, scope, email).await?.ok_or(Refusal::NotFound)?;
+    keep_an_admin(&mut w, scope, &found).await?;
+    store::orgs::remove_member(&mut w, scope, found.user_id).await?;
+    note(&mut w, scope, &format!("{} removed the member {email}", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
+    let members = store::orgs::members(w, scope).await?;
+    let others =
+        members.iter().any(|m| m.role == Role::Admin.word() && m.user_id != leaving.user_id);
+    if others || leaving.role != Role::Admin.word() {
+        return Ok(());
+    }
+    Err(Refusal::Detail(format!(
+        "{} is the last administrator of {}; make somebody else an administrator first.",
+        leaving.email,
+        scope.org().name
+    )))
+}
+
+async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
+    let org = scope.org().id;
+    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
+        .await
+}

@@ -1,0 +1,151 @@
+//! Products and their shared secrets.
+
+use super::refusal::{TAKEN, field, name_of};
+use super::{Refusal, Result};
+use crate::access::scope::{InOrg as _, Org, Product, Scope};
+use crate::access::vault::{Secret, Vault, new_pair};
+use crate::clock::{self, Micros};
+use crate::ids::ProductId;
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::{self, Db, Write};
+use serde_json::json;
+
+pub use crate::store::products::ProductRow;
+pub use crate::store::secrets::ProductSecret;
+
+/// The organisation's products.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<ProductRow>> {
+    let mut r = db.read().await?;
+    Ok(store::products::list(&mut r, scope.org().id).await?)
+}
+
+/// The product of a scope.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
+    let mut r = db.read().await?;
+    let p = scope.product();
+    store::products::by_name(&mut r, p.org.id, &p.name).await?.ok_or(Refusal::NotFound)
+}
+
+/// Makes a product.
+///
+/// # Errors
+/// A blank or taken name.
+pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<ProductRow> {
+    let name = name_of(name)?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let id = store::products::add(&mut w, scope.org().id, &name, now)
+        .await?
+        .ok_or_else(|| field("name", TAKEN))?;
+    let text = format!("{} created product {name}", scope.person().name);
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(id));
+    audit::add(&mut w, scope.org().id, Some(id), actor, resource, &text, now).await?;
+    w.commit().await?;
+    Ok(ProductRow { id, name, require_unique_firmware_version: true })
+}
+
+/// Sets whether versions must be unique.
+///
+/// # Errors
+/// The database's.
+pub async fn set_unique_versions(
+    db: &Db,
+    scope: &Scope<Product>,
+    unique: bool,
+) -> Result<ProductRow> {
+    let mut w = db.write().await?;
+    store::products::set_unique_versions(&mut w, scope, unique, clock::now()).await?;
+    let text = format!("{} updated product {}", scope.person().name, scope.product().name);
+    note(&mut w, scope, &text).await?;
+    w.commit().await?;
+    show(db, scope).await
+}
+
+/// Deletes an empty product: one that still holds anything is refused, so that nobody loses a fleet by one request.
+///
+/// # Errors
+/// What it still holds.
+pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
+    let mut w = db.write().await?;
+    let (firmwares, devices, groups) = store::products::holds(&mut w, scope).await?;
+    let mut held = serde_json::Map::new();
+    for (name, n) in [("firmwares", firmwares), ("devices", devices), ("deployment_groups", groups)] {
+        if n > 0 {
+            held.insert(name.into(), json!([format!("the product still has {n}; delete them first")]));
+        }
+    }
+    if !held.is_empty() {
+        return Err(Refusal::InUse(held.into()));
+    }
+    let text = format!("{} deleted product {}", scope.person().name, scope.product().name);
+    note(&mut w, scope, &text).await?;
+    store::products::delete(&mut w, scope).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+async fn note(w: &mut Write, scope: &Scope<Product>, text: &str) -> store::Result<()> {
+    let p = scope.product();
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
+    audit::add(w, p.org.id, Some(p.id), actor, resource, text, clock::now()).await
+}
+
+/// The product's shared secrets, without the secrets.
+///
+/// # Errors
+/// The database's.
+pub async fn secrets(db: &Db, scope: &Scope<Product>) -> Result<Vec<ProductSecret>> {
+    let mut r = db.read().await?;
+    Ok(store::secrets::of_product(&mut r, scope.product().id).await?)
+}
+
+/// Makes a shared secret; it is shown this once.
+///
+/// # Errors
+/// The database's.
+pub async fn add_secret(
+    db: &Db,
+    vault: &Vault,
+    scope: &Scope<Product>,
+) -> Result<(String, Secret)> {
+    let mut w = db.write().await?;
+    let pair = new_secret(&mut w, vault, scope.product().id, clock::now()).await?;
+    note(&mut w, scope, &format!("{} created a shared secret", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(pair)
+}
+
+/// Stores a new secret of a product, encrypted.
+///
+/// # Errors
+/// The database's.
+pub async fn new_secret(
+    w: &mut Write,
+    vault: &Vault,
+    product: ProductId,
+    now: Micros,
+) -> store::Result<(String, Secret)> {
+    let (key, secret) = new_pair("nhp_");
+    store::secrets::add(w, product, &key, &vault.seal(&secret, &key), now).await?;
+    Ok((key, secret))
+}
+
+/// Deactivates a shared secret: devices that use it are refused at their next connect.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    if !store::secrets::deactivate(&mut w, scope, key, clock::now()).await? {
+        return Err(Refusal::NotFound);
+    }
+    note(&mut w, scope, &format!("{} deactivated a shared secret", scope.person().name)).await?;
+    w.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Everything that devices do to the database, as records for group commit: at device rate nothing has a transaction
+//! of its own.
+
+use super::join::{self, Join, Joined};
+use crate::clock::Micros;
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::rollout::offer::{self, Taken};
+use crate::rollout::outcome::{self, Report};
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::{self, Write, batch, certificates, connections, devices, inflight};
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// It was let in; with the fingerprint of its certificate, if that is how.
+    Connecting(NodeId, Option<String>),
+    /// It joined.
+    Join(Box<Join>),
+    /// It said something about its update.
+    Report(Report),
+    /// Its firmware is validated.
+    Validated,
+    /// The interface it speaks over: `wifi`, `ethernet`, `cellular`, `unknown`.
+    Interface(&'static str),
+    /// It lives.
+    Seen,
+    /// It should be told of its claim.
+    TakeClaim,
+    /// Its socket closed.
+    Disconnected,
+}
+
+/// One event of one connection.
+#[derive(Debug)]
+pub struct Record {
+    /// The device.
+    pub device: DeviceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// When.
+    pub at: Micros,
+    /// What.
+    pub event: Event,
+}
+
+/// What its writer learns.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing but groups to wake.
+    Done(Option<GroupId>),
+    /// What to do after a join.
+    Joined(Box<Joined>),
+    /// What came of the claim.
+    Claim(Taken),
+}
+
+impl batch::Record for Record {
+    type Answer = Answer;
+
+    fn key(&self) -> i64 {
+        self.device.0
+    }
+
+    async fn apply(&self, w: &mut Write) -> store::Result<Answer> {
+        let (device, now) = (self.device, self.at);
+        let wake = match &self.event {
+            Event::Connecting(node, fingerprint) => {
+                connecting(w, self, *node, fingerprint.as_deref()).await?;
+                None
+            }
+            Event::Join(join) => {
+                let joined = join::apply(w, device, self.connection, join, now).await?;
+                return Ok(Answer::Joined(Box::new(joined)));
+            }
+            Event::Report(report) => outcome::report(w, device, report, now).await?,
+            Event::Validated => validated(w, device, now).await?,
+            Event::Interface(interface) => {
+                devices::set_interface(w, device, interface).await?;
+                devices::row(w, device).await?.and_then(|d| d.group_id)
+            }
+            Event::Seen => {
+                connections::seen(w, device, self.connection, now).await?;
+                None
+            }
+            Event::TakeClaim => return Ok(Answer::Claim(offer::take(w, device, now).await?)),
+            Event::Disconnected => disconnected(w, self).await?,
+        };
+        Ok(Answer::Done(wake))
+    }
+}
+
+async fn connecting(
+    w: &mut Write,
+    record: &Record,
+    node: NodeId,
+    fingerprint: Option<&str>,
+) -> store::Result<()> {
+    devices::offline(w, record.device).await?;
+    devices::seen_first(w, record.device, record.at).await?;
+    connections::connecting(w, record.device, record.connection, node, record.at).await?;
+    if let Some(fingerprint) = fingerprint {
+        certificates::used(w, fingerprint, record.at).await?;
+    }
+    Ok(())
+}
+
+async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Option<GroupId>> {
+    if !devices::validated(w, device, now).await? {
+        return Ok(None);
+    }
+    inflight::clear_attempts(w, device).await?;
+    let Some(d) = devices::row(w, device).await? else { return Ok(None) };
+    let (actor, resource) = (Actor::Device(device), Resource::Device(device));
+    let text = "Device validated its firmware";
+    audit::add(w, d.org_id, Some(d.product_id), actor, resource, text, now).await?;
+    Ok(d.group_id)
+}
+
+async fn disconnected(w: &mut Write, record: &Record) -> store::Result<Option<GroupId>> {
+    if !connections::disconnected(w, record.device, record.connection, record.at).await? {
+        return Ok(None);
+    }
+    devices::offline(w, record.device).await?;
+    outcome::abandon_untold(w, record.device).await
+}

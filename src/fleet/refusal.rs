@@ -1,0 +1,77 @@
+//! Why a person's wish is not granted. `api` alone turns these into statuses.
+
+use crate::access::scope::{Denied, Role};
+use crate::blob::BlobError;
+use crate::store;
+use serde_json::Value;
+
+/// The outcome of a person's wish.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+/// Why not.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such thing here, or it is not theirs to see.
+    #[error("not found")]
+    NotFound,
+    /// The role is too low.
+    #[error("needs the role {}", .0.word())]
+    Denied(Role),
+    /// Fields with their messages.
+    #[error("invalid: {0}")]
+    Fields(Value),
+    /// A sentence.
+    #[error("{0}")]
+    Detail(String),
+    /// Something else still needs it.
+    #[error("in use: {0}")]
+    InUse(Value),
+    /// The request lacks what the action is about.
+    #[error("bad request: {0}")]
+    Bad(String),
+    /// Too large.
+    #[error("too large")]
+    TooLarge,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The file store.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// A fault of this server.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<Denied> for Refusal {
+    fn from(d: Denied) -> Self {
+        Self::Denied(d.0)
+    }
+}
+
+/// One field's message, in the shape of the API.
+pub fn field(name: &str, message: &str) -> Refusal {
+    Refusal::Fields(serde_json::json!({ name: [message] }))
+}
+
+/// The message for a field that is needed.
+pub const BLANK: &str = "can't be blank";
+/// The message for a value that must be unique.
+pub const TAKEN: &str = "has already been taken";
+/// The message for a value outside its set.
+pub const INVALID: &str = "is invalid";
+
+/// A name with its runs of spaces collapsed; blank is refused under `name`.
+pub fn name_of(text: Option<&str>) -> Result<String> {
+    let name = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.is_empty() {
+        return Err(field("name", BLANK));
+    }
+    if name.chars().count() > 255 {
+        return Err(field("name", "should be at most 255 character(s)"));
+    }
+    if name.contains('/') || name.chars().any(char::is_control) {
+        return Err(field("name", "cannot contain slashes or control characters: it is part of addresses"));
+    }
+    Ok(name)
+}

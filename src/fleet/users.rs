@@ -1,0 +1,67 @@
+//! People: login and tokens.
+
+use super::{Refusal, Result};
+use crate::access::scope::{Person, Role};
+use crate::access::{password, random, token};
+use crate::clock::{self, Micros};
+use crate::ids::{OrgId, UserId};
+use crate::store::{self, Db, Write};
+
+/// A login that worked.
+pub struct Session {
+    /// Who.
+    pub person: Person,
+    /// The new API token, shown once.
+    pub token: String,
+}
+
+/// Checks a password and makes a token. `None` for a wrong email or password alike.
+///
+/// # Errors
+/// The database's.
+pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<Option<Session>> {
+    let mut r = db.read().await?;
+    let user = store::users::by_email(&mut r, email).await?;
+    drop(r);
+    let (given, stored) = (password.to_owned(), user.as_ref().map(|u| u.password_hash.clone()));
+    let right = tokio::task::spawn_blocking(move || password::matches(&given, stored.as_deref()))
+        .await
+        .map_err(|e| Refusal::Fault(e.to_string()))?;
+    let Some(user) = user.filter(|_| right) else { return Ok(None) };
+    let mut w = db.write().await?;
+    let token = mint(&mut w, user.id, note, clock::now()).await?;
+    w.commit().await?;
+    let person = Person { id: user.id, name: user.name, email: user.email };
+    Ok(Some(Session { person, token }))
+}
+
+/// Makes a token for a person.
+///
+/// # Errors
+/// The database's.
+pub async fn mint(w: &mut Write, user: UserId, note: &str, now: Micros) -> store::Result<String> {
+    let text = token::text(random());
+    let hash = token::hash(&text).ok_or(store::Error::Missing("tokens"))?;
+    let note = note.split_whitespace().collect::<Vec<_>>().join(" ");
+    let note: String = note.chars().take(255).collect();
+    store::users::add_token(w, user, &hash, &note, now).await?;
+    Ok(text)
+}
+
+/// Adds a person with this password, who administers this organisation.
+///
+/// # Errors
+/// The database's.
+pub async fn add_admin(
+    w: &mut Write,
+    email: &str,
+    password: &str,
+    org: OrgId,
+    now: Micros,
+) -> store::Result<Option<UserId>> {
+    let hash = password::hash(password);
+    let name = email.split('@').next().unwrap_or(email);
+    let Some(id) = store::users::add(w, email, name, &hash, now).await? else { return Ok(None) };
+    store::orgs::set_member(w, org, id, Role::Admin.word(), now).await?;
+    Ok(Some(id))
+}

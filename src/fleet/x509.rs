@@ -1,0 +1,132 @@
+//! What the server reads from an X.509 certificate, and the one step of path validation that it does. Pure.
+
+use crate::clock::Micros;
+use aws_lc_rs::digest;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use std::time::Duration;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+/// What is known of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Serial number, decimal.
+    pub serial: String,
+    /// First common name of the subject; empty counts as missing.
+    pub common_name: Option<String>,
+    /// Authority key identifier.
+    pub aki: Option<Vec<u8>>,
+    /// Subject key identifier.
+    pub ski: Option<Vec<u8>>,
+    /// URIs among the subject's alternative names; `None` when it has any other kind of name.
+    pub only_uris: Option<Vec<String>>,
+    /// Whether subject and issuer are the same.
+    pub self_issued: bool,
+    /// Start of validity.
+    pub not_before: Micros,
+    /// End of validity.
+    pub not_after: Micros,
+    /// Upper-case hex SHA-1 of the certificate (device-protocol 1.5).
+    pub fingerprint: String,
+    /// Upper-case hex SHA-256 of the certificate.
+    pub fingerprint_sha256: String,
+    /// Upper-case hex SHA-1 of the public key's DER.
+    pub public_key_fingerprint: String,
+}
+
+/// Not a certificate that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an X.509 certificate")]
+pub struct NotACertificate;
+
+fn hex_of(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> String {
+    hex::encode_upper(digest::digest(algorithm, bytes))
+}
+
+fn micros(seconds: i64) -> Micros {
+    Micros(seconds.saturating_mul(1_000_000))
+}
+
+impl Facts {
+    /// Reads a certificate.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn read(der: &[u8]) -> Result<Self, NotACertificate> {
+        let (rest, cert) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
+        if !rest.is_empty() {
+            return Err(NotACertificate);
+        }
+        let common_name = cert
+            .subject()
+            .iter_common_name()
+            .next()
+            .and_then(|cn| cn.as_str().ok())
+            .filter(|cn| !cn.is_empty() && !cn.contains('\0'))
+            .map(str::to_owned);
+        let (mut aki, mut ski, mut only_uris) = (None, None, None);
+        for extension in cert.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::AuthorityKeyIdentifier(a) => {
+                    aki = a.key_identifier.as_ref().map(|k| k.0.to_vec());
+                }
+                ParsedExtension::SubjectKeyIdentifier(s) => ski = Some(s.0.to_vec()),
+                ParsedExtension::SubjectAlternativeName(names) => {
+                    only_uris = names
+                        .general_names
+                        .iter()
+                        .map(|n| match n {
+                            GeneralName::URI(uri) => Some((*uri).to_owned()),
+                            _ => None,
+                        })
+                        .collect();
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            serial: cert.tbs_certificate.serial.to_string(),
+            common_name,
+            aki,
+            ski,
+            only_uris,
+            self_issued: cert.subject() == cert.issuer(),
+            not_before: micros(cert.validity().not_before.timestamp()),
+            not_after: micros(cert.validity().not_after.timestamp()),
+            fingerprint: hex_of(&digest::SHA1_FOR_LEGACY_USE_ONLY, der),
+            fingerprint_sha256: hex_of(&digest::SHA256, der),
+            public_key_fingerprint: hex_of(
+                &digest::SHA1_FOR_LEGACY_USE_ONLY,
+                cert.public_key().raw,
+            ),
+        })
+    }
+}
+
+/// Whether `ca` signed `leaf`, and `leaf` is valid now: exactly one step, with the registered CA as the anchor whether
+/// or not it is a root. The anchor's own validity is not looked at.
+pub fn signed_by(ca: &[u8], leaf: &[u8], now: Micros) -> bool {
+    let (ca, leaf) = (CertificateDer::from_slice(ca), CertificateDer::from_slice(leaf));
+    let (Ok(anchor), Ok(leaf)) =
+        (webpki::anchor_from_trusted_cert(&ca), webpki::EndEntityCert::try_from(&leaf))
+    else {
+        return false;
+    };
+    let seconds = u64::try_from(now.secs()).unwrap_or(0);
+    leaf.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &[anchor],
+        &[],
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+        webpki::KeyUsage::client_auth(),
+        None,
+        None,
+    )
+    .is_ok()
+}
+
+/// The first certificate in a PEM text, as DER.
+pub fn first_in_pem(pem: &[u8]) -> Option<Vec<u8>> {
+    let (_, block) = x509_parser::pem::parse_x509_pem(pem).ok()?;
+    (block.label == "CERTIFICATE").then_some(block.contents)
+}

@@ -1,0 +1,148 @@
+//! Makes deltas, one at a time: both images of a resource are in memory while it works. The row is the job, so a crash
+//! leaves it to be taken again, and a delta becomes visible only after it was decoded back to the target.
+
+use crate::app::App;
+use crate::blob::{Blob, Staged};
+use crate::bus::Hint;
+use crate::clock;
+use crate::delta::bundle::{BundleError, bundle};
+use crate::fleet::firmwares::{PART, Summing, Sums};
+use crate::ids::FirmwareId;
+use crate::limits::{DELTA_TIME, DELTA_TRIES, TICK};
+use crate::store::deltas::DeltaRow;
+use crate::store::{self, deltas, firmwares};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek as _, SeekFrom};
+use tokio_util::sync::CancellationToken;
+
+/// Runs until it is told to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let mut hints = app.bus.listen();
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+            hint = hints.next() => match hint {
+                Some(Hint::Delta) => {}
+                Some(_) => continue,
+                None => return,
+            },
+        }
+        while !stop.is_cancelled() {
+            match next(&app).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(e) => {
+                    tracing::warn!(error = %e, "delta job not taken, the next tick tries again");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Takes one job and does it. False when there was none.
+async fn next(app: &App) -> store::Result<bool> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let job = deltas::take(&mut w, app.node, now.before(DELTA_TIME), now).await?;
+    w.commit().await?;
+    let Some(job) = job else { return Ok(false) };
+    if job.tries > DELTA_TRIES {
+        fail(app, &job, "timed_out", "no try of it came to an end in time").await?;
+        return Ok(true);
+    }
+    let started = std::time::Instant::now();
+    match make(app, &job).await {
+        Ok(sums) => {
+            let size = i64::try_from(sums.size).unwrap_or(i64::MAX);
+            let mut w = app.db.write().await?;
+            deltas::completed(&mut w, job.id, size, &sums.whole, &sums.parts, clock::now()).await?;
+            w.commit().await?;
+            let took = started.elapsed();
+            tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
+        }
+        Err(Failure::Never(why)) => fail(app, &job, "failed", &why).await?,
+        Err(Failure::MayPass(why)) if job.tries >= DELTA_TRIES => {
+            fail(app, &job, "failed", &why).await?;
+        }
+        Err(Failure::MayPass(why)) => {
+            let mut w = app.db.write().await?;
+            deltas::retry(&mut w, job.id, &why, clock::now()).await?;
+            w.commit().await?;
+        }
+    }
+    wake_groups(app, job.target_id).await?;
+    Ok(true)
+}
+
+async fn fail(app: &App, job: &DeltaRow, status: &str, why: &str) -> store::Result<()> {
+    tracing::info!(source = %job.source_id, target = %job.target_id, why, "no delta, full files instead");
+    let mut w = app.db.write().await?;
+    deltas::failed(&mut w, job.id, status, why, clock::now()).await?;
+    w.commit().await?;
+    wake_groups(app, job.target_id).await
+}
+
+async fn wake_groups(app: &App, target: FirmwareId) -> store::Result<()> {
+    let mut r = app.db.read().await?;
+    for (group,) in deltas::groups_of_target(&mut r, target).await? {
+        app.wake(Some(group));
+    }
+    Ok(())
+}
+
+enum Failure {
+    Never(String),
+    MayPass(String),
+}
+
+async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
+    let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
+    let mut r = app.db.read().await.map_err(|e| later(&e))?;
+    let target = firmwares::row(&mut r, job.target_id).await.map_err(|e| later(&e))?;
+    drop(r);
+    let target = target.ok_or_else(|| Failure::Never("the target was deleted".into()))?;
+    let from = app.blobs.open(Blob::Firmware(job.source_id)).await.map_err(|e| later(&e))?;
+    let to = app.blobs.open(Blob::Firmware(job.target_id)).await.map_err(|e| later(&e))?;
+    let staged = app.blobs.stage().map_err(|e| later(&e))?;
+    let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
+    let size = u64::try_from(target.size).unwrap_or(0);
+    let done = tokio::task::spawn_blocking(move || {
+        let (staged, sums) = build(from, to, size, staged)?;
+        blobs.keep(staged, blob).map_err(|e| Failure::MayPass(e.to_string()))?;
+        Ok(sums)
+    });
+    done.await.map_err(|e| Failure::MayPass(e.to_string()))?
+}
+
+fn build(
+    mut from: File,
+    mut to: File,
+    size: u64,
+    mut staged: Staged,
+) -> Result<(Staged, Sums), Failure> {
+    let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
+    let out = BufWriter::new(&mut *staged.file());
+    bundle(&mut from, &mut to, size, out).map_err(|e: BundleError| {
+        if e.may_pass() { Failure::MayPass(e.to_string()) } else { Failure::Never(e.to_string()) }
+    })?;
+    staged.file().seek(SeekFrom::Start(0)).map_err(disk)?;
+    let sums = sum(staged.file()).map_err(disk)?;
+    Ok((staged, sums))
+}
+
+/// Sums of a file, read from its present position.
+pub fn sum(file: &mut File) -> std::io::Result<Sums> {
+    let mut sums = Summing::default();
+    let mut piece = Vec::with_capacity(PART);
+    loop {
+        piece.clear();
+        let read = file.take(PART as u64).read_to_end(&mut piece)?;
+        if read == 0 {
+            return Ok(sums.finish());
+        }
+        sums.part(&piece);
+    }
+}

@@ -1,0 +1,182 @@
+//! Builds the parts of a server in order, runs them, and stops them in reverse.
+
+mod http;
+pub mod setup;
+
+use crate::access::vault::Vault;
+use crate::api;
+use crate::app::App;
+use crate::blob::Blobs;
+use crate::bus::{Bus, Hint};
+use crate::clock;
+use crate::config::Config;
+use crate::device::endpoint::{Endpoint, Settings};
+use crate::device::registry::Registry;
+use crate::device::tls::Identity;
+use crate::device::download;
+use crate::fleet::links::Links;
+use crate::jobs::{deltas, housekeeping};
+use crate::limits::{DRAIN_TIME, UPLOADS};
+use crate::rollout::{reconcile, scheduler::Scheduler};
+use crate::store::batch::Batcher;
+use anyhow::Context as _;
+use setup::Lock;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A running server.
+pub struct Node {
+    /// Where the REST API is.
+    pub web: SocketAddr,
+    /// Where devices connect.
+    pub devices: SocketAddr,
+    /// Where firmware is downloaded.
+    pub downloads: SocketAddr,
+    /// The file that devices must trust.
+    pub ca_file: PathBuf,
+    pub(crate) app: App,
+    registry: Arc<Registry>,
+    accepting: CancellationToken,
+    working: CancellationToken,
+    loops: TaskTracker,
+    sockets: TaskTracker,
+    writer: JoinHandle<()>,
+    _lock: Lock,
+}
+
+impl Node {
+    /// Starts a server: database, keys, files, TLS, listeners, and then the work.
+    ///
+    /// # Errors
+    /// Whatever cannot be opened or bound, in words.
+    #[expect(clippy::disallowed_methods, reason = "the batch writer outlives the trackers that it serves")]
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let lock = setup::lock(&config.data_dir)?;
+        let db = setup::database(config).await?;
+        let node = setup::node_id(&config.data_dir)?;
+        let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
+        let blobs = Blobs::local(&config.data_dir.join("blobs")).context("could not open the file store")?;
+        let identity = Identity::open(&config.data_dir, &config.tls_name, clock::now())?;
+        let bind = |what: &'static str, at: SocketAddr| async move {
+            TcpListener::bind(at).await.with_context(|| format!("could not listen on {at} for {what}"))
+        };
+        let web = bind("the web", config.web_listen).await?;
+        let devices = bind("devices", config.device_listen).await?;
+        let downloads = bind("downloads", config.download_listen).await?;
+        let (records, writer) = Batcher::new(db.clone());
+        let links = Links::new(vault.clone(), config.download_url.clone(), downloads.local_addr()?.port());
+        let app = App {
+            db,
+            blobs,
+            bus: Bus::memory(),
+            vault,
+            node,
+            records,
+            links: Arc::new(links),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+        };
+        // Whatever this node held before it stopped or crashed is gone.
+        reconcile::bury(&app.db, &app.bus, node, clock::now()).await?;
+        let node = Self {
+            web: web.local_addr()?,
+            devices: devices.local_addr()?,
+            downloads: downloads.local_addr()?,
+            ca_file: identity.ca_file(),
+            app,
+            registry: Arc::new(Registry::default()),
+            accepting: CancellationToken::new(),
+            working: CancellationToken::new(),
+            loops: TaskTracker::new(),
+            sockets: TaskTracker::new(),
+            writer: tokio::spawn(writer),
+            _lock: lock,
+        };
+        node.work(config, identity, web, devices, downloads)?;
+        Ok(node)
+    }
+
+    fn work(
+        &self,
+        config: &Config,
+        identity: Identity,
+        web: TcpListener,
+        devices: TcpListener,
+        downloads: TcpListener,
+    ) -> anyhow::Result<()> {
+        let (app, loops, stop) = (&self.app, &self.loops, &self.working);
+        let identity = Arc::new(identity);
+        let scheduler = Scheduler { db: app.db.clone(), bus: app.bus.clone(), node: app.node };
+        loops.spawn(scheduler.run(stop.clone()));
+        loops.spawn(deltas::run(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
+        loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
+        let settings = Settings {
+            connect_rate: config.connect_rate,
+            redirect: config.redirect_url.clone(),
+        };
+        let endpoint = Endpoint::new(
+            app.clone(),
+            self.registry.clone(),
+            identity.server_config()?,
+            self.sockets.clone(),
+            settings,
+        );
+        let quiet = &self.accepting;
+        loops.spawn(endpoint.run(devices, quiet.clone()));
+        loops.spawn(http::serve(web, api::router(app.clone()), quiet.clone()));
+        loops.spawn(http::serve(downloads, download::router(app.clone()), quiet.clone()));
+        Ok(())
+    }
+
+    /// How many devices are connected to this node.
+    pub fn sockets(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// Stops: no new connections, sockets drained in batches, jobs ended, records written, database closed.
+    pub async fn stop(self) {
+        self.accepting.cancel();
+        self.registry.drain().await;
+        self.sockets.close();
+        if tokio::time::timeout(DRAIN_TIME, self.sockets.wait()).await.is_err() {
+            tracing::warn!(left = self.sockets.len(), "sockets did not close in time");
+        }
+        self.working.cancel();
+        self.loops.close();
+        if tokio::time::timeout(Duration::from_secs(15), self.loops.wait()).await.is_err() {
+            tracing::warn!(left = self.loops.len(), "tasks did not end in time");
+        }
+        let db = self.app.db.clone();
+        drop(self.app);
+        // The writer ends when the last sender is gone; one that a stuck task holds must not keep the process.
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
+        db.close().await;
+    }
+
+}
+
+/// Passes hints for this node's devices to their sockets.
+async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
+    let mut hints = app.bus.listen();
+    loop {
+        let hint = tokio::select! {
+            () = stop.cancelled() => return,
+            hint = hints.next() => hint,
+        };
+        match hint {
+            Some(Hint::Device { node, device, nudge }) if node == app.node => {
+                registry.nudge(device, nudge);
+            }
+            Some(_) => {}
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What a server needs before it can start: folder, database, keys, the first person.
+
+use crate::access::scope::Role;
+use crate::access::vault::Vault;
+use crate::access::{password, random, random_id};
+use crate::clock;
+use crate::config::Config;
+use crate::fleet::refusal::name_of;
+use crate::fleet::{products, users};
+use crate::ids::NodeId;
+use crate::store::{self, Db, nodes};
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Holds the data folder for one server.
+pub struct Lock(#[expect(dead_code, reason = "the file is locked while it is open")] File);
+
+/// Makes the folder and takes it for this process.
+///
+/// # Errors
+/// The disk's, or another server that has it.
+pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("could not make the data folder {}", folder.display()))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("could not write {}", path.display()))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another server runs on the data folder {}; stop it, or give this one its own with --data-dir",
+            folder.display()
+        );
+    }
+    Ok(Lock(file))
+}
+
+/// Opens the database that the settings name.
+///
+/// # Errors
+/// In words, without the password of the URL.
+pub async fn database(config: &Config) -> anyhow::Result<Db> {
+    match &config.database_url {
+        Some(url) => Db::open_postgres(url).await.context("could not open the PostgreSQL database"),
+        None => {
+            fs::create_dir_all(&config.data_dir).context("could not make the data folder")?;
+            let path = config.data_dir.join("nervecenter.db");
+            Db::open_sqlite(&path)
+                .await
+                .with_context(|| format!("could not open the database {}", path.display()))
+        }
+    }
+}
+
+/// Writes a small secret file, for the owner's eyes only.
+fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).with_context(|| format!("could not write {}", path.display()))?;
+    Ok(())
+}
+
+/// This node's number, made once for a data folder.
+///
+/// # Errors
+/// The disk's, or a file that was changed.
+pub fn node_id(folder: &Path) -> anyhow::Result<NodeId> {
+    let path = folder.join("node-id");
+    if !path.exists() {
+        keep(&path, &random_id().to_string())?;
+    }
+    let text = fs::read_to_string(&path)?;
+    let id = text.trim().parse().with_context(|| format!("{} is no number", path.display()))?;
+    Ok(NodeId(id))
+}
+
+/// The node key: as given; else with SQLite a file in the data folder, and with PostgreSQL a row in the database, where
+/// all nodes find the same one.
+///
+/// # Errors
+/// The disk's or the database's, or a file that was changed.
+pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
+    if let Some(key) = config.node_key {
+        return Ok(key);
+    }
+    if config.database_url.is_some() {
+        let mut w = db.write().await?;
+        let kept = nodes::setting(&mut w, "node_key", &random::<32>()).await?;
+        w.commit().await?;
+        return kept.try_into().map_err(|_| anyhow::anyhow!("the stored node key is damaged"));
+    }
+    let path = config.data_dir.join("node.key");
+    if !path.exists() {
+        keep(&path, &hex::encode(random::<32>()))?;
+    }
+    let text = fs::read_to_string(&path)?;
+    let raw = hex::decode(text.trim()).ok().and_then(|raw| raw.try_into().ok());
+    raw.with_context(|| format!("{} does not hold 64 hex digits", path.display()))
+}
+
+/// The first login of a fresh server.
+pub struct FirstLogin {
+    /// Email.
+    pub email: String,
+    /// Password, shown this once.
+    pub password: String,
+}
+
+/// Makes the first person and organisation when there is nobody yet.
+///
+/// # Errors
+/// The database's.
+pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
+    let mut w = db.write().await?;
+    if store::users::any(&mut w).await? {
+        return Ok(None);
+    }
+    let now = clock::now();
+    let (email, password) = ("admin@localhost".to_owned(), password::generate());
+    let org = match store::orgs::add(&mut w, "home", now).await? {
+        Some(id) => id,
+        None => store::orgs::by_name(&mut w, "home").await?.context("the organisation home is gone")?.id,
+    };
+    users::add_admin(&mut w, &email, &password, org, now).await?;
+    w.commit().await?;
+    Ok(Some(FirstLogin { email, password }))
+}
+
+/// What `admin bootstrap` prints.
+#[derive(Debug, Serialize)]
+pub struct Bootstrap {
+    /// Login.
+    pub email: String,
+    /// The new person's password; null when the person existed.
+    pub password: Option<String>,
+    /// Organisation.
+    pub org: String,
+    /// Product.
+    pub product: String,
+    /// A new API token.
+    pub token: String,
+    /// The product's shared key.
+    pub product_key: String,
+    /// Its secret.
+    pub product_secret: String,
+}
+
+/// Creates or finds person, organisation, product and shared secret; the person administers the organisation.
+///
+/// # Errors
+/// Names that cannot be, or the database's.
+pub async fn bootstrap(
+    db: &Db,
+    vault: &Vault,
+    email: &str,
+    org: &str,
+    product: &str,
+) -> anyhow::Result<Bootstrap> {
+    let email = email.trim();
+    if !email.contains('@') || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        bail!("--email {email:?}: not an email address");
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if org.is_empty() || !org.chars().all(plain) {
+        bail!("--org {org:?}: a name has letters, digits, '-' and '_' only");
+    }
+    let product = name_of(Some(product)).map_err(|e| anyhow::anyhow!("--product: {e}"))?;
+    let now = clock::now();
+    let password = password::generate();
+    let mut w = db.write().await?;
+    let org_id = match store::orgs::add(&mut w, org, now).await? {
+        Some(id) => id,
+        None => store::orgs::by_name(&mut w, org).await?.context("the organisation is gone")?.id,
+    };
+    let added = users::add_admin(&mut w, email, &password, org_id, now).await?;
+    let user = store::users::by_email(&mut w, email).await?.context("the user is gone")?;
+    store::orgs::set_member(&mut w, org_id, user.id, Role::Admin.word(), now).await?;
+    let product_id = match store::products::add(&mut w, org_id, &product, now).await? {
+        Some(id) => id,
+        None => {
+            let found = store::products::by_name(&mut w, org_id, &product).await?;
+            found.context("the product is gone")?.id
+        }
+    };
+    let held = store::secrets::of_product(&mut w, product_id).await?;
+    let (product_key, secret) = match held.into_iter().find(|s| s.deactivated_at.is_none()) {
+        Some(s) => (s.key.clone(), vault.open(&s.secret, &s.key)?),
+        None => products::new_secret(&mut w, vault, product_id, now).await?,
+    };
+    let token = users::mint(&mut w, user.id, "admin bootstrap", now).await?;
+    w.commit().await?;
+    Ok(Bootstrap {
+        email: email.to_owned(),
+        password: added.map(|_| password),
+        org: org.to_owned(),
+        product,
+        token,
+        product_key,
+        product_secret: secret.reveal().to_owned(),
+    })
+}

@@ -1,0 +1,70 @@
+//! Full file or delta. A delta is an optimisation: it may hold its own devices back for a bounded time, and nobody else
+//! ever (domain 2.6, the rule of this server).
+
+use crate::clock::Micros;
+use crate::ids::ProductId;
+use crate::limits::DELTA_WAIT;
+use crate::store::deltas::DeltaRow;
+use crate::store::deployment_groups::GroupRow;
+use crate::store::devices::Candidate;
+use crate::store::firmwares::FirmwareRow;
+use crate::store::{self, Write, deltas, firmwares};
+use semver::Version;
+
+/// What the devices that run one firmware get.
+#[derive(Debug)]
+pub enum Choice {
+    /// The full file.
+    Full,
+    /// A delta, where the device can take it.
+    Delta(DeltaRow),
+    /// Nothing yet: their delta is being made.
+    Wait,
+}
+
+/// Chooses for all devices that run `source`, and asks for a delta that nobody has asked for yet. The flag says that
+/// a job was filed.
+pub async fn choose(
+    w: &mut Write,
+    group: &GroupRow,
+    source: &str,
+    target: &FirmwareRow,
+    now: Micros,
+) -> store::Result<(Choice, bool)> {
+    if !group.delta_updatable || !target.delta_updatable || source.is_empty() {
+        return Ok((Choice::Full, false));
+    }
+    let Some(from) = known(w, group.product_id, source, target).await? else {
+        return Ok((Choice::Full, false));
+    };
+    let Some(delta) = deltas::of_pair(w, from.id, target.id).await? else {
+        let filed = deltas::ask(w, from.id, target.id, now).await?;
+        return Ok((Choice::Wait, filed));
+    };
+    let choice = match delta.status.as_str() {
+        "completed" => Choice::Delta(delta),
+        "processing" if now.since(delta.inserted_at) < DELTA_WAIT => Choice::Wait,
+        _ => Choice::Full,
+    };
+    Ok((choice, false))
+}
+
+/// The stored firmware that the devices run, if a delta from it can exist.
+async fn known(
+    w: &mut Write,
+    product: ProductId,
+    uuid: &str,
+    target: &FirmwareRow,
+) -> store::Result<Option<FirmwareRow>> {
+    let found = firmwares::by_uuid(w, product, uuid).await?;
+    Ok(found.filter(|f| f.platform == target.platform && f.architecture == target.architecture))
+}
+
+/// Whether this device can take the delta: its fwup is new enough and no delta to this target failed on it before. A
+/// device that does not say its fwup version gets the full file.
+pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
+    let own = device.fw_fwup_version.as_deref().and_then(|v| Version::parse(v).ok());
+    let needed = Version::parse(&target.delta_fwup_version).ok();
+    let new_enough = matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
+    new_enough && device.full_next_for.as_deref() != Some(target.uuid.as_str())
+}

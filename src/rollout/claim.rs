@@ -1,0 +1,239 @@
+//! One run of a group's scheduler: count the slots, take devices into the free ones. All in one transaction that holds
+//! the group's lease row, so that `concurrent_updates` is a hard limit whoever runs it.
+
+use super::choice::{Choice, choose, takes_delta};
+use super::outcome;
+use crate::access::random_id;
+use crate::clock::Micros;
+use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
+use crate::limits::{CLAIMS_A_RUN, LEASE};
+use crate::store::deployment_groups::GroupRow;
+use crate::store::devices::Candidate;
+use crate::store::firmwares::FirmwareRow;
+use crate::store::inflight::NewClaim;
+use crate::store::releases::ReleaseRow;
+use crate::store::{self, Db, Write, deployment_groups, devices, firmwares, inflight, releases};
+use semver::Version;
+use std::time::Duration;
+
+/// Distinct running firmwares that one run looks at.
+const SOURCES: usize = 64;
+
+/// What a run did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Devices that hold a slot now and must be told.
+    pub claimed: Vec<DeviceId>,
+    /// Devices that were put into the penalty box instead.
+    pub boxed: usize,
+    /// Whether there may be more to do at once.
+    pub again: bool,
+    /// Whether a delta job was filed.
+    pub filed: bool,
+}
+
+/// What a run works on.
+struct Plan {
+    group: GroupRow,
+    release: ReleaseRow,
+    target: FirmwareRow,
+    now: Micros,
+}
+
+/// A firmware that candidates run, and what they get.
+struct Source {
+    uuid: String,
+    version: Option<String>,
+    choice: Choice,
+}
+
+/// Whether a run could do anything: a read, so that an idle group costs no write lock.
+///
+/// # Errors
+/// The database's.
+pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
+    let mut r = db.read().await?;
+    let Some(g) = deployment_groups::row(&mut r, group).await? else { return Ok(false) };
+    if !g.is_active {
+        return Ok(false);
+    }
+    let Some(release) = releases::current(&mut r, group).await? else { return Ok(false) };
+    let mut from = String::new();
+    while let Some((uuid, _)) = devices::next_source(&mut r, group, &from).await? {
+        if uuid != release.uuid {
+            return Ok(true);
+        }
+        from = after(&uuid);
+    }
+    Ok(false)
+}
+
+/// Runs a group once.
+///
+/// # Errors
+/// The database's.
+pub async fn run(db: &Db, node: NodeId, group: GroupId, now: Micros) -> store::Result<Run> {
+    let mut w = db.write().await?;
+    if !deployment_groups::lease(&mut w, group, node, now.after(LEASE), now).await? {
+        return Ok(Run::default());
+    }
+    let Some(plan) = plan(&mut w, group, now).await? else {
+        w.commit().await?;
+        return Ok(Run::default());
+    };
+    let mut run = Run::default();
+    let sources = sources(&mut w, &plan, &mut run).await?;
+    if plan.group.priority_queue_enabled
+        && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
+    {
+        let old = |s: &&Source| at_most(s.version.as_deref(), threshold);
+        let old: Vec<&Source> = sources.iter().filter(old).collect();
+        fill(&mut w, &plan, &old, true, &mut run).await?;
+    }
+    let all: Vec<&Source> = sources.iter().collect();
+    fill(&mut w, &plan, &all, false, &mut run).await?;
+    w.commit().await?;
+    Ok(run)
+}
+
+async fn plan(w: &mut Write, group: GroupId, now: Micros) -> store::Result<Option<Plan>> {
+    let Some(group) = deployment_groups::row(w, group).await?.filter(|g| g.is_active) else {
+        return Ok(None);
+    };
+    let Some(release) = releases::current(w, group.id).await? else { return Ok(None) };
+    let Some(target) = firmwares::row(w, release.firmware_id).await? else { return Ok(None) };
+    Ok(Some(Plan { group, release, target, now }))
+}
+
+/// The next text after `uuid` in byte order that a uuid could be.
+fn after(uuid: &str) -> String {
+    format!("{uuid}\u{1}")
+}
+
+async fn sources(w: &mut Write, plan: &Plan, run: &mut Run) -> store::Result<Vec<Source>> {
+    let mut found = Vec::new();
+    let mut from = String::new();
+    while found.len() < SOURCES {
+        let Some((uuid, version)) = devices::next_source(w, plan.group.id, &from).await? else {
+            break;
+        };
+        from = after(&uuid);
+        if uuid == plan.target.uuid {
+            continue;
+        }
+        let (choice, filed) = choose(w, &plan.group, &uuid, &plan.target, plan.now).await?;
+        run.filed |= filed;
+        found.push(Source { uuid, version, choice });
+    }
+    Ok(found)
+}
+
+fn at_most(version: Option<&str>, threshold: &str) -> bool {
+    let parse = |v: &str| Version::parse(v).ok();
+    match (version.and_then(parse), parse(threshold)) {
+        (Some(v), Some(t)) => v.cmp_precedence(&t).is_le(),
+        _ => false,
+    }
+}
+
+/// Takes candidates into the free slots of one of the two queues.
+async fn fill(
+    w: &mut Write,
+    plan: &Plan,
+    sources: &[&Source],
+    priority: bool,
+    run: &mut Run,
+) -> store::Result<()> {
+    let limit = if priority {
+        plan.group.priority_queue_concurrent_updates
+    } else {
+        plan.group.concurrent_updates
+    };
+    let taken = inflight::count(w, plan.group.id, priority).await?;
+    let free = limit.saturating_sub(taken);
+    if free <= 0 {
+        return Ok(());
+    }
+    let slots = free.min(CLAIMS_A_RUN);
+    run.again |= free > slots;
+    let mut left = slots;
+    for (candidate, source) in queue(w, plan, sources, slots).await? {
+        if left == 0 {
+            break;
+        }
+        if too_many_attempts(w, plan, candidate.id).await? {
+            let text = format!(
+                "Device has failed to install release {} too often and rests for {} minutes",
+                plan.release.number, plan.group.penalty_timeout_minutes
+            );
+            outcome::penalise(w, candidate.id, &plan.group, &text, plan.now).await?;
+            run.boxed += 1;
+            run.again = true;
+            continue;
+        }
+        if claim(w, plan, &candidate, source, priority).await? {
+            run.claimed.push(candidate.id);
+            left -= 1;
+        }
+    }
+    Ok(())
+}
+
+/// Candidates of all sources in the group's order, at most as many as there are slots from each.
+async fn queue<'s>(
+    w: &mut Write,
+    plan: &Plan,
+    sources: &[&'s Source],
+    slots: i64,
+) -> store::Result<Vec<(Candidate, &'s Source)>> {
+    let lifo = plan.group.queue_management == "LIFO";
+    let mut queue = Vec::new();
+    for source in sources {
+        if matches!(source.choice, Choice::Wait) {
+            continue;
+        }
+        let found = if lifo {
+            devices::lifo(w, plan.group.id, &source.uuid, slots).await?
+        } else {
+            devices::fifo(w, plan.group.id, &source.uuid, slots).await?
+        };
+        queue.extend(found.into_iter().map(|c| (c, *source)));
+    }
+    queue.sort_by_key(|(c, _)| {
+        let since = if lifo { -c.since.0 } else { c.since.0 };
+        let id = if lifo { -c.id.0 } else { c.id.0 };
+        (since, id)
+    });
+    Ok(queue)
+}
+
+async fn too_many_attempts(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<bool> {
+    let window = u64::try_from(plan.group.device_failure_rate_seconds).unwrap_or(0);
+    let since = plan.now.before(Duration::from_secs(window));
+    let (all, recent) = inflight::attempts(w, device, plan.release.id, since).await?;
+    Ok(all >= plan.group.device_failure_threshold
+        || recent >= plan.group.device_failure_rate_amount)
+}
+
+async fn claim(
+    w: &mut Write,
+    plan: &Plan,
+    candidate: &Candidate,
+    source: &Source,
+    priority: bool,
+) -> store::Result<bool> {
+    let delta = match &source.choice {
+        Choice::Delta(d) if takes_delta(candidate, &plan.target) => Some(d.id),
+        _ => None,
+    };
+    let claim = NewClaim {
+        device: candidate.id,
+        claim: ClaimId(random_id()),
+        group: Some(plan.group.id),
+        release: Some(plan.release.id),
+        firmware: Some(plan.target.id),
+        delta,
+        priority,
+    };
+    inflight::add(w, &claim, plan.now).await
+}

@@ -1,0 +1,12 @@
+//! The decisions: which device gets which file, and when. It reads and writes the store and sends hints; it knows no
+//! HTTP and no socket, so one node or ten is one code path.
+
+pub mod choice;
+pub mod claim;
+pub mod groups;
+pub mod matching;
+pub mod offer;
+pub mod outcome;
+pub mod reconcile;
+pub mod requirement;
+pub mod scheduler;

@@ -1,0 +1,105 @@
+//! Telling a device: the claim is checked once more and marked as told, then the update payload is made of it.
+
+use crate::blob::Blob;
+use crate::clock::Micros;
+use crate::ids::{DeviceId, GroupId};
+use crate::store::deltas::DeltaRow;
+use crate::store::firmwares::FirmwareRow;
+use crate::store::{self, Write, deltas, deployment_groups, devices, firmwares, inflight, releases};
+use serde_json::{Value, json};
+
+/// A file for a device.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The target.
+    pub firmware: FirmwareRow,
+    /// The delta to send instead of it.
+    pub delta: Option<DeltaRow>,
+    /// The group, none for a push by hand.
+    pub group: Option<GroupId>,
+}
+
+/// What came of a device's claim.
+#[derive(Debug)]
+pub enum Taken {
+    /// Nothing waits.
+    Nothing,
+    /// The claim does not hold any more; its slot is free.
+    Withdrawn(Option<GroupId>),
+    /// Tell the device.
+    Tell(Box<Offer>),
+}
+
+/// Takes the claim that waits for a device, if any: from here on it counts as told.
+///
+/// # Errors
+/// The database's.
+pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Taken> {
+    let Some(row) = super::outcome::untold(w, device).await? else { return Ok(Taken::Nothing) };
+    let Some(firmware) = row.firmware_id else { return Ok(Taken::Nothing) };
+    if let Some(group) = row.group_id {
+        let active = deployment_groups::row(w, group).await?.is_some_and(|g| g.is_active);
+        let current = releases::current(w, group).await?;
+        let same = current.is_some_and(|r| Some(r.id) == row.release_id);
+        let still = devices::row(w, device)
+            .await?
+            .is_some_and(|d| d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none());
+        if !(active && same && still) {
+            inflight::remove(w, device).await?;
+            return Ok(Taken::Withdrawn(Some(group)));
+        }
+    }
+    let Some(firmware) = firmwares::row(w, firmware).await? else {
+        inflight::remove(w, device).await?;
+        return Ok(Taken::Withdrawn(row.group_id));
+    };
+    let delta = match row.delta_id {
+        Some(id) => deltas::row(w, id).await?.filter(|d| d.status == "completed"),
+        None => None,
+    };
+    if !inflight::sent(w, device, row.claim_id, now).await? {
+        return Ok(Taken::Nothing);
+    }
+    Ok(Taken::Tell(Box::new(Offer { firmware, delta, group: row.group_id })))
+}
+
+impl Offer {
+    /// The stored file.
+    pub fn blob(&self) -> Blob {
+        match &self.delta {
+            Some(d) => Blob::Delta(d.source_id, d.target_id),
+            None => Blob::Firmware(self.firmware.id),
+        }
+    }
+
+    /// The `update` payload (device-protocol 3.2); size and sums are those of the file that is sent.
+    pub fn payload(&self, url: &str) -> Value {
+        let f = &self.firmware;
+        let (size, checksum, partials) = match &self.delta {
+            Some(DeltaRow { size: Some(s), checksum: Some(c), partials: Some(p), .. }) => {
+                (*s, c.as_str(), p.as_str())
+            }
+            _ => (f.size, f.checksum.as_str(), f.partials.as_str()),
+        };
+        json!({
+            "update_available": true,
+            "firmware_url": url,
+            "firmware_meta": {
+                "uuid": f.uuid,
+                "product": f.product,
+                "version": f.version,
+                "platform": f.platform,
+                "architecture": f.architecture,
+                "author": f.author,
+                "description": f.description,
+                "misc": f.misc,
+                "vcs_identifier": f.vcs_identifier,
+                "sha256": checksum.to_lowercase(),
+            },
+            "size": size,
+            "checksum": checksum,
+            "partials_checksums": partials.split(',').collect::<Vec<_>>(),
+            "deployment_id": self.group.map(|g| g.0),
+        })
+    }
+}

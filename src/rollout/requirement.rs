@@ -1,0 +1,140 @@
+//! Elixir version requirements (domain 2.2), for the condition on what a device runs.
+
+use semver::{Prerelease, Version};
+
+/// Not an Elixir version requirement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be valid Elixir version requirement string")]
+pub struct BadRequirement;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Clause {
+    Equal(Version),
+    NotEqual(Version),
+    Greater(Version),
+    AtLeast(Version),
+    Less(Version),
+    AtMost(Version),
+    /// At least the first, below the second with any pre-release of the second excluded.
+    Between(Version, Version),
+}
+
+/// A parsed requirement: any of several, each all of several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement(Vec<Vec<Clause>>);
+
+impl Requirement {
+    /// Reads a requirement.
+    ///
+    /// # Errors
+    /// Anything outside the grammar; the empty text too, which callers treat as "no condition" before.
+    pub fn parse(text: &str) -> Result<Self, BadRequirement> {
+        let any = text
+            .split(" or ")
+            .map(|all| all.split(" and ").map(|c| clause(c.trim())).collect())
+            .collect::<Result<_, _>>()?;
+        Ok(Self(any))
+    }
+
+    /// Whether a version satisfies it. Build metadata is ignored.
+    pub fn matches(&self, version: &Version) -> bool {
+        self.0.iter().any(|all| all.iter().all(|c| c.matches(version)))
+    }
+}
+
+impl Clause {
+    fn matches(&self, v: &Version) -> bool {
+        match self {
+            Self::Equal(w) => v.cmp_precedence(w).is_eq(),
+            Self::NotEqual(w) => v.cmp_precedence(w).is_ne(),
+            Self::Greater(w) => v.cmp_precedence(w).is_gt(),
+            Self::AtLeast(w) => v.cmp_precedence(w).is_ge(),
+            Self::Less(w) => v.cmp_precedence(w).is_lt(),
+            Self::AtMost(w) => v.cmp_precedence(w).is_le(),
+            Self::Between(low, high) => {
+                v.cmp_precedence(low).is_ge()
+                    && (v.major, v.minor, v.patch) < (high.major, high.minor, high.patch)
+            }
+        }
+    }
+}
+
+fn clause(text: &str) -> Result<Clause, BadRequirement> {
+    const OPERATORS: [&str; 8] = ["==", "!=", ">=", "<=", "~>", "!", ">", "<"];
+    let (operator, rest) = OPERATORS
+        .iter()
+        .find_map(|op| text.strip_prefix(op).map(|rest| (*op, rest.trim_start())))
+        .unwrap_or(("==", text));
+    if operator == "~>" {
+        return pessimistic(rest);
+    }
+    let version = Version::parse(rest).map_err(|_| BadRequirement)?;
+    Ok(match operator {
+        "==" => Clause::Equal(version),
+        "!=" | "!" => Clause::NotEqual(version),
+        ">" => Clause::Greater(version),
+        ">=" => Clause::AtLeast(version),
+        "<" => Clause::Less(version),
+        _ => Clause::AtMost(version),
+    })
+}
+
+/// `~> 2.1` is up to the next major, `~> 2.1.0` up to the next minor.
+fn pessimistic(text: &str) -> Result<Clause, BadRequirement> {
+    if let Ok(low) = Version::parse(text) {
+        let high = Version::new(low.major, low.minor.checked_add(1).ok_or(BadRequirement)?, 0);
+        return Ok(Clause::Between(low, high));
+    }
+    let (numbers, pre) = match text.split_once('-') {
+        Some((numbers, pre)) => (numbers, Prerelease::new(pre).map_err(|_| BadRequirement)?),
+        None => (text, Prerelease::EMPTY),
+    };
+    let (major, minor) = numbers.split_once('.').ok_or(BadRequirement)?;
+    let mut low = Version::parse(&format!("{major}.{minor}.0")).map_err(|_| BadRequirement)?;
+    low.pre = pre;
+    let high = Version::new(low.major.checked_add(1).ok_or(BadRequirement)?, 0, 0);
+    Ok(Clause::Between(low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(requirement: &str, version: &str) -> bool {
+        Requirement::parse(requirement).unwrap().matches(&Version::parse(version).unwrap())
+    }
+
+    #[test]
+    fn the_table_of_the_reference_holds() {
+        for (r, yes, no) in [
+            ("~> 2.0", &["2.0.0", "2.9.1", "2.1.0-rc.1"][..], &["3.0.0-dev", "2.0.0-dev", "3.0.0"][..]),
+            ("~> 2.1.0", &["2.1.0", "2.1.9"], &["2.2.0-rc.1", "2.2.0", "2.0.9"]),
+            ("~> 1.2.3-dev", &["1.2.3-dev", "1.2.3", "1.2.9"], &["1.3.0"]),
+            (">= 2.0.0", &["2.1.0-dev", "2.0.0"], &["2.0.0-dev"]),
+            ("== 1.0.0 or >= 2.0.0 and < 3.0.0", &["1.0.0", "2.4.0"], &["3.0.0", "1.0.1"]),
+            ("== 2.0.0+b", &["2.0.0+a"], &["2.0.1"]),
+            ("1.0.0", &["1.0.0"], &["1.0.1"]),
+            ("!= 1.0.0", &["1.0.1"], &["1.0.0"]),
+            ("> 1.0.0-2", &["1.0.0-10"], &["1.0.0-1"]),
+            ("<= 1.0.0", &["1.0.0", "0.9.0"], &["1.0.1"]),
+            (">1.0.0", &["1.0.1"], &["1.0.0"]),
+        ] {
+            for v in yes {
+                assert!(holds(r, v), "{r} takes {v}");
+            }
+            for v in no {
+                assert!(!holds(r, v), "{r} does not take {v}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_elixir_refuses_is_refused() {
+        for bad in [
+            ">= 1.2", "~> 1", "1.2.*", "^1.0.0", "1.0.0, 2.0.0", ">= 1.0.0 AND < 2.0.0", "", "v1.0.0",
+            "01.0.0", ">= ", "and", "1.0.0 and",
+        ] {
+            assert_eq!(Requirement::parse(bad), Err(BadRequirement), "{bad:?}");
+        }
+    }
+}

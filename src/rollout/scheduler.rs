@@ -1,0 +1,118 @@
+//! The loop that runs groups. A hint marks a group, the tick marks all active ones; a run reads the truth anew. Events
+//! decide nothing, and a lost one costs at most a tick.
+
+use super::claim;
+use crate::bus::{Bus, Hint, Hints, Nudge};
+use crate::clock;
+use crate::ids::{DeviceId, GroupId, NodeId};
+use crate::limits::TICK;
+use crate::store::{self, Db, connections, deployment_groups};
+use std::collections::HashSet;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Hints that come within this time share one run.
+const FOLD: Duration = Duration::from_millis(10);
+/// Runs of one group without a pause; then the other groups have their turn.
+const TURNS: usize = 8;
+
+/// What the scheduler works with.
+pub struct Scheduler {
+    /// The database.
+    pub db: Db,
+    /// Hints in and out.
+    pub bus: Bus,
+    /// This node.
+    pub node: NodeId,
+}
+
+impl Scheduler {
+    /// Runs until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut hints = self.bus.listen();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut dirty = HashSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tick.tick() => self.mark_all(&mut dirty).await,
+                hint = hints.next() => match hint {
+                    Some(Hint::Group(g)) => {
+                        dirty.insert(g);
+                        fold(&mut hints, &mut dirty).await;
+                    }
+                    Some(_) => {}
+                    None => return,
+                },
+            }
+            for group in dirty.drain() {
+                if let Err(e) = self.run_group(group).await {
+                    tracing::warn!(group = %group, error = %e, "group not scheduled, the next tick tries again");
+                }
+            }
+        }
+    }
+
+    async fn mark_all(&self, dirty: &mut HashSet<GroupId>) {
+        let all = async {
+            let mut r = self.db.read().await?;
+            deployment_groups::active(&mut r).await
+        };
+        match all.await {
+            Ok(all) => dirty.extend(all.into_iter().map(|g| g.0)),
+            Err(e) => tracing::warn!(error = %e, "groups not listed, the next tick tries again"),
+        }
+    }
+
+    async fn run_group(&self, group: GroupId) -> store::Result<()> {
+        if !claim::worth_a_run(&self.db, group).await? {
+            return Ok(());
+        }
+        for _ in 0..TURNS {
+            let run = claim::run(&self.db, self.node, group, clock::now()).await?;
+            if run.filed {
+                self.bus.send(Hint::Delta);
+            }
+            if run.boxed > 0 {
+                tracing::info!(group = %group, devices = run.boxed, "devices put into the penalty box");
+            }
+            tell(&self.db, &self.bus, &run.claimed).await?;
+            if !run.again {
+                return Ok(());
+            }
+        }
+        self.bus.send(Hint::Group(group));
+        Ok(())
+    }
+}
+
+/// Takes the hints of the next moment into the same run.
+async fn fold(hints: &mut Hints, dirty: &mut HashSet<GroupId>) {
+    let more = async {
+        while let Some(hint) = hints.next().await {
+            if let Hint::Group(g) = hint {
+                dirty.insert(g);
+            }
+        }
+    };
+    // Running out of time is the normal end.
+    let _ = tokio::time::timeout(FOLD, more).await;
+}
+
+/// Nudges the nodes that hold these devices.
+///
+/// # Errors
+/// The database's.
+pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()> {
+    if devices.is_empty() {
+        return Ok(());
+    }
+    let mut r = db.read().await?;
+    for device in devices {
+        if let Some(node) = connections::node_of(&mut r, *device).await? {
+            bus.send(Hint::Device { node, device: *device, nudge: Nudge::Claim });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Simulated devices: the same protocol from the other end. Real TLS, real downloads with resume, real signatures and
+//! deltas, and slots that a device would really boot from. It uses the firmware and delta rooms, and nothing of the
+//! server's.
+
+mod connection;
+mod device;
+mod disk;
+mod download;
+mod fleet;
+mod secret;
+mod stats;
+
+pub use device::Faults;
+pub use disk::{Disk, Image};
+pub use fleet::{Auth, Fleet, Plan};
+pub use secret::sign;
+pub use stats::{Report, Stats};

@@ -1,0 +1,124 @@
+//! Counters of a simulated fleet.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What happened so far, over all devices.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Devices that joined at least once.
+    pub joined: AtomicU64,
+    /// Joins in all.
+    pub joins: AtomicU64,
+    /// Updates that were told.
+    pub offers: AtomicU64,
+    /// Updates that were installed and booted.
+    pub updated: AtomicU64,
+    /// Of these, by delta.
+    pub deltas: AtomicU64,
+    /// Updates that failed.
+    pub failed: AtomicU64,
+    /// Updates that were refused.
+    pub ignored: AtomicU64,
+    /// Updates that were reverted after the boot.
+    pub reverted: AtomicU64,
+    /// Devices that installed one firmware more than once.
+    pub repeated: AtomicU64,
+    /// Downloads that were cut.
+    pub cuts: AtomicU64,
+    /// Bytes of all downloads.
+    pub bytes: AtomicU64,
+    /// Connections that failed or were refused.
+    pub refused: AtomicU64,
+    versions: Mutex<BTreeMap<String, i64>>,
+    reasons: Mutex<BTreeMap<String, u64>>,
+}
+
+/// A fleet's outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Devices.
+    pub devices: u64,
+    /// Devices that joined at least once.
+    pub joined: u64,
+    /// Updates installed and booted.
+    pub updated: u64,
+    /// Updates that failed.
+    pub failed: u64,
+    /// Updates refused.
+    pub ignored: u64,
+    /// Updates reverted.
+    pub reverted: u64,
+    /// Devices that installed one firmware more than once.
+    pub repeated: u64,
+    /// Updates by delta.
+    pub delta_updates: u64,
+    /// Updates told.
+    pub offers: u64,
+    /// Joins in all.
+    pub joins: u64,
+    /// Connections that failed.
+    pub refused: u64,
+    /// Downloads cut.
+    pub cuts: u64,
+    /// Bytes downloaded.
+    pub received_bytes: u64,
+    /// Running versions and how many devices run each.
+    pub versions: BTreeMap<String, i64>,
+    /// Why updates failed.
+    pub reasons: BTreeMap<String, u64>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Stats {
+    pub(super) fn runs(&self, version: &str, change: i64) {
+        if let Ok(mut map) = self.versions.lock() {
+            *map.entry(version.to_owned()).or_default() += change;
+            map.retain(|_, n| *n != 0);
+        }
+    }
+
+    pub(super) fn because(&self, reason: &str) {
+        if let Ok(mut map) = self.reasons.lock()
+            && (map.len() < 100 || map.contains_key(reason))
+        {
+            *map.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many devices run this version.
+    pub fn running(&self, version: &str) -> u64 {
+        let map = self.versions.lock().map(|m| m.get(version).copied().unwrap_or(0));
+        u64::try_from(map.unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// The outcome so far.
+    pub fn report(&self, devices: u64, seconds: f64) -> Report {
+        let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
+        Report {
+            devices,
+            joined: get(&self.joined),
+            updated: get(&self.updated),
+            failed: get(&self.failed),
+            ignored: get(&self.ignored),
+            reverted: get(&self.reverted),
+            repeated: get(&self.repeated),
+            delta_updates: get(&self.deltas),
+            offers: get(&self.offers),
+            joins: get(&self.joins),
+            refused: get(&self.refused),
+            cuts: get(&self.cuts),
+            received_bytes: get(&self.bytes),
+            versions: self.versions.lock().map(|m| m.clone()).unwrap_or_default(),
+            reasons: self.reasons.lock().map(|m| m.clone()).unwrap_or_default(),
+            seconds,
+        }
+    }
+}
