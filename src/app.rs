@@ -6,7 +6,7 @@ use crate::bus::{Bus, Hint};
 use crate::fleet::links::Links;
 use crate::fleet::records::Record;
 use crate::ids::{GroupId, NodeId};
-use crate::store::{self, Db, Read};
+use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -33,14 +33,6 @@ pub struct App {
 }
 
 impl App {
-    /// A reader of the database.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn db_read(&self) -> store::Result<Read> {
-        self.db.read().await
-    }
-
     /// Wakes a group's scheduler.
     pub fn wake(&self, group: Option<GroupId>) {
         if let Some(group) = group {

@@ -3,7 +3,6 @@
 use super::answer::json_answer;
 use crate::access::scope::Denied;
 use crate::fleet::Refusal;
-use crate::store;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -35,12 +34,6 @@ pub enum Error {
 impl From<Refusal> for Error {
     fn from(r: Refusal) -> Self {
         Self::Refused(r)
-    }
-}
-
-impl From<store::Error> for Error {
-    fn from(e: store::Error) -> Self {
-        Self::Refused(e.into())
     }
 }
 

@@ -2,10 +2,8 @@
 
 use super::error::Error;
 use crate::access::scope::{Org, Person, Product, Scope};
-use crate::access::{self};
 use crate::app::App;
-use crate::clock;
-use crate::fleet::{Refusal, devices};
+use crate::fleet::{devices, scopes};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -26,7 +24,7 @@ impl FromRequestParts<App> for Caller {
         if !matches!(scheme.as_str(), "token" | "bearer") {
             return Err(Error::Unauthorized);
         }
-        let person = access::by_token(&app.db, token, clock::now()).await?;
+        let person = scopes::person(&app.db, token).await?;
         person.map(Self).ok_or(Error::Unauthorized)
     }
 }
@@ -55,9 +53,7 @@ impl FromRequestParts<App> for Scope<Org> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let Caller(person) = Caller::from_request_parts(parts, app).await?;
         let map = parts_of(parts, app).await?;
-        let mut r = app.db_read().await?;
-        let scope = access::org_scope(&mut r, person, named(&map, "org")).await?;
-        scope.ok_or_else(|| Refusal::NotFound.into())
+        Ok(scopes::org(&app.db, person, named(&map, "org")).await?)
     }
 }
 
@@ -73,9 +69,7 @@ impl FromRequestParts<App> for Scope<Product> {
         } else {
             devices::place(&app.db, &person, named(&map, "device")).await?
         };
-        let mut r = app.db_read().await?;
-        let scope = access::product_scope(&mut r, person, &org, &product).await?;
-        scope.ok_or_else(|| Refusal::NotFound.into())
+        Ok(scopes::product(&app.db, person, &org, &product).await?)
     }
 }
 

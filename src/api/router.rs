@@ -51,6 +51,7 @@ pub fn router(app: App) -> Router {
         .route("/devices/{device}/reconnect", post(devices::reconnect))
         .route("/devices/{device}/upgrade", post(devices::upgrade))
         .route("/devices/{device}/penalty", delete(devices::clear_penalty))
+        .route("/devices/{device}/shared_secrets", post(shared_secrets::create_for_device))
         .route(
             "/devices/{device}/certificates",
             get(device_certificates::list).post(device_certificates::create),

@@ -5,7 +5,7 @@ use super::error::Result;
 use super::extract::Name;
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::products;
+use crate::fleet::{devices, products};
 use axum::extract::State;
 use serde_json::{Value, json};
 
@@ -30,6 +30,17 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Resul
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (key, secret) = products::add_secret(&app.db, &app.vault, &scope).await?;
+    Ok(created(None, &json!({"key": key, "secret": secret.reveal()})))
+}
+
+/// `POST /devices/:device/shared_secrets`: for one device; the secret is shown this once.
+pub(super) async fn create_for_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(device): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (key, secret) = devices::add_secret(&app, &scope, &device).await?;
     Ok(created(None, &json!({"key": key, "secret": secret.reveal()})))
 }
 

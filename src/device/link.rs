@@ -6,7 +6,7 @@ use super::registry::{Command, Mailbox, Registry};
 use super::session::{Close, Effect, Firmware, Input, Join, Report, Session, Welcome};
 use crate::access::random_id;
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::{Hint, Nudge};
 use crate::clock;
 use crate::fleet::join::{self, Reported};
 use crate::fleet::records::{Answer, Event, Record};
@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
@@ -73,9 +73,16 @@ impl Link {
             host: host.into_boxed_str(),
         };
         let event = Event::Connecting(app.node, known.fingerprint);
-        if let Err(e) = at.write(event).await {
-            tracing::warn!(device = %known.id, error = %e, "connection not recorded");
-            return None;
+        match at.write(event).await {
+            Ok(Answer::Connecting(Some(node))) if node != app.node => {
+                let nudge = Nudge::Replaced(connection);
+                app.bus.send(Hint::Device { node, device: known.id, nudge });
+            }
+            Ok(_) => {}
+            Err(e) => {
+                tracing::warn!(device = %known.id, error = %e, "connection not recorded");
+                return None;
+            }
         }
         let mailbox = registry.enter(known.id, connection);
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
@@ -113,7 +120,10 @@ async fn serve(link: &mut Link) -> Option<Close> {
                 heard = Instant::now();
                 let flow = match frame {
                     Some(Ok(frame)) => Box::pin(take_frame(link, frame)).await,
-                    _ => return None,
+                    Some(Err(Error::Capacity(_))) => Err(Close::TooLarge),
+                    Some(Err(Error::Utf8(_))) => Err(Close::NotText),
+                    Some(Err(Error::Protocol(_))) => Err(Close::Protocol),
+                    Some(Err(_)) | None => return None,
                 };
                 if let Err(close) = flow {
                     return Some(close);

@@ -72,17 +72,16 @@ impl Registry {
     pub fn nudge(&self, device: DeviceId, nudge: Nudge) {
         self.with(device, |map| {
             let Some(entry) = map.get(&device) else { return };
-            let closing = match nudge {
-                Nudge::Replaced(newer) => newer != entry.connection,
-                Nudge::Reconnect => true,
-                Nudge::Claim | Nudge::Reboot => false,
-            };
-            if closing {
-                map.remove(&device);
-                return;
+            match nudge {
+                Nudge::Replaced(newer) if newer == entry.connection => {}
+                Nudge::Replaced(_) | Nudge::Reconnect => {
+                    map.remove(&device);
+                }
+                Nudge::Claim | Nudge::Reboot => {
+                    // A full mailbox is the documented loss.
+                    let _ = entry.mailbox.try_send(Command::Nudge(nudge));
+                }
             }
-            // A full mailbox is the documented loss.
-            let _ = entry.mailbox.try_send(Command::Nudge(nudge));
         });
     }
 

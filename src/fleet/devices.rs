@@ -4,6 +4,7 @@ use super::refusal::{BLANK, TAKEN, field};
 use super::{Refusal, Result};
 use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
+use crate::access::vault::{Secret, new_pair};
 use crate::app::App;
 use crate::bus::{Hint, Nudge};
 use crate::clock::{self, Micros};
@@ -315,6 +316,27 @@ pub async fn upgrade(app: &App, scope: &Scope<Product>, identifier: &str, uuid: 
     note(&mut w, scope, device.id, &text, now).await?;
     w.commit().await?;
     Ok(crate::rollout::scheduler::tell(&app.db, &app.bus, &[device.id]).await?)
+}
+
+/// Makes a shared secret for one device; it is shown this once.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn add_secret(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<(String, Secret)> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    let (key, secret) = new_pair("nhd_");
+    let sealed = app.vault.seal(&secret, &key);
+    store::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
+    let text = format!("{} created a shared secret for device {identifier}", scope.person().name);
+    note(&mut w, scope, device.id, &text, now).await?;
+    w.commit().await?;
+    Ok((key, secret))
 }
 
 /// Lets a device out of the penalty box and forgets its attempts.

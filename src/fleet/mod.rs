@@ -11,6 +11,7 @@ pub mod orgs;
 pub mod products;
 pub mod records;
 pub mod refusal;
+pub mod scopes;
 pub mod users;
 pub mod x509;
 

@@ -48,6 +48,8 @@ pub struct Record {
 pub enum Answer {
     /// Nothing but groups to wake.
     Done(Option<GroupId>),
+    /// Let in; the node that held an older connection of the device, if there was one.
+    Connecting(Option<NodeId>),
     /// What to do after a join.
     Joined(Box<Joined>),
     /// What came of the claim.
@@ -65,8 +67,8 @@ impl batch::Record for Record {
         let (device, now) = (self.device, self.at);
         let wake = match &self.event {
             Event::Connecting(node, fingerprint) => {
-                connecting(w, self, *node, fingerprint.as_deref()).await?;
-                None
+                let before = connecting(w, self, *node, fingerprint.as_deref()).await?;
+                return Ok(Answer::Connecting(before));
             }
             Event::Join(join) => {
                 let joined = join::apply(w, device, self.connection, join, now).await?;
@@ -94,14 +96,15 @@ async fn connecting(
     record: &Record,
     node: NodeId,
     fingerprint: Option<&str>,
-) -> store::Result<()> {
+) -> store::Result<Option<NodeId>> {
+    let before = connections::node_of(w, record.device).await?;
     devices::offline(w, record.device).await?;
     devices::seen_first(w, record.device, record.at).await?;
     connections::connecting(w, record.device, record.connection, node, record.at).await?;
     if let Some(fingerprint) = fingerprint {
         certificates::used(w, fingerprint, record.at).await?;
     }
-    Ok(())
+    Ok(before)
 }
 
 async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Option<GroupId>> {

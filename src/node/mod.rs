@@ -136,11 +136,6 @@ impl Node {
         Ok(())
     }
 
-    /// How many devices are connected to this node.
-    pub fn sockets(&self) -> usize {
-        self.registry.len()
-    }
-
     /// Stops: no new connections, sockets drained in batches, jobs ended, records written, database closed.
     pub async fn stop(self) {
         self.accepting.cancel();

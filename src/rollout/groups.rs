@@ -245,7 +245,6 @@ fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow
         failure_threshold: number("failure_threshold"),
         connecting_code: None,
         notes: None,
-        current_updated_devices: 0,
     }
 }
 

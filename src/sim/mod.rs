@@ -11,7 +11,4 @@ mod secret;
 mod stats;
 
 pub use device::Faults;
-pub use disk::{Disk, Image};
 pub use fleet::{Auth, Fleet, Plan};
-pub use secret::sign;
-pub use stats::{Report, Stats};

@@ -1,6 +1,6 @@
 //! Audit entries: who did what to which thing. Written in the transaction of the change itself.
 
-use super::{On, Result, Write};
+use super::{Result, Write};
 use crate::access::scope::Person;
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
@@ -69,17 +69,4 @@ pub async fn add(
         now
     )?;
     Ok(())
-}
-
-/// The newest entries about a device.
-pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Vec<(Micros, String)>> {
-    fetch_all!(
-        on,
-        sql!(
-            "audit.of_device",
-            "SELECT at, description FROM audit_logs
-             WHERE resource_type = 'device' AND resource_id = $1 ORDER BY at DESC, id DESC LIMIT 100"
-        ),
-        device
-    )
 }

@@ -150,8 +150,6 @@ pub async fn delete_ca(w: &mut Write, scope: &Scope<Org>, id: CaId) -> Result<()
 /// A device's certificate, as the API shows it.
 #[derive(Debug, Clone, FromRow)]
 pub struct CertificateRow {
-    /// Row.
-    pub id: i64,
     /// Serial number, decimal.
     pub serial: String,
     /// Start of validity.
@@ -288,7 +286,7 @@ pub async fn of_device(
         on,
         sql!(
             "certificates.of_device",
-            "SELECT id, serial, not_before, not_after FROM device_certificates
+            "SELECT serial, not_before, not_after FROM device_certificates
              WHERE org_id = $1 AND device_id = $2 ORDER BY id LIMIT 1000"
         ),
         scope.org().id,

@@ -3,7 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{FirmwareId, GroupId, NodeId, OrgId, ProductId};
+use crate::ids::{GroupId, NodeId, OrgId, ProductId};
 use sqlx::FromRow;
 
 /// A deployment group (domain 2.1).
@@ -55,8 +55,6 @@ pub struct GroupRow {
     pub connecting_code: Option<String>,
     /// Free text.
     pub notes: Option<String>,
-    /// Updates that succeeded.
-    pub current_updated_devices: i64,
 }
 
 macro_rules! group_columns {
@@ -66,8 +64,7 @@ macro_rules! group_columns {
                 concurrent_updates, queue_management, priority_queue_enabled,
                 priority_queue_concurrent_updates, priority_queue_firmware_version_threshold,
                 device_failure_threshold, device_failure_rate_amount, device_failure_rate_seconds,
-                penalty_timeout_minutes, failure_threshold, connecting_code, notes,
-                current_updated_devices
+                penalty_timeout_minutes, failure_threshold, connecting_code, notes
          FROM deployment_groups "
     };
 }
@@ -343,21 +340,4 @@ pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: GroupId) -> Resul
         id
     )?;
     Ok(())
-}
-
-/// Firmwares of the product that a uuid names and a delta may start from.
-pub async fn source_firmware(
-    on: &mut impl On,
-    product: ProductId,
-    uuid: &str,
-) -> Result<Option<(FirmwareId,)>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "deployment_groups.source_firmware",
-            "SELECT id FROM firmwares WHERE product_id = $1 AND uuid = $2"
-        ),
-        product,
-        uuid
-    )
 }

@@ -19,16 +19,10 @@ pub struct DeviceRow {
     pub group_id: Option<GroupId>,
     /// Unique on the whole server.
     pub identifier: String,
-    /// `registered` or `provisioned`.
-    pub status: String,
     /// Automatic updates.
     pub updates_enabled: bool,
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
-    /// `validated`, `not_validated`, `unknown`.
-    pub validation: String,
-    /// Target uuid for which a delta failed here, so that the full file comes next.
-    pub full_next_for: Option<String>,
     /// Running firmware, empty when never reported.
     pub fw_uuid: String,
     /// Its version.
@@ -39,17 +33,14 @@ pub struct DeviceRow {
     pub fw_architecture: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
-    /// Whether a socket of it is joined.
-    pub online: bool,
     /// Soft deletion.
     pub deleted_at: Option<Micros>,
 }
 
 macro_rules! device_columns {
     () => {
-        "id, org_id, product_id, group_id, identifier, status, updates_enabled, blocked_until,
-         validation, full_next_for, fw_uuid, fw_version, fw_platform, fw_architecture,
-         fw_fwup_version, online, deleted_at"
+        "id, org_id, product_id, group_id, identifier, updates_enabled, blocked_until, fw_uuid,
+         fw_version, fw_platform, fw_architecture, fw_fwup_version, deleted_at"
     };
 }
 
@@ -62,12 +53,8 @@ pub struct DeviceView {
     pub org_id: OrgId,
     /// Organisation's name.
     pub org_name: String,
-    /// Product.
-    pub product_id: ProductId,
     /// Product's name.
     pub product_name: String,
-    /// Group.
-    pub group_id: Option<GroupId>,
     /// Group's name.
     pub group_name: Option<String>,
     /// Whether the group is active.
@@ -116,7 +103,7 @@ pub struct DeviceView {
 
 macro_rules! view_columns {
     () => {
-        "SELECT d.id, d.org_id, o.name AS org_name, d.product_id, p.name AS product_name, d.group_id,
+        "SELECT d.id, d.org_id, o.name AS org_name, p.name AS product_name,
                 g.name AS group_name, g.is_active AS group_active, f.uuid AS release_uuid,
                 f.version AS release_version, d.identifier, d.description, d.tags_set,
                 d.updates_enabled, d.blocked_until, d.fw_uuid, d.fw_product, d.fw_version,

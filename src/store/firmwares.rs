@@ -3,7 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{FirmwareId, KeyId, OrgId, ProductId};
+use crate::ids::{FirmwareId, KeyId, ProductId};
 use sqlx::FromRow;
 
 /// A stored firmware.
@@ -11,10 +11,6 @@ use sqlx::FromRow;
 pub struct FirmwareRow {
     /// Row; the blob's name.
     pub id: FirmwareId,
-    /// Organisation.
-    pub org_id: OrgId,
-    /// Product.
-    pub product_id: ProductId,
     /// Product's name.
     pub product: String,
     /// uuid, unique in the product.
@@ -82,7 +78,7 @@ pub struct NewFirmware {
 
 macro_rules! firmware_columns {
     () => {
-        "SELECT f.id, f.org_id, f.product_id, p.name AS product, f.uuid, f.version, f.platform,
+        "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
                 f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.size,
                 f.checksum, f.partials, f.delta_updatable, f.delta_fwup_version
          FROM firmwares f JOIN products p ON p.id = f.product_id "

@@ -8,8 +8,6 @@ use sqlx::FromRow;
 /// An update in flight.
 #[derive(Debug, Clone, FromRow)]
 pub struct InFlight {
-    /// The device.
-    pub device_id: DeviceId,
     /// This claim.
     pub claim_id: ClaimId,
     /// The group whose slot it takes; none for a push by hand or an update that the device began itself.
@@ -22,8 +20,6 @@ pub struct InFlight {
     pub target_uuid: Option<String>,
     /// The delta that was chosen.
     pub delta_id: Option<i64>,
-    /// `requested`, `received`, `started`, `downloading`, `updating`, `completed`.
-    pub status: String,
     /// Whether it counts as an attempt already.
     pub attempted: bool,
     /// When the device was told; none until then.
@@ -32,8 +28,8 @@ pub struct InFlight {
 
 macro_rules! inflight_columns {
     () => {
-        "SELECT i.device_id, i.claim_id, i.group_id, i.release_id, i.firmware_id,
-                f.uuid AS target_uuid, i.delta_id, i.status, i.attempted, i.sent_at
+        "SELECT i.claim_id, i.group_id, i.release_id, i.firmware_id, f.uuid AS target_uuid,
+                i.delta_id, i.attempted, i.sent_at
          FROM inflight i LEFT JOIN firmwares f ON f.id = i.firmware_id "
     };
 }
@@ -293,20 +289,4 @@ pub async fn succeeded(w: &mut Write, s: &Success<'_>, now: Micros) -> Result<()
         now
     )?;
     Ok(())
-}
-
-/// Updates that succeeded in a product: how many, how many by delta, bytes sent, bytes that full files would have been.
-pub async fn totals(on: &mut impl On, product: ProductId) -> Result<(i64, i64, i64, i64)> {
-    let row: Option<(i64, i64, i64, i64)> = fetch_optional!(
-        on,
-        sql!(
-            "inflight.totals",
-            "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN kind = 'delta' THEN 1 ELSE 0 END), 0) AS BIGINT),
-                    CAST(COALESCE(SUM(sent_bytes), 0) AS BIGINT),
-                    CAST(COALESCE(SUM(full_bytes), 0) AS BIGINT)
-             FROM update_stats WHERE product_id = $1"
-        ),
-        product
-    )?;
-    Ok(row.unwrap_or((0, 0, 0, 0)))
 }

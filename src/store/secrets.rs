@@ -9,8 +9,6 @@ use sqlx::FromRow;
 /// A product's secret.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProductSecret {
-    /// Row.
-    pub id: i64,
     /// `nhp_…`, what the device names.
     pub key: String,
     /// Ciphertext.
@@ -69,7 +67,7 @@ pub async fn of_product(on: &mut impl On, product: ProductId) -> Result<Vec<Prod
         on,
         sql!(
             "secrets.of_product",
-            "SELECT id, key, secret, deactivated_at, inserted_at FROM product_secrets
+            "SELECT key, secret, deactivated_at, inserted_at FROM product_secrets
              WHERE product_id = $1 ORDER BY id LIMIT 1000"
         ),
         product

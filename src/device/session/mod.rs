@@ -69,8 +69,12 @@ pub enum Close {
     Protocol,
     /// A binary frame, which this version of the protocol does not have.
     Binary,
+    /// Text that is not UTF-8.
+    NotText,
     /// Too many messages.
     Flood,
+    /// A message above its bound.
+    TooLarge,
     /// The server stops.
     Restart,
 }
@@ -83,7 +87,9 @@ impl Close {
             Self::Replaced => 1001,
             Self::Protocol => 1002,
             Self::Binary => 1003,
+            Self::NotText => 1007,
             Self::Flood => 1008,
+            Self::TooLarge => 1009,
             Self::Restart => 1012,
         }
     }

@@ -130,7 +130,7 @@ fn the_words_of_every_client_are_understood() {
             other => panic!("{other:?}"),
         }
     };
-    let minutes = |m| Report::Rescheduled(Duration::from_secs(m * 60));
+    let minutes = |m: u64| Report::Rescheduled(Duration::from_secs(m * 60));
     assert_eq!(report(r#"{"status":"failed","reason":"x\u0000y"}"#), Report::Failed("xy".into()));
     assert_eq!(report(r#"{"status":"update_failed"}"#), Report::Failed(String::new()));
     assert_eq!(report(r#"{"status":"FWUP error 7"}"#), Report::Failed("FWUP error 7".into()));

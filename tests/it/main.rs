@@ -1,0 +1,13 @@
+//! Whole-system tests: the real binary, real sockets, real TLS, both databases.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, missing_docs)]
+
+mod api;
+mod certificates;
+mod cli;
+mod device;
+mod downloads;
+mod hostile;
+mod rollout;
+mod support;
+mod uploads;
+mod walls;

@@ -1,0 +1,11 @@
+//! What the tests share: a server as a child process, clients by role, a raw device.
+
+pub mod api;
+pub mod device;
+pub mod fixtures;
+pub mod postgres;
+pub mod server;
+
+pub use api::Api;
+pub use device::Device;
+pub use server::{Engine, Server};

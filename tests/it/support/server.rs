@@ -1,0 +1,225 @@
+//! The real binary, on ports of its own, with data of its own.
+
+use super::{Api, postgres};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_nervecenter");
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub folder: TempDir,
+    database_url: Option<String>,
+    pub web: String,
+    pub devices: String,
+    pub downloads: String,
+    pub ca: PathBuf,
+    pub login: Value,
+}
+
+/// `cargo test` may have installed none; the first to need it does.
+fn provider() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+impl Server {
+    /// Starts one, with an organisation `acme` and the product of the fixtures. `None` when the engine is not installed.
+    pub async fn start(engine: Engine) -> Option<Self> {
+        provider();
+        let database_url = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(postgres::database().await?),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (child, ready) = launch(&folder, database_url.as_deref(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0");
+        let mut server = Self {
+            child,
+            database_url,
+            web: text(&ready, "web"),
+            devices: text(&ready, "devices"),
+            downloads: text(&ready, "downloads"),
+            ca: PathBuf::from(text(&ready, "ca")),
+            folder,
+            login: Value::Null,
+        };
+        server.login = server.bootstrap("jane@acme.org", "acme", super::fixtures::PRODUCT);
+        Some(server)
+    }
+
+    /// `admin bootstrap` beside the running server.
+    pub fn bootstrap(&self, email: &str, org: &str, product: &str) -> Value {
+        let mut command = Command::new(BINARY);
+        command.args(["admin", "bootstrap", "--json", "--email", email, "--org", org, "--product", product]);
+        match &self.database_url {
+            Some(url) => command.args(["--database-url", url]),
+            None => command.arg("--data-dir").arg(self.folder.path().join("data")),
+        };
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    }
+
+    /// The administrator's client.
+    pub fn api(&self) -> Api {
+        Api::new(&self.web, self.login["token"].as_str().unwrap())
+    }
+
+    pub fn login(&self, key: &str) -> &str {
+        self.login[key].as_str().unwrap()
+    }
+
+    /// Kills it as a power cut would, and starts it again on the same data and ports.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let (web, devices, downloads) = (&self.web, &self.devices, &self.downloads);
+        let (child, _) = launch(&self.folder, self.database_url.as_deref(), web, devices, downloads);
+        self.child = child;
+    }
+
+    /// Asks it to stop, as an init system does; its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// Whether the process still runs.
+    pub fn alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Whether it runs on SQLite.
+    pub fn is_sqlite(&self) -> bool {
+        self.database_url.is_none()
+    }
+
+    /// Runs a statement on the database, past the server.
+    pub async fn run(&self, sql: &'static str) {
+        use sqlx::Connection as _;
+        match &self.database_url {
+            Some(url) => {
+                let mut c = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut c).await.unwrap();
+            }
+            None => {
+                let path = self.folder.path().join("data/nervecenter.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(std::time::Duration::from_secs(10));
+                let mut c = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut c).await.unwrap();
+            }
+        }
+    }
+
+    /// One number out of the database, read past the server.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        use sqlx::Connection as _;
+        match &self.database_url {
+            Some(url) => {
+                let mut c = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut c).await.unwrap()
+            }
+            None => {
+                let path = self.folder.path().join("data/nervecenter.db");
+                let options = sqlx::sqlite::SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(std::time::Duration::from_secs(10));
+                let mut c = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut c).await.unwrap()
+            }
+        }
+    }
+}
+
+fn text(ready: &Value, key: &str) -> String {
+    ready[key].as_str().unwrap().to_owned()
+}
+
+fn launch(folder: &TempDir, url: Option<&str>, web: &str, devices: &str, downloads: &str) -> (Child, Value) {
+    let mut command = Command::new(BINARY);
+    command
+        .args(["serve", "--json", "--web-listen", web, "--device-listen", devices])
+        .args(["--download-listen", downloads, "--data-dir"])
+        .arg(folder.path().join("data"))
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(url) = url {
+        command.args(["--database-url", url]);
+    }
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let log = child.stderr.take().unwrap();
+    let path = folder.path().join("log");
+    // The log goes to a file, so that the pipe never fills; a panic in it fails the test at the end.
+    std::thread::spawn(move || {
+        let mut log = log;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let _ = std::io::copy(&mut log, &mut file);
+    });
+    let Some(Ok(line)) = lines.next() else {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let mut log = String::new();
+        let _ = std::fs::File::open(folder.path().join("log")).unwrap().read_to_string(&mut log);
+        panic!("the server did not start:\n{log}");
+    };
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        if log.contains("panicked") && !std::thread::panicking() {
+            panic!("the server panicked:\n{log}");
+        }
+        if std::thread::panicking() {
+            eprintln!("server log:\n{}", log.chars().rev().take(4_000).collect::<Vec<_>>().into_iter().rev().collect::<String>());
+        }
+    }
+}
+
+/// Makes a test of each engine out of one body that takes a server.
+#[macro_export]
+macro_rules! both_engines {
+    ($($(#[$meta:meta])* $name:ident)*) => {
+        mod on_both {
+            $(mod $name {
+                $(#[$meta])*
+                #[tokio::test(flavor = "multi_thread")]
+                async fn sqlite() {
+                    let server = $crate::support::Server::start($crate::support::Engine::Sqlite).await;
+                    super::super::$name(server.unwrap()).await;
+                }
+                $(#[$meta])*
+                #[tokio::test(flavor = "multi_thread")]
+                async fn postgres() {
+                    let engine = $crate::support::Engine::Postgres;
+                    let Some(server) = $crate::support::Server::start(engine).await else { return };
+                    super::super::$name(server).await;
+                }
+            })*
+        }
+    };
+}
