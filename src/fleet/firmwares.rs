@@ -166,9 +166,11 @@ fn refused(e: CheckError) -> Refusal {
         ),
         other => {
             let text = other.to_string();
+            // A sentence begins with a capital, but a name that it begins with stays as it is.
+            let named = text.split(' ').next().is_some_and(|w| w.contains(['-', '.', '/']));
             let mut letters = text.chars();
             let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-            Refusal::Detail(format!("{first}{}.", letters.as_str()))
+            Refusal::Detail(if named { format!("{text}.") } else { format!("{first}{}.", letters.as_str()) })
         }
     }
 }

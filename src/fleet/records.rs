@@ -65,6 +65,14 @@ impl batch::Record for Record {
 
     async fn apply(&self, w: &mut Write) -> store::Result<Answer> {
         let (device, now) = (self.device, self.at);
+        // The last words of an older socket may come after the newcomer's join; they are about another boot.
+        let about_now = matches!(
+            self.event,
+            Event::Report(_) | Event::Validated | Event::Interface(_) | Event::TakeClaim
+        );
+        if about_now && !connections::current(w, device, self.connection).await? {
+            return Ok(Answer::Done(None));
+        }
         let wake = match &self.event {
             Event::Connecting(node, fingerprint) => {
                 let before = connecting(w, self, *node, fingerprint.as_deref()).await?;

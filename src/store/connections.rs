@@ -74,6 +74,16 @@ pub async fn disconnected(
     Ok(n > 0)
 }
 
+/// Whether this is the device's newest connection.
+pub async fn current(on: &mut impl On, device: DeviceId, id: ConnectionId) -> Result<bool> {
+    let row: Option<(ConnectionId,)> = fetch_optional!(
+        on,
+        sql!("connections.current", "SELECT id FROM connections WHERE device_id = $1"),
+        device
+    )?;
+    Ok(row.is_some_and(|r| r.0 == id))
+}
+
 /// A sign of life.
 pub async fn seen(w: &mut Write, device: DeviceId, id: ConnectionId, now: Micros) -> Result<()> {
     execute!(

@@ -4,6 +4,7 @@ use crate::support::device::{Device, running};
 use crate::support::server::BINARY;
 use crate::support::{Api, Engine, Server, fixtures};
 use serde_json::{Value, json};
+use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -247,13 +248,20 @@ fn sim(server: &Server, devices: usize, more: &[&str]) -> Sim {
     Sim(child)
 }
 
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Sim {
     /// Stops the devices; the report.
-    fn finish(self) -> Value {
+    fn finish(mut self) -> Value {
         let pid = self.0.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        let out = self.0.wait_with_output().unwrap();
-        let text = String::from_utf8(out.stdout).unwrap();
+        let mut text = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         serde_json::from_str(text.lines().last().unwrap()).unwrap()
     }
 }

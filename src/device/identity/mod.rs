@@ -72,6 +72,9 @@ async fn find_or_create(
     identifier: &str,
     now: Micros,
 ) -> Result<DeviceId, Refused> {
+    if !crate::fleet::devices::identifier_ok(identifier) {
+        return Err(Refused::No("the identifier is empty, too long or holds control characters"));
+    }
     let mut r = app.db.read().await?;
     let found = devices::by_identifier(&mut r, identifier).await?;
     drop(r);
@@ -81,9 +84,6 @@ async fn find_or_create(
             d if d.product_id != product => Err(Refused::No("the identifier exists in another product")),
             d => Ok(d.id),
         };
-    }
-    if !crate::fleet::devices::identifier_ok(identifier) {
-        return Err(Refused::No("the identifier is empty, too long or holds control characters"));
     }
     let mut w = app.db.write().await?;
     let id = devices::add(&mut w, org, product, identifier, None, None, now)

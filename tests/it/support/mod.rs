@@ -7,5 +7,4 @@ pub mod postgres;
 pub mod server;
 
 pub use api::Api;
-pub use device::Device;
 pub use server::{Engine, Server};
