@@ -15,12 +15,18 @@ pub struct Micros(pub i64);
 impl Micros {
     /// The instant `d` later; saturates at the end of time.
     pub fn after(self, d: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// The instant `d` earlier; saturates.
     pub fn before(self, d: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long ago `earlier` was; zero when it is in the future.
@@ -59,7 +65,11 @@ impl Micros {
 
     /// `2026-08-22 08:33:49.123456Z` (rest-api 1.2, `last_communication`).
     pub fn spaced(self) -> String {
-        format!("{}.{:06}Z", self.naive().replace('T', " "), self.0.rem_euclid(1_000_000))
+        format!(
+            "{}.{:06}Z",
+            self.naive().replace('T', " "),
+            self.0.rem_euclid(1_000_000)
+        )
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7), for the `Date` header.
@@ -79,9 +89,14 @@ impl Micros {
 }
 
 /// The machine's clock.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
 pub fn now() -> Micros {
-    let d = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let d = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     Micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
 }
 

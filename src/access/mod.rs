@@ -24,16 +24,27 @@ pub fn random_id() -> i64 {
 
 /// The person whose API token this is; notes its use, at most once a minute.
 pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option<Person>> {
-    let Some(hash) = token::hash(token) else { return Ok(None) };
+    let Some(hash) = token::hash(token) else {
+        return Ok(None);
+    };
     let mut r = db.read().await?;
-    let Some(owner) = store::users::by_token(&mut r, &hash).await? else { return Ok(None) };
+    let Some(owner) = store::users::by_token(&mut r, &hash).await? else {
+        return Ok(None);
+    };
     drop(r);
-    if owner.last_used_at.is_none_or(|at| now.since(at) > Duration::from_secs(60)) {
+    if owner
+        .last_used_at
+        .is_none_or(|at| now.since(at) > Duration::from_secs(60))
+    {
         let mut w = db.write().await?;
         store::users::token_used(&mut w, owner.token_id, now).await?;
         w.commit().await?;
     }
-    Ok(Some(Person { id: owner.user_id, name: owner.name, email: owner.email }))
+    Ok(Some(Person {
+        id: owner.user_id,
+        name: owner.name,
+        email: owner.email,
+    }))
 }
 
 /// The scope of a person in an organisation, if the person is a member.
@@ -46,7 +57,14 @@ pub async fn org_scope(
         return Ok(None);
     };
     let role = role_of(&role, id.0)?;
-    Ok(Some(Scope::new(person, role, Org { id, name: org.to_owned() })))
+    Ok(Some(Scope::new(
+        person,
+        role,
+        Org {
+            id,
+            name: org.to_owned(),
+        },
+    )))
 }
 
 /// The scope of a person in a product of an organisation.
@@ -60,9 +78,22 @@ pub async fn product_scope(
         return Ok(None);
     };
     let role = role_of(&role, id.0)?;
-    let Some(row) = store::products::by_name(on, id, product).await? else { return Ok(None) };
-    let org = Org { id, name: org.to_owned() };
-    Ok(Some(Scope::new(person, role, Product { org, id: row.id, name: row.name })))
+    let Some(row) = store::products::by_name(on, id, product).await? else {
+        return Ok(None);
+    };
+    let org = Org {
+        id,
+        name: org.to_owned(),
+    };
+    Ok(Some(Scope::new(
+        person,
+        role,
+        Product {
+            org,
+            id: row.id,
+            name: row.name,
+        },
+    )))
 }
 
 fn role_of(word: &str, row: i64) -> store::Result<Role> {

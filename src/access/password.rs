@@ -19,8 +19,11 @@ pub fn matches(password: &str, stored: Option<&str>) -> bool {
         hash(password);
         return false;
     };
-    PasswordHash::new(stored)
-        .is_ok_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok())
+    PasswordHash::new(stored).is_ok_and(|h| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &h)
+            .is_ok()
+    })
 }
 
 /// A password to print once: 120 random bits.
@@ -28,7 +31,11 @@ pub fn generate() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let bytes = super::random::<24>();
     let letters: Vec<u8> = bytes.iter().map(|b| LETTERS[usize::from(b & 31)]).collect();
-    letters.chunks(6).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+    letters
+        .chunks(6)
+        .map(String::from_utf8_lossy)
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 #[cfg(test)]

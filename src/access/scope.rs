@@ -86,7 +86,11 @@ impl<L> Scope<L> {
 
     /// Passes the scope on when its role is at least `role`.
     pub fn allow(self, role: Role) -> Result<Self, Denied> {
-        if self.role >= role { Ok(self) } else { Err(Denied(role)) }
+        if self.role >= role {
+            Ok(self)
+        } else {
+            Err(Denied(role))
+        }
     }
 
     /// Who asks.

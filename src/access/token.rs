@@ -62,10 +62,19 @@ mod tests {
     fn the_vector_of_the_reference_holds() {
         let bytes: [u8; 32] = std::array::from_fn(|i| i as u8 + 1);
         let token = text(bytes);
-        assert_eq!(token, "nhu_17SyR2HeQqfOYQaaT7Jv5BxBid5hrDD9KP13RYr9o6rTb26X");
+        assert_eq!(
+            token,
+            "nhu_17SyR2HeQqfOYQaaT7Jv5BxBid5hrDD9KP13RYr9o6rTb26X"
+        );
         let hash = hex::encode(hash(&token).unwrap());
-        assert!(hash.starts_with("77788f1a0cea001a2631dae5d05dbd06"), "{hash}");
-        assert!(hash.ends_with("70f9836876a743c31c0a7a2a70727a852eec372"), "{hash}");
+        assert!(
+            hash.starts_with("77788f1a0cea001a2631dae5d05dbd06"),
+            "{hash}"
+        );
+        assert!(
+            hash.ends_with("70f9836876a743c31c0a7a2a70727a852eec372"),
+            "{hash}"
+        );
     }
 
     #[test]
@@ -75,7 +84,14 @@ mod tests {
         let mut other = token.clone().into_bytes();
         other[10] = if other[10] == b'a' { b'b' } else { b'a' };
         assert_eq!(hash(std::str::from_utf8(&other).unwrap()), None);
-        for bad in ["", "nhu_", "nhu_!", "xyz_abc", &"nhu_z".repeat(30), &token[1..]] {
+        for bad in [
+            "",
+            "nhu_",
+            "nhu_!",
+            "xyz_abc",
+            &"nhu_z".repeat(30),
+            &token[1..],
+        ] {
             assert_eq!(hash(bad), None, "{bad}");
         }
     }

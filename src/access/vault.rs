@@ -29,7 +29,9 @@ impl std::fmt::Debug for Secret {
 
 /// What the vault cannot open: another node key, or damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a stored secret cannot be decrypted: the node key is not the one that it was encrypted with")]
+#[error(
+    "a stored secret cannot be decrypted: the node key is not the one that it was encrypted with"
+)]
 pub struct Sealed;
 
 /// Keys derived from the node key, one a purpose.
@@ -90,7 +92,9 @@ impl Vault {
             .seal
             .open_in_place(nonce, Aad::from(label.as_bytes()), &mut text)
             .map_err(|_| Sealed)?;
-        String::from_utf8(clear.to_vec()).map(Secret::new).map_err(|_| Sealed)
+        String::from_utf8(clear.to_vec())
+            .map(Secret::new)
+            .map_err(|_| Sealed)
     }
 
     /// The signature of a download path that is good until `expires` (unix seconds).

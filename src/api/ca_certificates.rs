@@ -12,8 +12,11 @@ use serde_json::{Map, Value, json};
 
 fn view(c: &CaRow) -> Value {
     let jitp = c.jitp_product_name.as_ref().map(|product| {
-        let tags: Value =
-            c.jitp_tags.as_deref().and_then(|t| serde_json::from_str(t).ok()).unwrap_or(Value::Null);
+        let tags: Value = c
+            .jitp_tags
+            .as_deref()
+            .and_then(|t| serde_json::from_str(t).ok())
+            .unwrap_or(Value::Null);
         json!({"product_name": product, "tags": tags, "description": c.jitp_description})
     });
     json!({
@@ -27,7 +30,11 @@ fn view(c: &CaRow) -> Value {
 
 /// `GET /ca_certificates`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&certificates::list_cas(&app.db, &scope).await?.iter().map(view).collect()))
+    Ok(ok(&certificates::list_cas(&app.db, &scope)
+        .await?
+        .iter()
+        .map(view)
+        .collect()))
 }
 
 /// `GET /ca_certificates/verification_token`.
@@ -38,7 +45,9 @@ pub(super) async fn verification_token(State(app): State<App>, scope: Scope<Org>
 
 /// `GET /ca_certificates/:serial`.
 pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Name(serial): Name) -> Result {
-    Ok(ok(&view(&certificates::show_ca(&app.db, &scope, &serial).await?)))
+    Ok(ok(&view(
+        &certificates::show_ca(&app.db, &scope, &serial).await?,
+    )))
 }
 
 fn jitp(map: &Map<String, Value>) -> JitpForm {

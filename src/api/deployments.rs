@@ -55,20 +55,33 @@ pub(super) async fn show(
     scope: Scope<Product>,
     Name(name): Name,
 ) -> Result {
-    Ok(ok(&view(&groups::show(&app.db, &scope, &name).await?, true)))
+    Ok(ok(&view(
+        &groups::show(&app.db, &scope, &name).await?,
+        true,
+    )))
 }
 
 fn conditions(value: &Value) -> fleet::Result<Conditions> {
-    let map = value.as_object().ok_or_else(|| field("conditions", INVALID))?;
-    let text = |key: &str| map.get(key).map(|v| v.as_str().unwrap_or_default().to_owned());
-    let wanted = match map.get("tags") {
-        None => None,
-        Some(Value::Null) => Some(Vec::new()),
-        Some(v) => Some(tags(v).ok_or_else(|| {
-            fleet::Refusal::Fields(json!({"conditions": {"tags": [INVALID]}}))
-        })?),
+    let map = value
+        .as_object()
+        .ok_or_else(|| field("conditions", INVALID))?;
+    let text = |key: &str| {
+        map.get(key)
+            .map(|v| v.as_str().unwrap_or_default().to_owned())
     };
-    Ok(Conditions { version: text("version"), tags: wanted, tag_operator: text("tag_operator") })
+    let wanted =
+        match map.get("tags") {
+            None => None,
+            Some(Value::Null) => Some(Vec::new()),
+            Some(v) => Some(tags(v).ok_or_else(|| {
+                fleet::Refusal::Fields(json!({"conditions": {"tags": [INVALID]}}))
+            })?),
+        };
+    Ok(Conditions {
+        version: text("version"),
+        tags: wanted,
+        tag_operator: text("tag_operator"),
+    })
 }
 
 /// `POST /deployments`: always off.
@@ -77,7 +90,12 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
     let form = NewGroup {
         name: p.string("name"),
         firmware: p.string("firmware"),
-        conditions: p.0.get("conditions").filter(|c| !c.is_null()).map(conditions).transpose()?,
+        conditions: p
+            .0
+            .get("conditions")
+            .filter(|c| !c.is_null())
+            .map(conditions)
+            .transpose()?,
         delta_updatable: p.flag("delta_updatable"),
         notes: p.string("notes"),
         platform: p.string("platform"),
@@ -85,8 +103,14 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
     };
     let group = groups::create(&app.db, &scope, form).await?;
     let at = scope.product();
-    let location =
-        path(&["orgs", &at.org.name, "products", &at.name, "deployments", &group.row.name]);
+    let location = path(&[
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "deployments",
+        &group.row.name,
+    ]);
     Ok(created(Some(&location), &view(&group, false)))
 }
 
@@ -99,7 +123,9 @@ pub(super) async fn update(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let body = p.map("deployment").ok_or(Error::Malformed)?;
-    let release = ["firmware", "firmware_id", "archive", "archive_id"].iter().any(|k| body.contains_key(*k));
+    let release = ["firmware", "firmware_id", "archive", "archive_id"]
+        .iter()
+        .any(|k| body.contains_key(*k));
     let group = if release {
         let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
         let form = NewRelease {
@@ -143,9 +169,15 @@ fn changes(body: &Map<String, Value>) -> fleet::Result<Changes> {
         }
     }
     Ok(Changes {
-        name: body.get("name").map(|v| v.as_str().unwrap_or_default().to_owned()),
+        name: body
+            .get("name")
+            .map(|v| v.as_str().unwrap_or_default().to_owned()),
         is_active: switch("is_active")?.or(state),
-        conditions: body.get("conditions").filter(|c| !c.is_null()).map(conditions).transpose()?,
+        conditions: body
+            .get("conditions")
+            .filter(|c| !c.is_null())
+            .map(conditions)
+            .transpose()?,
         delta_updatable: switch("delta_updatable")?,
         lock_device_membership: switch("lock_device_membership")?,
         connecting_code: nullable("connecting_code"),

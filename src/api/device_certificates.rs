@@ -21,7 +21,11 @@ fn view(c: &CertificateRow) -> Value {
 
 /// `GET …/certificates`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
-    Ok(ok(&certificates::list(&app.db, &scope, &d).await?.iter().map(view).collect()))
+    Ok(ok(&certificates::list(&app.db, &scope, &d)
+        .await?
+        .iter()
+        .map(view)
+        .collect()))
 }
 
 /// `GET …/certificates/:serial`.
@@ -32,7 +36,10 @@ pub(super) async fn show(
     Name(serial): Name,
 ) -> Result {
     let all = certificates::list(&app.db, &scope, &d).await?;
-    let one = all.iter().find(|c| c.serial == serial).ok_or(Refusal::NotFound)?;
+    let one = all
+        .iter()
+        .find(|c| c.serial == serial)
+        .ok_or(Refusal::NotFound)?;
     Ok(ok(&view(one)))
 }
 
@@ -48,7 +55,14 @@ pub(super) async fn create(
     let added = certificates::add(&app.db, &scope, &d, cert).await?;
     let at = scope.product();
     let location = path(&[
-        "orgs", &at.org.name, "products", &at.name, "devices", &d, "certificates", &added.serial,
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "devices",
+        &d,
+        "certificates",
+        &added.serial,
     ]);
     Ok(created(Some(&location), &view(&added)))
 }

@@ -82,8 +82,8 @@ fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
             "updates" => f.updates = one_of(&["enabled", "disabled", "penalty-box"])?,
             "only_updating" => f.only_updating = flag(value) == Some(true),
             // Known in the original, but about things that this version does not keep.
-            "display_deleted" | "connection_type" | "deployment_id" | "health_status" | "alarm_status"
-            | "alarm" | "metrics_key" | "metrics_operator" | "metrics_value" => {}
+            "display_deleted" | "connection_type" | "deployment_id" | "health_status"
+            | "alarm_status" | "alarm" | "metrics_key" | "metrics_operator" | "metrics_value" => {}
             _ => return Err(field(key, "is not a filter of this list").into()),
         }
     }
@@ -109,7 +109,9 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
 }
 
 fn page(p: &Params, key: &str, default: u64) -> Result<u64> {
-    let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else { return Ok(default) };
+    let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else {
+        return Ok(default);
+    };
     number(value)
         .and_then(|n| u64::try_from(n).ok())
         .filter(|n| *n > 0)
@@ -118,7 +120,10 @@ fn page(p: &Params, key: &str, default: u64) -> Result<u64> {
 
 /// `GET /devices`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
-    let (number, size) = (page(&p, "page", 1)?, page(&p, "page_size", 10)?.min(PAGE_SIZE));
+    let (number, size) = (
+        page(&p, "page", 1)?,
+        page(&p, "page_size", 10)?.min(PAGE_SIZE),
+    );
     let (filter, order) = (filter(p.map("filters"))?, order(&p)?);
     let found = devices::list(&app.db, &scope, &filter, order, number, size).await?;
     let body = json!({
@@ -156,8 +161,14 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
     let scope = scope.allow(Role::Manage)?;
     let device = devices::create(&app, &scope, p.text("identifier"), form(&p)?).await?;
     let at = scope.product();
-    let location =
-        path(&["orgs", &at.org.name, "products", &at.name, "devices", &device.view.identifier]);
+    let location = path(&[
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "devices",
+        &device.view.identifier,
+    ]);
     Ok(created(Some(&location), &view(&device)))
 }
 

@@ -60,11 +60,15 @@ impl IntoResponse for Error {
                 "Authentication failed, please check your username and password and try again.",
             ),
             Self::NoRoute => detail(StatusCode::NOT_FOUND, HIDDEN),
-            Self::NoMethod => detail(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method."),
+            Self::NoMethod => detail(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This path does not take this method.",
+            ),
             Self::Malformed => detail(StatusCode::BAD_REQUEST, "Invalid request"),
-            Self::NotAcceptable => {
-                detail(StatusCode::NOT_ACCEPTABLE, "The API answers JSON; accept application/json.")
-            }
+            Self::NotAcceptable => detail(
+                StatusCode::NOT_ACCEPTABLE,
+                "The API answers JSON; accept application/json.",
+            ),
             Self::Refused(r) => refused(r),
         }
     }
@@ -80,9 +84,10 @@ fn refused(r: Refusal) -> Response {
         Refusal::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
         Refusal::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
         Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
-        Refusal::Bad(why) => {
-            detail(StatusCode::BAD_REQUEST, &format!("An unknown error occurred, please check the request: {why}."))
-        }
+        Refusal::Bad(why) => detail(
+            StatusCode::BAD_REQUEST,
+            &format!("An unknown error occurred, please check the request: {why}."),
+        ),
         Refusal::TooLarge => detail(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
         Refusal::Store(_) | Refusal::Blob(_) | Refusal::Fault(_) => {
             tracing::error!(error = %r, "request failed");

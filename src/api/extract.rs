@@ -17,7 +17,9 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(one), None) = (all.next(), all.next()) else { return Err(Error::Unauthorized) };
+        let (Some(one), None) = (all.next(), all.next()) else {
+            return Err(Error::Unauthorized);
+        };
         let mut words = one.to_str().map_err(|_| Error::Unauthorized)?.split(' ');
         let scheme = words.next().unwrap_or_default().to_ascii_lowercase();
         let token = words.next().unwrap_or_default();
@@ -65,7 +67,10 @@ impl FromRequestParts<App> for Scope<Product> {
         let Caller(person) = Caller::from_request_parts(parts, app).await?;
         let map = parts_of(parts, app).await?;
         let (org, product) = if map.contains_key("org") {
-            (named(&map, "org").to_owned(), named(&map, "product").to_owned())
+            (
+                named(&map, "org").to_owned(),
+                named(&map, "product").to_owned(),
+            )
         } else {
             devices::place(&app.db, &person, named(&map, "device")).await?
         };

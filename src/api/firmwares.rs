@@ -26,7 +26,11 @@ fn view(f: &FirmwareRow) -> Value {
 
 /// `GET /firmwares`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
-    Ok(ok(&firmwares::list(&app.db, &scope).await?.iter().map(view).collect()))
+    Ok(ok(&firmwares::list(&app.db, &scope)
+        .await?
+        .iter()
+        .map(view)
+        .collect()))
 }
 
 /// `GET /firmwares/:uuid`.
@@ -45,9 +49,15 @@ pub(super) async fn upload(
     form: std::result::Result<Multipart, axum::extract::multipart::MultipartRejection>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let missing = || Refusal::Detail("No firmware uploaded: send it as the multipart part \"firmware\".".into());
+    let missing = || {
+        Refusal::Detail("No firmware uploaded: send it as the multipart part \"firmware\".".into())
+    };
     let mut form = form.map_err(|_| missing())?;
-    let _place = app.uploads.acquire().await.map_err(|e| Refusal::Fault(e.to_string()))?;
+    let _place = app
+        .uploads
+        .acquire()
+        .await
+        .map_err(|e| Refusal::Fault(e.to_string()))?;
     let mut received = None;
     while let Some(field) = next(&mut form).await? {
         if field.name() == Some("firmware") && received.is_none() {
@@ -56,8 +66,14 @@ pub(super) async fn upload(
     }
     let firmware = received.ok_or_else(missing)?.finish(&app, &scope).await?;
     let at = scope.product();
-    let location =
-        path(&["orgs", &at.org.name, "products", &at.name, "firmwares", &firmware.uuid]);
+    let location = path(&[
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "firmwares",
+        &firmware.uuid,
+    ]);
     Ok(created(Some(&location), &view(&firmware)))
 }
 
@@ -66,13 +82,18 @@ fn cut_off() -> Error {
 }
 
 async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>> {
-    timeout(UPLOAD_STALL, form.next_field()).await.map_err(|_| cut_off())?.map_err(|_| cut_off())
+    timeout(UPLOAD_STALL, form.next_field())
+        .await
+        .map_err(|_| cut_off())?
+        .map_err(|_| cut_off())
 }
 
 async fn receive(app: &App, mut field: Field<'_>) -> Result<Upload> {
     let mut upload = Upload::begin(app)?;
     loop {
-        let chunk = timeout(UPLOAD_STALL, field.chunk()).await.map_err(|_| cut_off())?;
+        let chunk = timeout(UPLOAD_STALL, field.chunk())
+            .await
+            .map_err(|_| cut_off())?;
         match chunk.map_err(|_| cut_off())? {
             Some(bytes) => upload.write(bytes).await?,
             None => return Ok(upload),
@@ -100,11 +121,19 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    let host = headers
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or("localhost");
     let host = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    let url = app.links.url(host, Blob::Firmware(firmware.id), &firmware.uuid, clock::now());
+    let url = app.links.url(
+        host,
+        Blob::Firmware(firmware.id),
+        &firmware.uuid,
+        clock::now(),
+    );
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

@@ -16,7 +16,11 @@ fn view(k: &KeyRow) -> Value {
 
 /// `GET /keys`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&keys::list(&app.db, &scope).await?.iter().map(view).collect()))
+    Ok(ok(&keys::list(&app.db, &scope)
+        .await?
+        .iter()
+        .map(view)
+        .collect()))
 }
 
 /// `GET /keys/:name`.
@@ -28,7 +32,10 @@ pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Name(name): 
 pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (name, key, scheme) = (p.text("name"), p.text("key"), p.text("scheme"));
-    Ok(created(None, &view(&keys::create(&app.db, &scope, name, key, scheme).await?)))
+    Ok(created(
+        None,
+        &view(&keys::create(&app.db, &scope, name, key, scheme).await?),
+    ))
 }
 
 /// `DELETE /keys/:name`.

@@ -19,8 +19,14 @@ impl FromRequest<App> for Params {
         let (head, body) = request.into_parts();
         let mut map = Map::new();
         read_form(head.uri.query().unwrap_or_default().as_bytes(), &mut map);
-        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-        let bytes = to_bytes(body, JSON_BYTES).await.map_err(|_| Refusal::TooLarge)?;
+        let kind = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("");
+        let bytes = to_bytes(body, JSON_BYTES)
+            .await
+            .map_err(|_| Refusal::TooLarge)?;
         if bytes.is_empty() {
             return Ok(Self(map));
         }
@@ -56,7 +62,9 @@ fn read_form(text: &[u8], into: &mut Map<String, Value>) {
         let value = Value::from(value.into_owned());
         match key.strip_suffix(']').and_then(|k| k.split_once('[')) {
             Some((outer, inner)) if !inner.is_empty() => {
-                let slot = into.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                let slot = into
+                    .entry(outer)
+                    .or_insert_with(|| Value::Object(Map::new()));
                 if let Value::Object(map) = slot {
                     map.insert(inner.to_owned(), value);
                 }
@@ -117,10 +125,17 @@ pub(super) fn number(value: &Value) -> Option<i64> {
 /// Tags: an array of texts or one text with commas.
 pub(super) fn tags(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::Array(all) => all.iter().map(|t| t.as_str().map(|t| t.trim().to_owned())).collect(),
-        Value::String(s) => {
-            Some(s.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect())
-        }
+        Value::Array(all) => all
+            .iter()
+            .map(|t| t.as_str().map(|t| t.trim().to_owned()))
+            .collect(),
+        Value::String(s) => Some(
+            s.split(',')
+                .map(str::trim)
+                .filter(|t| !t.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
         _ => None,
     }
 }

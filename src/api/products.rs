@@ -22,7 +22,11 @@ pub(super) fn view(p: &ProductRow) -> Value {
 
 /// `GET /products`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&products::list(&app.db, &scope).await?.iter().map(view).collect()))
+    Ok(ok(&products::list(&app.db, &scope)
+        .await?
+        .iter()
+        .map(view)
+        .collect()))
 }
 
 /// `POST /products`.
@@ -57,7 +61,10 @@ fn changes(p: &Params) -> Result<Option<bool>> {
         "allow_unsigned_esp_idf_firmware",
     ];
     let foreign: Vec<String> =
-        p.0.keys().filter(|k| !KNOWN.contains(&k.as_str())).map(|k| format!("{k:?}")).collect();
+        p.0.keys()
+            .filter(|k| !KNOWN.contains(&k.as_str()))
+            .map(|k| format!("{k:?}"))
+            .collect();
     if !foreign.is_empty() {
         let text = format!(
             "These fields cannot be set on a product: {}. A product cannot be renamed; its name identifies it in every URL.",
@@ -77,7 +84,11 @@ fn changes(p: &Params) -> Result<Option<bool>> {
     }
     match p.0.get("require_unique_firmware_version") {
         None => Ok(None),
-        Some(v) => Ok(Some(flag(v).ok_or_else(|| field("require_unique_firmware_version", INVALID))?)),
+        Some(v) => {
+            Ok(Some(flag(v).ok_or_else(|| {
+                field("require_unique_firmware_version", INVALID)
+            })?))
+        }
     }
 }
 

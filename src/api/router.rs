@@ -21,12 +21,20 @@ pub fn router(app: App) -> Router {
         .route("/users/invite", post(users::add_member))
         .route(
             "/users/{email}",
-            get(users::member).put(users::set_role).delete(users::remove_member),
+            get(users::member)
+                .put(users::set_role)
+                .delete(users::remove_member),
         )
         .route("/keys", get(keys::list).post(keys::create))
         .route("/keys/{name}", get(keys::show).delete(keys::delete))
-        .route("/ca_certificates", get(ca_certificates::list).post(ca_certificates::create))
-        .route("/ca_certificates/verification_token", get(ca_certificates::verification_token))
+        .route(
+            "/ca_certificates",
+            get(ca_certificates::list).post(ca_certificates::create),
+        )
+        .route(
+            "/ca_certificates/verification_token",
+            get(ca_certificates::verification_token),
+        )
         .route(
             "/ca_certificates/{serial}",
             get(ca_certificates::show).delete(ca_certificates::delete),
@@ -40,18 +48,26 @@ pub fn router(app: App) -> Router {
                 .patch(products::update)
                 .delete(products::delete),
         )
-        .route("/shared_secrets", get(shared_secrets::list).post(shared_secrets::create))
+        .route(
+            "/shared_secrets",
+            get(shared_secrets::list).post(shared_secrets::create),
+        )
         .route("/shared_secrets/{*key}", delete(shared_secrets::delete))
         .route("/devices", get(devices::list).post(devices::create))
         .route(
             "/devices/{device}",
-            get(devices::show).put(devices::update).delete(devices::delete),
+            get(devices::show)
+                .put(devices::update)
+                .delete(devices::delete),
         )
         .route("/devices/{device}/reboot", post(devices::reboot))
         .route("/devices/{device}/reconnect", post(devices::reconnect))
         .route("/devices/{device}/upgrade", post(devices::upgrade))
         .route("/devices/{device}/penalty", delete(devices::clear_penalty))
-        .route("/devices/{device}/shared_secrets", post(shared_secrets::create_for_device))
+        .route(
+            "/devices/{device}/shared_secrets",
+            post(shared_secrets::create_for_device),
+        )
         .route(
             "/devices/{device}/certificates",
             get(device_certificates::list).post(device_certificates::create),
@@ -62,14 +78,24 @@ pub fn router(app: App) -> Router {
         )
         .route(
             "/firmwares",
-            get(firmwares::list).post(firmwares::upload).layer(DefaultBodyLimit::disable()),
+            get(firmwares::list)
+                .post(firmwares::upload)
+                .layer(DefaultBodyLimit::disable()),
         )
-        .route("/firmwares/{uuid}", get(firmwares::show).delete(firmwares::delete))
+        .route(
+            "/firmwares/{uuid}",
+            get(firmwares::show).delete(firmwares::delete),
+        )
         .route("/firmwares/{uuid}/download", get(firmwares::download))
-        .route("/deployments", get(deployments::list).post(deployments::create))
+        .route(
+            "/deployments",
+            get(deployments::list).post(deployments::create),
+        )
         .route(
             "/deployments/{name}",
-            get(deployments::show).put(deployments::update).delete(deployments::delete),
+            get(deployments::show)
+                .put(deployments::update)
+                .delete(deployments::delete),
         );
     let device = Router::new()
         .route("/", get(devices::show))
@@ -89,7 +115,12 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Error::NoMethod })
         .layer(middleware::from_fn(dress));
     let mut web = Router::new().nest("/api", api);
-    for path in ["/status/alive", "/status/_health", "/status/health", "/status/healthy"] {
+    for path in [
+        "/status/alive",
+        "/status/_health",
+        "/status/health",
+        "/status/healthy",
+    ] {
         web = web.route(path, any(health));
     }
     web.with_state(app)
@@ -97,9 +128,18 @@ pub fn router(app: App) -> Router {
 
 /// What every answer of the API carries, and the one kind of answer that it has.
 async fn dress(request: Request, next: Next) -> Response {
-    let accept = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
-    let fits = |word: &str| word.contains("json") || word.contains("*/*") || word.contains("text/plain")
-        || word.contains("application/*") || word.contains("text/*");
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("*/*");
+    let fits = |word: &str| {
+        word.contains("json")
+            || word.contains("*/*")
+            || word.contains("text/plain")
+            || word.contains("application/*")
+            || word.contains("text/*")
+    };
     let mut answer = if accept.split(',').any(fits) {
         next.run(request).await
     } else {

@@ -30,7 +30,10 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Resul
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (key, secret) = products::add_secret(&app.db, &app.vault, &scope).await?;
-    Ok(created(None, &json!({"key": key, "secret": secret.reveal()})))
+    Ok(created(
+        None,
+        &json!({"key": key, "secret": secret.reveal()}),
+    ))
 }
 
 /// `POST /devices/:device/shared_secrets`: for one device; the secret is shown this once.
@@ -41,7 +44,10 @@ pub(super) async fn create_for_device(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (key, secret) = devices::add_secret(&app, &scope, &device).await?;
-    Ok(created(None, &json!({"key": key, "secret": secret.reveal()})))
+    Ok(created(
+        None,
+        &json!({"key": key, "secret": secret.reveal()}),
+    ))
 }
 
 /// `DELETE /shared_secrets/:key`.

@@ -17,7 +17,9 @@ pub(super) async fn login(State(app): State<App>, p: Params) -> Result {
         return Err(Error::WrongPassword);
     };
     let note = p.text("note").unwrap_or_default();
-    let session = users::login(&app.db, email, password, note).await?.ok_or(Error::WrongPassword)?;
+    let session = users::login(&app.db, email, password, note)
+        .await?
+        .ok_or(Error::WrongPassword)?;
     Ok(ok(&json!({
         "name": session.person.name, "email": session.person.email, "token": session.token,
     })))
@@ -30,7 +32,9 @@ pub(super) async fn me(Caller(person): Caller) -> Result {
 
 /// `GET /orgs`.
 pub(super) async fn orgs(State(app): State<App>, Caller(person): Caller, p: Params) -> Result {
-    let products = p.text("include").is_some_and(|i| i.split(',').any(|w| w.trim() == "products"));
+    let products = p
+        .text("include")
+        .is_some_and(|i| i.split(',').any(|w| w.trim() == "products"));
     let all = orgs::of(&app.db, &person, products).await?;
     let views: Vec<Value> = all
         .into_iter()
@@ -41,7 +45,10 @@ pub(super) async fn orgs(State(app): State<App>, Caller(person): Caller, p: Para
                 "updated_at": org.updated_at.naive(),
             });
             if let (Some(held), Some(map)) = (held, view.as_object_mut()) {
-                map.insert("products".into(), held.iter().map(super::products::view).collect());
+                map.insert(
+                    "products".into(),
+                    held.iter().map(super::products::view).collect(),
+                );
             }
             view
         })
@@ -72,11 +79,7 @@ pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Par
 }
 
 /// `GET /orgs/:org/users/:email`.
-pub(super) async fn member(
-    State(app): State<App>,
-    scope: Scope<Org>,
-    Name(email): Name,
-) -> Result {
+pub(super) async fn member(State(app): State<App>, scope: Scope<Org>, Name(email): Name) -> Result {
     let scope = scope.allow(Role::Admin)?;
     Ok(ok(&view(&orgs::member(&app.db, &scope, &email).await?)))
 }
@@ -89,8 +92,12 @@ pub(super) async fn set_role(
     p: Params,
 ) -> Result {
     let scope = scope.allow(Role::Admin)?;
-    let role = p.text("role").ok_or_else(|| Refusal::Bad("role is needed".into()))?;
-    Ok(ok(&view(&orgs::set_role(&app.db, &scope, &email, role).await?)))
+    let role = p
+        .text("role")
+        .ok_or_else(|| Refusal::Bad("role is needed".into()))?;
+    Ok(ok(&view(
+        &orgs::set_role(&app.db, &scope, &email, role).await?,
+    )))
 }
 
 /// `DELETE /orgs/:org/users/:email`.

@@ -75,7 +75,10 @@ impl Blobs {
             let _ = std::fs::remove_file(left.path());
         }
         let store = LocalFileSystem::new_with_prefix(root)?;
-        Ok(Self { store: Arc::new(store), root: root.to_owned() })
+        Ok(Self {
+            store: Arc::new(store),
+            root: root.to_owned(),
+        })
     }
 
     /// A new file to write to.
@@ -83,7 +86,9 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub fn stage(&self) -> Result<Staged, BlobError> {
-        let file = tempfile::Builder::new().suffix(".part").tempfile_in(self.root.join("staging"))?;
+        let file = tempfile::Builder::new()
+            .suffix(".part")
+            .tempfile_in(self.root.join("staging"))?;
         Ok(Staged { file })
     }
 
@@ -132,7 +137,10 @@ impl Blobs {
         blob: Blob,
         range: std::ops::Range<u64>,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range)),
+            ..GetOptions::default()
+        };
         let found = self.store.get_opts(&blob.key(), options).await?;
         Ok(found.into_stream().map_err(io::Error::other).boxed())
     }

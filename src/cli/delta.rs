@@ -36,7 +36,12 @@ impl Delta {
         let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))
             .with_context(|| format!("could not write beside {}", self.output.display()))?;
         let started = std::time::Instant::now();
-        let made = bundle(&mut source, &mut target, full, BufWriter::new(staged.as_file_mut()));
+        let made = bundle(
+            &mut source,
+            &mut target,
+            full,
+            BufWriter::new(staged.as_file_mut()),
+        );
         let (size, resources) = match made {
             Ok(made) => made,
             Err(e) => {

@@ -78,7 +78,9 @@ impl Demo {
     }
 
     async fn show(&self) -> anyhow::Result<Code> {
-        let folder = tempfile::Builder::new().prefix("nervecenter-demo-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("nervecenter-demo-")
+            .tempdir()?;
         let product = format!("demo-{}", hex::encode(random::<4>()));
         self.talk("making five targets' firmware, 1.0.0 and 1.1.0, and a signing key");
         let (path, mb, name) = (folder.path().to_owned(), self.image_mb, product.clone());
@@ -86,7 +88,8 @@ impl Demo {
         let config = self.config(folder.path())?;
         let node = Node::start(&config).await?;
         let vault = Vault::new(&setup::node_key(&config, &node.app.db).await?);
-        let login = setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;
+        let login =
+            setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;
         let api = Api {
             http: reqwest::Client::new(),
             base: format!("http://{}/api/orgs/demo", node.web),
@@ -94,13 +97,22 @@ impl Demo {
             token: login.token,
         };
         let key = json!({"name": product, "key": made.public});
-        api.send(reqwest::Method::POST, "keys", &key).await.context("could not register the key")?;
+        api.send(reqwest::Method::POST, "keys", &key)
+            .await
+            .context("could not register the key")?;
         self.talk("uploading the firmware and pointing a deployment group at each target's 1.0.0");
         let releases = self.prepare(&api, &made).await?;
         let fleet = Fleet::start(self.plan(&node, &made, login.product_key, login.product_secret))?;
-        self.talk(&format!("connecting {} simulated devices over TLS", self.devices));
+        self.talk(&format!(
+            "connecting {} simulated devices over TLS",
+            self.devices
+        ));
         if !fleet.all_joined(PATIENCE).await {
-            bail!("only {} of {} devices joined", fleet.report().joined, self.devices);
+            bail!(
+                "only {} of {} devices joined",
+                fleet.report().joined,
+                self.devices
+            );
         }
         let started = Instant::now();
         for (group, uuid) in &releases {
@@ -128,7 +140,11 @@ impl Demo {
         }
         fleet.stop().await;
         node.stop().await;
-        Ok(if outcome.updated == self.devices { Code::Done } else { Code::Failed })
+        Ok(if outcome.updated == self.devices {
+            Code::Done
+        } else {
+            Code::Failed
+        })
     }
 
     fn talk(&self, text: &str) {
@@ -172,7 +188,8 @@ impl Demo {
             let old = api.upload(&files[0]).await?;
             let new = api.upload(&files[1]).await?;
             let group = format!("all-{}", target.0);
-            api.group(&group, &old, self.devices.div_ceil(20).max(10)).await?;
+            api.group(&group, &old, self.devices.div_ceil(20).max(10))
+                .await?;
             releases.push((group, new));
         }
         Ok(releases)
@@ -180,15 +197,22 @@ impl Demo {
 
     /// Shows the progress until every device runs the new version, or nothing moves; the bytes that full files would be.
     async fn watch(&self, fleet: &Fleet, made: &Made) -> u64 {
-        let bar = if self.json { ProgressBar::hidden() } else { ProgressBar::new(self.devices) };
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:40.green} {pos}/{len} devices on 1.1.0  {msg}  {elapsed}")
-        {
+        let bar = if self.json {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new(self.devices)
+        };
+        if let Ok(style) = ProgressStyle::with_template(
+            "{bar:40.green} {pos}/{len} devices on 1.1.0  {msg}  {elapsed}",
+        ) {
             bar.set_style(style);
         }
         let (mut seen, mut moved) = ((0, 0), Instant::now());
         loop {
-            let (now, bytes) = (fleet.stats.running(VERSIONS[1]), fleet.stats.bytes.load(Ordering::Relaxed));
+            let (now, bytes) = (
+                fleet.stats.running(VERSIONS[1]),
+                fleet.stats.bytes.load(Ordering::Relaxed),
+            );
             bar.set_position(now);
             bar.set_message(format!("{:.1} MB sent", bytes as f64 / 1e6));
             if (now, bytes) != seen {
@@ -202,7 +226,9 @@ impl Demo {
         }
         bar.finish();
         let n = made.files.len() as u64;
-        (0..self.devices).map(|i| made.full[usize::try_from(i % n).unwrap_or(0)]).sum()
+        (0..self.devices)
+            .map(|i| made.full[usize::try_from(i % n).unwrap_or(0)])
+            .sum()
     }
 
     fn tell(&self, o: &Outcome) -> anyhow::Result<()> {
@@ -264,7 +290,8 @@ fn make_firmware(folder: &Path, product: &str, mb: u64) -> anyhow::Result<Made> 
             size = write::firmware(BufWriter::new(File::create(&path)?), &recipe, &key, 1)?;
             paths.push(path);
         }
-        let [a, b] = <[PathBuf; 2]>::try_from(paths).map_err(|_| anyhow::anyhow!("two versions"))?;
+        let [a, b] =
+            <[PathBuf; 2]>::try_from(paths).map_err(|_| anyhow::anyhow!("two versions"))?;
         made.files.push([a, b]);
         made.full.push(size);
     }
@@ -310,10 +337,20 @@ struct Api {
 }
 
 impl Api {
-    async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         let url = format!("{}/{path}", self.base);
-        let answer =
-            self.http.request(method, url).bearer_auth(&self.token).json(body).send().await?;
+        let answer = self
+            .http
+            .request(method, url)
+            .bearer_auth(&self.token)
+            .json(body)
+            .send()
+            .await?;
         Self::data(answer).await
     }
 
@@ -328,21 +365,35 @@ impl Api {
 
     async fn upload(&self, path: &Path) -> anyhow::Result<String> {
         let file = tokio::fs::File::open(path).await?;
-        let stream = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 65_536));
+        let stream =
+            reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 65_536));
         let part = reqwest::multipart::Part::stream(stream).file_name("firmware.fw");
         let form = reqwest::multipart::Form::new().part("firmware", part);
         let url = format!("{}/products/{}/firmwares", self.base, self.product);
-        let answer = self.http.post(url).bearer_auth(&self.token).multipart(form).send().await?;
-        let data = Self::data(answer).await.with_context(|| format!("could not upload {}", path.display()))?;
-        data.get("uuid").and_then(Value::as_str).map(str::to_owned).context("an upload without uuid")
+        let answer = self
+            .http
+            .post(url)
+            .bearer_auth(&self.token)
+            .multipart(form)
+            .send()
+            .await?;
+        let data = Self::data(answer)
+            .await
+            .with_context(|| format!("could not upload {}", path.display()))?;
+        data.get("uuid")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .context("an upload without uuid")
     }
 
     async fn group(&self, name: &str, firmware: &str, slots: u64) -> anyhow::Result<()> {
         let path = format!("products/{}/deployments", self.product);
-        let body = json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
+        let body =
+            json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
         self.send(reqwest::Method::POST, &path, &body).await?;
         let body = json!({"deployment": {"is_active": true, "concurrent_updates": slots}});
-        self.send(reqwest::Method::PUT, &format!("{path}/{name}"), &body).await?;
+        self.send(reqwest::Method::PUT, &format!("{path}/{name}"), &body)
+            .await?;
         Ok(())
     }
 

@@ -119,7 +119,15 @@ impl Inspect {
             output::data(&format!("{key:16} {value}"));
         }
         output::data(&format!("{:16} {uuid}", "uuid"));
-        output::data(&format!("{:16} {}", "signed", if head.signature.is_some() { "yes" } else { "no" }));
+        output::data(&format!(
+            "{:16} {}",
+            "signed",
+            if head.signature.is_some() {
+                "yes"
+            } else {
+                "no"
+            }
+        ));
         let deltas = if needs.delta_updatable {
             format!("yes, from fwup {}", needs.delta)
         } else {
@@ -127,7 +135,12 @@ impl Inspect {
         };
         output::data(&format!("{:16} {deltas}", "deltas"));
         for r in &meta.resources {
-            output::data(&format!("{:16} {} ({} bytes)", "resource", r.name, r.length.stored()));
+            output::data(&format!(
+                "{:16} {} ({} bytes)",
+                "resource",
+                r.name,
+                r.length.stored()
+            ));
         }
         Ok(Code::Done)
     }
@@ -137,16 +150,23 @@ impl Verify {
     fn run(self) -> anyhow::Result<Code> {
         let mut keys = Vec::new();
         for path in &self.key {
-            let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+            let text = std::fs::read(path)
+                .with_context(|| format!("could not read {}", path.display()))?;
             keys.push(PublicKey::parse(&text).with_context(|| path.display().to_string())?);
         }
         let checked = match check::check(&mut open(&self.file)?, &keys) {
             Ok(checked) => checked,
             Err(e) => return Ok(bad(&e)),
         };
-        let by = self.key.get(checked.key).map(|p| p.display().to_string()).unwrap_or_default();
+        let by = self
+            .key
+            .get(checked.key)
+            .map(|p| p.display().to_string())
+            .unwrap_or_default();
         if self.json {
-            output::json(&json!({"uuid": checked.uuid, "version": checked.version.to_string(), "key": by}))?;
+            output::json(
+                &json!({"uuid": checked.uuid, "version": checked.version.to_string(), "key": by}),
+            )?;
         } else {
             output::talk(&format!(
                 "good: {} {} for {} {}, signed by {by}",
@@ -194,7 +214,9 @@ impl Keygen {
         file.write_all(key.text().as_bytes())?;
         file.persist_noclobber(&private)?;
         std::fs::write(&public, key.public().text())?;
-        output::talk(&format!("wrote {public} (register it) and {private} (keep it secret)"));
+        output::talk(&format!(
+            "wrote {public} (register it) and {private} (keep it secret)"
+        ));
         Ok(Code::Done)
     }
 }

@@ -61,7 +61,9 @@ pub fn run(cli: Cli) -> Code {
 
 /// A runtime for the commands that talk to the network.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -55,7 +55,10 @@ async fn greet(node: &Node, config: &Config, json: bool) -> anyhow::Result<()> {
         node.web,
         node.devices,
         node.ca_file.display(),
-        config.download_url.clone().unwrap_or_else(|| format!("http://{}", node.downloads)),
+        config
+            .download_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", node.downloads)),
     ));
     if let Some(first) = first {
         output::talk(&format!(

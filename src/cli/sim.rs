@@ -22,7 +22,11 @@ pub(super) struct Sim {
     #[arg(long, default_value = "wss://127.0.0.1:4001")]
     url: String,
     /// CA that the server's certificate is trusted by.
-    #[arg(long, default_value = "nervecenter-data/tls/ca.pem", value_name = "CA.pem")]
+    #[arg(
+        long,
+        default_value = "nervecenter-data/tls/ca.pem",
+        value_name = "CA.pem"
+    )]
     server_ca: PathBuf,
     /// How many devices.
     #[arg(long, default_value_t = 10)]
@@ -82,7 +86,11 @@ pub(super) struct Sim {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=1.0).contains(&rate) { Ok(rate) } else { Err("must be from 0 to 1".into()) }
+    if (0.0..=1.0).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("must be from 0 to 1".into())
+    }
 }
 
 impl Sim {
@@ -100,9 +108,14 @@ impl Sim {
             };
             let now = fleet.report();
             if json {
-                output::json(&json!({"joined": now.joined, "devices": devices, "seconds": now.seconds}))?;
+                output::json(
+                    &json!({"joined": now.joined, "devices": devices, "seconds": now.seconds}),
+                )?;
             } else {
-                output::talk(&format!("{} of {devices} joined after {:.1} s", now.joined, now.seconds));
+                output::talk(&format!(
+                    "{} of {devices} joined after {:.1} s",
+                    now.joined, now.seconds
+                ));
             }
             if joined {
                 let held = Duration::from_secs(hold.unwrap_or(u64::MAX / 2));
@@ -145,10 +158,13 @@ impl Sim {
     fn auth(&self) -> anyhow::Result<Auth> {
         match self.auth {
             Kind::Secret => match (&self.product_key, &self.product_secret) {
-                (Some(key), Some(secret)) => {
-                    Ok(Auth::Secret { key: key.clone(), secret: secret.clone() })
-                }
-                _ => bail!("--auth secret needs --product-key and --product-secret; `nervecenter admin bootstrap` prints them"),
+                (Some(key), Some(secret)) => Ok(Auth::Secret {
+                    key: key.clone(),
+                    secret: secret.clone(),
+                }),
+                _ => bail!(
+                    "--auth secret needs --product-key and --product-secret; `nervecenter admin bootstrap` prints them"
+                ),
             },
             Kind::Cert => match (&self.client_ca, &self.client_ca_key) {
                 (Some(ca), Some(key)) => {
@@ -156,7 +172,10 @@ impl Sim {
                         std::fs::read_to_string(path)
                             .with_context(|| format!("could not read {}", path.display()))
                     };
-                    Ok(Auth::Certificate { ca: read(ca)?, key: read(key)? })
+                    Ok(Auth::Certificate {
+                        ca: read(ca)?,
+                        key: read(key)?,
+                    })
                 }
                 _ => bail!("--auth cert needs --client-ca and --client-ca-key"),
             },

@@ -41,10 +41,20 @@ pub struct Options {
     #[arg(long, env = "NERVECENTER_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// `postgres://…` instead of the SQLite file in the data folder.
-    #[arg(long, env = "NERVECENTER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "NERVECENTER_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// 64 hex digits that encrypt shared secrets and sign links; made and kept when absent.
-    #[arg(long, env = "NERVECENTER_NODE_KEY", value_name = "HEX", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "NERVECENTER_NODE_KEY",
+        value_name = "HEX",
+        hide_env_values = true
+    )]
     pub node_key: Option<String>,
     /// Address of the REST API [default: 127.0.0.1:4000].
     #[arg(long, env = "NERVECENTER_WEB_LISTEN", value_name = "ADDR")]
@@ -59,7 +69,12 @@ pub struct Options {
     #[arg(long, env = "NERVECENTER_DOWNLOAD_URL", value_name = "URL")]
     pub download_url: Option<String>,
     /// Further name or address in the device endpoint's certificate; may be repeated.
-    #[arg(long, env = "NERVECENTER_TLS_NAME", value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "NERVECENTER_TLS_NAME",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
     pub tls_name: Vec<String>,
     /// Device connects a second; more are closed before the handshake [default: 2000].
     #[arg(long, env = "NERVECENTER_CONNECT_RATE", value_name = "N")]
@@ -138,13 +153,21 @@ impl Options {
         let redirect = url("redirect-url", self.redirect_url, web)?;
         Ok(Config {
             data_dir: self.data_dir.unwrap_or_else(|| "./nervecenter-data".into()),
-            database_url: url("database-url", self.database_url, &["postgres://", "postgresql://"])?,
+            database_url: url(
+                "database-url",
+                self.database_url,
+                &["postgres://", "postgresql://"],
+            )?,
             node_key: self.node_key.map(node_key).transpose()?,
             web_listen: address("web-listen", self.web_listen, "127.0.0.1:4000")?,
             device_listen: address("device-listen", self.device_listen, "0.0.0.0:4001")?,
             download_listen: address("download-listen", self.download_listen, "0.0.0.0:4002")?,
             download_url: url("download-url", self.download_url, web)?,
-            tls_name: self.tls_name.into_iter().map(tls_name).collect::<Result<_, _>>()?,
+            tls_name: self
+                .tls_name
+                .into_iter()
+                .map(tls_name)
+                .collect::<Result<_, _>>()?,
             connect_rate: self.connect_rate.unwrap_or(2_000),
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
         })
@@ -168,13 +191,18 @@ impl Options {
 }
 
 fn read(path: &Path) -> Result<Options, ConfigError> {
-    let bad = |why: String| ConfigError::File { path: path.to_owned(), why };
+    let bad = |why: String| ConfigError::File {
+        path: path.to_owned(),
+        why,
+    };
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     toml::from_str(&text).map_err(|e| bad(e.to_string()))
 }
 
 fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
-    let raw = hex::decode(text.trim()).ok().and_then(|raw| raw.try_into().ok());
+    let raw = hex::decode(text.trim())
+        .ok()
+        .and_then(|raw| raw.try_into().ok());
     raw.ok_or_else(|| ConfigError::Value {
         flag: "node-key",
         value: "…".into(),
@@ -202,7 +230,11 @@ mod tests {
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n.toml");
-        std::fs::write(&path, "web-listen = \"0.0.0.0:1\"\ndevice-listen = \"0.0.0.0:2\"\n").unwrap();
+        std::fs::write(
+            &path,
+            "web-listen = \"0.0.0.0:1\"\ndevice-listen = \"0.0.0.0:2\"\n",
+        )
+        .unwrap();
         let options = Options {
             config: Some(path.clone()),
             web_listen: Some("0.0.0.0:9".into()),
@@ -212,27 +244,58 @@ mod tests {
         let ports = [c.web_listen, c.device_listen, c.download_listen].map(|a| a.port());
         assert_eq!(ports, [9, 2, 4002]);
         std::fs::write(&path, "web-lisen = 1").unwrap();
-        let bad = Options { config: Some(path), ..Options::default() }.resolve().unwrap_err();
+        let bad = Options {
+            config: Some(path),
+            ..Options::default()
+        }
+        .resolve()
+        .unwrap_err();
         assert!(bad.to_string().contains("web-lisen"), "{bad}");
     }
 
     #[test]
     fn a_bad_value_names_its_flag_and_the_fix() {
         let of = |o: Options| o.resolve().unwrap_err().to_string();
-        let web = of(Options { web_listen: Some("4000".into()), ..Options::default() });
-        assert!(web.starts_with("--web-listen \"4000\": ") && web.contains("0.0.0.0:4001"), "{web}");
-        let db = of(Options { database_url: Some("mysql://u:p@h/d".into()), ..Options::default() });
+        let web = of(Options {
+            web_listen: Some("4000".into()),
+            ..Options::default()
+        });
+        assert!(
+            web.starts_with("--web-listen \"4000\": ") && web.contains("0.0.0.0:4001"),
+            "{web}"
+        );
+        let db = of(Options {
+            database_url: Some("mysql://u:p@h/d".into()),
+            ..Options::default()
+        });
         assert!(db.contains("postgres://") && !db.contains(":p@"), "{db}");
-        let key = of(Options { node_key: Some("zz".into()), ..Options::default() });
+        let key = of(Options {
+            node_key: Some("zz".into()),
+            ..Options::default()
+        });
         assert!(key.contains("openssl rand") && !key.contains("zz"), "{key}");
-        assert!(of(Options { tls_name: vec!["https://x".into()], ..Options::default() }).contains("--tls-name"));
+        assert!(
+            of(Options {
+                tls_name: vec!["https://x".into()],
+                ..Options::default()
+            })
+            .contains("--tls-name")
+        );
     }
 
     #[test]
     fn printed_settings_hide_the_password() {
         let url = Some("postgres://u:secret@h/d".to_owned());
-        let c = Options { database_url: url, ..Options::default() }.resolve().unwrap();
+        let c = Options {
+            database_url: url,
+            ..Options::default()
+        }
+        .resolve()
+        .unwrap();
         let text = toml::to_string(&c).unwrap();
-        assert!(text.contains("postgres://u:***@h/d") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("postgres://u:***@h/d") && !text.contains("secret"),
+            "{text}"
+        );
     }
 }

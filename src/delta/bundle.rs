@@ -28,7 +28,9 @@ pub enum BundleError {
     #[error("could not read or write: {0}")]
     Io(#[from] io::Error),
     /// The target's upgrade tasks have no delta source.
-    #[error("the target takes no deltas: no upgrade task has delta-source-raw-* or delta-source-fat-* keys")]
+    #[error(
+        "the target takes no deltas: no upgrade task has delta-source-raw-* or delta-source-fat-* keys"
+    )]
     Unsupported,
     /// Nothing became smaller.
     #[error("no resource became smaller as a delta")]
@@ -85,7 +87,9 @@ pub fn bundle<S: Read + Seek, T: Read + Seek>(
             zip.copy(target, m)?;
             continue;
         }
-        let Some(r) = meta.resources.iter().find(|r| r.member() == m.name) else { continue };
+        let Some(r) = meta.resources.iter().find(|r| r.member() == m.name) else {
+            continue;
+        };
         if !written.contains(r.name.as_str()) {
             continue;
         }
@@ -119,15 +123,28 @@ pub fn bundle<S: Read + Seek, T: Read + Seek>(
 /// Resources of which every upgrade task that writes them can take a delta: the device chooses its task by its own
 /// state, so one task without a source means a device that can never apply it.
 fn candidates(meta: &Meta) -> HashSet<&str> {
-    let uses = || meta.tasks.iter().filter(|t| upgrades(t)).flat_map(|t| &t.resources);
-    let never: HashSet<&str> =
-        uses().filter(|on| !on.takes_delta()).map(|on| on.name.as_str()).collect();
-    uses().map(|on| on.name.as_str()).filter(|name| !never.contains(name)).collect()
+    let uses = || {
+        meta.tasks
+            .iter()
+            .filter(|t| upgrades(t))
+            .flat_map(|t| &t.resources)
+    };
+    let never: HashSet<&str> = uses()
+        .filter(|on| !on.takes_delta())
+        .map(|on| on.name.as_str())
+        .collect();
+    uses()
+        .map(|on| on.name.as_str())
+        .filter(|name| !never.contains(name))
+        .collect()
 }
 
 fn written_by_upgrades(meta: &Meta) -> HashSet<&str> {
     let tasks = meta.tasks.iter().filter(|t| upgrades(t));
-    tasks.flat_map(|t| &t.resources).map(|on| on.name.as_str()).collect()
+    tasks
+        .flat_map(|t| &t.resources)
+        .map(|on| on.name.as_str())
+        .collect()
 }
 
 /// The patch of one resource, or none when it is sparse, tiny, too large to hold, or would not be smaller.

@@ -82,7 +82,11 @@ pub fn windows(
             let n = input.number()?;
             input.take(n)?;
         }
-        _ => return Err(DecodeError::Unsupported("secondary compression or a code table")),
+        _ => {
+            return Err(DecodeError::Unsupported(
+                "secondary compression or a code table",
+            ));
+        }
     }
     let mut window = Window::new();
     let mut total = 0u64;
@@ -112,7 +116,11 @@ struct Window {
 
 impl Window {
     fn new() -> Self {
-        Self { table: default_table(), cache: AddressCache::new(), target: Vec::new() }
+        Self {
+            table: default_table(),
+            cache: AddressCache::new(),
+            target: Vec::new(),
+        }
     }
 
     fn decode(
@@ -125,7 +133,11 @@ impl Window {
         if indicator & !0b101 != 0 {
             return Err(DecodeError::Unsupported("target windows as source"));
         }
-        let segment = if indicator & 1 == 0 { &[] } else { segment(source, input)? };
+        let segment = if indicator & 1 == 0 {
+            &[]
+        } else {
+            segment(source, input)?
+        };
         let length = input.number()?;
         let mut body = Bytes(input.take(length)?);
         let target_length = body.number()?;
@@ -145,8 +157,11 @@ impl Window {
             let raw = body.take(4)?;
             Some(raw.iter().fold(0u32, |sum, b| (sum << 8) | u32::from(*b)))
         };
-        let (mut data, inst, mut addr) =
-            (Bytes(body.take(data)?), body.take(inst)?, Bytes(body.take(addr)?));
+        let (mut data, inst, mut addr) = (
+            Bytes(body.take(data)?),
+            body.take(inst)?,
+            Bytes(body.take(addr)?),
+        );
         if !body.0.is_empty() {
             return Err(DecodeError::Damaged("its sections do not fill the window"));
         }
@@ -173,13 +188,20 @@ impl Window {
         let mut inst = Bytes(inst);
         while !inst.0.is_empty() {
             let code = usize::from(inst.byte()?);
-            let (first, second) =
-                self.table.get(code).copied().ok_or(DecodeError::Damaged("an unknown code"))?;
+            let (first, second) = self
+                .table
+                .get(code)
+                .copied()
+                .ok_or(DecodeError::Damaged("an unknown code"))?;
             for half in [first, second] {
                 if half.kind == Kind::Nothing {
                     continue;
                 }
-                let size = if half.size == 0 { inst.number()? } else { u64::from(half.size) };
+                let size = if half.size == 0 {
+                    inst.number()?
+                } else {
+                    u64::from(half.size)
+                };
                 if size > length - self.target.len() as u64 {
                     return Err(DecodeError::Damaged("instructions write past the window"));
                 }
@@ -217,7 +239,10 @@ impl Window {
                 let near = self.cache.near(usize::from(mode) - 2).ok_or(bad)?;
                 near.checked_add(addr.number()?).ok_or(bad)?
             }
-            _ => self.cache.same(usize::from(mode) - 6, addr.byte()?).ok_or(bad)?,
+            _ => self
+                .cache
+                .same(usize::from(mode) - 6, addr.byte()?)
+                .ok_or(bad)?,
         };
         if address >= here {
             return Err(bad);
@@ -242,7 +267,8 @@ impl Window {
             if piece == 0 {
                 return Err(bad);
             }
-            self.target.extend_from_within(from + done..from + done + piece);
+            self.target
+                .extend_from_within(from + done..from + done + piece);
             done += piece;
         }
         Ok(())
@@ -253,7 +279,10 @@ fn segment<'s>(source: &'s [u8], input: &mut Bytes<'_>) -> Result<&'s [u8], Deco
     let (length, offset) = (input.number()?, input.number()?);
     let bad = DecodeError::Damaged("a source segment outside the source");
     let start = usize::try_from(offset).map_err(|_| bad)?;
-    let end = offset.checked_add(length).and_then(|e| usize::try_from(e).ok()).ok_or(bad)?;
+    let end = offset
+        .checked_add(length)
+        .and_then(|e| usize::try_from(e).ok())
+        .ok_or(bad)?;
     source.get(start..end).ok_or(bad)
 }
 

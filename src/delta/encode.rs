@@ -86,7 +86,11 @@ impl Index {
         let bits = (usize::BITS - (positions * 2).leading_zeros()).clamp(8, 26);
         let position_bits = usize::BITS - (positions + 1).leading_zeros();
         let tag_bits = 32u32.saturating_sub(position_bits).min(12);
-        let mut index = Self { table: vec![0; 1 << bits], shift: 64 - bits, tag_bits };
+        let mut index = Self {
+            table: vec![0; 1 << bits],
+            shift: 64 - bits,
+            tag_bits,
+        };
         let mut at = 0;
         while at + LONG <= source.len() {
             let h = long_hash(source, at);
@@ -129,7 +133,11 @@ fn forward(a: &[u8], b: &[u8]) -> usize {
 }
 
 fn backward(a: &[u8], b: &[u8]) -> usize {
-    a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
+    a.iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count()
 }
 
 struct Finder<'a> {
@@ -147,7 +155,13 @@ const SHORT_BITS: u32 = 18;
 
 impl<'a> Finder<'a> {
     fn new(source: &'a [u8], index: &'a Index) -> Self {
-        Self { source, index, short: vec![0; 1 << SHORT_BITS], drift: None, done: 0 }
+        Self {
+            source,
+            index,
+            short: vec![0; 1 << SHORT_BITS],
+            drift: None,
+            done: 0,
+        }
     }
 
     fn steps(&mut self, window: &[u8]) -> Vec<Step> {
@@ -224,10 +238,19 @@ impl<'a> Finder<'a> {
             if seen != 0 && (seen as usize - 1) < at {
                 let from = seen as usize - 1;
                 let length = forward(&window[from..], &window[at..]);
-                let needed = if at - from < 16_384 { TARGET_MIN } else { TARGET_MIN + 1 };
+                let needed = if at - from < 16_384 {
+                    TARGET_MIN
+                } else {
+                    TARGET_MIN + 1
+                };
                 if length >= needed {
                     let back = backward(&window[..from], &window[pending..at]);
-                    let found = Match { from, length, back, source: false };
+                    let found = Match {
+                        from,
+                        length,
+                        back,
+                        source: false,
+                    };
                     if found.gain() > best.gain() {
                         best = found;
                     }
@@ -251,7 +274,12 @@ impl<'a> Finder<'a> {
         length: usize,
     ) -> Match {
         let back = backward(&self.source[..from], &window[pending..at]);
-        Match { from, length, back, source: true }
+        Match {
+            from,
+            length,
+            back,
+            source: true,
+        }
     }
 }
 
@@ -267,9 +295,15 @@ fn literal(steps: &mut Vec<Step>, window: &[u8], start: usize, end: usize) {
     }
     let bytes = &window[start..end];
     if bytes.len() >= 4 && bytes.iter().all(|b| *b == bytes[0]) {
-        steps.push(Step::Run { byte: bytes[0], length: bytes.len() });
+        steps.push(Step::Run {
+            byte: bytes[0],
+            length: bytes.len(),
+        });
     } else {
-        steps.push(Step::Add { start, length: bytes.len() });
+        steps.push(Step::Add {
+            start,
+            length: bytes.len(),
+        });
     }
 }
 
@@ -303,8 +337,12 @@ impl Sections {
             self.inst.push(1);
             put(&mut self.inst, bytes.len() as u64);
         }
-        self.open =
-            (bytes.len() <= 4).then_some((place, Open::Add { size: bytes.len() as u8 }));
+        self.open = (bytes.len() <= 4).then_some((
+            place,
+            Open::Add {
+                size: bytes.len() as u8,
+            },
+        ));
     }
 
     fn run(&mut self, byte: u8, length: usize) {

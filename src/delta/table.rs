@@ -18,20 +18,39 @@ pub(super) struct Half {
     pub mode: u8,
 }
 
-const NOTHING: Half = Half { kind: Kind::Nothing, size: 0, mode: 0 };
+const NOTHING: Half = Half {
+    kind: Kind::Nothing,
+    size: 0,
+    mode: 0,
+};
 
 fn add(size: u8) -> Half {
-    Half { kind: Kind::Add, size, mode: 0 }
+    Half {
+        kind: Kind::Add,
+        size,
+        mode: 0,
+    }
 }
 
 fn copy(size: u8, mode: u8) -> Half {
-    Half { kind: Kind::Copy, size, mode }
+    Half {
+        kind: Kind::Copy,
+        size,
+        mode,
+    }
 }
 
 /// The 256 instructions of the default table (RFC 3284 §5.6).
 pub(super) fn default_table() -> Vec<(Half, Half)> {
     let mut t = Vec::with_capacity(256);
-    t.push((Half { kind: Kind::Run, size: 0, mode: 0 }, NOTHING));
+    t.push((
+        Half {
+            kind: Kind::Run,
+            size: 0,
+            mode: 0,
+        },
+        NOTHING,
+    ));
     t.extend((0..=17).map(|size| (add(size), NOTHING)));
     for mode in 0..=8 {
         t.push((copy(0, mode), NOTHING));
@@ -58,7 +77,11 @@ pub(super) struct AddressCache {
 
 impl AddressCache {
     pub(super) fn new() -> Self {
-        Self { near: [0; 4], next: 0, same: vec![0; 768] }
+        Self {
+            near: [0; 4],
+            next: 0,
+            same: vec![0; 768],
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -72,7 +95,10 @@ impl AddressCache {
             *slot = address;
         }
         self.next = (self.next + 1) % 4;
-        if let Some(slot) = self.same.get_mut(usize::try_from(address % 768).unwrap_or(0)) {
+        if let Some(slot) = self
+            .same
+            .get_mut(usize::try_from(address % 768).unwrap_or(0))
+        {
             *slot = address;
         }
     }

@@ -16,7 +16,9 @@ use std::ops::Range;
 
 /// The routes.
 pub fn router(app: App) -> Router {
-    Router::new().route("/download/{*file}", get(download)).with_state(app)
+    Router::new()
+        .route("/download/{*file}", get(download))
+        .with_state(app)
 }
 
 #[derive(Deserialize)]
@@ -41,7 +43,9 @@ async fn download(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let blob = app.links.read(uri.path(), signed.expires, &signed.signature, clock::now());
+    let blob = app
+        .links
+        .read(uri.path(), signed.expires, &signed.signature, clock::now());
     let Some(blob) = blob else {
         let text = "this link is not valid, or not any more; the server gives the device a new one with each update";
         return (StatusCode::FORBIDDEN, text).into_response();
@@ -59,7 +63,9 @@ async fn download(
 async fn find(app: &App, blob: Blob) -> store::Result<Option<File>> {
     let mut r = app.db.read().await?;
     let found = match blob {
-        Blob::Firmware(id) => firmwares::row(&mut r, id).await?.map(|f| (f.size, f.checksum)),
+        Blob::Firmware(id) => firmwares::row(&mut r, id)
+            .await?
+            .map(|f| (f.size, f.checksum)),
         Blob::Delta(a, b) => deltas::of_pair(&mut r, a, b)
             .await?
             .filter(|d| d.status == "completed")
@@ -79,14 +85,22 @@ fn broken_off() -> Response {
         Err::<bytes::Bytes, _>(std::io::Error::other("the server has a fault"))
     });
     let mut response = Response::new(Body::from_stream(body));
-    response.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("1"));
+    response.headers_mut().insert(
+        header::CONTENT_LENGTH,
+        header::HeaderValue::from_static("1"),
+    );
     response
 }
 
 async fn serve(app: &App, file: &File, method: &Method, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", file.checksum.to_lowercase());
-    let fresh = headers.get(header::IF_RANGE).is_none_or(|v| v.as_bytes() == etag.as_bytes());
-    let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok()).filter(|_| fresh);
+    let fresh = headers
+        .get(header::IF_RANGE)
+        .is_none_or(|v| v.as_bytes() == etag.as_bytes());
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|v| v.to_str().ok())
+        .filter(|_| fresh);
     let part = match asked.map(|r| range(r, file.size)) {
         Some(Asked::Part(part)) => Some(part),
         Some(Asked::Beyond) => return beyond(file.size),
@@ -94,14 +108,26 @@ async fn serve(app: &App, file: &File, method: &Method, headers: &HeaderMap) -> 
     };
     let bytes = part.clone().unwrap_or(0..file.size);
     let mut answer = Response::builder()
-        .status(if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
+        .status(if part.is_some() {
+            StatusCode::PARTIAL_CONTENT
+        } else {
+            StatusCode::OK
+        })
         .header(header::CONTENT_TYPE, "application/octet-stream")
         .header(header::CONTENT_LENGTH, bytes.end - bytes.start)
         .header(header::ACCEPT_RANGES, "bytes")
-        .header(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
+        .header(
+            header::CACHE_CONTROL,
+            "private, max-age=31536000, immutable",
+        )
         .header(header::ETAG, etag);
     if part.is_some() {
-        let text = format!("bytes {}-{}/{}", bytes.start, bytes.end.saturating_sub(1), file.size);
+        let text = format!(
+            "bytes {}-{}/{}",
+            bytes.start,
+            bytes.end.saturating_sub(1),
+            file.size
+        );
         answer = answer.header(header::CONTENT_RANGE, text);
     }
     let body = if *method == Method::HEAD {
@@ -145,11 +171,19 @@ fn range(text: &str, size: u64) -> Asked {
             return Some(Asked::Part(size.saturating_sub(suffix)..size));
         }
         let first: u64 = first.parse().ok()?;
-        let last: u64 = if last.is_empty() { u64::MAX } else { last.parse().ok()? };
+        let last: u64 = if last.is_empty() {
+            u64::MAX
+        } else {
+            last.parse().ok()?
+        };
         if last < first {
             return None;
         }
-        Some(if first > end { Asked::Beyond } else { Asked::Part(first..last.min(end) + 1) })
+        Some(if first > end {
+            Asked::Beyond
+        } else {
+            Asked::Part(first..last.min(end) + 1)
+        })
     };
     one().unwrap_or(Asked::Nothing)
 }
@@ -171,7 +205,16 @@ mod tests {
         assert_eq!(part("bytes=-3"), 7..10);
         assert_eq!(part("bytes=-30"), 0..10);
         assert_eq!(range("bytes=10-10", 10), Asked::Beyond);
-        for ignored in ["", "bytes", "bytes=", "bytes=-0", "bytes=5-4", "bytes=x-", "items=0-1", "bytes=0-1,3-4"] {
+        for ignored in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-0",
+            "bytes=5-4",
+            "bytes=x-",
+            "items=0-1",
+            "bytes=0-1,3-4",
+        ] {
             assert_eq!(range(ignored, 10), Asked::Nothing, "{ignored}");
         }
     }

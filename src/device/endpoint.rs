@@ -97,7 +97,8 @@ impl Endpoint {
                 Ok((socket, peer)) => {
                     if self.rate.allow(clock::now()) {
                         let endpoint = self.clone();
-                        self.tasks.spawn(async move { endpoint.meet(socket, peer).await });
+                        self.tasks
+                            .spawn(async move { endpoint.meet(socket, peer).await });
                     }
                 }
                 Err(e) => {
@@ -153,14 +154,21 @@ impl Endpoint {
         head: &Head,
     ) -> Result<(KnownDevice, String), Refusal> {
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
-        if matches!(path, "/status/alive" | "/status/_health" | "/status/health" | "/status/healthy") {
+        if matches!(
+            path,
+            "/status/alive" | "/status/_health" | "/status/health" | "/status/healthy"
+        ) {
             return Err(self.health().await);
         }
         if !matches!(path, "/socket/websocket" | "/device-socket/websocket") {
             return Err(Refusal::to(&self.redirect));
         }
-        let key = head.get("sec-websocket-key").filter(|_| head.wants_upgrade());
-        let Some(key) = key else { return Err(Refusal::status("400 Bad Request")) };
+        let key = head
+            .get("sec-websocket-key")
+            .filter(|_| head.wants_upgrade());
+        let Some(key) = key else {
+            return Err(Refusal::status("400 Bad Request"));
+        };
         if !version_ok(query) {
             return Err(Refusal::status("403 Forbidden"));
         }
@@ -183,7 +191,10 @@ impl Endpoint {
         } else {
             ("500 Internal Server Error", "Sorry, Friend :(")
         };
-        Refusal { body: text.into(), ..Refusal::status(status) }
+        Refusal {
+            body: text.into(),
+            ..Refusal::status(status)
+        }
     }
 
     /// Answers 101. The header lines are what the strictest client reads (device-protocol 1.2), and no frame follows
@@ -202,9 +213,16 @@ impl Endpoint {
             derive_accept_key(key.as_bytes()),
             clock::now().http_date()
         );
-        let link =
-            timeout(STORE_TIME, Link::enter(&self.app, &self.registry, device, host)).await.ok()??;
-        timeout(HEAD_TIME, tls.write_all(answer.as_bytes())).await.ok()?.ok()?;
+        let link = timeout(
+            STORE_TIME,
+            Link::enter(&self.app, &self.registry, device, host),
+        )
+        .await
+        .ok()??;
+        timeout(HEAD_TIME, tls.write_all(answer.as_bytes()))
+            .await
+            .ok()?
+            .ok()?;
         timeout(HEAD_TIME, tls.flush()).await.ok()?.ok()?;
         Some(link.over(tls, head.rest).await)
     }
@@ -238,12 +256,16 @@ struct Head {
 
 impl Head {
     fn get(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     fn wants_upgrade(&self) -> bool {
         let has = |name: &str, word: &str| {
-            self.get(name).is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case(word)))
+            self.get(name)
+                .is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case(word)))
         };
         self.method == "GET"
             && has("upgrade", "websocket")
@@ -258,15 +280,26 @@ impl Head {
             Some((v6, _)) => format!("[{}]", v6.parse::<std::net::Ipv6Addr>().ok()?),
             None => text.split(':').next()?.to_owned(),
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
+        let plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
         (!host.is_empty() && host.len() <= 253 && host.chars().all(plain)).then_some(host)
     }
 
     fn credentials(&self) -> Credentials<'static> {
         let field = |name: &str| self.get(name).map(str::to_owned);
-        let all = (field("x-nh-alg"), field("x-nh-key"), field("x-nh-time"), field("x-nh-signature"));
+        let all = (
+            field("x-nh-alg"),
+            field("x-nh-key"),
+            field("x-nh-time"),
+            field("x-nh-signature"),
+        );
         if let (Some(algorithm), Some(key), Some(time), Some(signature)) = all {
-            return Credentials::Secret(secret::Headers { algorithm, key, time, signature });
+            return Credentials::Secret(secret::Headers {
+                algorithm,
+                key,
+                time,
+                signature,
+            });
         }
         if self.fields.iter().any(|(name, _)| name.starts_with("x-")) {
             return Credentials::Unusable;
@@ -316,18 +349,29 @@ struct Refusal {
 
 impl Refusal {
     fn status(status: &'static str) -> Self {
-        Self { status, header: None, body: String::new() }
+        Self {
+            status,
+            header: None,
+            body: String::new(),
+        }
     }
 
     fn to(location: &str) -> Self {
         let header = Some(("Location", location.to_owned()));
-        Self { header, ..Self::status("301 Moved Permanently") }
+        Self {
+            header,
+            ..Self::status("301 Moved Permanently")
+        }
     }
 
     fn unavailable() -> Self {
         let body = "the platform could not be reached to authenticate this device".to_owned();
         let header = Some(("nh-connection-error-reason", body.clone()));
-        Self { status: "503 Service Unavailable", header, body }
+        Self {
+            status: "503 Service Unavailable",
+            header,
+            body,
+        }
     }
 
     fn of(refused: &Refused) -> Self {
@@ -338,9 +382,14 @@ impl Refusal {
             }
             Refused::Nothing => {
                 let body =
-                    "no certificate pair or shared secrets connection settings were provided".to_owned();
+                    "no certificate pair or shared secrets connection settings were provided"
+                        .to_owned();
                 let header = Some(("nh-connection-error-reason", body.clone()));
-                Self { status: "401 Unauthorized", header, body }
+                Self {
+                    status: "401 Unauthorized",
+                    header,
+                    body,
+                }
             }
             Refused::Unavailable(e) => {
                 tracing::warn!(error = %e, "device could not be authenticated");
@@ -352,7 +401,10 @@ impl Refusal {
 
 /// Sends it and closes. A device without a clock signs its next try with the `Date`.
 async fn refuse(tls: &mut TlsStream<TcpStream>, r: &Refusal) -> std::io::Result<()> {
-    let header = r.header.as_ref().map_or(String::new(), |(n, v)| format!("{n}: {v}\r\n"));
+    let header = r
+        .header
+        .as_ref()
+        .map_or(String::new(), |(n, v)| format!("{n}: {v}\r\n"));
     let answer = format!(
         "HTTP/1.1 {}\r\nDate: {}\r\n{header}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{}",
@@ -370,8 +422,16 @@ mod tests {
     use super::*;
 
     fn head(fields: &[(&str, &str)]) -> Head {
-        let fields = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Head { method: "GET".into(), path: "/".into(), fields, rest: Vec::new() }
+        let fields = fields
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        Head {
+            method: "GET".into(),
+            path: "/".into(),
+            fields,
+            rest: Vec::new(),
+        }
     }
 
     #[test]
@@ -379,7 +439,15 @@ mod tests {
         for good in ["vsn=2.0.0", "a=b&vsn=2.0.7"] {
             assert!(version_ok(good), "{good}");
         }
-        for bad in ["", "vsn=", "vsn=1.0.0", "vsn=3.0.0", "vsn=2.1.0", "vsn=x", "vsn=2"] {
+        for bad in [
+            "",
+            "vsn=",
+            "vsn=1.0.0",
+            "vsn=3.0.0",
+            "vsn=2.1.0",
+            "vsn=x",
+            "vsn=2",
+        ] {
             assert!(!version_ok(bad), "{bad}");
         }
     }
@@ -387,7 +455,10 @@ mod tests {
     #[test]
     fn a_host_is_taken_only_when_it_can_stand_in_a_link() {
         let host = |h: &str| head(&[("host", h)]).host();
-        assert_eq!(host("ota.example.com:4001").as_deref(), Some("ota.example.com"));
+        assert_eq!(
+            host("ota.example.com:4001").as_deref(),
+            Some("ota.example.com")
+        );
         assert_eq!(host("10.0.0.1").as_deref(), Some("10.0.0.1"));
         assert_eq!(host("[::1]:4001").as_deref(), Some("[::1]"));
         for bad in ["", ":4001", "a b", "a/../b", "evil\"", "[x]:1", "a@b"] {
@@ -398,12 +469,19 @@ mod tests {
     #[test]
     fn any_x_header_counts_as_an_attempt() {
         assert!(matches!(head(&[]).credentials(), Credentials::Nothing));
-        assert!(matches!(head(&[("x-forwarded-for", "a")]).credentials(), Credentials::Unusable));
+        assert!(matches!(
+            head(&[("x-forwarded-for", "a")]).credentials(),
+            Credentials::Unusable
+        ));
     }
 
     #[test]
     fn the_connect_rate_counts_by_the_second() {
-        let rate = Rate { second: AtomicI64::new(0), count: AtomicU32::new(0), most: 2 };
+        let rate = Rate {
+            second: AtomicI64::new(0),
+            count: AtomicU32::new(0),
+            most: 2,
+        };
         let at = |s: i64| Micros(s * 1_000_000);
         assert!(rate.allow(at(1)) && rate.allow(at(1)) && !rate.allow(at(1)) && rate.allow(at(2)));
     }

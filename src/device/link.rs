@@ -23,9 +23,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
@@ -76,7 +76,11 @@ impl Link {
         match at.write(event).await {
             Ok(Answer::Connecting(Some(node))) if node != app.node => {
                 let nudge = Nudge::Replaced(connection);
-                app.bus.send(Hint::Device { node, device: known.id, nudge });
+                app.bus.send(Hint::Device {
+                    node,
+                    device: known.id,
+                    nudge,
+                });
             }
             Ok(_) => {}
             Err(e) => {
@@ -86,7 +90,11 @@ impl Link {
         }
         let mailbox = registry.enter(known.id, connection);
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
-        Some(Entered { at, session: Session::new(clock::now(), jitter), mailbox })
+        Some(Entered {
+            at,
+            session: Session::new(clock::now(), jitter),
+            mailbox,
+        })
     }
 }
 
@@ -101,7 +109,12 @@ impl Entered {
             .max_frame_size(Some(MESSAGE_BYTES));
         let socket =
             WebSocketStream::from_partially_read(tls, rest, Role::Server, Some(config)).await;
-        Link { at: self.at, session: self.session, mailbox: self.mailbox, socket }
+        Link {
+            at: self.at,
+            session: self.session,
+            mailbox: self.mailbox,
+            socket,
+        }
     }
 }
 
@@ -147,7 +160,10 @@ async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
         Err(e) => tracing::debug!(device = %at.device, error = %e, "close not recorded"),
     }
     let Some(close) = end else { return };
-    let frame = CloseFrame { code: CloseCode::from(close.code()), reason: "".into() };
+    let frame = CloseFrame {
+        code: CloseCode::from(close.code()),
+        reason: "".into(),
+    };
     // The peer may be gone; then there is nobody to tell.
     let _ = timeout(Duration::from_secs(5), async {
         socket.close(Some(frame)).await?;
@@ -205,7 +221,10 @@ async fn send(link: &mut Link, text: String) -> Flow {
 
 /// Stores a join and gives the session its outcome; then a claim that waited for the device is taken.
 async fn store_join(link: &mut Link, join: Join) -> Flow {
-    let stored = link.at.write(Event::Join(Box::new(domain_join(join)))).await;
+    let stored = link
+        .at
+        .write(Event::Join(Box::new(domain_join(join))))
+        .await;
     let joined = match stored {
         Ok(Answer::Joined(joined)) => *joined,
         Ok(_) => return Ok(()),
@@ -217,12 +236,19 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
     if !joined.current {
         return Err(Close::Replaced);
     }
-    let welcome = Welcome { keys: joined.keys, connecting_code: joined.connecting_code };
+    let welcome = Welcome {
+        keys: joined.keys,
+        connecting_code: joined.connecting_code,
+    };
     Box::pin(handle(link, Input::Joined(welcome))).await?;
     for group in joined.wake {
         link.at.app.wake(Some(group));
     }
-    if joined.claim { Box::pin(offer(link)).await } else { Ok(()) }
+    if joined.claim {
+        Box::pin(offer(link)).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Takes the device's claim, if it still holds, and tells the device.
@@ -233,7 +259,12 @@ async fn offer(link: &mut Link) -> Flow {
     match link.at.write(Event::TakeClaim).await {
         Ok(Answer::Claim(Taken::Tell(offer))) => {
             let app = &link.at.app;
-            let url = app.links.url(&link.at.host, offer.blob(), &offer.firmware.uuid, clock::now());
+            let url = app.links.url(
+                &link.at.host,
+                offer.blob(),
+                &offer.firmware.uuid,
+                clock::now(),
+            );
             tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");
             handle(link, Input::Offer(offer.payload(&url))).await
         }
@@ -293,7 +324,13 @@ fn domain_join(join: Join) -> join::Join {
 }
 
 fn reported(f: Firmware) -> Reported {
-    let all = (f.uuid.clone(), f.product, f.version, f.platform, f.architecture);
+    let all = (
+        f.uuid.clone(),
+        f.product,
+        f.version,
+        f.platform,
+        f.architecture,
+    );
     match all {
         (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
             Reported::Complete(Box::new(Metadata {

@@ -25,7 +25,11 @@ pub struct Place {
 impl Waiting {
     /// A set of at most this many.
     pub fn new(most: usize) -> Self {
-        Self { slots: Slots::default(), most, next: Arc::default() }
+        Self {
+            slots: Slots::default(),
+            most,
+            next: Arc::default(),
+        }
     }
 
     /// Takes a place, from the longest waiting one if none is free.
@@ -38,7 +42,11 @@ impl Waiting {
             }
             slots.push_back((number, evict));
         }
-        Place { slots: self.slots.clone(), number, evicted }
+        Place {
+            slots: self.slots.clone(),
+            number,
+            evicted,
+        }
     }
 
     /// How many wait.

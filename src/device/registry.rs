@@ -34,7 +34,9 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
     }
 }
 
@@ -52,7 +54,15 @@ impl Registry {
     /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins.
     pub fn enter(&self, device: DeviceId, connection: ConnectionId) -> Mailbox {
         let (mailbox, commands) = mpsc::channel(MAILBOX);
-        self.with(device, |map| map.insert(device, Entry { connection, mailbox }));
+        self.with(device, |map| {
+            map.insert(
+                device,
+                Entry {
+                    connection,
+                    mailbox,
+                },
+            )
+        });
         commands
     }
 
@@ -71,7 +81,9 @@ impl Registry {
     /// Passes a hint on. A full mailbox drops it: the next tick repeats what matters.
     pub fn nudge(&self, device: DeviceId, nudge: Nudge) {
         self.with(device, |map| {
-            let Some(entry) = map.get(&device) else { return };
+            let Some(entry) = map.get(&device) else {
+                return;
+            };
             match nudge {
                 Nudge::Replaced(newer) if newer == entry.connection => {}
                 Nudge::Replaced(_) | Nudge::Reconnect => {
@@ -87,7 +99,10 @@ impl Registry {
 
     /// How many sockets there are.
     pub fn len(&self) -> usize {
-        self.shards.iter().filter_map(|s| s.lock().ok().map(|m| m.len())).sum()
+        self.shards
+            .iter()
+            .filter_map(|s| s.lock().ok().map(|m| m.len()))
+            .sum()
     }
 
     /// Closes all sockets in batches, so that a whole fleet does not come back in one second.
@@ -114,7 +129,9 @@ impl Registry {
         for shard in &self.shards {
             let Ok(mut map) = shard.lock() else { continue };
             while taken.len() < most {
-                let Some(device) = map.keys().next().copied() else { break };
+                let Some(device) = map.keys().next().copied() else {
+                    break;
+                };
                 taken.extend(map.remove(&device));
             }
         }
@@ -132,14 +149,20 @@ mod tests {
         let (d, a, b) = (DeviceId(1), ConnectionId(1), ConnectionId(2));
         let mut first = r.enter(d, a);
         let mut second = r.enter(d, b);
-        assert_eq!(first.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        assert_eq!(
+            first.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        );
         r.leave(d, a);
         r.nudge(d, Nudge::Claim);
         assert_eq!(second.try_recv(), Ok(Command::Nudge(Nudge::Claim)));
         r.nudge(d, Nudge::Replaced(b));
         assert_eq!(r.len(), 1);
         r.nudge(d, Nudge::Replaced(ConnectionId(3)));
-        assert_eq!((r.len(), second.try_recv()), (0, Err(mpsc::error::TryRecvError::Disconnected)));
+        assert_eq!(
+            (r.len(), second.try_recv()),
+            (0, Err(mpsc::error::TryRecvError::Disconnected))
+        );
     }
 
     #[test]

@@ -83,7 +83,10 @@ impl ResolvesServerCert for Current {
 }
 
 fn read(path: &Path) -> Result<String, TlsError> {
-    fs::read_to_string(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Writes a file whole or not at all; keys are for the owner's eyes only.
@@ -96,13 +99,18 @@ fn write(path: &Path, text: &str, secret: bool) -> Result<(), TlsError> {
         {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = if secret { 0o600 } else { 0o644 };
-            staged.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+            staged
+                .as_file()
+                .set_permissions(fs::Permissions::from_mode(mode))?;
         }
         staged.as_file().sync_all()?;
         staged.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
-    file().map_err(|source| TlsError::File { path: path.to_owned(), source })
+    file().map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl Identity {
@@ -112,8 +120,10 @@ impl Identity {
     /// Unreadable or unfitting files.
     pub fn open(data: &Path, names: &[String], now: Micros) -> Result<Self, TlsError> {
         let folder = data.join("tls");
-        fs::create_dir_all(&folder)
-            .map_err(|source| TlsError::File { path: folder.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(|source| TlsError::File {
+            path: folder.clone(),
+            source,
+        })?;
         if !folder.join("ca.pem").exists() {
             make_ca(&folder, now)?;
         }
@@ -126,7 +136,11 @@ impl Identity {
             key: ArcSwap::from_pointee(key),
             expires: ArcSwap::from_pointee(expires),
         };
-        Ok(Self { folder, names, current: Arc::new(current) })
+        Ok(Self {
+            folder,
+            names,
+            current: Arc::new(current),
+        })
     }
 
     /// The file that devices must trust.
@@ -155,7 +169,9 @@ impl Identity {
     /// rustls's.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = provider();
-        let verifier = Possession { provider: provider.clone() };
+        let verifier = Possession {
+            provider: provider.clone(),
+        };
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_client_cert_verifier(Arc::new(verifier))
@@ -175,7 +191,9 @@ fn date(now: Micros) -> OffsetDateTime {
 fn make_ca(folder: &Path, now: Micros) -> Result<(), TlsError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, "Nervecenter device CA");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Nervecenter device CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
@@ -208,7 +226,13 @@ fn addresses() -> Vec<IpAddr> {
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip())
     };
-    [ask("0.0.0.0:0", "192.0.2.1:9"), ask("[::]:0", "[2001:db8::1]:9")].into_iter().flatten().collect()
+    [
+        ask("0.0.0.0:0", "192.0.2.1:9"),
+        ask("[::]:0", "[2001:db8::1]:9"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The stored certificate, if it has all names and time left.
@@ -217,7 +241,12 @@ fn load(folder: &Path, names: &[String], now: Micros) -> Option<(CertifiedKey, O
     let (_, block) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
     let cert = block.parse_x509().ok()?;
     let expires = cert.validity().not_after.to_datetime();
-    let held = cert.subject_alternative_name().ok()??.value.general_names.len();
+    let held = cert
+        .subject_alternative_name()
+        .ok()??
+        .value
+        .general_names
+        .len();
     let stored = fs::read_to_string(folder.join("server.names")).ok()?;
     let fits = stored == names.join("\n")
         && held == names.len()
@@ -234,7 +263,10 @@ fn issue(
     now: Micros,
 ) -> Result<(CertifiedKey, OffsetDateTime), TlsError> {
     let ca = folder.join("ca.pem");
-    let bad = |e: rcgen::Error| TlsError::Pem { path: ca.clone(), why: e.to_string() };
+    let bad = |e: rcgen::Error| TlsError::Pem {
+        path: ca.clone(),
+        why: e.to_string(),
+    };
     let ca_key = KeyPair::from_pem(&read(&folder.join("ca.key"))?).map_err(bad)?;
     let issuer = Issuer::from_ca_cert_pem(&read(&ca)?, ca_key).map_err(bad)?;
     let key = KeyPair::generate()?;
@@ -245,7 +277,9 @@ fn issue(
             Err(_) => SanType::DnsName(name.as_str().try_into()?),
         });
     }
-    params.distinguished_name.push(DnType::CommonName, "Nervecenter device endpoint");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Nervecenter device endpoint");
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -260,9 +294,12 @@ fn issue(
 
 fn certified(folder: &Path) -> Result<CertifiedKey, TlsError> {
     let path = folder.join("server.pem");
-    let bad = |why: String| TlsError::Pem { path: path.clone(), why };
-    let cert = CertificateDer::from_pem_slice(read(&path)?.as_bytes())
-        .map_err(|e| bad(e.to_string()))?;
+    let bad = |why: String| TlsError::Pem {
+        path: path.clone(),
+        why,
+    };
+    let cert =
+        CertificateDer::from_pem_slice(read(&path)?.as_bytes()).map_err(|e| bad(e.to_string()))?;
     let key = PrivateKeyDer::from_pem_slice(read(&folder.join("server.key"))?.as_bytes())
         .map_err(|e| bad(e.to_string()))?;
     Ok(CertifiedKey::from_der(vec![cert], key, &provider())?)
@@ -313,7 +350,9 @@ impl ClientCertVerifier for Possession {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 

@@ -19,16 +19,24 @@ pub enum CheckError {
     #[error(transparent)]
     Meta(#[from] MetaError),
     /// Nobody's key could fit.
-    #[error("the organisation has no signing key yet; register the public key that this firmware is signed with")]
+    #[error(
+        "the organisation has no signing key yet; register the public key that this firmware is signed with"
+    )]
     NoKeys,
     /// No signature.
-    #[error("the firmware is not signed; sign it with `fwup -S` or `nervecenter firmware sign` and a key of this organisation")]
+    #[error(
+        "the firmware is not signed; sign it with `fwup -S` or `nervecenter firmware sign` and a key of this organisation"
+    )]
     Unsigned,
     /// Signed by somebody else, or changed after signing.
-    #[error("the signature does not match: none of the organisation's {0} signing keys signed this meta.conf; either it was signed with an unregistered key or it was changed after signing")]
+    #[error(
+        "the signature does not match: none of the organisation's {0} signing keys signed this meta.conf; either it was signed with an unregistered key or it was changed after signing"
+    )]
     BadSignature(usize),
     /// The first members are not signature and `meta.conf`.
-    #[error("meta.conf is not where it belongs: it must be the first member, or the second after its signature")]
+    #[error(
+        "meta.conf is not where it belongs: it must be the first member, or the second after its signature"
+    )]
     NoMeta,
     /// `meta.conf` of an impossible size.
     #[error("meta.conf has {0} bytes; fwup takes 10 to 49999")]
@@ -46,7 +54,9 @@ pub enum CheckError {
     #[error("{0} is in the archive but not in meta.conf; firmware with extra members is refused")]
     ExtraMember(String),
     /// A resource of another length; a delta looks like this.
-    #[error("{member} has {found} bytes but meta.conf says {expected}; a delta file cannot be uploaded as firmware")]
+    #[error(
+        "{member} has {found} bytes but meta.conf says {expected}; a delta file cannot be uploaded as firmware"
+    )]
     ResourceLength {
         /// Member.
         member: String,
@@ -56,7 +66,9 @@ pub enum CheckError {
         expected: u64,
     },
     /// A resource with other content.
-    #[error("{0} does not match its blake2b-256 in meta.conf: it was damaged or changed after signing")]
+    #[error(
+        "{0} does not match its blake2b-256 in meta.conf: it was damaged or changed after signing"
+    )]
     ResourceHash(String),
     /// Too much to unpack.
     #[error("the resources unpack to more than {UNPACKED_BYTES} bytes")]
@@ -103,16 +115,27 @@ pub fn head<R: Read + Seek>(file: &mut R) -> Result<Head, CheckError> {
     let first = members.first().ok_or(CheckError::NoMeta)?;
     let (signature, at) = if first.name == "meta.conf.ed25519" {
         let raw = zip::unpack_small(file, first, 64)?;
-        (Some(<[u8; 64]>::try_from(raw).map_err(|_| CheckError::BadSignature(0))?), 1)
+        (
+            Some(<[u8; 64]>::try_from(raw).map_err(|_| CheckError::BadSignature(0))?),
+            1,
+        )
     } else {
         (None, 0)
     };
-    let conf = members.get(at).filter(|m| m.name == "meta.conf").ok_or(CheckError::NoMeta)?;
+    let conf = members
+        .get(at)
+        .filter(|m| m.name == "meta.conf")
+        .ok_or(CheckError::NoMeta)?;
     if !(10..=META_CONF_BYTES).contains(&conf.size) {
         return Err(CheckError::MetaSize(conf.size));
     }
     let conf = zip::unpack_small(file, conf, META_CONF_BYTES)?;
-    Ok(Head { members, before_resources: at + 1, signature, conf })
+    Ok(Head {
+        members,
+        before_resources: at + 1,
+        signature,
+        conf,
+    })
 }
 
 /// Checks a whole firmware against an organisation's keys, reading the file once and holding at most `meta.conf`.
@@ -131,17 +154,30 @@ pub fn check<R: Read + Seek>(file: &mut R, keys: &[PublicKey]) -> Result<Checked
         .ok_or(CheckError::BadSignature(keys.len()))?;
     let meta = Meta::parse(&head.conf)?;
     let field = |name: &'static str, key: &str| {
-        meta.get(key).map(str::to_owned).ok_or(CheckError::MissingField(name))
+        meta.get(key)
+            .map(str::to_owned)
+            .ok_or(CheckError::MissingField(name))
     };
     let product = field("meta-product", "product")?;
     let version = field("meta-version", "version")?;
     let platform = field("meta-platform", "platform")?;
     let architecture = field("meta-architecture", "architecture")?;
     let version = Version::parse(&version).map_err(|_| CheckError::Version(version))?;
-    let resources = head.members.get(head.before_resources..).unwrap_or_default();
+    let resources = head
+        .members
+        .get(head.before_resources..)
+        .unwrap_or_default();
     check_resources(file, &meta, resources)?;
     let uuid = keys::uuid(&head.conf);
-    Ok(Checked { key, uuid, meta, product, version, platform, architecture })
+    Ok(Checked {
+        key,
+        uuid,
+        meta,
+        product,
+        version,
+        platform,
+        architecture,
+    })
 }
 
 fn check_resources<R: Read + Seek>(
@@ -161,7 +197,9 @@ fn check_resources<R: Read + Seek>(
         if m.name == "data/" && m.size == 0 {
             continue;
         }
-        let r = expected.get(&m.name).ok_or_else(|| CheckError::ExtraMember(m.name.clone()))?;
+        let r = expected
+            .get(&m.name)
+            .ok_or_else(|| CheckError::ExtraMember(m.name.clone()))?;
         if m.size != r.length.stored() {
             return Err(CheckError::ResourceLength {
                 member: m.name.clone(),

@@ -56,7 +56,10 @@ struct Lexer<'a> {
 /// The first thing that the grammar does not know, with its line; function calls (`include(…)`) and more than
 /// [`CONF_NODES`] statements are refused.
 pub fn parse(text: &str) -> Result<Vec<Node>, ConfError> {
-    let mut lexer = Lexer { rest: text.chars().peekable(), line: 1 };
+    let mut lexer = Lexer {
+        rest: text.chars().peekable(),
+        line: 1,
+    };
     let mut budget = CONF_NODES;
     nodes(&mut lexer, 0, &mut budget)
 }
@@ -73,7 +76,10 @@ fn nodes(lexer: &mut Lexer<'_>, depth: usize, budget: &mut usize) -> Result<Vec<
         };
         spend(lexer, budget)?;
         found.push(match lexer.next()? {
-            Token::Equals => Node::Value { key, values: values(lexer, budget)? },
+            Token::Equals => Node::Value {
+                key,
+                values: values(lexer, budget)?,
+            },
             Token::Open => section(lexer, key, String::new(), depth, budget)?,
             Token::Text(title) => match lexer.next()? {
                 Token::Open => section(lexer, key, title, depth, budget)?,
@@ -97,7 +103,11 @@ fn section(
     if depth >= 8 {
         return Err(lexer.error("sections are nested too deeply"));
     }
-    Ok(Node::Section { kind, title, nodes: nodes(lexer, depth + 1, budget)? })
+    Ok(Node::Section {
+        kind,
+        title,
+        nodes: nodes(lexer, depth + 1, budget)?,
+    })
 }
 
 fn values(lexer: &mut Lexer<'_>, budget: &mut usize) -> Result<Vec<String>, ConfError> {
@@ -125,13 +135,18 @@ fn values(lexer: &mut Lexer<'_>, budget: &mut usize) -> Result<Vec<String>, Conf
 }
 
 fn spend(lexer: &Lexer<'_>, budget: &mut usize) -> Result<(), ConfError> {
-    *budget = budget.checked_sub(1).ok_or_else(|| lexer.error("too many statements"))?;
+    *budget = budget
+        .checked_sub(1)
+        .ok_or_else(|| lexer.error("too many statements"))?;
     Ok(())
 }
 
 impl Lexer<'_> {
     fn error(&self, problem: impl Into<String>) -> ConfError {
-        ConfError { line: self.line, problem: problem.into() }
+        ConfError {
+            line: self.line,
+            problem: problem.into(),
+        }
     }
 
     fn bump(&mut self) -> Option<char> {
@@ -144,7 +159,9 @@ impl Lexer<'_> {
 
     fn next(&mut self) -> Result<Token, ConfError> {
         loop {
-            let Some(&c) = self.rest.peek() else { return Ok(Token::End) };
+            let Some(&c) = self.rest.peek() else {
+                return Ok(Token::End);
+            };
             match c {
                 c if c.is_whitespace() => {
                     self.bump();
@@ -212,7 +229,12 @@ impl Lexer<'_> {
     fn word(&mut self) -> String {
         let mut word = String::new();
         while let Some(&c) = self.rest.peek() {
-            if c.is_whitespace() || matches!(c, '{' | '}' | '(' | ')' | '"' | '\'' | '#' | ',' | '=' | '+') {
+            if c.is_whitespace()
+                || matches!(
+                    c,
+                    '{' | '}' | '(' | ')' | '"' | '\'' | '#' | ',' | '=' | '+'
+                )
+            {
                 break;
             }
             word.push(c);
@@ -250,7 +272,9 @@ impl Lexer<'_> {
     }
 
     fn escape(&mut self, text: &mut String) -> Result<(), ConfError> {
-        let Some(c) = self.bump() else { return Err(self.error("a quoted string does not end")) };
+        let Some(c) = self.bump() else {
+            return Err(self.error("a quoted string does not end"));
+        };
         match c {
             'n' => text.push('\n'),
             't' => text.push('\t'),
@@ -278,7 +302,9 @@ impl Lexer<'_> {
     fn digits(&mut self, radix: u32, most: usize, start: u32) -> u8 {
         let mut value = start;
         for _ in 0..most {
-            let Some(d) = self.rest.peek().and_then(|c| c.to_digit(radix)) else { break };
+            let Some(d) = self.rest.peek().and_then(|c| c.to_digit(radix)) else {
+                break;
+            };
             value = value * radix + d;
             self.bump();
         }
@@ -291,7 +317,10 @@ mod tests {
     use super::*;
 
     fn value(key: &str, values: &[&str]) -> Node {
-        Node::Value { key: key.into(), values: values.iter().map(|v| (*v).to_owned()).collect() }
+        Node::Value {
+            key: key.into(),
+            values: values.iter().map(|v| (*v).to_owned()).collect(),
+        }
     }
 
     #[test]
@@ -308,7 +337,11 @@ mod tests {
                     title: "t".into(),
                     nodes: vec![value("l", &["2", "r w", "3"])]
                 },
-                Node::Section { kind: "empty".into(), title: String::new(), nodes: vec![] },
+                Node::Section {
+                    kind: "empty".into(),
+                    title: String::new(),
+                    nodes: vec![]
+                },
             ])
         );
     }
@@ -316,7 +349,10 @@ mod tests {
     #[test]
     fn an_environment_variable_is_never_read() {
         assert_eq!(parse("a=\"${PATH}\""), Ok(vec![value("a", &["${PATH}"])]));
-        assert!(parse("a=${PATH}").is_err(), "a bare ${{…}} is no word of this grammar");
+        assert!(
+            parse("a=${PATH}").is_err(),
+            "a bare ${{…}} is no word of this grammar"
+        );
     }
 
     #[test]

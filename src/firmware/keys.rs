@@ -49,7 +49,9 @@ impl PublicKey {
     pub fn parse(text: &[u8]) -> Result<Self, KeyError> {
         let raw = decode(text, 32).ok_or(KeyError::Public)?;
         let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Public)?;
-        VerifyingKey::from_bytes(&raw).map(Self).map_err(|_| KeyError::Public)
+        VerifyingKey::from_bytes(&raw)
+            .map(Self)
+            .map_err(|_| KeyError::Public)
     }
 
     /// Padded standard base64: the one spelling that is stored and sent to devices.
@@ -59,7 +61,9 @@ impl PublicKey {
 
     /// Whether this key signed `message`. Strict: small-order keys and non-canonical signatures never pass.
     pub fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+        self.0
+            .verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -76,7 +80,9 @@ impl PrivateKey {
     pub fn parse(text: &[u8]) -> Result<Self, KeyError> {
         let raw = decode(text, 64).ok_or(KeyError::Private)?;
         let raw: [u8; 64] = raw.try_into().map_err(|_| KeyError::Private)?;
-        SigningKey::from_keypair_bytes(&raw).map(Self).map_err(|_| KeyError::Private)
+        SigningKey::from_keypair_bytes(&raw)
+            .map(Self)
+            .map_err(|_| KeyError::Private)
     }
 
     /// Base64 of seed and public key.
@@ -102,7 +108,10 @@ const SPACE: [u8; 16] = [
 
 /// The uuid of a firmware: version nibble 5, variant bits as they come, so it is often no RFC 4122 variant.
 pub fn uuid(meta_conf: &[u8]) -> String {
-    let digest = Blake2b256::new().chain_update(SPACE).chain_update(meta_conf).finalize();
+    let digest = Blake2b256::new()
+        .chain_update(SPACE)
+        .chain_update(meta_conf)
+        .finalize();
     let mut b = [0u8; 16];
     for (to, from) in b.iter_mut().zip(digest.iter()) {
         *to = *from;

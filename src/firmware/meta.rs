@@ -32,9 +32,10 @@ impl Length {
     pub fn stored(&self) -> u64 {
         match self {
             Self::Whole(n) => *n,
-            Self::Sparse(parts) => {
-                parts.iter().step_by(2).fold(0u64, |sum, n| sum.saturating_add(*n))
-            }
+            Self::Sparse(parts) => parts
+                .iter()
+                .step_by(2)
+                .fold(0u64, |sum, n| sum.saturating_add(*n)),
         }
     }
 }
@@ -158,7 +159,9 @@ impl Meta {
             self.requires_fwup = Some(first);
         } else if let Some(name) = key.strip_prefix("meta-") {
             if matches!(name, "uuid" | "nickname") {
-                return Err(MetaError::Bad(format!("{key} is computed and cannot be set")));
+                return Err(MetaError::Bad(format!(
+                    "{key} is computed and cannot be set"
+                )));
             }
             if first.is_empty() {
                 self.values.remove(name);
@@ -171,16 +174,22 @@ impl Meta {
 
     fn resource(&mut self, name: String, nodes: Vec<Node>) -> Result<(), MetaError> {
         if self.resources.iter().any(|r| r.name == name) {
-            return Err(MetaError::Bad(format!("file-resource {name:?} is there twice")));
+            return Err(MetaError::Bad(format!(
+                "file-resource {name:?} is there twice"
+            )));
         }
         let mut length = Length::Whole(0);
         let mut blake2b = None;
         for node in nodes {
-            let Node::Value { key, values } = node else { continue };
+            let Node::Value { key, values } = node else {
+                continue;
+            };
             match key.as_str() {
                 "length" => {
-                    let numbers =
-                        values.iter().map(|v| number(v, &name)).collect::<Result<Vec<_>, _>>()?;
+                    let numbers = values
+                        .iter()
+                        .map(|v| number(v, &name))
+                        .collect::<Result<Vec<_>, _>>()?;
                     length = match numbers.as_slice() {
                         [one] => Length::Whole(*one),
                         parts if parts.len() <= 256 => Length::Sparse(numbers),
@@ -202,7 +211,11 @@ impl Meta {
                     "file-resource {name:?} has no blake2b-256 of 64 lower-case hex digits; make the file with fwup 0.3 or later"
                 ))
             })?;
-        self.resources.push(Resource { name, length, blake2b });
+        self.resources.push(Resource {
+            name,
+            length,
+            blake2b,
+        });
         Ok(())
     }
 }
@@ -216,7 +229,10 @@ fn number(text: &str, of: &str) -> Result<u64, MetaError> {
 }
 
 fn task(name: String, nodes: Vec<Node>) -> Result<Task, MetaError> {
-    let mut task = Task { name, ..Task::default() };
+    let mut task = Task {
+        name,
+        ..Task::default()
+    };
     for node in nodes {
         match node {
             Node::Value { key, values } if key == "reqlist" => {
@@ -268,12 +284,16 @@ fn on_resource(name: String, nodes: Vec<Node>) -> Result<OnResource, MetaError> 
     let mut raw = (None, None);
     let mut fat = (None, None);
     for node in nodes {
-        let Node::Value { key, values } = node else { continue };
+        let Node::Value { key, values } = node else {
+            continue;
+        };
         if key == "funlist" {
             calls = sentences(values, &name)?;
             continue;
         }
-        let Some(first) = values.into_iter().next() else { continue };
+        let Some(first) = values.into_iter().next() else {
+            continue;
+        };
         match key.as_str() {
             "delta-source-raw-offset" => raw.0 = Some(number(&first, &name)?),
             "delta-source-raw-count" => raw.1 = Some(number(&first, &name)?),
@@ -288,7 +308,12 @@ fn on_resource(name: String, nodes: Vec<Node>) -> Result<OnResource, MetaError> 
         (_, (Some(offset), Some(path))) => Some(DeltaSource::Fat { offset, path }),
         _ => None,
     };
-    Ok(OnResource { name, calls, source, options })
+    Ok(OnResource {
+        name,
+        calls,
+        source,
+        options,
+    })
 }
 
 /// Which deltas a firmware takes and what they need of the device's fwup (firmware 5).
@@ -311,13 +336,23 @@ impl OnResource {
     }
 
     fn aes_xts(&self) -> bool {
-        self.calls.iter().flatten().any(|w| w.starts_with("cipher=aes-xts"))
-            || self.options.as_deref().is_some_and(|o| o.contains("cipher=aes-xts"))
+        self.calls
+            .iter()
+            .flatten()
+            .any(|w| w.starts_with("cipher=aes-xts"))
+            || self
+                .options
+                .as_deref()
+                .is_some_and(|o| o.contains("cipher=aes-xts"))
     }
 
     /// Whether a delta can be applied here: a source, a matching write, and, if it writes encrypted, a way to read.
     pub fn takes_delta(&self) -> bool {
-        let writes = |name: &str| self.calls.iter().any(|c| c.first().is_some_and(|f| f == name));
+        let writes = |name: &str| {
+            self.calls
+                .iter()
+                .any(|c| c.first().is_some_and(|f| f == name))
+        };
         match &self.source {
             None => false,
             Some(DeltaSource::Fat { .. }) => writes("fat_write"),
@@ -363,7 +398,11 @@ pub fn features(meta: &Meta) -> Features {
         }
     }
     let delta = delta.max(full.clone());
-    Features { delta_updatable, full, delta }
+    Features {
+        delta_updatable,
+        full,
+        delta,
+    }
 }
 
 /// A version with one to three numeric parts and whatever follows.

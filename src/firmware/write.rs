@@ -19,7 +19,12 @@ pub struct ZipWriter<W> {
 impl<W: Write> ZipWriter<W> {
     /// Writes to `out` from its present position, which counts as the archive's beginning.
     pub fn new(out: W) -> Self {
-        Self { out, at: 0, directory: Vec::new(), members: 0 }
+        Self {
+            out,
+            at: 0,
+            directory: Vec::new(),
+            members: 0,
+        }
     }
 
     /// Adds a member, deflated unless that does not make it smaller.
@@ -86,17 +91,21 @@ impl<W: Write> ZipWriter<W> {
         self.out.write_all(&common)?;
         self.out.write_all(name.as_bytes())?;
         self.at += 4 + common.len() as u64 + name.len() as u64;
-        self.directory.extend_from_slice(&0x0201_4b50u32.to_le_bytes());
+        self.directory
+            .extend_from_slice(&0x0201_4b50u32.to_le_bytes());
         self.directory.extend_from_slice(&0x0314u16.to_le_bytes());
         self.directory.extend_from_slice(&common);
         for field in [0u16, 0, 0] {
             self.directory.extend_from_slice(&field.to_le_bytes());
         }
-        self.directory.extend_from_slice(&(0o100_644u32 << 16).to_le_bytes());
+        self.directory
+            .extend_from_slice(&(0o100_644u32 << 16).to_le_bytes());
         self.directory.extend_from_slice(&offset.to_le_bytes());
         self.directory.extend_from_slice(name.as_bytes());
-        self.members =
-            self.members.checked_add(1).ok_or_else(|| io::Error::other("too many members"))?;
+        self.members = self
+            .members
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("too many members"))?;
         Ok(())
     }
 
@@ -149,7 +158,9 @@ pub struct Recipe<'a> {
 /// Quotes a value as fwup 1.14 and later do: bare when every byte is harmless.
 fn quoted(value: &str) -> String {
     let bare = !value.is_empty()
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
     if bare {
         return value.to_owned();
     }
@@ -168,7 +179,8 @@ fn resource(conf: &mut String, name: &str, content: &[u8]) {
 
 fn upgrade(conf: &mut String, from: (&str, u64), to: (&str, u64), r: &Recipe<'_>) {
     let env = "\"uboot-env\"";
-    let set = |key: &str, value: &str| format!("4,uboot_setenv,{env},{},{}", quoted(key), quoted(value));
+    let set =
+        |key: &str, value: &str| format!("4,uboot_setenv,{env},{},{}", quoted(key), quoted(value));
     let slot = to.0;
     let calls = [
         set(&format!("{slot}.nerves_fw_version"), r.version),
@@ -214,7 +226,10 @@ pub fn meta_conf(r: &Recipe<'_>) -> String {
     );
     upgrade(&mut conf, ("b", r.slot_b), ("a", r.slot_a), r);
     upgrade(&mut conf, ("a", r.slot_a), ("b", r.slot_b), r);
-    let _ = writeln!(conf, "uboot-environment \"uboot-env\" {{\nblock-offset=16\nblock-count=16\n}}");
+    let _ = writeln!(
+        conf,
+        "uboot-environment \"uboot-env\" {{\nblock-offset=16\nblock-count=16\n}}"
+    );
     conf
 }
 

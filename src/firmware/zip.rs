@@ -17,7 +17,9 @@ pub enum ZipError {
     #[error("this is not an fwup file: it does not begin with a zip header")]
     NotZip,
     /// Cut off.
-    #[error("the zip is truncated: its end record is missing, so the file was cut off or damaged on its way")]
+    #[error(
+        "the zip is truncated: its end record is missing, so the file was cut off or damaged on its way"
+    )]
     Truncated,
     /// Bytes where none belong.
     #[error("the zip has {0}")]
@@ -66,7 +68,10 @@ fn shape(what: impl Into<String>) -> ZipError {
 }
 
 fn member_error(name: &str, problem: impl Into<String>) -> ZipError {
-    ZipError::Member { name: name.chars().take(80).collect(), problem: problem.into() }
+    ZipError::Member {
+        name: name.chars().take(80).collect(),
+        problem: problem.into(),
+    }
 }
 
 /// Little-endian fields out of a header, by a cursor that never panics.
@@ -136,7 +141,10 @@ pub fn members<R: Read + Seek>(file: &mut R) -> Result<Vec<Member>, ZipError> {
     let mut at = 0u64;
     for (i, e) in entries.iter().enumerate() {
         if e.offset != at {
-            return Err(member_error(&e.name, "is not where the directory says it begins"));
+            return Err(member_error(
+                &e.name,
+                "is not where the directory says it begins",
+            ));
         }
         let next = entries.get(i + 1).map_or(directory, |n| n.offset);
         found.push(local(file, e, next)?);
@@ -170,11 +178,15 @@ fn central<R: Read + Seek>(file: &mut R, length: u64) -> Result<(Vec<Entry>, u64
         return Err(shape("zip64 records, which no firmware below 4 GiB needs"));
     }
     if usize::from(all) > ZIP_MEMBERS {
-        return Err(shape(format!("{all} members; at most {ZIP_MEMBERS} are taken")));
+        return Err(shape(format!(
+            "{all} members; at most {ZIP_MEMBERS} are taken"
+        )));
     }
     let (size, offset) = (u64::from(size), u64::from(offset));
     if offset.checked_add(size) != Some(end_at) {
-        return Err(shape("bytes between its directory and its end record, or in front of it"));
+        return Err(shape(
+            "bytes between its directory and its end record, or in front of it",
+        ));
     }
     // 46 bytes and a name a member, and a few extra fields: a directory of this size bounds the buffer.
     if size > 2_000_000 {
@@ -215,10 +227,16 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
         return Err(shape("several disks"));
     }
     if flags & !KNOWN_FLAGS != 0 {
-        return Err(member_error(&name, "is encrypted or uses an unknown zip feature"));
+        return Err(member_error(
+            &name,
+            "is encrypted or uses an unknown zip feature",
+        ));
     }
     let method = packing(method).ok_or_else(|| {
-        member_error(&name, "is packed by a method other than stored and deflated")
+        member_error(
+            &name,
+            "is packed by a method other than stored and deflated",
+        )
     })?;
     if packed == u32::MAX || size == u32::MAX {
         return Err(member_error(&name, "uses zip64"));
@@ -227,7 +245,15 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
     if method == Method::Stored && packed != size {
         return Err(member_error(&name, "is stored but has two sizes"));
     }
-    Ok(Entry { name, flags, method, crc, packed, size, offset: u64::from(offset) })
+    Ok(Entry {
+        name,
+        flags,
+        method,
+        crc,
+        packed,
+        size,
+        offset: u64::from(offset),
+    })
 }
 
 fn packing(method: u16) -> Option<Method> {
@@ -244,7 +270,10 @@ fn path(raw: &[u8]) -> Result<String, ZipError> {
         .map_err(|_| shape("a member name that is not UTF-8"))?
         .to_owned();
     if name.is_empty() || raw.len() > ZIP_NAME_BYTES {
-        return Err(member_error(&name, format!("has a name of {} bytes", raw.len())));
+        return Err(member_error(
+            &name,
+            format!("has a name of {} bytes", raw.len()),
+        ));
     }
     if name.starts_with('/')
         || name.contains(['\\', '\0'])
@@ -260,7 +289,8 @@ fn path(raw: &[u8]) -> Result<String, ZipError> {
 fn local<R: Read + Seek>(file: &mut R, e: &Entry, next: u64) -> Result<Member, ZipError> {
     file.seek(SeekFrom::Start(e.offset))?;
     let mut head = [0u8; LOCAL_BYTES as usize];
-    file.read_exact(&mut head).map_err(|_| ZipError::Truncated)?;
+    file.read_exact(&mut head)
+        .map_err(|_| ZipError::Truncated)?;
     let mut f = Fields(&head);
     if f.u32()? != LOCAL {
         return Err(member_error(&e.name, "has no local header"));
@@ -270,9 +300,17 @@ fn local<R: Read + Seek>(file: &mut R, e: &Entry, next: u64) -> Result<Member, Z
     let mut raw = vec![0u8; usize::from(name)];
     file.read_exact(&mut raw).map_err(|_| ZipError::Truncated)?;
     if raw != e.name.as_bytes() {
-        return Err(member_error(&e.name, "has another name in its local header"));
+        return Err(member_error(
+            &e.name,
+            "has another name in its local header",
+        ));
     }
-    let differs = || member_error(&e.name, "has a local header that differs from the directory");
+    let differs = || {
+        member_error(
+            &e.name,
+            "has a local header that differs from the directory",
+        )
+    };
     if flags != e.flags || packing(method) != Some(e.method) {
         return Err(differs());
     }
@@ -286,10 +324,19 @@ fn local<R: Read + Seek>(file: &mut R, e: &Entry, next: u64) -> Result<Member, Z
     }
     let data = e.offset + LOCAL_BYTES + u64::from(name) + u64::from(extra);
     let end = data.checked_add(e.packed).ok_or(ZipError::Truncated)?;
-    let gap = next.checked_sub(end).ok_or_else(|| member_error(&e.name, "overlaps the next one"))?;
-    let expected = if e.flags & HAS_DESCRIPTOR == 0 { gap == 0 } else { descriptor(file, e, end, gap)? };
+    let gap = next
+        .checked_sub(end)
+        .ok_or_else(|| member_error(&e.name, "overlaps the next one"))?;
+    let expected = if e.flags & HAS_DESCRIPTOR == 0 {
+        gap == 0
+    } else {
+        descriptor(file, e, end, gap)?
+    };
     if !expected {
-        return Err(member_error(&e.name, "is followed by bytes that belong to nothing"));
+        return Err(member_error(
+            &e.name,
+            "is followed by bytes that belong to nothing",
+        ));
     }
     Ok(Member {
         name: e.name.clone(),
@@ -356,10 +403,16 @@ pub fn unpack<R: Read + Seek>(
         }
     }
     if seen != m.size {
-        return Err(member_error(&m.name, format!("unpacks to {seen} bytes instead of {}", m.size)));
+        return Err(member_error(
+            &m.name,
+            format!("unpacks to {seen} bytes instead of {}", m.size),
+        ));
     }
     if crc.finalize() != m.crc {
-        return Err(member_error(&m.name, "does not have the CRC that its header declares"));
+        return Err(member_error(
+            &m.name,
+            "does not have the CRC that its header declares",
+        ));
     }
     Ok(())
 }
@@ -375,9 +428,10 @@ fn pump(
             Ok(0) => return Ok(()),
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) if e.kind() == io::ErrorKind::InvalidInput
-                || e.kind() == io::ErrorKind::InvalidData
-                || e.kind() == io::ErrorKind::UnexpectedEof =>
+            Err(e)
+                if e.kind() == io::ErrorKind::InvalidInput
+                    || e.kind() == io::ErrorKind::InvalidData
+                    || e.kind() == io::ErrorKind::UnexpectedEof =>
             {
                 return Err(member_error(name, "holds damaged packed data"));
             }

@@ -56,7 +56,10 @@ fn der(text: &str) -> Result<Vec<u8>> {
 
 /// A token that the proof's certificate must carry, good for an hour.
 pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
-    vault.proof(&scope.org().name, clock::now().after(Duration::from_secs(3600)).secs())
+    vault.proof(
+        &scope.org().name,
+        clock::now().after(Duration::from_secs(3600)).secs(),
+    )
 }
 
 /// The organisation's CAs.
@@ -74,7 +77,9 @@ pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
 /// [`Refusal::NotFound`].
 pub async fn show_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<CaRow> {
     let mut r = db.read().await?;
-    table::ca(&mut r, scope, serial).await?.ok_or(Refusal::NotFound)
+    table::ca(&mut r, scope, serial)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Registers a CA whose private key the person has shown to hold.
@@ -83,7 +88,9 @@ pub async fn show_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<CaRow>
 /// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
 pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
     let (Some(cert), Some(proof)) = (&form.cert, &form.verification) else {
-        return Err(Refusal::Detail("The CA certificate or verification certificate is missing".into()));
+        return Err(Refusal::Detail(
+            "The CA certificate or verification certificate is missing".into(),
+        ));
     };
     let (cert, proof) = (der(cert)?, der(proof)?);
     let unreadable = |_| Refusal::Detail("Error decoding certificate".into());
@@ -103,9 +110,19 @@ pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) ->
         check_expiration: form.check_expiration,
         jitp: profile(&mut w, scope, form.jitp).await?,
     };
-    table::add_ca(&mut w, scope, &ca, now).await?.ok_or_else(|| field("serial", TAKEN))?;
-    note(&mut w, scope, &format!("{} registered CA certificate {}", scope.person().name, ca.serial))
-        .await?;
+    table::add_ca(&mut w, scope, &ca, now)
+        .await?
+        .ok_or_else(|| field("serial", TAKEN))?;
+    note(
+        &mut w,
+        scope,
+        &format!(
+            "{} registered CA certificate {}",
+            scope.person().name,
+            ca.serial
+        ),
+    )
+    .await?;
     w.commit().await?;
     show_ca(db, scope, &ca.serial).await
 }
@@ -118,7 +135,8 @@ fn owns(vault: &Vault, scope: &Scope<Org>, ca: &[u8], proof: &[u8], facts: &Fact
         Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
         _ => return Err(failed()),
     };
-    let good = vault.proven(&scope.org().name, token, now.secs()) && x509::signed_by(ca, proof, now);
+    let good =
+        vault.proven(&scope.org().name, token, now.secs()) && x509::signed_by(ca, proof, now);
     if good { Ok(()) } else { Err(failed()) }
 }
 
@@ -147,17 +165,32 @@ async fn profile(
 /// [`Refusal::NotFound`].
 pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let ca = table::ca(&mut w, scope, serial).await?.ok_or(Refusal::NotFound)?;
+    let ca = table::ca(&mut w, scope, serial)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     table::delete_ca(&mut w, scope, ca.id).await?;
-    note(&mut w, scope, &format!("{} removed CA certificate {serial}", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} removed CA certificate {serial}", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }
 
 async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
     let org = scope.org().id;
-    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
-        .await
+    audit::add(
+        w,
+        org,
+        None,
+        Actor::Person(scope.person()),
+        Resource::Org(org),
+        text,
+        clock::now(),
+    )
+    .await
 }
 
 /// A device's certificates.
@@ -170,8 +203,9 @@ pub async fn list(
     identifier: &str,
 ) -> Result<Vec<CertificateRow>> {
     let mut r = db.read().await?;
-    let device =
-        store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    let device = store::devices::view(&mut r, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     Ok(table::of_device(&mut r, scope, device.id).await?)
 }
 
@@ -189,13 +223,27 @@ pub async fn add(
     let facts =
         Facts::read(&der).map_err(|_| Refusal::Detail("Error decoding certificate".into()))?;
     let mut w = db.write().await?;
-    let device =
-        store::devices::view(&mut w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    let device = store::devices::view(&mut w, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     store_certificate(&mut w, device.org_id, device.id, &facts).await?;
-    let text = format!("{} added certificate {} to device {identifier}", scope.person().name, facts.serial);
+    let text = format!(
+        "{} added certificate {} to device {identifier}",
+        scope.person().name,
+        facts.serial
+    );
     let p = scope.product();
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
-    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    audit::add(
+        &mut w,
+        p.org.id,
+        Some(p.id),
+        actor,
+        resource,
+        &text,
+        clock::now(),
+    )
+    .await?;
     w.commit().await?;
     list(db, scope, identifier)
         .await?
@@ -215,9 +263,15 @@ pub async fn store_certificate(
     facts: &Facts,
 ) -> Result<()> {
     let aki = facts.aki.clone().ok_or_else(|| {
-        field("aki", "the certificate has no authority key identifier, so its signer cannot be told")
+        field(
+            "aki",
+            "the certificate has no authority key identifier, so its signer cannot be told",
+        )
     })?;
-    if table::ca_by_ski(w, &aki).await?.is_some_and(|ca| ca.org_id != org) {
+    if table::ca_by_ski(w, &aki)
+        .await?
+        .is_some_and(|ca| ca.org_id != org)
+    {
         return Err(field("org", "Signer CA registered with another org"));
     }
     if table::holder(w, &facts.fingerprint).await?.is_some() {
@@ -249,22 +303,30 @@ pub async fn store_certificate(
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn delete(
-    db: &Db,
-    scope: &Scope<Product>,
-    identifier: &str,
-    serial: &str,
-) -> Result<()> {
+pub async fn delete(db: &Db, scope: &Scope<Product>, identifier: &str, serial: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let device =
-        store::devices::view(&mut w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    let device = store::devices::view(&mut w, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     if !table::delete(&mut w, scope, device.id, serial).await? {
         return Err(Refusal::NotFound);
     }
-    let text = format!("{} removed certificate {serial} from device {identifier}", scope.person().name);
+    let text = format!(
+        "{} removed certificate {serial} from device {identifier}",
+        scope.person().name
+    );
     let p = scope.product();
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
-    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    audit::add(
+        &mut w,
+        p.org.id,
+        Some(p.id),
+        actor,
+        resource,
+        &text,
+        clock::now(),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }

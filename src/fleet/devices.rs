@@ -47,7 +47,10 @@ pub fn check_tags(tags: &[String]) -> Result<()> {
     if tags.iter().any(|t| t.contains(char::is_whitespace)) {
         return Err(field("tags", "tags cannot contain spaces"));
     }
-    if tags.iter().any(|t| t.is_empty() || t.chars().count() > 255 || t.contains('\0')) {
+    if tags
+        .iter()
+        .any(|t| t.is_empty() || t.chars().count() > 255 || t.contains('\0'))
+    {
         return Err(field("tags", "tags must have 1 to 255 characters"));
     }
     if tags.len() > 100 {
@@ -57,8 +60,11 @@ pub fn check_tags(tags: &[String]) -> Result<()> {
 }
 
 async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> {
-    let tags =
-        if view.tags_set { Some(store::devices::tags(on, view.id).await?) } else { None };
+    let tags = if view.tags_set {
+        Some(store::devices::tags(on, view.id).await?)
+    } else {
+        None
+    };
     Ok(Device { view, tags })
 }
 
@@ -68,7 +74,9 @@ async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> 
 /// [`Refusal::NotFound`].
 pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Device> {
     let mut r = db.read().await?;
-    let view = store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    let view = store::devices::view(&mut r, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     Ok(with_tags(&mut r, view).await?)
 }
 
@@ -78,7 +86,9 @@ pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Devic
 /// [`Refusal::NotFound`].
 pub async fn place(db: &Db, person: &Person, identifier: &str) -> Result<(String, String)> {
     let mut r = db.read().await?;
-    store::devices::place(&mut r, person.id, identifier).await?.ok_or(Refusal::NotFound)
+    store::devices::place(&mut r, person.id, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// A page of a product's devices.
@@ -124,10 +134,16 @@ pub async fn list(
         .into_iter()
         .map(|view| {
             let own = tags.remove(&view.id).unwrap_or_default();
-            Device { tags: view.tags_set.then_some(own), view }
+            Device {
+                tags: view.tags_set.then_some(own),
+                view,
+            }
         })
         .collect();
-    Ok(Page { devices, total: u64::try_from(total).unwrap_or(0) })
+    Ok(Page {
+        devices,
+        total: u64::try_from(total).unwrap_or(0),
+    })
 }
 
 /// Whether a text can be a device's identifier.
@@ -152,7 +168,10 @@ pub async fn create(
         return Err(field("identifier", BLANK));
     }
     if !identifier_ok(identifier) {
-        return Err(field("identifier", "must have at most 255 characters, none of them control characters"));
+        return Err(field(
+            "identifier",
+            "must have at most 255 characters, none of them control characters",
+        ));
     }
     let tags = form.tags.flatten();
     check_tags(tags.as_deref().unwrap_or_default())?;
@@ -193,8 +212,12 @@ async fn note(
 }
 
 async fn found(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
-    let view = store::devices::view(w, scope, identifier).await?.ok_or(Refusal::NotFound)?;
-    store::devices::row(w, view.id).await?.ok_or(Refusal::NotFound)
+    let view = store::devices::view(w, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    store::devices::row(w, view.id)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Changes what people write about a device.
@@ -247,7 +270,11 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.bus.send(Hint::Device { node, device: device.id, nudge: Nudge::Reconnect });
+        app.bus.send(Hint::Device {
+            node,
+            device: device.id,
+            nudge: Nudge::Reconnect,
+        });
     }
     app.wake(device.group_id);
     Ok(())
@@ -265,7 +292,11 @@ pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.bus.send(Hint::Device { node, device: device.id, nudge: Nudge::Reboot });
+        app.bus.send(Hint::Device {
+            node,
+            device: device.id,
+            nudge: Nudge::Reboot,
+        });
     }
     Ok(())
 }
@@ -276,9 +307,15 @@ pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
 /// [`Refusal::NotFound`].
 pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let mut r = app.db.read().await?;
-    let view = store::devices::view(&mut r, scope, identifier).await?.ok_or(Refusal::NotFound)?;
+    let view = store::devices::view(&mut r, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     if let Some(node) = store::connections::node_of(&mut r, view.id).await? {
-        app.bus.send(Hint::Device { node, device: view.id, nudge: Nudge::Reconnect });
+        app.bus.send(Hint::Device {
+            node,
+            device: view.id,
+            nudge: Nudge::Reconnect,
+        });
     }
     Ok(())
 }
@@ -287,7 +324,12 @@ pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> R
 ///
 /// # Errors
 /// An unknown device or firmware, or an update that is under way.
-pub async fn upgrade(app: &App, scope: &Scope<Product>, identifier: &str, uuid: &str) -> Result<()> {
+pub async fn upgrade(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    uuid: &str,
+) -> Result<()> {
     let now = clock::now();
     let mut w = app.db.write().await?;
     let device = found(&mut w, scope, identifier).await?;
@@ -312,7 +354,10 @@ pub async fn upgrade(app: &App, scope: &Scope<Product>, identifier: &str, uuid: 
     let name = &scope.person().name;
     let text = format!("User {name} disabled automatic updates for device {identifier}");
     note(&mut w, scope, device.id, &text, now).await?;
-    let text = format!("User {name} pushed firmware {} {uuid} to device {identifier}", firmware.version);
+    let text = format!(
+        "User {name} pushed firmware {} {uuid} to device {identifier}",
+        firmware.version
+    );
     note(&mut w, scope, device.id, &text, now).await?;
     w.commit().await?;
     Ok(crate::rollout::scheduler::tell(&app.db, &app.bus, &[device.id]).await?)
@@ -333,7 +378,10 @@ pub async fn add_secret(
     let (key, secret) = new_pair("nhd_");
     let sealed = app.vault.seal(&secret, &key);
     store::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
-    let text = format!("{} created a shared secret for device {identifier}", scope.person().name);
+    let text = format!(
+        "{} created a shared secret for device {identifier}",
+        scope.person().name
+    );
     note(&mut w, scope, device.id, &text, now).await?;
     w.commit().await?;
     Ok((key, secret))
@@ -350,11 +398,12 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
     store::devices::block(&mut w, device.id, None).await?;
     store::inflight::clear_attempts(&mut w, device.id).await?;
     store::devices::set_updates_enabled(&mut w, device.id, true, now).await?;
-    let text =
-        format!("User {} removed device {identifier} from the penalty box", scope.person().name);
+    let text = format!(
+        "User {} removed device {identifier} from the penalty box",
+        scope.person().name
+    );
     note(&mut w, scope, device.id, &text, now).await?;
     w.commit().await?;
     app.wake(device.group_id);
     Ok(())
 }
-

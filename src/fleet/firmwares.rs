@@ -45,7 +45,11 @@ pub struct Summing {
 
 impl Default for Summing {
     fn default() -> Self {
-        Self { whole: Context::new(&SHA256), parts: Vec::new(), size: 0 }
+        Self {
+            whole: Context::new(&SHA256),
+            parts: Vec::new(),
+            size: 0,
+        }
     }
 }
 
@@ -109,8 +113,10 @@ impl Upload {
     async fn flush(&mut self) -> Result<()> {
         let piece = self.buffer.split().freeze();
         self.buffer.reserve(PART);
-        let (mut staged, mut sums) =
-            self.state.take().ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+        let (mut staged, mut sums) = self
+            .state
+            .take()
+            .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
         let done = spawn_blocking(move || {
             sums.part(&piece);
             staged.file().write_all(&piece)?;
@@ -129,13 +135,17 @@ impl Upload {
         if !self.buffer.is_empty() {
             self.flush().await?;
         }
-        let (mut staged, sums) =
-            self.state.take().ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+        let (mut staged, sums) = self
+            .state
+            .take()
+            .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
         let mut r = app.db.read().await?;
         let held = store::keys::of_org(&mut r, scope.product().org.id).await?;
         drop(r);
-        let keys: Vec<PublicKey> =
-            held.iter().filter_map(|k| PublicKey::parse(k.key.as_bytes()).ok()).collect();
+        let keys: Vec<PublicKey> = held
+            .iter()
+            .filter_map(|k| PublicKey::parse(k.key.as_bytes()).ok())
+            .collect();
         let (staged, checked) = spawn_blocking(move || {
             let checked = check::check(staged.file(), &keys);
             (staged, checked)
@@ -150,7 +160,10 @@ impl Upload {
                 checked.product, p.name
             )));
         }
-        let key = held.get(checked.key).ok_or(store::Error::Missing("org_keys"))?.id;
+        let key = held
+            .get(checked.key)
+            .ok_or(store::Error::Missing("org_keys"))?
+            .id;
         let row = record(&checked, key, &sums.finish());
         store_firmware(app, scope, row, staged).await
     }
@@ -210,8 +223,9 @@ async fn store_firmware(
     let unique = store::products::by_name(&mut w, scope.product().org.id, &scope.product().name)
         .await?
         .is_some_and(|p| p.require_unique_firmware_version);
-    let uuid_known =
-        store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await?.is_some();
+    let uuid_known = store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid)
+        .await?
+        .is_some();
     if uuid_known {
         return Err(field("uuid", TAKEN));
     }
@@ -231,7 +245,12 @@ async fn store_firmware(
         .await?
         .ok_or_else(|| field("uuid", TAKEN))?;
     let p = scope.product();
-    let text = format!("{} uploaded firmware {} {}", scope.person().name, new.version, new.uuid);
+    let text = format!(
+        "{} uploaded firmware {} {}",
+        scope.person().name,
+        new.version,
+        new.uuid
+    );
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
     audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, now).await?;
     let blobs = app.blobs.clone();
@@ -259,7 +278,9 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
 /// [`Refusal::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<FirmwareRow> {
     let mut r = db.read().await?;
-    store::firmwares::by_uuid(&mut r, scope.product().id, uuid).await?.ok_or(Refusal::NotFound)
+    store::firmwares::by_uuid(&mut r, scope.product().id, uuid)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Deletes a firmware that no release ever used.
@@ -269,16 +290,33 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
 pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = app.db.write().await?;
     let p = scope.product();
-    let firmware =
-        store::firmwares::by_uuid(&mut w, p.id, uuid).await?.ok_or(Refusal::NotFound)?;
+    let firmware = store::firmwares::by_uuid(&mut w, p.id, uuid)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     if store::firmwares::pinned(&mut w, firmware.id).await? {
-        return Err(field("deployment_releases", "Firmware has associated deployment releases"));
+        return Err(field(
+            "deployment_releases",
+            "Firmware has associated deployment releases",
+        ));
     }
     let deltas = store::deltas::of_firmware(&mut w, firmware.id).await?;
     store::firmwares::delete(&mut w, scope, firmware.id).await?;
-    let text = format!("{} deleted firmware {} {uuid}", scope.person().name, firmware.version);
+    let text = format!(
+        "{} deleted firmware {} {uuid}",
+        scope.person().name,
+        firmware.version
+    );
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
-    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, clock::now()).await?;
+    audit::add(
+        &mut w,
+        p.org.id,
+        Some(p.id),
+        actor,
+        resource,
+        &text,
+        clock::now(),
+    )
+    .await?;
     w.commit().await?;
     app.blobs.remove(Blob::Firmware(firmware.id)).await?;
     for (a, b) in deltas {

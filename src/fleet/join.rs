@@ -4,9 +4,7 @@ use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, GroupId};
 use crate::rollout::{matching, outcome};
 use crate::store::devices::{DeviceRow, Metadata};
-use crate::store::{
-    self, Error, Write, connections, deployment_groups, devices, firmwares, keys,
-};
+use crate::store::{self, Error, Write, connections, deployment_groups, devices, firmwares, keys};
 
 /// What a device says about its firmware.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,18 +66,26 @@ pub async fn apply(
     if !connections::connected(w, device, connection, &join.api, now).await? {
         return Ok(Joined::default());
     }
-    let before = devices::row(w, device).await?.ok_or(Error::Missing("devices"))?;
-    let mut out = Joined { current: true, ..Joined::default() };
+    let before = devices::row(w, device)
+        .await?
+        .ok_or(Error::Missing("devices"))?;
+    let mut out = Joined {
+        current: true,
+        ..Joined::default()
+    };
     let running = metadata(w, &before, &join.reported).await?;
     // Without usable metadata what is on record stays, and so does what it says about an update.
-    let uuid = running.as_ref().map_or(before.fw_uuid.as_str(), |m| m.uuid.as_str());
+    let uuid = running
+        .as_ref()
+        .map_or(before.fw_uuid.as_str(), |m| m.uuid.as_str());
     let arrival = outcome::Arrival {
         uuid,
         downloading: join.downloading,
         unvalidated: join.validated == Some(false),
         reverted: join.reverted,
     };
-    out.wake.extend(outcome::arrived(w, &before, arrival, now).await?);
+    out.wake
+        .extend(outcome::arrived(w, &before, arrival, now).await?);
     if let Some(m) = &running {
         let known = before.fw_uuid == m.uuid && before.fw_fwup_version == m.fwup_version;
         if !known {
@@ -92,15 +98,23 @@ pub async fn apply(
         None => "unknown",
     };
     devices::joined(w, device, validation, join.reverted, now).await?;
-    let after = devices::row(w, device).await?.ok_or(Error::Missing("devices"))?;
+    let after = devices::row(w, device)
+        .await?
+        .ok_or(Error::Missing("devices"))?;
     let group = matching::place(w, &after, now).await?;
     out.wake.extend(group);
     if join.wants_keys || join.wants_archive_keys {
         let held = keys::of_org(w, after.org_id).await?;
-        out.keys = held.into_iter().filter(|k| k.scheme == "ed25519").map(|k| k.key).collect();
+        out.keys = held
+            .into_iter()
+            .filter(|k| k.scheme == "ed25519")
+            .map(|k| k.key)
+            .collect();
     }
     if let Some(group) = group {
-        out.connecting_code = deployment_groups::row(w, group).await?.and_then(|g| g.connecting_code);
+        out.connecting_code = deployment_groups::row(w, group)
+            .await?
+            .and_then(|g| g.connecting_code);
     }
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();

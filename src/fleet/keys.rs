@@ -26,7 +26,9 @@ pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<KeyRow>> {
 /// [`Refusal::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
     let mut r = db.read().await?;
-    store::keys::by_name(&mut r, scope, name).await?.ok_or(Refusal::NotFound)
+    store::keys::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Registers a key. It is stored in one spelling, so that one key cannot be registered twice.
@@ -41,27 +43,46 @@ pub async fn create(
     scheme: Option<&str>,
 ) -> Result<KeyRow> {
     let name = name_of(name)?;
-    let key = key.filter(|k| !k.trim().is_empty()).ok_or_else(|| field("key", BLANK))?;
+    let key = key
+        .filter(|k| !k.trim().is_empty())
+        .ok_or_else(|| field("key", BLANK))?;
     match scheme.unwrap_or("ed25519") {
         "ed25519" => {}
         "secure_boot_v2_rsa" => {
-            return Err(field("scheme", "secure_boot_v2_rsa keys are not supported by this version"));
+            return Err(field(
+                "scheme",
+                "secure_boot_v2_rsa keys are not supported by this version",
+            ));
         }
         _ => return Err(field("scheme", INVALID)),
     }
     let key = PublicKey::parse(key.trim().as_bytes())
         .map_err(|_| {
-            field("key", "invalid key, please check this is a valid Ed25519 public key")
+            field(
+                "key",
+                "invalid key, please check this is a valid Ed25519 public key",
+            )
         })?
         .text();
     let mut w = db.write().await?;
-    let Some(id) = store::keys::add(&mut w, scope.org().id, &name, &key, clock::now()).await? else {
+    let Some(id) = store::keys::add(&mut w, scope.org().id, &name, &key, clock::now()).await?
+    else {
         let same_name = store::keys::by_name(&mut w, scope, &name).await?.is_some();
         return Err(field(if same_name { "name" } else { "key" }, TAKEN));
     };
-    note(&mut w, scope, &format!("{} registered signing key {name}", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} registered signing key {name}", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
-    Ok(KeyRow { id, name, key, scheme: "ed25519".into() })
+    Ok(KeyRow {
+        id,
+        name,
+        key,
+        scheme: "ed25519".into(),
+    })
 }
 
 /// Deletes a key that no firmware uses.
@@ -70,20 +91,35 @@ pub async fn create(
 /// [`Refusal::NotFound`], or a firmware that was checked with it.
 pub async fn delete(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let key = store::keys::by_name(&mut w, scope, name).await?.ok_or(Refusal::NotFound)?;
+    let key = store::keys::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     if store::keys::in_use(&mut w, key.id).await? {
         return Err(Refusal::InUse(json!({
             "firmwares": ["Firmware exists which uses the Signing Key"]
         })));
     }
     store::keys::delete(&mut w, scope, key.id).await?;
-    note(&mut w, scope, &format!("{} deleted signing key {name}", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} deleted signing key {name}", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }
 
 async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
     let org = scope.org().id;
-    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
-        .await
+    audit::add(
+        w,
+        org,
+        None,
+        Actor::Person(scope.person()),
+        Resource::Org(org),
+        text,
+        clock::now(),
+    )
+    .await
 }

@@ -18,7 +18,11 @@ pub struct Links {
 impl Links {
     /// Links under `base`, or on the dialled host at `port`.
     pub fn new(vault: Arc<Vault>, base: Option<String>, port: u16) -> Self {
-        Self { vault, base: base.map(|b| b.trim_end_matches('/').to_owned()), port }
+        Self {
+            vault,
+            base: base.map(|b| b.trim_end_matches('/').to_owned()),
+            port,
+        }
     }
 
     /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port).
@@ -68,7 +72,11 @@ mod tests {
         let path = address.strip_prefix("http://h:4002").unwrap().to_owned();
         let (e, s) = query.split_once('&').unwrap();
         let expires = e.strip_prefix("expires=").unwrap().parse().unwrap();
-        (path, expires, s.strip_prefix("signature=").unwrap().to_owned())
+        (
+            path,
+            expires,
+            s.strip_prefix("signature=").unwrap().to_owned(),
+        )
     }
 
     #[test]
@@ -79,9 +87,15 @@ mod tests {
         assert_eq!(links.read(&path, expires, &signature, now), Some(blob));
         let late = now.after(LINK_LIFE);
         assert_eq!(links.read(&path, expires, &signature, late), Some(blob));
-        assert_eq!(links.read(&path, expires, &signature, Micros(late.0 + 1_000_000)), None);
+        assert_eq!(
+            links.read(&path, expires, &signature, Micros(late.0 + 1_000_000)),
+            None
+        );
         assert_eq!(links.read(&path, expires + 1, &signature, now), None);
-        assert_eq!(links.read(&path.replace('3', "5"), expires, &signature, now), None);
+        assert_eq!(
+            links.read(&path.replace('3', "5"), expires, &signature, now),
+            None
+        );
     }
 
     #[test]
@@ -94,6 +108,9 @@ mod tests {
         let full = Blob::Firmware(FirmwareId(4));
         assert_eq!(last(full, 0), last(full, 9_000_000_000));
         assert_ne!(last(full, 0), last(Blob::Firmware(FirmwareId(5)), 0));
-        assert_ne!(last(full, 0), last(Blob::Delta(FirmwareId(3), FirmwareId(4)), 0));
+        assert_ne!(
+            last(full, 0),
+            last(Blob::Delta(FirmwareId(3), FirmwareId(4)), 0)
+        );
     }
 }

@@ -22,7 +22,11 @@ pub async fn of(
     let mut r = db.read().await?;
     let mut all = Vec::new();
     for org in store::orgs::of_user(&mut r, person.id).await? {
-        let held = if products { Some(store::products::list(&mut r, org.id).await?) } else { None };
+        let held = if products {
+            Some(store::products::list(&mut r, org.id).await?)
+        } else {
+            None
+        };
         all.push((org, held));
     }
     Ok(all)
@@ -43,7 +47,9 @@ pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
 /// [`Refusal::NotFound`].
 pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
     let mut r = db.read().await?;
-    store::orgs::member(&mut r, scope, email).await?.ok_or(Refusal::NotFound)
+    store::orgs::member(&mut r, scope, email)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Makes an existing person a member.
@@ -61,7 +67,11 @@ pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) ->
     }
     let now = clock::now();
     store::orgs::set_member(&mut w, scope.org().id, user.id, role.word(), now).await?;
-    let text = format!("{} made {email} a member with the role {}", scope.person().name, role.word());
+    let text = format!(
+        "{} made {email} a member with the role {}",
+        scope.person().name,
+        role.word()
+    );
     note(&mut w, scope, &text).await?;
     w.commit().await?;
     member(db, scope, email).await
@@ -74,15 +84,31 @@ pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) ->
 pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let mut w = db.write().await?;
-    let found = store::orgs::member(&mut w, scope, email).await?.ok_or(Refusal::NotFound)?;
+    let found = store::orgs::member(&mut w, scope, email)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     if role != Role::Admin {
         keep_an_admin(&mut w, scope, &found).await?;
     }
-    store::orgs::set_member(&mut w, scope.org().id, found.user_id, role.word(), clock::now()).await?;
-    let text = format!("{} gave {email} the role {}", scope.person().name, role.word());
+    store::orgs::set_member(
+        &mut w,
+        scope.org().id,
+        found.user_id,
+        role.word(),
+        clock::now(),
+    )
+    .await?;
+    let text = format!(
+        "{} gave {email} the role {}",
+        scope.person().name,
+        role.word()
+    );
     note(&mut w, scope, &text).await?;
     w.commit().await?;
-    Ok(Member { role: role.word().to_owned(), ..found })
+    Ok(Member {
+        role: role.word().to_owned(),
+        ..found
+    })
 }
 
 /// Takes a member out.
@@ -91,18 +117,26 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
 /// An unknown member, or the last administrator.
 pub async fn remove_member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let found = store::orgs::member(&mut w, scope, email).await?.ok_or(Refusal::NotFound)?;
+    let found = store::orgs::member(&mut w, scope, email)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     keep_an_admin(&mut w, scope, &found).await?;
     store::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    note(&mut w, scope, &format!("{} removed the member {email}", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} removed the member {email}", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }
 
 async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
     let members = store::orgs::members(w, scope).await?;
-    let others =
-        members.iter().any(|m| m.role == Role::Admin.word() && m.user_id != leaving.user_id);
+    let others = members
+        .iter()
+        .any(|m| m.role == Role::Admin.word() && m.user_id != leaving.user_id);
     if others || leaving.role != Role::Admin.word() {
         return Ok(());
     }
@@ -115,6 +149,14 @@ async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> R
 
 async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
     let org = scope.org().id;
-    audit::add(w, org, None, Actor::Person(scope.person()), Resource::Org(org), text, clock::now())
-        .await
+    audit::add(
+        w,
+        org,
+        None,
+        Actor::Person(scope.person()),
+        Resource::Org(org),
+        text,
+        clock::now(),
+    )
+    .await
 }

@@ -29,7 +29,9 @@ pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<ProductRow>> {
 pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
     let mut r = db.read().await?;
     let p = scope.product();
-    store::products::by_name(&mut r, p.org.id, &p.name).await?.ok_or(Refusal::NotFound)
+    store::products::by_name(&mut r, p.org.id, &p.name)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Makes a product.
@@ -45,9 +47,22 @@ pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<P
         .ok_or_else(|| field("name", TAKEN))?;
     let text = format!("{} created product {name}", scope.person().name);
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(id));
-    audit::add(&mut w, scope.org().id, Some(id), actor, resource, &text, now).await?;
+    audit::add(
+        &mut w,
+        scope.org().id,
+        Some(id),
+        actor,
+        resource,
+        &text,
+        now,
+    )
+    .await?;
     w.commit().await?;
-    Ok(ProductRow { id, name, require_unique_firmware_version: true })
+    Ok(ProductRow {
+        id,
+        name,
+        require_unique_firmware_version: true,
+    })
 }
 
 /// Sets whether versions must be unique.
@@ -61,7 +76,11 @@ pub async fn set_unique_versions(
 ) -> Result<ProductRow> {
     let mut w = db.write().await?;
     store::products::set_unique_versions(&mut w, scope, unique, clock::now()).await?;
-    let text = format!("{} updated product {}", scope.person().name, scope.product().name);
+    let text = format!(
+        "{} updated product {}",
+        scope.person().name,
+        scope.product().name
+    );
     note(&mut w, scope, &text).await?;
     w.commit().await?;
     show(db, scope).await
@@ -75,15 +94,26 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
     let mut w = db.write().await?;
     let (firmwares, devices, groups) = store::products::holds(&mut w, scope).await?;
     let mut held = serde_json::Map::new();
-    for (name, n) in [("firmwares", firmwares), ("devices", devices), ("deployment_groups", groups)] {
+    for (name, n) in [
+        ("firmwares", firmwares),
+        ("devices", devices),
+        ("deployment_groups", groups),
+    ] {
         if n > 0 {
-            held.insert(name.into(), json!([format!("the product still has {n}; delete them first")]));
+            held.insert(
+                name.into(),
+                json!([format!("the product still has {n}; delete them first")]),
+            );
         }
     }
     if !held.is_empty() {
         return Err(Refusal::InUse(held.into()));
     }
-    let text = format!("{} deleted product {}", scope.person().name, scope.product().name);
+    let text = format!(
+        "{} deleted product {}",
+        scope.person().name,
+        scope.product().name
+    );
     note(&mut w, scope, &text).await?;
     store::products::delete(&mut w, scope).await?;
     w.commit().await?;
@@ -116,7 +146,12 @@ pub async fn add_secret(
 ) -> Result<(String, Secret)> {
     let mut w = db.write().await?;
     let pair = new_secret(&mut w, vault, scope.product().id, clock::now()).await?;
-    note(&mut w, scope, &format!("{} created a shared secret", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} created a shared secret", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
     Ok(pair)
 }
@@ -145,7 +180,12 @@ pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Re
     if !store::secrets::deactivate(&mut w, scope, key, clock::now()).await? {
         return Err(Refusal::NotFound);
     }
-    note(&mut w, scope, &format!("{} deactivated a shared secret", scope.person().name)).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("{} deactivated a shared secret", scope.person().name),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }

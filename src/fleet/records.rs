@@ -120,7 +120,9 @@ async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Resul
         return Ok(None);
     }
     inflight::clear_attempts(w, device).await?;
-    let Some(d) = devices::row(w, device).await? else { return Ok(None) };
+    let Some(d) = devices::row(w, device).await? else {
+        return Ok(None);
+    };
     let (actor, resource) = (Actor::Device(device), Resource::Device(device));
     let text = "Device validated its firmware";
     audit::add(w, d.org_id, Some(d.product_id), actor, resource, text, now).await?;

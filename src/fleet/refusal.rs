@@ -63,7 +63,11 @@ pub const INVALID: &str = "is invalid";
 
 /// A name with its runs of spaces collapsed; blank is refused under `name`.
 pub fn name_of(text: Option<&str>) -> Result<String> {
-    let name = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let name = text
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if name.is_empty() {
         return Err(field("name", BLANK));
     }
@@ -71,7 +75,10 @@ pub fn name_of(text: Option<&str>) -> Result<String> {
         return Err(field("name", "should be at most 255 character(s)"));
     }
     if name.contains('/') || name.chars().any(char::is_control) {
-        return Err(field("name", "cannot contain slashes or control characters: it is part of addresses"));
+        return Err(field(
+            "name",
+            "cannot contain slashes or control characters: it is part of addresses",
+        ));
     }
     Ok(name)
 }

@@ -21,7 +21,9 @@ pub async fn person(db: &Db, token: &str) -> Result<Option<Person>> {
 /// [`Refusal::NotFound`] when there is none, or the person is no member.
 pub async fn org(db: &Db, person: Person, org: &str) -> Result<Scope<Org>> {
     let mut r = db.read().await?;
-    access::org_scope(&mut r, person, org).await?.ok_or(Refusal::NotFound)
+    access::org_scope(&mut r, person, org)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// A person's scope in a product.
@@ -30,5 +32,7 @@ pub async fn org(db: &Db, person: Person, org: &str) -> Result<Scope<Org>> {
 /// [`Refusal::NotFound`] when there is none, or the person is no member.
 pub async fn product(db: &Db, person: Person, org: &str, product: &str) -> Result<Scope<Product>> {
     let mut r = db.read().await?;
-    access::product_scope(&mut r, person, org, product).await?.ok_or(Refusal::NotFound)
+    access::product_scope(&mut r, person, org, product)
+        .await?
+        .ok_or(Refusal::NotFound)
 }

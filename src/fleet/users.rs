@@ -23,15 +23,24 @@ pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<O
     let mut r = db.read().await?;
     let user = store::users::by_email(&mut r, email).await?;
     drop(r);
-    let (given, stored) = (password.to_owned(), user.as_ref().map(|u| u.password_hash.clone()));
+    let (given, stored) = (
+        password.to_owned(),
+        user.as_ref().map(|u| u.password_hash.clone()),
+    );
     let right = tokio::task::spawn_blocking(move || password::matches(&given, stored.as_deref()))
         .await
         .map_err(|e| Refusal::Fault(e.to_string()))?;
-    let Some(user) = user.filter(|_| right) else { return Ok(None) };
+    let Some(user) = user.filter(|_| right) else {
+        return Ok(None);
+    };
     let mut w = db.write().await?;
     let token = mint(&mut w, user.id, note, clock::now()).await?;
     w.commit().await?;
-    let person = Person { id: user.id, name: user.name, email: user.email };
+    let person = Person {
+        id: user.id,
+        name: user.name,
+        email: user.email,
+    };
     Ok(Some(Session { person, token }))
 }
 
@@ -61,7 +70,9 @@ pub async fn add_admin(
 ) -> store::Result<Option<UserId>> {
     let hash = password::hash(password);
     let name = email.split('@').next().unwrap_or(email);
-    let Some(id) = store::users::add(w, email, name, &hash, now).await? else { return Ok(None) };
+    let Some(id) = store::users::add(w, email, name, &hash, now).await? else {
+        return Ok(None);
+    };
     store::orgs::set_member(w, org, id, Role::Admin.word(), now).await?;
     Ok(Some(id))
 }

@@ -106,10 +106,14 @@ impl Facts {
 /// Whether `ca` signed `leaf`, and `leaf` is valid now: exactly one step, with the registered CA as the anchor whether
 /// or not it is a root. The anchor's own validity is not looked at.
 pub fn signed_by(ca: &[u8], leaf: &[u8], now: Micros) -> bool {
-    let (ca, leaf) = (CertificateDer::from_slice(ca), CertificateDer::from_slice(leaf));
-    let (Ok(anchor), Ok(leaf)) =
-        (webpki::anchor_from_trusted_cert(&ca), webpki::EndEntityCert::try_from(&leaf))
-    else {
+    let (ca, leaf) = (
+        CertificateDer::from_slice(ca),
+        CertificateDer::from_slice(leaf),
+    );
+    let (Ok(anchor), Ok(leaf)) = (
+        webpki::anchor_from_trusted_cert(&ca),
+        webpki::EndEntityCert::try_from(&leaf),
+    ) else {
         return false;
     };
     let seconds = u64::try_from(now.secs()).unwrap_or(0);

@@ -50,7 +50,13 @@ async fn next(app: &App) -> store::Result<bool> {
     w.commit().await?;
     let Some(job) = job else { return Ok(false) };
     if job.tries > DELTA_TRIES {
-        fail(app, &job, "timed_out", "no try of it came to an end in time").await?;
+        fail(
+            app,
+            &job,
+            "timed_out",
+            "no try of it came to an end in time",
+        )
+        .await?;
         return Ok(true);
     }
     let started = std::time::Instant::now();
@@ -101,17 +107,29 @@ enum Failure {
 async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
     let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
     let mut r = app.db.read().await.map_err(|e| later(&e))?;
-    let target = firmwares::row(&mut r, job.target_id).await.map_err(|e| later(&e))?;
+    let target = firmwares::row(&mut r, job.target_id)
+        .await
+        .map_err(|e| later(&e))?;
     drop(r);
     let target = target.ok_or_else(|| Failure::Never("the target was deleted".into()))?;
-    let from = app.blobs.open(Blob::Firmware(job.source_id)).await.map_err(|e| later(&e))?;
-    let to = app.blobs.open(Blob::Firmware(job.target_id)).await.map_err(|e| later(&e))?;
+    let from = app
+        .blobs
+        .open(Blob::Firmware(job.source_id))
+        .await
+        .map_err(|e| later(&e))?;
+    let to = app
+        .blobs
+        .open(Blob::Firmware(job.target_id))
+        .await
+        .map_err(|e| later(&e))?;
     let staged = app.blobs.stage().map_err(|e| later(&e))?;
     let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
     let size = u64::try_from(target.size).unwrap_or(0);
     let done = tokio::task::spawn_blocking(move || {
         let (staged, sums) = build(from, to, size, staged)?;
-        blobs.keep(staged, blob).map_err(|e| Failure::MayPass(e.to_string()))?;
+        blobs
+            .keep(staged, blob)
+            .map_err(|e| Failure::MayPass(e.to_string()))?;
         Ok(sums)
     });
     done.await.map_err(|e| Failure::MayPass(e.to_string()))?
@@ -126,7 +144,11 @@ fn build(
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
     let out = BufWriter::new(&mut *staged.file());
     bundle(&mut from, &mut to, size, out).map_err(|e: BundleError| {
-        if e.may_pass() { Failure::MayPass(e.to_string()) } else { Failure::Never(e.to_string()) }
+        if e.may_pass() {
+            Failure::MayPass(e.to_string())
+        } else {
+            Failure::Never(e.to_string())
+        }
     })?;
     staged.file().seek(SeekFrom::Start(0)).map_err(disk)?;
     let sums = sum(staged.file()).map_err(disk)?;

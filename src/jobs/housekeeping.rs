@@ -35,7 +35,9 @@ pub async fn certificates(identity: Arc<Identity>, stop: CancellationToken) {
         match identity.renew(clock::now()) {
             Ok(true) => tracing::info!("server certificate renewed"),
             Ok(false) => {}
-            Err(e) => tracing::error!(error = %e, "server certificate not renewed, the next hour tries again"),
+            Err(e) => {
+                tracing::error!(error = %e, "server certificate not renewed, the next hour tries again")
+            }
         }
     }
 }

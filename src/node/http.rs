@@ -23,7 +23,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let running = TaskTracker::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,

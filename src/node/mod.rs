@@ -10,10 +10,10 @@ use crate::blob::Blobs;
 use crate::bus::{Bus, Hint};
 use crate::clock;
 use crate::config::Config;
+use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::Identity;
-use crate::device::download;
 use crate::fleet::links::Links;
 use crate::jobs::{deltas, housekeeping};
 use crate::limits::{DRAIN_TIME, UPLOADS};
@@ -56,22 +56,32 @@ impl Node {
     ///
     /// # Errors
     /// Whatever cannot be opened or bound, in words.
-    #[expect(clippy::disallowed_methods, reason = "the batch writer outlives the trackers that it serves")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the batch writer outlives the trackers that it serves"
+    )]
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let lock = setup::lock(&config.data_dir)?;
         let db = setup::database(config).await?;
         let node = setup::node_id(&config.data_dir)?;
         let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
-        let blobs = Blobs::local(&config.data_dir.join("blobs")).context("could not open the file store")?;
+        let blobs = Blobs::local(&config.data_dir.join("blobs"))
+            .context("could not open the file store")?;
         let identity = Identity::open(&config.data_dir, &config.tls_name, clock::now())?;
         let bind = |what: &'static str, at: SocketAddr| async move {
-            TcpListener::bind(at).await.with_context(|| format!("could not listen on {at} for {what}"))
+            TcpListener::bind(at)
+                .await
+                .with_context(|| format!("could not listen on {at} for {what}"))
         };
         let web = bind("the web", config.web_listen).await?;
         let devices = bind("devices", config.device_listen).await?;
         let downloads = bind("downloads", config.download_listen).await?;
         let (records, writer) = Batcher::new(db.clone());
-        let links = Links::new(vault.clone(), config.download_url.clone(), downloads.local_addr()?.port());
+        let links = Links::new(
+            vault.clone(),
+            config.download_url.clone(),
+            downloads.local_addr()?.port(),
+        );
         let app = App {
             db,
             blobs,
@@ -112,7 +122,11 @@ impl Node {
     ) -> anyhow::Result<()> {
         let (app, loops, stop) = (&self.app, &self.loops, &self.working);
         let identity = Arc::new(identity);
-        let scheduler = Scheduler { db: app.db.clone(), bus: app.bus.clone(), node: app.node };
+        let scheduler = Scheduler {
+            db: app.db.clone(),
+            bus: app.bus.clone(),
+            node: app.node,
+        };
         loops.spawn(scheduler.run(stop.clone()));
         loops.spawn(deltas::run(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
@@ -132,7 +146,11 @@ impl Node {
         let quiet = &self.accepting;
         loops.spawn(endpoint.run(devices, quiet.clone()));
         loops.spawn(http::serve(web, api::router(app.clone()), quiet.clone()));
-        loops.spawn(http::serve(downloads, download::router(app.clone()), quiet.clone()));
+        loops.spawn(http::serve(
+            downloads,
+            download::router(app.clone()),
+            quiet.clone(),
+        ));
         Ok(())
     }
 
@@ -141,12 +159,18 @@ impl Node {
         self.accepting.cancel();
         self.registry.drain().await;
         self.sockets.close();
-        if tokio::time::timeout(DRAIN_TIME, self.sockets.wait()).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIME, self.sockets.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(left = self.sockets.len(), "sockets did not close in time");
         }
         self.working.cancel();
         self.loops.close();
-        if tokio::time::timeout(Duration::from_secs(15), self.loops.wait()).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(15), self.loops.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(left = self.loops.len(), "tasks did not end in time");
         }
         let db = self.app.db.clone();
@@ -155,7 +179,6 @@ impl Node {
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
         db.close().await;
     }
-
 }
 
 /// Passes hints for this node's devices to their sockets.
@@ -167,7 +190,11 @@ async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
             hint = hints.next() => hint,
         };
         match hint {
-            Some(Hint::Device { node, device, nudge }) if node == app.node => {
+            Some(Hint::Device {
+                node,
+                device,
+                nudge,
+            }) if node == app.node => {
                 registry.nudge(device, nudge);
             }
             Some(_) => {}

@@ -26,7 +26,8 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
     fs::create_dir_all(folder)
         .with_context(|| format!("could not make the data folder {}", folder.display()))?;
     let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| format!("could not write {}", path.display()))?;
+    let file =
+        File::create(&path).with_context(|| format!("could not write {}", path.display()))?;
     if file.try_lock().is_err() {
         bail!(
             "another server runs on the data folder {}; stop it, or give this one its own with --data-dir",
@@ -42,7 +43,9 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
 /// In words, without the password of the URL.
 pub async fn database(config: &Config) -> anyhow::Result<Db> {
     match &config.database_url {
-        Some(url) => Db::open_postgres(url).await.context("could not open the PostgreSQL database"),
+        Some(url) => Db::open_postgres(url)
+            .await
+            .context("could not open the PostgreSQL database"),
         None => {
             fs::create_dir_all(&config.data_dir).context("could not make the data folder")?;
             let path = config.data_dir.join("nervecenter.db");
@@ -59,7 +62,8 @@ fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist(path).with_context(|| format!("could not write {}", path.display()))?;
+    file.persist(path)
+        .with_context(|| format!("could not write {}", path.display()))?;
     Ok(())
 }
 
@@ -73,7 +77,10 @@ pub fn node_id(folder: &Path) -> anyhow::Result<NodeId> {
         keep(&path, &random_id().to_string())?;
     }
     let text = fs::read_to_string(&path)?;
-    let id = text.trim().parse().with_context(|| format!("{} is no number", path.display()))?;
+    let id = text
+        .trim()
+        .parse()
+        .with_context(|| format!("{} is no number", path.display()))?;
     Ok(NodeId(id))
 }
 
@@ -90,14 +97,18 @@ pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
         let mut w = db.write().await?;
         let kept = nodes::setting(&mut w, "node_key", &random::<32>()).await?;
         w.commit().await?;
-        return kept.try_into().map_err(|_| anyhow::anyhow!("the stored node key is damaged"));
+        return kept
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("the stored node key is damaged"));
     }
     let path = config.data_dir.join("node.key");
     if !path.exists() {
         keep(&path, &hex::encode(random::<32>()))?;
     }
     let text = fs::read_to_string(&path)?;
-    let raw = hex::decode(text.trim()).ok().and_then(|raw| raw.try_into().ok());
+    let raw = hex::decode(text.trim())
+        .ok()
+        .and_then(|raw| raw.try_into().ok());
     raw.with_context(|| format!("{} does not hold 64 hex digits", path.display()))
 }
 
@@ -122,7 +133,12 @@ pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
     let (email, password) = ("admin@localhost".to_owned(), password::generate());
     let org = match store::orgs::add(&mut w, "home", now).await? {
         Some(id) => id,
-        None => store::orgs::by_name(&mut w, "home").await?.context("the organisation home is gone")?.id,
+        None => {
+            store::orgs::by_name(&mut w, "home")
+                .await?
+                .context("the organisation home is gone")?
+                .id
+        }
     };
     users::add_admin(&mut w, &email, &password, org, now).await?;
     w.commit().await?;
@@ -173,10 +189,17 @@ pub async fn bootstrap(
     let mut w = db.write().await?;
     let org_id = match store::orgs::add(&mut w, org, now).await? {
         Some(id) => id,
-        None => store::orgs::by_name(&mut w, org).await?.context("the organisation is gone")?.id,
+        None => {
+            store::orgs::by_name(&mut w, org)
+                .await?
+                .context("the organisation is gone")?
+                .id
+        }
     };
     let added = users::add_admin(&mut w, email, &password, org_id, now).await?;
-    let user = store::users::by_email(&mut w, email).await?.context("the user is gone")?;
+    let user = store::users::by_email(&mut w, email)
+        .await?
+        .context("the user is gone")?;
     store::orgs::set_member(&mut w, org_id, user.id, Role::Admin.word(), now).await?;
     let product_id = match store::products::add(&mut w, org_id, &product, now).await? {
         Some(id) => id,

@@ -63,7 +63,10 @@ async fn known(
 /// Whether this device can take the delta: its fwup is new enough and no delta to this target failed on it before. A
 /// device that does not say its fwup version gets the full file.
 pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
-    let own = device.fw_fwup_version.as_deref().and_then(|v| Version::parse(v).ok());
+    let own = device
+        .fw_fwup_version
+        .as_deref()
+        .and_then(|v| Version::parse(v).ok());
     let needed = Version::parse(&target.delta_fwup_version).ok();
     let new_enough = matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
     new_enough && device.full_next_for.as_deref() != Some(target.uuid.as_str())

@@ -53,11 +53,15 @@ struct Source {
 /// The database's.
 pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     let mut r = db.read().await?;
-    let Some(g) = deployment_groups::row(&mut r, group).await? else { return Ok(false) };
+    let Some(g) = deployment_groups::row(&mut r, group).await? else {
+        return Ok(false);
+    };
     if !g.is_active {
         return Ok(false);
     }
-    let Some(release) = releases::current(&mut r, group).await? else { return Ok(false) };
+    let Some(release) = releases::current(&mut r, group).await? else {
+        return Ok(false);
+    };
     let mut from = String::new();
     while let Some((uuid, _)) = devices::next_source(&mut r, group, &from).await? {
         if uuid != release.uuid {
@@ -97,12 +101,24 @@ pub async fn run(db: &Db, node: NodeId, group: GroupId, now: Micros) -> store::R
 }
 
 async fn plan(w: &mut Write, group: GroupId, now: Micros) -> store::Result<Option<Plan>> {
-    let Some(group) = deployment_groups::row(w, group).await?.filter(|g| g.is_active) else {
+    let Some(group) = deployment_groups::row(w, group)
+        .await?
+        .filter(|g| g.is_active)
+    else {
         return Ok(None);
     };
-    let Some(release) = releases::current(w, group.id).await? else { return Ok(None) };
-    let Some(target) = firmwares::row(w, release.firmware_id).await? else { return Ok(None) };
-    Ok(Some(Plan { group, release, target, now }))
+    let Some(release) = releases::current(w, group.id).await? else {
+        return Ok(None);
+    };
+    let Some(target) = firmwares::row(w, release.firmware_id).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Plan {
+        group,
+        release,
+        target,
+        now,
+    }))
 }
 
 /// The next text after `uuid` in byte order that a uuid could be.
@@ -123,7 +139,11 @@ async fn sources(w: &mut Write, plan: &Plan, run: &mut Run) -> store::Result<Vec
         }
         let (choice, filed) = choose(w, &plan.group, &uuid, &plan.target, plan.now).await?;
         run.filed |= filed;
-        found.push(Source { uuid, version, choice });
+        found.push(Source {
+            uuid,
+            version,
+            choice,
+        });
     }
     Ok(found)
 }

@@ -146,7 +146,9 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
 /// [`Refusal::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> {
     let mut r = db.read().await?;
-    let row = table::by_name(&mut r, scope, name).await?.ok_or(Refusal::NotFound)?;
+    let row = table::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     Ok(filled(&mut r, row).await?)
 }
 
@@ -195,22 +197,52 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
         None => None,
     };
     let firmware = firmware.ok_or_else(|| {
-        Refusal::Fields(json!({"firmware": [BLANK], "deployment_releases": [{"firmware": [BLANK]}]}))
+        Refusal::Fields(
+            json!({"firmware": [BLANK], "deployment_releases": [{"firmware": [BLANK]}]}),
+        )
     })?;
-    if form.platform.as_ref().is_some_and(|p| *p != firmware.platform) {
-        return Err(field("platform", "platform doesn't match firmwares platform"));
+    if form
+        .platform
+        .as_ref()
+        .is_some_and(|p| *p != firmware.platform)
+    {
+        return Err(field(
+            "platform",
+            "platform doesn't match firmwares platform",
+        ));
     }
-    if form.architecture.as_ref().is_some_and(|a| *a != firmware.architecture) {
-        return Err(field("architecture", "architecture doesn't match firmwares platform"));
+    if form
+        .architecture
+        .as_ref()
+        .is_some_and(|a| *a != firmware.architecture)
+    {
+        return Err(field(
+            "architecture",
+            "architecture doesn't match firmwares platform",
+        ));
     }
     let mut row = blank(scope, &name, &firmware);
     row.delta_updatable = form.delta_updatable.unwrap_or(true);
     row.notes = form.notes;
     let tags = apply_conditions(&mut row, &conditions)?.unwrap_or_default();
-    row.id = table::add(&mut w, &row, now).await?.ok_or_else(|| field("name", TAKEN))?;
+    row.id = table::add(&mut w, &row, now)
+        .await?
+        .ok_or_else(|| field("name", TAKEN))?;
     table::set_words(&mut w, row.id, "tag", &tags).await?;
-    releases::add(&mut w, row.id, firmware.id, None, None, scope.person().id, now).await?;
-    let text = format!("User {} created deployment group {name}", scope.person().name);
+    releases::add(
+        &mut w,
+        row.id,
+        firmware.id,
+        None,
+        None,
+        scope.person().id,
+        now,
+    )
+    .await?;
+    let text = format!(
+        "User {} created deployment group {name}",
+        scope.person().name
+    );
     note(&mut w, scope, row.id, &text, now).await?;
     w.commit().await?;
     show(db, scope, &name).await
@@ -219,7 +251,10 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
 fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
     let p = scope.product();
     let number = |field: &str| {
-        NUMBERS.iter().find(|(name, ..)| *name == field).map_or(0, |(_, default, _)| *default)
+        NUMBERS
+            .iter()
+            .find(|(name, ..)| *name == field)
+            .map_or(0, |(_, default, _)| *default)
     };
     GroupRow {
         id: GroupId(0),
@@ -271,13 +306,19 @@ pub async fn release(
     name: &str,
     form: NewRelease,
 ) -> Result<Group> {
-    if form.description.as_ref().is_some_and(|d| d.chars().count() > 100) {
+    if form
+        .description
+        .as_ref()
+        .is_some_and(|d| d.chars().count() > 100)
+    {
         return Err(field("description", "should be at most 100 character(s)"));
     }
     check_notes(form.notes.as_deref())?;
     let now = clock::now();
     let mut w = db.write().await?;
-    let group = table::by_name(&mut w, scope, name).await?.ok_or(Refusal::NotFound)?;
+    let group = table::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     let firmware = match &form.firmware {
         Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
         None => None,
@@ -291,9 +332,20 @@ pub async fn release(
         return Err(field("firmware", &text));
     }
     let (description, notes) = (form.description.as_deref(), form.notes.as_deref());
-    releases::add(&mut w, group.id, firmware.id, description, notes, scope.person().id, now).await?;
-    let text =
-        format!("User {} created a new release for deployment group {name}", scope.person().name);
+    releases::add(
+        &mut w,
+        group.id,
+        firmware.id,
+        description,
+        notes,
+        scope.person().id,
+        now,
+    )
+    .await?;
+    let text = format!(
+        "User {} created a new release for deployment group {name}",
+        scope.person().name
+    );
     note(&mut w, scope, group.id, &text, now).await?;
     let filed = ask_for_deltas(&mut w, &group, now).await?;
     w.commit().await?;
@@ -313,17 +365,24 @@ async fn ask_for_deltas(w: &mut Write, group: &GroupRow, now: Micros) -> store::
     if !group.is_active || !group.delta_updatable {
         return Ok(false);
     }
-    let Some(release) = releases::current(w, group.id).await? else { return Ok(false) };
-    let Some(target) = firmwares::row(w, release.firmware_id).await? else { return Ok(false) };
+    let Some(release) = releases::current(w, group.id).await? else {
+        return Ok(false);
+    };
+    let Some(target) = firmwares::row(w, release.firmware_id).await? else {
+        return Ok(false);
+    };
     if !target.delta_updatable {
         return Ok(false);
     }
     let mut filed = false;
     let mut after = String::new();
     for _ in 0..SOURCES {
-        let Some((uuid,)) = devices::next_run_by_group(w, group.id, &after).await? else { break };
+        let Some((uuid,)) = devices::next_run_by_group(w, group.id, &after).await? else {
+            break;
+        };
         let source = firmwares::by_uuid(w, group.product_id, &uuid).await?;
-        if let Some(source) = source.filter(|s| s.id != target.id && s.platform == target.platform) {
+        if let Some(source) = source.filter(|s| s.id != target.id && s.platform == target.platform)
+        {
             filed |= deltas::ask(w, source.id, target.id, now).await?;
         }
         after = uuid;
@@ -344,15 +403,20 @@ pub async fn update(
 ) -> Result<Group> {
     let now = clock::now();
     let mut w = db.write().await?;
-    let before = table::by_name(&mut w, scope, name).await?.ok_or(Refusal::NotFound)?;
+    let before = table::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
     let mut g = before.clone();
     apply(&mut g, &changes)?;
     let tags = match &changes.conditions {
         Some(c) => apply_conditions(&mut g, c)?,
         None => None,
     };
-    let words =
-        [("tag", tags), ("release_tag", changes.release_tags), ("interface", changes.interfaces)];
+    let words = [
+        ("tag", tags),
+        ("release_tag", changes.release_tags),
+        ("interface", changes.interfaces),
+    ];
     for (kind, words) in words {
         if let Some(words) = words {
             table::set_words(&mut w, g.id, kind, &words).await?;
@@ -361,7 +425,15 @@ pub async fn update(
     if !table::save(&mut w, &g, now).await? {
         return Err(field("name", TAKEN));
     }
-    audit_changes(&mut w, scope, &before, &g, changes.conditions.is_some(), now).await?;
+    audit_changes(
+        &mut w,
+        scope,
+        &before,
+        &g,
+        changes.conditions.is_some(),
+        now,
+    )
+    .await?;
     let filed = ask_for_deltas(&mut w, &g, now).await?;
     w.commit().await?;
     hint(bus, g.id, filed);
@@ -377,23 +449,43 @@ async fn audit_changes(
     now: Micros,
 ) -> store::Result<()> {
     let name = &after.name;
-    let text = format!("User {} updated deployment group {name}", scope.person().name);
+    let text = format!(
+        "User {} updated deployment group {name}",
+        scope.person().name
+    );
     note(w, scope, after.id, &text, now).await?;
     let mut texts = Vec::new();
     if conditions {
         texts.push(format!("Deployment group {name} conditions changed"));
     }
     if before.is_active != after.is_active {
-        let word = if after.is_active { "active" } else { "inactive" };
+        let word = if after.is_active {
+            "active"
+        } else {
+            "inactive"
+        };
         texts.push(format!("Deployment group {name} is {word}"));
     }
     if before.delta_updatable != after.delta_updatable {
-        let word = if after.delta_updatable { "enabled" } else { "disabled" };
+        let word = if after.delta_updatable {
+            "enabled"
+        } else {
+            "disabled"
+        };
         texts.push(format!("Deployment group {name} delta updates {word}"));
     }
     let (actor, resource) = (Actor::Group(after.id), Resource::Group(after.id));
     for text in texts {
-        audit::add(w, after.org_id, Some(after.product_id), actor, resource, &text, now).await?;
+        audit::add(
+            w,
+            after.org_id,
+            Some(after.product_id),
+            actor,
+            resource,
+            &text,
+            now,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -422,21 +514,31 @@ fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
     }
     if let Some(threshold) = &c.priority_threshold {
         let threshold = threshold.clone().filter(|t| !t.is_empty());
-        if threshold.as_ref().is_some_and(|t| Version::parse(t).is_err()) {
+        if threshold
+            .as_ref()
+            .is_some_and(|t| Version::parse(t).is_err())
+        {
             let name = "priority_queue_firmware_version_threshold";
             return Err(field(name, "must be a valid semantic version"));
         }
         g.priority_queue_firmware_version_threshold = threshold;
     }
     let known = |i: &String| matches!(i.as_str(), "wifi" | "ethernet" | "cellular" | "unknown");
-    if c.interfaces.as_ref().is_some_and(|all| !all.iter().all(known)) {
+    if c.interfaces
+        .as_ref()
+        .is_some_and(|all| !all.iter().all(known))
+    {
         return Err(field("release_network_interfaces", "has an invalid entry"));
     }
-    c.numbers.iter().try_for_each(|(name, value)| set_number(g, name, *value))
+    c.numbers
+        .iter()
+        .try_for_each(|(name, value)| set_number(g, name, *value))
 }
 
 fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Result<()> {
-    let Some((_, default, least)) = NUMBERS.iter().find(|(n, ..)| *n == name) else { return Ok(()) };
+    let Some((_, default, least)) = NUMBERS.iter().find(|(n, ..)| *n == name) else {
+        return Ok(());
+    };
     let value = value.unwrap_or(*default);
     if value < *least {
         let text = if *least == 1 {
@@ -465,8 +567,13 @@ fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Resul
 /// [`Refusal::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let group = table::by_name(&mut w, scope, name).await?.ok_or(Refusal::NotFound)?;
-    let text = format!("User {} deleted deployment group {name}", scope.person().name);
+    let group = table::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    let text = format!(
+        "User {} deleted deployment group {name}",
+        scope.person().name
+    );
     note(&mut w, scope, group.id, &text, clock::now()).await?;
     table::delete(&mut w, scope, group.id).await?;
     w.commit().await?;

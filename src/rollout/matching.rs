@@ -13,7 +13,11 @@ use semver::Version;
 pub fn tags_fit(group: &[String], device: &[String], operator: &str) -> bool {
     let has = |tag: &String| device.contains(tag);
     group.is_empty()
-        || if operator == "or" { group.iter().any(has) } else { group.iter().all(has) }
+        || if operator == "or" {
+            group.iter().any(has)
+        } else {
+            group.iter().all(has)
+        }
 }
 
 /// Whether a version satisfies a condition; none is satisfied by all, and what is no semantic version by no other.
@@ -41,22 +45,35 @@ pub async fn place(
     device: &DeviceRow,
     now: Micros,
 ) -> store::Result<Option<GroupId>> {
-    let (Some(version), Some(platform), Some(architecture)) =
-        (&device.fw_version, &device.fw_platform, &device.fw_architecture)
-    else {
+    let (Some(version), Some(platform), Some(architecture)) = (
+        &device.fw_version,
+        &device.fw_platform,
+        &device.fw_architecture,
+    ) else {
         return Ok(device.group_id);
     };
-    let runs = Runs { version, platform, architecture };
+    let runs = Runs {
+        version,
+        platform,
+        architecture,
+    };
     if let Some(id) = device.group_id {
-        let Some(group) = deployment_groups::row(w, id).await? else { return Ok(None) };
-        let Some(why) = reason_to_leave(&group, &runs) else { return Ok(Some(id)) };
+        let Some(group) = deployment_groups::row(w, id).await? else {
+            return Ok(None);
+        };
+        let Some(why) = reason_to_leave(&group, &runs) else {
+            return Ok(Some(id));
+        };
         let text = format!("Device left deployment group {}: {why}", group.name);
         note(w, device, id, &text, now).await?;
     }
     let found = best(w, device, &runs).await?;
     devices::set_group(w, device.id, found.as_ref().map(|g| g.id), now).await?;
     if let Some(group) = &found {
-        let text = format!("Device entered deployment group {}, whose conditions it meets", group.name);
+        let text = format!(
+            "Device entered deployment group {}, whose conditions it meets",
+            group.name
+        );
         note(w, device, group.id, &text, now).await?;
     }
     Ok(found.map(|g| g.id))
@@ -71,7 +88,16 @@ async fn note(
 ) -> store::Result<()> {
     let product = Some(device.product_id);
     let resource = Resource::Device(device.id);
-    audit::add(w, device.org_id, product, Actor::Group(group), resource, text, now).await
+    audit::add(
+        w,
+        device.org_id,
+        product,
+        Actor::Group(group),
+        resource,
+        text,
+        now,
+    )
+    .await
 }
 
 fn reason_to_leave(group: &GroupRow, runs: &Runs<'_>) -> Option<String> {
@@ -79,7 +105,10 @@ fn reason_to_leave(group: &GroupRow, runs: &Runs<'_>) -> Option<String> {
         return None;
     }
     if group.platform != runs.platform {
-        return Some(format!("its platform is {}, the group's {}", runs.platform, group.platform));
+        return Some(format!(
+            "its platform is {}, the group's {}",
+            runs.platform, group.platform
+        ));
     }
     if group.architecture != runs.architecture {
         return Some(format!(
@@ -88,7 +117,10 @@ fn reason_to_leave(group: &GroupRow, runs: &Runs<'_>) -> Option<String> {
         ));
     }
     (!version_fits(&group.version_requirement, runs.version)).then(|| {
-        format!("it runs {}, which {:?} does not take", runs.version, group.version_requirement)
+        format!(
+            "it runs {}, which {:?} does not take",
+            runs.version, group.version_requirement
+        )
     })
 }
 
@@ -113,13 +145,17 @@ async fn best(
         {
             continue;
         }
-        let Some(release) = releases::current(w, group.id).await? else { continue };
+        let Some(release) = releases::current(w, group.id).await? else {
+            continue;
+        };
         if release.platform != runs.platform || release.architecture != runs.architecture {
             continue;
         }
         let version = Version::parse(&release.version).ok();
         let hits = wanted.iter().filter(|t| tags.contains(t)).count();
-        let better = found.as_ref().is_none_or(|(v, n, _)| (&version, hits) > (v, *n));
+        let better = found
+            .as_ref()
+            .is_none_or(|(v, n, _)| (&version, hits) > (v, *n));
         if better {
             found = Some((version, hits, group));
         }

@@ -5,7 +5,9 @@ use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId};
 use crate::store::deltas::DeltaRow;
 use crate::store::firmwares::FirmwareRow;
-use crate::store::{self, Write, deltas, deployment_groups, devices, firmwares, inflight, releases};
+use crate::store::{
+    self, Write, deltas, deployment_groups, devices, firmwares, inflight, releases,
+};
 use serde_json::{Value, json};
 
 /// A file for a device.
@@ -35,15 +37,21 @@ pub enum Taken {
 /// # Errors
 /// The database's.
 pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Taken> {
-    let Some(row) = super::outcome::untold(w, device).await? else { return Ok(Taken::Nothing) };
-    let Some(firmware) = row.firmware_id else { return Ok(Taken::Nothing) };
+    let Some(row) = super::outcome::untold(w, device).await? else {
+        return Ok(Taken::Nothing);
+    };
+    let Some(firmware) = row.firmware_id else {
+        return Ok(Taken::Nothing);
+    };
     if let Some(group) = row.group_id {
-        let active = deployment_groups::row(w, group).await?.is_some_and(|g| g.is_active);
+        let active = deployment_groups::row(w, group)
+            .await?
+            .is_some_and(|g| g.is_active);
         let current = releases::current(w, group).await?;
         let same = current.is_some_and(|r| Some(r.id) == row.release_id);
-        let still = devices::row(w, device)
-            .await?
-            .is_some_and(|d| d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none());
+        let still = devices::row(w, device).await?.is_some_and(|d| {
+            d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none()
+        });
         if !(active && same && still) {
             inflight::remove(w, device).await?;
             return Ok(Taken::Withdrawn(Some(group)));
@@ -54,13 +62,19 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         return Ok(Taken::Withdrawn(row.group_id));
     };
     let delta = match row.delta_id {
-        Some(id) => deltas::row(w, id).await?.filter(|d| d.status == "completed"),
+        Some(id) => deltas::row(w, id)
+            .await?
+            .filter(|d| d.status == "completed"),
         None => None,
     };
     if !inflight::sent(w, device, row.claim_id, now).await? {
         return Ok(Taken::Nothing);
     }
-    Ok(Taken::Tell(Box::new(Offer { firmware, delta, group: row.group_id })))
+    Ok(Taken::Tell(Box::new(Offer {
+        firmware,
+        delta,
+        group: row.group_id,
+    })))
 }
 
 impl Offer {
@@ -76,9 +90,12 @@ impl Offer {
     pub fn payload(&self, url: &str) -> Value {
         let f = &self.firmware;
         let (size, checksum, partials) = match &self.delta {
-            Some(DeltaRow { size: Some(s), checksum: Some(c), partials: Some(p), .. }) => {
-                (*s, c.as_str(), p.as_str())
-            }
+            Some(DeltaRow {
+                size: Some(s),
+                checksum: Some(c),
+                partials: Some(p),
+                ..
+            }) => (*s, c.as_str(), p.as_str()),
             _ => (f.size, f.checksum.as_str(), f.partials.as_str()),
         };
         json!({

@@ -42,7 +42,16 @@ pub async fn penalise(
     devices::block(w, device, Some(until)).await?;
     inflight::clear_attempts(w, device).await?;
     let (actor, resource) = (Actor::Group(group.id), Resource::Device(device));
-    audit::add(w, group.org_id, Some(group.product_id), actor, resource, text, now).await
+    audit::add(
+        w,
+        group.org_id,
+        Some(group.product_id),
+        actor,
+        resource,
+        text,
+        now,
+    )
+    .await
 }
 
 /// Takes a device's word about its update.
@@ -62,7 +71,10 @@ pub async fn report(
             Ok(None)
         }
         Report::Failed(reason) => {
-            let text = format!("Device could not install the update: {}", or_unknown(reason));
+            let text = format!(
+                "Device could not install the update: {}",
+                or_unknown(reason)
+            );
             ended(w, device, row, End::Penalty(text), now).await
         }
         Report::Ignored(reason) => {
@@ -78,7 +90,11 @@ pub async fn report(
 }
 
 fn or_unknown(reason: &str) -> &str {
-    if reason.is_empty() { "it gave no reason" } else { reason }
+    if reason.is_empty() {
+        "it gave no reason"
+    } else {
+        reason
+    }
 }
 
 async fn under_way(
@@ -104,7 +120,10 @@ async fn under_way(
             };
             inflight::add(w, &claim, now).await?;
         }
-        Some(InFlight { release_id: Some(release), .. }) if !attempted => {
+        Some(InFlight {
+            release_id: Some(release),
+            ..
+        }) if !attempted => {
             inflight::attempt(w, device, release, now).await?;
         }
         Some(_) => {}
@@ -126,7 +145,8 @@ async fn ended(
 ) -> store::Result<Option<GroupId>> {
     let Some(row) = row else { return Ok(None) };
     inflight::remove(w, device).await?;
-    if let (true, Some(target), End::Penalty(_)) = (row.delta_id.is_some(), &row.target_uuid, &end) {
+    if let (true, Some(target), End::Penalty(_)) = (row.delta_id.is_some(), &row.target_uuid, &end)
+    {
         devices::full_next(w, device, target).await?;
     }
     let group = match row.group_id {
@@ -145,7 +165,9 @@ async fn ended(
 }
 
 async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> store::Result<()> {
-    let Some(d) = devices::row(w, device).await? else { return Ok(()) };
+    let Some(d) = devices::row(w, device).await? else {
+        return Ok(());
+    };
     let (actor, resource) = (Actor::Device(device), Resource::Device(device));
     audit::add(w, d.org_id, Some(d.product_id), actor, resource, text, now).await
 }
@@ -215,7 +237,13 @@ async fn came_back(
     {
         devices::full_next(w, before.id, target).await?;
     }
-    note(w, before.id, "Device came back with the firmware it had before the update", now).await?;
+    note(
+        w,
+        before.id,
+        "Device came back with the firmware it had before the update",
+        now,
+    )
+    .await?;
     Ok(row.group_id)
 }
 
@@ -255,7 +283,13 @@ async fn succeeded(
         inflight::clear_attempts(w, before.id).await?;
     }
     devices::block(w, before.id, None).await?;
-    note(w, before.id, &format!("Device was updated to {}", target.version), now).await
+    note(
+        w,
+        before.id,
+        &format!("Device was updated to {}", target.version),
+        now,
+    )
+    .await
 }
 
 /// Other firmware than any update would have brought: burnt by hand, from a USB stick, or reverted.
@@ -266,20 +300,32 @@ async fn changed(
     now: Micros,
 ) -> store::Result<()> {
     let lost_release = match before.group_id {
-        Some(group) => {
-            releases::current(w, group).await?.filter(|r| a.reverted && r.uuid == before.fw_uuid)
-        }
+        Some(group) => releases::current(w, group)
+            .await?
+            .filter(|r| a.reverted && r.uuid == before.fw_uuid),
         None => None,
     };
     let Some(release) = lost_release else {
-        return note(w, before.id, "Device runs other firmware, not from an update of this server", now)
-            .await;
+        return note(
+            w,
+            before.id,
+            "Device runs other firmware, not from an update of this server",
+            now,
+        )
+        .await;
     };
     // The attempt was counted when the update began; a release that another way brought is counted now.
-    if inflight::attempts(w, before.id, release.id, Micros(0)).await?.0 == 0 {
+    if inflight::attempts(w, before.id, release.id, Micros(0))
+        .await?
+        .0
+        == 0
+    {
         inflight::attempt(w, before.id, release.id, now).await?;
     }
-    let text = format!("Device reverted release {} and runs its earlier firmware", release.number);
+    let text = format!(
+        "Device reverted release {} and runs its earlier firmware",
+        release.number
+    );
     note(w, before.id, &text, now).await
 }
 
@@ -289,7 +335,13 @@ async fn changed(
 /// The database's.
 pub async fn lapsed(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
     inflight::remove(w, device).await?;
-    note(w, device, "The update lapsed: nothing was heard of it for too long", now).await
+    note(
+        w,
+        device,
+        "The update lapsed: nothing was heard of it for too long",
+        now,
+    )
+    .await
 }
 
 /// A claim whose device is gone before it was told.
@@ -297,7 +349,9 @@ pub async fn lapsed(w: &mut Write, device: DeviceId, now: Micros) -> store::Resu
 /// # Errors
 /// The database's.
 pub async fn abandon_untold(w: &mut Write, device: DeviceId) -> store::Result<Option<GroupId>> {
-    let Some(row) = untold(w, device).await? else { return Ok(None) };
+    let Some(row) = untold(w, device).await? else {
+        return Ok(None);
+    };
     inflight::remove(w, device).await?;
     Ok(row.group_id)
 }
@@ -307,5 +361,7 @@ pub async fn abandon_untold(w: &mut Write, device: DeviceId) -> store::Result<Op
 /// # Errors
 /// The database's.
 pub async fn untold(on: &mut impl On, device: DeviceId) -> store::Result<Option<InFlight>> {
-    Ok(inflight::of_device(on, device).await?.filter(|r| r.sent_at.is_none() && r.firmware_id.is_some()))
+    Ok(inflight::of_device(on, device)
+        .await?
+        .filter(|r| r.sent_at.is_none() && r.firmware_id.is_some()))
 }

@@ -37,7 +37,11 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     drop(r);
     for (device, online, node) in waiting {
         if let (true, Some(node)) = (online, node) {
-            bus.send(Hint::Device { node, device, nudge: Nudge::Claim });
+            bus.send(Hint::Device {
+                node,
+                device,
+                nudge: Nudge::Claim,
+            });
             continue;
         }
         let mut w = db.write().await?;

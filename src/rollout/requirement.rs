@@ -38,7 +38,9 @@ impl Requirement {
 
     /// Whether a version satisfies it. Build metadata is ignored.
     pub fn matches(&self, version: &Version) -> bool {
-        self.0.iter().any(|all| all.iter().all(|c| c.matches(version)))
+        self.0
+            .iter()
+            .any(|all| all.iter().all(|c| c.matches(version)))
     }
 }
 
@@ -82,7 +84,11 @@ fn clause(text: &str) -> Result<Clause, BadRequirement> {
 /// `~> 2.1` is up to the next major, `~> 2.1.0` up to the next minor.
 fn pessimistic(text: &str) -> Result<Clause, BadRequirement> {
     if let Ok(low) = Version::parse(text) {
-        let high = Version::new(low.major, low.minor.checked_add(1).ok_or(BadRequirement)?, 0);
+        let high = Version::new(
+            low.major,
+            low.minor.checked_add(1).ok_or(BadRequirement)?,
+            0,
+        );
         return Ok(Clause::Between(low, high));
     }
     let (numbers, pre) = match text.split_once('-') {
@@ -101,17 +107,31 @@ mod tests {
     use super::*;
 
     fn holds(requirement: &str, version: &str) -> bool {
-        Requirement::parse(requirement).unwrap().matches(&Version::parse(version).unwrap())
+        Requirement::parse(requirement)
+            .unwrap()
+            .matches(&Version::parse(version).unwrap())
     }
 
     #[test]
     fn the_table_of_the_reference_holds() {
         for (r, yes, no) in [
-            ("~> 2.0", &["2.0.0", "2.9.1", "2.1.0-rc.1"][..], &["3.0.0-dev", "2.0.0-dev", "3.0.0"][..]),
-            ("~> 2.1.0", &["2.1.0", "2.1.9"], &["2.2.0-rc.1", "2.2.0", "2.0.9"]),
+            (
+                "~> 2.0",
+                &["2.0.0", "2.9.1", "2.1.0-rc.1"][..],
+                &["3.0.0-dev", "2.0.0-dev", "3.0.0"][..],
+            ),
+            (
+                "~> 2.1.0",
+                &["2.1.0", "2.1.9"],
+                &["2.2.0-rc.1", "2.2.0", "2.0.9"],
+            ),
             ("~> 1.2.3-dev", &["1.2.3-dev", "1.2.3", "1.2.9"], &["1.3.0"]),
             (">= 2.0.0", &["2.1.0-dev", "2.0.0"], &["2.0.0-dev"]),
-            ("== 1.0.0 or >= 2.0.0 and < 3.0.0", &["1.0.0", "2.4.0"], &["3.0.0", "1.0.1"]),
+            (
+                "== 1.0.0 or >= 2.0.0 and < 3.0.0",
+                &["1.0.0", "2.4.0"],
+                &["3.0.0", "1.0.1"],
+            ),
             ("== 2.0.0+b", &["2.0.0+a"], &["2.0.1"]),
             ("1.0.0", &["1.0.0"], &["1.0.1"]),
             ("!= 1.0.0", &["1.0.1"], &["1.0.0"]),
@@ -131,8 +151,18 @@ mod tests {
     #[test]
     fn what_elixir_refuses_is_refused() {
         for bad in [
-            ">= 1.2", "~> 1", "1.2.*", "^1.0.0", "1.0.0, 2.0.0", ">= 1.0.0 AND < 2.0.0", "", "v1.0.0",
-            "01.0.0", ">= ", "and", "1.0.0 and",
+            ">= 1.2",
+            "~> 1",
+            "1.2.*",
+            "^1.0.0",
+            "1.0.0, 2.0.0",
+            ">= 1.0.0 AND < 2.0.0",
+            "",
+            "v1.0.0",
+            "01.0.0",
+            ">= ",
+            "and",
+            "1.0.0 and",
         ] {
             assert_eq!(Requirement::parse(bad), Err(BadRequirement), "{bad:?}");
         }

@@ -111,7 +111,11 @@ pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()>
     let mut r = db.read().await?;
     for device in devices {
         if let Some(node) = connections::node_of(&mut r, *device).await? {
-            bus.send(Hint::Device { node, device: *device, nudge: Nudge::Claim });
+            bus.send(Hint::Device {
+                node,
+                device: *device,
+                nudge: Nudge::Claim,
+            });
         }
     }
     Ok(())

@@ -53,11 +53,17 @@ impl Connection {
         let mut request = url.into_client_request().map_err(|e| e.to_string())?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).map_err(|e| e.to_string())?;
-            request.headers_mut().insert(HeaderName::from_static(name), value);
+            request
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
         }
-        let config = WebSocketConfig::default().read_buffer_size(1024).write_buffer_size(0);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(1024)
+            .write_buffer_size(0);
         let connect = async {
-            let tcp = TcpStream::connect(&target.address).await.map_err(|e| e.to_string())?;
+            let tcp = TcpStream::connect(&target.address)
+                .await
+                .map_err(|e| e.to_string())?;
             tcp.set_nodelay(true).map_err(|e| e.to_string())?;
             let tls = TlsConnector::from(tls)
                 .connect(target.name.clone(), tcp)
@@ -69,14 +75,25 @@ impl Connection {
                     .map_err(|e| e.to_string())?;
             Ok::<_, String>(Self { socket, next: 1 })
         };
-        timeout(CONNECT_TIME, Box::pin(connect)).await.map_err(|_| "connect timed out".to_owned())?
+        timeout(CONNECT_TIME, Box::pin(connect))
+            .await
+            .map_err(|_| "connect timed out".to_owned())?
     }
 
     /// Sends an event on a topic; joins number the topic.
-    pub(super) async fn push(&mut self, topic: &str, event: &str, payload: &Value) -> Result<(), String> {
+    pub(super) async fn push(
+        &mut self,
+        topic: &str,
+        event: &str,
+        payload: &Value,
+    ) -> Result<(), String> {
         let reference = self.next.to_string();
         self.next += 1;
-        let join_ref = if topic == "phoenix" { Value::Null } else { "1".into() };
+        let join_ref = if topic == "phoenix" {
+            Value::Null
+        } else {
+            "1".into()
+        };
         let frame = serde_json::json!([join_ref, reference, topic, event, payload]).to_string();
         timeout(CONNECT_TIME, self.socket.send(Message::text(frame)))
             .await

@@ -6,8 +6,8 @@ use super::download::{self, Wanted};
 use super::stats::{Stats, count};
 use crate::clock;
 use crate::firmware::keys::PublicKey;
-use rand::SeedableRng as _;
 use rand::RngExt as _;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rustls::ClientConfig;
 use serde_json::{Value, json};
@@ -36,10 +36,7 @@ pub struct Faults {
 #[derive(Clone)]
 pub(super) enum Identity {
     /// A key and its secret; the certificate configuration is the fleet's.
-    Secret {
-        key: Arc<str>,
-        secret: Arc<str>,
-    },
+    Secret { key: Arc<str>, secret: Arc<str> },
     /// A certificate, in the TLS configuration.
     Certificate,
 }
@@ -106,7 +103,9 @@ pub(super) async fn run(device: Device) {
         match Box::pin(life.connect()).await {
             Ok(connection) => {
                 failures = 0;
-                let end = stop.run_until_cancelled(Box::pin(life.serve(connection))).await;
+                let end = stop
+                    .run_until_cancelled(Box::pin(life.serve(connection)))
+                    .await;
                 if matches!(end, Some(End::Reboot)) {
                     continue;
                 }
@@ -117,7 +116,11 @@ pub(super) async fn run(device: Device) {
         let base = 500u64 << failures.min(7);
         failures += 1;
         let pause = Duration::from_millis(base.min(60_000) + life.rng.random_range(0..base / 2));
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        if stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_none()
+        {
             return;
         }
     }
@@ -140,7 +143,9 @@ impl Life {
             }
         };
         let mut connection = Connection::open(&d.target, d.tls.clone(), path, &headers).await?;
-        connection.push("device", "phx_join", &self.join_params()).await?;
+        connection
+            .push("device", "phx_join", &self.join_params())
+            .await?;
         Ok(connection)
     }
 
@@ -226,7 +231,13 @@ impl Life {
                 if !self.validated {
                     *validate = Some(tokio::time::Instant::now() + Duration::from_millis(200));
                 }
-                connection.push("device", "report_network_interface", &json!({"interface": "eth0"})).await
+                connection
+                    .push(
+                        "device",
+                        "report_network_interface",
+                        &json!({"interface": "eth0"}),
+                    )
+                    .await
             }
             "fwup_public_keys" => {
                 let keys = frame.payload.get("keys").and_then(Value::as_array);
@@ -248,13 +259,18 @@ impl Life {
 
     async fn offered(&mut self, connection: &mut Connection, update: &Value) -> Result<(), String> {
         count(&self.device.stats.offers);
-        let uuid = update.pointer("/firmware_meta/uuid").and_then(Value::as_str).unwrap_or_default();
+        let uuid = update
+            .pointer("/firmware_meta/uuid")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if self.rng.random_bool(self.device.faults.ignore_rate) || uuid == self.device.image.uuid {
             count(&self.device.stats.ignored);
             let status = json!({"status": "ignored", "reason": "not now"});
             return connection.push("device", "status_update", &status).await;
         }
-        connection.push("device", "status_update", &json!({"status": "received"})).await?;
+        connection
+            .push("device", "status_update", &json!({"status": "received"}))
+            .await?;
         let (say, progress) = mpsc::channel(16);
         let work = Update {
             http: self.device.http.clone(),
@@ -274,7 +290,9 @@ impl Life {
     /// True when the device reboots into new firmware, or into its old one.
     fn end_update(&mut self, outcome: Outcome) -> bool {
         self.updating = None;
-        let Outcome::Boot(disk, image, delta) = outcome else { return false };
+        let Outcome::Boot(disk, image, delta) = outcome else {
+            return false;
+        };
         let stats = &self.device.stats;
         if self.rng.random_bool(self.device.faults.revert_rate) {
             count(&stats.reverted);
@@ -298,7 +316,10 @@ impl Life {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a simulated device has no part in the server's task tracker")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulated device has no part in the server's task tracker"
+)]
 fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
@@ -306,7 +327,10 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 async fn progress(updating: &mut Option<(String, mpsc::Receiver<Progress>)>) -> Progress {
     match updating {
         None => std::future::pending().await,
-        Some((_, from)) => from.recv().await.unwrap_or_else(|| Progress::Done(Box::new(Outcome::Stay))),
+        Some((_, from)) => from
+            .recv()
+            .await
+            .unwrap_or_else(|| Progress::Done(Box::new(Outcome::Stay))),
     }
 }
 
@@ -339,7 +363,8 @@ impl Update {
             Err(reason) => {
                 count(&self.stats.failed);
                 self.stats.because(&reason);
-                self.status(json!({"status": "failed", "reason": reason})).await;
+                self.status(json!({"status": "failed", "reason": reason}))
+                    .await;
                 Outcome::Stay
             }
         };
@@ -358,9 +383,16 @@ impl Update {
 
     async fn install(&mut self) -> Result<Outcome, String> {
         let wanted = wanted(&self.update)?;
-        self.status(json!({"status": "started", "downloader_network_interface": "eth0"})).await;
-        let file =
-            download::fetch(&self.http, &wanted, &self.faults, &mut self.rng, &self.stats).await?;
+        self.status(json!({"status": "started", "downloader_network_interface": "eth0"}))
+            .await;
+        let file = download::fetch(
+            &self.http,
+            &wanted,
+            &self.faults,
+            &mut self.rng,
+            &self.stats,
+        )
+        .await?;
         self.progress(0).await;
         if self.rng.random_bool(self.faults.fail_rate) {
             return Err("simulated failure".into());
@@ -377,13 +409,26 @@ impl Update {
 
 fn wanted(update: &Value) -> Result<Wanted, String> {
     let text = |key: &str| {
-        update.get(key).and_then(Value::as_str).map(str::to_owned).ok_or(format!("no {key}"))
+        update
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or(format!("no {key}"))
     };
-    let partials = update.get("partials_checksums").and_then(Value::as_array).ok_or("no partial sums")?;
+    let partials = update
+        .get("partials_checksums")
+        .and_then(Value::as_array)
+        .ok_or("no partial sums")?;
     Ok(Wanted {
         url: text("firmware_url")?,
-        size: update.get("size").and_then(Value::as_u64).ok_or("no size")?,
+        size: update
+            .get("size")
+            .and_then(Value::as_u64)
+            .ok_or("no size")?,
         checksum: text("checksum")?,
-        partials: partials.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect(),
+        partials: partials
+            .iter()
+            .filter_map(|p| p.as_str().map(str::to_owned))
+            .collect(),
     })
 }

@@ -20,7 +20,9 @@ type Content = Arc<Vec<u8>>;
 /// Contents by hash, so that a thousand devices with one image hold it once.
 fn shared(hash: &str, content: Vec<u8>) -> Content {
     static KNOWN: OnceLock<Mutex<HashMap<String, Weak<Vec<u8>>>>> = OnceLock::new();
-    let Ok(mut known) = KNOWN.get_or_init(Mutex::default).lock() else { return Arc::new(content) };
+    let Ok(mut known) = KNOWN.get_or_init(Mutex::default).lock() else {
+        return Arc::new(content);
+    };
     known.retain(|_, w| w.strong_count() > 0);
     if let Some(same) = known.get(hash).and_then(Weak::upgrade) {
         return same;
@@ -87,7 +89,14 @@ impl Disk {
         next.run(&task.on_init, &uuid);
         let delta = self.write(&mut next, &mut file, &head, &meta, task)?;
         next.run(&task.on_finish, &uuid);
-        Ok(Applied { disk: next, image: Image { uuid, values: meta.values }, delta })
+        Ok(Applied {
+            disk: next,
+            image: Image {
+                uuid,
+                values: meta.values,
+            },
+            delta,
+        })
     }
 
     fn choose<'m>(&self, meta: &'m Meta, prefix: &str) -> Result<&'m Task, String> {
@@ -99,7 +108,12 @@ impl Disk {
     }
 
     fn holds(&self, condition: &Sentence) -> bool {
-        match condition.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        match condition
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .as_slice()
+        {
             ["require-uboot-variable", _, name, value] => {
                 self.env.get(*name).map(String::as_str) == Some(*value)
             }
@@ -109,7 +123,12 @@ impl Disk {
 
     fn run(&mut self, calls: &[Sentence], uuid: &str) {
         for call in calls {
-            match call.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            match call
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .as_slice()
+            {
                 ["uboot_clearenv", _] => self.env.clear(),
                 ["uboot_setenv", _, name, value] => {
                     let value = value.replace("${FWUP_META_UUID}", uuid);
@@ -132,18 +151,28 @@ impl Disk {
         let mut delta = false;
         let mut written = 0;
         for member in head.members.iter().skip(head.before_resources) {
-            let Some(r) = meta.resources.iter().find(|r| r.member() == member.name) else { continue };
-            let Some(on) = task.resources.iter().find(|on| on.name == r.name) else { continue };
+            let Some(r) = meta.resources.iter().find(|r| r.member() == member.name) else {
+                continue;
+            };
+            let Some(on) = task.resources.iter().find(|on| on.name == r.name) else {
+                continue;
+            };
             let (content, patched) = self.content(file, member, r, on)?;
             delta |= patched;
             written += 1;
             for call in &on.calls {
-                match call.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                match call
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .as_slice()
+                {
                     ["raw_write", offset, ..] => {
                         next.extents.insert(block(offset)?, content.clone());
                     }
                     ["fat_write", offset, name] => {
-                        next.files.insert((block(offset)?, (*name).to_owned()), content.clone());
+                        next.files
+                            .insert((block(offset)?, (*name).to_owned()), content.clone());
                     }
                     _ => {}
                 }
@@ -181,17 +210,25 @@ impl Disk {
     /// What a delta of this resource starts from. The whole extent is read; blocks beyond the count do not exist.
     fn source(&self, on: &OnResource) -> Result<Content, String> {
         let found = match &on.source {
-            None => return Err(format!("{} isn't the expected size: no delta source here", on.name)),
+            None => {
+                return Err(format!(
+                    "{} isn't the expected size: no delta source here",
+                    on.name
+                ));
+            }
             Some(DeltaSource::Raw { offset, count }) => {
                 let most = count.saturating_mul(512);
                 self.extents.get(offset).filter(|c| c.len() as u64 <= most)
             }
             Some(DeltaSource::Fat { offset, path }) => self.files.get(&(*offset, path.clone())),
         };
-        found.cloned().ok_or_else(|| format!("Nothing to patch {} from", on.name))
+        found
+            .cloned()
+            .ok_or_else(|| format!("Nothing to patch {} from", on.name))
     }
 }
 
 fn block(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("{text:?} is no block offset"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is no block offset"))
 }

@@ -39,7 +39,9 @@ pub(super) async fn fetch(
     let mut file = Vec::with_capacity(total);
     let mut lost = 0;
     while file.len() < total {
-        let cut = rng.random_bool(faults.cut_rate).then(|| rng.random_range(0..total));
+        let cut = rng
+            .random_bool(faults.cut_rate)
+            .then(|| rng.random_range(0..total));
         if cut.is_some() {
             count(&stats.cuts);
         }
@@ -68,7 +70,9 @@ async fn stretch(
     cut: Option<usize>,
     stats: &Stats,
 ) -> Result<Result<(), String>, String> {
-    let mut request = client.get(&wanted.url).header("content-type", "application/octet-stream");
+    let mut request = client
+        .get(&wanted.url)
+        .header("content-type", "application/octet-stream");
     let resumed = !file.is_empty();
     if resumed {
         // The end is the length, one past the last byte, as the real downloader asks.
@@ -111,7 +115,13 @@ fn check(wanted: &Wanted, file: &[u8]) -> Result<(), String> {
     if hex::encode_upper(digest(&SHA256, file)) != wanted.checksum {
         return Err("the SHA-256 does not match".into());
     }
-    let parts: Vec<String> =
-        file.chunks(PART).map(|p| hex::encode_upper(digest(&SHA256, p))).collect();
-    if parts == wanted.partials { Ok(()) } else { Err("the partial sums do not match".into()) }
+    let parts: Vec<String> = file
+        .chunks(PART)
+        .map(|p| hex::encode_upper(digest(&SHA256, p)))
+        .collect();
+    if parts == wanted.partials {
+        Ok(())
+    } else {
+        Err("the partial sums do not match".into())
+    }
 }

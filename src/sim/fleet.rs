@@ -77,7 +77,11 @@ impl Fleet {
     pub fn start(plan: Plan) -> anyhow::Result<Self> {
         let target = target(&plan.url)?;
         let roots = roots(&plan.server_ca)?;
-        let images = plan.firmware.iter().map(factory).collect::<anyhow::Result<Vec<_>>>()?;
+        let images = plan
+            .firmware
+            .iter()
+            .map(factory)
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let fleet = Self {
             stats: Arc::new(Stats::default()),
             devices: plan.devices as u64,
@@ -85,7 +89,14 @@ impl Fleet {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let maker = Maker::new(&plan, target, roots, images, fleet.stats.clone(), fleet.stop.clone())?;
+        let maker = Maker::new(
+            &plan,
+            target,
+            roots,
+            images,
+            fleet.stats.clone(),
+            fleet.stop.clone(),
+        )?;
         let (tasks, stop) = (fleet.tasks.clone(), fleet.stop.clone());
         fleet.tasks.spawn(async move {
             let mut tick = tokio::time::interval(Duration::from_millis(10));
@@ -107,7 +118,8 @@ impl Fleet {
 
     /// The outcome so far.
     pub fn report(&self) -> Report {
-        self.stats.report(self.devices, self.started.elapsed().as_secs_f64())
+        self.stats
+            .report(self.devices, self.started.elapsed().as_secs_f64())
     }
 
     /// Waits until every device has joined; false when the time runs out before.
@@ -156,7 +168,10 @@ impl Maker {
             Auth::Secret { .. } => None,
             Auth::Certificate { ca, key } => {
                 let key = KeyPair::from_pem(key).context("--client-ca-key is no PEM key")?;
-                Some(Issuer::from_ca_cert_pem(ca, key).context("--client-ca is no PEM certificate")?)
+                Some(
+                    Issuer::from_ca_cert_pem(ca, key)
+                        .context("--client-ca is no PEM certificate")?,
+                )
             }
         };
         let anonymous = Arc::new(client(&roots)?.with_no_client_auth());
@@ -165,20 +180,32 @@ impl Maker {
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(60))
             .build()?;
-        Ok(Self { target, roots, images, stats, stop, http, anonymous, issuer })
+        Ok(Self {
+            target,
+            roots,
+            images,
+            stats,
+            stop,
+            http,
+            anonymous,
+            issuer,
+        })
     }
 
     fn device(&self, plan: &Plan, n: usize) -> anyhow::Result<Device> {
         let identifier = format!("{}{n:06}", plan.prefix);
         let (identity, tls) = match (&plan.auth, &self.issuer) {
             (Auth::Secret { key, secret }, _) => {
-                let identity =
-                    Identity::Secret { key: key.as_str().into(), secret: secret.as_str().into() };
+                let identity = Identity::Secret {
+                    key: key.as_str().into(),
+                    secret: secret.as_str().into(),
+                };
                 (identity, self.anonymous.clone())
             }
-            (Auth::Certificate { .. }, Some(issuer)) => {
-                (Identity::Certificate, Arc::new(certified(&self.roots, issuer, &identifier)?))
-            }
+            (Auth::Certificate { .. }, Some(issuer)) => (
+                Identity::Certificate,
+                Arc::new(certified(&self.roots, issuer, &identifier)?),
+            ),
             (Auth::Certificate { .. }, None) => bail!("no CA to sign with"),
         };
         let (disk, image) = match self.images.len() {
@@ -226,13 +253,18 @@ fn factory(path: &PathBuf) -> anyhow::Result<(Disk, Image)> {
 }
 
 fn target(url: &str) -> anyhow::Result<Target> {
-    let rest = url.strip_prefix("wss://").with_context(|| format!("--url {url:?} must begin with wss://"))?;
+    let rest = url
+        .strip_prefix("wss://")
+        .with_context(|| format!("--url {url:?} must begin with wss://"))?;
     let authority = rest.split('/').next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port.to_owned()),
         _ => (authority, "443".to_owned()),
     };
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let bare = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
     Ok(Target {
         address: format!("{host}:{port}"),
         name: ServerName::try_from(bare).context("--url has no usable host")?,
@@ -270,7 +302,9 @@ fn certified(
 ) -> anyhow::Result<ClientConfig> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, identifier);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, identifier);
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

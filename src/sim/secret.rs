@@ -21,8 +21,14 @@ pub fn sign(key: &str, secret: &str, identifier: &str, now_ms: i64) -> [(&'stati
         secret.as_bytes(),
         &mut derived,
     );
-    let signed = format!("SFMyNTY.{}", URL_SAFE_NO_PAD.encode(term(identifier, now_ms)));
-    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &derived), signed.as_bytes());
+    let signed = format!(
+        "SFMyNTY.{}",
+        URL_SAFE_NO_PAD.encode(term(identifier, now_ms))
+    );
+    let mac = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, &derived),
+        signed.as_bytes(),
+    );
     let signature = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.as_ref()));
     [
         ("x-nh-alg", algorithm.to_owned()),

@@ -95,7 +95,10 @@ impl Stats {
 
     /// How many devices run this version.
     pub fn running(&self, version: &str) -> u64 {
-        let map = self.versions.lock().map(|m| m.get(version).copied().unwrap_or(0));
+        let map = self
+            .versions
+            .lock()
+            .map(|m| m.get(version).copied().unwrap_or(0));
         u64::try_from(map.unwrap_or(0)).unwrap_or(0)
     }
 

@@ -27,7 +27,9 @@ pub struct Batcher<R: Record> {
 
 impl<R: Record> Clone for Batcher<R> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self {
+            queue: self.queue.clone(),
+        }
     }
 }
 
@@ -41,7 +43,10 @@ impl<R: Record> Batcher<R> {
     /// Writes a record and waits until it is committed.
     pub async fn write(&self, record: R) -> Result<R::Answer> {
         let (answer, committed) = oneshot::channel();
-        self.queue.send((record, answer)).await.map_err(|_| Error::Stopping)?;
+        self.queue
+            .send((record, answer))
+            .await
+            .map_err(|_| Error::Stopping)?;
         committed.await.map_err(|_| Error::Stopping)?
     }
 }

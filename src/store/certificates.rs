@@ -108,7 +108,10 @@ pub async fn cas(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
         on,
         sql!(
             "certificates.cas",
-            concat!(ca_columns!(), "WHERE c.org_id = $1 ORDER BY c.id LIMIT 1000")
+            concat!(
+                ca_columns!(),
+                "WHERE c.org_id = $1 ORDER BY c.id LIMIT 1000"
+            )
         ),
         scope.org().id
     )
@@ -118,7 +121,10 @@ pub async fn cas(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
 pub async fn ca(on: &mut impl On, scope: &Scope<Org>, serial: &str) -> Result<Option<CaRow>> {
     fetch_optional!(
         on,
-        sql!("certificates.ca", concat!(ca_columns!(), "WHERE c.org_id = $1 AND c.serial = $2")),
+        sql!(
+            "certificates.ca",
+            concat!(ca_columns!(), "WHERE c.org_id = $1 AND c.serial = $2")
+        ),
         scope.org().id,
         serial
     )
@@ -128,7 +134,10 @@ pub async fn ca(on: &mut impl On, scope: &Scope<Org>, serial: &str) -> Result<Op
 pub async fn ca_by_ski(on: &mut impl On, ski: &[u8]) -> Result<Option<CaRow>> {
     fetch_optional!(
         on,
-        sql!("certificates.ca_by_ski", concat!(ca_columns!(), "WHERE c.ski = $1")),
+        sql!(
+            "certificates.ca_by_ski",
+            concat!(ca_columns!(), "WHERE c.ski = $1")
+        ),
         ski
     )
 }

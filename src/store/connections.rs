@@ -78,7 +78,10 @@ pub async fn disconnected(
 pub async fn current(on: &mut impl On, device: DeviceId, id: ConnectionId) -> Result<bool> {
     let row: Option<(ConnectionId,)> = fetch_optional!(
         on,
-        sql!("connections.current", "SELECT id FROM connections WHERE device_id = $1"),
+        sql!(
+            "connections.current",
+            "SELECT id FROM connections WHERE device_id = $1"
+        ),
         device
     )?;
     Ok(row.is_some_and(|r| r.0 == id))

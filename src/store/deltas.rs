@@ -80,7 +80,10 @@ pub async fn of_pair(
 pub async fn row(on: &mut impl On, id: i64) -> Result<Option<DeltaRow>> {
     fetch_optional!(
         on,
-        sql!("deltas.row", concat!("SELECT ", delta_columns!(), " FROM deltas WHERE id = $1")),
+        sql!(
+            "deltas.row",
+            concat!("SELECT ", delta_columns!(), " FROM deltas WHERE id = $1")
+        ),
         id
     )
 }

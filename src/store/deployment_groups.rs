@@ -212,7 +212,10 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<GroupR
         on,
         sql!(
             "deployment_groups.list",
-            concat!(group_columns!(), "WHERE product_id = $1 ORDER BY name LIMIT 10000")
+            concat!(
+                group_columns!(),
+                "WHERE product_id = $1 ORDER BY name LIMIT 10000"
+            )
         ),
         scope.product().id
     )
@@ -239,7 +242,10 @@ pub async fn by_name(
 pub async fn row(on: &mut impl On, id: GroupId) -> Result<Option<GroupRow>> {
     fetch_optional!(
         on,
-        sql!("deployment_groups.row", concat!(group_columns!(), "WHERE id = $1")),
+        sql!(
+            "deployment_groups.row",
+            concat!(group_columns!(), "WHERE id = $1")
+        ),
         id
     )
 }

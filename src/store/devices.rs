@@ -182,7 +182,14 @@ pub async fn add(
 
 /// Replaces a device's tags; `None` is "never set".
 pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) -> Result<()> {
-    execute!(w, sql!("devices.drop_tags", "DELETE FROM device_tags WHERE device_id = $1"), device)?;
+    execute!(
+        w,
+        sql!(
+            "devices.drop_tags",
+            "DELETE FROM device_tags WHERE device_id = $1"
+        ),
+        device
+    )?;
     for tag in tags.unwrap_or_default() {
         execute!(
             w,
@@ -196,7 +203,10 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
     }
     execute!(
         w,
-        sql!("devices.tags_set", "UPDATE devices SET tags_set = $2 WHERE id = $1"),
+        sql!(
+            "devices.tags_set",
+            "UPDATE devices SET tags_set = $2 WHERE id = $1"
+        ),
         device,
         tags.is_some()
     )?;
@@ -207,7 +217,10 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
 pub async fn tags(on: &mut impl On, device: DeviceId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
         on,
-        sql!("devices.tags", "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag"),
+        sql!(
+            "devices.tags",
+            "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag"
+        ),
         device
     )?;
     Ok(rows.into_iter().map(|r| r.0).collect())
@@ -219,7 +232,11 @@ pub async fn by_identifier(on: &mut impl On, identifier: &str) -> Result<Option<
         on,
         sql!(
             "devices.by_identifier",
-            concat!("SELECT ", device_columns!(), " FROM devices WHERE identifier = $1")
+            concat!(
+                "SELECT ",
+                device_columns!(),
+                " FROM devices WHERE identifier = $1"
+            )
         ),
         identifier
     )
@@ -238,12 +255,7 @@ pub async fn row(on: &mut impl On, id: DeviceId) -> Result<Option<DeviceRow>> {
 }
 
 /// Records what the device runs now.
-pub async fn report_firmware(
-    w: &mut Write,
-    id: DeviceId,
-    m: &Metadata,
-    now: Micros,
-) -> Result<()> {
+pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
@@ -311,7 +323,10 @@ pub async fn seen_first(w: &mut Write, id: DeviceId, now: Micros) -> Result<()> 
 pub async fn offline(w: &mut Write, id: DeviceId) -> Result<()> {
     execute!(
         w,
-        sql!("devices.offline", "UPDATE devices SET online = FALSE WHERE id = $1 AND online"),
+        sql!(
+            "devices.offline",
+            "UPDATE devices SET online = FALSE WHERE id = $1 AND online"
+        ),
         id
     )?;
     Ok(())
@@ -321,7 +336,10 @@ pub async fn offline(w: &mut Write, id: DeviceId) -> Result<()> {
 pub async fn set_interface(w: &mut Write, id: DeviceId, interface: &str) -> Result<()> {
     execute!(
         w,
-        sql!("devices.set_interface", "UPDATE devices SET interface = $2 WHERE id = $1"),
+        sql!(
+            "devices.set_interface",
+            "UPDATE devices SET interface = $2 WHERE id = $1"
+        ),
         id,
         interface
     )?;
@@ -367,7 +385,10 @@ pub async fn set_group(
 pub async fn set_in_flight(w: &mut Write, id: DeviceId, in_flight: bool) -> Result<()> {
     execute!(
         w,
-        sql!("devices.set_in_flight", "UPDATE devices SET in_flight = $2 WHERE id = $1"),
+        sql!(
+            "devices.set_in_flight",
+            "UPDATE devices SET in_flight = $2 WHERE id = $1"
+        ),
         id,
         in_flight
     )?;
@@ -378,7 +399,10 @@ pub async fn set_in_flight(w: &mut Write, id: DeviceId, in_flight: bool) -> Resu
 pub async fn block(w: &mut Write, id: DeviceId, until: Option<Micros>) -> Result<()> {
     execute!(
         w,
-        sql!("devices.block", "UPDATE devices SET blocked_until = $2 WHERE id = $1"),
+        sql!(
+            "devices.block",
+            "UPDATE devices SET blocked_until = $2 WHERE id = $1"
+        ),
         id,
         until
     )?;
@@ -405,12 +429,7 @@ pub async fn blocks_over(
 }
 
 /// Switches automatic updates.
-pub async fn set_updates_enabled(
-    w: &mut Write,
-    id: DeviceId,
-    on: bool,
-    now: Micros,
-) -> Result<()> {
+pub async fn set_updates_enabled(w: &mut Write, id: DeviceId, on: bool, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
@@ -428,7 +447,10 @@ pub async fn set_updates_enabled(
 pub async fn full_next(w: &mut Write, id: DeviceId, target: &str) -> Result<()> {
     execute!(
         w,
-        sql!("devices.full_next", "UPDATE devices SET full_next_for = $2 WHERE id = $1"),
+        sql!(
+            "devices.full_next",
+            "UPDATE devices SET full_next_for = $2 WHERE id = $1"
+        ),
         id,
         target
     )?;
@@ -746,7 +768,10 @@ pub async fn list(
         let mut q = QueryBuilder::new(view_columns!());
         narrow!(q, scope, filter, now);
         q.push(order.0.text(order.1));
-        q.push(" LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(offset);
+        q.push(" LIMIT ")
+            .push_bind(limit)
+            .push(" OFFSET ")
+            .push_bind(offset);
         q.build_query_as::<DeviceView>().fetch_all(c).await
     })?;
     let total: (i64,) = on_engine!(on, |c| {
@@ -765,7 +790,8 @@ pub async fn tags_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
         return Ok(Vec::new());
     }
     Ok(on_engine!(on, |c| {
-        let mut q = QueryBuilder::new("SELECT device_id, tag FROM device_tags WHERE device_id IN (");
+        let mut q =
+            QueryBuilder::new("SELECT device_id, tag FROM device_tags WHERE device_id IN (");
         let mut s = q.separated(", ");
         for id in ids {
             s.push_bind(*id);

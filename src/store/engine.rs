@@ -232,7 +232,10 @@ impl Db {
                 fetch_optional!(&mut r, sql!("engine.alive", "SELECT CAST(1 AS BIGINT)"))?;
             Ok::<_, Error>(one.is_some())
         };
-        matches!(tokio::time::timeout(Duration::from_secs(5), asked).await, Ok(Ok(true)))
+        matches!(
+            tokio::time::timeout(Duration::from_secs(5), asked).await,
+            Ok(Ok(true))
+        )
     }
 }
 

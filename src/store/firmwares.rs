@@ -155,7 +155,10 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Firmwa
         on,
         sql!(
             "firmwares.list",
-            concat!(firmware_columns!(), "WHERE f.product_id = $1 ORDER BY f.id DESC LIMIT 100000")
+            concat!(
+                firmware_columns!(),
+                "WHERE f.product_id = $1 ORDER BY f.id DESC LIMIT 100000"
+            )
         ),
         scope.product().id
     )
@@ -171,7 +174,10 @@ pub async fn by_uuid(
         on,
         sql!(
             "firmwares.by_uuid",
-            concat!(firmware_columns!(), "WHERE f.product_id = $1 AND f.uuid = $2")
+            concat!(
+                firmware_columns!(),
+                "WHERE f.product_id = $1 AND f.uuid = $2"
+            )
         ),
         product,
         uuid
@@ -182,7 +188,10 @@ pub async fn by_uuid(
 pub async fn row(on: &mut impl On, id: FirmwareId) -> Result<Option<FirmwareRow>> {
     fetch_optional!(
         on,
-        sql!("firmwares.row", concat!(firmware_columns!(), "WHERE f.id = $1")),
+        sql!(
+            "firmwares.row",
+            concat!(firmware_columns!(), "WHERE f.id = $1")
+        ),
         id
     )
 }
@@ -205,7 +214,10 @@ pub async fn pinned(on: &mut impl On, id: FirmwareId) -> Result<bool> {
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: FirmwareId) -> Result<()> {
     execute!(
         w,
-        sql!("firmwares.delete", "DELETE FROM firmwares WHERE product_id = $1 AND id = $2"),
+        sql!(
+            "firmwares.delete",
+            "DELETE FROM firmwares WHERE product_id = $1 AND id = $2"
+        ),
         scope.product().id,
         id
     )?;

@@ -84,14 +84,24 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
 pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFlight>> {
     fetch_optional!(
         on,
-        sql!("inflight.of_device", concat!(inflight_columns!(), "WHERE i.device_id = $1")),
+        sql!(
+            "inflight.of_device",
+            concat!(inflight_columns!(), "WHERE i.device_id = $1")
+        ),
         device
     )
 }
 
 /// Ends a device's update, whatever its outcome.
 pub async fn remove(w: &mut Write, device: DeviceId) -> Result<()> {
-    execute!(w, sql!("inflight.remove", "DELETE FROM inflight WHERE device_id = $1"), device)?;
+    execute!(
+        w,
+        sql!(
+            "inflight.remove",
+            "DELETE FROM inflight WHERE device_id = $1"
+        ),
+        device
+    )?;
     super::devices::set_in_flight(w, device, false).await
 }
 

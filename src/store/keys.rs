@@ -71,7 +71,10 @@ pub async fn by_name(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result
 pub async fn in_use(on: &mut impl On, key: KeyId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
-        sql!("keys.in_use", "SELECT id FROM firmwares WHERE key_id = $1 ORDER BY id LIMIT 1"),
+        sql!(
+            "keys.in_use",
+            "SELECT id FROM firmwares WHERE key_id = $1 ORDER BY id LIMIT 1"
+        ),
         key
     )?;
     Ok(row.is_some())
@@ -81,7 +84,10 @@ pub async fn in_use(on: &mut impl On, key: KeyId) -> Result<bool> {
 pub async fn delete(w: &mut Write, scope: &Scope<Org>, key: KeyId) -> Result<()> {
     execute!(
         w,
-        sql!("keys.delete", "DELETE FROM org_keys WHERE org_id = $1 AND id = $2"),
+        sql!(
+            "keys.delete",
+            "DELETE FROM org_keys WHERE org_id = $1 AND id = $2"
+        ),
         scope.org().id,
         key
     )?;

@@ -23,7 +23,10 @@ pub async fn alive(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
 pub async fn silent(w: &mut Write, since: Micros) -> Result<Vec<(NodeId,)>> {
     fetch_all!(
         w,
-        sql!("nodes.silent", "SELECT id FROM nodes WHERE seen_at < $1 ORDER BY id LIMIT 100"),
+        sql!(
+            "nodes.silent",
+            "SELECT id FROM nodes WHERE seen_at < $1 ORDER BY id LIMIT 100"
+        ),
         since
     )
 }
@@ -32,10 +35,17 @@ pub async fn silent(w: &mut Write, since: Micros) -> Result<Vec<(NodeId,)>> {
 pub async fn forget(w: &mut Write, node: NodeId) -> Result<()> {
     execute!(
         w,
-        sql!("nodes.leases", "UPDATE group_leases SET until = 0, node_id = NULL WHERE node_id = $1"),
+        sql!(
+            "nodes.leases",
+            "UPDATE group_leases SET until = 0, node_id = NULL WHERE node_id = $1"
+        ),
         node
     )?;
-    execute!(w, sql!("nodes.forget", "DELETE FROM nodes WHERE id = $1"), node)?;
+    execute!(
+        w,
+        sql!("nodes.forget", "DELETE FROM nodes WHERE id = $1"),
+        node
+    )?;
     Ok(())
 }
 
@@ -52,7 +62,10 @@ pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>>
     )?;
     let row: Option<(Vec<u8>,)> = fetch_optional!(
         w,
-        sql!("nodes.setting", "SELECT value FROM settings WHERE name = $1"),
+        sql!(
+            "nodes.setting",
+            "SELECT value FROM settings WHERE name = $1"
+        ),
         name
     )?;
     row.map(|r| r.0).ok_or(super::Error::Missing("settings"))

@@ -60,11 +60,7 @@ pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
 }
 
 /// A person's role in the organisation of this name.
-pub async fn role_of(
-    on: &mut impl On,
-    user: UserId,
-    org: &str,
-) -> Result<Option<(OrgId, String)>> {
+pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option<(OrgId, String)>> {
     fetch_optional!(
         on,
         sql!(
@@ -129,11 +125,7 @@ pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>
 }
 
 /// One member by email.
-pub async fn member(
-    on: &mut impl On,
-    scope: &Scope<Org>,
-    email: &str,
-) -> Result<Option<Member>> {
+pub async fn member(on: &mut impl On, scope: &Scope<Org>, email: &str) -> Result<Option<Member>> {
     fetch_optional!(
         on,
         sql!(
@@ -151,7 +143,10 @@ pub async fn member(
 pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
     execute!(
         w,
-        sql!("orgs.remove_member", "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2"),
+        sql!(
+            "orgs.remove_member",
+            "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2"
+        ),
         scope.org().id,
         user
     )?;

@@ -127,9 +127,16 @@ pub async fn delete(w: &mut Write, scope: &Scope<Product>) -> Result<()> {
     )?;
     execute!(
         w,
-        sql!("products.clear_stats", "DELETE FROM update_stats WHERE product_id = $1"),
+        sql!(
+            "products.clear_stats",
+            "DELETE FROM update_stats WHERE product_id = $1"
+        ),
         id
     )?;
-    execute!(w, sql!("products.delete", "DELETE FROM products WHERE id = $1"), id)?;
+    execute!(
+        w,
+        sql!("products.delete", "DELETE FROM products WHERE id = $1"),
+        id
+    )?;
     Ok(())
 }

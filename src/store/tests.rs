@@ -72,15 +72,27 @@ async fn prepares(db: &Db) {
         match db {
             Db::Sqlite { write, .. } => {
                 let mut c = write.acquire().await.unwrap();
-                (&mut *c).prepare(text).await.map(|_| ()).unwrap_or_else(|e| panic!("{}: {e}", s.name));
+                (&mut *c)
+                    .prepare(text)
+                    .await
+                    .map(|_| ())
+                    .unwrap_or_else(|e| panic!("{}: {e}", s.name));
             }
             Db::Postgres(pool) => {
                 let mut c = pool.acquire().await.unwrap();
-                (&mut *c).prepare(text).await.map(|_| ()).unwrap_or_else(|e| panic!("{}: {e}", s.name));
+                (&mut *c)
+                    .prepare(text)
+                    .await
+                    .map(|_| ())
+                    .unwrap_or_else(|e| panic!("{}: {e}", s.name));
             }
         }
     }
-    assert!(names.len() > 100, "only {} statements in the ledger", names.len());
+    assert!(
+        names.len() > 100,
+        "only {} statements in the ledger",
+        names.len()
+    );
     let texts: BTreeSet<&str> = inventory::iter::<Statement>().map(|s| s.text).collect();
     assert_eq!(texts.len(), names.len(), "a text is there under two names");
 }
@@ -95,19 +107,37 @@ struct World {
 async fn world(w: &mut Write, name: &str) -> World {
     let org = orgs::add(w, name, NOW).await.unwrap().unwrap();
     let email = format!("{name}@x.org");
-    let user = users::add(w, &email, "Jane", "hash", NOW).await.unwrap().unwrap();
+    let user = users::add(w, &email, "Jane", "hash", NOW)
+        .await
+        .unwrap()
+        .unwrap();
     orgs::set_member(w, org, user, "admin", NOW).await.unwrap();
     let product = products::add(w, org, "thermo", NOW).await.unwrap().unwrap();
-    let person = access::scope::Person { id: user, name: "Jane".into(), email };
-    let scope = access::product_scope(w, person.clone(), name, "thermo").await.unwrap().unwrap();
+    let person = access::scope::Person {
+        id: user,
+        name: "Jane".into(),
+        email,
+    };
+    let scope = access::product_scope(w, person.clone(), name, "thermo")
+        .await
+        .unwrap()
+        .unwrap();
     let org_scope = access::org_scope(w, person, name).await.unwrap().unwrap();
-    World { org, product, scope, org_scope }
+    World {
+        org,
+        product,
+        scope,
+        org_scope,
+    }
 }
 
 async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> FirmwareId {
     let key = match keys::of_org(w, world.org).await.unwrap().first() {
         Some(k) => k.id,
-        None => keys::add(w, world.org, "k", &format!("key of {}", world.org), NOW).await.unwrap().unwrap(),
+        None => keys::add(w, world.org, "k", &format!("key of {}", world.org), NOW)
+            .await
+            .unwrap()
+            .unwrap(),
     };
     let new = NewFirmware {
         key,
@@ -126,7 +156,10 @@ async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> Fi
         full_fwup_version: "1.0.0".into(),
         delta_fwup_version: "1.6.0".into(),
     };
-    firmwares::add(w, &world.scope, &new, NOW).await.unwrap().unwrap()
+    firmwares::add(w, &world.scope, &new, NOW)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 fn group_row(world: &World, name: &str) -> GroupRow {
@@ -161,20 +194,41 @@ fn group_row(world: &World, name: &str) -> GroupRow {
 async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>) {
     firmware(w, world, "old", "1.0.0").await;
     let new = firmware(w, world, "new", "1.1.0").await;
-    let group = deployment_groups::add(w, &group_row(world, "g"), NOW).await.unwrap().unwrap();
-    releases::add(w, group, new, None, None, world.scope.person().id, NOW).await.unwrap();
+    let group = deployment_groups::add(w, &group_row(world, "g"), NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    releases::add(w, group, new, None, None, world.scope.person().id, NOW)
+        .await
+        .unwrap();
     let mut ids = Vec::new();
     for i in 0..n {
-        let id = devices::add(w, world.org, world.product, &format!("d{i}"), None, None, NOW)
-            .await
-            .unwrap()
-            .unwrap();
-        let m = Metadata { uuid: "old".into(), version: "1.0.0".into(), ..Metadata::default() };
+        let id = devices::add(
+            w,
+            world.org,
+            world.product,
+            &format!("d{i}"),
+            None,
+            None,
+            NOW,
+        )
+        .await
+        .unwrap()
+        .unwrap();
+        let m = Metadata {
+            uuid: "old".into(),
+            version: "1.0.0".into(),
+            ..Metadata::default()
+        };
         devices::report_firmware(w, id, &m, NOW).await.unwrap();
         devices::set_group(w, id, Some(group), NOW).await.unwrap();
         devices::seen_first(w, id, later(-i)).await.unwrap();
-        connections::connecting(w, id, ConnectionId(i), NodeId(1), NOW).await.unwrap();
-        devices::joined(w, id, "unknown", false, later(i)).await.unwrap();
+        connections::connecting(w, id, ConnectionId(i), NodeId(1), NOW)
+            .await
+            .unwrap();
+        devices::joined(w, id, "unknown", false, later(i))
+            .await
+            .unwrap();
         ids.push(id);
     }
     (group, ids)
@@ -194,19 +248,36 @@ fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
 
 async fn people(db: &Db) {
     let mut w = db.write().await.unwrap();
-    let id = users::add(&mut w, "a@x.org", "A", "h", NOW).await.unwrap().unwrap();
-    assert_eq!(users::add(&mut w, "a@x.org", "B", "h", NOW).await.unwrap(), None);
+    let id = users::add(&mut w, "a@x.org", "A", "h", NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        users::add(&mut w, "a@x.org", "B", "h", NOW).await.unwrap(),
+        None
+    );
     // The transaction goes on after the refused insert.
     let token = token::text([9; 32]);
     let hash = token::hash(&token).unwrap();
-    users::add_token(&mut w, id, &hash, "ci", NOW).await.unwrap();
+    users::add_token(&mut w, id, &hash, "ci", NOW)
+        .await
+        .unwrap();
     w.commit().await.unwrap();
     let person = access::by_token(db, &token, NOW).await.unwrap().unwrap();
     assert_eq!((person.id, person.email.as_str()), (id, "a@x.org"));
-    assert_eq!(access::by_token(db, &token::text([8; 32]), NOW).await.unwrap(), None);
+    assert_eq!(
+        access::by_token(db, &token::text([8; 32]), NOW)
+            .await
+            .unwrap(),
+        None
+    );
     let mut r = db.read().await.unwrap();
     assert!(users::any(&mut r).await.unwrap());
-    let used = users::by_token(&mut r, &hash).await.unwrap().unwrap().last_used_at;
+    let used = users::by_token(&mut r, &hash)
+        .await
+        .unwrap()
+        .unwrap()
+        .last_used_at;
     assert_eq!(used, Some(NOW));
 }
 
@@ -214,20 +285,63 @@ async fn tenants(db: &Db) {
     let mut w = db.write().await.unwrap();
     let (a, b) = (world(&mut w, "a").await, world(&mut w, "b").await);
     let fw = firmware(&mut w, &a, "u", "1.0.0").await;
-    devices::add(&mut w, a.org, a.product, "d", None, None, NOW).await.unwrap().unwrap();
-    assert!(devices::view(&mut w, &a.scope, "d").await.unwrap().is_some());
-    assert!(devices::view(&mut w, &b.scope, "d").await.unwrap().is_none());
-    assert_eq!(devices::place(&mut w, b.scope.person().id, "d").await.unwrap(), None);
+    devices::add(&mut w, a.org, a.product, "d", None, None, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        devices::view(&mut w, &a.scope, "d")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        devices::view(&mut w, &b.scope, "d")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        devices::place(&mut w, b.scope.person().id, "d")
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(firmwares::list(&mut w, &b.scope).await.unwrap().len(), 0);
-    assert!(firmwares::by_uuid(&mut w, b.product, "u").await.unwrap().is_none());
+    assert!(
+        firmwares::by_uuid(&mut w, b.product, "u")
+            .await
+            .unwrap()
+            .is_none()
+    );
     firmwares::delete(&mut w, &b.scope, fw).await.unwrap();
     assert!(firmwares::row(&mut w, fw).await.unwrap().is_some());
-    assert!(keys::by_name(&mut w, &b.org_scope, "k").await.unwrap().is_none());
-    assert!(orgs::member(&mut w, &b.org_scope, "a@x.org").await.unwrap().is_none());
+    assert!(
+        keys::by_name(&mut w, &b.org_scope, "k")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        orgs::member(&mut w, &b.org_scope, "a@x.org")
+            .await
+            .unwrap()
+            .is_none()
+    );
     // The identifier is taken on the whole server.
-    assert_eq!(devices::add(&mut w, b.org, b.product, "d", None, None, NOW).await.unwrap(), None);
+    assert_eq!(
+        devices::add(&mut w, b.org, b.product, "d", None, None, NOW)
+            .await
+            .unwrap(),
+        None
+    );
     let stranger = a.scope.person().clone();
-    assert!(access::product_scope(&mut w, stranger, "b", "thermo").await.unwrap().is_none());
+    assert!(
+        access::product_scope(&mut w, stranger, "b", "thermo")
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 async fn order_and_search(db: &Db) {
@@ -235,32 +349,64 @@ async fn order_and_search(db: &Db) {
     let world = world(&mut w, "a").await;
     for (name, tags) in [("b", "x"), ("B", "Beta"), ("a%", "y"), ("Z_", "x")] {
         let tags = [tags.to_owned()];
-        devices::add(&mut w, world.org, world.product, name, None, Some(&tags), NOW).await.unwrap();
+        devices::add(
+            &mut w,
+            world.org,
+            world.product,
+            name,
+            None,
+            Some(&tags),
+            NOW,
+        )
+        .await
+        .unwrap();
     }
     let find = async |w: &mut Write, f: Filter| -> Vec<String> {
         let order = (Order::Identifier, false);
-        let (rows, total) =
-            devices::list(w, &world.scope, &f, order, 0, 100, NOW).await.unwrap();
+        let (rows, total) = devices::list(w, &world.scope, &f, order, 0, 100, NOW)
+            .await
+            .unwrap();
         assert_eq!(rows.len() as i64, total);
         rows.into_iter().map(|d| d.identifier).collect()
     };
-    assert_eq!(find(&mut w, Filter::default()).await, ["B", "Z_", "a%", "b"]);
-    let by = |t: &str| Filter { identifier: Some(t.into()), ..Filter::default() };
+    assert_eq!(
+        find(&mut w, Filter::default()).await,
+        ["B", "Z_", "a%", "b"]
+    );
+    let by = |t: &str| Filter {
+        identifier: Some(t.into()),
+        ..Filter::default()
+    };
     assert_eq!(find(&mut w, by("B")).await, ["B", "b"]);
     assert_eq!(find(&mut w, by("%")).await, ["a%"]);
     assert_eq!(find(&mut w, by("_")).await, ["Z_"]);
-    let tagged = Filter { tags: vec!["bet".into()], ..Filter::default() };
+    let tagged = Filter {
+        tags: vec!["bet".into()],
+        ..Filter::default()
+    };
     assert_eq!(find(&mut w, tagged).await, ["B"]);
-    let searched = Filter { search: Some("X".into()), ..Filter::default() };
+    let searched = Filter {
+        search: Some("X".into()),
+        ..Filter::default()
+    };
     assert_eq!(find(&mut w, searched).await, ["Z_", "b"]);
-    let none = Filter { has_no_tags: true, ..Filter::default() };
+    let none = Filter {
+        has_no_tags: true,
+        ..Filter::default()
+    };
     assert_eq!(find(&mut w, none).await, [""; 0]);
     for word in ["connecting", "connected", "disconnected"] {
-        let f = Filter { connection: Some(word.into()), ..Filter::default() };
+        let f = Filter {
+            connection: Some(word.into()),
+            ..Filter::default()
+        };
         assert_eq!(find(&mut w, f).await, [""; 0], "{word}");
     }
     for word in ["not_seen"] {
-        let f = Filter { connection: Some(word.into()), ..Filter::default() };
+        let f = Filter {
+            connection: Some(word.into()),
+            ..Filter::default()
+        };
         assert_eq!(find(&mut w, f).await.len(), 4);
     }
     for word in ["enabled", "disabled", "penalty-box"] {
@@ -270,14 +416,25 @@ async fn order_and_search(db: &Db) {
             only_updating: word == "disabled",
             ..Filter::default()
         };
-        assert_eq!(find(&mut w, f).await.len(), if word == "enabled" { 4 } else { 0 });
+        assert_eq!(
+            find(&mut w, f).await.len(),
+            if word == "enabled" { 4 } else { 0 }
+        );
     }
     for order in [
-        Order::Description, Order::InsertedAt, Order::UpdatedAt, Order::UpdatesEnabled,
-        Order::EstablishedAt, Order::LastSeenAt, Order::Identifier,
+        Order::Description,
+        Order::InsertedAt,
+        Order::UpdatedAt,
+        Order::UpdatesEnabled,
+        Order::EstablishedAt,
+        Order::LastSeenAt,
+        Order::Identifier,
     ] {
         for descending in [false, true] {
-            let f = Filter { firmware_version: None, ..Filter::default() };
+            let f = Filter {
+                firmware_version: None,
+                ..Filter::default()
+            };
             let (rows, _) = devices::list(&mut w, &world.scope, &f, (order, descending), 1, 2, NOW)
                 .await
                 .unwrap();
@@ -290,28 +447,62 @@ async fn claims(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     let (group, ids) = fleet(&mut w, &world, 2).await;
-    assert!(inflight::add(&mut w, &claim(ids[0], group, 1), NOW).await.unwrap());
-    assert!(!inflight::add(&mut w, &claim(ids[0], group, 2), NOW).await.unwrap());
+    assert!(
+        inflight::add(&mut w, &claim(ids[0], group, 1), NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !inflight::add(&mut w, &claim(ids[0], group, 2), NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 1);
     assert_eq!(inflight::count(&mut w, group, true).await.unwrap(), 0);
-    assert!(!inflight::sent(&mut w, ids[0], ClaimId(2), NOW).await.unwrap());
+    assert!(
+        !inflight::sent(&mut w, ids[0], ClaimId(2), NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 1);
-    assert!(inflight::sent(&mut w, ids[0], ClaimId(1), NOW).await.unwrap());
-    assert!(!inflight::sent(&mut w, ids[0], ClaimId(1), NOW).await.unwrap());
+    assert!(
+        inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 0);
-    inflight::progress(&mut w, ids[0], "updating", Some(50), true, NOW).await.unwrap();
+    inflight::progress(&mut w, ids[0], "updating", Some(50), true, NOW)
+        .await
+        .unwrap();
     assert_eq!(inflight::lapsed(&mut w, NOW, NOW).await.unwrap().len(), 0);
-    assert_eq!(inflight::lapsed(&mut w, later(1), NOW).await.unwrap(), [(ids[0], Some(group))]);
+    assert_eq!(
+        inflight::lapsed(&mut w, later(1), NOW).await.unwrap(),
+        [(ids[0], Some(group))]
+    );
     inflight::remove(&mut w, ids[0]).await.unwrap();
     assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 0);
     let release = releases::current(&mut w, group).await.unwrap().unwrap();
     for i in 0..3 {
-        inflight::attempt(&mut w, ids[1], release.id, later(i * 100)).await.unwrap();
+        inflight::attempt(&mut w, ids[1], release.id, later(i * 100))
+            .await
+            .unwrap();
     }
-    let counted = inflight::attempts(&mut w, ids[1], release.id, later(100)).await.unwrap();
+    let counted = inflight::attempts(&mut w, ids[1], release.id, later(100))
+        .await
+        .unwrap();
     assert_eq!(counted, (3, 2));
     inflight::clear_attempts(&mut w, ids[1]).await.unwrap();
-    assert_eq!(inflight::attempts(&mut w, ids[1], release.id, NOW).await.unwrap(), (0, 0));
+    assert_eq!(
+        inflight::attempts(&mut w, ids[1], release.id, NOW)
+            .await
+            .unwrap(),
+        (0, 0)
+    );
 }
 
 async fn candidates(db: &Db) {
@@ -319,49 +510,121 @@ async fn candidates(db: &Db) {
     let world = world(&mut w, "a").await;
     let (group, ids) = fleet(&mut w, &world, 6).await;
     let fifo = async |w: &mut Write| -> Vec<DeviceId> {
-        devices::fifo(w, group, "old", 10).await.unwrap().iter().map(|c| c.id).collect()
+        devices::fifo(w, group, "old", 10)
+            .await
+            .unwrap()
+            .iter()
+            .map(|c| c.id)
+            .collect()
     };
     assert_eq!(fifo(&mut w).await, ids);
-    let newest: Vec<DeviceId> =
-        devices::lifo(&mut w, group, "old", 10).await.unwrap().iter().map(|c| c.id).collect();
+    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|c| c.id)
+        .collect();
     assert_eq!(newest, ids, "the first device was seen first most recently");
     let source = devices::next_source(&mut w, group, "").await.unwrap();
     assert_eq!(source, Some(("old".into(), Some("1.0.0".into()))));
-    assert_eq!(devices::next_source(&mut w, group, "old\u{1}").await.unwrap(), None);
-    devices::set_updates_enabled(&mut w, ids[0], false, NOW).await.unwrap();
-    devices::block(&mut w, ids[1], Some(later(60))).await.unwrap();
-    devices::joined(&mut w, ids[2], "not_validated", false, NOW).await.unwrap();
+    assert_eq!(
+        devices::next_source(&mut w, group, "old\u{1}")
+            .await
+            .unwrap(),
+        None
+    );
+    devices::set_updates_enabled(&mut w, ids[0], false, NOW)
+        .await
+        .unwrap();
+    devices::block(&mut w, ids[1], Some(later(60)))
+        .await
+        .unwrap();
+    devices::joined(&mut w, ids[2], "not_validated", false, NOW)
+        .await
+        .unwrap();
     devices::offline(&mut w, ids[3]).await.unwrap();
-    inflight::add(&mut w, &claim(ids[4], group, 1), NOW).await.unwrap();
+    inflight::add(&mut w, &claim(ids[4], group, 1), NOW)
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, [ids[5]]);
-    devices::set_deleted(&mut w, ids[5], Some(NOW), NOW).await.unwrap();
+    devices::set_deleted(&mut w, ids[5], Some(NOW), NOW)
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, []);
-    devices::set_deleted(&mut w, ids[5], None, NOW).await.unwrap();
-    devices::joined(&mut w, ids[5], "validated", false, NOW).await.unwrap();
-    deployment_groups::set_words(&mut w, group, "release_tag", &["beta".into()]).await.unwrap();
+    devices::set_deleted(&mut w, ids[5], None, NOW)
+        .await
+        .unwrap();
+    devices::joined(&mut w, ids[5], "validated", false, NOW)
+        .await
+        .unwrap();
+    deployment_groups::set_words(&mut w, group, "release_tag", &["beta".into()])
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, []);
-    devices::set_tags(&mut w, ids[5], Some(&["beta".into(), "x".into()])).await.unwrap();
+    devices::set_tags(&mut w, ids[5], Some(&["beta".into(), "x".into()]))
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, [ids[5]]);
-    deployment_groups::set_words(&mut w, group, "interface", &["wifi".into()]).await.unwrap();
+    deployment_groups::set_words(&mut w, group, "interface", &["wifi".into()])
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, []);
-    devices::set_interface(&mut w, ids[5], "wifi").await.unwrap();
+    devices::set_interface(&mut w, ids[5], "wifi")
+        .await
+        .unwrap();
     assert_eq!(fifo(&mut w).await, [ids[5]]);
 }
 
 async fn connections_story(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
-    let d = devices::add(&mut w, world.org, world.product, "d", None, None, NOW).await.unwrap().unwrap();
+    let d = devices::add(&mut w, world.org, world.product, "d", None, None, NOW)
+        .await
+        .unwrap()
+        .unwrap();
     let (old, new) = (ConnectionId(1), ConnectionId(2));
-    connections::connecting(&mut w, d, old, NodeId(1), NOW).await.unwrap();
-    assert!(connections::connected(&mut w, d, old, "2.3.0", NOW).await.unwrap());
-    connections::connecting(&mut w, d, new, NodeId(2), NOW).await.unwrap();
-    assert!(!connections::connected(&mut w, d, old, "2.3.0", NOW).await.unwrap());
-    assert!(connections::connected(&mut w, d, new, "2.3.0", NOW).await.unwrap());
-    assert!(!connections::disconnected(&mut w, d, old, NOW).await.unwrap());
-    assert_eq!(connections::node_of(&mut w, d).await.unwrap(), Some(NodeId(2)));
-    assert_eq!(connections::close_left_by(&mut w, NodeId(1), 10, NOW).await.unwrap(), []);
-    assert_eq!(connections::close_left_by(&mut w, NodeId(2), 10, NOW).await.unwrap(), [(d,)]);
+    connections::connecting(&mut w, d, old, NodeId(1), NOW)
+        .await
+        .unwrap();
+    assert!(
+        connections::connected(&mut w, d, old, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    connections::connecting(&mut w, d, new, NodeId(2), NOW)
+        .await
+        .unwrap();
+    assert!(
+        !connections::connected(&mut w, d, old, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        connections::connected(&mut w, d, new, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !connections::disconnected(&mut w, d, old, NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        connections::node_of(&mut w, d).await.unwrap(),
+        Some(NodeId(2))
+    );
+    assert_eq!(
+        connections::close_left_by(&mut w, NodeId(1), 10, NOW)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        connections::close_left_by(&mut w, NodeId(2), 10, NOW)
+            .await
+            .unwrap(),
+        [(d,)]
+    );
     assert_eq!(connections::node_of(&mut w, d).await.unwrap(), None);
 }
 
@@ -370,7 +633,9 @@ async fn leases(db: &Db) {
     let world = world(&mut w, "a").await;
     let (group, _) = fleet(&mut w, &world, 0).await;
     let lease = async |w: &mut Write, node, now| {
-        deployment_groups::lease(w, group, NodeId(node), Micros(now + 10), Micros(now)).await.unwrap()
+        deployment_groups::lease(w, group, NodeId(node), Micros(now + 10), Micros(now))
+            .await
+            .unwrap()
     };
     assert!(lease(&mut w, 1, 100).await);
     assert!(lease(&mut w, 1, 105).await);
@@ -385,22 +650,36 @@ async fn delta_jobs(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     let (group, _) = fleet(&mut w, &world, 0).await;
-    let a = firmwares::by_uuid(&mut w, world.product, "old").await.unwrap().unwrap().id;
-    let b = firmwares::by_uuid(&mut w, world.product, "new").await.unwrap().unwrap().id;
+    let a = firmwares::by_uuid(&mut w, world.product, "old")
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let b = firmwares::by_uuid(&mut w, world.product, "new")
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
     assert!(deltas::ask(&mut w, a, b, NOW).await.unwrap());
     assert!(!deltas::ask(&mut w, a, b, NOW).await.unwrap());
-    let take = async |w: &mut Write, stale, now| deltas::take(w, NodeId(1), stale, now).await.unwrap();
+    let take =
+        async |w: &mut Write, stale, now| deltas::take(w, NodeId(1), stale, now).await.unwrap();
     let job = take(&mut w, later(-60), NOW).await.unwrap();
     assert_eq!((job.source_id, job.target_id, job.tries), (a, b, 1));
     assert!(take(&mut w, later(-60), NOW).await.is_none());
     assert_eq!(take(&mut w, later(1), later(61)).await.unwrap().tries, 2);
     deltas::give_back(&mut w, NodeId(1)).await.unwrap();
     let job = take(&mut w, NOW, later(62)).await.unwrap();
-    deltas::completed(&mut w, job.id, 7, "CC", "CC", NOW).await.unwrap();
+    deltas::completed(&mut w, job.id, 7, "CC", "CC", NOW)
+        .await
+        .unwrap();
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
     let done = deltas::of_pair(&mut w, a, b).await.unwrap().unwrap();
     assert_eq!((done.status.as_str(), done.size), ("completed", Some(7)));
-    assert_eq!(deltas::groups_of_target(&mut w, b).await.unwrap(), [(group,)]);
+    assert_eq!(
+        deltas::groups_of_target(&mut w, b).await.unwrap(),
+        [(group,)]
+    );
     assert_eq!(deltas::groups_of_target(&mut w, a).await.unwrap(), []);
     assert!(firmwares::pinned(&mut w, b).await.unwrap());
     assert!(!firmwares::pinned(&mut w, a).await.unwrap());
@@ -412,11 +691,24 @@ async fn blocks(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     let (group, ids) = fleet(&mut w, &world, 3).await;
-    devices::block(&mut w, ids[0], Some(later(10))).await.unwrap();
-    devices::block(&mut w, ids[1], Some(later(20))).await.unwrap();
-    assert_eq!(devices::blocks_over(&mut w, later(9), 10).await.unwrap(), []);
-    assert_eq!(devices::blocks_over(&mut w, later(10), 10).await.unwrap(), [(ids[0], Some(group))]);
-    assert_eq!(devices::fifo(&mut w, group, "old", 10).await.unwrap().len(), 2);
+    devices::block(&mut w, ids[0], Some(later(10)))
+        .await
+        .unwrap();
+    devices::block(&mut w, ids[1], Some(later(20)))
+        .await
+        .unwrap();
+    assert_eq!(
+        devices::blocks_over(&mut w, later(9), 10).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        devices::blocks_over(&mut w, later(10), 10).await.unwrap(),
+        [(ids[0], Some(group))]
+    );
+    assert_eq!(
+        devices::fifo(&mut w, group, "old", 10).await.unwrap().len(),
+        2
+    );
 }
 
 async fn racing_claims(db: &Db) {
@@ -445,7 +737,13 @@ impl batch::Record for Note {
     async fn apply(&self, w: &mut Write) -> Result<bool> {
         if self.0 == 13 {
             // A violation of a foreign key: it fails alone, on PostgreSQL with its whole transaction.
-            execute!(w, sql!("tests.bad", "INSERT INTO products (org_id, name, require_unique_firmware_version, inserted_at, updated_at) VALUES (-1, 'x', TRUE, 0, 0)"))?;
+            execute!(
+                w,
+                sql!(
+                    "tests.bad",
+                    "INSERT INTO products (org_id, name, require_unique_firmware_version, inserted_at, updated_at) VALUES (-1, 'x', TRUE, 0, 0)"
+                )
+            )?;
         }
         Ok(orgs::add(w, &format!("o{}", self.0), NOW).await?.is_some())
     }
@@ -461,7 +759,11 @@ async fn batching(db: &Db) {
     };
     let (answers, ()) = tokio::join!(writers, work);
     for (i, answer) in answers.iter().enumerate() {
-        assert_eq!(answer.as_ref().ok(), (i != 13).then_some(&true), "record {i}: {answer:?}");
+        assert_eq!(
+            answer.as_ref().ok(),
+            (i != 13).then_some(&true),
+            "record {i}: {answer:?}"
+        );
     }
     let mut r = db.read().await.unwrap();
     assert!(orgs::by_name(&mut r, "o13").await.unwrap().is_none());
@@ -470,14 +772,27 @@ async fn batching(db: &Db) {
 
 /// Statements that run at device rate or in every scheduler run, and must find their rows by an index.
 const HOT: [&str; 14] = [
-    "devices.row", "devices.by_identifier", "devices.next_source", "devices.fifo", "devices.lifo",
-    "devices.blocks_over", "connections.connected", "inflight.count", "inflight.sent", "inflight.attempts",
-    "certificates.holder", "secrets.find", "deltas.take", "users.by_token",
+    "devices.row",
+    "devices.by_identifier",
+    "devices.next_source",
+    "devices.fifo",
+    "devices.lifo",
+    "devices.blocks_over",
+    "connections.connected",
+    "inflight.count",
+    "inflight.sent",
+    "inflight.attempts",
+    "certificates.holder",
+    "secrets.find",
+    "deltas.take",
+    "users.by_token",
 ];
 
 async fn plans(db: &Db) {
     for name in HOT {
-        let s = inventory::iter::<Statement>().find(|s| s.name == name).expect(name);
+        let s = inventory::iter::<Statement>()
+            .find(|s| s.name == name)
+            .expect(name);
         let Db::Sqlite { write, .. } = db else {
             // On an empty table PostgreSQL plans a scan whatever the indexes are; the indexes themselves are compared
             // with SQLite's by `both_schemas_are_the_same`.
@@ -509,11 +824,16 @@ async fn columns(db: &Db) -> BTreeSet<String> {
             .fetch_all(&mut *c)
             .await
             .unwrap();
-            out.extend(rows.into_iter().map(|(t, c, n)| format!("{t}.{c} {}", n != 0)));
-            let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
-                .fetch_all(c)
-                .await
-                .unwrap();
+            out.extend(
+                rows.into_iter()
+                    .map(|(t, c, n)| format!("{t}.{c} {}", n != 0)),
+            );
+            let rows: Vec<(String,)> = sqlx::query_as(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+            )
+            .fetch_all(c)
+            .await
+            .unwrap();
             out.extend(rows.into_iter().map(|(i,)| format!("index {i}")));
         }
         Conn::Postgres(c) => {
@@ -523,7 +843,10 @@ async fn columns(db: &Db) -> BTreeSet<String> {
             .fetch_all(&mut *c)
             .await
             .unwrap();
-            out.extend(rows.into_iter().map(|(t, c, n)| format!("{t}.{c} {}", n == "NO")));
+            out.extend(
+                rows.into_iter()
+                    .map(|(t, c, n)| format!("{t}.{c} {}", n == "NO")),
+            );
             let rows: Vec<(String,)> = sqlx::query_as(
                 "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%_pkey' AND indexname NOT LIKE '%_key'",
             )
@@ -541,21 +864,39 @@ async fn columns(db: &Db) -> BTreeSet<String> {
 async fn both_schemas_are_the_same() {
     let names = |engine: &str| -> BTreeSet<_> {
         let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect()
+        std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect()
     };
     assert_eq!(names("sqlite"), names("postgres"));
     let (lite, _folder) = sqlite().await;
-    let Some(url) = postgres::database().await else { return };
+    let Some(url) = postgres::database().await else {
+        return;
+    };
     let server = Db::open_postgres(&url).await.unwrap();
     // An index on a key ends in `_key` on both; it is left out on both.
-    let own: BTreeSet<_> = columns(&lite).await.into_iter().filter(|c| !c.ends_with("_key")).collect();
-    assert_eq!(own, columns(&server).await.into_iter().filter(|c| !c.ends_with("_key")).collect());
+    let own: BTreeSet<_> = columns(&lite)
+        .await
+        .into_iter()
+        .filter(|c| !c.ends_with("_key"))
+        .collect();
+    assert_eq!(
+        own,
+        columns(&server)
+            .await
+            .into_iter()
+            .filter(|c| !c.ends_with("_key"))
+            .collect()
+    );
 }
 
 #[tokio::test]
 async fn a_reader_cannot_write_on_sqlite() {
     let (db, _folder) = sqlite().await;
-    let Db::Sqlite { read, .. } = &db else { unreachable!() };
+    let Db::Sqlite { read, .. } = &db else {
+        unreachable!()
+    };
     let tried = sqlx::query("DELETE FROM users").execute(read).await;
     assert!(tried.unwrap_err().to_string().contains("readonly"));
 }

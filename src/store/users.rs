@@ -75,15 +75,20 @@ pub async fn set_password(w: &mut Write, id: UserId, hash: &str, now: Micros) ->
 pub async fn by_email(on: &mut impl On, email: &str) -> Result<Option<User>> {
     fetch_optional!(
         on,
-        sql!("users.by_email", "SELECT id, email, name, password_hash FROM users WHERE email = $1"),
+        sql!(
+            "users.by_email",
+            "SELECT id, email, name, password_hash FROM users WHERE email = $1"
+        ),
         email
     )
 }
 
 /// Whether anybody exists yet.
 pub async fn any(on: &mut impl On) -> Result<bool> {
-    let row: Option<(UserId,)> =
-        fetch_optional!(on, sql!("users.any", "SELECT id FROM users ORDER BY id LIMIT 1"))?;
+    let row: Option<(UserId,)> = fetch_optional!(
+        on,
+        sql!("users.any", "SELECT id FROM users ORDER BY id LIMIT 1")
+    )?;
     Ok(row.is_some())
 }
 
@@ -126,7 +131,10 @@ pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner
 pub async fn token_used(w: &mut Write, token: i64, now: Micros) -> Result<()> {
     execute!(
         w,
-        sql!("users.token_used", "UPDATE tokens SET last_used_at = $2 WHERE id = $1"),
+        sql!(
+            "users.token_used",
+            "UPDATE tokens SET last_used_at = $2 WHERE id = $1"
+        ),
         token,
         now
     )?;

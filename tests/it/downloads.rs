@@ -23,12 +23,22 @@ async fn link(server: &Server) -> Link {
     let api = server.api();
     api.register_key().await;
     let firmware = api.upload("good/rpi4-1.0.0.fw").await;
-    let path = Api::product(&format!("/firmwares/{}/download", firmware["uuid"].as_str().unwrap()));
+    let path = Api::product(&format!(
+        "/firmwares/{}/download",
+        firmware["uuid"].as_str().unwrap()
+    ));
     let answer = api.get(&path).await;
     assert_eq!(answer.status, 302);
     let url = answer.header("location").to_owned();
-    assert!(url.starts_with("http://127.0.0.1:"), "on the host that was asked: {url}");
-    Link { http: Client::new(), url, whole: fixtures::bytes("good/rpi4-1.0.0.fw") }
+    assert!(
+        url.starts_with("http://127.0.0.1:"),
+        "on the host that was asked: {url}"
+    );
+    Link {
+        http: Client::new(),
+        url,
+        whole: fixtures::bytes("good/rpi4-1.0.0.fw"),
+    }
 }
 
 fn header<'r>(r: &'r Response, name: &str) -> &'r str {
@@ -48,7 +58,10 @@ async fn a_file_comes_whole_in_parts_and_by_its_head() {
     assert_eq!(header(&all, "accept-ranges"), "bytes");
     assert_eq!(all.bytes().await.unwrap(), link.whole);
     let head = link.ask(Method::HEAD, None).await;
-    assert_eq!((head.status().as_u16(), header(&head, "content-length")), (200, size.to_string().as_str()));
+    assert_eq!(
+        (head.status().as_u16(), header(&head, "content-length")),
+        (200, size.to_string().as_str())
+    );
     assert_eq!(header(&head, "etag"), etag);
     // As the real downloader resumes: the end is one past the last byte.
     for (range, from, to) in [
@@ -60,14 +73,26 @@ async fn a_file_comes_whole_in_parts_and_by_its_head() {
     ] {
         let part = link.ask(Method::GET, Some(&range)).await;
         assert_eq!(part.status(), 206, "{range}");
-        assert_eq!(header(&part, "content-range"), format!("bytes {from}-{}/{size}", to - 1));
+        assert_eq!(
+            header(&part, "content-range"),
+            format!("bytes {from}-{}/{size}", to - 1)
+        );
         assert_eq!(header(&part, "content-length"), (to - from).to_string());
         assert_eq!(header(&part, "etag"), etag);
         assert_eq!(part.bytes().await.unwrap(), link.whole[from..to], "{range}");
     }
     let head = link.ask(Method::HEAD, Some("bytes=100-")).await;
-    assert_eq!((head.status().as_u16(), header(&head, "content-length")), (206, (size - 100).to_string().as_str()));
-    let other = link.http.get(&link.url).header("range", "bytes=5-").header("if-range", "\"x\"").send().await;
+    assert_eq!(
+        (head.status().as_u16(), header(&head, "content-length")),
+        (206, (size - 100).to_string().as_str())
+    );
+    let other = link
+        .http
+        .get(&link.url)
+        .header("range", "bytes=5-")
+        .header("if-range", "\"x\"")
+        .send()
+        .await;
     assert_eq!(other.unwrap().status(), 200);
 }
 
@@ -84,7 +109,11 @@ async fn a_changed_or_missing_link_is_refused() {
         path.replace("/download/", "/other/"),
     ] {
         let answer = link.http.get(&bad).send().await.unwrap();
-        assert!(matches!(answer.status().as_u16(), 403 | 404), "{bad}: {}", answer.status());
+        assert!(
+            matches!(answer.status().as_u16(), 403 | 404),
+            "{bad}: {}",
+            answer.status()
+        );
     }
 }
 

@@ -21,7 +21,9 @@ fn mutated(rng: &mut StdRng) -> Message {
         r#"["3","3","extensions","phx_join",{"health":"0.0.1"}]"#,
         r#"["1","9","device","report_network_interface",{"interface":"wlan0"}]"#,
     ];
-    let mut bytes = FRAMES[rng.random_range(0..FRAMES.len())].as_bytes().to_vec();
+    let mut bytes = FRAMES[rng.random_range(0..FRAMES.len())]
+        .as_bytes()
+        .to_vec();
     for _ in 0..rng.random_range(0..4) {
         let at = rng.random_range(0..bytes.len());
         match rng.random_range(0..4) {
@@ -43,7 +45,9 @@ async fn random_and_mutated_frames_do_no_harm() {
     let mut rng = StdRng::seed_from_u64(7);
     let mut before = 0;
     for round in 0..60 {
-        let mut d = Device::secret(&server, &format!("fuzz-{}", round % 5)).await.unwrap();
+        let mut d = Device::secret(&server, &format!("fuzz-{}", round % 5))
+            .await
+            .unwrap();
         if round % 2 == 0 {
             d.join(json!({}), json!({})).await;
         }
@@ -75,10 +79,16 @@ async fn raw_bytes_instead_of_frames_do_no_harm() {
         if round % 3 == 0 {
             let headers = [
                 device::upgrade_headers(),
-                device::sign(server.login("product_key"), server.login("product_secret"), "raw", device::now_ms()),
+                device::sign(
+                    server.login("product_key"),
+                    server.login("product_secret"),
+                    "raw",
+                    device::now_ms(),
+                ),
             ]
             .concat();
-            let (head, _) = device::request(&mut tls, "/socket/websocket?vsn=2.0.0", &headers).await;
+            let (head, _) =
+                device::request(&mut tls, "/socket/websocket?vsn=2.0.0", &headers).await;
             assert!(head.starts_with("HTTP/1.1 101"));
         }
         let _ = tls.write_all(&bytes).await;
@@ -90,9 +100,13 @@ async fn raw_bytes_instead_of_frames_do_no_harm() {
         tcp.write_all(bytes).await.unwrap();
     }
     let mut tls = device::tls(&server, config).await.unwrap();
-    let _ = tls.write_all(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(20_000)).as_bytes()).await;
+    let _ = tls
+        .write_all(format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(20_000)).as_bytes())
+        .await;
     let mut rest = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(15), tls.read_to_end(&mut rest)).await.expect("it is cut off");
+    let _ = tokio::time::timeout(Duration::from_secs(15), tls.read_to_end(&mut rest))
+        .await
+        .expect("it is cut off");
     assert!(server.alive());
 }
 
@@ -116,7 +130,10 @@ async fn a_join_of_a_megabyte_is_refused_and_a_large_one_taken() {
 /// How many sockets this process may open.
 fn descriptors() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = limits.lines().find(|l| l.starts_with("Max open files")).unwrap();
+    let line = limits
+        .lines()
+        .find(|l| l.starts_with("Max open files"))
+        .unwrap();
     line.split_whitespace().nth(3).unwrap().parse().unwrap()
 }
 
@@ -142,13 +159,19 @@ async fn ten_thousand_half_open_handshakes_lock_nobody_out() {
     let mut d = Device::secret(&server, "honest").await.unwrap();
     assert_eq!(d.join(json!({}), json!({})).await["status"], "ok");
     let grown = server.rss_kib().saturating_sub(before);
-    assert!(grown < 120_000, "{many} half-open connections cost {grown} KiB");
+    assert!(
+        grown < 120_000,
+        "{many} half-open connections cost {grown} KiB"
+    );
     tokio::time::sleep(Duration::from_secs(12)).await;
     // All of them are closed by now: reading ends.
     for tcp in held.iter_mut().rev().take(50) {
         let mut byte = [0];
         let read = tokio::time::timeout(Duration::from_secs(2), tcp.read(&mut byte)).await;
-        assert!(!matches!(read, Err(_) | Ok(Ok(1..)) if byte[0] != 0x15), "a half-open connection stays");
+        assert!(
+            !matches!(read, Err(_) | Ok(Ok(1..)) if byte[0] != 0x15),
+            "a half-open connection stays"
+        );
     }
     drop(held);
     d.send(r#"[null,"1","phoenix","heartbeat",{}]"#).await;

@@ -1,5 +1,10 @@
 //! Whole-system tests: the real binary, real sockets, real TLS, both databases.
-#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::disallowed_methods, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs
+)]
 
 mod api;
 mod certificates;

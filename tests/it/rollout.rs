@@ -22,8 +22,12 @@ crate::both_engines! {
 async fn rpi4(server: &Server, settings: Value) -> (Api, Value, Value) {
     let api = server.api();
     api.register_key().await;
-    let (old, new) = (api.upload("good/rpi4-1.0.0.fw").await, api.upload("good/rpi4-1.1.0.fw").await);
-    api.group("prod", old["uuid"].as_str().unwrap(), settings).await;
+    let (old, new) = (
+        api.upload("good/rpi4-1.0.0.fw").await,
+        api.upload("good/rpi4-1.1.0.fw").await,
+    );
+    api.group("prod", old["uuid"].as_str().unwrap(), settings)
+        .await;
     (api, old, new)
 }
 
@@ -34,7 +38,8 @@ async fn device(server: &Server, name: &str, firmware: &Value) -> Device {
 }
 
 async fn release(api: &Api, firmware: &Value) {
-    api.release("prod", firmware["uuid"].as_str().unwrap()).await;
+    api.release("prod", firmware["uuid"].as_str().unwrap())
+        .await;
 }
 
 /// Waits until a count is reached.
@@ -45,7 +50,10 @@ async fn until(server: &Server, sql: &'static str, wanted: i64) {
         if now == wanted {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(20), "{sql} stays at {now} instead of {wanted}");
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{sql} stays at {now} instead of {wanted}"
+        );
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
 }
@@ -60,7 +68,10 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
     let update = d.event("update").await;
     let delta = fixtures::bytes("delta/rpi4-1.0.0-to-1.1.0.delta.fw").len() as f64;
     let size = update["size"].as_f64().unwrap();
-    assert!(size < delta * 1.02, "ours has {size} bytes, the reference {delta}");
+    assert!(
+        size < delta * 1.02,
+        "ours has {size} bytes, the reference {delta}"
+    );
     assert_eq!(update["update_available"], true);
     assert_eq!(update["firmware_meta"]["uuid"], new["uuid"]);
     assert_eq!(update["firmware_meta"]["misc"], "fixture");
@@ -69,31 +80,81 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
     let checksum = update["checksum"].as_str().unwrap();
     assert_eq!(update["partials_checksums"], json!([checksum]));
     let url = update["firmware_url"].as_str().unwrap();
-    assert!(url.starts_with("http://127.0.0.1:"), "on the host that the device dialled: {url}");
+    assert!(
+        url.starts_with("http://127.0.0.1:"),
+        "on the host that the device dialled: {url}"
+    );
     let file = reqwest::get(url).await.unwrap().bytes().await.unwrap();
     assert_eq!(file.len() as f64, size);
-    assert_eq!(hex::encode_upper(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file)), checksum);
-    assert_eq!(server.count("SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NULL AND status = 'requested'").await, 1);
+    assert_eq!(
+        hex::encode_upper(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file)),
+        checksum
+    );
+    assert_eq!(
+        server
+            .count(
+                "SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NULL AND status = 'requested'"
+            )
+            .await,
+        1
+    );
     d.push("status_update", json!({"status": "received"})).await;
     d.push("status_update", json!({"status": "started"})).await;
-    d.push("fwup_progress", json!({"stage": "updating", "value": 50})).await;
-    until(&server, "SELECT COUNT(*) FROM inflight WHERE status = 'updating'", 1).await;
-    d.push("status_update", json!({"status": "completed"})).await;
-    until(&server, "SELECT COUNT(*) FROM inflight WHERE status = 'completed'", 1).await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM update_stats").await, 0, "completed alone is no success");
+    d.push("fwup_progress", json!({"stage": "updating", "value": 50}))
+        .await;
+    until(
+        &server,
+        "SELECT COUNT(*) FROM inflight WHERE status = 'updating'",
+        1,
+    )
+    .await;
+    d.push("status_update", json!({"status": "completed"}))
+        .await;
+    until(
+        &server,
+        "SELECT COUNT(*) FROM inflight WHERE status = 'completed'",
+        1,
+    )
+    .await;
+    assert_eq!(
+        server.count("SELECT COUNT(*) FROM update_stats").await,
+        0,
+        "completed alone is no success"
+    );
     assert!(d.silent(200).await);
     let mut d = device(&server, "d", &new).await;
     until(&server, IN_FLIGHT, 0).await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM update_stats WHERE kind = 'delta' AND sent_bytes < full_bytes").await, 1);
-    assert_eq!(server.count("SELECT current_updated_devices FROM deployment_groups").await, 1);
-    assert!(d.silent(500).await, "a device that runs the release is not told again");
+    assert_eq!(
+        server
+            .count(
+                "SELECT COUNT(*) FROM update_stats WHERE kind = 'delta' AND sent_bytes < full_bytes"
+            )
+            .await,
+        1
+    );
+    assert_eq!(
+        server
+            .count("SELECT current_updated_devices FROM deployment_groups")
+            .await,
+        1
+    );
+    assert!(
+        d.silent(500).await,
+        "a device that runs the release is not told again"
+    );
     // A third firmware is a change, not a success.
     let third = json!({"uuid": "x", "product": "fixture-product", "version": "0.9.0", "platform": "rpi4", "architecture": "arm"});
     let mut d = device(&server, "d", &third).await;
     let update = d.event("update").await;
-    assert_eq!(update["size"], fixtures::bytes("good/rpi4-1.1.0.fw").len(), "an unknown source gets the full file");
+    assert_eq!(
+        update["size"],
+        fixtures::bytes("good/rpi4-1.1.0.fw").len(),
+        "an unknown source gets the full file"
+    );
     assert_eq!(server.count("SELECT COUNT(*) FROM update_stats").await, 1);
-    let sent = server.count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NULL").await;
+    let sent = server
+        .count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NULL")
+        .await;
     assert_eq!(sent, 1);
 }
 
@@ -116,16 +177,28 @@ async fn failures_rest_and_free_their_slot_at_once(server: Server) {
         d.push("status_update", status).await;
     }
     until(&server, IN_FLIGHT, 0).await;
-    assert!(started.elapsed() < Duration::from_secs(15), "each free slot is noticed at once");
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "each free slot is noticed at once"
+    );
     assert_eq!(server.count(BLOCKED).await, 4);
     let minutes = |low: i64, high: i64| (low, high);
     let (low, high) = minutes(4, 6);
     let seen = api.get("/api/devices/d").await.data();
-    assert!(seen["updates_blocked_until"].as_str().unwrap().ends_with('Z'));
-    let rescheduled = server.count("SELECT blocked_until / 60000000 FROM devices WHERE identifier = 'd'").await
+    assert!(
+        seen["updates_blocked_until"]
+            .as_str()
+            .unwrap()
+            .ends_with('Z')
+    );
+    let rescheduled = server
+        .count("SELECT blocked_until / 60000000 FROM devices WHERE identifier = 'd'")
+        .await
         - crate::support::device::now_ms() / 60_000;
     assert!((low..=high).contains(&rescheduled), "{rescheduled} minutes");
-    let failed = server.count("SELECT blocked_until / 60000000 FROM devices WHERE identifier = 'a'").await
+    let failed = server
+        .count("SELECT blocked_until / 60000000 FROM devices WHERE identifier = 'a'")
+        .await
         - crate::support::device::now_ms() / 60_000;
     assert!((1438..=1441).contains(&failed), "{failed} minutes");
     // Out of the box by hand: told at once, now with the full file, since the delta failed on it.
@@ -135,17 +208,30 @@ async fn failures_rest_and_free_their_slot_at_once(server: Server) {
 }
 
 async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: Server) {
-    let (api, old, new) = rpi4(&server, json!({"device_failure_threshold": 2, "penalty_timeout_minutes": 60})).await;
+    let (api, old, new) = rpi4(
+        &server,
+        json!({"device_failure_threshold": 2, "penalty_timeout_minutes": 60}),
+    )
+    .await;
     let mut d = device(&server, "d", &old).await;
     release(&api, &new).await;
     d.event("update").await;
     d.push("status_update", json!({"status": "received"})).await;
-    until(&server, "SELECT COUNT(*) FROM inflight WHERE status = 'received'", 1).await;
+    until(
+        &server,
+        "SELECT COUNT(*) FROM inflight WHERE status = 'received'",
+        1,
+    )
+    .await;
     drop(d);
     until(&server, "SELECT COUNT(*) FROM devices WHERE online", 0).await;
     assert_eq!(server.count(IN_FLIGHT).await, 1);
     let mut d = Device::secret(&server, "d").await.unwrap();
-    d.join(running(&old), json!({"currently_downloading_uuid": new["uuid"]})).await;
+    d.join(
+        running(&old),
+        json!({"currently_downloading_uuid": new["uuid"]}),
+    )
+    .await;
     assert!(d.silent(500).await, "no second update");
     assert_eq!(server.count(IN_FLIGHT).await, 1);
     // Back with the old firmware and nothing going on: failed, and told again, at once and in full.
@@ -153,38 +239,75 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     let update = d.event("update").await;
     assert_eq!(update["size"], fixtures::bytes("good/rpi4-1.1.0.fw").len());
     d.push("status_update", json!({"status": "received"})).await;
-    until(&server, "SELECT COUNT(*) FROM update_attempts WHERE NOT cleared", 2).await;
+    until(
+        &server,
+        "SELECT COUNT(*) FROM update_attempts WHERE NOT cleared",
+        2,
+    )
+    .await;
     // A second return reaches the threshold: the penalty box, with the attempts forgotten for afterwards.
     let mut d = device(&server, "d", &old).await;
     until(&server, BLOCKED, 1).await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared").await, 0);
+    assert_eq!(
+        server
+            .count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared")
+            .await,
+        0
+    );
     assert!(d.silent(300).await);
     // A revert after the success counts against the release too.
     api.delete("/api/devices/d/penalty").await;
     d.event("update").await;
     d.push("status_update", json!({"status": "received"})).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
-    d.join(running(&new), json!({"meta": {"firmware_validated": false}})).await;
+    d.join(
+        running(&new),
+        json!({"meta": {"firmware_validated": false}}),
+    )
+    .await;
     until(&server, IN_FLIGHT, 0).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
-    d.join(running(&old), json!({"meta": {"firmware_validated": true, "firmware_auto_revert_detected": true}})).await;
+    d.join(
+        running(&old),
+        json!({"meta": {"firmware_validated": true, "firmware_auto_revert_detected": true}}),
+    )
+    .await;
     d.event("update").await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared").await, 1);
+    assert_eq!(
+        server
+            .count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared")
+            .await,
+        1
+    );
     assert_eq!(server.count("SELECT COUNT(*) FROM audit_logs WHERE description LIKE 'Device reverted release 2%'").await, 1);
 }
 
 async fn unvalidated_and_blocked_devices_wait(server: Server) {
     let (api, old, new) = rpi4(&server, json!({})).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
-    d.join(running(&old), json!({"meta": {"firmware_validated": false}})).await;
+    d.join(
+        running(&old),
+        json!({"meta": {"firmware_validated": false}}),
+    )
+    .await;
     let mut off = device(&server, "off", &old).await;
     let path = Api::product("/devices/off");
-    assert_eq!(api.put(&path, json!({"updates_enabled": false})).await.status, 201);
+    assert_eq!(
+        api.put(&path, json!({"updates_enabled": false}))
+            .await
+            .status,
+        201
+    );
     release(&api, &new).await;
     assert!(d.silent(800).await && off.silent(100).await);
     d.push("firmware_validated", json!({})).await;
     d.event("update").await;
-    assert_eq!(api.put(&path, json!({"updates_enabled": true})).await.status, 201);
+    assert_eq!(
+        api.put(&path, json!({"updates_enabled": true}))
+            .await
+            .status,
+        201
+    );
     off.event("update").await;
     // Pausing takes back what was not told; a device in the middle of it finishes.
     assert_eq!(server.count(IN_FLIGHT).await, 2);
@@ -194,16 +317,30 @@ async fn a_push_by_hand_turns_automatic_updates_off(server: Server) {
     let (api, old, new) = rpi4(&server, json!({})).await;
     let mut d = device(&server, "d", &old).await;
     let path = Api::product("/devices/d/upgrade");
-    assert_eq!(api.post(&path, json!({"uuid": new["uuid"]})).await.status, 204);
+    assert_eq!(
+        api.post(&path, json!({"uuid": new["uuid"]})).await.status,
+        204
+    );
     let update = d.event("update").await;
     assert_eq!(update["deployment_id"], Value::Null);
-    assert_eq!(update["size"], fixtures::bytes("good/rpi4-1.1.0.fw").len(), "by hand in full");
-    assert_eq!(api.get("/api/devices/d").await.data()["updates_enabled"], false);
+    assert_eq!(
+        update["size"],
+        fixtures::bytes("good/rpi4-1.1.0.fw").len(),
+        "by hand in full"
+    );
+    assert_eq!(
+        api.get("/api/devices/d").await.data()["updates_enabled"],
+        false
+    );
     let again = api.post(&path, json!({"uuid": new["uuid"]})).await;
     assert_eq!(again.status, 422, "{}", again.text);
     d.push("status_update", json!({"status": "failed"})).await;
     until(&server, IN_FLIGHT, 0).await;
-    assert_eq!(server.count(BLOCKED).await, 0, "a push by hand knows no penalty box");
+    assert_eq!(
+        server.count(BLOCKED).await,
+        0,
+        "a push by hand knows no penalty box"
+    );
     // For a device that is away, the push waits for it, and lapses in the end.
     drop(d);
     until(&server, "SELECT COUNT(*) FROM devices WHERE online", 0).await;
@@ -217,11 +354,19 @@ async fn conditions_place_devices(server: Server) {
     let in_group = "SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL";
     device(&server, "plain", &old).await;
     assert_eq!(server.count(in_group).await, 0, "it has no tag");
-    api.put(&Api::product("/devices/plain"), json!({"tags": ["beta", "x"]})).await;
+    api.put(
+        &Api::product("/devices/plain"),
+        json!({"tags": ["beta", "x"]}),
+    )
+    .await;
     device(&server, "plain", &old).await;
     assert_eq!(server.count(in_group).await, 1);
     let mut newer = device(&server, "plain", &new).await;
-    assert_eq!(server.count(in_group).await, 0, "its version left the condition");
+    assert_eq!(
+        server.count(in_group).await,
+        0,
+        "its version left the condition"
+    );
     assert!(newer.silent(100).await);
     let left = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%left deployment group prod%1.1.0%'";
     assert_eq!(server.count(left).await, 1);
@@ -235,8 +380,20 @@ struct Sim(Child);
 
 fn sim(server: &Server, devices: usize, more: &[&str]) -> Sim {
     let child = Command::new(BINARY)
-        .args(["sim", "--json", "--url", &format!("wss://{}", server.devices), "--devices", &devices.to_string()])
-        .args(["--product-key", server.login("product_key"), "--product-secret", server.login("product_secret")])
+        .args([
+            "sim",
+            "--json",
+            "--url",
+            &format!("wss://{}", server.devices),
+            "--devices",
+            &devices.to_string(),
+        ])
+        .args([
+            "--product-key",
+            server.login("product_key"),
+            "--product-secret",
+            server.login("product_secret"),
+        ])
         .arg("--server-ca")
         .arg(&server.ca)
         .arg("--firmware")
@@ -261,7 +418,12 @@ impl Sim {
         let pid = self.0.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
         let mut text = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        self.0
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         serde_json::from_str(text.lines().last().unwrap()).unwrap()
     }
 }
@@ -270,7 +432,9 @@ impl Sim {
 /// two looks.
 async fn watch_slots(server: &Server) {
     server.count("SELECT COUNT(*) FROM inflight").await;
-    server.run("CREATE TABLE test_slots (n BIGINT NOT NULL)").await;
+    server
+        .run("CREATE TABLE test_slots (n BIGINT NOT NULL)")
+        .await;
     if server.is_sqlite() {
         server
             .run("CREATE TRIGGER test_slots AFTER INSERT ON inflight BEGIN INSERT INTO test_slots SELECT COUNT(*) FROM inflight WHERE group_id IS NOT NULL; END")
@@ -284,8 +448,7 @@ async fn watch_slots(server: &Server) {
 }
 
 const DEVICES: i64 = 1_000;
-const AT_REST: &str =
-    "SELECT COUNT(*) FROM devices d WHERE (fw_version = '1.1.0' OR blocked_until IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM inflight i WHERE i.device_id = d.id)";
+const AT_REST: &str = "SELECT COUNT(*) FROM devices d WHERE (fw_version = '1.1.0' OR blocked_until IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM inflight i WHERE i.device_id = d.id)";
 
 /// Waits until every device ends updated or in the penalty box.
 async fn at_rest(server: &Server) {
@@ -295,7 +458,10 @@ async fn at_rest(server: &Server) {
         if rest == DEVICES {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(240), "{rest} of {DEVICES} at rest");
+        assert!(
+            started.elapsed() < Duration::from_secs(240),
+            "{rest} of {DEVICES} at rest"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -305,7 +471,9 @@ async fn check_end(server: &Server, report: &Value) {
     assert!(peak <= 25, "{peak} in flight");
     assert!(peak >= 20, "only {peak} in flight: the slots are not used");
     assert_eq!(report["repeated"], 0, "{report}");
-    let updated = server.count("SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0'").await;
+    let updated = server
+        .count("SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0'")
+        .await;
     assert_eq!(report["versions"]["1.1.0"], updated);
     let boxed = server.count(BLOCKED).await;
     assert_eq!(updated + boxed, DEVICES);
@@ -317,10 +485,28 @@ async fn check_end(server: &Server, report: &Value) {
 async fn storm(server: &Server) -> (Api, Value, Sim) {
     let (api, _, new) = rpi4(server, json!({"concurrent_updates": 25})).await;
     watch_slots(server).await;
-    let sim = sim(server, DEVICES as usize, &["--fail-rate", "0.2", "--cut-rate", "0.3", "--connect-rate", "400"]);
+    let sim = sim(
+        server,
+        DEVICES as usize,
+        &[
+            "--fail-rate",
+            "0.2",
+            "--cut-rate",
+            "0.3",
+            "--connect-rate",
+            "400",
+        ],
+    );
     let started = Instant::now();
-    while server.count("SELECT COUNT(*) FROM devices WHERE online").await < DEVICES {
-        assert!(started.elapsed() < Duration::from_secs(120), "the devices do not join");
+    while server
+        .count("SELECT COUNT(*) FROM devices WHERE online")
+        .await
+        < DEVICES
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "the devices do not join"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     (api, new, sim)
@@ -337,7 +523,9 @@ async fn the_limit_holds_in_a_storm(server: Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let Some(mut server) = Server::start(engine).await else { return };
+        let Some(mut server) = Server::start(engine).await else {
+            return;
+        };
         let (api, new, sim) = storm(&server).await;
         release(&api, &new).await;
         while server.count("SELECT COUNT(*) FROM update_stats").await < DEVICES / 5 {

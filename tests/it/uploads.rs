@@ -6,15 +6,30 @@ use serde_json::json;
 /// The words that an answer to each bad file must hold.
 const BAD: [(&str, &[&str]); 14] = [
     ("bad/bad-unsigned.fw", &["not signed", "fwup -S"]),
-    ("bad/bad-unknown-key.fw", &["signature does not match", "unregistered key"]),
-    ("bad/bad-other-product.fw", &["another-product", "fixture-product"]),
+    (
+        "bad/bad-unknown-key.fw",
+        &["signature does not match", "unregistered key"],
+    ),
+    (
+        "bad/bad-other-product.fw",
+        &["another-product", "fixture-product"],
+    ),
     ("bad/bad-no-version.fw", &["meta-version", "missing"]),
     ("bad/bad-no-platform.fw", &["meta-platform", "missing"]),
     ("bad/bad-no-product.fw", &["meta-product", "missing"]),
-    ("bad/bad-version-not-semver.fw", &["version", "must be a valid semantic version"]),
+    (
+        "bad/bad-version-not-semver.fw",
+        &["version", "must be a valid semantic version"],
+    ),
     ("bad/bad-tampered-meta.fw", &["signature does not match"]),
-    ("bad/bad-tampered-resource.fw", &["data/rootfs.img", "does not match", "blake2b"]),
-    ("bad/bad-missing-resource.fw", &["data/rootfs.img", "missing"]),
+    (
+        "bad/bad-tampered-resource.fw",
+        &["data/rootfs.img", "does not match", "blake2b"],
+    ),
+    (
+        "bad/bad-missing-resource.fw",
+        &["data/rootfs.img", "missing"],
+    ),
     ("bad/bad-truncated.fw", &["truncated"]),
     ("bad/bad-not-a-zip.fw", &["Unrecognised firmware format"]),
     ("bad/bad-empty.fw", &["empty"]),
@@ -34,11 +49,18 @@ async fn every_fixture_gets_its_answer(server: Server) {
             let data = api.upload(&format!("good/{target}-{version}.fw")).await;
             assert_eq!(data["platform"], target);
             assert_eq!(data["version"], version);
-            assert_eq!((&data["product"], &data["tool"]), (&json!("fixture-product"), &json!("fwup")));
+            assert_eq!(
+                (&data["product"], &data["tool"]),
+                (&json!("fixture-product"), &json!("fwup"))
+            );
         }
         let delta = fixtures::bytes(&format!("delta/{target}-1.0.0-to-1.1.0.delta.fw"));
         let answer = api.upload_bytes(delta).await;
-        assert_eq!(answer.status, 422, "a delta is no firmware: {}", answer.text);
+        assert_eq!(
+            answer.status, 422,
+            "a delta is no firmware: {}",
+            answer.text
+        );
     }
     let first = api.get(&Api::product("/firmwares")).await.data();
     assert_eq!(first.as_array().unwrap().len(), 10);
@@ -48,12 +70,20 @@ async fn every_fixture_gets_its_answer(server: Server) {
         let answer = api.upload_bytes(fixtures::bytes(name)).await;
         assert_eq!(answer.status, 422, "{name}: {}", answer.text);
         for word in words {
-            assert!(answer.text.contains(word), "{name} says {word:?}: {}", answer.text);
+            assert!(
+                answer.text.contains(word),
+                "{name} says {word:?}: {}",
+                answer.text
+            );
         }
     }
     assert_eq!(server.count("SELECT COUNT(*) FROM firmwares").await, 10);
     let staging = server.folder.path().join("data/blobs/staging");
-    assert_eq!(std::fs::read_dir(staging).unwrap().count(), 0, "refused uploads leave nothing");
+    assert_eq!(
+        std::fs::read_dir(staging).unwrap().count(),
+        0,
+        "refused uploads leave nothing"
+    );
     assert!(server.rss_kib() < 200_000, "{} KiB", server.rss_kib());
 }
 
@@ -67,19 +97,28 @@ async fn a_key_is_needed_and_versions_are_unique(server: Server) {
     let answer = api.upload_bytes(file.clone()).await;
     assert_eq!(answer.status, 201);
     let uuid = "1634bad8-5fab-52c9-5b0b-471e6a50bc0a";
-    assert_eq!(answer.header("location"), Api::product(&format!("/firmwares/{uuid}")));
+    assert_eq!(
+        answer.header("location"),
+        Api::product(&format!("/firmwares/{uuid}"))
+    );
     assert_eq!(
         answer.data(),
         json!({"uuid": uuid, "version": "1.0.0", "architecture": "arm", "platform": "rpi4",
                "product": "fixture-product", "author": "Nervecenter", "tool": "fwup"})
     );
     let answer = api.upload_bytes(file).await;
-    assert_eq!((answer.status, answer.json()), (422, json!({"errors": {"uuid": ["has already been taken"]}})));
+    assert_eq!(
+        (answer.status, answer.json()),
+        (422, json!({"errors": {"uuid": ["has already been taken"]}}))
+    );
     // Another build of the same version: what is signed differs, so the uuid does.
     let key = "/api/orgs/acme/keys/devkey";
     let answer = api.delete(key).await;
     assert_eq!(answer.status, 409);
-    assert_eq!(answer.json(), json!({"errors": {"firmwares": ["Firmware exists which uses the Signing Key"]}}));
+    assert_eq!(
+        answer.json(),
+        json!({"errors": {"firmwares": ["Firmware exists which uses the Signing Key"]}})
+    );
     let path = Api::product(&format!("/firmwares/{uuid}"));
     assert_eq!(api.get(&path).await.status, 200);
     assert_eq!(api.delete(&path).await.status, 204);
@@ -107,11 +146,18 @@ async fn an_upload_above_the_limit_is_cut_off_and_leaves_nothing() {
     api.register_key().await;
     let before = server.rss_kib();
     let chunk = vec![0x50u8; 1 << 20];
-    let chunks = futures_util::stream::iter((0..210).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
-    let part = reqwest::multipart::Part::stream(reqwest::Body::wrap_stream(chunks)).file_name("big.fw");
+    let chunks =
+        futures_util::stream::iter((0..210).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
+    let part =
+        reqwest::multipart::Part::stream(reqwest::Body::wrap_stream(chunks)).file_name("big.fw");
     let form = reqwest::multipart::Form::new().part("firmware", part);
     // The server answers before it has read all of it; a client may see the answer or the closed connection.
-    match api.raw(reqwest::Method::POST, &Api::product("/firmwares")).multipart(form).send().await {
+    match api
+        .raw(reqwest::Method::POST, &Api::product("/firmwares"))
+        .multipart(form)
+        .send()
+        .await
+    {
         Ok(answer) => assert_eq!(answer.status().as_u16(), 413),
         Err(e) => assert!(e.is_request() || e.is_body(), "{e}"),
     }
@@ -119,5 +165,8 @@ async fn an_upload_above_the_limit_is_cut_off_and_leaves_nothing() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(std::fs::read_dir(staging).unwrap().count(), 0);
     let grown = server.rss_kib().saturating_sub(before);
-    assert!(grown < 64_000, "grew by {grown} KiB for an upload of 200 MB");
+    assert!(
+        grown < 64_000,
+        "grew by {grown} KiB for an upload of 200 MB"
+    );
 }

@@ -6,13 +6,62 @@ use std::path::{Path, PathBuf};
 /// Room (a path under `src`) and what it must not use.
 const WALLS: [(&str, &[&str]); 9] = [
     ("api", &["store", "device", "jobs", "node", "cli", "sim"]),
-    ("rollout", &["device", "api", "jobs", "node", "cli", "sim", "app", "blob::Blobs"]),
-    ("device/session", &["app", "store", "fleet", "rollout", "bus", "access", "blob", "firmware", "delta", "node"]),
-    ("device/wire", &["app", "store", "fleet", "rollout", "bus", "access", "blob", "clock", "limits", "ids"]),
-    ("firmware", &["store", "fleet", "blob", "app", "device", "delta", "access", "clock"]),
-    ("delta", &["store", "fleet", "blob", "app", "device", "access", "clock"]),
-    ("store", &["access::token", "access::vault", "fleet", "rollout", "device", "api", "bus", "blob", "app"]),
-    ("sim", &["store", "fleet", "rollout", "device", "api", "app", "bus", "blob", "node", "access"]),
+    (
+        "rollout",
+        &[
+            "device",
+            "api",
+            "jobs",
+            "node",
+            "cli",
+            "sim",
+            "app",
+            "blob::Blobs",
+        ],
+    ),
+    (
+        "device/session",
+        &[
+            "app", "store", "fleet", "rollout", "bus", "access", "blob", "firmware", "delta",
+            "node",
+        ],
+    ),
+    (
+        "device/wire",
+        &[
+            "app", "store", "fleet", "rollout", "bus", "access", "blob", "clock", "limits", "ids",
+        ],
+    ),
+    (
+        "firmware",
+        &[
+            "store", "fleet", "blob", "app", "device", "delta", "access", "clock",
+        ],
+    ),
+    (
+        "delta",
+        &["store", "fleet", "blob", "app", "device", "access", "clock"],
+    ),
+    (
+        "store",
+        &[
+            "access::token",
+            "access::vault",
+            "fleet",
+            "rollout",
+            "device",
+            "api",
+            "bus",
+            "blob",
+            "app",
+        ],
+    ),
+    (
+        "sim",
+        &[
+            "store", "fleet", "rollout", "device", "api", "app", "bus", "blob", "node", "access",
+        ],
+    ),
     ("fleet", &["api", "device", "jobs", "node", "cli", "sim"]),
 ];
 

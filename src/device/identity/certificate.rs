@@ -23,7 +23,9 @@ pub async fn decide(
     chain: &[CertificateDer<'_>],
     now: Micros,
 ) -> Result<KnownDevice, Refused> {
-    let (leaf, others) = chain.split_first().ok_or(Refused::No("an empty certificate chain"))?;
+    let (leaf, others) = chain
+        .split_first()
+        .ok_or(Refused::No("an empty certificate chain"))?;
     if others.len() >= CHAIN {
         return Err(Refused::No("a certificate chain that is too long"));
     }
@@ -32,22 +34,33 @@ pub async fn decide(
     for other in others {
         companion(&mut r, other).await?;
     }
-    let known = KnownDevice { id: DeviceId(0), fingerprint: Some(facts.fingerprint.clone()) };
+    let known = KnownDevice {
+        id: DeviceId(0),
+        fingerprint: Some(facts.fingerprint.clone()),
+    };
     if let Some(holder) = certificates::holder(&mut r, &facts.fingerprint).await? {
         if holder.deleted_at.is_some() {
             return Err(Refused::No("the device is deleted"));
         }
-        return Ok(KnownDevice { id: holder.device_id, ..known });
+        return Ok(KnownDevice {
+            id: holder.device_id,
+            ..known
+        });
     }
     let ca = signer(&mut r, &facts, leaf, now).await?;
-    let name = facts.common_name.clone().ok_or(Refused::No("the certificate has no common name"))?;
+    let name = facts
+        .common_name
+        .clone()
+        .ok_or(Refused::No("the certificate has no common name"))?;
     let renewal = certificates::holder_of_key(&mut r, &facts.public_key_fingerprint).await?;
     drop(r);
     let mut w = app.db.write().await?;
     let (device, org) = match renewal {
         Some(h) if h.deleted_at.is_some() => return Err(Refused::No("the device is deleted")),
         Some(h) if h.identifier != name => {
-            return Err(Refused::No("the common name is not the identifier of the key's device"));
+            return Err(Refused::No(
+                "the common name is not the identifier of the key's device",
+            ));
         }
         Some(h) if h.org_id != ca.org_id => {
             return Err(Refused::No("the signer belongs to another organisation"));
@@ -57,7 +70,10 @@ pub async fn decide(
     };
     keep(&mut w, org, device, &facts).await?;
     w.commit().await?;
-    Ok(KnownDevice { id: device, ..known })
+    Ok(KnownDevice {
+        id: device,
+        ..known
+    })
 }
 
 /// Any other certificate of the chain must be a root, or a CA that is registered.
@@ -76,30 +92,27 @@ async fn companion(r: &mut Read, der: &[u8]) -> Result<(), Refused> {
 }
 
 /// The registered CA that signed the leaf.
-async fn signer(
-    r: &mut Read,
-    facts: &Facts,
-    leaf: &[u8],
-    now: Micros,
-) -> Result<CaRow, Refused> {
-    let aki = facts.aki.as_ref().ok_or(Refused::No("the certificate names no signer"))?;
-    let ca = certificates::ca_by_ski(r, aki).await?.ok_or(Refused::No("an unknown signer"))?;
+async fn signer(r: &mut Read, facts: &Facts, leaf: &[u8], now: Micros) -> Result<CaRow, Refused> {
+    let aki = facts
+        .aki
+        .as_ref()
+        .ok_or(Refused::No("the certificate names no signer"))?;
+    let ca = certificates::ca_by_ski(r, aki)
+        .await?
+        .ok_or(Refused::No("an unknown signer"))?;
     if ca.check_expiration && now > ca.not_after {
         return Err(Refused::No("the signer has expired, and its expiry counts"));
     }
     if !signed_by(&ca.der, leaf, now) {
-        return Err(Refused::No("the signer did not sign the certificate, or it has expired"));
+        return Err(Refused::No(
+            "the signer did not sign the certificate, or it has expired",
+        ));
     }
     Ok(ca)
 }
 
 /// A new key: for a device that is registered and has none, or for one that the CA introduces.
-async fn newcomer(
-    w: &mut Write,
-    ca: &CaRow,
-    name: &str,
-    now: Micros,
-) -> Result<DeviceId, Refused> {
+async fn newcomer(w: &mut Write, ca: &CaRow, name: &str, now: Micros) -> Result<DeviceId, Refused> {
     if let Some(d) = devices::by_identifier(w, name).await? {
         if d.org_id != ca.org_id {
             return Err(Refused::No("the identifier exists in another organisation"));
@@ -112,12 +125,17 @@ async fn newcomer(
         }
         return Ok(d.id);
     }
-    let product = ca.jitp_product_id.ok_or(Refused::No("the device is not registered"))?;
+    let product = ca
+        .jitp_product_id
+        .ok_or(Refused::No("the device is not registered"))?;
     if !identifier_ok(name) {
         return Err(Refused::No("the common name cannot be an identifier"));
     }
-    let tags: Vec<String> =
-        ca.jitp_tags.as_deref().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    let tags: Vec<String> = ca
+        .jitp_tags
+        .as_deref()
+        .and_then(|t| serde_json::from_str(t).ok())
+        .unwrap_or_default();
     let description = ca.jitp_description.as_deref();
     devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
         .await?
@@ -128,9 +146,11 @@ async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Res
     match store_certificate(w, org, device, facts).await {
         Ok(()) => Ok(()),
         Err(Refusal::Store(e)) => Err(Refused::Unavailable(e)),
-        Err(Refusal::Fault(e)) => {
-            Err(Refused::Unavailable(store::Error::Engine(sqlx::Error::Protocol(e))))
-        }
-        Err(_) => Err(Refused::No("the certificate cannot be stored for this device")),
+        Err(Refusal::Fault(e)) => Err(Refused::Unavailable(store::Error::Engine(
+            sqlx::Error::Protocol(e),
+        ))),
+        Err(_) => Err(Refused::No(
+            "the certificate cannot be stored for this device",
+        )),
     }
 }

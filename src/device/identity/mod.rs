@@ -73,7 +73,9 @@ async fn find_or_create(
     now: Micros,
 ) -> Result<DeviceId, Refused> {
     if !crate::fleet::devices::identifier_ok(identifier) {
-        return Err(Refused::No("the identifier is empty, too long or holds control characters"));
+        return Err(Refused::No(
+            "the identifier is empty, too long or holds control characters",
+        ));
     }
     let mut r = app.db.read().await?;
     let found = devices::by_identifier(&mut r, identifier).await?;
@@ -81,7 +83,9 @@ async fn find_or_create(
     if let Some(d) = found {
         return match d {
             d if d.deleted_at.is_some() => Err(Refused::No("the device is deleted")),
-            d if d.product_id != product => Err(Refused::No("the identifier exists in another product")),
+            d if d.product_id != product => {
+                Err(Refused::No("the identifier exists in another product"))
+            }
             d => Ok(d.id),
         };
     }

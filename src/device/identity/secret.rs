@@ -46,7 +46,11 @@ fn kdf(text: &str) -> Option<Kdf> {
     let rounds: u32 = rounds.parse().ok()?;
     let bytes: usize = bytes.parse().ok()?;
     let allowed = KDF_ROUNDS.contains(&rounds) && KDF_BYTES.contains(&bytes);
-    Some(Kdf { algorithm, rounds: NonZeroU32::new(rounds).filter(|_| allowed)?, bytes })
+    Some(Kdf {
+        algorithm,
+        rounds: NonZeroU32::new(rounds).filter(|_| allowed)?,
+        bytes,
+    })
 }
 
 /// What the token says.
@@ -64,7 +68,13 @@ fn verify(h: &Headers, kdf: &Kdf, secret: &str) -> Option<Claim> {
         h.algorithm, h.key
     );
     let mut derived = vec![0u8; kdf.bytes];
-    pbkdf2::derive(kdf.algorithm, kdf.rounds, salt.as_bytes(), secret.as_bytes(), &mut derived);
+    pbkdf2::derive(
+        kdf.algorithm,
+        kdf.rounds,
+        salt.as_bytes(),
+        secret.as_bytes(),
+        &mut derived,
+    );
     let (signed, mac) = h.signature.rsplit_once('.')?;
     let (protected, payload) = signed.split_once('.')?;
     let digest = match protected {
@@ -103,7 +113,10 @@ fn term(bytes: &[u8]) -> Option<Claim> {
     if *arity == 3 {
         integer(&mut rest)?;
     }
-    rest.is_empty().then_some(Claim { identifier, signed_ms })
+    rest.is_empty().then_some(Claim {
+        identifier,
+        signed_ms,
+    })
 }
 
 fn integer(rest: &mut &[u8]) -> Option<i64> {
@@ -127,7 +140,10 @@ fn integer(rest: &mut &[u8]) -> Option<i64> {
                 return None;
             }
             *rest = after;
-            let value = digits.iter().rev().fold(0u64, |v, d| (v << 8) | u64::from(*d));
+            let value = digits
+                .iter()
+                .rev()
+                .fold(0u64, |v, d| (v << 8) | u64::from(*d));
             let value = i64::try_from(value).ok()?;
             Some(if *sign == 0 { value } else { -value })
         }
@@ -145,9 +161,14 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
         return Err(Refused::No("x-nh-key is too long"));
     }
     let wrong = Refused::No("the signature does not match");
-    let late = Refused::No("the signature's time is not now: the device's clock is wrong, or it is a replay");
+    let late = Refused::No(
+        "the signature's time is not now: the device's clock is wrong, or it is a replay",
+    );
     let sealed = Refused::No("the stored secret cannot be decrypted with this node key");
-    let known = |id| KnownDevice { id, fingerprint: None };
+    let known = |id| KnownDevice {
+        id,
+        fingerprint: None,
+    };
     let mut r = app.db.read().await?;
     if h.key.starts_with("nhp_") {
         let found = secrets::find(&mut r, &h.key).await?;
@@ -162,17 +183,21 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
             .await
             .map(known);
     }
-    let found =
-        secrets::find_device(&mut r, &h.key).await?.ok_or(Refused::No("unknown device key"))?;
-    let device =
-        devices::row(&mut r, found.device_id).await?.ok_or(Refused::No("unknown device key"))?;
+    let found = secrets::find_device(&mut r, &h.key)
+        .await?
+        .ok_or(Refused::No("unknown device key"))?;
+    let device = devices::row(&mut r, found.device_id)
+        .await?
+        .ok_or(Refused::No("unknown device key"))?;
     let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
     let claim = verify(h, &kdf, secret.reveal()).ok_or(wrong)?;
     if !timely(claim.signed_ms, now) {
         return Err(late);
     }
     if claim.identifier != device.identifier || device.deleted_at.is_some() {
-        return Err(Refused::No("the key belongs to another device, or the device is deleted"));
+        return Err(Refused::No(
+            "the key belongs to another device, or the device is deleted",
+        ));
     }
     Ok(known(device.id))
 }
@@ -195,7 +220,12 @@ mod tests {
     fn vectors() -> Vec<(Headers, String, String)> {
         let text = include_str!("../../../firmware-fixtures/shared-secret/vectors.json");
         let all: serde_json::Value = serde_json::from_str(text).unwrap();
-        all["vectors"].as_array().unwrap().iter().map(headers).collect()
+        all["vectors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(headers)
+            .collect()
     }
 
     fn check(h: &Headers, secret: &str) -> Option<Claim> {
@@ -208,13 +238,29 @@ mod tests {
         assert_eq!(all.len(), 6);
         for (h, secret, identifier) in all {
             assert_eq!(check(&h, &secret).map(|c| c.identifier), Some(identifier));
-            let flip = |t: &str| format!("{}{}", if t.starts_with('0') { '1' } else { '0' }, &t[1..]);
+            let flip =
+                |t: &str| format!("{}{}", if t.starts_with('0') { '1' } else { '0' }, &t[1..]);
             for bad in [
-                Headers { key: flip(&h.key), ..h.clone() },
-                Headers { time: format!("{}1", h.time), ..h.clone() },
-                Headers { signature: flip(&h.signature), ..h.clone() },
-                Headers { signature: h.signature.replace('A', "B"), ..h.clone() },
-                Headers { algorithm: h.algorithm.replace("00", "01"), ..h.clone() },
+                Headers {
+                    key: flip(&h.key),
+                    ..h.clone()
+                },
+                Headers {
+                    time: format!("{}1", h.time),
+                    ..h.clone()
+                },
+                Headers {
+                    signature: flip(&h.signature),
+                    ..h.clone()
+                },
+                Headers {
+                    signature: h.signature.replace('A', "B"),
+                    ..h.clone()
+                },
+                Headers {
+                    algorithm: h.algorithm.replace("00", "01"),
+                    ..h.clone()
+                },
             ] {
                 assert_eq!(check(&bad, &secret), None, "{bad:?}");
             }
@@ -233,9 +279,16 @@ mod tests {
     #[test]
     fn costly_and_unknown_algorithms_are_refused_before_any_work() {
         for bad in [
-            "NH1-HMAC-sha256-999999999-32", "NH1-HMAC-sha256-0-32", "NH1-HMAC-md5-1000-32",
-            "NH1-HMAC-sha256-1000-9", "NH1-HMAC-sha256-1000-65", "NH1-HMAC-sha256-1000",
-            "NH1-HMAC-sha256-1000-32-1", "", "NH2-HMAC-sha256-1000-32", "NH1-HMAC-sha256-x-32",
+            "NH1-HMAC-sha256-999999999-32",
+            "NH1-HMAC-sha256-0-32",
+            "NH1-HMAC-md5-1000-32",
+            "NH1-HMAC-sha256-1000-9",
+            "NH1-HMAC-sha256-1000-65",
+            "NH1-HMAC-sha256-1000",
+            "NH1-HMAC-sha256-1000-32-1",
+            "",
+            "NH2-HMAC-sha256-1000-32",
+            "NH1-HMAC-sha256-x-32",
         ] {
             assert!(kdf(bad).is_none(), "{bad}");
         }
@@ -244,7 +297,8 @@ mod tests {
 
     #[test]
     fn terms_that_are_not_the_tuple_are_refused() {
-        let good = hex::decode("8368036d000000086465766963652d316e06000068e5cf8b016200015180").unwrap();
+        let good =
+            hex::decode("8368036d000000086465766963652d316e06000068e5cf8b016200015180").unwrap();
         assert!(term(&good).is_some());
         for n in 0..good.len() {
             assert_eq!(term(&good[..n]), None, "cut at {n}");

@@ -155,7 +155,9 @@ impl Session {
         if !self.may_speak(now) {
             return vec![Effect::Close(Close::Flood)];
         }
-        let Ok(message) = wire::read(text) else { return vec![Effect::Close(Close::Protocol)] };
+        let Ok(message) = wire::read(text) else {
+            return vec![Effect::Close(Close::Protocol)];
+        };
         let mut effects = self.message(message, now);
         if now.since(self.seen) > SEEN_EVERY + self.jitter {
             self.seen = now;
@@ -168,7 +170,9 @@ impl Session {
     fn may_speak(&mut self, now: Micros) -> bool {
         let seconds = now.since(self.refilled).as_secs();
         if seconds > 0 {
-            let more = u32::try_from(seconds).unwrap_or(u32::MAX).saturating_mul(MESSAGES_A_SECOND);
+            let more = u32::try_from(seconds)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(MESSAGES_A_SECOND);
             self.tokens = self.tokens.saturating_add(more).min(MESSAGE_BURST);
             self.refilled = now;
         }
@@ -204,7 +208,11 @@ impl Session {
             (_, "phx_leave") => ok(&m),
             ("device", _) => self.device(&m, now),
             ("extensions", _) => {
-                vec![Effect::Send(wire::reply(&m, "error", &Value::from("detach")))]
+                vec![Effect::Send(wire::reply(
+                    &m,
+                    "error",
+                    &Value::from("detach"),
+                ))]
             }
             _ => Vec::new(),
         }
@@ -212,18 +220,27 @@ impl Session {
 
     fn join(&mut self, m: Message) -> Vec<Effect> {
         let join = Join::read(&m.payload);
-        let own = m.join_ref.clone().or_else(|| m.reference.clone()).unwrap_or_default();
+        let own = m
+            .join_ref
+            .clone()
+            .or_else(|| m.reference.clone())
+            .unwrap_or_default();
         self.joined = Some(own.into_boxed_str());
         self.welcome = false;
         let effect = Effect::Join(Box::new(join.clone()));
-        let head = Message { payload: serde_json::Map::new(), ..m };
+        let head = Message {
+            payload: serde_json::Map::new(),
+            ..m
+        };
         self.joining = Some(Box::new((head, join)));
         vec![effect]
     }
 
     fn join_failed(&mut self) -> Vec<Effect> {
         self.joined = None;
-        let Some(waiting) = self.joining.take() else { return Vec::new() };
+        let Some(waiting) = self.joining.take() else {
+            return Vec::new();
+        };
         let error = json!({"error": "could not connect"});
         vec![Effect::Send(wire::reply(&waiting.0, "error", &error))]
     }
@@ -231,7 +248,9 @@ impl Session {
     /// The answer, then what the device asked for, in the order of device-protocol 3.1. The answer must stay empty: an
     /// old client would start an update from a `firmware_url` in it.
     fn welcomed(&mut self, welcome: &Welcome) -> Vec<Effect> {
-        let Some(waiting) = self.joining.take() else { return Vec::new() };
+        let Some(waiting) = self.joining.take() else {
+            return Vec::new();
+        };
         let (message, join) = *waiting;
         self.welcome = true;
         let mut effects = vec![Effect::Send(wire::reply(&message, "ok", &json!({})))];
@@ -259,7 +278,10 @@ impl Session {
 
     /// Messages on the joined device topic. None of them is ever answered, and unknown ones are ignored.
     fn device(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
-        let stale = m.join_ref.as_deref().is_some_and(|r| self.joined.as_deref() != Some(r));
+        let stale = m
+            .join_ref
+            .as_deref()
+            .is_some_and(|r| self.joined.as_deref() != Some(r));
         if !self.welcome || stale {
             return Vec::new();
         }
@@ -269,9 +291,11 @@ impl Session {
             }
             "status_update" => self.progress.status(&m.payload, now).map(Effect::Report),
             "firmware_validated" => Some(Effect::Validated),
-            "report_network_interface" => {
-                m.payload.get("interface").and_then(Value::as_str).map(|i| Effect::Interface(kind(i)))
-            }
+            "report_network_interface" => m
+                .payload
+                .get("interface")
+                .and_then(Value::as_str)
+                .map(|i| Effect::Interface(kind(i))),
             _ => None,
         };
         effect.into_iter().collect()

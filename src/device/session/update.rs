@@ -45,7 +45,10 @@ impl Progress {
     }
 
     pub(super) fn progress(&mut self, p: &Map<String, Value>, now: Micros) -> Option<Report> {
-        let value = p.get("value").and_then(Value::as_i64).filter(|v| (0..=100).contains(v))?;
+        let value = p
+            .get("value")
+            .and_then(Value::as_i64)
+            .filter(|v| (0..=100).contains(v))?;
         let stage = match p.get("stage").and_then(Value::as_str) {
             Some("downloading") => "downloading",
             Some(_) => "updating",

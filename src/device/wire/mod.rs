@@ -38,7 +38,13 @@ pub fn read(text: &str) -> Result<Message, NotAMessage> {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    Ok(Message { join_ref, reference, topic, event, payload })
+    Ok(Message {
+        join_ref,
+        reference,
+        topic,
+        event,
+        payload,
+    })
 }
 
 fn reference(value: Value) -> Result<Option<String>, NotAMessage> {
@@ -68,8 +74,14 @@ mod tests {
     #[test]
     fn frames_are_read_as_the_reference_shows_them() {
         let m = read(r#"["1","7","device","fwup_progress",{"value":3},"more"]"#).unwrap();
-        assert_eq!((m.join_ref.as_deref(), m.reference.as_deref()), (Some("1"), Some("7")));
-        assert_eq!((m.topic.as_str(), m.event.as_str()), ("device", "fwup_progress"));
+        assert_eq!(
+            (m.join_ref.as_deref(), m.reference.as_deref()),
+            (Some("1"), Some("7"))
+        );
+        assert_eq!(
+            (m.topic.as_str(), m.event.as_str()),
+            ("device", "fwup_progress")
+        );
         assert_eq!(m.payload["value"], 3);
         let m = read(r#"[null,12,"phoenix","heartbeat",null]"#).unwrap();
         assert_eq!((m.reference.as_deref(), m.payload.len()), (Some("12"), 0));
@@ -79,7 +91,16 @@ mod tests {
     fn what_is_no_frame_is_refused() {
         let deep = "[".repeat(100_000);
         let long = format!(r#"["{}",null,"a","b",{{}}]"#, "x".repeat(65));
-        for bad in ["", "{}", "[]", "[1,2,3]", r#"[null,null,1,"e",{}]"#, "\u{0}", &deep, &long] {
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "[1,2,3]",
+            r#"[null,null,1,"e",{}]"#,
+            "\u{0}",
+            &deep,
+            &long,
+        ] {
             assert_eq!(read(bad), Err(NotAMessage));
         }
     }
@@ -91,6 +112,9 @@ mod tests {
             reply(&m, "ok", &json!({})),
             r#"["join_0","ref_1","device","phx_reply",{"response":{},"status":"ok"}]"#
         );
-        assert_eq!(push(None, "device", "reboot", &json!({})), r#"[null,null,"device","reboot",{}]"#);
+        assert_eq!(
+            push(None, "device", "reboot", &json!({})),
+            r#"[null,null,"device","reboot",{}]"#
+        );
     }
 }

@@ -26,7 +26,12 @@ impl Answer {
     /// The data of a success.
     #[track_caller]
     pub fn data(&self) -> Value {
-        assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text);
+        assert!(
+            (200..300).contains(&self.status),
+            "{}: {}",
+            self.status,
+            self.text
+        );
         self.json()["data"].clone()
     }
 
@@ -38,18 +43,27 @@ impl Answer {
 impl Api {
     pub fn new(web: &str, token: &str) -> Self {
         Self {
-            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
             base: format!("http://{web}"),
             token: Some(token.to_owned()),
         }
     }
 
     pub fn anonymous(&self) -> Self {
-        Self { token: None, ..self.clone() }
+        Self {
+            token: None,
+            ..self.clone()
+        }
     }
 
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -64,7 +78,11 @@ impl Api {
     pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
         let r = request.send().await.unwrap();
         let (status, headers) = (r.status().as_u16(), r.headers().clone());
-        Answer { status, headers, text: r.text().await.unwrap() }
+        Answer {
+            status,
+            headers,
+            text: r.text().await.unwrap(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -94,7 +112,9 @@ impl Api {
 
     pub async fn register_key(&self) {
         let key = fixtures::text("keys/devkey.pub");
-        let answer = self.post("/api/orgs/acme/keys", json!({"name": "devkey", "key": key})).await;
+        let answer = self
+            .post("/api/orgs/acme/keys", json!({"name": "devkey", "key": key}))
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text);
     }
 
@@ -104,19 +124,31 @@ impl Api {
             bytes.chunks(4_096).map(|c| Ok(c.to_vec())).collect();
         let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
         let part = reqwest::multipart::Part::stream(body).file_name("thermo.fw");
-        let form = reqwest::multipart::Form::new().part("firmware", part).text("ttl", "3600");
-        Self::answer(self.request(Method::POST, &Self::product("/firmwares")).multipart(form)).await
+        let form = reqwest::multipart::Form::new()
+            .part("firmware", part)
+            .text("ttl", "3600");
+        Self::answer(
+            self.request(Method::POST, &Self::product("/firmwares"))
+                .multipart(form),
+        )
+        .await
     }
 
     pub async fn upload(&self, fixture: &str) -> Value {
         let answer = self.upload_bytes(fixtures::bytes(fixture)).await;
-        assert_eq!(answer.status, u16::from(StatusCode::CREATED), "{fixture}: {}", answer.text);
+        assert_eq!(
+            answer.status,
+            u16::from(StatusCode::CREATED),
+            "{fixture}: {}",
+            answer.text
+        );
         answer.data()
     }
 
     /// A group on this firmware, switched on with these settings.
     pub async fn group(&self, name: &str, uuid: &str, settings: Value) {
-        let body = json!({"name": name, "firmware": uuid, "conditions": {"version": "", "tags": []}});
+        let body =
+            json!({"name": name, "firmware": uuid, "conditions": {"version": "", "tags": []}});
         let answer = self.post(&Self::product("/deployments"), body).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let mut settings = settings;
@@ -128,7 +160,9 @@ impl Api {
 
     pub async fn release(&self, name: &str, uuid: &str) {
         let path = Self::product(&format!("/deployments/{name}"));
-        let answer = self.put(&path, json!({"deployment": {"firmware": uuid}})).await;
+        let answer = self
+            .put(&path, json!({"deployment": {"firmware": uuid}}))
+            .await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }

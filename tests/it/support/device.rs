@@ -41,28 +41,47 @@ pub struct Refusal {
 }
 
 pub fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as i64
 }
 
 /// The headers of a shared-secret connect, in our own words, so that the server is not checked against itself.
 pub fn sign(key: &str, secret: &str, identifier: &str, at_ms: i64) -> Vec<(String, String)> {
     let alg = "NH1-HMAC-sha256-1000-32";
     let time = at_ms / 1000;
-    let salt = format!("NH1:device-socket:shared-secret:connect\n\nx-nh-alg={alg}\nx-nh-key={key}\nx-nh-time={time}\n");
+    let salt = format!(
+        "NH1:device-socket:shared-secret:connect\n\nx-nh-alg={alg}\nx-nh-key={key}\nx-nh-time={time}\n"
+    );
     let mut derived = [0u8; 32];
     let rounds = std::num::NonZeroU32::new(1000).unwrap();
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt.as_bytes(), secret.as_bytes(), &mut derived);
+    pbkdf2::derive(
+        pbkdf2::PBKDF2_HMAC_SHA256,
+        rounds,
+        salt.as_bytes(),
+        secret.as_bytes(),
+        &mut derived,
+    );
     let mut term = vec![0x83, 0x68, 3, 0x6d, 0, 0, 0, identifier.len() as u8];
     term.extend_from_slice(identifier.as_bytes());
     term.extend_from_slice(&[0x6e, 6, 0]);
     term.extend_from_slice(&at_ms.to_le_bytes()[..6]);
     term.extend_from_slice(&[0x62, 0, 1, 0x51, 0x80]);
     let signed = format!("SFMyNTY.{}", URL_SAFE_NO_PAD.encode(term));
-    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &derived), signed.as_bytes());
+    let mac = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, &derived),
+        signed.as_bytes(),
+    );
     let signature = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac));
-    [("x-nh-alg", alg.into()), ("x-nh-key", key.into()), ("x-nh-time", time.to_string()), ("x-nh-signature", signature)]
-        .map(|(n, v): (&str, String)| (n.to_owned(), v))
-        .to_vec()
+    [
+        ("x-nh-alg", alg.into()),
+        ("x-nh-key", key.into()),
+        ("x-nh-time", time.to_string()),
+        ("x-nh-signature", signature),
+    ]
+    .map(|(n, v): (&str, String)| (n.to_owned(), v))
+    .to_vec()
 }
 
 /// A client configuration that trusts the server; TLS 1.2 only, as devices in the field, unless `tls13`.
@@ -71,13 +90,19 @@ pub fn client(server: &Server, pair: Option<&Pair>, tls13: bool) -> Arc<ClientCo
     for cert in CertificateDer::pem_file_iter(&server.ca).unwrap() {
         roots.add(cert.unwrap()).unwrap();
     }
-    let versions: &[&rustls::SupportedProtocolVersion] =
-        if tls13 { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS12] };
-    let builder = ClientConfig::builder_with_protocol_versions(versions).with_root_certificates(roots);
+    let versions: &[&rustls::SupportedProtocolVersion] = if tls13 {
+        &[&rustls::version::TLS13]
+    } else {
+        &[&rustls::version::TLS12]
+    };
+    let builder =
+        ClientConfig::builder_with_protocol_versions(versions).with_root_certificates(roots);
     Arc::new(match pair {
         None => builder.with_no_client_auth(),
         Some(pair) => {
-            let certs = CertificateDer::pem_slice_iter(pair.cert.as_bytes()).map(|c| c.unwrap()).collect();
+            let certs = CertificateDer::pem_slice_iter(pair.cert.as_bytes())
+                .map(|c| c.unwrap())
+                .collect();
             let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
             builder.with_client_auth_cert(certs, key).unwrap()
         }
@@ -87,7 +112,9 @@ pub fn client(server: &Server, pair: Option<&Pair>, tls13: bool) -> Arc<ClientCo
 pub async fn tls(server: &Server, config: Arc<ClientConfig>) -> std::io::Result<Tls> {
     let tcp = TcpStream::connect(&server.devices).await?;
     tcp.set_nodelay(true)?;
-    TlsConnector::from(config).connect(ServerName::try_from("127.0.0.1").unwrap(), tcp).await
+    TlsConnector::from(config)
+        .connect(ServerName::try_from("127.0.0.1").unwrap(), tcp)
+        .await
 }
 
 /// Sends a request by hand; the head of the answer and what came with it.
@@ -104,7 +131,10 @@ pub async fn request(tls: &mut Tls, path: &str, headers: &[(String, String)]) ->
             let rest = got.split_off(end + 4);
             return (String::from_utf8(got).unwrap(), rest);
         }
-        let n = tokio::time::timeout(Duration::from_secs(20), tls.read_buf(&mut got)).await.unwrap().unwrap_or(0);
+        let n = tokio::time::timeout(Duration::from_secs(20), tls.read_buf(&mut got))
+            .await
+            .unwrap()
+            .unwrap_or(0);
         if n == 0 {
             return (String::from_utf8_lossy(&got).into_owned(), Vec::new());
         }
@@ -113,8 +143,11 @@ pub async fn request(tls: &mut Tls, path: &str, headers: &[(String, String)]) ->
 
 pub fn upgrade_headers() -> Vec<(String, String)> {
     [
-        ("user-agent", "mint/1.9.3"), ("upgrade", "websocket"), ("connection", "upgrade"),
-        ("sec-websocket-version", "13"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("user-agent", "mint/1.9.3"),
+        ("upgrade", "websocket"),
+        ("connection", "upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ("sec-websocket-extensions", "permessage-deflate"),
     ]
     .map(|(n, v)| (n.to_owned(), v.to_owned()))
@@ -136,14 +169,32 @@ impl Device {
         })?;
         let all = [upgrade_headers(), headers].concat();
         let (head, mut rest) = request(&mut stream, path, &all).await;
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(0);
         if status != 101 {
-            let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
-            return Err(Refusal { status, head, body: String::from_utf8_lossy(&rest).into_owned() });
+            let _ =
+                tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+            return Err(Refusal {
+                status,
+                head,
+                body: String::from_utf8_lossy(&rest).into_owned(),
+            });
         }
-        assert!(head.contains("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"), "{head}");
-        assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
-        assert!(!head.to_lowercase().contains("sec-websocket-extensions"), "{head}");
+        assert!(
+            head.contains("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"),
+            "{head}"
+        );
+        assert!(
+            head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            "{head}"
+        );
+        assert!(
+            !head.to_lowercase().contains("sec-websocket-extensions"),
+            "{head}"
+        );
         assert!(rest.is_empty(), "a frame shares the segment of the 101");
         let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
         Ok(Self { socket })
@@ -154,7 +205,13 @@ impl Device {
         let (key, secret) = (server.login("product_key"), server.login("product_secret"));
         let headers = sign(key, secret, identifier, now_ms());
         let config = client(server, None, true);
-        Self::open(server, config, "/device-socket/websocket?vsn=2.0.0", headers).await
+        Self::open(
+            server,
+            config,
+            "/device-socket/websocket?vsn=2.0.0",
+            headers,
+        )
+        .await
     }
 
     pub async fn certificate(server: &Server, pair: &Pair) -> Result<Self, Refusal> {
@@ -171,14 +228,18 @@ impl Device {
     }
 
     pub async fn push(&mut self, event: &str, payload: Value) {
-        self.send(json!(["1", "9", "device", event, payload]).to_string()).await;
+        self.send(json!(["1", "9", "device", event, payload]).to_string())
+            .await;
     }
 
     /// The next frame within five seconds.
     pub async fn next(&mut self) -> Option<Value> {
         let within = Duration::from_secs(5);
         loop {
-            match tokio::time::timeout(within, self.socket.next()).await.ok()?? {
+            match tokio::time::timeout(within, self.socket.next())
+                .await
+                .ok()??
+            {
                 Ok(Message::Text(t)) => return serde_json::from_str(t.as_str()).ok(),
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
@@ -201,7 +262,9 @@ impl Device {
 
     /// Nothing but answers to heartbeats comes for a while.
     pub async fn silent(&mut self, millis: u64) -> bool {
-        tokio::time::timeout(Duration::from_millis(millis), self.socket.next()).await.is_err()
+        tokio::time::timeout(Duration::from_millis(millis), self.socket.next())
+            .await
+            .is_err()
     }
 
     /// The code that the server closes with.
@@ -215,7 +278,9 @@ impl Device {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(40), wait).await.expect("the server closes")
+        tokio::time::timeout(Duration::from_secs(40), wait)
+            .await
+            .expect("the server closes")
     }
 
     /// Joins as the newest client does, running this firmware; the first frame after the answer may follow at once.
@@ -230,7 +295,8 @@ impl Device {
                 params[k] = v.clone();
             }
         }
-        self.send(json!(["1", "1", "device", "phx_join", params]).to_string()).await;
+        self.send(json!(["1", "1", "device", "phx_join", params]).to_string())
+            .await;
         self.event("phx_reply").await
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 pub const PRODUCT: &str = "fixture-product";
 
 pub fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware-fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("firmware-fixtures")
+        .join(name)
 }
 
 pub fn bytes(name: &str) -> Vec<u8> {

@@ -33,10 +33,17 @@ fn programs() -> Option<PathBuf> {
 
 fn start() -> Option<Cluster> {
     let bin = programs()?;
-    let folder = tempfile::Builder::new().prefix("nervecenter-pg-").tempdir().ok()?.keep();
+    let folder = tempfile::Builder::new()
+        .prefix("nervecenter-pg-")
+        .tempdir()
+        .ok()?
+        .keep();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).ok()?;
     // PostgreSQL refuses to run as root; the package's user does it then.
-    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.trim_ascii() == b"0");
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.trim_ascii() == b"0");
     let script = format!(
         "set -e; cd {f}; {b}/initdb -D {f}/data -U nc -A trust -E UTF8 --no-sync >/dev/null; \
          {b}/postgres -D {f}/data -k {f} -c listen_addresses= -c fsync=off -c max_connections=300 >{f}/log 2>&1 & pid=$!; \
@@ -67,12 +74,18 @@ fn start() -> Option<Cluster> {
     while !socket.exists() && started.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(50));
     }
-    socket.exists().then_some(Cluster { socket: folder, _alive: alive })
+    socket.exists().then_some(Cluster {
+        socket: folder,
+        _alive: alive,
+    })
 }
 
 /// Says, past the test runner's capture, that a test could not run for want of a program; with `NERVECENTER_NO_SKIP` it fails.
 pub fn skipped(what: &str) {
-    assert!(std::env::var_os("NERVECENTER_NO_SKIP").is_none(), "skipped: {what} is not installed");
+    assert!(
+        std::env::var_os("NERVECENTER_NO_SKIP").is_none(),
+        "skipped: {what} is not installed"
+    );
     let _ = writeln!(std::io::stderr(), "skipped: {what} is not installed");
 }
 

@@ -42,7 +42,13 @@ impl Server {
             Engine::Postgres => Some(postgres::database().await?),
         };
         let folder = tempfile::tempdir().unwrap();
-        let (child, ready) = launch(&folder, database_url.as_deref(), "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0");
+        let (child, ready) = launch(
+            &folder,
+            database_url.as_deref(),
+            "127.0.0.1:0",
+            "127.0.0.1:0",
+            "127.0.0.1:0",
+        );
         let mut server = Self {
             child,
             database_url,
@@ -60,13 +66,29 @@ impl Server {
     /// `admin bootstrap` beside the running server.
     pub fn bootstrap(&self, email: &str, org: &str, product: &str) -> Value {
         let mut command = Command::new(BINARY);
-        command.args(["admin", "bootstrap", "--json", "--email", email, "--org", org, "--product", product]);
+        command.args([
+            "admin",
+            "bootstrap",
+            "--json",
+            "--email",
+            email,
+            "--org",
+            org,
+            "--product",
+            product,
+        ]);
         match &self.database_url {
             Some(url) => command.args(["--database-url", url]),
-            None => command.arg("--data-dir").arg(self.folder.path().join("data")),
+            None => command
+                .arg("--data-dir")
+                .arg(self.folder.path().join("data")),
         };
         let out = command.output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
         serde_json::from_slice(&out.stdout).unwrap()
     }
 
@@ -84,14 +106,26 @@ impl Server {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let (web, devices, downloads) = (&self.web, &self.devices, &self.downloads);
-        let (child, _) = launch(&self.folder, self.database_url.as_deref(), web, devices, downloads);
+        let (child, _) = launch(
+            &self.folder,
+            self.database_url.as_deref(),
+            web,
+            devices,
+            downloads,
+        );
         self.child = child;
     }
 
     /// Asks it to stop, as an init system does; its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.child.wait().unwrap().code()
     }
 
@@ -125,7 +159,9 @@ impl Server {
                 let options = sqlx::sqlite::SqliteConnectOptions::new()
                     .filename(path)
                     .busy_timeout(std::time::Duration::from_secs(10));
-                let mut c = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                let mut c = sqlx::SqliteConnection::connect_with(&options)
+                    .await
+                    .unwrap();
                 sqlx::raw_sql(sql).execute(&mut c).await.unwrap();
             }
         }
@@ -144,7 +180,9 @@ impl Server {
                 let options = sqlx::sqlite::SqliteConnectOptions::new()
                     .filename(path)
                     .busy_timeout(std::time::Duration::from_secs(10));
-                let mut c = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                let mut c = sqlx::SqliteConnection::connect_with(&options)
+                    .await
+                    .unwrap();
                 sqlx::query_scalar(sql).fetch_one(&mut c).await.unwrap()
             }
         }
@@ -155,10 +193,23 @@ fn text(ready: &Value, key: &str) -> String {
     ready[key].as_str().unwrap().to_owned()
 }
 
-fn launch(folder: &TempDir, url: Option<&str>, web: &str, devices: &str, downloads: &str) -> (Child, Value) {
+fn launch(
+    folder: &TempDir,
+    url: Option<&str>,
+    web: &str,
+    devices: &str,
+    downloads: &str,
+) -> (Child, Value) {
     let mut command = Command::new(BINARY);
     command
-        .args(["serve", "--json", "--web-listen", web, "--device-listen", devices])
+        .args([
+            "serve",
+            "--json",
+            "--web-listen",
+            web,
+            "--device-listen",
+            devices,
+        ])
         .args(["--download-listen", downloads, "--data-dir"])
         .arg(folder.path().join("data"))
         .env("RUST_LOG", "warn")
@@ -174,13 +225,19 @@ fn launch(folder: &TempDir, url: Option<&str>, web: &str, devices: &str, downloa
     // The log goes to a file, so that the pipe never fills; a panic in it fails the test at the end.
     std::thread::spawn(move || {
         let mut log = log;
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
         let _ = std::io::copy(&mut log, &mut file);
     });
     let Some(Ok(line)) = lines.next() else {
         std::thread::sleep(std::time::Duration::from_millis(300));
         let mut log = String::new();
-        let _ = std::fs::File::open(folder.path().join("log")).unwrap().read_to_string(&mut log);
+        let _ = std::fs::File::open(folder.path().join("log"))
+            .unwrap()
+            .read_to_string(&mut log);
         panic!("the server did not start:\n{log}");
     };
     (child, serde_json::from_str(&line).unwrap())
@@ -195,7 +252,16 @@ impl Drop for Server {
             panic!("the server panicked:\n{log}");
         }
         if std::thread::panicking() {
-            eprintln!("server log:\n{}", log.chars().rev().take(4_000).collect::<Vec<_>>().into_iter().rev().collect::<String>());
+            eprintln!(
+                "server log:\n{}",
+                log.chars()
+                    .rev()
+                    .take(4_000)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect::<String>()
+            );
         }
     }
 }

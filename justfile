@@ -1,0 +1,19 @@
+# What people and CI call.
+
+# Everything that must hold on main.
+ci:
+    .ci/run
+
+# The tests.
+test:
+    cargo test
+
+# The golden files, written anew.
+golden:
+    UPDATE_GOLDEN=1 cargo test --test it the_help_is_what_is_documented
+
+# The measurements of the README.
+bench:
+    cargo build --release
+    cargo bench --bench vcdiff
+    cargo bench --bench fleet
