@@ -79,7 +79,7 @@ pub struct Options {
     /// Device connects a second; more are closed before the handshake [default: 2000].
     #[arg(long, env = "NERVECENTER_CONNECT_RATE", value_name = "N")]
     pub connect_rate: Option<u32>,
-    /// Where other paths of the device endpoint are sent [default: https://docs.nerves-hub.org/].
+    /// Where other paths of the device endpoint are sent [default: the Nerves documentation].
     #[arg(long, env = "NERVECENTER_REDIRECT_URL", value_name = "URL")]
     pub redirect_url: Option<String>,
 }

@@ -216,7 +216,7 @@ impl<'a> Finder<'a> {
         if let Some(from) = self.on_drift(at) {
             let length = forward(&self.source[from..], &window[at..]);
             if length >= SOURCE_MIN - 4 {
-                best = self.from_source(window, at, pending, from, length);
+                best = self.source_match(window, at, pending, from, length);
                 if length >= GOOD {
                     return best;
                 }
@@ -225,7 +225,7 @@ impl<'a> Finder<'a> {
         if let Some(from) = self.index.find(long_hash(window, at)) {
             let length = forward(&self.source[from..], &window[at..]);
             if length >= SOURCE_MIN {
-                let found = self.from_source(window, at, pending, from, length);
+                let found = self.source_match(window, at, pending, from, length);
                 if found.gain() > best.gain() + 2 {
                     best = found;
                 }
@@ -265,7 +265,7 @@ impl<'a> Finder<'a> {
         (from < self.source.len()).then_some(from)
     }
 
-    fn from_source(
+    fn source_match(
         &self,
         window: &[u8],
         at: usize,

@@ -4,3 +4,5 @@ pub mod bundle;
 pub mod decode;
 pub mod encode;
 mod table;
+#[cfg(test)]
+mod tests;

@@ -248,16 +248,13 @@ impl Device {
     }
 
     /// The next frame of this event; frames before it are dropped.
-    #[track_caller]
-    pub fn event<'a>(&'a mut self, event: &'a str) -> impl Future<Output = Value> + 'a {
-        async move {
-            while let Some(frame) = self.next().await {
-                if frame[3] == event {
-                    return frame[4].clone();
-                }
+    pub async fn event(&mut self, event: &str) -> Value {
+        while let Some(frame) = self.next().await {
+            if frame[3] == event {
+                return frame[4].clone();
             }
-            panic!("no {event} came");
         }
+        panic!("no {event} came");
     }
 
     /// Nothing but answers to heartbeats comes for a while.
