@@ -46,7 +46,7 @@ mod bus;
 pub mod cli;
 mod clock;
 mod config;
-mod delta;
+pub mod delta;
 mod device;
 mod firmware;
 mod fleet;

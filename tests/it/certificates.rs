@@ -1,108 +1,15 @@
 //! Client certificates: known, renewed, provisioned just in time, refused (device-protocol 1.5, points 15 to 22).
 
+use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, Pair};
 use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-};
 use serde_json::json;
 
 crate::both_engines! {
     a_registered_ca_introduces_devices
     known_certificates_are_taken_and_others_judged
-}
-
-/// A CA of a test.
-struct Ca {
-    cert: String,
-    key: String,
-}
-
-fn ca(name: &str) -> Ca {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    Ca {
-        cert: params.self_signed(&key).unwrap().pem(),
-        key: key.serialize_pem(),
-    }
-}
-
-/// What goes into a device's certificate.
-#[derive(Default)]
-struct Leaf<'a> {
-    key: Option<&'a str>,
-    no_aki: bool,
-    expired: bool,
-}
-
-impl Ca {
-    fn issuer(&self) -> Issuer<'static, KeyPair> {
-        Issuer::from_ca_cert_pem(&self.cert, KeyPair::from_pem(&self.key).unwrap()).unwrap()
-    }
-
-    fn leaf(&self, name: &str, leaf: Leaf<'_>) -> Pair {
-        let key = leaf.key.map_or_else(
-            || KeyPair::generate().unwrap(),
-            |k| KeyPair::from_pem(k).unwrap(),
-        );
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        if !name.is_empty() {
-            params.distinguished_name.push(DnType::CommonName, name);
-        }
-        params.use_authority_key_identifier_extension = !leaf.no_aki;
-        params.serial_number = Some(rcgen::SerialNumber::from(rand::random::<u32>() as u64));
-        if leaf.expired {
-            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        }
-        Pair {
-            cert: params.signed_by(&key, &self.issuer()).unwrap().pem(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn proof(&self, token: &str) -> String {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        let uri = format!("urn:nerveshub:verify:{token}");
-        params
-            .subject_alt_names
-            .push(SanType::URI(uri.as_str().try_into().unwrap()));
-        params.signed_by(&key, &self.issuer()).unwrap().pem()
-    }
-
-    async fn register(&self, api: &Api, jitp: bool) {
-        let token = api
-            .get("/api/orgs/acme/ca_certificates/verification_token")
-            .await
-            .data();
-        let token = token["verification_token"].as_str().unwrap();
-        let mut body = json!({"cert": STANDARD.encode(&self.cert), "description": "line 1",
-            "verification_cert": STANDARD.encode(self.proof(token))});
-        if jitp {
-            body["jitp"] = json!({"product_name": "fixture-product", "tags": ["prod"], "description": "made on line 1"});
-        }
-        let made = api.post("/api/orgs/acme/ca_certificates", body).await;
-        assert_eq!(made.status, 201, "{}", made.text);
-        let serial = made.data()["serial"].as_str().unwrap().to_owned();
-        assert_eq!(
-            made.header("location"),
-            format!("/api/orgs/acme/ca_certificates/{serial}")
-        );
-        assert!(made.data()["not_after"].as_str().unwrap().ends_with('Z'));
-        assert_eq!(
-            api.get(&format!("/api/orgs/acme/ca_certificates/{serial}"))
-                .await
-                .data(),
-            made.data()
-        );
-    }
 }
 
 async fn status(server: &Server, pair: &Pair) -> u16 {
@@ -205,13 +112,13 @@ async fn a_registered_ca_introduces_devices(server: Server) {
             .await,
         2
     );
-    let forger = self::ca("factory");
+    let forger = crate::support::ca::ca("factory");
     assert_eq!(
         status(&server, &forger.leaf("dev-5", Leaf::default())).await,
         401
     );
     // A chain with the registered CA is as good as the leaf alone; with an unknown one it is not.
-    let chain = |with: &Ca, leaf: Pair| Pair {
+    let chain = |with: &crate::support::ca::Ca, leaf: Pair| Pair {
         cert: format!("{}{}", leaf.cert, with.cert),
         ..leaf
     };

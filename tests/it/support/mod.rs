@@ -1,6 +1,7 @@
 //! What the tests share: a server as a child process, clients by role, a raw device.
 
 pub mod api;
+pub mod ca;
 pub mod device;
 pub mod fixtures;
 pub mod postgres;

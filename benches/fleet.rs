@@ -1,0 +1,175 @@
+//! A server under a fleet of real sockets: memory of a connected, joined, idle device (the slope between two fleet
+//! sizes), connects a second, and the time from a release to the `update` on a device's socket.
+//!
+//! `cargo bench --bench fleet`. `DEVICES=10000` is the larger fleet; each process may need that many open files. `CERT=1`
+//! connects by client certificates instead of shared secrets, `POSTGRES=1` runs on a throw-away PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+#![allow(
+    dead_code,
+    reason = "the tests' support is shared, and a bench needs part of it"
+)]
+
+#[path = "../tests/it/support/mod.rs"]
+mod support;
+
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use support::device::{Device, running};
+use support::{Engine, Server};
+
+const SMALL: usize = 1_000;
+const ROUNDS: usize = 41;
+
+struct Sim(Child);
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Connects devices and waits until all have joined; how long that took.
+fn join(server: &Server, prefix: &str, devices: usize, auth: &[String]) -> (Sim, f64) {
+    let mut child = Command::new(support::server::BINARY)
+        .args([
+            "sim",
+            "--json",
+            "--url",
+            &format!("wss://{}", server.devices),
+        ])
+        .args([
+            "--devices",
+            &devices.to_string(),
+            "--prefix",
+            prefix,
+            "--connect-rate",
+            "1900",
+        ])
+        .arg("--server-ca")
+        .arg(&server.ca)
+        .args(auth)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let joined: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(joined["joined"], devices, "{line}");
+    (Sim(child), joined["seconds"].as_f64().unwrap())
+}
+
+async fn auth(server: &Server) -> Vec<String> {
+    if std::env::var_os("CERT").is_none() {
+        let (key, secret) = (server.login("product_key"), server.login("product_secret"));
+        return ["--product-key", key, "--product-secret", secret]
+            .map(str::to_owned)
+            .to_vec();
+    }
+    let ca = support::ca::ca("factory");
+    ca.register(&server.api(), true).await;
+    let at = |name: &str| server.folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("c.pem"), &ca.cert).unwrap();
+    std::fs::write(at("c.key"), &ca.key).unwrap();
+    let (cert, key) = (at("c.pem"), at("c.key"));
+    [
+        "--auth",
+        "cert",
+        "--client-ca",
+        &cert,
+        "--client-ca-key",
+        &key,
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// Lets the allocator and the kernel settle.
+async fn settle() {
+    tokio::time::sleep(Duration::from_secs(8)).await;
+}
+
+async fn memory(server: &Server, large: usize) {
+    let auth = auth(server).await;
+    let (_small, seconds) = join(server, "a-", SMALL, &auth);
+    settle().await;
+    let before = server.rss_kib();
+    println!("{SMALL} devices joined in {seconds:.1} s; RSS {before} KiB");
+    let (_large, seconds) = join(server, "b-", large - SMALL, &auth);
+    settle().await;
+    let after = server.rss_kib();
+    let more = (large - SMALL) as f64;
+    println!(
+        "{} more joined in {seconds:.1} s ({:.0} a second, client on the same machine); RSS {after} KiB",
+        large - SMALL,
+        more / seconds
+    );
+    println!(
+        "memory of a device: {:.1} KiB",
+        (after - before) as f64 / more
+    );
+}
+
+async fn latency(server: &Server) {
+    let api = server.api();
+    api.register_key().await;
+    let a = api.upload("good/rpi4-1.0.0.fw").await;
+    let b = api.upload("good/rpi4-1.1.0.fw").await;
+    api.group(
+        "g",
+        a["uuid"].as_str().unwrap(),
+        json!({"delta_updatable": false}),
+    )
+    .await;
+    let mut times = Vec::new();
+    for round in 0..ROUNDS {
+        let (now, next) = if round % 2 == 0 { (&a, &b) } else { (&b, &a) };
+        let mut d = Device::secret(server, "latency").await.unwrap();
+        d.join(running(now), json!({})).await;
+        // The device is at rest, and so is the group.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let started = Instant::now();
+        let uuid = next["uuid"].as_str().unwrap();
+        let (_, update) = tokio::join!(api.release("g", uuid), async {
+            d.event("update").await;
+            started.elapsed()
+        });
+        times.push(update);
+    }
+    times.sort();
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    println!(
+        "from PUT of a release to `update` on the socket: median {:.1} ms, 90 % {:.1} ms",
+        ms(times[times.len() / 2]),
+        ms(times[times.len() * 9 / 10])
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let engine = if std::env::var_os("POSTGRES").is_some() {
+        Engine::Postgres
+    } else {
+        Engine::Sqlite
+    };
+    let large = std::env::var("DEVICES")
+        .ok()
+        .and_then(|d| d.parse().ok())
+        .unwrap_or(10_000);
+    println!("engine {engine:?}");
+    let server = Server::start(engine)
+        .await
+        .expect("the engine is installed");
+    latency(&server).await;
+    memory(&server, large).await;
+}
