@@ -91,15 +91,13 @@ impl Index {
             shift: 64 - bits,
             tag_bits,
         };
-        let mut at = 0;
-        while at + LONG <= source.len() {
-            let h = long_hash(source, at);
+        // Backwards, so that the first of equal strings is written last: a store that depends on no load is cheap
+        // where almost every one misses the cache.
+        let places = (source.len() + STEP).saturating_sub(LONG) / STEP;
+        for place in (0..places).rev() {
+            let h = long_hash(source, place * STEP);
             let tag = index.tag(h);
-            let slot = &mut index.table[(h >> index.shift) as usize];
-            if *slot == 0 {
-                *slot = (((at / STEP + 1) as u32) << tag_bits) | tag;
-            }
-            at += STEP;
+            index.table[(h >> index.shift) as usize] = ((place as u32 + 1) << tag_bits) | tag;
         }
         index
     }
