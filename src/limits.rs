@@ -12,8 +12,13 @@ pub const HEAD_BYTES: usize = 8 * 1024;
 pub const HEAD_FIELDS: usize = 64;
 /// Connections that have not finished their upgrade. Each costs a file descriptor and about 2 KiB until its first byte.
 pub const PENDING_CONNECTIONS: usize = 8_192;
-/// TLS handshakes in progress. Each holds about 40 KiB and some CPU.
-pub const HANDSHAKES: usize = 256;
+/// TLS handshakes in progress; more wait in line, their ClientHello with the kernel. Each holds about 40 KiB and a
+/// millisecond of CPU, so that all of them together take less than [`HANDSHAKE_PATIENCE`] of one core.
+pub const HANDSHAKES: usize = 1_024;
+/// How long a handshake and its request keep their place when others wait for one.
+pub const HANDSHAKE_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Upgrades that ask the store at the same time; more wait in line for [`STORE_TIME`].
+pub const DECISIONS: usize = 256;
 /// A socket without any frame for this long is closed (device-protocol 1.7).
 pub const IDLE_TIME: Duration = Duration::from_secs(180);
 /// One WebSocket message from a device. A join with a large key-value store is some 10 KiB; scripts may print more.

@@ -8,14 +8,17 @@ use super::registry::Registry;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::limits::{
-    HANDSHAKE_TIME, HANDSHAKES, HEAD_BYTES, HEAD_FIELDS, HEAD_TIME, PENDING_CONNECTIONS, STORE_TIME,
+    DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_BYTES, HEAD_FIELDS, HEAD_TIME,
+    PENDING_CONNECTIONS, STORE_TIME,
 };
 use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -30,6 +33,7 @@ pub struct Endpoint {
     acceptor: TlsAcceptor,
     silent: Waiting,
     shaking: Waiting,
+    deciding: Semaphore,
     rate: Rate,
     tasks: TaskTracker,
     redirect: String,
@@ -74,8 +78,9 @@ impl Endpoint {
             app,
             registry,
             acceptor: TlsAcceptor::from(tls),
-            silent: Waiting::new(PENDING_CONNECTIONS),
-            shaking: Waiting::new(HANDSHAKES),
+            silent: Waiting::new(PENDING_CONNECTIONS, Duration::ZERO),
+            shaking: Waiting::new(HANDSHAKES, HANDSHAKE_PATIENCE),
+            deciding: Semaphore::new(DECISIONS),
             rate: Rate {
                 second: AtomicI64::new(0),
                 count: AtomicU32::new(0),
@@ -104,7 +109,7 @@ impl Endpoint {
                 Err(e) => {
                     // Out of descriptors, most likely: give the closing ones a moment.
                     tracing::warn!(error = %e, "could not accept a device connection");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }
@@ -114,20 +119,34 @@ impl Endpoint {
     async fn meet(self: Arc<Self>, socket: TcpStream, peer: SocketAddr) {
         // Small frames should not wait for each other; a socket that cannot say so is gone anyway.
         let _ = socket.set_nodelay(true);
-        let mut place = self.silent.enter();
-        let spoke = place.hold(timeout(HANDSHAKE_TIME, socket.readable())).await;
-        drop(place);
-        if !matches!(spoke, Some(Ok(Ok(())))) {
+        let Some(mut place) = self.silent.enter(HANDSHAKE_TIME).await else {
+            return;
+        };
+        let spoke = place
+            .hold(timeout(HANDSHAKE_TIME, client_hello(&socket)))
+            .await;
+        if !matches!(spoke, Some(Ok(Some(())))) {
             return;
         }
-        let mut place = self.shaking.enter();
-        let upgraded = place.hold(Box::pin(self.upgrade(socket, peer))).await;
-        if let Some(Some(link)) = upgraded {
+        let Some(mut shaking) = self.shaking.enter(HANDSHAKE_TIME).await else {
+            return;
+        };
+        drop(place);
+        let asked = shaking.hold(Box::pin(self.ask(socket, peer))).await;
+        drop(shaking);
+        if let Some(Some((tls, head))) = asked
+            && let Some(link) = Box::pin(self.upgrade(tls, head)).await
+        {
             self.tasks.spawn(link::run(link));
         }
     }
 
-    async fn upgrade(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr) -> Option<Link> {
+    /// What waits for the peer: the handshake and the request.
+    async fn ask(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+    ) -> Option<(TlsStream<TcpStream>, Head)> {
         let mut tls = match timeout(HANDSHAKE_TIME, self.acceptor.accept(socket)).await {
             Ok(Ok(tls)) => tls,
             Ok(Err(e)) => {
@@ -137,6 +156,12 @@ impl Endpoint {
             Err(_) => return None,
         };
         let head = timeout(HEAD_TIME, read_head(&mut tls)).await.ok()??;
+        Some((tls, head))
+    }
+
+    /// What waits for the store: no newcomer takes this place away.
+    async fn upgrade(&self, mut tls: TlsStream<TcpStream>, head: Head) -> Option<Link> {
+        let _turn = timeout(STORE_TIME, self.deciding.acquire()).await.ok()?;
         match self.answer(&tls, &head).await {
             Ok((device, key)) => self.open(tls, head, device, &key).await,
             Err(refusal) => {
@@ -225,6 +250,34 @@ impl Endpoint {
             .ok()?;
         timeout(HEAD_TIME, tls.flush()).await.ok()?.ok()?;
         Some(link.over(tls, head.rest).await)
+    }
+}
+
+/// Waits until the peer's whole ClientHello lies in the kernel's buffer, where it costs us nothing. `None`: it is no TLS,
+/// or the peer left.
+async fn client_hello(socket: &TcpStream) -> Option<()> {
+    /// A record's header: type, version, length (RFC 8446, 5.1).
+    const HEADER: usize = 5;
+    const HANDSHAKE: u8 = 22;
+    let mut start = [0u8; 2048];
+    let mut pause = Duration::from_millis(5);
+    socket.readable().await.ok()?;
+    loop {
+        let seen = socket.peek(&mut start).await.ok()?;
+        match start.get(..seen)? {
+            [] => return None,
+            [kind, ..] if *kind != HANDSHAKE => return None,
+            [_, _, _, high, low, ..] => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                if seen >= (HEADER + length).min(start.len()) {
+                    return Some(());
+                }
+            }
+            _ => {}
+        }
+        // What was peeked at stays readable, so only time can tell of more.
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(200));
     }
 }
 

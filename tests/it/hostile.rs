@@ -142,8 +142,13 @@ async fn ten_thousand_half_open_handshakes_lock_nobody_out() {
     let mut server = Server::start(Engine::Sqlite).await.unwrap();
     let many = 10_000.min(descriptors().saturating_sub(1_000) * 3 / 4);
     let before = server.rss_kib();
-    // Half of them are silent, half begin a handshake and stop.
-    let hello = [0x16u8, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3];
+    // A third of them are silent, a third stop within their ClientHello, a third after it.
+    let mut hello = Vec::new();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    rustls::ClientConnection::new(client(&server, None, true), name)
+        .unwrap()
+        .write_tls(&mut hello)
+        .unwrap();
     let mut held = Vec::with_capacity(many);
     for i in 0..many {
         // Within the connect rate, which would close them at once.
@@ -151,9 +156,8 @@ async fn ten_thousand_half_open_handshakes_lock_nobody_out() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let mut tcp = TcpStream::connect(&server.devices).await.unwrap();
-        if i % 2 == 0 {
-            let _ = tcp.write_all(&hello).await;
-        }
+        let sent = [0, hello.len() / 2, hello.len()][i % 3];
+        let _ = tcp.write_all(&hello[..sent]).await;
         held.push(tcp);
     }
     let mut d = Device::secret(&server, "honest").await.unwrap();
@@ -163,15 +167,12 @@ async fn ten_thousand_half_open_handshakes_lock_nobody_out() {
         grown < 120_000,
         "{many} half-open connections cost {grown} KiB"
     );
-    tokio::time::sleep(Duration::from_secs(12)).await;
-    // All of them are closed by now: reading ends.
-    for tcp in held.iter_mut().rev().take(50) {
-        let mut byte = [0];
-        let read = tokio::time::timeout(Duration::from_secs(2), tcp.read(&mut byte)).await;
-        assert!(
-            !matches!(read, Err(_) | Ok(Ok(1..)) if byte[0] != 0x15),
-            "a half-open connection stays"
-        );
+    // All of them are closed in the end: reading ends.
+    let end = tokio::time::Instant::now() + Duration::from_secs(25);
+    for tcp in held.iter_mut().rev().step_by(97) {
+        let mut sent = Vec::new();
+        let read = tokio::time::timeout_at(end, tcp.read_to_end(&mut sent)).await;
+        assert!(read.is_ok(), "a half-open connection stays");
     }
     drop(held);
     d.send(r#"[null,"1","phoenix","heartbeat",{}]"#).await;
