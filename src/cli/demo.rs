@@ -178,6 +178,7 @@ impl Demo {
             seed: 1,
             rate: 500,
             heartbeat: Duration::from_secs(30),
+            msgpack: false,
         }
     }
 

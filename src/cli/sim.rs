@@ -76,6 +76,9 @@ pub(super) struct Sim {
     /// Seconds between heartbeats.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     heartbeat: u64,
+    /// Speak MessagePack (`vsn=3.0.0`), as the newest devices may, instead of JSON.
+    #[arg(long)]
+    msgpack: bool,
     /// Seed of all chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -152,6 +155,7 @@ impl Sim {
             seed: self.seed,
             rate: self.connect_rate,
             heartbeat: Duration::from_secs(self.heartbeat),
+            msgpack: self.msgpack,
         })
     }
 

@@ -5,6 +5,7 @@ use super::identity::{Credentials, KnownDevice, Refused, decide, secret};
 use super::link::{self, Link};
 use super::queue::Waiting;
 use super::registry::Registry;
+use super::wire::Format;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::limits::{
@@ -37,6 +38,13 @@ pub struct Endpoint {
     rate: Rate,
     tasks: TaskTracker,
     redirect: String,
+}
+
+/// A request that gets its upgrade.
+struct Admitted {
+    device: KnownDevice,
+    key: String,
+    format: Format,
 }
 
 /// Connects in this second of the wall clock.
@@ -163,7 +171,7 @@ impl Endpoint {
     async fn upgrade(&self, mut tls: TlsStream<TcpStream>, head: Head) -> Option<Link> {
         let _turn = timeout(STORE_TIME, self.deciding.acquire()).await.ok()?;
         match self.answer(&tls, &head).await {
-            Ok((device, key)) => self.open(tls, head, device, &key).await,
+            Ok(admitted) => self.open(tls, head, admitted).await,
             Err(refusal) => {
                 // A peer that does not take its refusal loses nothing by the missing answer.
                 let _ = timeout(HEAD_TIME, refuse(&mut tls, &refusal)).await;
@@ -173,11 +181,7 @@ impl Endpoint {
     }
 
     /// Decides what a request gets: an upgrade, or an answer.
-    async fn answer(
-        &self,
-        tls: &TlsStream<TcpStream>,
-        head: &Head,
-    ) -> Result<(KnownDevice, String), Refusal> {
+    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, Refusal> {
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
         if matches!(
             path,
@@ -194,9 +198,9 @@ impl Endpoint {
         let Some(key) = key else {
             return Err(Refusal::status("400 Bad Request"));
         };
-        if !version_ok(query) {
+        let Some(format) = format(query) else {
             return Err(Refusal::status("403 Forbidden"));
-        }
+        };
         let (_, connection) = tls.get_ref();
         let credentials = match connection.peer_certificates() {
             Some(chain) if !chain.is_empty() => Credentials::Certificate(chain),
@@ -204,7 +208,11 @@ impl Endpoint {
         };
         let decided = timeout(STORE_TIME, decide(&self.app, credentials, clock::now())).await;
         match decided {
-            Ok(Ok(device)) => Ok((device, key.to_owned())),
+            Ok(Ok(device)) => Ok(Admitted {
+                device,
+                key: key.to_owned(),
+                format,
+            }),
             Ok(Err(refused)) => Err(Refusal::of(&refused)),
             Err(_) => Err(Refusal::unavailable()),
         }
@@ -228,19 +236,24 @@ impl Endpoint {
         &self,
         mut tls: TlsStream<TcpStream>,
         head: Head,
-        device: KnownDevice,
-        key: &str,
+        admitted: Admitted,
     ) -> Option<Link> {
         let host = head.host().or_else(|| local_host(&tls))?;
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\nDate: {}\r\n\r\n",
-            derive_accept_key(key.as_bytes()),
+            derive_accept_key(admitted.key.as_bytes()),
             clock::now().http_date()
         );
         let link = timeout(
             STORE_TIME,
-            Link::enter(&self.app, &self.registry, device, host),
+            Link::enter(
+                &self.app,
+                &self.registry,
+                admitted.device,
+                host,
+                admitted.format,
+            ),
         )
         .await
         .ok()??;
@@ -290,12 +303,15 @@ fn local_host(tls: &TlsStream<TcpStream>) -> Option<String> {
     })
 }
 
-/// `~> 2.0.0` of the serializer's versions; MessagePack (`3.0.0`) is not spoken yet.
-fn version_ok(query: &str) -> bool {
-    let version = query.split('&').find_map(|p| p.strip_prefix("vsn="));
-    version
-        .and_then(|v| semver::Version::parse(v).ok())
-        .is_some_and(|v| v.major == 2 && v.minor == 0 && v.pre.is_empty())
+/// The serializer that `vsn` asks for: `~> 2.0.0` or `~> 3.0.0` (device-protocol 1.2).
+fn format(query: &str) -> Option<Format> {
+    let version = query.split('&').find_map(|p| p.strip_prefix("vsn="))?;
+    let version = semver::Version::parse(version).ok()?;
+    match (version.major, version.minor, version.pre.is_empty()) {
+        (2, 0, true) => Some(Format::Json),
+        (3, 0, true) => Some(Format::MessagePack),
+        _ => None,
+    }
 }
 
 /// The head of a request.
@@ -488,20 +504,22 @@ mod tests {
     }
 
     #[test]
-    fn only_versions_2_0_x_are_spoken() {
+    fn versions_2_0_x_are_json_and_3_0_x_messagepack_and_no_other_is_spoken() {
         for good in ["vsn=2.0.0", "a=b&vsn=2.0.7"] {
-            assert!(version_ok(good), "{good}");
+            assert_eq!(format(good), Some(Format::Json), "{good}");
         }
+        assert_eq!(format("vsn=3.0.1"), Some(Format::MessagePack));
         for bad in [
             "",
             "vsn=",
             "vsn=1.0.0",
-            "vsn=3.0.0",
+            "vsn=4.0.0",
+            "vsn=3.1.0",
             "vsn=2.1.0",
             "vsn=x",
             "vsn=2",
         ] {
-            assert!(!version_ok(bad), "{bad}");
+            assert_eq!(format(bad), None, "{bad}");
         }
     }
 

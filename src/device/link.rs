@@ -4,6 +4,7 @@
 use super::identity::KnownDevice;
 use super::registry::{Command, Mailbox, Registry};
 use super::session::{Close, Effect, Firmware, Input, Join, Report, Session, Welcome};
+use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
 use crate::bus::{Hint, Nudge};
@@ -63,6 +64,7 @@ impl Link {
         registry: &Arc<Registry>,
         known: KnownDevice,
         host: String,
+        format: Format,
     ) -> Option<Entered> {
         let connection = ConnectionId(random_id());
         let at = Place {
@@ -92,7 +94,7 @@ impl Link {
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
         Some(Entered {
             at,
-            session: Session::new(clock::now(), jitter),
+            session: Session::new(format, clock::now(), jitter),
             mailbox,
         })
     }
@@ -175,8 +177,14 @@ async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
 
 async fn take_frame(link: &mut Link, frame: Message) -> Flow {
     match frame {
-        Message::Text(text) => handle(link, Input::Text(text.as_str().to_owned())).await,
-        Message::Binary(_) => Err(Close::Binary),
+        Message::Text(text) => {
+            let packet = Packet::Text(text.as_str().to_owned());
+            handle(link, Input::Frame(packet)).await
+        }
+        Message::Binary(bytes) => {
+            let packet = Packet::Binary(bytes.to_vec());
+            handle(link, Input::Frame(packet)).await
+        }
         Message::Close(_) => Err(Close::Left),
         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
     }
@@ -202,7 +210,7 @@ async fn handle(link: &mut Link, input: Input) -> Flow {
 
 async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
     match effect {
-        Effect::Send(text) => send(link, text).await,
+        Effect::Send(packet) => send(link, packet).await,
         Effect::Join(join) => Box::pin(store_join(link, *join)).await,
         Effect::Close(close) => Err(close),
         Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
@@ -212,8 +220,12 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
     }
 }
 
-async fn send(link: &mut Link, text: String) -> Flow {
-    match timeout(SEND_TIME, link.socket.send(Message::text(text))).await {
+async fn send(link: &mut Link, packet: Packet) -> Flow {
+    let message = match packet {
+        Packet::Text(text) => Message::text(text),
+        Packet::Binary(bytes) => Message::binary(bytes),
+    };
+    match timeout(SEND_TIME, link.socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(Close::Protocol),
     }

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 pub(super) struct Connection {
     socket: WebSocketStream<TlsStream<TcpStream>>,
     next: u64,
+    msgpack: bool,
 }
 
 /// Where to connect.
@@ -30,6 +31,8 @@ pub(super) struct Target {
     pub name: ServerName<'static>,
     /// `wss://host:port`.
     pub base: String,
+    /// Speak MessagePack (`vsn=3.0.0`) instead of JSON.
+    pub msgpack: bool,
 }
 
 /// A frame from the server.
@@ -49,7 +52,8 @@ impl Connection {
         path: &str,
         headers: &[(&'static str, String)],
     ) -> Result<Self, String> {
-        let url = format!("{}{path}?vsn=2.0.0", target.base);
+        let version = if target.msgpack { "3.0.0" } else { "2.0.0" };
+        let url = format!("{}{path}?vsn={version}", target.base);
         let mut request = url.into_client_request().map_err(|e| e.to_string())?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).map_err(|e| e.to_string())?;
@@ -73,7 +77,11 @@ impl Connection {
                 tokio_tungstenite::client_async_with_config(request, tls, Some(config))
                     .await
                     .map_err(|e| e.to_string())?;
-            Ok::<_, String>(Self { socket, next: 1 })
+            Ok::<_, String>(Self {
+                socket,
+                next: 1,
+                msgpack: target.msgpack,
+            })
         };
         timeout(CONNECT_TIME, Box::pin(connect))
             .await
@@ -94,8 +102,16 @@ impl Connection {
         } else {
             "1".into()
         };
-        let frame = serde_json::json!([join_ref, reference, topic, event, payload]).to_string();
-        timeout(CONNECT_TIME, self.socket.send(Message::text(frame)))
+        let frame = serde_json::json!([join_ref, reference, topic, event, payload]);
+        let message = if self.msgpack {
+            let packed = rmpv::ext::to_value(&frame).map_err(|e| e.to_string())?;
+            let mut bytes = Vec::new();
+            rmpv::encode::write_value(&mut bytes, &packed).map_err(|e| e.to_string())?;
+            Message::binary(bytes)
+        } else {
+            Message::text(frame.to_string())
+        };
+        timeout(CONNECT_TIME, self.socket.send(message))
             .await
             .map_err(|_| "send timed out".to_owned())?
             .map_err(|e| e.to_string())
@@ -104,19 +120,21 @@ impl Connection {
     /// The next frame; `None` when the socket has closed.
     pub(super) async fn next(&mut self) -> Option<Frame> {
         loop {
-            match self.socket.next().await?.ok()? {
-                Message::Text(text) => {
-                    let parts: Vec<Value> = serde_json::from_str(text.as_str()).ok()?;
-                    let [_, _, topic, event, payload] = <[Value; 5]>::try_from(parts).ok()?;
-                    return Some(Frame {
-                        topic: topic.as_str()?.to_owned(),
-                        event: event.as_str()?.to_owned(),
-                        payload,
-                    });
+            let parts: Vec<Value> = match self.socket.next().await?.ok()? {
+                Message::Text(text) if !self.msgpack => serde_json::from_str(text.as_str()).ok()?,
+                Message::Binary(bytes) if self.msgpack => {
+                    let packed = rmpv::decode::read_value(&mut bytes.as_ref()).ok()?;
+                    rmpv::ext::from_value(packed).ok()?
                 }
-                Message::Close(_) => return None,
-                _ => {}
-            }
+                Message::Ping(_) | Message::Pong(_) => continue,
+                _ => return None,
+            };
+            let [_, _, topic, event, payload] = <[Value; 5]>::try_from(parts).ok()?;
+            return Some(Frame {
+                topic: topic.as_str()?.to_owned(),
+                event: event.as_str()?.to_owned(),
+                payload,
+            });
         }
     }
 

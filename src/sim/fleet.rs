@@ -57,6 +57,8 @@ pub struct Plan {
     pub rate: u32,
     /// Pause between heartbeats.
     pub heartbeat: Duration,
+    /// Speak MessagePack (`vsn=3.0.0`) instead of JSON.
+    pub msgpack: bool,
 }
 
 /// A running fleet.
@@ -75,7 +77,7 @@ impl Fleet {
     /// # Errors
     /// Files or addresses that cannot be used.
     pub fn start(plan: Plan) -> anyhow::Result<Self> {
-        let target = target(&plan.url)?;
+        let target = target(&plan.url, plan.msgpack)?;
         let roots = roots(&plan.server_ca)?;
         let images = plan
             .firmware
@@ -252,7 +254,7 @@ fn factory(path: &PathBuf) -> anyhow::Result<(Disk, Image)> {
     Ok((applied.disk, applied.image))
 }
 
-fn target(url: &str) -> anyhow::Result<Target> {
+fn target(url: &str, msgpack: bool) -> anyhow::Result<Target> {
     let rest = url
         .strip_prefix("wss://")
         .with_context(|| format!("--url {url:?} must begin with wss://"))?;
@@ -269,6 +271,7 @@ fn target(url: &str) -> anyhow::Result<Target> {
         address: format!("{host}:{port}"),
         name: ServerName::try_from(bare).context("--url has no usable host")?,
         base: format!("wss://{host}:{port}"),
+        msgpack,
     })
 }
 

@@ -350,6 +350,15 @@ async fn broken_frames_close_with_their_code() {
     let mut d = joined("b").await;
     d.send_frame(Message::binary(vec![1, 2, 3])).await;
     assert_eq!(d.closed().await, Some(1003));
+    let mut d = Device::packed(&server, "p").await.unwrap();
+    d.send_frame(Message::text(
+        r#"[null,"1","phoenix","heartbeat",{}]"#.to_owned(),
+    ))
+    .await;
+    assert_eq!(d.closed().await, Some(1003));
+    let mut d = Device::packed(&server, "q").await.unwrap();
+    d.send_frame(Message::binary(vec![0xc1])).await;
+    assert_eq!(d.closed().await, Some(1002));
     let mut d = joined("c").await;
     d.send_frame(Message::text("x".repeat(1 << 20))).await;
     assert!(matches!(d.closed().await, Some(1009) | None));

@@ -554,3 +554,20 @@ async fn reverting_devices_end_in_the_penalty_box() {
     assert_eq!(report["updated"], 0);
     assert_eq!(report["reverted"], 90, "three attempts each: {report}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_speak_messagepack_are_updated_like_others() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let (api, _, new) = rpi4(&server, json!({"concurrent_updates": 10})).await;
+    let sim = sim(&server, 30, &["--msgpack", "--cut-rate", "0.2"]);
+    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 30).await;
+    release(&api, &new).await;
+    let sql = "SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0' AND in_flight = 0";
+    until(&server, sql, 30).await;
+    let report = tokio::task::spawn_blocking(|| sim.finish()).await.unwrap();
+    assert_eq!(
+        (&report["updated"], &report["delta_updates"]),
+        (&json!(30), &json!(30)),
+        "{report}"
+    );
+}

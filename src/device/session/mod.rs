@@ -9,7 +9,7 @@ mod update;
 pub use join::{Firmware, Join};
 pub use update::Report;
 
-use super::wire::{self, Message};
+use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
 use crate::limits::{MESSAGE_BURST, MESSAGES_A_SECOND, SEEN_EVERY};
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ use std::time::Duration;
 /// What happens to a session.
 #[derive(Debug)]
 pub enum Input {
-    /// A text frame.
-    Text(String),
+    /// A frame.
+    Frame(Packet),
     /// The join that it asked for is stored.
     Joined(Welcome),
     /// The join could not be stored.
@@ -42,8 +42,8 @@ pub struct Welcome {
 /// What a session wants done.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Send a text frame.
-    Send(String),
+    /// Send a frame.
+    Send(Packet),
     /// Store the join, then tell the session.
     Join(Box<Join>),
     /// Store what the device says of its update.
@@ -67,8 +67,8 @@ pub enum Close {
     Replaced,
     /// It does not speak the protocol, or was silent for too long.
     Protocol,
-    /// A binary frame, which this version of the protocol does not have.
-    Binary,
+    /// A frame of the kind that this version of the protocol does not have.
+    WrongKind,
     /// Text that is not UTF-8.
     NotText,
     /// Too many messages.
@@ -86,7 +86,7 @@ impl Close {
             Self::Left => 1000,
             Self::Replaced => 1001,
             Self::Protocol => 1002,
-            Self::Binary => 1003,
+            Self::WrongKind => 1003,
             Self::NotText => 1007,
             Self::Flood => 1008,
             Self::TooLarge => 1009,
@@ -98,6 +98,7 @@ impl Close {
 /// A device's connection.
 #[derive(Debug)]
 pub struct Session {
+    format: Format,
     /// The join in progress or done: how the device numbered it.
     joined: Option<Box<str>>,
     /// The join whose outcome is awaited.
@@ -113,8 +114,9 @@ pub struct Session {
 
 impl Session {
     /// A session that begins at `now`; `jitter` spreads the last-seen writes of many.
-    pub fn new(now: Micros, jitter: Duration) -> Self {
+    pub fn new(format: Format, now: Micros, jitter: Duration) -> Self {
         Self {
+            format,
             joined: None,
             joining: None,
             welcome: false,
@@ -135,7 +137,7 @@ impl Session {
     /// Takes an input; the effects are to be carried out in order.
     pub fn handle(&mut self, input: Input, now: Micros) -> Vec<Effect> {
         match input {
-            Input::Text(text) => self.text(&text, now),
+            Input::Frame(packet) => self.frame(&packet, now),
             Input::Joined(welcome) => self.welcomed(&welcome),
             Input::JoinFailed => self.join_failed(),
             Input::Offer(payload) if self.welcome => {
@@ -148,14 +150,21 @@ impl Session {
     }
 
     fn push(&self, event: &str, payload: &Value) -> Effect {
-        Effect::Send(wire::push(None, "device", event, payload))
+        Effect::Send(self.format.push("device", event, payload))
     }
 
-    fn text(&mut self, text: &str, now: Micros) -> Vec<Effect> {
+    fn frame(&mut self, packet: &Packet, now: Micros) -> Vec<Effect> {
         if !self.may_speak(now) {
             return vec![Effect::Close(Close::Flood)];
         }
-        let Ok(message) = wire::read(text) else {
+        let expected = match packet {
+            Packet::Text(_) => Format::Json,
+            Packet::Binary(_) => Format::MessagePack,
+        };
+        if expected != self.format {
+            return vec![Effect::Close(Close::WrongKind)];
+        }
+        let Ok(message) = wire::read(packet) else {
             return vec![Effect::Close(Close::Protocol)];
         };
         let mut effects = self.message(message, now);
@@ -186,7 +195,11 @@ impl Session {
     }
 
     fn message(&mut self, m: Message, now: Micros) -> Vec<Effect> {
-        let ok = |m: &Message| vec![Effect::Send(wire::reply(m, "ok", &json!({})))];
+        let format = self.format;
+        let reply = |m: &Message, status: &str, response: &Value| {
+            vec![Effect::Send(format.reply(m, status, response))]
+        };
+        let ok = |m: &Message| reply(m, "ok", &json!({}));
         match (m.topic.as_str(), m.event.as_str()) {
             ("phoenix", "heartbeat") => ok(&m),
             ("device", "phx_join") => self.join(m),
@@ -195,10 +208,10 @@ impl Session {
                 ok(&m)
             }
             // No extension is offered by this version: an empty list attaches none.
-            ("extensions", "phx_join") => vec![Effect::Send(wire::reply(&m, "ok", &json!([])))],
+            ("extensions", "phx_join") => reply(&m, "ok", &json!([])),
             (_, "phx_join") => {
                 let reason = json!({"reason": "unmatched topic"});
-                vec![Effect::Send(wire::reply(&m, "error", &reason))]
+                reply(&m, "error", &reason)
             }
             ("device", "phx_leave") if self.welcome => {
                 let mut effects = ok(&m);
@@ -207,13 +220,7 @@ impl Session {
             }
             (_, "phx_leave") => ok(&m),
             ("device", _) => self.device(&m, now),
-            ("extensions", _) => {
-                vec![Effect::Send(wire::reply(
-                    &m,
-                    "error",
-                    &Value::from("detach"),
-                ))]
-            }
+            ("extensions", _) => reply(&m, "error", &Value::from("detach")),
             _ => Vec::new(),
         }
     }
@@ -242,7 +249,7 @@ impl Session {
             return Vec::new();
         };
         let error = json!({"error": "could not connect"});
-        vec![Effect::Send(wire::reply(&waiting.0, "error", &error))]
+        vec![Effect::Send(self.format.reply(&waiting.0, "error", &error))]
     }
 
     /// The answer, then what the device asked for, in the order of device-protocol 3.1. The answer must stay empty: an
@@ -253,7 +260,7 @@ impl Session {
         };
         let (message, join) = *waiting;
         self.welcome = true;
-        let mut effects = vec![Effect::Send(wire::reply(&message, "ok", &json!({})))];
+        let mut effects = vec![Effect::Send(self.format.reply(&message, "ok", &json!({})))];
         // An empty list would make some clients forget their keys: it is never sent.
         if !welcome.keys.is_empty() {
             let keys = json!({"keys": welcome.keys});
@@ -270,7 +277,7 @@ impl Session {
                 effects.push(self.push("scripts/run", &script));
             } else if self.console {
                 let keys = json!({"data": format!("{code}\n\r")});
-                effects.push(Effect::Send(wire::push(None, "console", "dn", &keys)));
+                effects.push(Effect::Send(self.format.push("console", "dn", &keys)));
             }
         }
         effects

@@ -7,15 +7,15 @@ fn at(seconds: i64) -> Micros {
 }
 
 fn fresh() -> Session {
-    Session::new(at(0), Duration::ZERO)
+    Session::new(Format::Json, at(0), Duration::ZERO)
 }
 
 fn text(t: &str) -> Input {
-    Input::Text(t.to_owned())
+    Input::Frame(Packet::Text(t.to_owned()))
 }
 
 fn send(t: &str) -> Effect {
-    Effect::Send(t.to_owned())
+    Effect::Send(Packet::Text(t.to_owned()))
 }
 
 fn joined(params: &str) -> Session {

@@ -1,6 +1,30 @@
-//! Phoenix frames, version 2 of the JSON serializer (device-protocol 2.1): bytes to message and back.
+//! Phoenix frames, versions 2 (JSON, device-protocol 2.1) and 3 (MessagePack, 2.3) of the serializer: bytes to message
+//! and back.
+
+mod msgpack;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Map, Value, json};
+
+/// How a connection writes its frames, chosen by `vsn` at the upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// `2.0.x`: text frames.
+    #[default]
+    Json,
+    /// `3.0.x`: binary frames.
+    MessagePack,
+}
+
+/// A frame as the socket carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packet {
+    /// JSON.
+    Text(String),
+    /// MessagePack.
+    Binary(Vec<u8>),
+}
 
 /// A frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,12 +46,18 @@ pub struct Message {
 #[error("not a Phoenix message: expected [join_ref, ref, topic, event, payload]")]
 pub struct NotAMessage;
 
-/// Reads a text frame. Elements after the fifth are ignored; a payload that is no object counts as empty.
+/// Reads a frame. Elements after the fifth are ignored; a payload that is no object counts as empty.
 ///
 /// # Errors
 /// Anything that is not an array of at least five with strings where strings belong.
-pub fn read(text: &str) -> Result<Message, NotAMessage> {
-    let parts: Vec<Value> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
+pub fn read(packet: &Packet) -> Result<Message, NotAMessage> {
+    let parts = match packet {
+        Packet::Text(text) => serde_json::from_str(text).map_err(|_| NotAMessage)?,
+        Packet::Binary(bytes) => msgpack::read(bytes).ok_or(NotAMessage)?,
+    };
+    let Value::Array(parts) = parts else {
+        return Err(NotAMessage);
+    };
     let mut parts = parts.into_iter();
     let mut next = || parts.next().ok_or(NotAMessage);
     let (join_ref, reference) = (reference(next()?)?, reference(next()?)?);
@@ -56,65 +86,28 @@ fn reference(value: Value) -> Result<Option<String>, NotAMessage> {
     }
 }
 
-/// A message of the server's own: its `ref` is null, or the device would drop it (device-protocol 2.2).
-pub fn push(join_ref: Option<&str>, topic: &str, event: &str, payload: &Value) -> String {
-    json!([join_ref, null, topic, event, payload]).to_string()
-}
-
-/// The answer to a join, a leave or a heartbeat; both refs go back as they came.
-pub fn reply(to: &Message, status: &str, response: &Value) -> String {
-    let payload = json!({ "status": status, "response": response });
-    json!([to.join_ref, to.reference, to.topic, "phx_reply", payload]).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_read_as_the_reference_shows_them() {
-        let m = read(r#"["1","7","device","fwup_progress",{"value":3},"more"]"#).unwrap();
-        assert_eq!(
-            (m.join_ref.as_deref(), m.reference.as_deref()),
-            (Some("1"), Some("7"))
-        );
-        assert_eq!(
-            (m.topic.as_str(), m.event.as_str()),
-            ("device", "fwup_progress")
-        );
-        assert_eq!(m.payload["value"], 3);
-        let m = read(r#"[null,12,"phoenix","heartbeat",null]"#).unwrap();
-        assert_eq!((m.reference.as_deref(), m.payload.len()), (Some("12"), 0));
+impl Format {
+    /// A message of the server's own: its `ref` is null, or the device would drop it (device-protocol 2.2).
+    pub fn push(self, topic: &str, event: &str, payload: &Value) -> Packet {
+        self.write(&json!([null, null, topic, event, payload]))
     }
 
-    #[test]
-    fn what_is_no_frame_is_refused() {
-        let deep = "[".repeat(100_000);
-        let long = format!(r#"["{}",null,"a","b",{{}}]"#, "x".repeat(65));
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            "[1,2,3]",
-            r#"[null,null,1,"e",{}]"#,
-            "\u{0}",
-            &deep,
-            &long,
-        ] {
-            assert_eq!(read(bad), Err(NotAMessage));
+    /// The answer to a join, a leave or a heartbeat; both refs go back as they came.
+    pub fn reply(self, to: &Message, status: &str, response: &Value) -> Packet {
+        let payload = json!({ "status": status, "response": response });
+        self.write(&json!([
+            to.join_ref,
+            to.reference,
+            to.topic,
+            "phx_reply",
+            payload
+        ]))
+    }
+
+    fn write(self, frame: &Value) -> Packet {
+        match self {
+            Self::Json => Packet::Text(frame.to_string()),
+            Self::MessagePack => Packet::Binary(msgpack::write(frame)),
         }
-    }
-
-    #[test]
-    fn answers_keep_both_refs_and_pushes_have_none() {
-        let m = read(r#"["join_0","ref_1","device","phx_join",{}]"#).unwrap();
-        assert_eq!(
-            reply(&m, "ok", &json!({})),
-            r#"["join_0","ref_1","device","phx_reply",{"response":{},"status":"ok"}]"#
-        );
-        assert_eq!(
-            push(None, "device", "reboot", &json!({})),
-            r#"[null,null,"device","reboot",{}]"#
-        );
     }
 }

@@ -30,6 +30,8 @@ pub struct Pair {
 
 pub struct Device {
     socket: WebSocketStream<Tls>,
+    /// Speaks MessagePack: what tests write as JSON is packed, and back.
+    packed: bool,
 }
 
 /// What the server answered instead of an upgrade.
@@ -197,7 +199,8 @@ impl Device {
         );
         assert!(rest.is_empty(), "a frame shares the segment of the 101");
         let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
-        Ok(Self { socket })
+        let packed = path.ends_with("vsn=3.0.0");
+        Ok(Self { socket, packed })
     }
 
     /// Connects by the product's shared secret.
@@ -214,13 +217,31 @@ impl Device {
         .await
     }
 
+    /// Connects by the product's shared secret and speaks MessagePack.
+    pub async fn packed(server: &Server, identifier: &str) -> Result<Self, Refusal> {
+        let (key, secret) = (server.login("product_key"), server.login("product_secret"));
+        let headers = sign(key, secret, identifier, now_ms());
+        let path = "/device-socket/websocket?vsn=3.0.0";
+        Self::open(server, client(server, None, true), path, headers).await
+    }
+
     pub async fn certificate(server: &Server, pair: &Pair) -> Result<Self, Refusal> {
         let config = client(server, Some(pair), false);
         Self::open(server, config, "/socket/websocket?vsn=2.0.0", Vec::new()).await
     }
 
     pub async fn send(&mut self, text: impl Into<String>) {
-        self.socket.send(Message::text(text.into())).await.unwrap();
+        let text = text.into();
+        let message = if self.packed {
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            let mut bytes = Vec::new();
+            let packed = rmpv::ext::to_value(&frame).unwrap();
+            rmpv::encode::write_value(&mut bytes, &packed).unwrap();
+            Message::binary(bytes)
+        } else {
+            Message::text(text)
+        };
+        self.socket.send(message).await.unwrap();
     }
 
     pub async fn send_frame(&mut self, message: Message) -> bool {
@@ -240,7 +261,14 @@ impl Device {
                 .await
                 .ok()??
             {
-                Ok(Message::Text(t)) => return serde_json::from_str(t.as_str()).ok(),
+                Ok(Message::Text(t)) if !self.packed => {
+                    return serde_json::from_str(t.as_str()).ok();
+                }
+                Ok(Message::Binary(b)) if self.packed => {
+                    let packed = rmpv::decode::read_value(&mut b.as_ref()).unwrap();
+                    return rmpv::ext::from_value(packed).ok();
+                }
+                Ok(Message::Text(_) | Message::Binary(_)) => panic!("a frame of the wrong kind"),
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }
