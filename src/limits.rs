@@ -25,8 +25,11 @@ pub const IDLE_TIME: Duration = Duration::from_secs(180);
 pub const MESSAGE_BYTES: usize = 256 * 1024;
 /// A frame that a device does not read is abandoned, and the socket with it, after this time.
 pub const SEND_TIME: Duration = Duration::from_secs(30);
-/// Messages a device may send in a burst; `fwup` 1.x reports each percent.
-pub const MESSAGE_BURST: u32 = 200;
+/// Messages a device may send in a burst, each 4 KiB begun counting as one; `fwup` 1.x reports each percent, and a logger
+/// that runs wild may send a thousand lines in a second.
+pub const MESSAGE_BURST: u32 = 2_000;
+/// Bytes of a message that count as one.
+pub const MESSAGE_UNIT: usize = 4_096;
 /// Messages a device may send each second, on average, before its socket is closed.
 pub const MESSAGES_A_SECOND: u32 = 50;
 /// Commands waiting for one device's socket; more are dropped, and the reconcile tick repeats what matters.
@@ -104,3 +107,25 @@ pub const TICK: Duration = Duration::from_secs(5);
 pub const CLAIMS_A_RUN: i64 = 200;
 /// A node that has not said it lives for this long is taken for dead and its sockets for closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
+/// Pause between the health reports that the server asks for (domain 3.8).
+pub const HEALTH_EVERY: Duration = Duration::from_secs(3600);
+/// Health reports and positions that come sooner after the last one are not stored.
+pub const REPORT_PAUSE: Duration = Duration::from_secs(5);
+/// A larger health report is not stored.
+pub const REPORT_BYTES: usize = 64 * 1024;
+/// Log lines that a device may send at once (domain 3.8).
+pub const LOG_BURST: u32 = 10;
+/// Log lines a second that a device may send.
+pub const LOGS_A_SECOND: u32 = 5;
+/// Characters of a log line, or of a value of its metadata; the rest is cut off.
+pub const LOG_CHARS: usize = 4_096;
+/// Health reports are kept this long, a device's newest always (domain 4.6).
+pub const HEALTH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Log lines are kept this long.
+pub const LOG_LIFE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Rows that one sweep of old reports and lines deletes before it lets others write.
+pub const SWEEP_ROWS: i64 = 5_000;
+/// Pause between sweeps.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Bytes of the code that a device runs when it connects.
+pub const CODE_BYTES: usize = 16_384;

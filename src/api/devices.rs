@@ -152,6 +152,8 @@ fn form(p: &Params) -> fleet::Result<DeviceForm> {
         description: p.nullable("description"),
         tags,
         updates_enabled,
+        extensions: p.0.get("extensions").cloned(),
+        connecting_code: p.nullable("connecting_code"),
         restore: p.0.get("deleted_at").is_some_and(Value::is_null),
     })
 }

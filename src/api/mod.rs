@@ -8,6 +8,7 @@ mod deployments;
 mod device_certificates;
 mod devices;
 mod error;
+mod extensions;
 mod extract;
 mod firmwares;
 mod keys;

@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::{
-    ca_certificates, deployments, device_certificates, devices, firmwares, keys, products,
-    shared_secrets, users,
+    ca_certificates, deployments, device_certificates, devices, extensions, firmwares, keys,
+    products, shared_secrets, users,
 };
 use crate::access::random_id;
 use crate::app::App;
@@ -52,6 +52,14 @@ pub fn router(app: App) -> Router {
             "/shared_secrets",
             get(shared_secrets::list).post(shared_secrets::create),
         )
+        .route(
+            "/extensions",
+            get(extensions::of_product).put(extensions::set_product),
+        )
+        .route("/devices/{device}/extensions", get(extensions::of_device))
+        .route("/devices/{device}/health", get(extensions::health))
+        .route("/devices/{device}/location", get(extensions::location))
+        .route("/devices/{device}/logs", get(extensions::logs))
         .route("/shared_secrets/{*key}", delete(shared_secrets::delete))
         .route("/devices", get(devices::list).post(devices::create))
         .route(

@@ -11,6 +11,8 @@ pub enum Nudge {
     Claim,
     /// Reboot.
     Reboot,
+    /// The extensions that it may use have changed: read them and tell the device.
+    Extensions,
     /// Close the socket; the device comes back by itself.
     Reconnect,
     /// Close the socket unless it is this one: the device has connected again.

@@ -3,12 +3,13 @@
 
 use super::identity::KnownDevice;
 use super::registry::{Command, Mailbox, Registry};
-use super::session::{Close, Effect, Firmware, Input, Join, Report, Session, Welcome};
+use super::session::{Close, Effect, Firmware, Input, Join, Report, Said, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
 use crate::bus::{Hint, Nudge};
 use crate::clock;
+use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
 use crate::fleet::records::{Answer, Event, Record};
 use crate::ids::{ConnectionId, DeviceId};
@@ -130,6 +131,7 @@ pub(super) async fn run(mut link: Link) {
 async fn serve(link: &mut Link) -> Option<Close> {
     let mut heard = Instant::now();
     loop {
+        let look = wake(link, heard);
         tokio::select! {
             frame = link.socket.next() => {
                 heard = Instant::now();
@@ -149,8 +151,24 @@ async fn serve(link: &mut Link) -> Option<Close> {
                     return Some(close);
                 }
             }
-            () = tokio::time::sleep_until(heard + IDLE_TIME) => return Some(Close::Protocol),
+            () = tokio::time::sleep_until(look) => {
+                if heard.elapsed() >= IDLE_TIME {
+                    return Some(Close::Protocol);
+                }
+                if let Err(close) = Box::pin(handle(link, Input::Tick)).await {
+                    return Some(close);
+                }
+            }
         }
+    }
+}
+
+/// When to look at the time: the session may wait for it, and a silent peer is cut.
+fn wake(link: &Link, heard: Instant) -> Instant {
+    let idle = heard + IDLE_TIME;
+    match link.session.due() {
+        None => idle,
+        Some(due) => idle.min(Instant::now() + due.since(clock::now())),
     }
 }
 
@@ -196,6 +214,14 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
         Some(Command::Close(close)) => Err(close),
         Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
         Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
+        Some(Command::Nudge(Nudge::Extensions)) => match link.at.write(Event::Extensions).await {
+            Ok(Answer::Extensions(usable)) => handle(link, Input::Extensions(usable)).await,
+            Ok(_) => Ok(()),
+            Err(e) => {
+                tracing::warn!(device = %link.at.device, error = %e, "extensions not read");
+                Ok(())
+            }
+        },
         Some(Command::Nudge(Nudge::Reconnect | Nudge::Replaced(_))) => Err(Close::Replaced),
     }
 }
@@ -216,6 +242,7 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
         Effect::Validated => link.at.note(Event::Validated).await,
         Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
+        Effect::Said(said) => link.at.note(said_by(*said)).await,
         Effect::Seen => link.at.note(Event::Seen).await,
     }
 }
@@ -251,6 +278,7 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
     let welcome = Welcome {
         keys: joined.keys,
         connecting_code: joined.connecting_code,
+        extensions: joined.extensions,
     };
     Box::pin(handle(link, Input::Joined(welcome))).await?;
     for group in joined.wake {
@@ -320,6 +348,35 @@ fn outcome_of(report: Report) -> outcome::Report {
         Report::Failed(why) => outcome::Report::Failed(why),
         Report::Ignored(why) => outcome::Report::Ignored(why),
         Report::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
+    }
+}
+
+fn said_by(said: Said) -> Event {
+    match said {
+        Said::Health(report) => Event::Health(report),
+        Said::Location {
+            latitude,
+            longitude,
+            accuracy,
+            source,
+        } => Event::Location(Location {
+            at: clock::now(),
+            latitude,
+            longitude,
+            accuracy,
+            source,
+        }),
+        Said::Log {
+            level,
+            message,
+            meta,
+            at,
+        } => Event::Log(LogLine {
+            at,
+            level,
+            message,
+            meta: meta.to_string(),
+        }),
     }
 }
 

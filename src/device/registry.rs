@@ -89,7 +89,7 @@ impl Registry {
                 Nudge::Replaced(_) | Nudge::Reconnect => {
                     map.remove(&device);
                 }
-                Nudge::Claim | Nudge::Reboot => {
+                Nudge::Claim | Nudge::Reboot | Nudge::Extensions => {
                     // A full mailbox is the documented loss.
                     let _ = entry.mailbox.try_send(Command::Nudge(nudge));
                 }

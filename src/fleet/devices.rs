@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::bus::{Hint, Nudge};
 use crate::clock::{self, Micros};
 use crate::ids::{ClaimId, DeviceId};
-use crate::limits::{IDENTIFIER_CHARS, PAGE_SIZE};
+use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, PAGE_SIZE};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::inflight::NewClaim;
@@ -35,6 +35,10 @@ pub struct DeviceForm {
     pub tags: Option<Option<Vec<String>>>,
     /// Automatic updates.
     pub updates_enabled: Option<bool>,
+    /// Switches of extensions, an object of booleans.
+    pub extensions: Option<serde_json::Value>,
+    /// Code that it runs when it connects.
+    pub connecting_code: Option<Option<String>>,
     /// Restores a deleted device.
     pub restore: bool,
 }
@@ -173,12 +177,12 @@ pub async fn create(
             "must have at most 255 characters, none of them control characters",
         ));
     }
-    let tags = form.tags.flatten();
+    let tags = form.tags.clone().flatten();
     check_tags(tags.as_deref().unwrap_or_default())?;
     let now = clock::now();
     let p = scope.product();
     let mut w = app.db.write().await?;
-    let description = form.description.flatten();
+    let description = form.description.clone().flatten();
     let id = store::devices::add(
         &mut w,
         p.org.id,
@@ -193,6 +197,7 @@ pub async fn create(
     if form.updates_enabled == Some(false) {
         store::devices::set_updates_enabled(&mut w, id, false, now).await?;
     }
+    further(&mut w, id, &form, now).await?;
     let text = format!("{} registered device {identifier}", scope.person().name);
     note(&mut w, scope, id, &text, now).await?;
     w.commit().await?;
@@ -218,6 +223,21 @@ async fn found(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<De
     store::devices::row(w, view.id)
         .await?
         .ok_or(Refusal::NotFound)
+}
+
+/// The settings that take effect on the device itself.
+async fn further(w: &mut Write, device: DeviceId, form: &DeviceForm, now: Micros) -> Result<()> {
+    if let Some(wanted) = &form.extensions {
+        super::extensions::set_device(w, device, wanted, now).await?;
+    }
+    if let Some(code) = &form.connecting_code {
+        let too_long = code.as_deref().is_some_and(|c| c.len() > CODE_BYTES);
+        if too_long {
+            return Err(field("connecting_code", "must be at most 16384 bytes"));
+        }
+        store::devices::set_connecting_code(w, device, code.as_deref(), now).await?;
+    }
+    Ok(())
 }
 
 /// Changes what people write about a device.
@@ -248,9 +268,18 @@ pub async fn update(
     if let Some(on) = form.updates_enabled {
         store::devices::set_updates_enabled(&mut w, device.id, on, now).await?;
     }
+    further(&mut w, device.id, &form, now).await?;
     let text = format!("{} updated device {identifier}", scope.person().name);
     note(&mut w, scope, device.id, &text, now).await?;
+    let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
+    if let Some(node) = node.filter(|_| form.extensions.is_some()) {
+        app.bus.send(Hint::Device {
+            node,
+            device: device.id,
+            nudge: Nudge::Extensions,
+        });
+    }
     app.wake(device.group_id);
     show(&app.db, scope, identifier).await
 }

@@ -1,7 +1,8 @@
 //! What the server does when a device joins (device-protocol 3.1), in one transaction.
 
+use super::extensions;
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId};
+use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId};
 use crate::rollout::{matching, outcome};
 use crate::store::devices::{DeviceRow, Metadata};
 use crate::store::{self, Error, Write, connections, deployment_groups, devices, firmwares, keys};
@@ -44,6 +45,8 @@ pub struct Joined {
     pub keys: Vec<String>,
     /// Code to run on the device now.
     pub connecting_code: Option<String>,
+    /// The extensions that it may use.
+    pub extensions: Extensions,
     /// Whether a claim waits for it.
     pub claim: bool,
     /// Groups that may have a free slot, or a new candidate.
@@ -111,11 +114,19 @@ pub async fn apply(
             .map(|k| k.key)
             .collect();
     }
-    if let Some(group) = group {
-        out.connecting_code = deployment_groups::row(w, group)
-            .await?
-            .and_then(|g| g.connecting_code);
-    }
+    // The group's code first, then the device's own (device-protocol 3.1).
+    let of_group = match group {
+        Some(group) => deployment_groups::row(w, group).await?,
+        None => None,
+    };
+    let code: Vec<String> = of_group
+        .and_then(|g| g.connecting_code)
+        .into_iter()
+        .chain(after.connecting_code)
+        .filter(|c| !c.is_empty())
+        .collect();
+    out.connecting_code = (!code.is_empty()).then(|| code.join("\n"));
+    out.extensions = extensions::of_device(w, device).await?.usable();
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
     Ok(out)

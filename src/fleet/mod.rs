@@ -3,6 +3,7 @@
 
 pub mod certificates;
 pub mod devices;
+pub mod extensions;
 pub mod firmwares;
 pub mod join;
 pub mod keys;

@@ -1,13 +1,17 @@
 //! Everything that devices do to the database, as records for group commit: at device rate nothing has a transaction
 //! of its own.
 
+use super::extensions;
 use super::join::{self, Join, Joined};
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId, NodeId};
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::outcome::{self, Report};
 use crate::store::audit::{self, Actor, Resource};
+use crate::store::device_logs::{self, LogLine};
+use crate::store::locations::{self, Location};
 use crate::store::{self, Write, batch, certificates, connections, devices, inflight};
+use serde_json::Value;
 
 /// What happened.
 #[derive(Debug)]
@@ -24,6 +28,14 @@ pub enum Event {
     Interface(&'static str),
     /// It lives.
     Seen,
+    /// A health report.
+    Health(Value),
+    /// Where it is.
+    Location(Location),
+    /// A log line.
+    Log(LogLine),
+    /// Which extensions may it use?
+    Extensions,
     /// It should be told of its claim.
     TakeClaim,
     /// Its socket closed.
@@ -54,6 +66,8 @@ pub enum Answer {
     Joined(Box<Joined>),
     /// What came of the claim.
     Claim(Taken),
+    /// The extensions that it may use.
+    Extensions(Extensions),
 }
 
 impl batch::Record for Record {
@@ -91,6 +105,22 @@ impl batch::Record for Record {
             Event::Seen => {
                 connections::seen(w, device, self.connection, now).await?;
                 None
+            }
+            Event::Health(report) => {
+                extensions::health(w, device, report, now).await?;
+                None
+            }
+            Event::Location(place) => {
+                locations::set(w, device, place).await?;
+                None
+            }
+            Event::Log(line) => {
+                device_logs::add(w, device, line, now).await?;
+                None
+            }
+            Event::Extensions => {
+                let usable = extensions::of_device(w, device).await?.usable();
+                return Ok(Answer::Extensions(usable));
             }
             Event::TakeClaim => return Ok(Answer::Claim(offer::take(w, device, now).await?)),
             Event::Disconnected => disconnected(w, self).await?,

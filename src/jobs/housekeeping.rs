@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
-use crate::limits::TICK;
+use crate::limits::{HEALTH_LIFE, LOG_LIFE, SWEEP_EVERY, SWEEP_ROWS, TICK};
 use crate::rollout::reconcile;
+use crate::store::{self, device_logs, health_reports};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,41 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
             tracing::warn!(error = %e, "not reconciled, the next tick tries again");
         }
     }
+}
+
+/// Deletes reports and log lines that have had their time, a little at once so that others can write between.
+pub async fn sweep(app: App, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        loop {
+            match sweep_some(&app).await {
+                Ok(false) => break,
+                Ok(true) => tokio::time::sleep(Duration::from_millis(200)).await,
+                Err(e) => {
+                    tracing::warn!(error = %e, "old reports not deleted, the next sweep tries again");
+                    break;
+                }
+            }
+            if stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether there may be more.
+async fn sweep_some(app: &App) -> store::Result<bool> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let health = health_reports::sweep(&mut w, now.before(HEALTH_LIFE), SWEEP_ROWS).await?;
+    let logs = device_logs::sweep(&mut w, now.before(LOG_LIFE), SWEEP_ROWS).await?;
+    w.commit().await?;
+    let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
+    Ok(health >= full || logs >= full)
 }
 
 /// Renews the certificate in time, without a restart.

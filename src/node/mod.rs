@@ -130,6 +130,7 @@ impl Node {
         loops.spawn(scheduler.run(stop.clone()));
         loops.spawn(deltas::run(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
         loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
         let settings = Settings {

@@ -215,6 +215,9 @@ impl Life {
         frame: Frame,
         validate: &mut Option<tokio::time::Instant>,
     ) -> Result<(), String> {
+        if frame.topic == "extensions" {
+            return self.extension(connection, &frame).await;
+        }
         if frame.topic != "device" {
             return Ok(());
         }
@@ -249,12 +252,85 @@ impl Life {
                 Ok(())
             }
             "update" if self.updating.is_none() => self.offered(connection, &frame.payload).await,
+            "extensions:get" => {
+                let have = json!({"health": "0.0.1", "geo": "0.0.1", "logging": "0.0.1"});
+                connection.push("extensions", "phx_join", &have).await
+            }
             "reboot" => {
                 connection.push("device", "rebooting", &json!({})).await?;
                 Err("rebooting".into())
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the extensions of the real client do (device-protocol 4.2).
+    async fn extension(
+        &mut self,
+        connection: &mut Connection,
+        frame: &Frame,
+    ) -> Result<(), String> {
+        let names = |key: &str| {
+            let all = frame.payload.get(key).and_then(Value::as_array);
+            let all = all.into_iter().flatten().filter_map(Value::as_str);
+            all.map(str::to_owned).collect::<Vec<_>>()
+        };
+        match frame.event.as_str() {
+            "phx_reply" => {
+                for name in names("response") {
+                    let event = format!("{name}:attached");
+                    connection.push("extensions", &event, &json!({})).await?;
+                }
+                Ok(())
+            }
+            "attach" | "detach" => {
+                for name in names("extensions") {
+                    let event = format!("{name}:{}ed", frame.event);
+                    connection.push("extensions", &event, &json!({})).await?;
+                }
+                Ok(())
+            }
+            "health:check" => {
+                count(&self.device.stats.reports);
+                let report = self.health();
+                let report = json!({ "value": report });
+                connection
+                    .push("extensions", "health:report", &report)
+                    .await
+            }
+            "geo:location:request" => {
+                count(&self.device.stats.reports);
+                let place = json!({
+                    "latitude": self.rng.random_range(-60.0..70.0),
+                    "longitude": self.rng.random_range(-180.0..180.0),
+                    "source": "geoip",
+                });
+                connection
+                    .push("extensions", "geo:location:update", &place)
+                    .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A report with the metrics that the real client has by default.
+    fn health(&mut self) -> Value {
+        let mut percent = || f64::from(self.rng.random_range(5..950)) / 10.0;
+        let (cpu, memory, disk) = (percent(), percent(), percent());
+        json!({
+            "timestamp": "2026-08-22T10:00:00Z",
+            "metadata": {"active_application": "simulated"},
+            "alarms": {},
+            "metrics": {
+                "cpu_temp": 48.5, "cpu_usage_percent": cpu, "load_1min": 0.3, "load_5min": 0.2,
+                "load_15min": 0.1, "mem_size_mb": 1024, "mem_used_mb": (memory * 10.24).round(),
+                "mem_used_percent": memory, "disk_total_kb": 1_048_576,
+                "disk_available_kb": ((100.0 - disk) * 10_485.0).round(),
+                "disk_used_percentage": disk, "eth0_bytes_received_total": "123456",
+            },
+            "checks": {},
+            "connectivity": {},
+        })
     }
 
     async fn offered(&mut self, connection: &mut Connection, update: &Value) -> Result<(), String> {

@@ -28,6 +28,8 @@ pub struct Stats {
     pub repeated: AtomicU64,
     /// Downloads that were cut.
     pub cuts: AtomicU64,
+    /// Health reports and positions that the server asked for.
+    pub reports: AtomicU64,
     /// Bytes of all downloads.
     pub bytes: AtomicU64,
     /// Connections that failed or were refused.
@@ -61,6 +63,8 @@ pub struct Report {
     pub joins: u64,
     /// Connections that failed.
     pub refused: u64,
+    /// Health reports and positions sent.
+    pub reports: u64,
     /// Downloads cut.
     pub cuts: u64,
     /// Bytes downloaded.
@@ -117,6 +121,7 @@ impl Stats {
             offers: get(&self.offers),
             joins: get(&self.joins),
             refused: get(&self.refused),
+            reports: get(&self.reports),
             cuts: get(&self.cuts),
             received_bytes: get(&self.bytes),
             versions: self.versions.lock().map(|m| m.clone()).unwrap_or_default(),

@@ -33,6 +33,8 @@ pub struct DeviceRow {
     pub fw_architecture: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
+    /// Code that it runs when it connects.
+    pub connecting_code: Option<String>,
     /// Soft deletion.
     pub deleted_at: Option<Micros>,
 }
@@ -40,7 +42,7 @@ pub struct DeviceRow {
 macro_rules! device_columns {
     () => {
         "id, org_id, product_id, group_id, identifier, updates_enabled, blocked_until, fw_uuid,
-         fw_version, fw_platform, fw_architecture, fw_fwup_version, deleted_at"
+         fw_version, fw_platform, fw_architecture, fw_fwup_version, connecting_code, deleted_at"
     };
 }
 
@@ -816,6 +818,26 @@ pub async fn describe(
         ),
         id,
         description,
+        now
+    )?;
+    Ok(())
+}
+
+/// Sets the code that a device runs when it connects.
+pub async fn set_connecting_code(
+    w: &mut Write,
+    id: DeviceId,
+    code: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.set_connecting_code",
+            "UPDATE devices SET connecting_code = $2, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        code,
         now
     )?;
     Ok(())

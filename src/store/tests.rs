@@ -56,6 +56,7 @@ both_engines! {
     a_claim_is_taken_once_and_counted => claims;
     candidates_come_in_order_and_only_when_eligible => candidates;
     a_late_disconnect_does_not_touch_the_newcomer => connections_story;
+    reports_are_swept_but_never_the_newest => sweeps;
     a_lease_is_one_nodes_until_it_lapses => leases;
     a_delta_job_is_taken_once_and_again_when_stale => delta_jobs;
     blocks_end_in_time => blocks;
@@ -628,6 +629,73 @@ async fn connections_story(db: &Db) {
     assert_eq!(connections::node_of(&mut w, d).await.unwrap(), None);
 }
 
+async fn sweeps(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (_, devices) = fleet(&mut w, &world, 2).await;
+    let report = |seconds: i64| health_reports::HealthReport {
+        at: later(seconds),
+        status: "healthy".into(),
+        reasons: "{}".into(),
+        report: "{}".into(),
+    };
+    for (device, seconds) in [(0, 1), (0, 2), (0, 3), (1, 1)] {
+        health_reports::add(&mut w, devices[device], &report(seconds))
+            .await
+            .unwrap();
+    }
+    // A second one of the same instant replaces the first.
+    health_reports::add(&mut w, devices[1], &report(1))
+        .await
+        .unwrap();
+    let line = |seconds: i64| device_logs::LogLine {
+        at: later(seconds),
+        level: "info".into(),
+        message: "x".into(),
+        meta: "{}".into(),
+    };
+    for seconds in [5, 1] {
+        device_logs::add(&mut w, devices[0], &line(seconds), later(seconds))
+            .await
+            .unwrap();
+    }
+    let place = locations::Location {
+        at: NOW,
+        latitude: -1.25,
+        longitude: 179.5,
+        accuracy: None,
+        source: "gps".into(),
+    };
+    locations::set(&mut w, devices[0], &place).await.unwrap();
+    locations::set(&mut w, devices[0], &place).await.unwrap();
+    assert_eq!(
+        locations::get(&mut w, devices[0]).await.unwrap(),
+        Some(place)
+    );
+    assert_eq!(locations::get(&mut w, devices[1]).await.unwrap(), None);
+    let sweep = health_reports::sweep(&mut w, later(10), 1).await.unwrap();
+    assert_eq!(sweep, 1, "a little at once");
+    assert_eq!(
+        health_reports::sweep(&mut w, later(10), 9).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        health_reports::sweep(&mut w, later(10), 9).await.unwrap(),
+        0
+    );
+    for (device, seconds) in [(0, 3), (1, 1)] {
+        let left = health_reports::newest(&mut w, devices[device], NOW, 9)
+            .await
+            .unwrap();
+        assert_eq!(left, [report(seconds)]);
+    }
+    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    assert_eq!(lines, [line(5), line(1)]);
+    assert_eq!(device_logs::sweep(&mut w, later(3), 9).await.unwrap(), 1);
+    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    assert_eq!(lines, [line(5)]);
+}
+
 async fn leases(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
@@ -771,7 +839,7 @@ async fn batching(db: &Db) {
 }
 
 /// Statements that run at device rate or in every scheduler run, and must find their rows by an index.
-const HOT: [&str; 14] = [
+const HOT: [&str; 18] = [
     "devices.row",
     "devices.by_identifier",
     "devices.next_source",
@@ -786,6 +854,10 @@ const HOT: [&str; 14] = [
     "secrets.find",
     "deltas.take",
     "users.by_token",
+    "extensions.of_device",
+    "health_reports.newest",
+    "health_reports.sweep",
+    "device_logs.newest",
 ];
 
 async fn plans(db: &Db) {

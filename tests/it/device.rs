@@ -216,6 +216,7 @@ async fn a_join_is_followed_by_what_was_asked_for(server: Server) {
         next().await,
         ("archive_public_keys".into(), json!({"keys": [key]}))
     );
+    assert_eq!(next().await, ("extensions:get".into(), json!({})));
     let script = json!({"text": "IO.puts(1)", "ref": "connecting_code"});
     assert_eq!(next().await, ("scripts/run".into(), script));
     let seen = api.get("/api/devices/d").await.data();

@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod device;
 mod downloads;
+mod extensions;
 mod hostile;
 mod rollout;
 mod support;

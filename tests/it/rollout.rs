@@ -450,6 +450,15 @@ async fn watch_slots(server: &Server) {
 const DEVICES: i64 = 1_000;
 const AT_REST: &str = "SELECT COUNT(*) FROM devices d WHERE (fw_version = '1.1.0' OR blocked_until IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM inflight i WHERE i.device_id = d.id)";
 
+const RESTLESS: &str = "SELECT d.identifier || ': runs ' || COALESCE(d.fw_version, '-')
+    || CASE WHEN d.online THEN ', online' ELSE ', offline' END
+    || CASE WHEN d.in_flight THEN ', in flight' ELSE '' END
+    || ', connection ' || COALESCE(c.status, '-') || ', claim ' || COALESCE(i.status, '-')
+    || ' sent ' || COALESCE(CAST(i.sent_at AS TEXT), '-') || ' changed '
+    || COALESCE(CAST(i.updated_at AS TEXT), '-')
+    FROM devices d LEFT JOIN connections c ON c.device_id = d.id LEFT JOIN inflight i ON i.device_id = d.id
+    WHERE i.device_id IS NOT NULL OR NOT (COALESCE(d.fw_version, '') = '1.1.0' OR d.blocked_until IS NOT NULL)";
+
 /// Waits until every device ends updated or in the penalty box.
 async fn at_rest(server: &Server) {
     let started = Instant::now();
@@ -458,10 +467,10 @@ async fn at_rest(server: &Server) {
         if rest == DEVICES {
             return;
         }
-        assert!(
-            started.elapsed() < Duration::from_secs(240),
-            "{rest} of {DEVICES} at rest"
-        );
+        if started.elapsed() > Duration::from_secs(240) {
+            let others: Vec<String> = server.column(RESTLESS).await;
+            panic!("{rest} of {DEVICES} at rest; the others: {others:#?}");
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

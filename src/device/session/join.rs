@@ -92,6 +92,11 @@ impl Join {
         }
     }
 
+    /// Whether the client knows `extensions:get` (device-protocol 3.2).
+    pub(super) fn has_extensions(&self) -> bool {
+        self.api >= Version::new(2, 2, 0)
+    }
+
     /// Whether the client knows `scripts/run` (device-protocol 3.2).
     pub(super) fn runs_scripts(&self) -> bool {
         self.api >= Version::new(2, 1, 0)

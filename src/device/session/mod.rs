@@ -1,17 +1,20 @@
 //! One device's connection as a pure state machine: frames and instants in, effects out. It knows no socket, no clock
 //! and no database; `link` carries its effects out. There are 500,000 of these: it remembers as little as it can.
 
+mod extensions;
 mod join;
 #[cfg(test)]
 mod tests;
 mod update;
 
+pub use extensions::Said;
 pub use join::{Firmware, Join};
 pub use update::Report;
 
 use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
-use crate::limits::{MESSAGE_BURST, MESSAGES_A_SECOND, SEEN_EVERY};
+use crate::ids::Extensions;
+use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, SEEN_EVERY};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -28,6 +31,10 @@ pub enum Input {
     Offer(Value),
     /// An operator wants it to reboot.
     Reboot,
+    /// The extensions that it may use have changed.
+    Extensions(Extensions),
+    /// Time has passed, to or beyond [`Session::due`].
+    Tick,
 }
 
 /// What a joined device gets at once.
@@ -37,6 +44,8 @@ pub struct Welcome {
     pub keys: Vec<String>,
     /// Code to run.
     pub connecting_code: Option<String>,
+    /// The extensions that it may use.
+    pub extensions: Extensions,
 }
 
 /// What a session wants done.
@@ -52,6 +61,8 @@ pub enum Effect {
     Validated,
     /// Store its network interface.
     Interface(&'static str),
+    /// Store what an extension said.
+    Said(Box<Said>),
     /// Store that it lives.
     Seen,
     /// Close the socket.
@@ -105,6 +116,8 @@ pub struct Session {
     joining: Option<Box<(Message, Join)>>,
     welcome: bool,
     console: bool,
+    allowed: Extensions,
+    extensions: Option<Box<extensions::Topic>>,
     progress: update::Progress,
     seen: Micros,
     tokens: u32,
@@ -121,6 +134,8 @@ impl Session {
             joining: None,
             welcome: false,
             console: false,
+            allowed: Extensions::default(),
+            extensions: None,
             progress: update::Progress::default(),
             seen: now,
             tokens: MESSAGE_BURST,
@@ -146,7 +161,39 @@ impl Session {
             }
             Input::Reboot if self.welcome => vec![self.push("reboot", &json!({}))],
             Input::Offer(_) | Input::Reboot => Vec::new(),
+            Input::Extensions(allowed) => self.allow(allowed),
+            Input::Tick => self.tick(now),
         }
+    }
+
+    /// When the session wants to hear of the time.
+    pub fn due(&self) -> Option<Micros> {
+        self.extensions.as_deref().and_then(extensions::Topic::due)
+    }
+
+    fn tick(&mut self, now: Micros) -> Vec<Effect> {
+        let ask = self.extensions.as_mut().is_some_and(|t| t.tick(now));
+        ask.then(|| self.push_extension("health:check", &json!({})))
+            .into_iter()
+            .collect()
+    }
+
+    /// Tells the device what to stop and what to begin, without a reconnect.
+    fn allow(&mut self, allowed: Extensions) -> Vec<Effect> {
+        self.allowed = allowed;
+        let Some(topic) = &mut self.extensions else {
+            return Vec::new();
+        };
+        let (gone, new) = (topic.forbid(allowed).words(), topic.permit(allowed).words());
+        [("detach", gone), ("attach", new)]
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(event, names)| self.push_extension(event, &json!({"extensions": names})))
+            .collect()
+    }
+
+    fn push_extension(&self, event: &str, payload: &Value) -> Effect {
+        Effect::Send(self.format.push("extensions", event, payload))
     }
 
     fn push(&self, event: &str, payload: &Value) -> Effect {
@@ -154,7 +201,11 @@ impl Session {
     }
 
     fn frame(&mut self, packet: &Packet, now: Micros) -> Vec<Effect> {
-        if !self.may_speak(now) {
+        let length = match packet {
+            Packet::Text(text) => text.len(),
+            Packet::Binary(bytes) => bytes.len(),
+        };
+        if !self.may_speak(length, now) {
             return vec![Effect::Close(Close::Flood)];
         }
         let expected = match packet {
@@ -176,7 +227,10 @@ impl Session {
     }
 
     /// A bucket of messages that refills with time.
-    fn may_speak(&mut self, now: Micros) -> bool {
+    fn may_speak(&mut self, length: usize, now: Micros) -> bool {
+        let cost = u32::try_from(length / MESSAGE_UNIT)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
         let seconds = now.since(self.refilled).as_secs();
         if seconds > 0 {
             let more = u32::try_from(seconds)
@@ -185,7 +239,7 @@ impl Session {
             self.tokens = self.tokens.saturating_add(more).min(MESSAGE_BURST);
             self.refilled = now;
         }
-        match self.tokens.checked_sub(1) {
+        match self.tokens.checked_sub(cost) {
             Some(left) => {
                 self.tokens = left;
                 true
@@ -207,8 +261,13 @@ impl Session {
                 self.console = true;
                 ok(&m)
             }
-            // No extension is offered by this version: an empty list attaches none.
-            ("extensions", "phx_join") => reply(&m, "ok", &json!([])),
+            ("extensions", "phx_join") => {
+                let reference = m.join_ref.as_deref().or(m.reference.as_deref());
+                let topic = extensions::Topic::new(reference.unwrap_or_default(), &m.payload, now);
+                let names = json!(topic.usable(self.allowed).words());
+                self.extensions = Some(Box::new(topic));
+                reply(&m, "ok", &names)
+            }
             (_, "phx_join") => {
                 let reason = json!({"reason": "unmatched topic"});
                 reply(&m, "error", &reason)
@@ -218,10 +277,31 @@ impl Session {
                 effects.push(Effect::Close(Close::Left));
                 effects
             }
+            ("extensions", "phx_leave") => {
+                self.extensions = None;
+                ok(&m)
+            }
             (_, "phx_leave") => ok(&m),
             ("device", _) => self.device(&m, now),
-            ("extensions", _) => reply(&m, "error", &Value::from("detach")),
+            ("extensions", _) => self.extension(&m, now),
             _ => Vec::new(),
+        }
+    }
+
+    fn extension(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
+        let turn = match &mut self.extensions {
+            Some(topic) if topic.stale(m.join_ref.as_deref()) => return Vec::new(),
+            Some(topic) => topic.message(&m.event, &m.payload, self.allowed, now),
+            None => extensions::Turn::Detach,
+        };
+        match turn {
+            extensions::Turn::Nothing => Vec::new(),
+            extensions::Turn::Push(event) => vec![self.push_extension(event, &json!({}))],
+            extensions::Turn::Said(said) => vec![Effect::Said(Box::new(said))],
+            extensions::Turn::Detach => {
+                let detach = Value::from("detach");
+                vec![Effect::Send(self.format.reply(m, "error", &detach))]
+            }
         }
     }
 
@@ -260,6 +340,7 @@ impl Session {
         };
         let (message, join) = *waiting;
         self.welcome = true;
+        self.allowed = welcome.extensions;
         let mut effects = vec![Effect::Send(self.format.reply(&message, "ok", &json!({})))];
         // An empty list would make some clients forget their keys: it is never sent.
         if !welcome.keys.is_empty() {
@@ -270,6 +351,9 @@ impl Session {
             if join.wants_archive_keys {
                 effects.push(self.push("archive_public_keys", &keys));
             }
+        }
+        if join.has_extensions() {
+            effects.push(self.push("extensions:get", &json!({})));
         }
         if let Some(code) = welcome.connecting_code.as_deref().filter(|c| !c.is_empty()) {
             if join.runs_scripts() {

@@ -1,6 +1,7 @@
 //! A session is a list of inputs and a list of effects.
 
 use super::*;
+use crate::ids::{Extension, Extensions};
 
 fn at(seconds: i64) -> Micros {
     Micros(seconds * 1_000_000)
@@ -56,6 +57,7 @@ fn a_join_is_stored_then_answered_then_followed_by_what_was_asked_for() {
     let welcome = Welcome {
         keys: vec!["K".into()],
         connecting_code: Some("1+1".into()),
+        extensions: Extensions::default(),
     };
     assert_eq!(
         s.handle(Input::Joined(welcome), at(0)),
@@ -63,6 +65,7 @@ fn a_join_is_stored_then_answered_then_followed_by_what_was_asked_for() {
             send(r#"["join_0","ref_1","device","phx_reply",{"response":{},"status":"ok"}]"#),
             send(r#"[null,null,"device","fwup_public_keys",{"keys":["K"]}]"#),
             send(r#"[null,null,"device","archive_public_keys",{"keys":["K"]}]"#),
+            send(r#"[null,null,"device","extensions:get",{}]"#),
             send(r#"[null,null,"device","scripts/run",{"ref":"connecting_code","text":"1+1"}]"#),
         ]
     );
@@ -288,7 +291,7 @@ fn garbage_closes_the_socket_and_so_does_a_flood() {
     );
     let mut s = joined("{}");
     let beat = r#"[null,"1","phoenix","heartbeat",{}]"#;
-    let closed = (0..1_000).any(|_| s.handle(text(beat), at(1)) == [Effect::Close(Close::Flood)]);
+    let closed = (0..3_000).any(|_| s.handle(text(beat), at(1)) == [Effect::Close(Close::Flood)]);
     assert!(closed);
     let mut s = joined("{}");
     assert!(
@@ -304,4 +307,154 @@ fn a_long_lived_device_is_seen_every_quarter_of_an_hour() {
         .map(|i| s.handle(text(beat), at(i * 30)).contains(&Effect::Seen) as usize)
         .sum();
     assert_eq!(seen, 3);
+}
+
+/// A session whose device may use these, with the topic joined; the names that were answered.
+fn extended(allowed: Extensions) -> Session {
+    let mut s = fresh();
+    let join = r#"["1","1","device","phx_join",{"device_api_version":"2.2.0"}]"#;
+    s.handle(text(join), at(0));
+    let welcome = Welcome {
+        extensions: allowed,
+        ..Welcome::default()
+    };
+    let effects = s.handle(Input::Joined(welcome), at(0));
+    let get = send(r#"[null,null,"device","extensions:get",{}]"#);
+    assert_eq!(effects.get(1), Some(&get));
+    let offer = r#"["3","3","extensions","phx_join",{"health":"0.0.1","geo":"0.0.7","logging":"0.1.0","x":1}]"#;
+    let names = serde_json::to_string(&allowed.set(Extension::Logging, false).words()).unwrap();
+    assert_eq!(
+        s.handle(text(offer), at(0)),
+        [send(&format!(
+            r#"["3","3","extensions","phx_reply",{{"response":{names},"status":"ok"}}]"#
+        ))]
+    );
+    s
+}
+
+fn all() -> Extensions {
+    Extension::ALL
+        .into_iter()
+        .fold(Extensions::default(), |all, e| all.set(e, true))
+}
+
+#[test]
+fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
+    let mut s = extended(all());
+    assert_eq!(s.due(), None);
+    let check = [send(r#"[null,null,"extensions","health:check",{}]"#)];
+    let attached = r#"["3","4","extensions","health:attached",{}]"#;
+    // What is said before is dropped.
+    let report = r#"["3","5","extensions","health:report",{"value":{"metrics":{}}}]"#;
+    assert_eq!(s.handle(text(report), at(1)), []);
+    assert_eq!(s.handle(text(attached), at(1)), check);
+    assert_eq!(s.due(), Some(at(3601)));
+    assert_eq!(s.handle(Input::Tick, at(3600)), []);
+    assert_eq!(s.handle(Input::Tick, at(3601)), check);
+    assert_eq!(s.due(), Some(at(7201)));
+    let said = Effect::Said(Box::new(Said::Health(json!({"metrics": {}}))));
+    assert_eq!(s.handle(text(report), at(3602))[0], said);
+    // Too soon after the last one, and without a value: ignored in silence.
+    assert_eq!(s.handle(text(report), at(3603)), []);
+    let empty = r#"["3","5","extensions","health:report",{}]"#;
+    assert_eq!(s.handle(text(empty), at(3700)), []);
+    // The version of logging is not spoken, a foreign name not known: detach, to the very message.
+    for name in ["logging", "x"] {
+        let m = format!(r#"["3","6","extensions","{name}:attached",{{}}]"#);
+        let detach = r#"["3","6","extensions","phx_reply",{"response":"detach","status":"error"}]"#;
+        assert_eq!(s.handle(text(&m), at(3700)), [send(detach)]);
+    }
+    let detached = r#"["3","7","extensions","health:detached",{}]"#;
+    assert_eq!(s.handle(text(detached), at(3700)), []);
+    assert_eq!(s.due(), None);
+    // An earlier join's words.
+    assert_eq!(
+        s.handle(text(&attached.replace(r#"["3""#, r#"["2""#)), at(3700)),
+        []
+    );
+}
+
+#[test]
+fn switches_reach_a_connected_device() {
+    let mut s = extended(Extensions::default().set(Extension::Health, true));
+    let attached = r#"["3","4","extensions","health:attached",{}]"#;
+    s.handle(text(attached), at(1));
+    let geo = Extensions::default().set(Extension::Geo, true);
+    assert_eq!(
+        s.handle(Input::Extensions(geo), at(2)),
+        [
+            send(r#"[null,null,"extensions","detach",{"extensions":["health"]}]"#),
+            send(r#"[null,null,"extensions","attach",{"extensions":["geo"]}]"#)
+        ]
+    );
+    assert_eq!(s.due(), None);
+    // It says that it has stopped: no answer, or it would be told again.
+    let detached = r#"["3","5","extensions","health:detached",{}]"#;
+    assert_eq!(s.handle(text(detached), at(2)), []);
+    assert_eq!(
+        s.handle(text(r#"["3","6","extensions","geo:attached",{}]"#), at(2)),
+        [send(
+            r#"[null,null,"extensions","geo:location:request",{}]"#
+        )]
+    );
+    let place = r#"["3","7","extensions","geo:location:update",{"latitude":1.5,"longitude":-2,"accuracy":12.9}]"#;
+    let said = Said::Location {
+        latitude: 1.5,
+        longitude: -2.0,
+        accuracy: Some(12),
+        source: "unknown".into(),
+    };
+    assert_eq!(s.handle(text(place), at(3)), [Effect::Said(Box::new(said))]);
+    for bad in [
+        r#"{"error_code":"x","error_description":"y"}"#,
+        r#"{"latitude":91,"longitude":0}"#,
+        r#"{"latitude":"1","longitude":0}"#,
+    ] {
+        let m = format!(r#"["3","8","extensions","geo:location:update",{bad}]"#);
+        assert_eq!(s.handle(text(&m), at(60)), []);
+    }
+}
+
+#[test]
+fn a_thousand_log_lines_in_a_second_cost_ten() {
+    let mut s = fresh();
+    s.handle(
+        text(r#"["1","1","device","phx_join",{"device_api_version":"2.2.0"}]"#),
+        at(0),
+    );
+    let welcome = Welcome {
+        extensions: all(),
+        ..Welcome::default()
+    };
+    s.handle(Input::Joined(welcome), at(0));
+    s.handle(
+        text(r#"["3","3","extensions","phx_join",{"logging":"0.0.1"}]"#),
+        at(0),
+    );
+    s.handle(
+        text(r#"["3","4","extensions","logging:attached",{}]"#),
+        at(0),
+    );
+    let line = r#"["3","5","extensions","logging:send",{"level":"info","message":[104,105],"meta":{"time":"1700000000000001","n":3}}]"#;
+    let effects: Vec<Effect> = (0..1_000)
+        .flat_map(|_| s.handle(text(line), at(1)))
+        .collect();
+    assert_eq!(effects.len(), 10);
+    let said = Said::Log {
+        level: "info".into(),
+        message: "hi".into(),
+        meta: json!({"time": "1700000000000001", "n": "3"}),
+        at: Micros(1_700_000_000_000_001),
+    };
+    assert_eq!(effects[0], Effect::Said(Box::new(said)));
+    assert_eq!(s.handle(text(line), at(2)).len(), 1);
+    // Without any time a line is dropped; `timestamp` wins.
+    let timeless = r#"["3","5","extensions","logging:send",{"level":"info","message":"x"}]"#;
+    assert_eq!(s.handle(text(timeless), at(9)), []);
+    let dated = r#"["3","5","extensions","logging:send",{"level":"info","message":"x","timestamp":"2023-11-14T22:13:20Z","meta":{"time":"1"}}]"#;
+    let effects = s.handle(text(dated), at(9));
+    let [Effect::Said(said)] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    assert!(matches!(**said, Said::Log { at, .. } if at == Micros(1_700_000_000_000_000)));
 }

@@ -169,11 +169,21 @@ impl Server {
 
     /// One number out of the database, read past the server.
     pub async fn count(&self, sql: &'static str) -> i64 {
+        self.column(sql).await[0]
+    }
+
+    /// The first column of a query's rows.
+    pub async fn column<T>(&self, sql: impl sqlx::SqlSafeStr) -> Vec<T>
+    where
+        T: Send + Unpin,
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+        T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
         use sqlx::Connection as _;
         match &self.database_url {
             Some(url) => {
                 let mut c = sqlx::PgConnection::connect(url).await.unwrap();
-                sqlx::query_scalar(sql).fetch_one(&mut c).await.unwrap()
+                sqlx::query_scalar(sql).fetch_all(&mut c).await.unwrap()
             }
             None => {
                 let path = self.folder.path().join("data/nervecenter.db");
@@ -183,7 +193,7 @@ impl Server {
                 let mut c = sqlx::SqliteConnection::connect_with(&options)
                     .await
                     .unwrap();
-                sqlx::query_scalar(sql).fetch_one(&mut c).await.unwrap()
+                sqlx::query_scalar(sql).fetch_all(&mut c).await.unwrap()
             }
         }
     }

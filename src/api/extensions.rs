@@ -1,0 +1,137 @@
+//! Extensions: the switches, and what they reported. Routes of our own; the original has none for these.
+
+use super::answer::ok;
+use super::error::Result;
+use super::extract::Name;
+use super::params::{Params, number};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::clock::{self, Micros};
+use crate::fleet::extensions::{self, HealthReport, LogLine};
+use crate::fleet::refusal::field;
+use crate::ids::{Extension, Extensions};
+use axum::extract::State;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+fn switches(on: Extensions) -> Value {
+    let all = Extension::ALL.map(|e| (e.word().to_owned(), Value::Bool(on.has(e))));
+    Value::Object(Map::from_iter(all))
+}
+
+/// `GET /products/:product/extensions`.
+pub(super) async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
+    Ok(ok(&switches(
+        extensions::of_product(&app.db, &scope).await?,
+    )))
+}
+
+/// `PUT /products/:product/extensions` with `{"extensions": {"health": true, …}}`.
+pub(super) async fn set_product(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let wanted = p.0.get("extensions").ok_or_else(|| {
+        field(
+            "extensions",
+            "can't be blank; give an object of booleans such as {\"health\": true}",
+        )
+    })?;
+    Ok(ok(&switches(
+        extensions::set_product(&app, &scope, wanted).await?,
+    )))
+}
+
+/// `limit` and `hours` of a list of reports.
+fn window(p: &Params) -> Result<(Micros, i64)> {
+    let within = |key: &str, default: i64, most: i64| match p.0.get(key) {
+        None => Ok(default),
+        Some(v) => number(v)
+            .filter(|n| (1..=most).contains(n))
+            .ok_or_else(|| field(key, &format!("must be a number from 1 to {most}"))),
+    };
+    let (hours, limit) = (
+        within("hours", 24 * 7, 24 * 7)?,
+        within("limit", 25, 1_000)?,
+    );
+    let hours = Duration::from_secs(hours.unsigned_abs() * 3600);
+    Ok((clock::now().before(hours), limit))
+}
+
+/// Stored JSON; it was written by this server.
+fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+fn health_view(h: &HealthReport) -> Value {
+    json!({
+        "reported_at": h.at.zulu(),
+        "status": h.status,
+        "status_reasons": document(&h.reasons),
+        "report": document(&h.report),
+    })
+}
+
+fn log_view(l: &LogLine) -> Value {
+    json!({
+        "timestamp": l.at.spaced(), "level": l.level, "message": l.message,
+        "meta": document(&l.meta),
+    })
+}
+
+/// `GET …/devices/:device/extensions`.
+pub(super) async fn of_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result {
+    let found = extensions::reports(&app.db, &scope, &d, clock::now(), 1).await?;
+    let s = found.switches;
+    let all = Extension::ALL.map(|e| {
+        let view = json!({"product": s.product.has(e), "device": !s.off.has(e)});
+        (e.word().to_owned(), view)
+    });
+    Ok(ok(&Value::Object(Map::from_iter(all))))
+}
+
+/// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it.
+pub(super) async fn health(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let (since, limit) = window(&p)?;
+    let found = extensions::reports(&app.db, &scope, &d, since, limit).await?;
+    Ok(ok(&found.health.iter().map(health_view).collect()))
+}
+
+/// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
+pub(super) async fn logs(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let (since, limit) = window(&p)?;
+    let found = extensions::reports(&app.db, &scope, &d, since, limit).await?;
+    Ok(ok(&found.logs.iter().map(log_view).collect()))
+}
+
+/// `GET …/devices/:device/location`: null before the first report.
+pub(super) async fn location(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result {
+    let found = extensions::reports(&app.db, &scope, &d, clock::now(), 1).await?;
+    let view = found.location.map(|l| {
+        json!({
+            "reported_at": l.at.zulu(), "latitude": l.latitude, "longitude": l.longitude,
+            "accuracy": l.accuracy, "source": l.source,
+        })
+    });
+    Ok(ok(&json!(view)))
+}

@@ -1,0 +1,317 @@
+//! The topic `extensions`: which are attached, and what they say (device-protocol 4.2). An extension's failure never
+//! closes the connection, and nothing an extension says is answered unless it must be told to detach.
+
+use crate::clock::Micros;
+use crate::ids::{Extension, Extensions};
+use crate::limits::{
+    HEALTH_EVERY, LOG_BURST, LOG_CHARS, LOGS_A_SECOND, REPORT_BYTES, REPORT_PAUSE,
+};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// What an extension said that is worth storing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// A health report, whole.
+    Health(Value),
+    /// Where the device is.
+    Location {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+        /// Metres.
+        accuracy: Option<i64>,
+        /// `geoip`, `gps`, …
+        source: String,
+    },
+    /// A log line.
+    Log {
+        /// `info`, `error`, …
+        level: String,
+        /// The text.
+        message: String,
+        /// JSON object of texts.
+        meta: Value,
+        /// When, by the device's clock.
+        at: Micros,
+    },
+}
+
+/// What the topic wants done.
+#[derive(Debug, PartialEq)]
+pub(super) enum Turn {
+    Nothing,
+    /// Tell the device that this extension is not wanted.
+    Detach,
+    Push(&'static str),
+    Said(Said),
+}
+
+/// The joined topic.
+#[derive(Debug)]
+pub(super) struct Topic {
+    reference: Box<str>,
+    /// What the device has in a version that the server knows.
+    offered: Extensions,
+    attached: Extensions,
+    check_at: Option<Micros>,
+    health_at: Option<Micros>,
+    geo_at: Option<Micros>,
+    log_tokens: u32,
+    log_filled: Micros,
+}
+
+impl Topic {
+    /// A join: names and versions.
+    pub(super) fn new(reference: &str, offer: &Map<String, Value>, now: Micros) -> Self {
+        let known = |e: &Extension| {
+            offer
+                .get(e.word())
+                .and_then(Value::as_str)
+                .is_some_and(version_ok)
+        };
+        Self {
+            reference: reference.into(),
+            offered: Extension::ALL
+                .into_iter()
+                .filter(known)
+                .fold(Extensions::default(), |all, e| all.set(e, true)),
+            attached: Extensions::default(),
+            check_at: None,
+            health_at: None,
+            geo_at: None,
+            log_tokens: LOG_BURST,
+            log_filled: now,
+        }
+    }
+
+    /// What the device has and may use.
+    pub(super) fn usable(&self, allowed: Extensions) -> Extensions {
+        self.offered.and(allowed)
+    }
+
+    /// Whether a message belongs to an earlier join.
+    pub(super) fn stale(&self, reference: Option<&str>) -> bool {
+        reference.is_some_and(|r| r != &*self.reference)
+    }
+
+    /// When the next health report is to be asked for.
+    pub(super) fn due(&self) -> Option<Micros> {
+        self.check_at
+    }
+
+    /// Time has passed: whether to ask for a health report.
+    pub(super) fn tick(&mut self, now: Micros) -> bool {
+        let due = self.check_at.is_some_and(|at| at <= now);
+        if due {
+            self.check_at = Some(now.after(HEALTH_EVERY));
+        }
+        due
+    }
+
+    /// Those that must not go on.
+    pub(super) fn forbid(&mut self, allowed: Extensions) -> Extensions {
+        let gone = self.attached.without(allowed);
+        self.attached = self.attached.and(allowed);
+        if gone.has(Extension::Health) {
+            self.check_at = None;
+        }
+        gone
+    }
+
+    /// Those that the device may begin with.
+    pub(super) fn permit(&self, allowed: Extensions) -> Extensions {
+        self.usable(allowed).without(self.attached)
+    }
+
+    /// A message.
+    pub(super) fn message(
+        &mut self,
+        event: &str,
+        payload: &Map<String, Value>,
+        allowed: Extensions,
+        now: Micros,
+    ) -> Turn {
+        let Some((name, what)) = event.split_once(':') else {
+            return Turn::Detach;
+        };
+        let Some(extension) = Extension::parse(name).filter(|e| self.usable(allowed).has(*e))
+        else {
+            return match what {
+                // It says that it has stopped: nothing is left to tell.
+                "detached" | "error" => Turn::Nothing,
+                _ => Turn::Detach,
+            };
+        };
+        match what {
+            "attached" => self.attach(extension, now),
+            "detached" | "error" => {
+                self.attached = self.attached.set(extension, false);
+                if extension == Extension::Health {
+                    self.check_at = None;
+                }
+                Turn::Nothing
+            }
+            _ if !self.attached.has(extension) => Turn::Nothing,
+            what => self
+                .said(extension, what, payload, now)
+                .map_or(Turn::Nothing, Turn::Said),
+        }
+    }
+
+    fn attach(&mut self, extension: Extension, now: Micros) -> Turn {
+        self.attached = self.attached.set(extension, true);
+        match extension {
+            Extension::Health => {
+                self.check_at = Some(now.after(HEALTH_EVERY));
+                Turn::Push("health:check")
+            }
+            Extension::Geo => Turn::Push("geo:location:request"),
+            Extension::Logging => Turn::Nothing,
+        }
+    }
+
+    fn said(
+        &mut self,
+        extension: Extension,
+        what: &str,
+        payload: &Map<String, Value>,
+        now: Micros,
+    ) -> Option<Said> {
+        match (extension, what) {
+            (Extension::Health, "report") => {
+                let report = payload.get("value").filter(|v| v.is_object())?;
+                let fits = report.to_string().len() <= REPORT_BYTES;
+                (fits && paced(&mut self.health_at, now)).then(|| Said::Health(report.clone()))
+            }
+            (Extension::Geo, "location:update") => {
+                let place = location(payload)?;
+                paced(&mut self.geo_at, now).then_some(place)
+            }
+            (Extension::Logging, "send") => {
+                let line = line(payload)?;
+                self.may_log(now).then_some(line)
+            }
+            _ => None,
+        }
+    }
+
+    /// Five lines a second, ten at once (domain 3.8); more are dropped in silence.
+    fn may_log(&mut self, now: Micros) -> bool {
+        let seconds = now.since(self.log_filled).as_secs();
+        if seconds > 0 {
+            let more = u32::try_from(seconds)
+                .unwrap_or(u32::MAX)
+                .saturating_mul(LOGS_A_SECOND);
+            self.log_tokens = self.log_tokens.saturating_add(more).min(LOG_BURST);
+            self.log_filled = now;
+        }
+        let left = self.log_tokens.checked_sub(1);
+        self.log_tokens = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+/// Whether enough time has passed since the last one that was stored.
+fn paced(last: &mut Option<Micros>, now: Micros) -> bool {
+    let early = last.is_some_and(|at| now.since(at) < REPORT_PAUSE);
+    if !early {
+        *last = Some(now);
+    }
+    !early
+}
+
+/// `~> 0.0.1`: every release of 0.0 but the first.
+fn version_ok(text: &str) -> bool {
+    semver::Version::parse(text)
+        .is_ok_and(|v| v.major == 0 && v.minor == 0 && v.patch >= 1 && v.pre.is_empty())
+}
+
+/// A position; an error report has none, so that the last known one stays.
+fn location(payload: &Map<String, Value>) -> Option<Said> {
+    let degrees = |key: &str, most: f64| {
+        payload
+            .get(key)?
+            .as_f64()
+            .filter(|d| (-most..=most).contains(d))
+    };
+    Some(Said::Location {
+        latitude: degrees("latitude", 90.0)?,
+        longitude: degrees("longitude", 180.0)?,
+        accuracy: payload
+            .get("accuracy")
+            .and_then(Value::as_f64)
+            .filter(|a| (0.0..1e9).contains(a))
+            .map(|a| a as i64),
+        source: super::join::clean(
+            payload
+                .get("source")
+                .and_then(Value::as_str)
+                .unwrap_or("unknown"),
+        ),
+    })
+}
+
+/// A log line; one that names no time is dropped (domain 4.2).
+fn line(payload: &Map<String, Value>) -> Option<Said> {
+    let meta: Map<String, Value> = payload
+        .get("meta")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .take(50)
+        .map(|(k, v)| (shortened(k), Value::String(shortened(&printed(v)))))
+        .collect();
+    let at = payload
+        .get("timestamp")
+        .and_then(instant)
+        .or_else(|| meta.get("time").and_then(instant))?;
+    let level = payload.get("level").and_then(Value::as_str)?;
+    Some(Said::Log {
+        level: super::join::clean(level),
+        message: shortened(&printed(payload.get("message")?)),
+        meta: Value::Object(meta),
+        at,
+    })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars()
+        .filter(|c| *c != '\0')
+        .take(LOG_CHARS)
+        .collect()
+}
+
+/// Text as it is, a list of code points as the text that it spells, anything else as JSON.
+fn printed(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Array(points) => points
+            .iter()
+            .map(|p| {
+                p.as_u64()
+                    .and_then(|p| u32::try_from(p).ok())
+                    .and_then(char::from_u32)
+            })
+            .collect::<Option<String>>()
+            .unwrap_or_else(|| value.to_string()),
+        other => other.to_string(),
+    }
+}
+
+/// Microseconds since 1970, as a number or as text, or an ISO 8601 text.
+fn instant(value: &Value) -> Option<Micros> {
+    if let Some(micros) = value.as_i64() {
+        return Some(Micros(micros));
+    }
+    let text = value.as_str()?;
+    if let Ok(micros) = text.parse() {
+        return Some(Micros(micros));
+    }
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(at.unix_timestamp_nanos() / 1_000)
+        .ok()
+        .map(Micros)
+}

@@ -1,0 +1,76 @@
+//! Health reports of devices, newest first.
+
+use super::{On, Result, Write};
+use crate::clock::Micros;
+use crate::ids::DeviceId;
+use sqlx::FromRow;
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct HealthReport {
+    /// When it came.
+    pub at: Micros,
+    /// `unknown`, `healthy`, `warning`, `unhealthy`.
+    pub status: String,
+    /// Which metrics passed which threshold, JSON.
+    pub reasons: String,
+    /// The report as the device sent it, JSON.
+    pub report: String,
+}
+
+/// Stores a report; one of the same microsecond replaces the earlier.
+pub async fn add(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "health_reports.add",
+            "INSERT INTO health_reports (device_id, at, status, reasons, report)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (device_id, at) DO UPDATE SET status = excluded.status,
+               reasons = excluded.reasons, report = excluded.report"
+        ),
+        device,
+        report.at,
+        &report.status,
+        &report.reasons,
+        &report.report
+    )?;
+    Ok(())
+}
+
+/// A device's newest reports since an instant.
+pub async fn newest(
+    on: &mut impl On,
+    device: DeviceId,
+    since: Micros,
+    most: i64,
+) -> Result<Vec<HealthReport>> {
+    fetch_all!(
+        on,
+        sql!(
+            "health_reports.newest",
+            "SELECT at, status, reasons, report FROM health_reports
+             WHERE device_id = $1 AND at >= $2 ORDER BY at DESC LIMIT $3"
+        ),
+        device,
+        since,
+        most
+    )
+}
+
+/// Deletes some reports from before an instant, but never a device's newest; how many.
+pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "health_reports.sweep",
+            "DELETE FROM health_reports WHERE (device_id, at) IN (
+               SELECT h.device_id, h.at FROM health_reports h WHERE h.at < $1
+                 AND EXISTS (SELECT 1 FROM health_reports n
+                             WHERE n.device_id = h.device_id AND n.at > h.at)
+               ORDER BY h.at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}

@@ -1,0 +1,174 @@
+//! Extensions, from the switch of a product to what a person reads (device-protocol 4.2, domain 3.8 and 4).
+
+use crate::support::device::{Device, running};
+use crate::support::{Api, Server};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+crate::both_engines! {
+    health_geo_and_logs_reach_the_people
+    switches_reach_connected_devices_and_nobody_else
+}
+
+async fn extend(d: &mut Device, names: Value) -> Value {
+    let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
+    d.join(running(&firmware), json!({})).await;
+    d.event("extensions:get").await;
+    d.send(json!(["4", "4", "extensions", "phx_join", names]).to_string())
+        .await;
+    d.event("phx_reply").await["response"].clone()
+}
+
+async fn say(d: &mut Device, event: &str, payload: Value) {
+    d.send(json!(["4", "7", "extensions", event, payload]).to_string())
+        .await;
+}
+
+/// Asks until the answer is not empty.
+async fn read(api: &Api, path: &str) -> Value {
+    let started = Instant::now();
+    loop {
+        let data = api.get(&Api::product(path)).await.data();
+        if data != json!([]) && data != Value::Null {
+            return data;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{path} stays empty"
+        );
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+}
+
+async fn health_geo_and_logs_reach_the_people(server: Server) {
+    let api = server.api();
+    let on = json!({"extensions": {"health": true, "geo": true, "logging": true}});
+    let answer = api.put(&Api::product("/extensions"), on).await;
+    assert_eq!(
+        answer.data(),
+        json!({"health": true, "geo": true, "logging": true})
+    );
+    let mut d = Device::packed(&server, "probe").await.unwrap();
+    let offer =
+        json!({"health": "0.0.1", "geo": "0.0.1", "logging": "0.0.1", "local_shell": "0.0.1"});
+    assert_eq!(
+        extend(&mut d, offer).await,
+        json!(["health", "geo", "logging"])
+    );
+    say(&mut d, "health:attached", json!({})).await;
+    d.event("health:check").await;
+    let metrics = json!({"cpu_usage_percent": 91.5, "mem_used_percent": "12", "eth0_bytes_received_total": "77"});
+    say(
+        &mut d,
+        "health:report",
+        json!({"value": {"metrics": metrics, "alarms": {}}}),
+    )
+    .await;
+    let health = read(&api, "/devices/probe/health").await;
+    assert_eq!(health[0]["status"], "unhealthy");
+    assert_eq!(
+        health[0]["status_reasons"],
+        json!({"unhealthy": {"cpu_usage_percent": {"value": 91.5, "threshold": 90.0}}})
+    );
+    assert_eq!(health[0]["report"]["metrics"], metrics);
+    say(&mut d, "geo:attached", json!({})).await;
+    d.event("geo:location:request").await;
+    let place = json!({"latitude": 52.5, "longitude": 13.4, "source": "geoip", "accuracy": 20});
+    say(&mut d, "geo:location:update", place).await;
+    let place = read(&api, "/devices/probe/location").await;
+    assert_eq!(
+        (&place["latitude"], &place["longitude"], &place["accuracy"]),
+        (&json!(52.5), &json!(13.4), &json!(20))
+    );
+    // An error does not erase it.
+    say(
+        &mut d,
+        "geo:location:update",
+        json!({"error_code": "X", "error_description": "y"}),
+    )
+    .await;
+    say(&mut d, "logging:attached", json!({})).await;
+    for i in 0..1_000 {
+        let line = json!({"level": "info", "message": format!("line {i}"), "meta": {"time": "1700000000000000"}});
+        say(&mut d, "logging:send", line).await;
+    }
+    d.send(r#"[null,"9","phoenix","heartbeat",{}]"#).await;
+    assert_eq!(d.event("phx_reply").await["status"], "ok");
+    read(&api, "/devices/probe/logs").await;
+    let lines = api
+        .get(&Api::product("/devices/probe/logs?limit=1000"))
+        .await
+        .data();
+    let lines = lines.as_array().unwrap();
+    // Ten at once, and five for each second that sending them took.
+    assert!((10..=40).contains(&lines.len()), "{}", lines.len());
+    assert_eq!(lines.last().unwrap()["message"], "line 0");
+    assert_eq!(
+        api.get(&Api::product("/devices/probe/location"))
+            .await
+            .data(),
+        place
+    );
+    // Another organisation sees nothing of it.
+    let other = server.bootstrap("eve@x.org", "evil", "other");
+    let eve = api.with_token(other["token"].as_str().unwrap());
+    for what in ["health", "logs", "location", "extensions"] {
+        let path = Api::product(&format!("/devices/probe/{what}"));
+        assert_eq!(eve.get(&path).await.status, 404);
+        let path = format!("/api/orgs/evil/products/other/devices/probe/{what}");
+        assert_eq!(eve.get(&path).await.status, 404);
+    }
+    let bad = api
+        .get(&Api::product("/devices/probe/health?limit=0"))
+        .await;
+    assert_eq!(bad.status, 422);
+}
+
+async fn switches_reach_connected_devices_and_nobody_else(server: Server) {
+    let api = server.api();
+    let mut d = Device::secret(&server, "one").await.unwrap();
+    let offer = json!({"health": "0.0.1", "geo": "0.0.1"});
+    // Off until somebody switches them on.
+    assert_eq!(extend(&mut d, offer).await, json!([]));
+    say(&mut d, "health:attached", json!({})).await;
+    assert_eq!(d.event("phx_reply").await["response"], "detach");
+    let on = json!({"extensions": {"health": true, "geo": true}});
+    api.put(&Api::product("/extensions"), on).await;
+    assert_eq!(
+        d.event("attach").await,
+        json!({"extensions": ["health", "geo"]})
+    );
+    say(&mut d, "health:attached", json!({})).await;
+    d.event("health:check").await;
+    let off = json!({"extensions": {"health": false}});
+    let answer = api.put(&Api::product("/devices/one"), off).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(d.event("detach").await, json!({"extensions": ["health"]}));
+    let seen = api
+        .get(&Api::product("/devices/one/extensions"))
+        .await
+        .data();
+    assert_eq!(seen["health"], json!({"product": true, "device": false}));
+    assert_eq!(seen["geo"], json!({"product": true, "device": true}));
+    // A report after the switch is not stored.
+    say(&mut d, "health:report", json!({"value": {"metrics": {}}})).await;
+    assert_eq!(d.event("phx_reply").await["response"], "detach");
+    let health = api.get(&Api::product("/devices/one/health")).await.data();
+    assert_eq!(health, json!([]));
+    for bad in [
+        json!({}),
+        json!({"extensions": []}),
+        json!({"extensions": {"helth": true}}),
+        json!({"extensions": {"geo": "yes"}}),
+    ] {
+        let answer = api.put(&Api::product("/extensions"), bad).await;
+        assert_eq!(answer.status, 422);
+        assert!(answer.json()["errors"]["extensions"].is_array());
+    }
+    // The device's own code runs after the group's; alone it runs too.
+    let code = json!({"connecting_code": "IO.puts(1)"});
+    api.put(&Api::product("/devices/one"), code).await;
+    let mut d = Device::secret(&server, "one").await.unwrap();
+    d.join(json!({}), json!({})).await;
+    assert_eq!(d.event("scripts/run").await["text"], "IO.puts(1)");
+}
