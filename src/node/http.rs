@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,8 +19,21 @@ const HEAD: Duration = Duration::from_secs(30);
 /// What goes on when the server stops may take this long.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// A peer that takes nothing of its answer for this long is cut, or it would hold its place for ever; a device's
+/// downloader gives up a silent connection after 60 s itself, and resumes.
+const STALL: Duration = Duration::from_secs(90);
+
 /// Serves until it is told to stop, then lets running requests end.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    serve_with(listener, router, stop, STALL).await;
+}
+
+async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    stall: Duration,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let running = TaskTracker::new();
     loop {
@@ -42,6 +56,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let stop = stop.clone();
         running.spawn(async move {
             let _place = place;
+            let mut socket = TimeoutStream::new(socket);
+            socket.set_write_timeout(Some(stall));
+            let socket = Box::pin(socket);
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
@@ -62,4 +79,69 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     running.close();
     // What is not done by then is cut: a device resumes its download.
     let _ = tokio::time::timeout(GRACE, running.wait()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    /// Counts how many answers are being written.
+    struct Held(Arc<AtomicUsize>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no node to spawn through"
+    )]
+    async fn who_takes_nothing_is_cut_and_who_is_slow_is_not() {
+        let running = Arc::new(AtomicUsize::new(0));
+        let counted = running.clone();
+        let endless = move || {
+            let running = counted.clone();
+            async move {
+                running.fetch_add(1, Ordering::SeqCst);
+                let held = Held(running);
+                let chunks = futures_util::stream::repeat_with(move || {
+                    let _held = &held;
+                    Ok::<_, std::io::Error>(Bytes::from_static(&[7; 16_384]))
+                });
+                Body::from_stream(chunks)
+            }
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(endless));
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve_with(
+            listener,
+            router,
+            stop.clone(),
+            Duration::from_millis(600),
+        ));
+        let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut stuck = TcpStream::connect(at).await.unwrap();
+        stuck.write_all(ask).await.unwrap();
+        let mut slow = TcpStream::connect(at).await.unwrap();
+        slow.write_all(ask).await.unwrap();
+        let mut buffer = vec![0; 4 << 20];
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            slow.read_exact(&mut buffer).await.unwrap();
+        }
+        assert_eq!(running.load(Ordering::SeqCst), 1);
+        drop((slow, stuck));
+        stop.cancel();
+        server.await.unwrap();
+    }
 }

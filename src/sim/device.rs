@@ -143,10 +143,26 @@ impl Life {
             }
         };
         let mut connection = Connection::open(&d.target, d.tls.clone(), path, &headers).await?;
+        self.catch_up();
         connection
             .push("device", "phx_join", &self.join_params())
             .await?;
         Ok(connection)
+    }
+
+    /// Takes what the update did while there was no socket: what it said is lost, how it ended counts. Otherwise the
+    /// join would claim an update that is over, and the server would wait for it.
+    fn catch_up(&mut self) {
+        while let Some((_, from)) = &mut self.updating {
+            match from.try_recv() {
+                Ok(Progress::Say(..)) => {}
+                Ok(Progress::Done(outcome)) => {
+                    self.end_update(*outcome);
+                }
+                Err(mpsc::error::TryRecvError::Empty) => return,
+                Err(mpsc::error::TryRecvError::Disconnected) => self.updating = None,
+            }
+        }
     }
 
     fn join_params(&self) -> Value {
