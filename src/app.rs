@@ -5,6 +5,7 @@ use crate::blob::Blobs;
 use crate::bus::{Bus, Hint};
 use crate::fleet::links::Links;
 use crate::fleet::records::Record;
+use crate::fleet::running::Runs;
 use crate::ids::{GroupId, NodeId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
@@ -28,6 +29,8 @@ pub struct App {
     pub records: Batcher<Record>,
     /// Download links.
     pub links: Arc<Links>,
+    /// Scripts that run on devices.
+    pub runs: Runs,
     /// Uploads in progress.
     pub uploads: Arc<Semaphore>,
 }

@@ -41,6 +41,10 @@ ids! {
     ConnectionId,
     /// One claim of an update slot; random.
     ClaimId,
+    /// A support script.
+    ScriptId,
+    /// One run of a script on a device; random.
+    RunId,
     /// One server process; random, kept in the data folder.
     NodeId,
 }

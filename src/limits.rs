@@ -129,3 +129,11 @@ pub const SWEEP_ROWS: i64 = 5_000;
 pub const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Bytes of the code that a device runs when it connects.
 pub const CODE_BYTES: usize = 16_384;
+/// Bytes of a support script.
+pub const SCRIPT_BYTES: usize = 65_536;
+/// How long a script may take unless its caller says otherwise; a caller may ask for ten times as much.
+pub const SCRIPT_TIME: Duration = Duration::from_secs(30);
+/// Runs of scripts that people wait for at the same time.
+pub const SCRIPT_RUNS: usize = 1_024;
+/// Characters of a script's output; the rest is cut off.
+pub const OUTPUT_CHARS: usize = 128 * 1024;

@@ -3,12 +3,12 @@
 use super::answer::{created, json_answer, none, ok, path};
 use super::error::Result;
 use super::extract::Name;
-use super::params::{Params, flag, number, tags};
+use super::params::{Params, flag, page, tags};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
+use crate::fleet;
 use crate::fleet::devices::{self, Device, DeviceFilter, DeviceForm, DeviceOrder};
 use crate::fleet::refusal::{INVALID, field};
-use crate::fleet::{self, Refusal};
 use crate::limits::PAGE_SIZE;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -106,16 +106,6 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
         "desc" => Ok((order, true)),
         _ => Err(field("sort_direction", "must be asc or desc").into()),
     }
-}
-
-fn page(p: &Params, key: &str, default: u64) -> Result<u64> {
-    let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else {
-        return Ok(default);
-    };
-    number(value)
-        .and_then(|n| u64::try_from(n).ok())
-        .filter(|n| *n > 0)
-        .ok_or_else(|| Refusal::Bad(format!("pagination[{key}] must be a number above 0")).into())
 }
 
 /// `GET /devices`.

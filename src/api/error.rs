@@ -84,6 +84,7 @@ fn refused(r: Refusal) -> Response {
         Refusal::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
         Refusal::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
         Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
+        Refusal::Unavailable => detail(StatusCode::FORBIDDEN, "device not available or responding"),
         Refusal::Bad(why) => detail(
             StatusCode::BAD_REQUEST,
             &format!("An unknown error occurred, please check the request: {why}."),

@@ -15,6 +15,7 @@ mod keys;
 mod params;
 mod products;
 mod router;
+mod scripts;
 mod shared_secrets;
 mod users;
 

@@ -103,6 +103,17 @@ impl Params {
     }
 }
 
+/// A number of `pagination[…]`, above 0.
+pub(super) fn page(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
+    let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else {
+        return Ok(default);
+    };
+    number(value)
+        .and_then(|n| u64::try_from(n).ok())
+        .filter(|n| *n > 0)
+        .ok_or_else(|| Refusal::Bad(format!("pagination[{key}] must be a number above 0")).into())
+}
+
 /// A boolean, also as `nh` sends it: a text.
 pub(super) fn flag(value: &Value) -> Option<bool> {
     match value {

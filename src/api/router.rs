@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::{
     ca_certificates, deployments, device_certificates, devices, extensions, firmwares, keys,
-    products, shared_secrets, users,
+    products, scripts, shared_secrets, users,
 };
 use crate::access::random_id;
 use crate::app::App;
@@ -94,6 +94,14 @@ pub fn router(app: App) -> Router {
             "/firmwares/{uuid}",
             get(firmwares::show).delete(firmwares::delete),
         )
+        .route("/scripts", get(scripts::list).post(scripts::create))
+        .route(
+            "/scripts/{script}",
+            get(scripts::show)
+                .put(scripts::update)
+                .delete(scripts::delete),
+        )
+        .route("/devices/{device}/scripts/{script}", post(scripts::run))
         .route("/firmwares/{uuid}/download", get(firmwares::download))
         .route(
             "/deployments",
@@ -110,7 +118,9 @@ pub fn router(app: App) -> Router {
         .route("/reboot", post(devices::reboot))
         .route("/reconnect", post(devices::reconnect))
         .route("/upgrade", post(devices::upgrade))
-        .route("/penalty", delete(devices::clear_penalty));
+        .route("/penalty", delete(devices::clear_penalty))
+        .route("/scripts", get(scripts::list))
+        .route("/scripts/{script}", post(scripts::run));
     let api = Router::new()
         .route("/users/auth", post(users::login))
         .route("/users/login", post(users::login))

@@ -1,7 +1,7 @@
 //! Messages between parts of the server, and later between nodes. Every message is a hint: it may be lost, doubled or
 //! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
 
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId};
 use tokio::sync::broadcast;
 
 /// What a node should do about a device whose socket it holds.
@@ -13,6 +13,8 @@ pub enum Nudge {
     Reboot,
     /// The extensions that it may use have changed: read them and tell the device.
     Extensions,
+    /// A script waits for the device: take it and tell the device.
+    Script(RunId),
     /// Close the socket; the device comes back by itself.
     Reconnect,
     /// Close the socket unless it is this one: the device has connected again.

@@ -214,6 +214,13 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
         Some(Command::Close(close)) => Err(close),
         Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
         Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
+        Some(Command::Nudge(Nudge::Script(run))) => {
+            match link.at.app.runs.script(link.at.device, run) {
+                Some((text, millis)) => handle(link, Input::Script { run, text, millis }).await,
+                // Whoever wanted it has left.
+                None => Ok(()),
+            }
+        }
         Some(Command::Nudge(Nudge::Extensions)) => match link.at.write(Event::Extensions).await {
             Ok(Answer::Extensions(usable)) => handle(link, Input::Extensions(usable)).await,
             Ok(_) => Ok(()),
@@ -242,6 +249,10 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
         Effect::Validated => link.at.note(Event::Validated).await,
         Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
+        Effect::Ran(run, output) => {
+            link.at.app.runs.finish(link.at.device, run, output);
+            Ok(())
+        }
         Effect::Said(said) => link.at.note(said_by(*said)).await,
         Effect::Seen => link.at.note(Event::Seen).await,
     }

@@ -89,7 +89,7 @@ impl Registry {
                 Nudge::Replaced(_) | Nudge::Reconnect => {
                     map.remove(&device);
                 }
-                Nudge::Claim | Nudge::Reboot | Nudge::Extensions => {
+                Nudge::Claim | Nudge::Reboot | Nudge::Extensions | Nudge::Script(_) => {
                     // A full mailbox is the documented loss.
                     let _ = entry.mailbox.try_send(Command::Nudge(nudge));
                 }

@@ -12,7 +12,9 @@ pub mod orgs;
 pub mod products;
 pub mod records;
 pub mod refusal;
+pub mod running;
 pub mod scopes;
+pub mod scripts;
 pub mod users;
 pub mod x509;
 

@@ -23,6 +23,9 @@ pub enum Refusal {
     /// A sentence.
     #[error("{0}")]
     Detail(String),
+    /// The device is offline, silent, or too old for it.
+    #[error("device not available or responding")]
+    Unavailable,
     /// Something else still needs it.
     #[error("in use: {0}")]
     InUse(Value),

@@ -15,6 +15,7 @@ use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::Identity;
 use crate::fleet::links::Links;
+use crate::fleet::running::Runs;
 use crate::jobs::{deltas, housekeeping};
 use crate::limits::{DRAIN_TIME, UPLOADS};
 use crate::rollout::{reconcile, scheduler::Scheduler};
@@ -90,6 +91,7 @@ impl Node {
             node,
             records,
             links: Arc::new(links),
+            runs: Runs::default(),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         };
         // Whatever this node held before it stopped or crashed is gone.

@@ -268,6 +268,14 @@ impl Life {
                 Ok(())
             }
             "update" if self.updating.is_none() => self.offered(connection, &frame.payload).await,
+            "scripts/run" => {
+                let reference = &frame.payload["ref"];
+                let output = json!({
+                    "ref": reference, "output": "simulated\n", "return": ":ok",
+                    "result": "completed",
+                });
+                connection.push("device", "scripts/run", &output).await
+            }
             "extensions:get" => {
                 let have = json!({"health": "0.0.1", "geo": "0.0.1", "logging": "0.0.1"});
                 connection.push("extensions", "phx_join", &have).await

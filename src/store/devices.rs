@@ -642,7 +642,7 @@ pub struct Filter {
     pub only_updating: bool,
 }
 
-fn like(text: &str) -> String {
+pub(super) fn like(text: &str) -> String {
     let mut p = String::from("%");
     for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '\\') {

@@ -27,6 +27,7 @@ pub mod nodes;
 pub mod orgs;
 pub mod products;
 pub mod releases;
+pub mod scripts;
 pub mod secrets;
 pub mod users;
 

@@ -25,6 +25,9 @@ fn mutated(rng: &mut StdRng) -> Message {
         .as_bytes()
         .to_vec();
     for _ in 0..rng.random_range(0..4) {
+        if bytes.is_empty() {
+            break;
+        }
         let at = rng.random_range(0..bytes.len());
         match rng.random_range(0..4) {
             0 => bytes[at] = rng.random(),
@@ -64,6 +67,39 @@ async fn random_and_mutated_frames_do_no_harm() {
     let grown = server.rss_kib().saturating_sub(before);
     assert!(grown < 8_000, "grew by {grown} KiB");
     let mut d = Device::secret(&server, "honest").await.unwrap();
+    assert_eq!(d.join(json!({}), json!({})).await["status"], "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mutated_messagepack_does_no_harm() {
+    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut rng = StdRng::seed_from_u64(11);
+    for round in 0..60 {
+        let mut d = Device::packed(&server, &format!("pack-{}", round % 5))
+            .await
+            .unwrap();
+        if round % 2 == 0 {
+            d.join(json!({}), json!({})).await;
+        }
+        for _ in 0..50 {
+            let Message::Text(text) = mutated(&mut rng) else {
+                continue;
+            };
+            let frame = serde_json::from_str(text.as_str()).unwrap_or(json!([null, "1", "x"]));
+            let packed = rmpv::ext::to_value::<serde_json::Value>(frame).unwrap();
+            let mut bytes = Vec::new();
+            rmpv::encode::write_value(&mut bytes, &packed).unwrap();
+            if rng.random_bool(0.3) {
+                let at = rng.random_range(0..bytes.len());
+                bytes[at] = rng.random();
+            }
+            if !d.send_frame(Message::binary(bytes)).await {
+                break;
+            }
+        }
+    }
+    assert!(server.alive());
+    let mut d = Device::packed(&server, "honest").await.unwrap();
     assert_eq!(d.join(json!({}), json!({})).await["status"], "ok");
 }
 

@@ -14,6 +14,7 @@ mod downloads;
 mod extensions;
 mod hostile;
 mod rollout;
+mod scripts;
 mod support;
 mod uploads;
 mod walls;

@@ -13,9 +13,10 @@ pub use update::Report;
 
 use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
-use crate::ids::Extensions;
-use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, SEEN_EVERY};
+use crate::ids::{Extensions, RunId};
+use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, OUTPUT_CHARS, SEEN_EVERY};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happens to a session.
@@ -33,6 +34,15 @@ pub enum Input {
     Reboot,
     /// The extensions that it may use have changed.
     Extensions(Extensions),
+    /// A script to run.
+    Script {
+        /// Its reference.
+        run: RunId,
+        /// Elixir.
+        text: Arc<str>,
+        /// How long somebody waits.
+        millis: u64,
+    },
     /// Time has passed, to or beyond [`Session::due`].
     Tick,
 }
@@ -63,6 +73,8 @@ pub enum Effect {
     Interface(&'static str),
     /// Store what an extension said.
     Said(Box<Said>),
+    /// Give a script's output to whoever waits; `None` when the device cannot run it.
+    Ran(RunId, Option<String>),
     /// Store that it lives.
     Seen,
     /// Close the socket.
@@ -116,6 +128,7 @@ pub struct Session {
     joining: Option<Box<(Message, Join)>>,
     welcome: bool,
     console: bool,
+    scripts: bool,
     allowed: Extensions,
     extensions: Option<Box<extensions::Topic>>,
     progress: update::Progress,
@@ -134,6 +147,7 @@ impl Session {
             joining: None,
             welcome: false,
             console: false,
+            scripts: false,
             allowed: Extensions::default(),
             extensions: None,
             progress: update::Progress::default(),
@@ -162,6 +176,13 @@ impl Session {
             Input::Reboot if self.welcome => vec![self.push("reboot", &json!({}))],
             Input::Offer(_) | Input::Reboot => Vec::new(),
             Input::Extensions(allowed) => self.allow(allowed),
+            Input::Script { run, .. } if !(self.welcome && self.scripts) => {
+                vec![Effect::Ran(run, None)]
+            }
+            Input::Script { run, text, millis } => {
+                let script = json!({"text": &*text, "ref": reference(run), "timeout": millis});
+                vec![self.push("scripts/run", &script)]
+            }
             Input::Tick => self.tick(now),
         }
     }
@@ -341,6 +362,7 @@ impl Session {
         let (message, join) = *waiting;
         self.welcome = true;
         self.allowed = welcome.extensions;
+        self.scripts = join.runs_scripts();
         let mut effects = vec![Effect::Send(self.format.reply(&message, "ok", &json!({})))];
         // An empty list would make some clients forget their keys: it is never sent.
         if !welcome.keys.is_empty() {
@@ -382,6 +404,7 @@ impl Session {
             }
             "status_update" => self.progress.status(&m.payload, now).map(Effect::Report),
             "firmware_validated" => Some(Effect::Validated),
+            "scripts/run" => ran(&m.payload),
             "report_network_interface" => m
                 .payload
                 .get("interface")
@@ -391,6 +414,21 @@ impl Session {
         };
         effect.into_iter().collect()
     }
+}
+
+/// How a device names a run.
+fn reference(run: RunId) -> String {
+    format!("{:016x}", run.0)
+}
+
+/// A script's end: what it printed and what it returned (device-protocol 3.3). A reference that is none of ours, such as
+/// that of the connecting code, is ignored.
+fn ran(payload: &serde_json::Map<String, Value>) -> Option<Effect> {
+    let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
+    let run = i64::from_str_radix(text("ref"), 16).ok()?;
+    let all = format!("{}\n{}", text("output"), text("return"));
+    let output = all.trim().chars().take(OUTPUT_CHARS).collect();
+    Some(Effect::Ran(RunId(run), Some(output)))
 }
 
 /// The kind of a network interface by its name (device-protocol 3.3).

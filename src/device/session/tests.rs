@@ -1,7 +1,7 @@
 //! A session is a list of inputs and a list of effects.
 
 use super::*;
-use crate::ids::{Extension, Extensions};
+use crate::ids::{Extension, Extensions, RunId};
 
 fn at(seconds: i64) -> Micros {
     Micros(seconds * 1_000_000)
@@ -457,4 +457,40 @@ fn a_thousand_log_lines_in_a_second_cost_ten() {
         panic!("{effects:?}")
     };
     assert!(matches!(**said, Said::Log { at, .. } if at == Micros(1_700_000_000_000_000)));
+}
+
+#[test]
+fn a_script_runs_on_clients_that_know_it_and_foreign_references_are_ignored() {
+    let script = || Input::Script {
+        run: RunId(0xab),
+        text: "1 + 1".into(),
+        millis: 500,
+    };
+    // Not joined, and too old.
+    assert_eq!(
+        fresh().handle(script(), at(0)),
+        [Effect::Ran(RunId(0xab), None)]
+    );
+    let mut old = joined(r#"{"device_api_version":"2.0.0"}"#);
+    assert_eq!(
+        old.handle(script(), at(0)),
+        [Effect::Ran(RunId(0xab), None)]
+    );
+    let mut s = joined(r#"{"device_api_version":"2.1.0"}"#);
+    assert_eq!(
+        s.handle(script(), at(0)),
+        [send(
+            r#"[null,null,"device","scripts/run",{"ref":"00000000000000ab","text":"1 + 1","timeout":500}]"#
+        )]
+    );
+    let done =
+        r#"["1","9","device","scripts/run",{"ref":"00000000000000ab","output":"\n","return":"2"}]"#;
+    assert_eq!(
+        s.handle(text(done), at(1)),
+        [Effect::Ran(RunId(0xab), Some("2".into()))]
+    );
+    for other in [r#""connecting_code""#, "7", "null", r#""""#] {
+        let m = format!(r#"["1","9","device","scripts/run",{{"ref":{other},"output":"x"}}]"#);
+        assert_eq!(s.handle(text(&m), at(1)), []);
+    }
 }

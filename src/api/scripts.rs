@@ -1,0 +1,164 @@
+//! Support scripts (rest-api 15).
+
+use super::answer::{json_answer, none, ok};
+use super::error::Result;
+use super::extract::Name;
+use super::params::{Params, number, page, tags};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
+use crate::fleet::{self, Refusal};
+use crate::ids::ScriptId;
+use crate::limits::PAGE_SIZE;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Duration;
+
+fn tags_view(s: &ScriptRow) -> Value {
+    match s.tags.as_deref() {
+        None => Value::Null,
+        Some(lines) => lines.lines().collect(),
+    }
+}
+
+fn entry(s: &ScriptRow) -> Value {
+    json!({"id": s.id, "name": s.name, "tags": tags_view(s)})
+}
+
+fn view(s: &ScriptRow) -> Value {
+    json!({
+        "id": s.id, "name": s.name, "text": s.text, "tags": tags_view(s),
+        "inserted_at": s.inserted_at.zulu(), "updated_at": s.updated_at.zulu(),
+        "created_by": {"id": s.creator_id, "name": s.creator_name, "email": s.creator_email},
+    })
+}
+
+fn id_of(path: &HashMap<String, String>) -> fleet::Result<ScriptId> {
+    path.get("script")
+        .and_then(|id| id.parse().ok())
+        .map(ScriptId)
+        .ok_or(Refusal::NotFound)
+}
+
+fn form(p: &Params) -> fleet::Result<ScriptForm> {
+    let text = |key: &str| match p.0.get(key) {
+        None => Ok(None),
+        Some(Value::String(s)) => Ok(Some(s.clone())),
+        Some(Value::Null) => Ok(Some(String::new())),
+        Some(_) => Err(field(key, INVALID)),
+    };
+    let tags = match p.0.get("tags") {
+        None => None,
+        Some(Value::Null) => Some(None),
+        Some(v) => Some(Some(tags(v).ok_or_else(|| field("tags", INVALID))?)),
+    };
+    Ok(ScriptForm {
+        name: text("name")?,
+        text: text("text")?,
+        tags,
+    })
+}
+
+/// `GET /scripts`, and `GET /devices/:device/scripts` on the short address.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let (number, size) = (
+        page(&p, "page", 1)?,
+        page(&p, "page_size", 25)?.min(PAGE_SIZE),
+    );
+    let filters = p.map("filters");
+    let text = |key: &str| {
+        filters
+            .and_then(|f| f.get(key))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let filter = ScriptFilter {
+        name: text("name"),
+        tags: text("tags"),
+        search: text("search"),
+    };
+    let (rows, total) = scripts::list(&app.db, &scope, &filter, number, size).await?;
+    let body = json!({
+        "data": rows.iter().map(entry).collect::<Vec<_>>(),
+        "pagination": {
+            "page_number": number, "page_size": size, "total_entries": total,
+            "total_pages": total.div_ceil(size).max(1),
+        },
+    });
+    Ok(json_answer(StatusCode::OK, &body))
+}
+
+/// `POST /scripts`: 200, as the original answers.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    Ok(ok(&view(
+        &scripts::create(&app.db, &scope, form(&p)?).await?,
+    )))
+}
+
+/// `GET /scripts/:script`.
+pub(super) async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Path(path): Path<HashMap<String, String>>,
+) -> Result {
+    let id = id_of(&path)?;
+    Ok(ok(&view(&scripts::show(&app.db, &scope, id).await?)))
+}
+
+/// `PUT /scripts/:script`.
+pub(super) async fn update(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Path(path): Path<HashMap<String, String>>,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let id = id_of(&path)?;
+    let script = scripts::update(&app.db, &scope, id, form(&p)?).await?;
+    Ok(ok(&view(&script)))
+}
+
+/// `DELETE /scripts/:script`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Path(path): Path<HashMap<String, String>>,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    scripts::delete(&app.db, &scope, id_of(&path)?).await?;
+    Ok(none())
+}
+
+/// `POST …/devices/:device/scripts/:script`: the output as plain text.
+pub(super) async fn run(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    Path(path): Path<HashMap<String, String>>,
+    p: Params,
+) -> Result {
+    let time = match p.0.get("timeout") {
+        None => None,
+        Some(v) => {
+            let millis = number(v)
+                .and_then(|n| u64::try_from(n).ok())
+                .filter(|n| *n > 0);
+            let text = "timeout must be a number of milliseconds above 0";
+            Some(Duration::from_millis(
+                millis.ok_or_else(|| Refusal::Bad(text.into()))?,
+            ))
+        }
+    };
+    let script = path.get("script").map_or("", String::as_str);
+    Ok(plain(scripts::run(&app, &scope, &d, script, time).await?))
+}
+
+fn plain(text: String) -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}

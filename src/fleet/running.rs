@@ -1,0 +1,113 @@
+//! Scripts that run on devices just now: who waits for which reference. In this process only, like the sockets.
+
+use crate::access::random_id;
+use crate::ids::{DeviceId, RunId};
+use crate::limits::SCRIPT_RUNS;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Runs that somebody waits for.
+#[derive(Clone, Default)]
+pub struct Runs(Arc<Mutex<HashMap<RunId, Run>>>);
+
+struct Run {
+    device: DeviceId,
+    script: Arc<str>,
+    millis: u64,
+    done: Option<oneshot::Sender<Option<String>>>,
+}
+
+/// A place among the runs, given back when dropped.
+pub struct Waiting {
+    /// Its reference.
+    pub id: RunId,
+    /// The output; `None` when the device cannot run scripts.
+    pub output: oneshot::Receiver<Option<String>>,
+    runs: Runs,
+}
+
+impl Runs {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Run>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Files a run; `None` when too many wait already.
+    pub fn begin(&self, device: DeviceId, script: &str, millis: u64) -> Option<Waiting> {
+        let mut all = self.lock();
+        if all.len() >= SCRIPT_RUNS {
+            return None;
+        }
+        let (done, output) = oneshot::channel();
+        let id = RunId(random_id());
+        let run = Run {
+            device,
+            script: script.into(),
+            millis,
+            done: Some(done),
+        };
+        all.insert(id, run);
+        Some(Waiting {
+            id,
+            output,
+            runs: self.clone(),
+        })
+    }
+
+    /// The script of a run on this device, and how many milliseconds it has.
+    pub fn script(&self, device: DeviceId, id: RunId) -> Option<(Arc<str>, u64)> {
+        let all = self.lock();
+        let run = all.get(&id).filter(|r| r.device == device)?;
+        Some((run.script.clone(), run.millis))
+    }
+
+    /// What a device says of a run of its own. Late, unknown and foreign references change nothing.
+    pub fn finish(&self, device: DeviceId, id: RunId, output: Option<String>) {
+        let mut all = self.lock();
+        let own = all.get_mut(&id).filter(|r| r.device == device);
+        if let Some(done) = own.and_then(|r| r.done.take()) {
+            // Whoever waited may have left in this moment.
+            let _ = done.send(output);
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.runs.lock().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_device_that_runs_it_answers_and_only_once() {
+        let runs = Runs::default();
+        let waiting = runs.begin(DeviceId(1), "1 + 1", 500).unwrap();
+        let id = waiting.id;
+        assert_eq!(runs.script(DeviceId(2), id), None);
+        assert_eq!(runs.script(DeviceId(1), id), Some(("1 + 1".into(), 500)));
+        runs.finish(DeviceId(2), id, Some("forged".into()));
+        runs.finish(DeviceId(1), RunId(id.0 ^ 1), Some("lost".into()));
+        runs.finish(DeviceId(1), id, Some("2".into()));
+        runs.finish(DeviceId(1), id, Some("3".into()));
+        let Waiting { .. } = &waiting;
+        let mut waiting = waiting;
+        assert_eq!((&mut waiting.output).await.unwrap(), Some("2".into()));
+        drop(waiting);
+        assert_eq!(runs.lock().len(), 0);
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
+        let runs = Runs::default();
+        let all: Vec<_> = (0..SCRIPT_RUNS)
+            .map(|_| runs.begin(DeviceId(1), "x", 1).unwrap())
+            .collect();
+        assert!(runs.begin(DeviceId(1), "x", 1).is_none());
+        drop(all);
+        assert!(runs.begin(DeviceId(1), "x", 1).is_some());
+    }
+}

@@ -1,0 +1,238 @@
+//! Support scripts: Elixir that a product keeps, and that people run on its devices.
+
+use super::devices::check_tags;
+use super::refusal::{BLANK, field};
+use super::{Refusal, Result};
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::bus::{Hint, Nudge};
+use crate::clock::{self, Micros};
+use crate::ids::ScriptId;
+use crate::limits::{PAGE_SIZE, SCRIPT_BYTES, SCRIPT_TIME};
+use crate::store::audit::{self, Actor, Resource};
+use crate::store::{self, Db, Write};
+use std::time::Duration;
+
+pub use crate::store::scripts::{ScriptFilter, ScriptRow};
+
+/// What a person writes; an outer `None` leaves a field alone.
+#[derive(Debug, Default)]
+pub struct ScriptForm {
+    /// Name.
+    pub name: Option<String>,
+    /// Elixir.
+    pub text: Option<String>,
+    /// Tags.
+    pub tags: Option<Option<Vec<String>>>,
+}
+
+impl ScriptForm {
+    fn check(&self) -> Result<()> {
+        if let Some(tags) = self.tags.as_ref().and_then(Option::as_ref) {
+            check_tags(tags)?;
+        }
+        for (key, value) in [("name", &self.name), ("text", &self.text)] {
+            if value.as_deref().is_some_and(|v| v.trim().is_empty()) {
+                return Err(field(key, BLANK));
+            }
+        }
+        if self
+            .name
+            .as_deref()
+            .is_some_and(|n| n.chars().count() > 255)
+        {
+            return Err(field("name", "should be at most 255 character(s)"));
+        }
+        if self.text.as_deref().is_some_and(|t| t.len() > SCRIPT_BYTES) {
+            return Err(field("text", "must be at most 65536 bytes"));
+        }
+        Ok(())
+    }
+
+    fn lines(&self) -> Option<String> {
+        self.tags
+            .as_ref()
+            .and_then(Option::as_ref)
+            .map(|t| t.join("\n"))
+    }
+}
+
+async fn note(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    resource: Resource,
+    text: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let p = scope.product();
+    let actor = Actor::Person(scope.person());
+    audit::add(w, p.org.id, Some(p.id), actor, resource, text, now).await
+}
+
+/// A page of scripts, counted from 1, and how many there are in all.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    filter: &ScriptFilter,
+    page: u64,
+    size: u64,
+) -> Result<(Vec<ScriptRow>, u64)> {
+    let size = size.clamp(1, PAGE_SIZE);
+    let offset = page.saturating_sub(1).saturating_mul(size);
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut r = db.read().await?;
+    let (rows, total) =
+        store::scripts::list(&mut r, scope, filter, number(offset), number(size)).await?;
+    Ok((rows, u64::try_from(total).unwrap_or(0)))
+}
+
+/// One script.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<ScriptRow> {
+    let mut r = db.read().await?;
+    store::scripts::by_id(&mut r, scope, id)
+        .await?
+        .ok_or(Refusal::NotFound)
+}
+
+/// Makes a script.
+///
+/// # Errors
+/// A blank name or text, bad tags.
+pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result<ScriptRow> {
+    form.check()?;
+    let name = form.name.as_deref().ok_or_else(|| field("name", BLANK))?;
+    let text = form.text.as_deref().ok_or_else(|| field("text", BLANK))?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let tags = form.lines();
+    let id = store::scripts::add(&mut w, scope, name, text, tags.as_deref(), now).await?;
+    let product = scope.product();
+    let entry = format!(
+        "User {} created script named {name} with id {id} for product {}",
+        scope.person().name,
+        product.name
+    );
+    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    w.commit().await?;
+    show(db, scope, id).await
+}
+
+/// Changes a script.
+///
+/// # Errors
+/// [`Refusal::NotFound`], a blank name or text, bad tags.
+pub async fn update(
+    db: &Db,
+    scope: &Scope<Product>,
+    id: ScriptId,
+    form: ScriptForm,
+) -> Result<ScriptRow> {
+    form.check()?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let before = store::scripts::by_id(&mut w, scope, id)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    let tags = if form.tags.is_some() {
+        form.lines()
+    } else {
+        before.tags
+    };
+    let (name, text) = (
+        form.name.unwrap_or(before.name),
+        form.text.unwrap_or(before.text),
+    );
+    if !store::scripts::set(&mut w, scope, id, &name, &text, tags.as_deref(), now).await? {
+        return Err(Refusal::NotFound);
+    }
+    let product = scope.product();
+    let entry = format!(
+        "User {} updated script named {name} with id {id} for product {}",
+        scope.person().name,
+        product.name
+    );
+    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    w.commit().await?;
+    show(db, scope, id).await
+}
+
+/// Deletes a script.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn delete(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<()> {
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let script = store::scripts::by_id(&mut w, scope, id)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    store::scripts::delete(&mut w, scope, id).await?;
+    let product = scope.product();
+    let entry = format!(
+        "User {} removed script named {} from product {}",
+        scope.person().name,
+        script.name,
+        product.name
+    );
+    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// Runs a script, by name or number, on a device and waits for what it prints.
+///
+/// # Errors
+/// [`Refusal::NotFound`] for the device or script, [`Refusal::Unavailable`] when the device is offline, silent, or too old
+/// to run scripts.
+pub async fn run(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    script: &str,
+    time: Option<Duration>,
+) -> Result<String> {
+    let time = time.unwrap_or(SCRIPT_TIME).min(SCRIPT_TIME * 10);
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = store::devices::view(&mut w, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?
+        .id;
+    let mut found = store::scripts::by_name(&mut w, scope, script).await?;
+    if found.is_none()
+        && let Ok(id) = script.parse()
+    {
+        found = store::scripts::by_id(&mut w, scope, ScriptId(id)).await?;
+    }
+    let script = found.ok_or(Refusal::NotFound)?;
+    let node = store::connections::node_of(&mut w, device)
+        .await?
+        .ok_or(Refusal::Unavailable)?;
+    let entry = format!(
+        "User {} ran script {} on device {identifier}",
+        scope.person().name,
+        script.name
+    );
+    note(&mut w, scope, Resource::Device(device), &entry, now).await?;
+    w.commit().await?;
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let mut waiting = app
+        .runs
+        .begin(device, &script.text, millis)
+        .ok_or(Refusal::Unavailable)?;
+    app.bus.send(Hint::Device {
+        node,
+        device,
+        nudge: Nudge::Script(waiting.id),
+    });
+    match tokio::time::timeout(time, &mut waiting.output).await {
+        Ok(Ok(Some(output))) => Ok(output),
+        _ => Err(Refusal::Unavailable),
+    }
+}
