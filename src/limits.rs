@@ -137,3 +137,5 @@ pub const SCRIPT_TIME: Duration = Duration::from_secs(30);
 pub const SCRIPT_RUNS: usize = 1_024;
 /// Characters of a script's output; the rest is cut off.
 pub const OUTPUT_CHARS: usize = 128 * 1024;
+/// Pause after each page of devices that are told of a product's switches: a fleet of 500,000 takes some 15 seconds.
+pub const TELL_PAUSE: Duration = Duration::from_millis(20);

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bus::{Hint, Nudge};
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, Extension, Extensions, ProductId};
-use crate::limits::PAGE_SIZE;
+use crate::limits::{PAGE_SIZE, TELL_PAUSE};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::{self, Db, On, Write};
 use serde_json::{Map, Value, json};
@@ -123,8 +123,8 @@ async fn tell(app: &App, product: ProductId) -> store::Result<()> {
                 nudge: Nudge::Extensions,
             });
         }
-        // The bus drops what its readers do not take in time: let them.
-        tokio::task::yield_now().await;
+        // The bus drops what its readers do not take in time, and nothing repeats these: let them read.
+        tokio::time::sleep(TELL_PAUSE).await;
     }
 }
 
