@@ -2,11 +2,11 @@
 
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::bus::{Bus, Hint};
+use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::links::Links;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
-use crate::ids::{GroupId, NodeId};
+use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::sync::Arc;
@@ -36,6 +36,15 @@ pub struct App {
 }
 
 impl App {
+    /// Sends a nudge to the node that holds a device's socket.
+    pub fn nudge(&self, node: NodeId, device: DeviceId, nudge: Nudge) {
+        self.bus.send(Hint::Device {
+            node,
+            device,
+            nudge,
+        });
+    }
+
     /// Wakes a group's scheduler.
     pub fn wake(&self, group: Option<GroupId>) {
         if let Some(group) = group {

@@ -84,6 +84,13 @@ impl Extension {
 pub struct Extensions(u8);
 
 impl Extensions {
+    /// All of them.
+    pub fn all() -> Self {
+        Extension::ALL
+            .into_iter()
+            .fold(Self::default(), |all, e| all.set(e, true))
+    }
+
     /// Whether one is in it.
     pub fn has(self, one: Extension) -> bool {
         self.0 & one as u8 != 0
@@ -122,10 +129,7 @@ impl Extensions {
 
     /// As it is stored; bits that no extension of this version has are dropped.
     pub fn of_bits(bits: i64) -> Self {
-        let known = Extension::ALL
-            .into_iter()
-            .fold(0, |all, e| all | i64::from(e as u8));
-        Self(u8::try_from(bits & known).unwrap_or(0))
+        Self(u8::try_from(bits & Self::all().bits()).unwrap_or(0))
     }
 
     /// To be stored.

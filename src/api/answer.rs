@@ -19,6 +19,20 @@ pub(super) fn ok(data: &Value) -> Response {
     json_answer(StatusCode::OK, &json!({ "data": data }))
 }
 
+/// 200 with a page of data, and where it stands among all (rest-api 1.1).
+pub(super) fn page(data: Vec<Value>, number: u64, size: u64, total: u64) -> Response {
+    let body = json!({
+        "data": data,
+        "pagination": {
+            "page_number": number,
+            "page_size": size,
+            "total_entries": total,
+            "total_pages": total.div_ceil(size).max(1),
+        },
+    });
+    json_answer(StatusCode::OK, &body)
+}
+
 /// 201 with data and, when it can be read back, where.
 pub(super) fn created(location: Option<&str>, data: &Value) -> Response {
     let mut answer = json_answer(StatusCode::CREATED, &json!({ "data": data }));

@@ -1,17 +1,15 @@
 //! Devices (rest-api 10).
 
-use super::answer::{created, json_answer, none, ok, path};
+use super::answer::{created, none, ok, page, path};
 use super::error::Result;
 use super::extract::Name;
-use super::params::{Params, flag, page, tags};
+use super::params::{Params, flag, paging, tags};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
 use crate::fleet::devices::{self, Device, DeviceFilter, DeviceForm, DeviceOrder};
 use crate::fleet::refusal::{INVALID, field};
-use crate::limits::PAGE_SIZE;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 /// A device, every field always present (rest-api 10.1).
@@ -110,37 +108,21 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
 
 /// `GET /devices`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
-    let (number, size) = (
-        page(&p, "page", 1)?,
-        page(&p, "page_size", 10)?.min(PAGE_SIZE),
-    );
+    let (number, size) = paging(&p, 10)?;
     let (filter, order) = (filter(p.map("filters"))?, order(&p)?);
     let found = devices::list(&app.db, &scope, &filter, order, number, size).await?;
-    let body = json!({
-        "data": found.devices.iter().map(view).collect::<Vec<_>>(),
-        "pagination": {
-            "page_number": number,
-            "page_size": size,
-            "total_entries": found.total,
-            "total_pages": found.total.div_ceil(size).max(1),
-        },
-    });
-    Ok(json_answer(StatusCode::OK, &body))
+    let data = found.devices.iter().map(view).collect();
+    Ok(page(data, number, size, found.total))
 }
 
 fn form(p: &Params) -> fleet::Result<DeviceForm> {
-    let tags = match p.0.get("tags") {
-        None => None,
-        Some(Value::Null) => Some(None),
-        Some(v) => Some(Some(tags(v).ok_or_else(|| field("tags", INVALID))?)),
-    };
     let updates_enabled = match p.0.get("updates_enabled") {
         None => None,
         Some(v) => Some(flag(v).ok_or_else(|| field("updates_enabled", INVALID))?),
     };
     Ok(DeviceForm {
         description: p.nullable("description"),
-        tags,
+        tags: p.tags()?,
         updates_enabled,
         extensions: p.0.get("extensions").cloned(),
         connecting_code: p.nullable("connecting_code"),

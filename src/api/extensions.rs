@@ -44,20 +44,27 @@ pub(super) async fn set_product(
     )))
 }
 
-/// `limit` and `hours` of a list of reports.
-fn window(p: &Params) -> Result<(Micros, i64)> {
-    let within = |key: &str, default: i64, most: i64| match p.0.get(key) {
-        None => Ok(default),
-        Some(v) => number(v)
-            .filter(|n| (1..=most).contains(n))
-            .ok_or_else(|| field(key, &format!("must be a number from 1 to {most}"))),
+/// A number from 1 to `most` among the parameters.
+fn within(p: &Params, key: &str, default: i64, most: i64) -> Result<i64> {
+    let Some(value) = p.0.get(key) else {
+        return Ok(default);
     };
-    let (hours, limit) = (
-        within("hours", 24 * 7, 24 * 7)?,
-        within("limit", 25, 1_000)?,
-    );
-    let hours = Duration::from_secs(hours.unsigned_abs() * 3600);
-    Ok((clock::now().before(hours), limit))
+    let text = || field(key, &format!("must be a number from 1 to {most}")).into();
+    number(value)
+        .filter(|n| (1..=most).contains(n))
+        .ok_or_else(text)
+}
+
+/// `limit` of a list of reports.
+fn limit(p: &Params) -> Result<i64> {
+    within(p, "limit", 25, 1_000)
+}
+
+/// Where the `hours` of a list of reports begin.
+fn since(p: &Params) -> Result<Micros> {
+    let hours = within(p, "hours", 24 * 7, 24 * 7)?;
+    let span = Duration::from_secs(hours.unsigned_abs() * 3600);
+    Ok(clock::now().before(span))
 }
 
 /// Stored JSON; it was written by this server.
@@ -87,8 +94,7 @@ pub(super) async fn of_device(
     scope: Scope<Product>,
     Name(d): Name,
 ) -> Result {
-    let found = extensions::reports(&app.db, &scope, &d, clock::now(), 1).await?;
-    let s = found.switches;
+    let s = extensions::switches(&app.db, &scope, &d).await?;
     let all = Extension::ALL.map(|e| {
         let view = json!({"product": s.product.has(e), "device": !s.off.has(e)});
         (e.word().to_owned(), view)
@@ -103,9 +109,9 @@ pub(super) async fn health(
     Name(d): Name,
     p: Params,
 ) -> Result {
-    let (since, limit) = window(&p)?;
-    let found = extensions::reports(&app.db, &scope, &d, since, limit).await?;
-    Ok(ok(&found.health.iter().map(health_view).collect()))
+    let (since, limit) = (since(&p)?, limit(&p)?);
+    let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
+    Ok(ok(&found.iter().map(health_view).collect()))
 }
 
 /// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
@@ -115,9 +121,9 @@ pub(super) async fn logs(
     Name(d): Name,
     p: Params,
 ) -> Result {
-    let (since, limit) = window(&p)?;
-    let found = extensions::reports(&app.db, &scope, &d, since, limit).await?;
-    Ok(ok(&found.logs.iter().map(log_view).collect()))
+    let limit = limit(&p)?;
+    let found = extensions::logs_of(&app.db, &scope, &d, limit).await?;
+    Ok(ok(&found.iter().map(log_view).collect()))
 }
 
 /// `GET …/devices/:device/location`: null before the first report.
@@ -126,8 +132,8 @@ pub(super) async fn location(
     scope: Scope<Product>,
     Name(d): Name,
 ) -> Result {
-    let found = extensions::reports(&app.db, &scope, &d, clock::now(), 1).await?;
-    let view = found.location.map(|l| {
+    let found = extensions::location_of(&app.db, &scope, &d).await?;
+    let view = found.map(|l| {
         json!({
             "reported_at": l.at.zulu(), "latitude": l.latitude, "longitude": l.longitude,
             "accuracy": l.accuracy, "source": l.source,

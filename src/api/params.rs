@@ -3,7 +3,8 @@
 use super::error::Error;
 use crate::app::App;
 use crate::fleet::Refusal;
-use crate::limits::JSON_BYTES;
+use crate::fleet::refusal::{INVALID, field};
+use crate::limits::{JSON_BYTES, PAGE_SIZE};
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -97,14 +98,31 @@ impl Params {
         self.0.get(key).and_then(Value::as_object)
     }
 
+    /// Tags or null: `None` when the key is absent.
+    pub fn tags(&self) -> Result<Option<Option<Vec<String>>>, Refusal> {
+        match self.0.get("tags") {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(v) => Ok(Some(Some(tags(v).ok_or_else(|| field("tags", INVALID))?))),
+        }
+    }
+
     /// A text or null: `None` when the key is absent.
     pub fn nullable(&self, key: &str) -> Option<Option<String>> {
         self.0.get(key).map(|v| v.as_str().map(str::to_owned))
     }
 }
 
+/// Page and page size of a list, from 1 and bounded.
+pub(super) fn paging(p: &Params, size: u64) -> Result<(u64, u64), Error> {
+    Ok((
+        page(p, "page", 1)?,
+        page(p, "page_size", size)?.min(PAGE_SIZE),
+    ))
+}
+
 /// A number of `pagination[…]`, above 0.
-pub(super) fn page(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
+fn page(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
     let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else {
         return Ok(default);
     };

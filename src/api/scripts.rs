@@ -1,18 +1,17 @@
 //! Support scripts (rest-api 15).
 
-use super::answer::{json_answer, none, ok};
+use super::answer::{none, ok, page};
 use super::error::Result;
 use super::extract::Name;
-use super::params::{Params, number, page, tags};
+use super::params::{Params, number, paging};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::refusal::{INVALID, field};
 use crate::fleet::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
 use crate::fleet::{self, Refusal};
 use crate::ids::ScriptId;
-use crate::limits::PAGE_SIZE;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -51,24 +50,16 @@ fn form(p: &Params) -> fleet::Result<ScriptForm> {
         Some(Value::Null) => Ok(Some(String::new())),
         Some(_) => Err(field(key, INVALID)),
     };
-    let tags = match p.0.get("tags") {
-        None => None,
-        Some(Value::Null) => Some(None),
-        Some(v) => Some(Some(tags(v).ok_or_else(|| field("tags", INVALID))?)),
-    };
     Ok(ScriptForm {
         name: text("name")?,
         text: text("text")?,
-        tags,
+        tags: p.tags()?,
     })
 }
 
 /// `GET /scripts`, and `GET /devices/:device/scripts` on the short address.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
-    let (number, size) = (
-        page(&p, "page", 1)?,
-        page(&p, "page_size", 25)?.min(PAGE_SIZE),
-    );
+    let (number, size) = paging(&p, 25)?;
     let filters = p.map("filters");
     let text = |key: &str| {
         filters
@@ -82,14 +73,8 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Param
         search: text("search"),
     };
     let (rows, total) = scripts::list(&app.db, &scope, &filter, number, size).await?;
-    let body = json!({
-        "data": rows.iter().map(entry).collect::<Vec<_>>(),
-        "pagination": {
-            "page_number": number, "page_size": size, "total_entries": total,
-            "total_pages": total.div_ceil(size).max(1),
-        },
-    });
-    Ok(json_answer(StatusCode::OK, &body))
+    let data = rows.iter().map(entry).collect();
+    Ok(page(data, number, size, total))
 }
 
 /// `POST /scripts`: 200, as the original answers.

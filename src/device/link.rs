@@ -7,7 +7,7 @@ use super::session::{Close, Effect, Firmware, Input, Join, Report, Said, Session
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
-use crate::bus::{Hint, Nudge};
+use crate::bus::Nudge;
 use crate::clock;
 use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
@@ -79,11 +79,7 @@ impl Link {
         match at.write(event).await {
             Ok(Answer::Connecting(Some(node))) if node != app.node => {
                 let nudge = Nudge::Replaced(connection);
-                app.bus.send(Hint::Device {
-                    node,
-                    device: known.id,
-                    nudge,
-                });
+                app.nudge(node, known.id, nudge);
             }
             Ok(_) => {}
             Err(e) => {

@@ -7,7 +7,7 @@ use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::Vault;
 use crate::clock;
 use crate::ids::{DeviceId, OrgId, ProductId};
-use crate::store::audit::{self, Actor, Resource};
+use crate::store::audit::{self, Resource};
 use crate::store::certificates::{self as table, NewCa, NewCertificate};
 use crate::store::{self, Db, Write};
 use base64::Engine as _;
@@ -113,7 +113,7 @@ pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) ->
     table::add_ca(&mut w, scope, &ca, now)
         .await?
         .ok_or_else(|| field("serial", TAKEN))?;
-    note(
+    audit::in_org(
         &mut w,
         scope,
         &format!(
@@ -121,6 +121,7 @@ pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) ->
             scope.person().name,
             ca.serial
         ),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
@@ -169,28 +170,15 @@ pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> 
         .await?
         .ok_or(Refusal::NotFound)?;
     table::delete_ca(&mut w, scope, ca.id).await?;
-    note(
+    audit::in_org(
         &mut w,
         scope,
         &format!("{} removed CA certificate {serial}", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
     Ok(())
-}
-
-async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
-    let org = scope.org().id;
-    audit::add(
-        w,
-        org,
-        None,
-        Actor::Person(scope.person()),
-        Resource::Org(org),
-        text,
-        clock::now(),
-    )
-    .await
 }
 
 /// A device's certificates.
@@ -232,14 +220,10 @@ pub async fn add(
         scope.person().name,
         facts.serial
     );
-    let p = scope.product();
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
-    audit::add(
+    audit::in_product(
         &mut w,
-        p.org.id,
-        Some(p.id),
-        actor,
-        resource,
+        scope,
+        Resource::Device(device.id),
         &text,
         clock::now(),
     )
@@ -315,14 +299,10 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, identifier: &str, serial: &
         "{} removed certificate {serial} from device {identifier}",
         scope.person().name
     );
-    let p = scope.product();
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
-    audit::add(
+    audit::in_product(
         &mut w,
-        p.org.id,
-        Some(p.id),
-        actor,
-        resource,
+        scope,
+        Resource::Device(device.id),
         &text,
         clock::now(),
     )

@@ -6,11 +6,11 @@ use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
 use crate::access::vault::{Secret, new_pair};
 use crate::app::App;
-use crate::bus::{Hint, Nudge};
+use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::ids::{ClaimId, DeviceId};
-use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, PAGE_SIZE};
-use crate::store::audit::{self, Actor, Resource};
+use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS};
+use crate::store::audit::{self, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::inflight::NewClaim;
 use crate::store::{self, Db, On, Write};
@@ -103,7 +103,7 @@ pub struct Page {
     pub total: u64,
 }
 
-/// Lists devices. Pages count from 1; a page is at most [`PAGE_SIZE`].
+/// Lists devices. Pages count from 1; a page is at most [`crate::limits::PAGE_SIZE`].
 ///
 /// # Errors
 /// The database's.
@@ -115,20 +115,10 @@ pub async fn list(
     page: u64,
     size: u64,
 ) -> Result<Page> {
-    let size = size.clamp(1, PAGE_SIZE);
-    let offset = page.saturating_sub(1).saturating_mul(size);
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let (offset, size) = super::stretch(page, size);
     let mut r = db.read().await?;
-    let (rows, total) = store::devices::list(
-        &mut r,
-        scope,
-        filter,
-        order,
-        number(offset),
-        number(size),
-        clock::now(),
-    )
-    .await?;
+    let (rows, total) =
+        store::devices::list(&mut r, scope, filter, order, offset, size, clock::now()).await?;
     let ids: Vec<DeviceId> = rows.iter().map(|d| d.id).collect();
     let mut tags: HashMap<DeviceId, Vec<String>> = HashMap::new();
     for (id, tag) in store::devices::tags_of(&mut r, &ids).await? {
@@ -199,21 +189,9 @@ pub async fn create(
     }
     further(&mut w, id, &form, now).await?;
     let text = format!("{} registered device {identifier}", scope.person().name);
-    note(&mut w, scope, id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(id), &text, now).await?;
     w.commit().await?;
     show(&app.db, scope, identifier).await
-}
-
-async fn note(
-    w: &mut Write,
-    scope: &Scope<Product>,
-    device: DeviceId,
-    text: &str,
-    now: Micros,
-) -> store::Result<()> {
-    let p = scope.product();
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device));
-    audit::add(w, p.org.id, Some(p.id), actor, resource, text, now).await
 }
 
 async fn found(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
@@ -270,15 +248,11 @@ pub async fn update(
     }
     further(&mut w, device.id, &form, now).await?;
     let text = format!("{} updated device {identifier}", scope.person().name);
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
-        app.bus.send(Hint::Device {
-            node,
-            device: device.id,
-            nudge: Nudge::Extensions,
-        });
+        app.nudge(node, device.id, Nudge::Extensions);
     }
     app.wake(device.group_id);
     show(&app.db, scope, identifier).await
@@ -295,15 +269,11 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
     store::inflight::remove(&mut w, device.id).await?;
     let text = format!("{} deleted device {identifier}", scope.person().name);
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.bus.send(Hint::Device {
-            node,
-            device: device.id,
-            nudge: Nudge::Reconnect,
-        });
+        app.nudge(node, device.id, Nudge::Reconnect);
     }
     app.wake(device.group_id);
     Ok(())
@@ -317,15 +287,18 @@ pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let mut w = app.db.write().await?;
     let device = found(&mut w, scope, identifier).await?;
     let text = format!("User {} rebooted device {identifier}", scope.person().name);
-    note(&mut w, scope, device.id, &text, clock::now()).await?;
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Device(device.id),
+        &text,
+        clock::now(),
+    )
+    .await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.bus.send(Hint::Device {
-            node,
-            device: device.id,
-            nudge: Nudge::Reboot,
-        });
+        app.nudge(node, device.id, Nudge::Reboot);
     }
     Ok(())
 }
@@ -340,11 +313,7 @@ pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> R
         .await?
         .ok_or(Refusal::NotFound)?;
     if let Some(node) = store::connections::node_of(&mut r, view.id).await? {
-        app.bus.send(Hint::Device {
-            node,
-            device: view.id,
-            nudge: Nudge::Reconnect,
-        });
+        app.nudge(node, view.id, Nudge::Reconnect);
     }
     Ok(())
 }
@@ -382,12 +351,12 @@ pub async fn upgrade(
     store::devices::set_updates_enabled(&mut w, device.id, false, now).await?;
     let name = &scope.person().name;
     let text = format!("User {name} disabled automatic updates for device {identifier}");
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let text = format!(
         "User {name} pushed firmware {} {uuid} to device {identifier}",
         firmware.version
     );
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
     Ok(crate::rollout::scheduler::tell(&app.db, &app.bus, &[device.id]).await?)
 }
@@ -411,7 +380,7 @@ pub async fn add_secret(
         "{} created a shared secret for device {identifier}",
         scope.person().name
     );
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
     Ok((key, secret))
 }
@@ -431,7 +400,7 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
         "User {} removed device {identifier} from the penalty box",
         scope.person().name
     );
-    note(&mut w, scope, device.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
     app.wake(device.group_id);
     Ok(())

@@ -4,11 +4,11 @@ use super::refusal::{INVALID, field};
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::bus::{Hint, Nudge};
+use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, Extension, Extensions, ProductId};
 use crate::limits::{PAGE_SIZE, TELL_PAUSE};
-use crate::store::audit::{self, Actor, Resource};
+use crate::store::audit::{self, Resource};
 use crate::store::{self, Db, On, Write};
 use serde_json::{Map, Value, json};
 
@@ -65,9 +65,9 @@ pub fn changed(now: Extensions, wanted: &Value) -> Result<Extensions> {
         return Err(field("extensions", INVALID));
     };
     wanted.iter().try_fold(now, |all, (name, on)| {
-        let known: Vec<_> = Extension::ALL.map(Extension::word).into();
         let one = Extension::parse(name).ok_or_else(|| {
-            let text = format!("{name} is unknown; this server has {}", known.join(", "));
+            let known = Extensions::all().words().join(", ");
+            let text = format!("{name} is unknown; this server has {known}");
             field("extensions", &text)
         })?;
         let on = on
@@ -97,8 +97,7 @@ pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> R
         p.name,
         after.words().join(", ")
     );
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
-    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
     w.commit().await?;
     tell(app, p.id).await?;
     Ok(after)
@@ -117,11 +116,7 @@ async fn tell(app: &App, product: ProductId) -> store::Result<()> {
         };
         after = *last;
         for (device, node) in page {
-            app.bus.send(Hint::Device {
-                node,
-                device,
-                nudge: Nudge::Extensions,
-            });
+            app.nudge(node, device, Nudge::Extensions);
         }
         // The bus drops what its readers do not take in time, and nothing repeats these: let them read.
         tokio::time::sleep(TELL_PAUSE).await;
@@ -139,9 +134,7 @@ pub async fn set_device(
     now: Micros,
 ) -> Result<()> {
     let switches = of_device(w, device).await?;
-    let all = Extension::ALL
-        .into_iter()
-        .fold(Extensions::default(), |all, e| all.set(e, true));
+    let all = Extensions::all();
     let on = changed(all.without(switches.off), wanted)?;
     Ok(store::extensions::set_device_off(w, device, all.without(on).bits(), now).await?)
 }
@@ -211,40 +204,67 @@ pub async fn health(
     store::health_reports::add(w, device, &row).await
 }
 
-/// What extensions have reported of one device.
-pub struct Reports {
-    /// Its switches.
-    pub switches: Switches,
-    /// Health, newest first.
-    pub health: Vec<HealthReport>,
-    /// Its last position.
-    pub location: Option<Location>,
-    /// Log lines, newest first.
-    pub logs: Vec<LogLine>,
+/// The number of a device of the scope's product.
+async fn find(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
+    store::devices::view(on, scope, identifier)
+        .await?
+        .map(|d| d.id)
+        .ok_or(Refusal::NotFound)
 }
 
-/// The reports of a device: at most so many of each kind, health since an instant.
+/// The switches of a device.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn reports(
+pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Switches> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(of_device(&mut r, device).await?)
+}
+
+/// A device's health reports since an instant, newest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn health_of(
     db: &Db,
     scope: &Scope<Product>,
     identifier: &str,
     since: Micros,
     most: i64,
-) -> Result<Reports> {
+) -> Result<Vec<HealthReport>> {
     let mut r = db.read().await?;
-    let device = store::devices::view(&mut r, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?
-        .id;
-    Ok(Reports {
-        switches: of_device(&mut r, device).await?,
-        health: store::health_reports::newest(&mut r, device, since, most).await?,
-        location: store::locations::get(&mut r, device).await?,
-        logs: store::device_logs::newest(&mut r, device, most).await?,
-    })
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::health_reports::newest(&mut r, device, since, most).await?)
+}
+
+/// A device's last position.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn location_of(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<Option<Location>> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::locations::get(&mut r, device).await?)
+}
+
+/// A device's log lines, newest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn logs_of(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    most: i64,
+) -> Result<Vec<LogLine>> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::device_logs::newest(&mut r, device, most).await?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::firmware::keys::PublicKey;
 use crate::firmware::meta;
 use crate::firmware::zip::ZipError;
 use crate::limits::UPLOAD_BYTES;
-use crate::store::audit::{self, Actor, Resource};
+use crate::store::audit::{self, Resource};
 use crate::store::firmwares::NewFirmware;
 use crate::store::{self, Db};
 use aws_lc_rs::digest::{Context, SHA256, digest};
@@ -251,8 +251,7 @@ async fn store_firmware(
         new.version,
         new.uuid
     );
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
-    audit::add(&mut w, p.org.id, Some(p.id), actor, resource, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
     let blobs = app.blobs.clone();
     spawn_blocking(move || blobs.keep(staged, Blob::Firmware(id)))
         .await
@@ -306,17 +305,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
         scope.person().name,
         firmware.version
     );
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
-    audit::add(
-        &mut w,
-        p.org.id,
-        Some(p.id),
-        actor,
-        resource,
-        &text,
-        clock::now(),
-    )
-    .await?;
+    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, clock::now()).await?;
     w.commit().await?;
     app.blobs.remove(Blob::Firmware(firmware.id)).await?;
     for (a, b) in deltas {

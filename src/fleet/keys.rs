@@ -5,8 +5,8 @@ use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
 use crate::firmware::keys::PublicKey;
-use crate::store::audit::{self, Actor, Resource};
-use crate::store::{self, Db, Write};
+use crate::store::audit;
+use crate::store::{self, Db};
 use serde_json::json;
 
 pub use crate::store::keys::KeyRow;
@@ -70,10 +70,11 @@ pub async fn create(
         let same_name = store::keys::by_name(&mut w, scope, &name).await?.is_some();
         return Err(field(if same_name { "name" } else { "key" }, TAKEN));
     };
-    note(
+    audit::in_org(
         &mut w,
         scope,
         &format!("{} registered signing key {name}", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
@@ -100,26 +101,13 @@ pub async fn delete(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
         })));
     }
     store::keys::delete(&mut w, scope, key.id).await?;
-    note(
+    audit::in_org(
         &mut w,
         scope,
         &format!("{} deleted signing key {name}", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
     Ok(())
-}
-
-async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
-    let org = scope.org().id;
-    audit::add(
-        w,
-        org,
-        None,
-        Actor::Person(scope.person()),
-        Resource::Org(org),
-        text,
-        clock::now(),
-    )
-    .await
 }

@@ -18,4 +18,13 @@ pub mod scripts;
 pub mod users;
 pub mod x509;
 
+use crate::limits::PAGE_SIZE;
 pub use refusal::{Refusal, Result};
+
+/// Where a page begins, counted from 1, and how many rows it has: at most [`PAGE_SIZE`].
+fn stretch(page: u64, size: u64) -> (i64, i64) {
+    let size = size.clamp(1, PAGE_SIZE);
+    let offset = page.saturating_sub(1).saturating_mul(size);
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    (number(offset), number(size))
+}

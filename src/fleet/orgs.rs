@@ -4,7 +4,7 @@ use super::refusal::{INVALID, field};
 use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
 use crate::clock;
-use crate::store::audit::{self, Actor, Resource};
+use crate::store::audit;
 use crate::store::{self, Db, Write};
 
 pub use crate::store::orgs::{Member, OrgRow};
@@ -72,7 +72,7 @@ pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) ->
         scope.person().name,
         role.word()
     );
-    note(&mut w, scope, &text).await?;
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
     member(db, scope, email).await
 }
@@ -103,7 +103,7 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
         scope.person().name,
         role.word()
     );
-    note(&mut w, scope, &text).await?;
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
     Ok(Member {
         role: role.word().to_owned(),
@@ -122,10 +122,11 @@ pub async fn remove_member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<(
         .ok_or(Refusal::NotFound)?;
     keep_an_admin(&mut w, scope, &found).await?;
     store::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    note(
+    audit::in_org(
         &mut w,
         scope,
         &format!("{} removed the member {email}", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
@@ -145,18 +146,4 @@ async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> R
         leaving.email,
         scope.org().name
     )))
-}
-
-async fn note(w: &mut Write, scope: &Scope<Org>, text: &str) -> store::Result<()> {
-    let org = scope.org().id;
-    audit::add(
-        w,
-        org,
-        None,
-        Actor::Person(scope.person()),
-        Resource::Org(org),
-        text,
-        clock::now(),
-    )
-    .await
 }

@@ -81,7 +81,14 @@ pub async fn set_unique_versions(
         scope.person().name,
         scope.product().name
     );
-    note(&mut w, scope, &text).await?;
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Product(scope.product().id),
+        &text,
+        clock::now(),
+    )
+    .await?;
     w.commit().await?;
     show(db, scope).await
 }
@@ -114,16 +121,17 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
         scope.person().name,
         scope.product().name
     );
-    note(&mut w, scope, &text).await?;
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Product(scope.product().id),
+        &text,
+        clock::now(),
+    )
+    .await?;
     store::products::delete(&mut w, scope).await?;
     w.commit().await?;
     Ok(())
-}
-
-async fn note(w: &mut Write, scope: &Scope<Product>, text: &str) -> store::Result<()> {
-    let p = scope.product();
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(p.id));
-    audit::add(w, p.org.id, Some(p.id), actor, resource, text, clock::now()).await
 }
 
 /// The product's shared secrets, without the secrets.
@@ -146,10 +154,12 @@ pub async fn add_secret(
 ) -> Result<(String, Secret)> {
     let mut w = db.write().await?;
     let pair = new_secret(&mut w, vault, scope.product().id, clock::now()).await?;
-    note(
+    audit::in_product(
         &mut w,
         scope,
+        Resource::Product(scope.product().id),
         &format!("{} created a shared secret", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;
@@ -180,10 +190,12 @@ pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Re
     if !store::secrets::deactivate(&mut w, scope, key, clock::now()).await? {
         return Err(Refusal::NotFound);
     }
-    note(
+    audit::in_product(
         &mut w,
         scope,
+        Resource::Product(scope.product().id),
         &format!("{} deactivated a shared secret", scope.person().name),
+        clock::now(),
     )
     .await?;
     w.commit().await?;

@@ -85,7 +85,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_device_that_runs_it_answers_and_only_once() {
         let runs = Runs::default();
-        let waiting = runs.begin(DeviceId(1), "1 + 1", 500).unwrap();
+        let mut waiting = runs.begin(DeviceId(1), "1 + 1", 500).unwrap();
         let id = waiting.id;
         assert_eq!(runs.script(DeviceId(2), id), None);
         assert_eq!(runs.script(DeviceId(1), id), Some(("1 + 1".into(), 500)));
@@ -93,8 +93,6 @@ mod tests {
         runs.finish(DeviceId(1), RunId(id.0 ^ 1), Some("lost".into()));
         runs.finish(DeviceId(1), id, Some("2".into()));
         runs.finish(DeviceId(1), id, Some("3".into()));
-        let Waiting { .. } = &waiting;
-        let mut waiting = waiting;
         assert_eq!((&mut waiting.output).await.unwrap(), Some("2".into()));
         drop(waiting);
         assert_eq!(runs.lock().len(), 0);

@@ -5,12 +5,12 @@ use super::refusal::{BLANK, field};
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::bus::{Hint, Nudge};
-use crate::clock::{self, Micros};
+use crate::bus::Nudge;
+use crate::clock;
 use crate::ids::ScriptId;
-use crate::limits::{PAGE_SIZE, SCRIPT_BYTES, SCRIPT_TIME};
-use crate::store::audit::{self, Actor, Resource};
-use crate::store::{self, Db, Write};
+use crate::limits::{SCRIPT_BYTES, SCRIPT_TIME};
+use crate::store::audit::{self, Resource};
+use crate::store::{self, Db};
 use std::time::Duration;
 
 pub use crate::store::scripts::{ScriptFilter, ScriptRow};
@@ -57,18 +57,6 @@ impl ScriptForm {
     }
 }
 
-async fn note(
-    w: &mut Write,
-    scope: &Scope<Product>,
-    resource: Resource,
-    text: &str,
-    now: Micros,
-) -> store::Result<()> {
-    let p = scope.product();
-    let actor = Actor::Person(scope.person());
-    audit::add(w, p.org.id, Some(p.id), actor, resource, text, now).await
-}
-
 /// A page of scripts, counted from 1, and how many there are in all.
 ///
 /// # Errors
@@ -80,12 +68,9 @@ pub async fn list(
     page: u64,
     size: u64,
 ) -> Result<(Vec<ScriptRow>, u64)> {
-    let size = size.clamp(1, PAGE_SIZE);
-    let offset = page.saturating_sub(1).saturating_mul(size);
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let (offset, size) = super::stretch(page, size);
     let mut r = db.read().await?;
-    let (rows, total) =
-        store::scripts::list(&mut r, scope, filter, number(offset), number(size)).await?;
+    let (rows, total) = store::scripts::list(&mut r, scope, filter, offset, size).await?;
     Ok((rows, u64::try_from(total).unwrap_or(0)))
 }
 
@@ -118,7 +103,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
         scope.person().name,
         product.name
     );
-    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
     w.commit().await?;
     show(db, scope, id).await
 }
@@ -157,7 +142,7 @@ pub async fn update(
         scope.person().name,
         product.name
     );
-    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
     w.commit().await?;
     show(db, scope, id).await
 }
@@ -180,7 +165,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<()>
         script.name,
         product.name
     );
-    note(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
     w.commit().await?;
     Ok(())
 }
@@ -219,18 +204,14 @@ pub async fn run(
         scope.person().name,
         script.name
     );
-    note(&mut w, scope, Resource::Device(device), &entry, now).await?;
+    audit::in_product(&mut w, scope, Resource::Device(device), &entry, now).await?;
     w.commit().await?;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut waiting = app
         .runs
         .begin(device, &script.text, millis)
         .ok_or(Refusal::Unavailable)?;
-    app.bus.send(Hint::Device {
-        node,
-        device,
-        nudge: Nudge::Script(waiting.id),
-    });
+    app.nudge(node, device, Nudge::Script(waiting.id));
     match tokio::time::timeout(time, &mut waiting.output).await {
         Ok(Ok(Some(output))) => Ok(output),
         _ => Err(Refusal::Unavailable),

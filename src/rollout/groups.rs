@@ -243,7 +243,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
         "User {} created deployment group {name}",
         scope.person().name
     );
-    note(&mut w, scope, row.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Group(row.id), &text, now).await?;
     w.commit().await?;
     show(db, scope, &name).await
 }
@@ -281,18 +281,6 @@ fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow
         connecting_code: None,
         notes: None,
     }
-}
-
-async fn note(
-    w: &mut Write,
-    scope: &Scope<Product>,
-    group: GroupId,
-    text: &str,
-    now: Micros,
-) -> store::Result<()> {
-    let p = scope.product();
-    let (actor, resource) = (Actor::Person(scope.person()), Resource::Group(group));
-    audit::add(w, p.org.id, Some(p.id), actor, resource, text, now).await
 }
 
 /// Makes the group's next release.
@@ -346,7 +334,7 @@ pub async fn release(
         "User {} created a new release for deployment group {name}",
         scope.person().name
     );
-    note(&mut w, scope, group.id, &text, now).await?;
+    audit::in_product(&mut w, scope, Resource::Group(group.id), &text, now).await?;
     let filed = ask_for_deltas(&mut w, &group, now).await?;
     w.commit().await?;
     hint(bus, group.id, filed);
@@ -453,7 +441,7 @@ async fn audit_changes(
         "User {} updated deployment group {name}",
         scope.person().name
     );
-    note(w, scope, after.id, &text, now).await?;
+    audit::in_product(w, scope, Resource::Group(after.id), &text, now).await?;
     let mut texts = Vec::new();
     if conditions {
         texts.push(format!("Deployment group {name} conditions changed"));
@@ -574,7 +562,14 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
         "User {} deleted deployment group {name}",
         scope.person().name
     );
-    note(&mut w, scope, group.id, &text, clock::now()).await?;
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Group(group.id),
+        &text,
+        clock::now(),
+    )
+    .await?;
     table::delete(&mut w, scope, group.id).await?;
     w.commit().await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Audit entries: who did what to which thing. Written in the transaction of the change itself.
 
 use super::{Result, Write};
-use crate::access::scope::Person;
+use crate::access::scope::{InOrg as _, Org, Person, Product, Scope};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
 
@@ -69,4 +69,24 @@ pub async fn add(
         now
     )?;
     Ok(())
+}
+
+/// Writes what a person did in a product.
+pub async fn in_product(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    resource: Resource,
+    text: &str,
+    now: Micros,
+) -> Result<()> {
+    let p = scope.product();
+    let actor = Actor::Person(scope.person());
+    add(w, p.org.id, Some(p.id), actor, resource, text, now).await
+}
+
+/// Writes what a person did to the organisation itself.
+pub async fn in_org(w: &mut Write, scope: &Scope<Org>, text: &str, now: Micros) -> Result<()> {
+    let org = scope.org().id;
+    let actor = Actor::Person(scope.person());
+    add(w, org, None, actor, Resource::Org(org), text, now).await
 }

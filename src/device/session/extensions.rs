@@ -1,6 +1,7 @@
 //! The topic `extensions`: which are attached, and what they say (device-protocol 4.2). An extension's failure never
 //! closes the connection, and nothing an extension says is answered unless it must be told to detach.
 
+use super::bucket::{Bucket, Rate};
 use crate::clock::Micros;
 use crate::ids::{Extension, Extensions};
 use crate::limits::{
@@ -9,6 +10,12 @@ use crate::limits::{
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Five lines a second, ten at once (domain 3.8); more are dropped in silence.
+const LOG_RATE: Rate = Rate {
+    burst: LOG_BURST,
+    a_second: LOGS_A_SECOND,
+};
 
 /// What an extension said that is worth storing.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +66,7 @@ pub(super) struct Topic {
     check_at: Option<Micros>,
     health_at: Option<Micros>,
     geo_at: Option<Micros>,
-    log_tokens: u32,
-    log_filled: Micros,
+    log: Bucket,
 }
 
 impl Topic {
@@ -82,8 +88,7 @@ impl Topic {
             check_at: None,
             health_at: None,
             geo_at: None,
-            log_tokens: LOG_BURST,
-            log_filled: now,
+            log: Bucket::full(LOG_RATE, now),
         }
     }
 
@@ -192,25 +197,10 @@ impl Topic {
             }
             (Extension::Logging, "send") => {
                 let line = line(payload)?;
-                self.may_log(now).then_some(line)
+                self.log.take(1, LOG_RATE, now).then_some(line)
             }
             _ => None,
         }
-    }
-
-    /// Five lines a second, ten at once (domain 3.8); more are dropped in silence.
-    fn may_log(&mut self, now: Micros) -> bool {
-        let seconds = now.since(self.log_filled).as_secs();
-        if seconds > 0 {
-            let more = u32::try_from(seconds)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(LOGS_A_SECOND);
-            self.log_tokens = self.log_tokens.saturating_add(more).min(LOG_BURST);
-            self.log_filled = now;
-        }
-        let left = self.log_tokens.checked_sub(1);
-        self.log_tokens = left.unwrap_or(0);
-        left.is_some()
     }
 }
 

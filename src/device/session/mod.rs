@@ -1,6 +1,7 @@
 //! One device's connection as a pure state machine: frames and instants in, effects out. It knows no socket, no clock
 //! and no database; `link` carries its effects out. There are 500,000 of these: it remembers as little as it can.
 
+mod bucket;
 mod extensions;
 mod join;
 #[cfg(test)]
@@ -11,6 +12,8 @@ pub use extensions::Said;
 pub use join::{Firmware, Join};
 pub use update::Report;
 
+use bucket::{Bucket, Rate};
+
 use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
 use crate::ids::{Extensions, RunId};
@@ -18,6 +21,12 @@ use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, OUTPUT_CHARS
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Messages that a device may send.
+const SPEECH: Rate = Rate {
+    burst: MESSAGE_BURST,
+    a_second: MESSAGES_A_SECOND,
+};
 
 /// What happens to a session.
 #[derive(Debug)]
@@ -133,8 +142,7 @@ pub struct Session {
     extensions: Option<Box<extensions::Topic>>,
     progress: update::Progress,
     seen: Micros,
-    tokens: u32,
-    refilled: Micros,
+    speech: Bucket,
     jitter: Duration,
 }
 
@@ -152,8 +160,7 @@ impl Session {
             extensions: None,
             progress: update::Progress::default(),
             seen: now,
-            tokens: MESSAGE_BURST,
-            refilled: now,
+            speech: Bucket::full(SPEECH, now),
             jitter,
         }
     }
@@ -222,18 +229,13 @@ impl Session {
     }
 
     fn frame(&mut self, packet: &Packet, now: Micros) -> Vec<Effect> {
-        let length = match packet {
-            Packet::Text(text) => text.len(),
-            Packet::Binary(bytes) => bytes.len(),
-        };
-        if !self.may_speak(length, now) {
+        let cost = u32::try_from(packet.length() / MESSAGE_UNIT)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        if !self.speech.take(cost, SPEECH, now) {
             return vec![Effect::Close(Close::Flood)];
         }
-        let expected = match packet {
-            Packet::Text(_) => Format::Json,
-            Packet::Binary(_) => Format::MessagePack,
-        };
-        if expected != self.format {
+        if packet.format() != self.format {
             return vec![Effect::Close(Close::WrongKind)];
         }
         let Ok(message) = wire::read(packet) else {
@@ -245,28 +247,6 @@ impl Session {
             effects.push(Effect::Seen);
         }
         effects
-    }
-
-    /// A bucket of messages that refills with time.
-    fn may_speak(&mut self, length: usize, now: Micros) -> bool {
-        let cost = u32::try_from(length / MESSAGE_UNIT)
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        let seconds = now.since(self.refilled).as_secs();
-        if seconds > 0 {
-            let more = u32::try_from(seconds)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(MESSAGES_A_SECOND);
-            self.tokens = self.tokens.saturating_add(more).min(MESSAGE_BURST);
-            self.refilled = now;
-        }
-        match self.tokens.checked_sub(cost) {
-            Some(left) => {
-                self.tokens = left;
-                true
-            }
-            None => false,
-        }
     }
 
     fn message(&mut self, m: Message, now: Micros) -> Vec<Effect> {

@@ -332,15 +332,9 @@ fn extended(allowed: Extensions) -> Session {
     s
 }
 
-fn all() -> Extensions {
-    Extension::ALL
-        .into_iter()
-        .fold(Extensions::default(), |all, e| all.set(e, true))
-}
-
 #[test]
 fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
-    let mut s = extended(all());
+    let mut s = extended(Extensions::all());
     assert_eq!(s.due(), None);
     let check = [send(r#"[null,null,"extensions","health:check",{}]"#)];
     let attached = r#"["3","4","extensions","health:attached",{}]"#;
@@ -423,7 +417,7 @@ fn a_thousand_log_lines_in_a_second_cost_ten() {
         at(0),
     );
     let welcome = Welcome {
-        extensions: all(),
+        extensions: Extensions::all(),
         ..Welcome::default()
     };
     s.handle(Input::Joined(welcome), at(0));

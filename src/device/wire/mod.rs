@@ -8,10 +8,9 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 /// How a connection writes its frames, chosen by `vsn` at the upgrade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `2.0.x`: text frames.
-    #[default]
     Json,
     /// `3.0.x`: binary frames.
     MessagePack,
@@ -24,6 +23,24 @@ pub enum Packet {
     Text(String),
     /// MessagePack.
     Binary(Vec<u8>),
+}
+
+impl Packet {
+    /// The format that is written so.
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Text(_) => Format::Json,
+            Self::Binary(_) => Format::MessagePack,
+        }
+    }
+
+    /// Bytes of it.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// A frame.
