@@ -6,11 +6,14 @@ use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::links::Links;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
+use crate::fleet::terminals::Terminals;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Shared parts; cheap to clone.
 #[derive(Clone)]
@@ -31,6 +34,14 @@ pub struct App {
     pub links: Arc<Links>,
     /// Scripts that run on devices.
     pub runs: Runs,
+    /// Consoles and shells that people look at.
+    pub terminals: Terminals,
+    /// Tasks that no request waits for.
+    pub background: TaskTracker,
+    /// Whether the server stops.
+    pub stopping: CancellationToken,
+    /// Sockets of people.
+    pub viewers: Arc<Semaphore>,
     /// Uploads in progress.
     pub uploads: Arc<Semaphore>,
 }

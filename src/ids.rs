@@ -45,6 +45,8 @@ ids! {
     ScriptId,
     /// One run of a script on a device; random.
     RunId,
+    /// A stored archive.
+    ArchiveId,
     /// One server process; random, kept in the data folder.
     NodeId,
 }
@@ -58,11 +60,21 @@ pub enum Extension {
     Geo = 2,
     /// Log lines.
     Logging = 4,
+    /// A shell of the operating system.
+    LocalShell = 8,
+    /// Keys that the device holds on other networks.
+    NetworkIdentity = 16,
 }
 
 impl Extension {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Health, Self::Geo, Self::Logging];
+    pub const ALL: [Self; 5] = [
+        Self::Health,
+        Self::Geo,
+        Self::Logging,
+        Self::LocalShell,
+        Self::NetworkIdentity,
+    ];
 
     /// Its word on the wire and in the API.
     pub fn word(self) -> &'static str {
@@ -70,6 +82,8 @@ impl Extension {
             Self::Health => "health",
             Self::Geo => "geo",
             Self::Logging => "logging",
+            Self::LocalShell => "local_shell",
+            Self::NetworkIdentity => "network_identity",
         }
     }
 

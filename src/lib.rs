@@ -57,3 +57,4 @@ mod node;
 mod rollout;
 mod sim;
 mod store;
+mod terminal;

@@ -139,3 +139,51 @@ pub const SCRIPT_RUNS: usize = 1_024;
 pub const OUTPUT_CHARS: usize = 128 * 1024;
 /// Pause after each page of devices that are told of a product's switches: a fleet of 500,000 takes some 15 seconds.
 pub const TELL_PAUSE: Duration = Duration::from_millis(20);
+/// Terminals of devices that are open at the same time.
+pub const TERMINALS: usize = 1_024;
+/// Messages for a device's terminal that wait; who types more waits too.
+pub const TERMINAL_INBOX: usize = 256;
+/// Messages for one viewer that wait; beyond it the device's output waits for [`VIEWER_PATIENCE`].
+pub const TERMINAL_QUEUE: usize = 256;
+/// A viewer that takes nothing for this long loses its seat.
+pub const VIEWER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a device may take to say that its terminal is there (domain 3.10).
+pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
+/// Messages of a device's terminal in a burst; beyond it the server reads slower.
+pub const OUTPUT_BURST: u32 = 2_000;
+/// Messages a second of a device's terminal: a file of 10 MiB in chunks of 1 KiB takes some 5 seconds.
+pub const OUTPUT_A_SECOND: u32 = 2_000;
+/// How long the server does not read from a device whose terminal prints too fast.
+pub const OUTPUT_PAUSE: Duration = Duration::from_millis(100);
+/// Lines of a terminal that a new viewer gets (device-protocol 4.1).
+pub const SCROLLBACK_LINES: usize = 1_024;
+/// Bytes of them.
+pub const SCROLLBACK_BYTES: usize = 256 * 1024;
+/// A file that passes through a terminal (device-protocol 4.1).
+pub const TRANSFER_BYTES: usize = 10 * 1024 * 1024 - 1;
+/// A chunk of it; both sides send 1 KiB.
+pub const CHUNK_BYTES: usize = 8 * 1024;
+/// Files under way in one terminal and direction.
+pub const TRANSFERS: usize = 16;
+/// Network identities of one report (device-protocol 4.2).
+pub const IDENTITIES: usize = 10;
+/// Bytes of an identity's details, as JSON.
+pub const DETAILS_BYTES: usize = 4_096;
+/// Connections that ended are kept this long.
+pub const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Firmwares that a device ran, and updates that succeeded, are kept this long; a device's newest firmware always.
+pub const UPDATE_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
+/// Notifications are kept this long after their last occurrence.
+pub const NOTIFICATION_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// A polling device should come back after this long, give or take a third.
+pub const POLL_PAUSE: Duration = Duration::from_secs(600);
+/// A polling device whose group has no free slot, or whose delta is in the making, should come back after this long.
+pub const POLL_SOON: Duration = Duration::from_secs(90);
+/// Sockets of people on one node.
+pub const VIEWERS: usize = 1_024;
+/// Topics on one of them.
+pub const VIEWER_TOPICS: usize = 16;
+/// A message of a person's socket.
+pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
+/// A person's socket without any frame for this long is closed; clients send a heartbeat each 30 s.
+pub const VIEWER_IDLE: Duration = Duration::from_secs(90);

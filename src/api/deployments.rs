@@ -8,6 +8,7 @@ use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
 use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::telling;
 use crate::rollout::groups::{self, Changes, Conditions, Group, NUMBERS, NewGroup, NewRelease};
 use axum::extract::State;
 use serde_json::{Map, Value, json};
@@ -30,7 +31,7 @@ fn view(g: &Group, counts: bool) -> Value {
         "state": if g.row.is_active { "on" } else { "off" },
         "firmware_uuid": g.release.as_ref().map(|r| &r.uuid),
         "current_release": release,
-        "archive_uuid": null,
+        "archive_uuid": g.archive,
         "conditions": {
             "version": g.row.version_requirement,
             "tags": g.tags,
@@ -90,6 +91,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
     let form = NewGroup {
         name: p.string("name"),
         firmware: p.string("firmware"),
+        archive: p.string("archive"),
         conditions: p
             .0
             .get("conditions")
@@ -130,6 +132,7 @@ pub(super) async fn update(
         let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
         let form = NewRelease {
             firmware: text("firmware"),
+            archive: text("archive"),
             description: text("description"),
             notes: text("notes"),
         };
@@ -137,6 +140,10 @@ pub(super) async fn update(
     } else {
         groups::update(&app.db, &app.bus, &scope, &name, changes(body)?).await?
     };
+    if group.archive.is_some() {
+        // An archive only reaches devices that are told; to be told twice does no harm.
+        telling::of_archive(&app, group.row.id);
+    }
     Ok(ok(&view(&group, true)))
 }
 

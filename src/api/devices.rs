@@ -178,6 +178,33 @@ pub(super) async fn reboot(State(app): State<App>, scope: Scope<Product>, Name(d
     Ok(none())
 }
 
+/// `POST …/identify`: the device shows which one it is, if its client knows how.
+pub(super) async fn identify(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    devices::identify(&app, &scope, &d).await?;
+    Ok(none())
+}
+
+/// `POST …/code` with `code` or `body`: typed into the console, 204 at once.
+pub(super) async fn code(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let code = p
+        .text("code")
+        .or_else(|| p.text("body"))
+        .ok_or(super::error::Error::Malformed)?;
+    devices::type_code(&app, &scope, &d, code).await?;
+    Ok(none())
+}
+
 /// `POST …/reconnect`.
 pub(super) async fn reconnect(
     State(app): State<App>,

@@ -56,7 +56,7 @@ fn within(p: &Params, key: &str, default: i64, most: i64) -> Result<i64> {
 }
 
 /// `limit` of a list of reports.
-fn limit(p: &Params) -> Result<i64> {
+pub(super) fn limit(p: &Params) -> Result<i64> {
     within(p, "limit", 25, 1_000)
 }
 
@@ -68,7 +68,7 @@ fn since(p: &Params) -> Result<Micros> {
 }
 
 /// Stored JSON; it was written by this server.
-fn document(text: &str) -> Value {
+pub(super) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 

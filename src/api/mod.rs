@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod answer;
+mod archives;
 mod ca_certificates;
 mod deployments;
 mod device_certificates;
@@ -11,12 +12,15 @@ mod error;
 mod extensions;
 mod extract;
 mod firmwares;
+mod history;
 mod keys;
 mod params;
 mod products;
 mod router;
 mod scripts;
 mod shared_secrets;
+mod socket;
+mod upload;
 mod users;
 
 pub use router::router;

@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::{
-    ca_certificates, deployments, device_certificates, devices, extensions, firmwares, keys,
-    products, scripts, shared_secrets, users,
+    archives, ca_certificates, deployments, device_certificates, devices, extensions, firmwares,
+    history, keys, products, scripts, shared_secrets, socket, users,
 };
 use crate::access::random_id;
 use crate::app::App;
@@ -69,6 +69,15 @@ pub fn router(app: App) -> Router {
                 .delete(devices::delete),
         )
         .route("/devices/{device}/reboot", post(devices::reboot))
+        .route("/devices/{device}/identify", post(devices::identify))
+        .route("/devices/{device}/code", post(devices::code))
+        .route("/devices/{device}/connections", get(history::connections))
+        .route("/devices/{device}/firmwares", get(history::firmwares))
+        .route("/devices/{device}/updates", get(history::updates))
+        .route(
+            "/devices/{device}/network_identities",
+            get(history::identities),
+        )
         .route("/devices/{device}/reconnect", post(devices::reconnect))
         .route("/devices/{device}/upgrade", post(devices::upgrade))
         .route("/devices/{device}/penalty", delete(devices::clear_penalty))
@@ -94,6 +103,21 @@ pub fn router(app: App) -> Router {
             "/firmwares/{uuid}",
             get(firmwares::show).delete(firmwares::delete),
         )
+        .route(
+            "/archives",
+            get(archives::list)
+                .post(archives::upload)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/archives/{uuid}",
+            get(archives::show).delete(archives::delete),
+        )
+        .route("/archives/{uuid}/download", get(archives::download))
+        .route(
+            "/notifications",
+            get(history::notifications).delete(history::dismiss),
+        )
         .route("/scripts", get(scripts::list).post(scripts::create))
         .route(
             "/scripts/{script}",
@@ -116,6 +140,8 @@ pub fn router(app: App) -> Router {
     let device = Router::new()
         .route("/", get(devices::show))
         .route("/reboot", post(devices::reboot))
+        .route("/identify", post(devices::identify))
+        .route("/code", post(devices::code))
         .route("/reconnect", post(devices::reconnect))
         .route("/upgrade", post(devices::upgrade))
         .route("/penalty", delete(devices::clear_penalty))
@@ -132,7 +158,10 @@ pub fn router(app: App) -> Router {
         .fallback(|| async { Error::NoRoute })
         .method_not_allowed_fallback(|| async { Error::NoMethod })
         .layer(middleware::from_fn(dress));
-    let mut web = Router::new().nest("/api", api);
+    let mut web = Router::new()
+        .nest("/api", api)
+        .route("/socket/websocket", get(socket::connect))
+        .route("/api/socket/websocket", get(socket::connect));
     for path in [
         "/status/alive",
         "/status/_health",

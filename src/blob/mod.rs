@@ -1,6 +1,6 @@
 //! Stored files, named for what they are, over `object_store`. Callers never build a path.
 
-use crate::ids::FirmwareId;
+use crate::ids::{ArchiveId, FirmwareId};
 use crate::limits::UPLOAD_BYTES;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -31,6 +31,8 @@ pub enum Blob {
     Firmware(FirmwareId),
     /// The delta between two firmwares.
     Delta(FirmwareId, FirmwareId),
+    /// An archive.
+    Archive(ArchiveId),
 }
 
 impl Blob {
@@ -38,6 +40,7 @@ impl Blob {
         match self {
             Self::Firmware(id) => Key::from(format!("firmware/{id}.fw")),
             Self::Delta(a, b) => Key::from(format!("deltas/{a}-{b}.fw")),
+            Self::Archive(id) => Key::from(format!("archives/{id}.fw")),
         }
     }
 }
@@ -67,7 +70,7 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub fn local(root: &Path) -> Result<Self, BlobError> {
-        for part in ["firmware", "deltas", "staging"] {
+        for part in ["firmware", "deltas", "archives", "staging"] {
             std::fs::create_dir_all(root.join(part))?;
         }
         for left in std::fs::read_dir(root.join("staging"))?.flatten() {

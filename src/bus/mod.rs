@@ -2,6 +2,7 @@
 //! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
 
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId};
+use crate::terminal;
 use tokio::sync::broadcast;
 
 /// What a node should do about a device whose socket it holds.
@@ -11,6 +12,12 @@ pub enum Nudge {
     Claim,
     /// Reboot.
     Reboot,
+    /// Show which one it is: blink, beep.
+    Identify,
+    /// The archive that it may have has changed: read it and tell the device.
+    Archive,
+    /// Somebody opened a terminal, or typed into it: take it and tell the device.
+    Terminal(terminal::Kind),
     /// The extensions that it may use have changed: read them and tell the device.
     Extensions,
     /// A script waits for the device: take it and tell the device.

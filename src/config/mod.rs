@@ -82,6 +82,10 @@ pub struct Options {
     /// Where other paths of the device endpoint are sent [default: the Nerves documentation].
     #[arg(long, env = "NERVECENTER_REDIRECT_URL", value_name = "URL")]
     pub redirect_url: Option<String>,
+    /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
+    /// later; older clients try again here.
+    #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
+    pub redirect_devices: Option<String>,
 }
 
 /// Checked settings.
@@ -110,6 +114,8 @@ pub struct Config {
     pub connect_rate: u32,
     /// Where other paths are sent.
     pub redirect_url: String,
+    /// Where devices are sent.
+    pub redirect_devices: Option<String>,
 }
 
 /// A URL without its password.
@@ -170,6 +176,7 @@ impl Options {
                 .collect::<Result<_, _>>()?,
             connect_rate: self.connect_rate.unwrap_or(2_000),
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
+            redirect_devices: self.redirect_devices.map(origin).transpose()?,
         })
     }
 
@@ -184,6 +191,7 @@ impl Options {
         self.download_url = self.download_url.take().or(file.download_url);
         self.connect_rate = self.connect_rate.or(file.connect_rate);
         self.redirect_url = self.redirect_url.take().or(file.redirect_url);
+        self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
         }
@@ -208,6 +216,21 @@ fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
         value: "…".into(),
         why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
     })
+}
+
+/// An address without a path: the device's own path is put behind it.
+fn origin(text: String) -> Result<String, ConfigError> {
+    let bare = text.trim_end_matches('/');
+    let host = bare.strip_prefix("https://").unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(ConfigError::Value {
+            flag: "redirect-devices",
+            value: text,
+            why: "must be https:// with a host and perhaps a port, without a path".into(),
+        });
+    }
+    Ok(bare.to_owned())
 }
 
 fn tls_name(name: String) -> Result<String, ConfigError> {
@@ -274,6 +297,13 @@ mod tests {
             ..Options::default()
         });
         assert!(key.contains("openssl rand") && !key.contains("zz"), "{key}");
+        for bad in ["http://x", "https://", "https://x/path", "https://x\r\ny"] {
+            let away = of(Options {
+                redirect_devices: Some(bad.into()),
+                ..Options::default()
+            });
+            assert!(away.starts_with("--redirect-devices"), "{away}");
+        }
         assert!(
             of(Options {
                 tls_name: vec!["https://x".into()],

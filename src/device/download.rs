@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::blob::Blob;
 use crate::clock;
-use crate::store::{self, deltas, firmwares};
+use crate::store::{self, archives, deltas, firmwares};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -52,7 +52,7 @@ async fn download(
     };
     match find(&app, blob).await {
         Ok(Some(file)) => serve(&app, &file, &method, &headers).await,
-        Ok(None) => (StatusCode::NOT_FOUND, "this firmware was deleted").into_response(),
+        Ok(None) => (StatusCode::NOT_FOUND, "this file was deleted").into_response(),
         Err(e) => {
             tracing::warn!(error = %e, "download not found for a fault");
             broken_off()
@@ -66,6 +66,9 @@ async fn find(app: &App, blob: Blob) -> store::Result<Option<File>> {
         Blob::Firmware(id) => firmwares::row(&mut r, id)
             .await?
             .map(|f| (f.size, f.checksum)),
+        Blob::Archive(id) => archives::row(&mut r, id)
+            .await?
+            .map(|a| (a.size, a.checksum)),
         Blob::Delta(a, b) => deltas::of_pair(&mut r, a, b)
             .await?
             .filter(|d| d.status == "completed")

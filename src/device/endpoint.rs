@@ -1,23 +1,25 @@
 //! The listener: accept, handshake, upgrade. What a stranger can make it hold is bounded: until its first byte a
 //! connection costs a descriptor and a small task, and whoever waits longest makes room for newcomers.
 
-use super::identity::{Credentials, KnownDevice, Refused, decide, secret};
+use super::identity::{Credentials, KnownDevice, Refused, decide};
 use super::link::{self, Link};
+use super::polling;
 use super::queue::Waiting;
 use super::registry::Registry;
+use super::request::{self, Answer, Head, read_head};
 use super::wire::Format;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::limits::{
-    DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_BYTES, HEAD_FIELDS, HEAD_TIME,
-    PENDING_CONNECTIONS, STORE_TIME,
+    DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_TIME, PENDING_CONNECTIONS,
+    STORE_TIME,
 };
 use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -38,6 +40,7 @@ pub struct Endpoint {
     rate: Rate,
     tasks: TaskTracker,
     redirect: String,
+    elsewhere: Option<String>,
 }
 
 /// A request that gets its upgrade.
@@ -71,6 +74,8 @@ pub struct Settings {
     pub connect_rate: u32,
     /// Where other paths are sent.
     pub redirect: String,
+    /// Where devices are sent instead of being let in.
+    pub elsewhere: Option<String>,
 }
 
 impl Endpoint {
@@ -96,6 +101,7 @@ impl Endpoint {
             },
             tasks,
             redirect: settings.redirect,
+            elsewhere: settings.elsewhere,
         })
     }
 
@@ -174,14 +180,14 @@ impl Endpoint {
             Ok(admitted) => self.open(tls, head, admitted).await,
             Err(refusal) => {
                 // A peer that does not take its refusal loses nothing by the missing answer.
-                let _ = timeout(HEAD_TIME, refuse(&mut tls, &refusal)).await;
+                let _ = timeout(HEAD_TIME, request::send(&mut tls, &refusal)).await;
                 None
             }
         }
     }
 
     /// Decides what a request gets: an upgrade, or an answer.
-    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, Refusal> {
+    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, Answer> {
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
         if matches!(
             path,
@@ -189,44 +195,80 @@ impl Endpoint {
         ) {
             return Err(self.health().await);
         }
+        if matches!(path, "/device/me" | "/device/update") && head.method == "GET" {
+            return Err(self.poll(tls, head, path == "/device/update").await);
+        }
         if !matches!(path, "/socket/websocket" | "/device-socket/websocket") {
-            return Err(Refusal::to(&self.redirect));
+            return Err(
+                Answer::status("301 Moved Permanently").with("Location", self.redirect.clone())
+            );
         }
         let key = head
             .get("sec-websocket-key")
             .filter(|_| head.wants_upgrade());
         let Some(key) = key else {
-            return Err(Refusal::status("400 Bad Request"));
+            return Err(Answer::status("400 Bad Request"));
         };
-        let Some(format) = format(query) else {
-            return Err(Refusal::status("403 Forbidden"));
+        let Some(format) = request::format(query) else {
+            return Err(Answer::status("403 Forbidden"));
         };
+        if let Some(other) = &self.elsewhere {
+            // Followed by clients from 2.10.0 on; older ones try again here (device-protocol 1.3).
+            let location = format!("{other}{}", head.path);
+            return Err(Answer::status("307 Temporary Redirect").with("Location", location));
+        }
+        match self.who(tls, head).await {
+            Some(Ok(device)) => Ok(Admitted {
+                device,
+                key: key.to_owned(),
+                format,
+            }),
+            Some(Err(refused)) => Err(Answer::refusal(&refused)),
+            None => Err(Answer::unavailable()),
+        }
+    }
+
+    /// Decides who asks; `None` when the store does not say in time.
+    async fn who(
+        &self,
+        tls: &TlsStream<TcpStream>,
+        head: &Head,
+    ) -> Option<Result<KnownDevice, Refused>> {
         let (_, connection) = tls.get_ref();
         let credentials = match connection.peer_certificates() {
             Some(chain) if !chain.is_empty() => Credentials::Certificate(chain),
             _ => head.credentials(),
         };
-        let decided = timeout(STORE_TIME, decide(&self.app, credentials, clock::now())).await;
-        match decided {
-            Ok(Ok(device)) => Ok(Admitted {
-                device,
-                key: key.to_owned(),
-                format,
-            }),
-            Ok(Err(refused)) => Err(Refusal::of(&refused)),
-            Err(_) => Err(Refusal::unavailable()),
-        }
+        timeout(STORE_TIME, decide(&self.app, credentials, clock::now()))
+            .await
+            .ok()
     }
 
-    async fn health(&self) -> Refusal {
-        let (status, text) = if self.app.db.alive().await {
-            ("200 OK", "Hello, Friend!")
-        } else {
-            ("500 Internal Server Error", "Sorry, Friend :(")
+    /// Answers a device that asks over HTTP.
+    async fn poll(&self, tls: &TlsStream<TcpStream>, head: &Head, update: bool) -> Answer {
+        let device = match self.who(tls, head).await {
+            Some(Ok(device)) => device,
+            Some(Err(Refused::Unavailable(_))) | None => return polling::unavailable(),
+            Some(Err(refused)) => {
+                tracing::info!(why = %refused, "polling device refused");
+                return polling::refused();
+            }
         };
-        Refusal {
-            body: text.into(),
-            ..Refusal::status(status)
+        let Some(host) = head.host().or_else(|| local_host(tls)) else {
+            return Answer::status("400 Bad Request");
+        };
+        let peer = peer(tls);
+        let answer = polling::answer(&self.app, device, head, &host, peer, update);
+        timeout(STORE_TIME, answer)
+            .await
+            .unwrap_or_else(|_| polling::unavailable())
+    }
+
+    async fn health(&self) -> Answer {
+        if self.app.db.alive().await {
+            Answer::text("200 OK", "Hello, Friend!".into())
+        } else {
+            Answer::text("500 Internal Server Error", "Sorry, Friend :(".into())
         }
     }
 
@@ -251,7 +293,7 @@ impl Endpoint {
                 &self.app,
                 &self.registry,
                 admitted.device,
-                host,
+                (host, peer(&tls)),
                 admitted.format,
             ),
         )
@@ -294,6 +336,14 @@ async fn client_hello(socket: &TcpStream) -> Option<()> {
     }
 }
 
+/// The address that a peer comes from.
+fn peer(tls: &TlsStream<TcpStream>) -> String {
+    let (socket, _) = tls.get_ref();
+    socket
+        .peer_addr()
+        .map_or_else(|_| String::new(), |a| a.ip().to_canonical().to_string())
+}
+
 /// The address that a peer dialled, when it sent no `Host`.
 fn local_host(tls: &TlsStream<TcpStream>) -> Option<String> {
     let (socket, _) = tls.get_ref();
@@ -303,248 +353,9 @@ fn local_host(tls: &TlsStream<TcpStream>) -> Option<String> {
     })
 }
 
-/// The serializer that `vsn` asks for: `~> 2.0.0` or `~> 3.0.0` (device-protocol 1.2).
-fn format(query: &str) -> Option<Format> {
-    let version = query.split('&').find_map(|p| p.strip_prefix("vsn="))?;
-    let version = semver::Version::parse(version).ok()?;
-    match (version.major, version.minor, version.pre.is_empty()) {
-        (2, 0, true) => Some(Format::Json),
-        (3, 0, true) => Some(Format::MessagePack),
-        _ => None,
-    }
-}
-
-/// The head of a request.
-struct Head {
-    method: String,
-    path: String,
-    fields: Vec<(String, String)>,
-    /// What came after it.
-    rest: Vec<u8>,
-}
-
-impl Head {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.fields
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
-    }
-
-    fn wants_upgrade(&self) -> bool {
-        let has = |name: &str, word: &str| {
-            self.get(name)
-                .is_some_and(|v| v.split(',').any(|t| t.trim().eq_ignore_ascii_case(word)))
-        };
-        self.method == "GET"
-            && has("upgrade", "websocket")
-            && has("connection", "upgrade")
-            && self.get("sec-websocket-version").map(str::trim) == Some("13")
-    }
-
-    /// The dialled host without its port, if it can stand in a URL.
-    fn host(&self) -> Option<String> {
-        let text = self.get("host")?.trim();
-        let host = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-            Some((v6, _)) => format!("[{}]", v6.parse::<std::net::Ipv6Addr>().ok()?),
-            None => text.split(':').next()?.to_owned(),
-        };
-        let plain =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
-        (!host.is_empty() && host.len() <= 253 && host.chars().all(plain)).then_some(host)
-    }
-
-    fn credentials(&self) -> Credentials<'static> {
-        let field = |name: &str| self.get(name).map(str::to_owned);
-        let all = (
-            field("x-nh-alg"),
-            field("x-nh-key"),
-            field("x-nh-time"),
-            field("x-nh-signature"),
-        );
-        if let (Some(algorithm), Some(key), Some(time), Some(signature)) = all {
-            return Credentials::Secret(secret::Headers {
-                algorithm,
-                key,
-                time,
-                signature,
-            });
-        }
-        if self.fields.iter().any(|(name, _)| name.starts_with("x-")) {
-            return Credentials::Unusable;
-        }
-        Credentials::Nothing
-    }
-}
-
-/// Reads a request's head, never more than its bound. `None` closes: it is no HTTP.
-async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
-    let mut buffer = Vec::with_capacity(1024);
-    loop {
-        let read = tls.read_buf(&mut buffer).await.ok()?;
-        if read == 0 || buffer.len() > HEAD_BYTES {
-            return None;
-        }
-        let mut fields = [httparse::EMPTY_HEADER; HEAD_FIELDS];
-        let mut request = httparse::Request::new(&mut fields);
-        match request.parse(&buffer).ok()? {
-            httparse::Status::Partial => {}
-            httparse::Status::Complete(end) => {
-                let fields = request
-                    .headers
-                    .iter()
-                    .filter_map(|h| {
-                        let value = std::str::from_utf8(h.value).ok()?;
-                        Some((h.name.to_ascii_lowercase(), value.trim().to_owned()))
-                    })
-                    .collect();
-                return Some(Head {
-                    method: request.method?.to_owned(),
-                    path: request.path?.to_owned(),
-                    fields,
-                    rest: buffer.get(end..).unwrap_or_default().to_vec(),
-                });
-            }
-        }
-    }
-}
-
-/// An answer that is not an upgrade.
-struct Refusal {
-    status: &'static str,
-    header: Option<(&'static str, String)>,
-    body: String,
-}
-
-impl Refusal {
-    fn status(status: &'static str) -> Self {
-        Self {
-            status,
-            header: None,
-            body: String::new(),
-        }
-    }
-
-    fn to(location: &str) -> Self {
-        let header = Some(("Location", location.to_owned()));
-        Self {
-            header,
-            ..Self::status("301 Moved Permanently")
-        }
-    }
-
-    fn unavailable() -> Self {
-        let body = "the platform could not be reached to authenticate this device".to_owned();
-        let header = Some(("nh-connection-error-reason", body.clone()));
-        Self {
-            status: "503 Service Unavailable",
-            header,
-            body,
-        }
-    }
-
-    fn of(refused: &Refused) -> Self {
-        match refused {
-            Refused::No(why) => {
-                tracing::info!(why, "device refused");
-                Self::status("401 Unauthorized")
-            }
-            Refused::Nothing => {
-                let body =
-                    "no certificate pair or shared secrets connection settings were provided"
-                        .to_owned();
-                let header = Some(("nh-connection-error-reason", body.clone()));
-                Self {
-                    status: "401 Unauthorized",
-                    header,
-                    body,
-                }
-            }
-            Refused::Unavailable(e) => {
-                tracing::warn!(error = %e, "device could not be authenticated");
-                Self::unavailable()
-            }
-        }
-    }
-}
-
-/// Sends it and closes. A device without a clock signs its next try with the `Date`.
-async fn refuse(tls: &mut TlsStream<TcpStream>, r: &Refusal) -> std::io::Result<()> {
-    let header = r
-        .header
-        .as_ref()
-        .map_or(String::new(), |(n, v)| format!("{n}: {v}\r\n"));
-    let answer = format!(
-        "HTTP/1.1 {}\r\nDate: {}\r\n{header}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{}",
-        r.status,
-        clock::now().http_date(),
-        r.body.len(),
-        r.body
-    );
-    tls.write_all(answer.as_bytes()).await?;
-    tls.shutdown().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(fields: &[(&str, &str)]) -> Head {
-        let fields = fields
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
-        Head {
-            method: "GET".into(),
-            path: "/".into(),
-            fields,
-            rest: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn versions_2_0_x_are_json_and_3_0_x_messagepack_and_no_other_is_spoken() {
-        for good in ["vsn=2.0.0", "a=b&vsn=2.0.7"] {
-            assert_eq!(format(good), Some(Format::Json), "{good}");
-        }
-        assert_eq!(format("vsn=3.0.1"), Some(Format::MessagePack));
-        for bad in [
-            "",
-            "vsn=",
-            "vsn=1.0.0",
-            "vsn=4.0.0",
-            "vsn=3.1.0",
-            "vsn=2.1.0",
-            "vsn=x",
-            "vsn=2",
-        ] {
-            assert_eq!(format(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_host_is_taken_only_when_it_can_stand_in_a_link() {
-        let host = |h: &str| head(&[("host", h)]).host();
-        assert_eq!(
-            host("ota.example.com:4001").as_deref(),
-            Some("ota.example.com")
-        );
-        assert_eq!(host("10.0.0.1").as_deref(), Some("10.0.0.1"));
-        assert_eq!(host("[::1]:4001").as_deref(), Some("[::1]"));
-        for bad in ["", ":4001", "a b", "a/../b", "evil\"", "[x]:1", "a@b"] {
-            assert_eq!(host(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn any_x_header_counts_as_an_attempt() {
-        assert!(matches!(head(&[]).credentials(), Credentials::Nothing));
-        assert!(matches!(
-            head(&[("x-forwarded-for", "a")]).credentials(),
-            Credentials::Unusable
-        ));
-    }
 
     #[test]
     fn the_connect_rate_counts_by_the_second() {

@@ -3,21 +3,24 @@
 
 use super::identity::KnownDevice;
 use super::registry::{Command, Mailbox, Registry};
-use super::session::{Close, Effect, Firmware, Input, Join, Report, Said, Session, Welcome};
+use super::session::{self, Close, Effect, Firmware, Input, Join, Report, Said, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
+use crate::blob::Blob;
 use crate::bus::Nudge;
 use crate::clock;
+use crate::fleet::archives::{self, ArchiveRow};
 use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
-use crate::fleet::records::{Answer, Event, Record};
+use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{IDLE_TIME, MESSAGE_BYTES, SEND_TIME};
+use crate::limits::{IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TIME};
 use crate::rollout::offer::Taken;
 use crate::rollout::outcome;
 use crate::store;
 use crate::store::devices::Metadata;
+use crate::terminal;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +67,7 @@ impl Link {
         app: &App,
         registry: &Arc<Registry>,
         known: KnownDevice,
-        host: String,
+        (host, peer): (String, String),
         format: Format,
     ) -> Option<Entered> {
         let connection = ConnectionId(random_id());
@@ -75,7 +78,11 @@ impl Link {
             connection,
             host: host.into_boxed_str(),
         };
-        let event = Event::Connecting(app.node, known.fingerprint);
+        let event = Event::Connecting(Box::new(Arrival {
+            node: app.node,
+            fingerprint: known.fingerprint,
+            peer,
+        }));
         match at.write(event).await {
             Ok(Answer::Connecting(Some(node))) if node != app.node => {
                 let nudge = Nudge::Replaced(connection);
@@ -170,7 +177,9 @@ fn wake(link: &Link, heard: Instant) -> Instant {
 
 async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
     at.registry.leave(at.device, at.connection);
-    match at.write(Event::Disconnected).await {
+    at.app.terminals.close(at.device, at.connection);
+    let reason = end.map_or("lost", Close::word);
+    match at.write(Event::Disconnected(reason)).await {
         Ok(Answer::Done(group)) => at.app.wake(group),
         Ok(_) => {}
         Err(e) => tracing::debug!(device = %at.device, error = %e, "close not recorded"),
@@ -210,6 +219,9 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
         Some(Command::Close(close)) => Err(close),
         Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
         Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
+        Some(Command::Nudge(Nudge::Identify)) => handle(link, Input::Identify).await,
+        Some(Command::Nudge(Nudge::Archive)) => archive(link).await,
+        Some(Command::Nudge(Nudge::Terminal(kind))) => terminal(link, kind).await,
         Some(Command::Nudge(Nudge::Script(run))) => {
             match link.at.app.runs.script(link.at.device, run) {
                 Some((text, millis)) => handle(link, Input::Script { run, text, millis }).await,
@@ -245,6 +257,17 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
         Effect::Validated => link.at.note(Event::Validated).await,
         Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
+        Effect::Types(types) => link.at.note(Event::Types(types)).await,
+        Effect::Terminal(kind, said) => {
+            let at = &link.at;
+            let said = at.app.terminals.say(at.device, kind, at.connection, said);
+            Box::pin(said).await;
+            Ok(())
+        }
+        Effect::Pause => {
+            tokio::time::sleep(OUTPUT_PAUSE).await;
+            Ok(())
+        }
         Effect::Ran(run, output) => {
             link.at.app.runs.finish(link.at.device, run, output);
             Ok(())
@@ -283,6 +306,7 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
         return Err(Close::Replaced);
     }
     let welcome = Welcome {
+        archive: joined.archive.map(|a| link.at.archive(&a)),
         keys: joined.keys,
         connecting_code: joined.connecting_code,
         extensions: joined.extensions,
@@ -295,6 +319,30 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
         Box::pin(offer(link)).await
     } else {
         Ok(())
+    }
+}
+
+/// Looks which archive the device may have, and tells it.
+async fn archive(link: &mut Link) -> Flow {
+    match link.at.write(Event::Archive).await {
+        Ok(Answer::Archive(Some(archive))) => {
+            let payload = link.at.archive(&archive);
+            handle(link, Input::Archive(payload)).await
+        }
+        Ok(_) => Ok(()),
+        Err(e) => {
+            tracing::warn!(device = %link.at.device, error = %e, "archive not read");
+            Ok(())
+        }
+    }
+}
+
+/// Takes what was typed into a terminal of the device.
+async fn terminal(link: &mut Link, kind: terminal::Kind) -> Flow {
+    match link.at.app.terminals.take(link.at.device, kind) {
+        Some(typed) => handle(link, Input::Terminal(kind, typed.into())).await,
+        // Whoever looked has left.
+        None => Ok(()),
     }
 }
 
@@ -328,6 +376,13 @@ async fn offer(link: &mut Link) -> Flow {
 }
 
 impl Place {
+    /// The payload of an archive, with a link that this device can use.
+    fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
+        let links = &self.app.links;
+        let url = links.url(&self.host, Blob::Archive(a.id), &a.uuid, clock::now());
+        archives::payload(a, &url)
+    }
+
     async fn write(&self, event: Event) -> store::Result<Answer> {
         let record = Record {
             device: self.device,
@@ -361,6 +416,7 @@ fn outcome_of(report: Report) -> outcome::Report {
 fn said_by(said: Said) -> Event {
     match said {
         Said::Health(report) => Event::Health(report),
+        Said::Identities(all) => Event::Identities(all.into_iter().map(identity).collect()),
         Said::Location {
             latitude,
             longitude,
@@ -387,9 +443,20 @@ fn said_by(said: Said) -> Event {
     }
 }
 
+fn identity(i: session::Identity) -> Identity {
+    Identity {
+        service: i.service,
+        instance: i.instance,
+        identifier: i.identifier,
+        details: i.details,
+    }
+}
+
 fn domain_join(join: Join) -> join::Join {
+    let takes_archives = join.takes_archives();
     join::Join {
         reported: reported(join.firmware),
+        takes_archives,
         api: join.api.to_string(),
         downloading: join.downloading,
         validated: join.validated,

@@ -89,7 +89,13 @@ impl Registry {
                 Nudge::Replaced(_) | Nudge::Reconnect => {
                     map.remove(&device);
                 }
-                Nudge::Claim | Nudge::Reboot | Nudge::Extensions | Nudge::Script(_) => {
+                Nudge::Claim
+                | Nudge::Reboot
+                | Nudge::Identify
+                | Nudge::Archive
+                | Nudge::Terminal(_)
+                | Nudge::Extensions
+                | Nudge::Script(_) => {
                     // A full mailbox is the documented loss.
                     let _ = entry.mailbox.try_send(Command::Nudge(nudge));
                 }

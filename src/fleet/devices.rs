@@ -14,6 +14,7 @@ use crate::store::audit::{self, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::inflight::NewClaim;
 use crate::store::{self, Db, On, Write};
+use crate::terminal;
 use std::collections::HashMap;
 
 pub use crate::store::devices::{DeviceView, Filter as DeviceFilter, Order as DeviceOrder};
@@ -254,6 +255,9 @@ pub async fn update(
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
         app.nudge(node, device.id, Nudge::Extensions);
     }
+    if let Some(node) = node.filter(|_| form.updates_enabled == Some(true)) {
+        app.nudge(node, device.id, Nudge::Archive);
+    }
     app.wake(device.group_id);
     show(&app.db, scope, identifier).await
 }
@@ -267,6 +271,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let mut w = app.db.write().await?;
     let device = found(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
+    store::network_identities::drop_all(&mut w, device.id).await?;
     store::inflight::remove(&mut w, device.id).await?;
     let text = format!("{} deleted device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
@@ -284,21 +289,77 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
 /// # Errors
 /// [`Refusal::NotFound`].
 pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let text = format!("User {} rebooted device {identifier}", scope.person().name);
+    ask(app, scope, identifier, &text, Nudge::Reboot).await
+}
+
+/// Asks a device to show which one it is.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn identify(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let name = &scope.person().name;
+    let text = format!("User {name} asked device {identifier} to identify itself");
+    ask(app, scope, identifier, &text, Nudge::Identify).await
+}
+
+/// Types code into a device's console; what it prints is for whoever watches the console.
+///
+/// # Errors
+/// [`Refusal::NotFound`], or more code than can be typed.
+pub async fn type_code(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    code: &str,
+) -> Result<()> {
+    if code.len() > CODE_BYTES {
+        return Err(field("code", "must be at most 16384 bytes"));
+    }
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?.id;
+    let name = &scope.person().name;
+    let text = format!("User {name} typed code into the console of device {identifier}");
+    let resource = Resource::Device(device);
+    audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
+    let node = store::connections::node_of(&mut w, device).await?;
+    w.commit().await?;
+    let (Some(node), kind) = (node, terminal::Kind::Console) else {
+        return Ok(());
+    };
+    let nudge = || app.nudge(node, device, Nudge::Terminal(kind));
+    if app.terminals.opened(device, kind, nudge).await {
+        // A device that does not take it, or left meanwhile, is like one that was never there.
+        let _ = app
+            .terminals
+            .type_in(device, kind, terminal::Typed::Keys(code.into()));
+        nudge();
+    }
+    Ok(())
+}
+
+/// Passes a person's wish on to a device, if it is there.
+async fn ask(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    text: &str,
+    nudge: Nudge,
+) -> Result<()> {
     let mut w = app.db.write().await?;
     let device = found(&mut w, scope, identifier).await?;
-    let text = format!("User {} rebooted device {identifier}", scope.person().name);
     audit::in_product(
         &mut w,
         scope,
         Resource::Device(device.id),
-        &text,
+        text,
         clock::now(),
     )
     .await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.nudge(node, device.id, Nudge::Reboot);
+        app.nudge(node, device.id, nudge);
     }
     Ok(())
 }

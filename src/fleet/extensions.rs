@@ -1,13 +1,11 @@
 //! Which extensions devices may use, and what these report.
 
 use super::refusal::{INVALID, field};
-use super::{Refusal, Result};
+use super::{Refusal, Result, telling};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::bus::Nudge;
 use crate::clock::{self, Micros};
-use crate::ids::{DeviceId, Extension, Extensions, ProductId};
-use crate::limits::{PAGE_SIZE, TELL_PAUSE};
+use crate::ids::{DeviceId, Extension, Extensions};
 use crate::store::audit::{self, Resource};
 use crate::store::{self, Db, On, Write};
 use serde_json::{Map, Value, json};
@@ -99,28 +97,8 @@ pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> R
     );
     audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
     w.commit().await?;
-    tell(app, p.id).await?;
+    telling::of_extensions(app, p.id);
     Ok(after)
-}
-
-/// Tells the product's connected devices, page by page.
-async fn tell(app: &App, product: ProductId) -> store::Result<()> {
-    let most = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
-    let mut after = DeviceId(0);
-    loop {
-        let mut r = app.db.read().await?;
-        let page = store::extensions::connected(&mut r, product, after, most).await?;
-        drop(r);
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = *last;
-        for (device, node) in page {
-            app.nudge(node, device, Nudge::Extensions);
-        }
-        // The bus drops what its readers do not take in time, and nothing repeats these: let them read.
-        tokio::time::sleep(TELL_PAUSE).await;
-    }
 }
 
 /// Changes a device's switches, which start as on.
@@ -206,9 +184,8 @@ pub async fn health(
 
 /// The number of a device of the scope's product.
 async fn find(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
-    store::devices::view(on, scope, identifier)
+    store::devices::id_of(on, scope, identifier)
         .await?
-        .map(|d| d.id)
         .ok_or(Refusal::NotFound)
 }
 

@@ -10,6 +10,7 @@ use crate::firmware::check::{self, CheckError, Checked};
 use crate::firmware::keys::PublicKey;
 use crate::firmware::meta;
 use crate::firmware::zip::ZipError;
+use crate::ids::KeyId;
 use crate::limits::UPLOAD_BYTES;
 use crate::store::audit::{self, Resource};
 use crate::store::firmwares::NewFirmware;
@@ -131,7 +132,21 @@ impl Upload {
     ///
     /// # Errors
     /// The first check that fails, with what to do about it.
-    pub async fn finish(mut self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
+    pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
+        let (staged, checked, key, sums) = self.checked(app, scope).await?;
+        store_firmware(app, scope, record(&checked, key, &sums), staged).await
+    }
+
+    /// Checks what was received against the organisation's keys and the product: the file, what is in it, which key
+    /// signed it, its sums.
+    ///
+    /// # Errors
+    /// The first check that fails, with what to do about it.
+    pub async fn checked(
+        mut self,
+        app: &App,
+        scope: &Scope<Product>,
+    ) -> Result<(Staged, Checked, KeyId, Sums)> {
         if !self.buffer.is_empty() {
             self.flush().await?;
         }
@@ -164,8 +179,7 @@ impl Upload {
             .get(checked.key)
             .ok_or(store::Error::Missing("org_keys"))?
             .id;
-        let row = record(&checked, key, &sums.finish());
-        store_firmware(app, scope, row, staged).await
+        Ok((staged, checked, key, sums.finish()))
     }
 }
 
@@ -188,7 +202,7 @@ fn refused(e: CheckError) -> Refusal {
     }
 }
 
-fn record(c: &Checked, key: crate::ids::KeyId, sums: &Sums) -> NewFirmware {
+fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
     let features = meta::features(&c.meta);
     let text = |key: &str| c.meta.get(key).map(str::to_owned);
     NewFirmware {

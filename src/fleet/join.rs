@@ -1,11 +1,14 @@
 //! What the server does when a device joins (device-protocol 3.1), in one transaction.
 
-use super::extensions;
+use super::{extensions, notices};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId};
 use crate::rollout::{matching, outcome};
+use crate::store::archives::ArchiveRow;
 use crate::store::devices::{DeviceRow, Metadata};
-use crate::store::{self, Error, Write, connections, deployment_groups, devices, firmwares, keys};
+use crate::store::{
+    self, Error, Write, archives, connections, deployment_groups, devices, firmwares, history, keys,
+};
 
 /// What a device says about its firmware.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Join {
     pub wants_keys: bool,
     /// Wants the keys for archives; they are the same.
     pub wants_archive_keys: bool,
+    /// Whether its client knows archives.
+    pub takes_archives: bool,
 }
 
 /// What to do after a join.
@@ -43,6 +48,8 @@ pub struct Join {
 pub struct Joined {
     /// The organisation's public keys, when the device asked for any.
     pub keys: Vec<String>,
+    /// The archive of its group.
+    pub archive: Option<ArchiveRow>,
     /// Code to run on the device now.
     pub connecting_code: Option<String>,
     /// The extensions that it may use.
@@ -76,36 +83,16 @@ pub async fn apply(
         current: true,
         ..Joined::default()
     };
-    let running = metadata(w, &before, &join.reported).await?;
-    // Without usable metadata what is on record stays, and so does what it says about an update.
-    let uuid = running
-        .as_ref()
-        .map_or(before.fw_uuid.as_str(), |m| m.uuid.as_str());
-    let arrival = outcome::Arrival {
-        uuid,
-        downloading: join.downloading,
-        unvalidated: join.validated == Some(false),
-        reverted: join.reverted,
-    };
-    out.wake
-        .extend(outcome::arrived(w, &before, arrival, now).await?);
-    if let Some(m) = &running {
-        let known = before.fw_uuid == m.uuid && before.fw_fwup_version == m.fwup_version;
-        if !known {
-            devices::report_firmware(w, device, m, now).await?;
-        }
-    }
-    let validation = match join.validated {
-        Some(true) => "validated",
-        Some(false) => "not_validated",
-        None => "unknown",
-    };
-    devices::joined(w, device, validation, join.reverted, now).await?;
+    out.wake.extend(arrive(w, &before, join, now).await?);
+    devices::joined(w, device, now).await?;
     let after = devices::row(w, device)
         .await?
         .ok_or(Error::Missing("devices"))?;
     let group = matching::place(w, &after, now).await?;
     out.wake.extend(group);
+    if join.takes_archives && group.is_some() {
+        out.archive = archives::of_device(w, device, now).await?;
+    }
     if join.wants_keys || join.wants_archive_keys {
         let held = keys::of_org(w, after.org_id).await?;
         out.keys = held
@@ -130,6 +117,52 @@ pub async fn apply(
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
     Ok(out)
+}
+
+/// Takes what a device says of its firmware, on whichever way it says so: the outcome of its update, the record of what
+/// it runs, the history. Returns a group that may have a free slot.
+///
+/// # Errors
+/// The database's.
+pub async fn arrive(
+    w: &mut Write,
+    before: &DeviceRow,
+    join: &Join,
+    now: Micros,
+) -> store::Result<Option<GroupId>> {
+    let running = metadata(w, before, &join.reported).await?;
+    if running.is_none() && before.fw_uuid.is_empty() {
+        notices::without_metadata(w, before, now).await?;
+    }
+    // Without usable metadata what is on record stays, and so does what it says about an update.
+    let uuid = running
+        .as_ref()
+        .map_or(before.fw_uuid.as_str(), |m| m.uuid.as_str());
+    let arrival = outcome::Arrival {
+        uuid,
+        downloading: join.downloading,
+        unvalidated: join.validated == Some(false),
+        reverted: join.reverted,
+    };
+    let wake = outcome::arrived(w, before, arrival, now).await?;
+    if let Some(m) = &running {
+        let known = before.fw_uuid == m.uuid && before.fw_fwup_version == m.fwup_version;
+        if !known {
+            devices::report_firmware(w, before.id, m, now).await?;
+        }
+    }
+    let validation = match join.validated {
+        Some(true) => "validated",
+        Some(false) => "not_validated",
+        None => "unknown",
+    };
+    let changed = devices::set_validation(w, before.id, validation, join.reverted).await?;
+    if before.fw_uuid != uuid {
+        history::firmware(w, before.id, now).await?;
+    } else if changed {
+        history::validation(w, before.id).await?;
+    }
+    Ok(wake)
 }
 
 /// What the device runs: as reported, or by its uuid when it is a firmware of the product.

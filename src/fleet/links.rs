@@ -4,7 +4,7 @@
 use crate::access::vault::Vault;
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::ids::FirmwareId;
+use crate::ids::{ArchiveId, FirmwareId};
 use crate::limits::LINK_LIFE;
 use std::sync::Arc;
 
@@ -47,6 +47,7 @@ impl Links {
         match parts.next()? {
             "firmware" => Some(Blob::Firmware(number(parts.next())?)),
             "delta" => Some(Blob::Delta(number(parts.next())?, number(parts.next())?)),
+            "archive" => Some(Blob::Archive(ArchiveId(parts.next()?.parse().ok()?))),
             _ => None,
         }
     }
@@ -55,6 +56,8 @@ impl Links {
 fn path(blob: Blob, uuid: &str) -> String {
     match blob {
         Blob::Firmware(id) => format!("/download/firmware/{id}/{id}-{uuid}.fw"),
+        // Clients of archives name their file after the last part (device-protocol 3.2).
+        Blob::Archive(id) => format!("/download/archive/{id}/{uuid}.fw"),
         Blob::Delta(a, b) => format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}.delta.fw"),
     }
 }

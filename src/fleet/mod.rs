@@ -1,20 +1,27 @@
 //! Organisations, people, products, devices, firmware files: what people manage and what devices report. It knows no
 //! HTTP; every function for people takes a scope.
 
+pub mod archives;
 pub mod certificates;
+pub mod consoles;
 pub mod devices;
 pub mod extensions;
 pub mod firmwares;
+pub mod history;
 pub mod join;
 pub mod keys;
 pub mod links;
+pub mod notices;
 pub mod orgs;
+pub mod polling;
 pub mod products;
 pub mod records;
 pub mod refusal;
 pub mod running;
 pub mod scopes;
 pub mod scripts;
+pub mod telling;
+pub mod terminals;
 pub mod users;
 pub mod x509;
 

@@ -3,21 +3,25 @@
 
 use super::extensions;
 use super::join::{self, Join, Joined};
+use super::polling::{self, Poll, Polled};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId, NodeId};
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::outcome::{self, Report};
+use crate::store::archives::{self, ArchiveRow};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::device_logs::{self, LogLine};
 use crate::store::locations::{self, Location};
-use crate::store::{self, Write, batch, certificates, connections, devices, inflight};
+use crate::store::{
+    self, Write, batch, certificates, connections, devices, history, inflight, network_identities,
+};
 use serde_json::Value;
 
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
-    /// It was let in; with the fingerprint of its certificate, if that is how.
-    Connecting(NodeId, Option<String>),
+    /// It was let in.
+    Connecting(Box<Arrival>),
     /// It joined.
     Join(Box<Join>),
     /// It said something about its update.
@@ -26,8 +30,14 @@ pub enum Event {
     Validated,
     /// The interface it speaks over: `wifi`, `ethernet`, `cellular`, `unknown`.
     Interface(&'static str),
+    /// The types of its connection, as it names them.
+    Types(String),
     /// It lives.
     Seen,
+    /// Keys that it holds on other networks.
+    Identities(Vec<Identity>),
+    /// Which archive may it have?
+    Archive,
     /// A health report.
     Health(Value),
     /// Where it is.
@@ -38,8 +48,34 @@ pub enum Event {
     Extensions,
     /// It should be told of its claim.
     TakeClaim,
-    /// Its socket closed.
-    Disconnected,
+    /// Its socket closed, for this reason.
+    Disconnected(&'static str),
+    /// It asks over HTTP for its update.
+    Poll(Box<Poll>),
+}
+
+/// How a device was let in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The node that holds its socket.
+    pub node: NodeId,
+    /// The fingerprint of its certificate, if that is how.
+    pub fingerprint: Option<String>,
+    /// The address that it came from.
+    pub peer: String,
+}
+
+/// A key that a device holds on another network.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// `iroh`, `netbird`, `tailscale`, `wireguard`.
+    pub service: &'static str,
+    /// Which endpoint of the service.
+    pub instance: String,
+    /// The public key.
+    pub identifier: String,
+    /// JSON object.
+    pub details: String,
 }
 
 /// One event of one connection.
@@ -68,6 +104,10 @@ pub enum Answer {
     Claim(Taken),
     /// The extensions that it may use.
     Extensions(Extensions),
+    /// The archive that it may have.
+    Archive(Option<ArchiveRow>),
+    /// What a polling device gets.
+    Polled(Box<Polled>),
 }
 
 impl batch::Record for Record {
@@ -82,14 +122,18 @@ impl batch::Record for Record {
         // The last words of an older socket may come after the newcomer's join; they are about another boot.
         let about_now = matches!(
             self.event,
-            Event::Report(_) | Event::Validated | Event::Interface(_) | Event::TakeClaim
+            Event::Report(_)
+                | Event::Validated
+                | Event::Interface(_)
+                | Event::Types(_)
+                | Event::TakeClaim
         );
         if about_now && !connections::current(w, device, self.connection).await? {
             return Ok(Answer::Done(None));
         }
         let wake = match &self.event {
-            Event::Connecting(node, fingerprint) => {
-                let before = connecting(w, self, *node, fingerprint.as_deref()).await?;
+            Event::Connecting(arrival) => {
+                let before = connecting(w, self, arrival).await?;
                 return Ok(Answer::Connecting(before));
             }
             Event::Join(join) => {
@@ -101,6 +145,23 @@ impl batch::Record for Record {
             Event::Interface(interface) => {
                 devices::set_interface(w, device, interface).await?;
                 devices::row(w, device).await?.and_then(|d| d.group_id)
+            }
+            Event::Types(types) => {
+                connections::set_types(w, device, self.connection, types).await?;
+                None
+            }
+            Event::Identities(all) => {
+                for i in all {
+                    identity(w, device, i, now).await?;
+                }
+                None
+            }
+            Event::Archive => {
+                return Ok(Answer::Archive(archives::of_device(w, device, now).await?));
+            }
+            Event::Poll(poll) => {
+                let polled = polling::apply(w, device, self.connection, poll, now).await?;
+                return Ok(Answer::Polled(Box::new(polled)));
             }
             Event::Seen => {
                 connections::seen(w, device, self.connection, now).await?;
@@ -123,7 +184,7 @@ impl batch::Record for Record {
                 return Ok(Answer::Extensions(usable));
             }
             Event::TakeClaim => return Ok(Answer::Claim(offer::take(w, device, now).await?)),
-            Event::Disconnected => disconnected(w, self).await?,
+            Event::Disconnected(reason) => disconnected(w, self, reason).await?,
         };
         Ok(Answer::Done(wake))
     }
@@ -132,17 +193,32 @@ impl batch::Record for Record {
 async fn connecting(
     w: &mut Write,
     record: &Record,
-    node: NodeId,
-    fingerprint: Option<&str>,
+    arrival: &Arrival,
 ) -> store::Result<Option<NodeId>> {
     let before = connections::node_of(w, record.device).await?;
+    if before.is_some() {
+        history::keep_replaced(w, record.device, record.at).await?;
+    }
     devices::offline(w, record.device).await?;
     devices::seen_first(w, record.device, record.at).await?;
-    connections::connecting(w, record.device, record.connection, node, record.at).await?;
-    if let Some(fingerprint) = fingerprint {
+    let (node, peer) = (arrival.node, Some(arrival.peer.as_str()));
+    let connection = record.connection;
+    connections::connecting(w, record.device, connection, node, peer, record.at).await?;
+    if let Some(fingerprint) = &arrival.fingerprint {
         certificates::used(w, fingerprint, record.at).await?;
     }
     Ok(before)
+}
+
+/// A bad entry costs none of the others; a key that another device holds stays there.
+async fn identity(w: &mut Write, device: DeviceId, i: &Identity, now: Micros) -> store::Result<()> {
+    let (instance, key) = (&i.instance, &i.identifier);
+    let own =
+        network_identities::report(w, device, i.service, instance, key, &i.details, now).await?;
+    if !own {
+        tracing::warn!(%device, service = i.service, "another device holds this network identity");
+    }
+    Ok(())
 }
 
 async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Option<GroupId>> {
@@ -150,6 +226,7 @@ async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Resul
         return Ok(None);
     }
     inflight::clear_attempts(w, device).await?;
+    history::validation(w, device).await?;
     let Some(d) = devices::row(w, device).await? else {
         return Ok(None);
     };
@@ -159,10 +236,16 @@ async fn validated(w: &mut Write, device: DeviceId, now: Micros) -> store::Resul
     Ok(d.group_id)
 }
 
-async fn disconnected(w: &mut Write, record: &Record) -> store::Result<Option<GroupId>> {
-    if !connections::disconnected(w, record.device, record.connection, record.at).await? {
+async fn disconnected(
+    w: &mut Write,
+    record: &Record,
+    reason: &str,
+) -> store::Result<Option<GroupId>> {
+    let (device, connection) = (record.device, record.connection);
+    if !connections::disconnected(w, device, connection, reason, record.at).await? {
         return Ok(None);
     }
+    history::keep_ended(w, device, connection).await?;
     devices::offline(w, record.device).await?;
     outcome::abandon_untold(w, record.device).await
 }

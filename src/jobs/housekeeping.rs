@@ -3,9 +3,12 @@
 use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
-use crate::limits::{HEALTH_LIFE, LOG_LIFE, SWEEP_EVERY, SWEEP_ROWS, TICK};
+use crate::limits::{
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, NOTIFICATION_LIFE, SWEEP_EVERY, SWEEP_ROWS, TICK,
+    UPDATE_LIFE,
+};
 use crate::rollout::reconcile;
-use crate::store::{self, device_logs, health_reports};
+use crate::store::{self, device_logs, health_reports, history, notifications};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -55,9 +58,15 @@ async fn sweep_some(app: &App) -> store::Result<bool> {
     let mut w = app.db.write().await?;
     let health = health_reports::sweep(&mut w, now.before(HEALTH_LIFE), SWEEP_ROWS).await?;
     let logs = device_logs::sweep(&mut w, now.before(LOG_LIFE), SWEEP_ROWS).await?;
+    let ended = history::sweep_connections(&mut w, now.before(CONNECTION_LIFE), SWEEP_ROWS).await?;
+    let ran = history::sweep_firmwares(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
+    let updates = history::sweep_updates(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
+    let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
-    Ok(health >= full || logs >= full)
+    Ok([health, logs, ended, ran, updates, notes]
+        .iter()
+        .any(|n| *n >= full))
 }
 
 /// Renews the certificate in time, without a restart.

@@ -16,8 +16,9 @@ use crate::device::registry::Registry;
 use crate::device::tls::Identity;
 use crate::fleet::links::Links;
 use crate::fleet::running::Runs;
+use crate::fleet::terminals::Terminals;
 use crate::jobs::{deltas, housekeeping};
-use crate::limits::{DRAIN_TIME, UPLOADS};
+use crate::limits::{DRAIN_TIME, UPLOADS, VIEWERS};
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
 use anyhow::Context as _;
@@ -83,6 +84,7 @@ impl Node {
             config.download_url.clone(),
             downloads.local_addr()?.port(),
         );
+        let (loops, accepting) = (TaskTracker::new(), CancellationToken::new());
         let app = App {
             db,
             blobs,
@@ -92,6 +94,10 @@ impl Node {
             records,
             links: Arc::new(links),
             runs: Runs::default(),
+            terminals: Terminals::default(),
+            background: loops.clone(),
+            stopping: accepting.clone(),
+            viewers: Arc::new(Semaphore::new(VIEWERS)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         };
         // Whatever this node held before it stopped or crashed is gone.
@@ -103,9 +109,9 @@ impl Node {
             ca_file: identity.ca_file(),
             app,
             registry: Arc::new(Registry::default()),
-            accepting: CancellationToken::new(),
+            accepting,
             working: CancellationToken::new(),
-            loops: TaskTracker::new(),
+            loops,
             sockets: TaskTracker::new(),
             writer: tokio::spawn(writer),
             _lock: lock,
@@ -138,6 +144,7 @@ impl Node {
         let settings = Settings {
             connect_rate: config.connect_rate,
             redirect: config.redirect_url.clone(),
+            elsewhere: config.redirect_devices.clone(),
         };
         let endpoint = Endpoint::new(
             app.clone(),

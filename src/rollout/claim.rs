@@ -8,7 +8,7 @@ use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
 use crate::limits::{CLAIMS_A_RUN, LEASE};
 use crate::store::deployment_groups::GroupRow;
-use crate::store::devices::Candidate;
+use crate::store::devices::{Candidate, DeviceRow};
 use crate::store::firmwares::FirmwareRow;
 use crate::store::inflight::NewClaim;
 use crate::store::releases::ReleaseRow;
@@ -156,6 +156,86 @@ fn at_most(version: Option<&str>, threshold: &str) -> bool {
     }
 }
 
+/// What came of one device's turn.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// It has to wait for a slot, for its delta, or for another node.
+    pub wait: bool,
+    /// Whether a delta job was filed.
+    pub filed: bool,
+}
+
+/// Takes a slot for one device that asks by itself, within the group's limits and under its lease.
+///
+/// # Errors
+/// The database's.
+pub async fn one(
+    w: &mut Write,
+    node: NodeId,
+    group: GroupId,
+    device: &DeviceRow,
+    now: Micros,
+) -> store::Result<Turn> {
+    let mut turn = Turn::default();
+    let Some(plan) = plan(w, group, now).await? else {
+        return Ok(turn);
+    };
+    if device.fw_uuid == plan.target.uuid {
+        return Ok(turn);
+    }
+    let Some(candidate) = devices::eligible(w, group, device.id).await? else {
+        return Ok(turn);
+    };
+    if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
+        turn.wait = true;
+        return Ok(turn);
+    }
+    let (choice, filed) = choose(w, &plan.group, &device.fw_uuid, &plan.target, now).await?;
+    turn.filed = filed;
+    if matches!(choice, Choice::Wait) {
+        turn.wait = true;
+        return Ok(turn);
+    }
+    if too_many_attempts(w, &plan, device.id).await? {
+        box_in(w, &plan, device.id).await?;
+        return Ok(turn);
+    }
+    let source = Source {
+        uuid: device.fw_uuid.clone(),
+        version: device.fw_version.clone(),
+        choice,
+    };
+    for (priority, limit) in limits(&plan, source.version.as_deref()) {
+        if inflight::count(w, group, priority).await? < limit {
+            claim(w, &plan, &candidate, &source, priority).await?;
+            return Ok(turn);
+        }
+    }
+    turn.wait = true;
+    Ok(turn)
+}
+
+/// The queues that a device of this version may enter, with their limits.
+fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
+    let g = &plan.group;
+    let threshold = g.priority_queue_firmware_version_threshold.as_deref();
+    let first = g.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
+    let mut all = vec![(false, g.concurrent_updates)];
+    if first {
+        all.insert(0, (true, g.priority_queue_concurrent_updates));
+    }
+    all
+}
+
+/// Puts a device into the penalty box that failed too often.
+async fn box_in(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<()> {
+    let text = format!(
+        "Device has failed to install release {} too often and rests for {} minutes",
+        plan.release.number, plan.group.penalty_timeout_minutes
+    );
+    outcome::penalise(w, device, &plan.group, &text, plan.now).await
+}
+
 /// Takes candidates into the free slots of one of the two queues.
 async fn fill(
     w: &mut Write,
@@ -182,11 +262,7 @@ async fn fill(
             break;
         }
         if too_many_attempts(w, plan, candidate.id).await? {
-            let text = format!(
-                "Device has failed to install release {} too often and rests for {} minutes",
-                plan.release.number, plan.group.penalty_timeout_minutes
-            );
-            outcome::penalise(w, candidate.id, &plan.group, &text, plan.now).await?;
+            box_in(w, plan, candidate.id).await?;
             run.boxed += 1;
             run.again = true;
             continue;

@@ -6,11 +6,11 @@ use crate::bus::{Bus, Hint};
 use crate::clock::{self, Micros};
 use crate::fleet::refusal::{BLANK, TAKEN, field, name_of};
 use crate::fleet::{Refusal, Result};
-use crate::ids::GroupId;
+use crate::ids::{ArchiveId, GroupId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deployment_groups as table;
 use crate::store::firmwares::FirmwareRow;
-use crate::store::{self, Db, On, Write, deltas, devices, firmwares, releases};
+use crate::store::{self, Db, On, Write, archives, deltas, devices, firmwares, releases};
 use semver::Version;
 use serde_json::json;
 
@@ -32,6 +32,8 @@ pub struct Group {
     pub devices: i64,
     /// Releases so far.
     pub releases: i64,
+    /// uuid of the archive of the current release.
+    pub archive: Option<String>,
 }
 
 /// Conditions as a person sends them.
@@ -52,6 +54,8 @@ pub struct NewGroup {
     pub name: Option<String>,
     /// uuid of the first release's firmware.
     pub firmware: Option<String>,
+    /// uuid of the first release's archive.
+    pub archive: Option<String>,
     /// Conditions; must be there, may be empty.
     pub conditions: Option<Conditions>,
     /// Wants deltas.
@@ -69,6 +73,8 @@ pub struct NewGroup {
 pub struct NewRelease {
     /// uuid of the firmware.
     pub firmware: Option<String>,
+    /// uuid of the archive, if the release brings one.
+    pub archive: Option<String>,
     /// Up to 100 characters.
     pub description: Option<String>,
     /// Up to 1,000 characters.
@@ -123,6 +129,7 @@ async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
         release: releases::current(on, row.id).await?,
         devices: devices::count_in_group(on, row.id).await?,
         releases: table::release_count(on, row.id).await?,
+        archive: archives::of_group(on, row.id).await?,
         row,
     })
 }
@@ -221,6 +228,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
             "architecture doesn't match firmwares platform",
         ));
     }
+    let archive = archive_of(&mut w, scope, form.archive.as_deref()).await?;
     let mut row = blank(scope, &name, &firmware);
     row.delta_updatable = form.delta_updatable.unwrap_or(true);
     row.notes = form.notes;
@@ -233,6 +241,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
         &mut w,
         row.id,
         firmware.id,
+        archive,
         None,
         None,
         scope.person().id,
@@ -246,6 +255,23 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
     audit::in_product(&mut w, scope, Resource::Group(row.id), &text, now).await?;
     w.commit().await?;
     show(db, scope, &name).await
+}
+
+/// The archive with this uuid in the product; none when none is named.
+async fn archive_of(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    uuid: Option<&str>,
+) -> Result<Option<ArchiveId>> {
+    let Some(uuid) = uuid.filter(|u| !u.is_empty()) else {
+        return Ok(None);
+    };
+    let found = archives::by_uuid(w, scope.product().id, uuid).await?;
+    let found = found.ok_or_else(|| {
+        let text = "is not the uuid of an archive of this product; upload the archive first";
+        field("archive", text)
+    })?;
+    Ok(Some(found.id))
 }
 
 fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
@@ -319,11 +345,13 @@ pub async fn release(
         );
         return Err(field("firmware", &text));
     }
+    let archive = archive_of(&mut w, scope, form.archive.as_deref()).await?;
     let (description, notes) = (form.description.as_deref(), form.notes.as_deref());
     releases::add(
         &mut w,
         group.id,
         firmware.id,
+        archive,
         description,
         notes,
         scope.person().id,

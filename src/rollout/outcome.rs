@@ -131,6 +131,23 @@ async fn under_way(
     inflight::progress(w, device, stage, progress, true, now).await
 }
 
+/// A device was told of an update and will say nothing more before it runs it: that counts as its attempt.
+///
+/// # Errors
+/// The database's.
+pub async fn attempted(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
+    let row = inflight::of_device(w, device).await?;
+    if let Some(InFlight {
+        release_id: Some(release),
+        attempted: false,
+        ..
+    }) = row
+    {
+        inflight::attempt(w, device, release, now).await?;
+    }
+    Ok(())
+}
+
 enum End {
     Penalty(String),
     Later(Duration, String),

@@ -6,7 +6,7 @@ use crate::bus::{Bus, Hint, Nudge};
 use crate::clock::Micros;
 use crate::ids::NodeId;
 use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, TICK, UNANSWERED};
-use crate::store::{self, Db, connections, deltas, devices, inflight, nodes};
+use crate::store::{self, Db, connections, deltas, devices, history, inflight, nodes};
 
 /// Rows that one step repairs at most.
 const BITE: i64 = 500;
@@ -94,6 +94,7 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
 pub async fn bury(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
+        history::keep_left_by(&mut w, node, BITE, now).await?;
         let gone = connections::close_left_by(&mut w, node, BITE, now).await?;
         let mut groups = Vec::new();
         for (device,) in &gone {

@@ -2,7 +2,7 @@
 
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, NodeId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, ProductId};
 
 /// A device was let in; the socket is not joined yet. The newcomer wins: the row is its from now on.
 pub async fn connecting(
@@ -10,22 +10,26 @@ pub async fn connecting(
     device: DeviceId,
     id: ConnectionId,
     node: NodeId,
+    peer: Option<&str>,
     now: Micros,
 ) -> Result<()> {
     execute!(
         w,
         sql!(
             "connections.connecting",
-            "INSERT INTO connections (device_id, id, node_id, status, established_at, last_seen_at)
-             VALUES ($1, $2, $3, 'connecting', $4, $4)
+            "INSERT INTO connections
+               (device_id, id, node_id, status, established_at, last_seen_at, peer)
+             VALUES ($1, $2, $3, 'connecting', $4, $4, $5)
              ON CONFLICT (device_id) DO UPDATE SET id = excluded.id, node_id = excluded.node_id,
                status = 'connecting', established_at = excluded.established_at,
-               last_seen_at = excluded.last_seen_at, disconnected_at = NULL, api_version = NULL"
+               last_seen_at = excluded.last_seen_at, disconnected_at = NULL, api_version = NULL,
+               peer = excluded.peer, reason = NULL, types = NULL"
         ),
         device,
         id,
         node,
-        now
+        now,
+        peer
     )?;
     Ok(())
 }
@@ -58,18 +62,20 @@ pub async fn disconnected(
     w: &mut Write,
     device: DeviceId,
     id: ConnectionId,
+    reason: &str,
     now: Micros,
 ) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
             "connections.disconnected",
-            "UPDATE connections SET status = 'disconnected', disconnected_at = $3
+            "UPDATE connections SET status = 'disconnected', disconnected_at = $3, reason = $4
              WHERE device_id = $1 AND id = $2 AND status <> 'disconnected'"
         ),
         device,
         id,
-        now
+        now,
+        reason
     )?;
     Ok(n > 0)
 }
@@ -98,6 +104,58 @@ pub async fn seen(w: &mut Write, device: DeviceId, id: ConnectionId, now: Micros
         device,
         id,
         now
+    )?;
+    Ok(())
+}
+
+/// A device asked over HTTP: it lives, and holds no socket.
+pub async fn polled(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    node: NodeId,
+    peer: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "connections.polled",
+            "INSERT INTO connections
+               (device_id, id, node_id, status, established_at, last_seen_at, disconnected_at,
+                api_version, peer, reason)
+             VALUES ($1, $2, $3, 'disconnected', $4, $4, $4, '1.0.0', $5, 'polls')
+             ON CONFLICT (device_id) DO UPDATE SET id = excluded.id, node_id = excluded.node_id,
+               status = excluded.status, established_at = excluded.established_at,
+               last_seen_at = excluded.last_seen_at, disconnected_at = excluded.disconnected_at,
+               api_version = excluded.api_version, peer = excluded.peer, reason = excluded.reason,
+               types = NULL"
+        ),
+        device,
+        id,
+        node,
+        now,
+        peer
+    )?;
+    Ok(())
+}
+
+/// The connection types that the device names, joined by commas.
+pub async fn set_types(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    types: &str,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "connections.set_types",
+            "UPDATE connections SET types = $3 WHERE device_id = $1 AND id = $2"
+        ),
+        device,
+        id,
+        types
     )?;
     Ok(())
 }
@@ -136,4 +194,46 @@ pub async fn close_left_by(
         now
     )?;
     Ok(gone)
+}
+
+/// A page of a product's connected devices after a device, with the node that holds each.
+pub async fn of_product(
+    on: &mut impl On,
+    product: ProductId,
+    after: DeviceId,
+    most: i64,
+) -> Result<Vec<(DeviceId, NodeId)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "connections.of_product",
+            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
+             WHERE d.product_id = $1 AND d.id > $2 AND c.status = 'connected'
+             ORDER BY d.id LIMIT $3"
+        ),
+        product,
+        after,
+        most
+    )
+}
+
+/// A page of a group's connected devices after a device, with the node that holds each.
+pub async fn of_group(
+    on: &mut impl On,
+    group: GroupId,
+    after: DeviceId,
+    most: i64,
+) -> Result<Vec<(DeviceId, NodeId)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "connections.of_group",
+            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
+             WHERE d.group_id = $1 AND d.id > $2 AND c.status = 'connected'
+             ORDER BY d.id LIMIT $3"
+        ),
+        group,
+        after,
+        most
+    )
 }

@@ -289,24 +289,36 @@ pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Mic
     Ok(())
 }
 
-/// Records validation and auto-revert, and marks the device as joined.
-pub async fn joined(
+/// Records validation and auto-revert. True when anything changed.
+pub async fn set_validation(
     w: &mut Write,
     id: DeviceId,
     validation: &str,
     auto_revert: bool,
-    now: Micros,
-) -> Result<()> {
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "devices.set_validation",
+            "UPDATE devices SET validation = $2, auto_revert = $3
+             WHERE id = $1 AND (validation <> $2 OR auto_revert <> $3)"
+        ),
+        id,
+        validation,
+        auto_revert
+    )?;
+    Ok(n > 0)
+}
+
+/// Marks the device as joined.
+pub async fn joined(w: &mut Write, id: DeviceId, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
             "devices.joined",
-            "UPDATE devices SET validation = $2, auto_revert = $3, online = TRUE, connected_at = $4
-             WHERE id = $1"
+            "UPDATE devices SET online = TRUE, connected_at = $2 WHERE id = $1"
         ),
         id,
-        validation,
-        auto_revert,
         now
     )?;
     Ok(())
@@ -558,6 +570,32 @@ pub async fn lifo(
     )
 }
 
+/// A device of the group that asks by itself, if the group's release may be offered to it.
+pub async fn eligible(
+    on: &mut impl On,
+    group: GroupId,
+    device: DeviceId,
+) -> Result<Option<Candidate>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.eligible",
+            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+             WHERE d.id = $2 AND d.group_id = $1 AND d.updates_enabled
+               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
+               AND d.deleted_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                     AND w.kind = 'release_tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
+                         AND w.kind = 'interface' AND w.word = d.interface))"
+        ),
+        group,
+        device
+    )
+}
+
 /// The distinct firmwares that the group's devices run, next after `after`.
 pub async fn next_run_by_group(
     on: &mut impl On,
@@ -604,6 +642,24 @@ pub async fn view(
         scope.org().id,
         identifier
     )
+}
+
+/// The number of a device in the scope's organisation.
+pub async fn id_of(
+    on: &mut impl On,
+    scope: &impl InOrg,
+    identifier: &str,
+) -> Result<Option<DeviceId>> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.id_of",
+            "SELECT id FROM devices WHERE org_id = $1 AND identifier = $2"
+        ),
+        scope.org().id,
+        identifier
+    )?;
+    Ok(row.map(|r| r.0))
 }
 
 /// The organisation and product of a device in any organisation of the person (the short URL).

@@ -3,7 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, NodeId, ProductId};
+use crate::ids::DeviceId;
 
 /// The product's bits, and those that the device has switched off.
 pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<(i64, i64)>> {
@@ -64,25 +64,4 @@ pub async fn set_device_off(w: &mut Write, device: DeviceId, bits: i64, now: Mic
         now
     )?;
     Ok(())
-}
-
-/// A page of a product's connected devices after a device, with the node that holds each.
-pub async fn connected(
-    on: &mut impl On,
-    product: ProductId,
-    after: DeviceId,
-    most: i64,
-) -> Result<Vec<(DeviceId, NodeId)>> {
-    fetch_all!(
-        on,
-        sql!(
-            "extensions.connected",
-            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
-             WHERE d.product_id = $1 AND d.id > $2 AND c.status = 'connected'
-             ORDER BY d.id LIMIT $3"
-        ),
-        product,
-        after,
-        most
-    )
 }

@@ -9,6 +9,7 @@
 
 #[macro_use]
 mod engine;
+pub mod archives;
 pub mod audit;
 pub mod batch;
 pub mod certificates;
@@ -20,10 +21,13 @@ pub mod devices;
 pub mod extensions;
 pub mod firmwares;
 pub mod health_reports;
+pub mod history;
 pub mod inflight;
 pub mod keys;
 pub mod locations;
+pub mod network_identities;
 pub mod nodes;
+pub mod notifications;
 pub mod orgs;
 pub mod products;
 pub mod releases;

@@ -2,7 +2,7 @@
 
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{FirmwareId, GroupId, ReleaseId, UserId};
+use crate::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
 use sqlx::FromRow;
 
 /// A release with what is shown of its firmware.
@@ -31,6 +31,7 @@ pub async fn add(
     w: &mut Write,
     group: GroupId,
     firmware: FirmwareId,
+    archive: Option<ArchiveId>,
     description: Option<&str>,
     notes: Option<&str>,
     by: UserId,
@@ -40,15 +41,17 @@ pub async fn add(
         w,
         sql!(
             "releases.add",
-            "INSERT INTO releases (group_id, number, firmware_id, description, notes, created_by, inserted_at)
-             VALUES ($1, (SELECT COUNT(*) + 1 FROM releases WHERE group_id = $1), $2, $3, $4, $5, $6)"
+            "INSERT INTO releases (group_id, number, firmware_id, description, notes, created_by, inserted_at,
+                                   archive_id)
+             VALUES ($1, (SELECT COUNT(*) + 1 FROM releases WHERE group_id = $1), $2, $3, $4, $5, $6, $7)"
         ),
         group,
         firmware,
         description,
         notes,
         by,
-        now
+        now,
+        archive
     )?;
     Ok(())
 }

@@ -199,9 +199,18 @@ async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>)
         .await
         .unwrap()
         .unwrap();
-    releases::add(w, group, new, None, None, world.scope.person().id, NOW)
-        .await
-        .unwrap();
+    releases::add(
+        w,
+        group,
+        new,
+        None,
+        None,
+        None,
+        world.scope.person().id,
+        NOW,
+    )
+    .await
+    .unwrap();
     let mut ids = Vec::new();
     for i in 0..n {
         let id = devices::add(
@@ -224,12 +233,10 @@ async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>)
         devices::report_firmware(w, id, &m, NOW).await.unwrap();
         devices::set_group(w, id, Some(group), NOW).await.unwrap();
         devices::seen_first(w, id, later(-i)).await.unwrap();
-        connections::connecting(w, id, ConnectionId(i), NodeId(1), NOW)
+        connections::connecting(w, id, ConnectionId(i), NodeId(1), None, NOW)
             .await
             .unwrap();
-        devices::joined(w, id, "unknown", false, later(i))
-            .await
-            .unwrap();
+        devices::joined(w, id, later(i)).await.unwrap();
         ids.push(id);
     }
     (group, ids)
@@ -540,9 +547,11 @@ async fn candidates(db: &Db) {
     devices::block(&mut w, ids[1], Some(later(60)))
         .await
         .unwrap();
-    devices::joined(&mut w, ids[2], "not_validated", false, NOW)
-        .await
-        .unwrap();
+    assert!(
+        devices::set_validation(&mut w, ids[2], "not_validated", false)
+            .await
+            .unwrap()
+    );
     devices::offline(&mut w, ids[3]).await.unwrap();
     inflight::add(&mut w, &claim(ids[4], group, 1), NOW)
         .await
@@ -555,9 +564,7 @@ async fn candidates(db: &Db) {
     devices::set_deleted(&mut w, ids[5], None, NOW)
         .await
         .unwrap();
-    devices::joined(&mut w, ids[5], "validated", false, NOW)
-        .await
-        .unwrap();
+    devices::joined(&mut w, ids[5], NOW).await.unwrap();
     deployment_groups::set_words(&mut w, group, "release_tag", &["beta".into()])
         .await
         .unwrap();
@@ -584,7 +591,7 @@ async fn connections_story(db: &Db) {
         .unwrap()
         .unwrap();
     let (old, new) = (ConnectionId(1), ConnectionId(2));
-    connections::connecting(&mut w, d, old, NodeId(1), NOW)
+    connections::connecting(&mut w, d, old, NodeId(1), None, NOW)
         .await
         .unwrap();
     assert!(
@@ -592,7 +599,7 @@ async fn connections_story(db: &Db) {
             .await
             .unwrap()
     );
-    connections::connecting(&mut w, d, new, NodeId(2), NOW)
+    connections::connecting(&mut w, d, new, NodeId(2), None, NOW)
         .await
         .unwrap();
     assert!(
@@ -606,7 +613,7 @@ async fn connections_story(db: &Db) {
             .unwrap()
     );
     assert!(
-        !connections::disconnected(&mut w, d, old, NOW)
+        !connections::disconnected(&mut w, d, old, "lost", NOW)
             .await
             .unwrap()
     );

@@ -46,7 +46,8 @@ async fn health_geo_and_logs_reach_the_people(server: Server) {
     let answer = api.put(&Api::product("/extensions"), on).await;
     assert_eq!(
         answer.data(),
-        json!({"health": true, "geo": true, "logging": true})
+        json!({"health": true, "geo": true, "logging": true, "local_shell": false,
+            "network_identity": false})
     );
     let mut d = Device::packed(&server, "probe").await.unwrap();
     let offer =

@@ -7,14 +7,18 @@
 )]
 
 mod api;
+mod archives;
 mod certificates;
 mod cli;
 mod device;
 mod downloads;
 mod extensions;
+mod history;
 mod hostile;
+mod polling;
 mod rollout;
 mod scripts;
 mod support;
+mod terminals;
 mod uploads;
 mod walls;

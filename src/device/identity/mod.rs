@@ -6,6 +6,7 @@ pub mod secret;
 
 use crate::app::App;
 use crate::clock::Micros;
+use crate::fleet::notices;
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
@@ -81,13 +82,13 @@ async fn find_or_create(
     let found = devices::by_identifier(&mut r, identifier).await?;
     drop(r);
     if let Some(d) = found {
-        return match d {
-            d if d.deleted_at.is_some() => Err(Refused::No("the device is deleted")),
-            d if d.product_id != product => {
-                Err(Refused::No("the identifier exists in another product"))
-            }
-            d => Ok(d.id),
+        let why = match d {
+            d if d.deleted_at.is_some() => "the device is deleted",
+            d if d.product_id != product => "the identifier exists in another product",
+            d => return Ok(d.id),
         };
+        notices::identifier_taken(&app.db, product, identifier, why, now).await?;
+        return Err(Refused::No(why));
     }
     let mut w = app.db.write().await?;
     let id = devices::add(&mut w, org, product, identifier, None, None, now)

@@ -2,12 +2,16 @@
 //! closes the connection, and nothing an extension says is answered unless it must be told to detach.
 
 use super::bucket::{Bucket, Rate};
+use super::console::OUTPUT;
 use crate::clock::Micros;
+use crate::device::wire::raw::Joiner;
 use crate::ids::{Extension, Extensions};
 use crate::limits::{
-    HEALTH_EVERY, LOG_BURST, LOG_CHARS, LOGS_A_SECOND, REPORT_BYTES, REPORT_PAUSE,
+    DETAILS_BYTES, HEALTH_EVERY, IDENTITIES, LOG_BURST, LOG_CHARS, LOGS_A_SECOND, REPORT_BYTES,
+    REPORT_PAUSE,
 };
-use serde_json::{Map, Value};
+use crate::terminal;
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -33,6 +37,8 @@ pub enum Said {
         /// `geoip`, `gps`, …
         source: String,
     },
+    /// Keys that it holds on other networks.
+    Identities(Vec<Identity>),
     /// A log line.
     Log {
         /// `info`, `error`, …
@@ -46,6 +52,19 @@ pub enum Said {
     },
 }
 
+/// A key that the device holds on another network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `iroh`, `netbird`, `tailscale`, `wireguard`.
+    pub service: &'static str,
+    /// Which endpoint of the service.
+    pub instance: String,
+    /// The public key.
+    pub identifier: String,
+    /// JSON object.
+    pub details: String,
+}
+
 /// What the topic wants done.
 #[derive(Debug, PartialEq)]
 pub(super) enum Turn {
@@ -54,6 +73,8 @@ pub(super) enum Turn {
     Detach,
     Push(&'static str),
     Said(Said),
+    /// Show people what the shell says, after this push.
+    Shell(terminal::Said, Option<&'static str>),
 }
 
 /// The joined topic.
@@ -67,6 +88,14 @@ pub(super) struct Topic {
     health_at: Option<Micros>,
     geo_at: Option<Micros>,
     log: Bucket,
+    shell: Option<Box<Shell>>,
+}
+
+/// The shell of a device that has one.
+#[derive(Debug)]
+struct Shell {
+    joiner: Joiner,
+    pace: Bucket,
 }
 
 impl Topic {
@@ -89,7 +118,19 @@ impl Topic {
             health_at: None,
             geo_at: None,
             log: Bucket::full(LOG_RATE, now),
+            shell: None,
         }
+    }
+
+    /// Whether the shell is attached.
+    pub(super) fn has_shell(&self) -> bool {
+        self.attached.has(Extension::LocalShell)
+    }
+
+    /// Whether the shell keeps its pace, if there is one.
+    pub(super) fn paced(&mut self, cost: u32, now: Micros) -> Option<bool> {
+        let shell = self.shell.as_mut()?;
+        Some(shell.pace.take(cost, OUTPUT, now))
     }
 
     /// What the device has and may use.
@@ -135,7 +176,7 @@ impl Topic {
     pub(super) fn message(
         &mut self,
         event: &str,
-        payload: &Map<String, Value>,
+        payload: &mut Map<String, Value>,
         allowed: Extensions,
         now: Micros,
     ) -> Turn {
@@ -160,6 +201,7 @@ impl Topic {
                 Turn::Nothing
             }
             _ if !self.attached.has(extension) => Turn::Nothing,
+            what if extension == Extension::LocalShell => self.shell(what, payload),
             what => self
                 .said(extension, what, payload, now)
                 .map_or(Turn::Nothing, Turn::Said),
@@ -175,7 +217,42 @@ impl Topic {
             }
             Extension::Geo => Turn::Push("geo:location:request"),
             Extension::Logging => Turn::Nothing,
+            Extension::NetworkIdentity => Turn::Push("network_identity:request"),
+            Extension::LocalShell => {
+                self.shell = Some(Box::new(Shell {
+                    joiner: Joiner::default(),
+                    pace: Bucket::full(OUTPUT, now),
+                }));
+                Turn::Shell(
+                    terminal::Said::Open("".into()),
+                    Some("local_shell:request_shell"),
+                )
+            }
         }
+    }
+
+    /// What the shell says.
+    fn shell(&mut self, what: &str, payload: &mut Map<String, Value>) -> Turn {
+        let said = match what {
+            "shell_output" => {
+                let text = payload.get("data").and_then(Value::as_str);
+                let shell = self.shell.as_mut();
+                shell
+                    .zip(text)
+                    .map(|(s, text)| terminal::Said::Output(s.joiner.next(text)))
+            }
+            "request_status" => {
+                let status =
+                    json!({"status": payload.get("status"), "reason": payload.get("reason")});
+                Some(terminal::Said::Event("status", status))
+            }
+            "shell_exited" => {
+                let exited = json!({"exit_code": payload.get("exit_code")});
+                Some(terminal::Said::Event("exited", exited))
+            }
+            _ => None,
+        };
+        said.map_or(Turn::Nothing, |said| Turn::Shell(said, None))
     }
 
     fn said(
@@ -194,6 +271,11 @@ impl Topic {
             (Extension::Geo, "location:update") => {
                 let place = location(payload)?;
                 paced(&mut self.geo_at, now).then_some(place)
+            }
+            (Extension::NetworkIdentity, "report") => {
+                let found = identities(payload);
+                let any = !found.is_empty() && self.log.take(1, LOG_RATE, now);
+                any.then_some(Said::Identities(found))
             }
             (Extension::Logging, "send") => {
                 let line = line(payload)?;
@@ -243,6 +325,38 @@ fn location(payload: &Map<String, Value>) -> Option<Said> {
         ),
     })
 }
+
+/// The usable entries of a report; a bad one costs none of the others (device-protocol 4.2).
+fn identities(payload: &Map<String, Value>) -> Vec<Identity> {
+    let all = payload.get("identities").and_then(Value::as_array);
+    let entries = all.into_iter().flatten().take(IDENTITIES);
+    entries.filter_map(identity).collect()
+}
+
+fn identity(entry: &Value) -> Option<Identity> {
+    let word = |key: &str| {
+        let text = entry.get(key)?.as_str()?;
+        let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then(|| text.to_owned())
+    };
+    let service = entry.get("service")?.as_str()?;
+    let details = match entry.get("details") {
+        Some(details @ Value::Object(_)) => details.to_string(),
+        _ => "{}".to_owned(),
+    };
+    Some(Identity {
+        service: SERVICES.into_iter().find(|s| *s == service)?,
+        instance: match entry.get("instance") {
+            None | Some(Value::Null) => "default".to_owned(),
+            Some(_) => word("instance")?,
+        },
+        identifier: word("identifier")?,
+        details: Some(details).filter(|d| d.len() <= DETAILS_BYTES)?,
+    })
+}
+
+/// Networks whose keys are kept.
+const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
 /// A log line; one that names no time is dropped (domain 4.2).
 fn line(payload: &Map<String, Value>) -> Option<Said> {

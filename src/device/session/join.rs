@@ -35,6 +35,8 @@ pub struct Firmware {
 pub struct Join {
     /// What it runs.
     pub firmware: Firmware,
+    /// `console_version`, of clients that have a console.
+    pub console: Option<Version>,
     /// `device_api_version`; missing or unreadable counts as 1.0.0.
     pub api: Version,
     /// Whether it says that an update goes on.
@@ -81,6 +83,7 @@ impl Join {
                 vcs_identifier: text(params, "nerves_fw_vcs_identifier"),
                 fwup_version: text(params, "fwup_version"),
             },
+            console: text(params, "console_version").and_then(|v| Version::parse(&v).ok()),
             api: text(params, "device_api_version")
                 .and_then(|v| Version::parse(&v).ok())
                 .unwrap_or(Version::new(1, 0, 0)),
@@ -92,13 +95,33 @@ impl Join {
         }
     }
 
-    /// Whether the client knows `extensions:get` (device-protocol 3.2).
-    pub(super) fn has_extensions(&self) -> bool {
-        self.api >= Version::new(2, 2, 0)
+    /// Whether the client knows archives.
+    pub fn takes_archives(&self) -> bool {
+        self.abilities().archives
     }
 
-    /// Whether the client knows `scripts/run` (device-protocol 3.2).
-    pub(super) fn runs_scripts(&self) -> bool {
-        self.api >= Version::new(2, 1, 0)
+    /// What the client knows (device-protocol 3.2). Events that old clients do not know crash them.
+    pub(super) fn abilities(&self) -> Abilities {
+        let from = |major, minor| self.api >= Version::new(major, minor, 0);
+        let newer_console = self
+            .console
+            .as_ref()
+            .is_some_and(|c| *c >= Version::new(2, 0, 0));
+        Abilities {
+            // 2.0.0 knows it, but says the same of itself as 1.x.
+            identify: self.api > Version::new(1, 0, 0) || newer_console,
+            archives: from(2, 0),
+            scripts: from(2, 1),
+            extensions: from(2, 2),
+        }
     }
+}
+
+/// Events that a client knows beyond `update` and `reboot`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Abilities {
+    pub identify: bool,
+    pub archives: bool,
+    pub scripts: bool,
+    pub extensions: bool,
 }

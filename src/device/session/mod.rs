@@ -2,22 +2,27 @@
 //! and no database; `link` carries its effects out. There are 500,000 of these: it remembers as little as it can.
 
 mod bucket;
+mod close;
+mod console;
 mod extensions;
 mod join;
 #[cfg(test)]
 mod tests;
 mod update;
 
-pub use extensions::Said;
+pub use close::Close;
+pub use extensions::{Identity, Said};
 pub use join::{Firmware, Join};
 pub use update::Report;
 
 use bucket::{Bucket, Rate};
+use console::Console;
 
 use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
 use crate::ids::{Extensions, RunId};
 use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, OUTPUT_CHARS, SEEN_EVERY};
+use crate::terminal::{self, Kind, Typed};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +46,12 @@ pub enum Input {
     Offer(Value),
     /// An operator wants it to reboot.
     Reboot,
+    /// An operator wants to see which one it is.
+    Identify,
+    /// An archive for the device: the payload.
+    Archive(Value),
+    /// Somebody looks at a terminal of the device, and may have typed.
+    Terminal(Kind, Vec<Typed>),
     /// The extensions that it may use have changed.
     Extensions(Extensions),
     /// A script to run.
@@ -61,6 +72,8 @@ pub enum Input {
 pub struct Welcome {
     /// The organisation's signing keys; empty when it has none.
     pub keys: Vec<String>,
+    /// The archive of its group: the payload.
+    pub archive: Option<Value>,
     /// Code to run.
     pub connecting_code: Option<String>,
     /// The extensions that it may use.
@@ -80,6 +93,12 @@ pub enum Effect {
     Validated,
     /// Store its network interface.
     Interface(&'static str),
+    /// Store its connection types.
+    Types(String),
+    /// Show people what its terminal says.
+    Terminal(Kind, terminal::Said),
+    /// Read no more for a moment: it prints faster than people can look.
+    Pause,
     /// Store what an extension said.
     Said(Box<Said>),
     /// Give a script's output to whoever waits; `None` when the device cannot run it.
@@ -88,43 +107,6 @@ pub enum Effect {
     Seen,
     /// Close the socket.
     Close(Close),
-}
-
-/// Why a socket is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Close {
-    /// The device left.
-    Left,
-    /// A newer connection took over, or an operator asked for it.
-    Replaced,
-    /// It does not speak the protocol, or was silent for too long.
-    Protocol,
-    /// A frame of the kind that this version of the protocol does not have.
-    WrongKind,
-    /// Text that is not UTF-8.
-    NotText,
-    /// Too many messages.
-    Flood,
-    /// A message above its bound.
-    TooLarge,
-    /// The server stops.
-    Restart,
-}
-
-impl Close {
-    /// The WebSocket code (device-protocol 1.7).
-    pub fn code(self) -> u16 {
-        match self {
-            Self::Left => 1000,
-            Self::Replaced => 1001,
-            Self::Protocol => 1002,
-            Self::WrongKind => 1003,
-            Self::NotText => 1007,
-            Self::Flood => 1008,
-            Self::TooLarge => 1009,
-            Self::Restart => 1012,
-        }
-    }
 }
 
 /// A device's connection.
@@ -136,8 +118,10 @@ pub struct Session {
     /// The join whose outcome is awaited.
     joining: Option<Box<(Message, Join)>>,
     welcome: bool,
-    console: bool,
-    scripts: bool,
+    abilities: join::Abilities,
+    console: Option<Box<Console>>,
+    /// Code for a client that only runs what is typed, until its console is there.
+    code: Option<Box<str>>,
     allowed: Extensions,
     extensions: Option<Box<extensions::Topic>>,
     progress: update::Progress,
@@ -154,8 +138,9 @@ impl Session {
             joined: None,
             joining: None,
             welcome: false,
-            console: false,
-            scripts: false,
+            abilities: join::Abilities::default(),
+            console: None,
+            code: None,
             allowed: Extensions::default(),
             extensions: None,
             progress: update::Progress::default(),
@@ -181,15 +166,16 @@ impl Session {
                 vec![self.push("update", &payload)]
             }
             Input::Reboot if self.welcome => vec![self.push("reboot", &json!({}))],
-            Input::Offer(_) | Input::Reboot => Vec::new(),
+            Input::Identify if self.welcome && self.abilities.identify => {
+                vec![self.push("identify", &json!({}))]
+            }
+            Input::Archive(payload) if self.welcome && self.abilities.archives => {
+                vec![self.push("archive", &payload)]
+            }
+            Input::Offer(_) | Input::Reboot | Input::Identify | Input::Archive(_) => Vec::new(),
+            Input::Terminal(kind, typed) => self.typed(kind, typed),
             Input::Extensions(allowed) => self.allow(allowed),
-            Input::Script { run, .. } if !(self.welcome && self.scripts) => {
-                vec![Effect::Ran(run, None)]
-            }
-            Input::Script { run, text, millis } => {
-                let script = json!({"text": &*text, "ref": reference(run), "timeout": millis});
-                vec![self.push("scripts/run", &script)]
-            }
+            Input::Script { run, text, millis } => self.script(run, &text, millis),
             Input::Tick => self.tick(now),
         }
     }
@@ -204,6 +190,54 @@ impl Session {
         ask.then(|| self.push_extension("health:check", &json!({})))
             .into_iter()
             .collect()
+    }
+
+    /// A script: over the device topic, or typed for clients that do not know that.
+    fn script(&mut self, run: RunId, text: &str, millis: u64) -> Vec<Effect> {
+        if self.welcome && self.abilities.scripts {
+            let script = json!({"text": text, "ref": reference(run), "timeout": millis});
+            return vec![self.push("scripts/run", &script)];
+        }
+        let Some(console) = &mut self.console else {
+            return vec![Effect::Ran(run, None)];
+        };
+        let (before, keys) = console.run(run, text);
+        before
+            .map(|run| Effect::Ran(run, None))
+            .into_iter()
+            .chain(keys.iter().map(|k| self.push_console("dn", k)))
+            .collect()
+    }
+
+    /// Somebody looks at a terminal and may have typed: first they learn that it is there.
+    fn typed(&self, kind: Kind, typed: Vec<Typed>) -> Vec<Effect> {
+        let version = match kind {
+            Kind::Console => self.console.as_ref().map(|c| c.version.clone()),
+            Kind::Shell => {
+                let attached = self.extensions.as_ref().is_some_and(|t| t.has_shell());
+                attached.then(|| "".into())
+            }
+        };
+        let Some(version) = version else {
+            return Vec::new();
+        };
+        let mut effects = vec![Effect::Terminal(kind, terminal::Said::Open(version))];
+        for one in typed {
+            match (kind, one) {
+                (Kind::Console, Typed::Event(event, payload)) => {
+                    effects.push(self.push_console(event, &payload));
+                }
+                (Kind::Shell, Typed::Event(event, payload)) => {
+                    effects.push(self.push_extension(&format!("local_shell:{event}"), &payload));
+                }
+                (Kind::Console, Typed::Keys(text)) => {
+                    let keys = text.chars().map(String::from).chain(["\r".to_owned()]);
+                    effects.extend(keys.map(|k| self.push_console("dn", &json!({"data": k}))));
+                }
+                (Kind::Shell, Typed::Keys(_)) => {}
+            }
+        }
+        effects
     }
 
     /// Tells the device what to stop and what to begin, without a reconnect.
@@ -224,29 +258,49 @@ impl Session {
         Effect::Send(self.format.push("extensions", event, payload))
     }
 
+    fn push_console(&self, event: &str, payload: &Value) -> Effect {
+        Effect::Send(self.format.push("console", event, payload))
+    }
+
     fn push(&self, event: &str, payload: &Value) -> Effect {
         Effect::Send(self.format.push("device", event, payload))
     }
 
     fn frame(&mut self, packet: &Packet, now: Micros) -> Vec<Effect> {
-        let cost = u32::try_from(packet.length() / MESSAGE_UNIT)
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        if !self.speech.take(cost, SPEECH, now) {
-            return vec![Effect::Close(Close::Flood)];
-        }
         if packet.format() != self.format {
             return vec![Effect::Close(Close::WrongKind)];
         }
         let Ok(message) = wire::read(packet) else {
             return vec![Effect::Close(Close::Protocol)];
         };
-        let mut effects = self.message(message, now);
+        let mut effects = Vec::new();
+        let cost = u32::try_from(packet.length() / MESSAGE_UNIT)
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        // What people look at is slowed down; of anything else too much is too much.
+        match self.pace(&message, cost, now) {
+            Some(true) => {}
+            Some(false) => effects.push(Effect::Pause),
+            None if self.speech.take(cost, SPEECH, now) => {}
+            None => return vec![Effect::Close(Close::Flood)],
+        }
+        effects.extend(self.message(message, now));
         if now.since(self.seen) > SEEN_EVERY + self.jitter {
             self.seen = now;
             effects.push(Effect::Seen);
         }
         effects
+    }
+
+    /// Whether a message of a terminal comes within its pace; `None` for all others.
+    fn pace(&mut self, m: &Message, cost: u32, now: Micros) -> Option<bool> {
+        match (m.topic.as_str(), m.event.as_str()) {
+            ("console", _) => self.console.as_mut().map(|c| c.paced(cost, now)),
+            ("extensions", "local_shell:shell_output") => {
+                self.extensions.as_mut().and_then(|t| t.paced(cost, now))
+            }
+            _ => None,
+        }
     }
 
     fn message(&mut self, m: Message, now: Micros) -> Vec<Effect> {
@@ -258,10 +312,7 @@ impl Session {
         match (m.topic.as_str(), m.event.as_str()) {
             ("phoenix", "heartbeat") => ok(&m),
             ("device", "phx_join") => self.join(m),
-            ("console", "phx_join") => {
-                self.console = true;
-                ok(&m)
-            }
+            ("console", "phx_join") => self.join_console(&m, now),
             ("extensions", "phx_join") => {
                 let reference = m.join_ref.as_deref().or(m.reference.as_deref());
                 let topic = extensions::Topic::new(reference.unwrap_or_default(), &m.payload, now);
@@ -282,26 +333,74 @@ impl Session {
                 self.extensions = None;
                 ok(&m)
             }
+            ("console", "phx_leave") => {
+                self.console = None;
+                ok(&m)
+            }
             (_, "phx_leave") => ok(&m),
             ("device", _) => self.device(&m, now),
-            ("extensions", _) => self.extension(&m, now),
+            ("console", _) => self.console(m),
+            ("extensions", _) => self.extension(m, now),
             _ => Vec::new(),
         }
     }
 
-    fn extension(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
+    fn join_console(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
+        let own = m.join_ref.as_deref().or(m.reference.as_deref());
+        // 1.x and 2.0 say so themselves; whoever says nothing is as old.
+        let version = m.payload.get("console_version").and_then(Value::as_str);
+        let version = join::clean(version.unwrap_or("1.0.0"));
+        let console = Console::new(own.unwrap_or_default(), &version, now);
+        let open = terminal::Said::Open(console.version.clone());
+        self.console = Some(Box::new(console));
+        let mut effects = vec![
+            Effect::Send(self.format.reply(m, "ok", &json!({}))),
+            Effect::Terminal(Kind::Console, open),
+        ];
+        if let Some(code) = self.code.take() {
+            effects.push(self.push_console("dn", &json!({"data": format!("{code}\n\r")})));
+        }
+        effects
+    }
+
+    /// Messages on the joined console topic; none is ever answered.
+    fn console(&mut self, mut m: Message) -> Vec<Effect> {
+        let Some(console) = &mut self.console else {
+            return Vec::new();
+        };
+        if console.stale(m.join_ref.as_deref()) {
+            return Vec::new();
+        }
+        let Some(said) = console.message(&m.event, &mut m.payload) else {
+            return Vec::new();
+        };
+        let ran = match &said {
+            terminal::Said::Output(text) => console.ran(text),
+            _ => None,
+        };
+        let ran = ran.map(|(run, output)| Effect::Ran(run, Some(output)));
+        let shown = Effect::Terminal(Kind::Console, said);
+        std::iter::once(shown).chain(ran).collect()
+    }
+
+    fn extension(&mut self, mut m: Message, now: Micros) -> Vec<Effect> {
         let turn = match &mut self.extensions {
             Some(topic) if topic.stale(m.join_ref.as_deref()) => return Vec::new(),
-            Some(topic) => topic.message(&m.event, &m.payload, self.allowed, now),
+            Some(topic) => topic.message(&m.event, &mut m.payload, self.allowed, now),
             None => extensions::Turn::Detach,
         };
         match turn {
             extensions::Turn::Nothing => Vec::new(),
+            extensions::Turn::Shell(said, push) => {
+                let push = push.map(|event| self.push_extension(event, &json!({})));
+                let said = Effect::Terminal(Kind::Shell, said);
+                push.into_iter().chain([said]).collect()
+            }
             extensions::Turn::Push(event) => vec![self.push_extension(event, &json!({}))],
             extensions::Turn::Said(said) => vec![Effect::Said(Box::new(said))],
             extensions::Turn::Detach => {
                 let detach = Value::from("detach");
-                vec![Effect::Send(self.format.reply(m, "error", &detach))]
+                vec![Effect::Send(self.format.reply(&m, "error", &detach))]
             }
         }
     }
@@ -342,7 +441,7 @@ impl Session {
         let (message, join) = *waiting;
         self.welcome = true;
         self.allowed = welcome.extensions;
-        self.scripts = join.runs_scripts();
+        self.abilities = join.abilities();
         let mut effects = vec![Effect::Send(self.format.reply(&message, "ok", &json!({})))];
         // An empty list would make some clients forget their keys: it is never sent.
         if !welcome.keys.is_empty() {
@@ -354,16 +453,22 @@ impl Session {
                 effects.push(self.push("archive_public_keys", &keys));
             }
         }
-        if join.has_extensions() {
+        if let Some(archive) = welcome.archive.as_ref().filter(|_| self.abilities.archives) {
+            effects.push(self.push("archive", archive));
+        }
+        if self.abilities.extensions {
             effects.push(self.push("extensions:get", &json!({})));
         }
         if let Some(code) = welcome.connecting_code.as_deref().filter(|c| !c.is_empty()) {
-            if join.runs_scripts() {
+            if self.abilities.scripts {
                 let script = json!({"text": code, "ref": "connecting_code"});
                 effects.push(self.push("scripts/run", &script));
-            } else if self.console {
+            } else if self.console.is_some() {
                 let keys = json!({"data": format!("{code}\n\r")});
-                effects.push(Effect::Send(self.format.push("console", "dn", &keys)));
+                effects.push(self.push_console("dn", &keys));
+            } else {
+                // The device joins its console right after this topic.
+                self.code = Some(code.into());
             }
         }
         effects
@@ -385,6 +490,7 @@ impl Session {
             "status_update" => self.progress.status(&m.payload, now).map(Effect::Report),
             "firmware_validated" => Some(Effect::Validated),
             "scripts/run" => ran(&m.payload),
+            "connection_types" => types(&m.payload).map(Effect::Types),
             "report_network_interface" => m
                 .payload
                 .get("interface")
@@ -394,6 +500,16 @@ impl Session {
         };
         effect.into_iter().collect()
     }
+}
+
+/// The connection types that a device names, joined by commas.
+fn types(payload: &serde_json::Map<String, Value>) -> Option<String> {
+    let all = payload.get("values")?.as_array()?.iter().take(8);
+    let words: Vec<String> = all
+        .filter_map(Value::as_str)
+        .map(|w| join::clean(w).chars().take(32).collect())
+        .collect();
+    Some(words.join(","))
 }
 
 /// How a device names a run.

@@ -55,6 +55,7 @@ fn a_join_is_stored_then_answered_then_followed_by_what_was_asked_for() {
     );
     assert!(!s.joined());
     let welcome = Welcome {
+        archive: None,
         keys: vec!["K".into()],
         connecting_code: Some("1+1".into()),
         extensions: Extensions::default(),
@@ -321,7 +322,8 @@ fn extended(allowed: Extensions) -> Session {
     let effects = s.handle(Input::Joined(welcome), at(0));
     let get = send(r#"[null,null,"device","extensions:get",{}]"#);
     assert_eq!(effects.get(1), Some(&get));
-    let offer = r#"["3","3","extensions","phx_join",{"health":"0.0.1","geo":"0.0.7","logging":"0.1.0","x":1}]"#;
+    let offer = r#"["3","3","extensions","phx_join",{"health":"0.0.1","geo":"0.0.7","logging":"0.1.0",
+        "local_shell":"0.0.1","network_identity":"0.0.1","x":1}]"#;
     let names = serde_json::to_string(&allowed.set(Extension::Logging, false).words()).unwrap();
     assert_eq!(
         s.handle(text(offer), at(0)),
@@ -487,4 +489,237 @@ fn a_script_runs_on_clients_that_know_it_and_foreign_references_are_ignored() {
         let m = format!(r#"["1","9","device","scripts/run",{{"ref":{other},"output":"x"}}]"#);
         assert_eq!(s.handle(text(&m), at(1)), []);
     }
+}
+
+#[test]
+fn a_client_gets_no_event_that_its_release_does_not_know() {
+    let everything = |params: &str| {
+        let mut s = fresh();
+        s.handle(
+            text(&format!(r#"["1","1","device","phx_join",{params}]"#)),
+            at(0),
+        );
+        let welcome = Welcome {
+            archive: Some(json!({"uuid": "a"})),
+            keys: vec!["K".into()],
+            connecting_code: Some("1".into()),
+            extensions: Extensions::all(),
+        };
+        let mut effects = s.handle(Input::Joined(welcome), at(0));
+        let script = Input::Script {
+            run: RunId(1),
+            text: "1".into(),
+            millis: 1,
+        };
+        for input in [
+            Input::Identify,
+            Input::Archive(json!({"uuid": "b"})),
+            Input::Extensions(Extensions::all()),
+            script,
+            Input::Offer(json!({})),
+            Input::Reboot,
+        ] {
+            effects.extend(s.handle(input, at(1)));
+        }
+        let sent = effects.iter().filter_map(|e| match e {
+            Effect::Send(Packet::Text(t)) => Some(t.split('"').nth(3).unwrap().to_owned()),
+            _ => None,
+        });
+        sent.skip(1).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(everything("{}"), "update reboot");
+    assert_eq!(
+        everything(r#"{"console_version":"1.0.0","device_api_version":"1.0.0"}"#),
+        "update reboot",
+        "1.4.1 and 2.0.0"
+    );
+    assert_eq!(
+        everything(r#"{"console_version":"2.0.0","device_api_version":"1.0.0"}"#),
+        "identify update reboot",
+        "2.1.0"
+    );
+    assert_eq!(
+        everything(r#"{"device_api_version":"2.0.0","fwup_public_keys":"on_connect"}"#),
+        "fwup_public_keys archive identify archive update reboot",
+        "2.2.1"
+    );
+    assert_eq!(
+        everything(r#"{"device_api_version":"2.3.0"}"#),
+        "archive extensions:get scripts/run identify archive scripts/run update reboot"
+    );
+}
+
+/// A device whose console is joined in this version.
+fn consoled(version: &str, params: &str) -> Session {
+    let mut s = joined(params);
+    let join = format!(r#"["2","2","console","phx_join",{{"console_version":"{version}"}}]"#);
+    let effects = s.handle(text(&join), at(0));
+    let reply = send(r#"["2","2","console","phx_reply",{"response":{},"status":"ok"}]"#);
+    let open = Effect::Terminal(Kind::Console, terminal::Said::Open(version.into()));
+    assert_eq!(effects, [reply, open]);
+    s
+}
+
+#[test]
+fn a_console_passes_on_what_it_knows_and_nothing_else() {
+    let mut s = consoled("2.0.0", "{}");
+    let up = r#"["2","3","console","up",{"data":"iex> "}]"#;
+    let shown = Effect::Terminal(Kind::Console, terminal::Said::Output("iex> ".into()));
+    assert_eq!(s.handle(text(up), at(1)), [shown]);
+    for ignored in [
+        r#"["9","3","console","up",{"data":"stale"}]"#,
+        r#"["2","3","console","up",{"data":7}]"#,
+        r#"["2","3","console","nonsense",{}]"#,
+        r#"["2","3","console","metadata",{"version":"forged"}]"#,
+    ] {
+        assert_eq!(s.handle(text(ignored), at(1)), [], "{ignored}");
+    }
+    let typed = vec![
+        Typed::Event("window_size", json!({"height": 24, "width": 80})),
+        Typed::Keys("ab".into()),
+    ];
+    let effects = s.handle(Input::Terminal(Kind::Console, typed), at(2));
+    let expected = [
+        Effect::Terminal(Kind::Console, terminal::Said::Open("2.0.0".into())),
+        send(r#"[null,null,"console","window_size",{"height":24,"width":80}]"#),
+        send(r#"[null,null,"console","dn",{"data":"a"}]"#),
+        send(r#"[null,null,"console","dn",{"data":"b"}]"#),
+        send(r#"[null,null,"console","dn",{"data":"\r"}]"#),
+    ];
+    assert_eq!(effects, expected);
+    s.handle(text(r#"["2","4","console","phx_leave",{}]"#), at(3));
+    assert_eq!(
+        s.handle(Input::Terminal(Kind::Console, Vec::new()), at(3)),
+        []
+    );
+    assert_eq!(s.handle(text(up), at(3)), []);
+}
+
+#[test]
+fn old_clients_get_code_and_scripts_typed() {
+    let mut s = fresh();
+    s.handle(
+        text(r#"["1","1","device","phx_join",{"console_version":"1.0.0"}]"#),
+        at(0),
+    );
+    let welcome = Welcome {
+        connecting_code: Some("IO.puts(1)".into()),
+        ..Welcome::default()
+    };
+    assert_eq!(s.handle(Input::Joined(welcome), at(0)).len(), 1);
+    let join = r#"["2","2","console","phx_join",{"console_version":"1.0.0"}]"#;
+    let effects = s.handle(text(join), at(0));
+    let code = send(r#"[null,null,"console","dn",{"data":"IO.puts(1)\n\r"}]"#);
+    assert_eq!(effects.get(2), Some(&code));
+    let script = |run| Input::Script {
+        run: RunId(run),
+        text: "1 + 1".into(),
+        millis: 1_000,
+    };
+    let typed = [
+        send(r##"[null,null,"console","dn",{"data":"1 + 1\n# [NERVESHUB:END]"}]"##),
+        send(r#"[null,null,"console","dn",{"data":"\r"}]"#),
+    ];
+    assert_eq!(s.handle(script(5), at(1)), typed);
+    // Another one takes its place, and whoever waited for the first learns it at once.
+    let effects = s.handle(script(6), at(1));
+    assert_eq!(effects.first(), Some(&Effect::Ran(RunId(5), None)));
+    let up = |t: &str| text(&format!(r#"["2","3","console","up",{{"data":"{t}"}}]"#));
+    assert_eq!(
+        s.handle(up("1 + 1\\r\\n2\\r\\niex(2)> # [NERVES"), at(2))
+            .len(),
+        1
+    );
+    let effects = s.handle(up("HUB:END]"), at(2));
+    let ran = Effect::Ran(RunId(6), Some("1 + 1\r\n2\r".into()));
+    assert_eq!(effects.get(1), Some(&ran));
+    assert_eq!(s.handle(up("more"), at(3)).len(), 1);
+}
+
+#[test]
+fn a_terminal_that_prints_too_fast_is_slowed_down_and_not_closed() {
+    let mut s = consoled("2.0.0", "{}");
+    let up = r#"["2","3","console","up",{"data":"x"}]"#;
+    let mut pauses = 0;
+    for _ in 0..crate::limits::OUTPUT_BURST + 50 {
+        let effects = s.handle(text(up), at(1));
+        assert!(!effects.iter().any(|e| matches!(e, Effect::Close(_))));
+        pauses += usize::from(effects.contains(&Effect::Pause));
+    }
+    assert_eq!(pauses, 50);
+    // Without a console the same is a flood.
+    let mut s = joined("{}");
+    let flood = (0..crate::limits::MESSAGE_BURST + 1).map(|_| s.handle(text(up), at(1)));
+    assert_eq!(flood.last(), Some(vec![Effect::Close(Close::Flood)]));
+}
+
+#[test]
+fn a_shell_is_asked_for_at_once_and_shows_what_it_prints() {
+    let mut s = extended(Extensions::all());
+    let attached = r#"["3","4","extensions","local_shell:attached",{}]"#;
+    let effects = s.handle(text(attached), at(1));
+    let expected = [
+        send(r#"[null,null,"extensions","local_shell:request_shell",{}]"#),
+        Effect::Terminal(Kind::Shell, terminal::Said::Open("".into())),
+    ];
+    assert_eq!(effects, expected);
+    let said = |event: &str, payload: &str| {
+        text(&format!(
+            r#"["3","5","extensions","local_shell:{event}",{payload}]"#
+        ))
+    };
+    let shown = |said| vec![Effect::Terminal(Kind::Shell, said)];
+    assert_eq!(
+        s.handle(said("shell_output", r#"{"data":"$ "}"#), at(1)),
+        shown(terminal::Said::Output("$ ".into()))
+    );
+    assert_eq!(
+        s.handle(said("shell_exited", r#"{"exit_code":1}"#), at(1)),
+        shown(terminal::Said::Event("exited", json!({"exit_code": 1})))
+    );
+    let status = json!({"status": "failed", "reason": "no expty"});
+    assert_eq!(
+        s.handle(said("request_status", &status.to_string()), at(1)),
+        shown(terminal::Said::Event("status", status))
+    );
+    let typed = vec![Typed::Event("shell_input", json!({"data": "ls\n"}))];
+    let effects = s.handle(Input::Terminal(Kind::Shell, typed), at(2));
+    let input = send(r#"[null,null,"extensions","local_shell:shell_input",{"data":"ls\n"}]"#);
+    assert_eq!(effects.get(1), Some(&input));
+}
+
+#[test]
+fn a_bad_network_identity_costs_none_of_the_others() {
+    let mut s = extended(Extensions::all());
+    let attached = r#"["3","4","extensions","network_identity:attached",{}]"#;
+    let request = send(r#"[null,null,"extensions","network_identity:request",{}]"#);
+    assert_eq!(s.handle(text(attached), at(1)), [request]);
+    let mut all = vec![
+        json!({"service": "iroh", "identifier": "k1", "details": {"relay": "x"}}),
+        json!({"service": "skynet", "identifier": "k2"}),
+        json!({"service": "iroh", "identifier": ""}),
+        json!({"service": "iroh", "identifier": "k".repeat(256)}),
+        json!({"service": "iroh", "identifier": "k3", "details": {"a": "x".repeat(5_000)}}),
+        json!({"service": "netbird", "identifier": "k4", "instance": "two", "details": 7}),
+        json!(7),
+    ];
+    all.extend((0..20).map(|i| json!({"service": "wireguard", "identifier": format!("w{i}")})));
+    let report = json!(["3", "5", "extensions", "network_identity:report", {"identities": all}]);
+    let effects = s.handle(text(&report.to_string()), at(2));
+    let [Effect::Said(said)] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    let Said::Identities(found) = &**said else {
+        panic!("{said:?}")
+    };
+    let keys: Vec<&str> = found.iter().map(|i| i.identifier.as_str()).collect();
+    assert_eq!(keys, ["k1", "k4", "w0", "w1", "w2"]);
+    assert_eq!(
+        (found[0].instance.as_str(), found[0].details.as_str()),
+        ("default", r#"{"relay":"x"}"#)
+    );
+    assert_eq!(
+        (found[1].instance.as_str(), found[1].details.as_str()),
+        ("two", "{}")
+    );
 }

@@ -2,6 +2,7 @@
 //! and back.
 
 mod msgpack;
+pub mod raw;
 #[cfg(test)]
 mod tests;
 

@@ -8,11 +8,16 @@ use time::OffsetDateTime;
 const DEPTH: usize = 128;
 
 /// Reads one value; `None` when it is cut short, too deep or no MessagePack. What JSON has no word for becomes null,
-/// text that is not UTF-8 (Elixir packs every binary as text) gets replacement characters.
+/// text that is not UTF-8 (Elixir packs every binary as text) gets replacement characters; what terminals print keeps its
+/// bytes, see [`super::raw`].
 pub(super) fn read(mut bytes: &[u8]) -> Option<Value> {
-    rmpv::decode::read_value_with_max_depth(&mut bytes, DEPTH)
-        .ok()
-        .map(value)
+    let pack = rmpv::decode::read_value_with_max_depth(&mut bytes, DEPTH).ok()?;
+    let event = pack.as_array().and_then(|all| all.get(3)?.as_str());
+    let text = match event {
+        Some("up" | "local_shell:shell_output") => super::raw::text,
+        _ => readable,
+    };
+    Some(value(pack, text))
 }
 
 /// Writes a value.
@@ -24,7 +29,7 @@ pub(super) fn write(value: &Value) -> Vec<u8> {
     bytes
 }
 
-fn value(pack: Pack) -> Value {
+fn value(pack: Pack, text: fn(&[u8]) -> String) -> Value {
     match pack {
         Pack::Nil => Value::Null,
         Pack::Boolean(b) => Value::Bool(b),
@@ -37,24 +42,28 @@ fn value(pack: Pack) -> Value {
         Pack::F64(f) => Number::from_f64(f).map_or(Value::Null, Value::Number),
         Pack::String(s) => Value::String(text(&s.into_bytes())),
         Pack::Binary(b) => Value::String(text(&b)),
-        Pack::Array(all) => Value::Array(all.into_iter().map(value).collect()),
-        Pack::Map(all) => Value::Object(all.into_iter().filter_map(entry).collect::<Map<_, _>>()),
+        Pack::Array(all) => Value::Array(all.into_iter().map(|one| value(one, text)).collect()),
+        Pack::Map(all) => Value::Object(
+            all.into_iter()
+                .filter_map(|one| entry(one, text))
+                .collect::<Map<_, _>>(),
+        ),
         Pack::Ext(-1, raw) => timestamp(&raw).map_or(Value::Null, Value::String),
         Pack::Ext(..) => Value::Null,
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+fn readable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn entry((key, inner): (Pack, Pack)) -> Option<(String, Value)> {
+fn entry((key, inner): (Pack, Pack), text: fn(&[u8]) -> String) -> Option<(String, Value)> {
     let key = match key {
-        Pack::String(s) => text(&s.into_bytes()),
+        Pack::String(s) => readable(&s.into_bytes()),
         Pack::Integer(i) => i.to_string(),
         _ => return None,
     };
-    Some((key, value(inner)))
+    Some((key, value(inner, text)))
 }
 
 /// The timestamp extension (MessagePack specification, "Timestamp extension type") as ISO 8601 text.

@@ -118,6 +118,14 @@ impl Api {
         assert_eq!(answer.status, 201, "{}", answer.text);
     }
 
+    /// Uploads an archive; its data.
+    pub async fn archive(&self, bytes: Vec<u8>) -> Answer {
+        let part = reqwest::multipart::Part::bytes(bytes).file_name("a.fw");
+        let form = reqwest::multipart::Form::new().part("archive", part);
+        let path = Self::product("/archives");
+        Self::answer(self.request(Method::POST, &path).multipart(form)).await
+    }
+
     /// Uploads as `nh` does: chunked, a part without a content type, and a `ttl` field.
     pub async fn upload_bytes(&self, bytes: Vec<u8>) -> Answer {
         let chunks: Vec<Result<Vec<u8>, std::io::Error>> =

@@ -206,6 +206,16 @@ impl Device {
     /// Connects by the product's shared secret.
     pub async fn secret(server: &Server, identifier: &str) -> Result<Self, Refusal> {
         let (key, secret) = (server.login("product_key"), server.login("product_secret"));
+        Self::by_key(server, key, secret, identifier).await
+    }
+
+    /// Connects by any shared secret.
+    pub async fn by_key(
+        server: &Server,
+        key: &str,
+        secret: &str,
+        identifier: &str,
+    ) -> Result<Self, Refusal> {
         let headers = sign(key, secret, identifier, now_ms());
         let config = client(server, None, true);
         Self::open(
@@ -244,8 +254,35 @@ impl Device {
         self.socket.send(message).await.unwrap();
     }
 
+    /// Pushes `{"data": …}` with bytes that need not be text, as Elixir packs them.
+    pub async fn send_bytes(&mut self, reference: &str, topic: &str, event: &str, data: &[u8]) {
+        // An array of five; strings with a byte of length; a map of one.
+        let mut bytes = vec![0x95];
+        let mut string = |s: &[u8]| {
+            bytes.extend([0xd9, s.len() as u8]);
+            bytes.extend_from_slice(s);
+        };
+        for text in [reference, "9", topic, event] {
+            string(text.as_bytes());
+        }
+        bytes.push(0x81);
+        let mut string = |s: &[u8]| {
+            bytes.extend([0xd9, s.len() as u8]);
+            bytes.extend_from_slice(s);
+        };
+        string(b"data");
+        string(data);
+        self.socket.send(Message::binary(bytes)).await.unwrap();
+    }
+
     pub async fn send_frame(&mut self, message: Message) -> bool {
         self.socket.send(message).await.is_ok()
+    }
+
+    /// Pushes on another topic, joined with this reference.
+    pub async fn say(&mut self, reference: &str, topic: &str, event: &str, payload: Value) {
+        self.send(json!([reference, "9", topic, event, payload]).to_string())
+            .await;
     }
 
     pub async fn push(&mut self, event: &str, payload: Value) {
@@ -272,6 +309,16 @@ impl Device {
                 Ok(Message::Close(_)) | Err(_) => return None,
                 Ok(_) => {}
             }
+        }
+    }
+
+    /// The next frame is exactly this one.
+    #[track_caller]
+    pub fn expect(&mut self, frame: Value) -> impl Future<Output = ()> {
+        let at = std::panic::Location::caller();
+        async move {
+            let next = self.next().await;
+            assert_eq!(next, Some(frame), "expected at {at}");
         }
     }
 

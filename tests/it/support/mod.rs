@@ -6,6 +6,7 @@ pub mod device;
 pub mod fixtures;
 pub mod postgres;
 pub mod server;
+pub mod viewer;
 
 pub use api::Api;
 pub use server::{Engine, Server};

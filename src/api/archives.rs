@@ -1,0 +1,88 @@
+//! Archives: signed files for the device's application. Routes of our own, shaped like those of firmware; the original has
+//! them in its console only.
+
+use super::answer::{created, none, ok, path};
+use super::error::Result;
+use super::extract::Name;
+use super::upload::{host_of, received};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::blob::Blob;
+use crate::clock;
+use crate::fleet::archives::{self, ArchiveRow};
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse as _;
+use serde_json::{Value, json};
+
+fn view(a: &ArchiveRow) -> Value {
+    json!({
+        "uuid": a.uuid, "version": a.version, "platform": a.platform,
+        "architecture": a.architecture, "description": a.description, "size": a.size,
+        "uploaded_at": a.inserted_at.naive(),
+    })
+}
+
+/// `GET /archives`: highest version first.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let all = archives::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect()))
+}
+
+/// `GET /archives/:uuid`.
+pub(super) async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result {
+    Ok(ok(&view(&archives::show(&app.db, &scope, &uuid).await?)))
+}
+
+/// `POST /archives`: the part `archive`, streamed to disk; other parts are ignored.
+pub(super) async fn upload(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    form: std::result::Result<Multipart, MultipartRejection>,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let upload = received(&app, form, "archive").await?;
+    let archive = archives::finish(&app, &scope, upload).await?;
+    let at = scope.product();
+    let location = path(&[
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "archives",
+        &archive.uuid,
+    ]);
+    Ok(created(Some(&location), &view(&archive)))
+}
+
+/// `DELETE /archives/:uuid`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    archives::delete(&app, &scope, &uuid).await?;
+    Ok(none())
+}
+
+/// `GET /archives/:uuid/download`: to a signed link on the host that was asked.
+pub(super) async fn download(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+    headers: HeaderMap,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let archive = archives::show(&app.db, &scope, &uuid).await?;
+    let blob = Blob::Archive(archive.id);
+    let url = app
+        .links
+        .url(host_of(&headers), blob, &archive.uuid, clock::now());
+    Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
+}

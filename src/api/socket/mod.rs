@@ -1,0 +1,318 @@
+//! People's sockets: consoles and shells of devices over Phoenix channels (rest-api 17.2). One task a socket; what a
+//! device cannot take yet stays with the sender.
+
+mod frame;
+
+use crate::access::scope::Person;
+use crate::app::App;
+use crate::fleet::consoles::{self, Place};
+use crate::fleet::scopes;
+use crate::fleet::terminals::{Blocked, Shown};
+use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
+use crate::terminal::{Kind, Typed};
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use frame::{Frame, Version};
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+/// Pause before what a device could not take is tried again, and how often.
+const AGAIN: Duration = Duration::from_millis(20);
+const TRIES: u32 = 500;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    token: String,
+    vsn: Option<String>,
+}
+
+/// `GET /socket/websocket` and `/api/socket/websocket` with a token: the upgrade, or 403.
+pub(super) async fn connect(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    mut request: Request,
+) -> Response {
+    let Some(key) = upgrade_key(request.headers()) else {
+        return (
+            StatusCode::BAD_REQUEST,
+            "this address is for WebSockets only",
+        )
+            .into_response();
+    };
+    let person = match scopes::person(&app.db, &asked.token).await {
+        Ok(person) => person,
+        Err(e) => {
+            tracing::warn!(error = %e, "a socket could not be authenticated");
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    };
+    let (Some(person), Some(version)) = (person, Version::parse(asked.vsn.as_deref())) else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    let Ok(place) = app.viewers.clone().try_acquire_owned() else {
+        let text = "too many people's sockets are open on this server";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let task = app.clone();
+    app.background.spawn(async move {
+        match timeout(Duration::from_secs(10), upgrade).await {
+            Ok(Ok(raw)) => serve(task, person, version, raw, place).await,
+            _ => tracing::debug!("a socket was not upgraded"),
+        }
+    });
+    let answer = Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(header::UPGRADE, "websocket")
+        .header(header::CONNECTION, "Upgrade")
+        .header(
+            header::SEC_WEBSOCKET_ACCEPT,
+            derive_accept_key(key.as_bytes()),
+        )
+        .body(Body::empty());
+    answer.unwrap_or_else(|_| StatusCode::BAD_REQUEST.into_response())
+}
+
+/// The key of a request that asks for a WebSocket.
+fn upgrade_key(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    let asks = text(header::UPGRADE)?.eq_ignore_ascii_case("websocket");
+    let key = text(header::SEC_WEBSOCKET_KEY)?;
+    asks.then(|| key.to_owned())
+}
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+/// A topic that the person joined.
+struct Joined {
+    topic: String,
+    join_ref: Value,
+    place: Place,
+}
+
+/// A person's socket.
+struct Link {
+    app: App,
+    person: Person,
+    version: Version,
+    joined: Vec<Joined>,
+    /// What the device could not take yet: of which topic, and how often it was tried.
+    waiting: Option<(usize, Typed, u32)>,
+}
+
+async fn serve(
+    app: App,
+    person: Person,
+    version: Version,
+    raw: Upgraded,
+    _place: OwnedSemaphorePermit,
+) {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(VIEWER_MESSAGE_BYTES))
+        .max_frame_size(Some(VIEWER_MESSAGE_BYTES));
+    let mut socket =
+        WebSocketStream::from_raw_socket(TokioIo::new(raw), Role::Server, Some(config)).await;
+    let mut link = Link {
+        app,
+        person,
+        version,
+        joined: Vec::new(),
+        waiting: None,
+    };
+    let code = run(&mut link, &mut socket).await;
+    drop(link);
+    let close = CloseFrame {
+        code,
+        reason: "".into(),
+    };
+    // The peer may be gone; then there is nobody to tell.
+    let _ = timeout(Duration::from_secs(5), socket.close(Some(close))).await;
+}
+
+/// Serves until one side ends it; the code to close with.
+async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
+    let stopping = link.app.stopping.clone();
+    let mut heard = Instant::now();
+    loop {
+        let texts = tokio::select! {
+            () = stopping.cancelled() => return CloseCode::Restart,
+            () = sleep_until(heard + VIEWER_IDLE) => return CloseCode::Protocol,
+            frame = socket.next(), if link.waiting.is_none() => {
+                heard = Instant::now();
+                match frame {
+                    Some(Ok(Message::Text(text))) => link.take(text.as_str()).await,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Vec::new(),
+                    Some(Ok(Message::Binary(_))) => return CloseCode::Unsupported,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return CloseCode::Normal,
+                }
+            }
+            (at, shown) = next_shown(&mut link.joined), if !link.joined.is_empty() => {
+                link.show(at, shown)
+            }
+            () = sleep(AGAIN), if link.waiting.is_some() => link.again(),
+        };
+        for text in texts {
+            let sent = timeout(SEND_TIME, socket.send(Message::text(text))).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                return CloseCode::Away;
+            }
+        }
+    }
+}
+
+/// What the next of the joined terminals shows.
+async fn next_shown(joined: &mut [Joined]) -> (usize, Option<Shown>) {
+    std::future::poll_fn(|cx| {
+        for (at, one) in joined.iter_mut().enumerate() {
+            if let Poll::Ready(shown) = one.place.seat.shown.poll_recv(cx) {
+                return Poll::Ready((at, shown));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+impl Link {
+    async fn take(&mut self, text: &str) -> Vec<String> {
+        let Some(frame) = Frame::read(self.version, text) else {
+            return Vec::new();
+        };
+        let ok = || vec![frame.reply(self.version, "ok", &json!({}))];
+        match frame.event.as_str() {
+            "heartbeat" if frame.topic == "phoenix" => return ok(),
+            "phx_join" => {
+                self.joined.retain(|j| j.topic != frame.topic);
+                return self.join(&frame).await;
+            }
+            "phx_leave" => {
+                self.joined.retain(|j| j.topic != frame.topic);
+                return ok();
+            }
+            _ => {}
+        }
+        let at = self.joined.iter().position(|j| j.topic == frame.topic);
+        let Some((at, joined)) = at.and_then(|at| Some((at, self.joined.get(at)?))) else {
+            return Vec::new();
+        };
+        if frame.event == "message" {
+            let seat = &joined.place.seat;
+            seat.chat(Value::Object(frame.payload.clone())).await;
+            return Vec::new();
+        }
+        match joined.place.read(&frame.event, &frame.payload) {
+            Some(typed) => self.type_in(at, typed, 0),
+            None => Vec::new(),
+        }
+    }
+
+    async fn join(&mut self, frame: &Frame) -> Vec<String> {
+        let error = |reason: &str| {
+            let reason = json!({ "reason": reason });
+            vec![frame.reply(self.version, "error", &reason)]
+        };
+        let console = frame.topic.strip_prefix("user:console:identifier-");
+        let shell = frame.topic.strip_prefix("user:local_shell:identifier-");
+        let (identifier, kind) = match (console, shell) {
+            (Some(identifier), _) => (identifier, Kind::Console),
+            (_, Some(identifier)) => (identifier, Kind::Shell),
+            _ => return error("unmatched topic"),
+        };
+        if self.joined.len() >= VIEWER_TOPICS {
+            return error("too many topics on one socket");
+        }
+        match consoles::open(&self.app, self.person.clone(), identifier, kind).await {
+            Ok(place) => {
+                let reply = frame.reply(self.version, "ok", &json!({}));
+                let own = [&frame.join_ref, &frame.reference];
+                let join_ref = own.into_iter().find(|r| !r.is_null());
+                self.joined.push(Joined {
+                    topic: frame.topic.clone(),
+                    join_ref: join_ref.cloned().unwrap_or_default(),
+                    place,
+                });
+                vec![reply]
+            }
+            Err(crate::fleet::Refusal::Detail(text)) => error(&text),
+            Err(e) => {
+                tracing::debug!(error = %e, "terminal not opened");
+                error("unauthorized")
+            }
+        }
+    }
+
+    fn type_in(&mut self, at: usize, typed: Typed, tries: u32) -> Vec<String> {
+        let Some(joined) = self.joined.get(at) else {
+            return Vec::new();
+        };
+        let blocked = match joined.place.type_in(&self.app, &typed) {
+            Ok(()) => return Vec::new(),
+            Err(Blocked::Full) if tries < TRIES => {
+                self.waiting = Some((at, typed, tries + 1));
+                return Vec::new();
+            }
+            Err(blocked) => blocked,
+        };
+        let Typed::Event(event, payload) = typed else {
+            return Vec::new();
+        };
+        let event = if event.starts_with("file-data") {
+            "file-data/error"
+        } else {
+            "error"
+        };
+        let why = json!({"filename": payload.get("filename"), "reason": blocked.to_string()});
+        vec![frame::push(
+            self.version,
+            &joined.join_ref,
+            &joined.topic,
+            event,
+            &why,
+        )]
+    }
+
+    fn again(&mut self) -> Vec<String> {
+        match self.waiting.take() {
+            Some((at, typed, tries)) => self.type_in(at, typed, tries),
+            None => Vec::new(),
+        }
+    }
+
+    fn show(&mut self, at: usize, shown: Option<Shown>) -> Vec<String> {
+        let Some(joined) = self.joined.get(at) else {
+            return Vec::new();
+        };
+        let push = |event: &str, payload: &Value| {
+            frame::push(
+                self.version,
+                &joined.join_ref,
+                &joined.topic,
+                event,
+                payload,
+            )
+        };
+        if let Some(shown) = shown {
+            return vec![push(&shown.0, &shown.1)];
+        }
+        // It did not read in time and lost its seat; its client joins again.
+        let text = push("phx_error", &json!({}));
+        self.joined.remove(at);
+        self.waiting = None;
+        vec![text]
+    }
+}

@@ -1,0 +1,141 @@
+//! The polling API of `nerves_hub_link_http` (device-protocol 6): who am I, and is there an update for me?
+
+use super::identity::KnownDevice;
+use super::request::{Answer, Head};
+use crate::access::random_id;
+use crate::app::App;
+use crate::clock;
+use crate::fleet::join::{Join, Reported};
+use crate::fleet::polling::{Poll, Polled};
+use crate::fleet::records::{self, Event, Record};
+use crate::ids::ConnectionId;
+use crate::limits::{METADATA_CHARS, POLL_PAUSE, POLL_SOON};
+use crate::store::devices::Metadata;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What a device that is not let in gets.
+pub(super) fn refused() -> Answer {
+    Answer::json("403 Forbidden", &json!({"status": "forbidden"}))
+}
+
+/// The store cannot be asked now.
+pub(super) fn unavailable() -> Answer {
+    let body = json!({"status": "unavailable"});
+    Answer::json("503 Service Unavailable", &body).with("Retry-After", spread(POLL_SOON))
+}
+
+/// Answers a known device.
+pub(super) async fn answer(
+    app: &App,
+    device: KnownDevice,
+    head: &Head,
+    host: &str,
+    peer: String,
+    update: bool,
+) -> Answer {
+    let poll = Poll {
+        join: join(head),
+        node: app.node,
+        fingerprint: device.fingerprint,
+        peer,
+        update,
+    };
+    let record = Record {
+        device: device.id,
+        connection: ConnectionId(random_id()),
+        at: clock::now(),
+        event: Event::Poll(Box::new(poll)),
+    };
+    let polled = match app.records.write(record).await {
+        Ok(records::Answer::Polled(polled)) => *polled,
+        Ok(_) => return unavailable(),
+        Err(e) => {
+            tracing::warn!(device = %device.id, error = %e, "poll not answered");
+            return unavailable();
+        }
+    };
+    for group in &polled.wake {
+        app.wake(Some(*group));
+    }
+    if polled.filed {
+        app.bus.send(crate::bus::Hint::Delta);
+    }
+    if !update {
+        return ok(&json!({"identifier": polled.identifier}));
+    }
+    let pause = if polled.soon { POLL_SOON } else { POLL_PAUSE };
+    ok(&payload(app, &polled, host)).with("Retry-After", spread(pause))
+}
+
+fn ok(data: &Value) -> Answer {
+    Answer::json("200 OK", &json!({"data": data}))
+}
+
+fn payload(app: &App, polled: &Polled, host: &str) -> Value {
+    match &polled.offer {
+        Some(offer) => {
+            let uuid = &offer.firmware.uuid;
+            let url = app.links.url(host, offer.blob(), uuid, clock::now());
+            offer.payload(&url)
+        }
+        // The client takes exactly false, and nothing else, for "no".
+        None => json!({
+            "update_available": false, "firmware_url": null, "firmware_meta": null,
+            "deployment_id": null,
+        }),
+    }
+}
+
+/// Seconds, give or take a third, so that a fleet that was switched on together does not ask together.
+fn spread(pause: Duration) -> String {
+    let third = pause.as_secs() / 3;
+    let chance = random_id().unsigned_abs() % (2 * third + 1);
+    (pause.as_secs() - third + chance).to_string()
+}
+
+/// What the device says of its firmware, in header fields. An empty value counts as absent.
+fn join(head: &Head) -> Join {
+    let text = |key: &str| {
+        let value = head.get(&format!("x-nerveshub-{key}"))?;
+        let clean: String = value
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(METADATA_CHARS)
+            .collect();
+        (!clean.is_empty()).then_some(clean)
+    };
+    let fwup_version = text("fwup-version");
+    // The client sends an underscore, front proxies may turn it into the hyphen that the 1.x server read.
+    let vcs_identifier = text("vcs_identifier").or_else(|| text("vcs-identifier"));
+    let all = (
+        text("uuid"),
+        text("product"),
+        text("version"),
+        text("platform"),
+        text("architecture"),
+    );
+    let reported = match all {
+        (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
+            Reported::Complete(Box::new(Metadata {
+                uuid,
+                product,
+                version,
+                platform,
+                architecture,
+                author: text("author"),
+                description: text("description"),
+                misc: text("misc"),
+                vcs_identifier,
+                fwup_version,
+            }))
+        }
+        (Some(uuid), ..) => Reported::Uuid(uuid, fwup_version),
+        _ => Reported::Nothing,
+    };
+    Join {
+        reported,
+        api: "1.0.0".into(),
+        ..Join::default()
+    }
+}

@@ -1,0 +1,104 @@
+//! What is over: a device's connections, firmwares and updates, as people read them.
+
+use super::{Refusal, Result};
+use crate::access::scope::{Product, Scope};
+use crate::ids::DeviceId;
+use crate::store::{self, Db, On};
+
+pub use crate::store::history::{PastConnection, PastFirmware, PastUpdate};
+pub use crate::store::network_identities::IdentityRow;
+
+/// Networks whose keys are kept.
+pub const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
+
+/// A device's updates, newest first, and all of them summed up.
+pub struct Updates {
+    /// Some of them.
+    pub newest: Vec<PastUpdate>,
+    /// How many there were.
+    pub count: i64,
+    /// Bytes that were sent.
+    pub sent_bytes: i64,
+    /// Bytes that deltas saved.
+    pub saved_bytes: i64,
+}
+
+async fn find(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
+    store::devices::id_of(on, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)
+}
+
+/// A device's connections, newest first, the present one among them.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn connections(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    most: i64,
+) -> Result<Vec<PastConnection>> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::history::connections(&mut r, device, most).await?)
+}
+
+/// The firmwares that a device ran, newest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn firmwares(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    most: i64,
+) -> Result<Vec<PastFirmware>> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::history::firmwares(&mut r, device, most).await?)
+}
+
+/// A device's updates.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn updates(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    most: i64,
+) -> Result<Updates> {
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    let newest = store::history::updates(&mut r, device, most).await?;
+    let (count, sent_bytes, saved_bytes) = store::history::update_sums(&mut r, device).await?;
+    Ok(Updates {
+        newest,
+        count,
+        sent_bytes,
+        saved_bytes,
+    })
+}
+
+/// The keys that a device holds on other networks; an empty filter takes all.
+///
+/// # Errors
+/// [`Refusal::NotFound`], or a service that is not known.
+pub async fn identities(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    service: &str,
+    instance: &str,
+) -> Result<Vec<IdentityRow>> {
+    if !service.is_empty() && !SERVICES.contains(&service) {
+        let known = SERVICES.join(", ");
+        return Err(Refusal::Detail(format!(
+            "That is not a service this server knows about; it knows {known}."
+        )));
+    }
+    let mut r = db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    Ok(store::network_identities::of_device(&mut r, device, service, instance).await?)
+}

@@ -1,0 +1,97 @@
+//! Notifications: what a product's people should know although nobody asked (domain 5.2).
+
+use super::Result;
+use crate::access::scope::{Product, Scope};
+use crate::clock::{self, Micros};
+use crate::ids::ProductId;
+use crate::store::audit::{self, Resource};
+use crate::store::devices::DeviceRow;
+use crate::store::{self, Db, Write, notifications};
+
+pub use crate::store::notifications::NotificationRow;
+
+/// A device joined for the first time and did not say what it runs.
+///
+/// # Errors
+/// The database's.
+pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) -> store::Result<()> {
+    let name = &device.identifier;
+    let message = format!(
+        "Device {name} connected without firmware metadata, so no deployment group can take it. \
+         It has to report nerves_fw_uuid, product, version, platform and architecture."
+    );
+    notifications::add(
+        w,
+        device.product_id,
+        &format!("missing_firmware_metadata-{name}"),
+        "warning",
+        "Device without firmware metadata",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// A device of this product was refused, since its identifier is another's.
+///
+/// # Errors
+/// The database's.
+pub async fn identifier_taken(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    why: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "A device with the identifier {identifier} was refused: {why}. Identifiers are unique on the \
+         whole server; give the device another one, or move or destroy the other device."
+    );
+    let mut w = db.write().await?;
+    notifications::add(
+        &mut w,
+        product,
+        &format!("duplicate_device_identifier-{identifier}"),
+        "warning",
+        "Device identifier already in use",
+        &message,
+        now,
+    )
+    .await?;
+    w.commit().await
+}
+
+/// A page of notifications, counted from 1, and how many there are in all.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    page: u64,
+    size: u64,
+) -> Result<(Vec<NotificationRow>, u64)> {
+    let (offset, size) = super::stretch(page, size);
+    let mut r = db.read().await?;
+    let (rows, total) = notifications::list(&mut r, scope, offset, size).await?;
+    Ok((rows, u64::try_from(total).unwrap_or(0)))
+}
+
+/// Dismisses all of a product's notifications, for everybody.
+///
+/// # Errors
+/// The database's.
+pub async fn dismiss(db: &Db, scope: &Scope<Product>) -> Result<()> {
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let gone = notifications::dismiss(&mut w, scope).await?;
+    let p = scope.product();
+    let text = format!(
+        "{} dismissed {gone} notifications of product {}",
+        scope.person().name,
+        p.name
+    );
+    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    w.commit().await?;
+    Ok(())
+}

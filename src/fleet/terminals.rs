@@ -1,0 +1,478 @@
+//! Consoles and shells of devices that people look at: who watches, what was printed, what was typed and not sent yet.
+//! In this process only, like the sockets. A device costs nothing here until somebody opens its terminal.
+
+mod scrollback;
+mod transfer;
+
+use crate::ids::{ConnectionId, DeviceId};
+use crate::limits::{
+    TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINAL_QUEUE, TERMINALS, VIEWER_PATIENCE,
+};
+use crate::terminal::{Kind, Said, Typed};
+use scrollback::Scrollback;
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use transfer::Transfers;
+
+/// What a viewer gets: an event and its payload.
+pub type Shown = Arc<(String, Value)>;
+
+/// Why something was not passed on to the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    /// The device is not there, or does not have a terminal.
+    #[error("the device is not connected, or has no terminal")]
+    Closed,
+    /// The device does not keep up.
+    #[error("the device does not take what was typed")]
+    Full,
+    /// The client on the device is too old for files.
+    #[error("the device's client is too old for files: it needs nerves_hub_link 2.1.0 or later")]
+    NoFiles,
+    /// A name that could leave the folder, an unknown transfer, a broken chunk.
+    #[error("this is not a file transfer that can be passed on")]
+    BadTransfer,
+    /// More than a file may have.
+    #[error("files may have at most 10 MiB")]
+    TooLarge,
+}
+
+struct Viewer {
+    id: u64,
+    name: String,
+    fresh: bool,
+    to: mpsc::Sender<Shown>,
+}
+
+#[derive(Default)]
+struct Terminal {
+    connection: Option<ConnectionId>,
+    version: Box<str>,
+    lines: Scrollback,
+    viewers: Vec<Viewer>,
+    inbox: VecDeque<Typed>,
+    up: Transfers,
+    down: Transfers,
+}
+
+impl Terminal {
+    fn unused(&self) -> bool {
+        self.viewers.is_empty() && self.inbox.is_empty()
+    }
+
+    /// The same for every viewer that takes part already.
+    fn to_all(&self, shown: Shown) -> Vec<Letter> {
+        let seated = self.viewers.iter().filter(|v| !v.fresh);
+        seated
+            .map(|v| (v.id, v.to.clone(), shown.clone()))
+            .collect()
+    }
+}
+
+type Key = (DeviceId, Kind);
+
+/// A viewer, its queue, and what it gets.
+type Letter = (u64, mpsc::Sender<Shown>, Shown);
+
+/// All terminals.
+#[derive(Clone, Default)]
+pub struct Terminals(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    open: HashMap<Key, Terminal>,
+    viewers: u64,
+}
+
+/// A place before a terminal, given back when dropped.
+pub struct Seat {
+    key: Key,
+    id: u64,
+    terminals: Terminals,
+    /// What the device prints, and what others say.
+    pub shown: mpsc::Receiver<Shown>,
+}
+
+impl Terminals {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that there is a terminal; false when there are too many.
+    fn ensure(state: &mut State, key: Key) -> bool {
+        if state.open.len() >= TERMINALS && !state.open.contains_key(&key) {
+            let unused = state.open.iter().find(|(_, t)| t.unused()).map(|(k, _)| *k);
+            match unused {
+                Some(unused) => state.open.remove(&unused),
+                None => return false,
+            };
+        }
+        state.open.entry(key).or_default();
+        true
+    }
+
+    /// Takes a seat; `None` when too many terminals are open. Nudge the device afterwards.
+    pub fn watch(&self, device: DeviceId, kind: Kind, name: &str) -> Option<Seat> {
+        let mut state = self.lock();
+        let key = (device, kind);
+        if !Self::ensure(&mut state, key) {
+            return None;
+        }
+        state.viewers += 1;
+        let id = state.viewers;
+        let (to, shown) = mpsc::channel(TERMINAL_QUEUE);
+        let viewer = Viewer {
+            id,
+            name: name.to_owned(),
+            fresh: true,
+            to,
+        };
+        state.open.get_mut(&key)?.viewers.push(viewer);
+        Some(Seat {
+            key,
+            id,
+            terminals: self.clone(),
+            shown,
+        })
+    }
+
+    /// Waits a moment for a device to say that its terminal is there. `nudge` asks it.
+    pub async fn opened(&self, device: DeviceId, kind: Kind, nudge: impl Fn()) -> bool {
+        if !Self::ensure(&mut self.lock(), (device, kind)) {
+            return false;
+        }
+        nudge();
+        let end = Instant::now() + TERMINAL_OPEN_TIME;
+        loop {
+            let open = self
+                .lock()
+                .open
+                .get(&(device, kind))
+                .is_some_and(|t| t.connection.is_some());
+            if open || Instant::now() >= end {
+                return open;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Queues something for the device. Nudge it afterwards.
+    ///
+    /// # Errors
+    /// See [`Blocked`]; [`Blocked::Full`] may be tried again.
+    pub fn type_in(&self, device: DeviceId, kind: Kind, typed: Typed) -> Result<(), Blocked> {
+        let mut state = self.lock();
+        let terminal = state
+            .open
+            .get_mut(&(device, kind))
+            .filter(|t| t.connection.is_some())
+            .ok_or(Blocked::Closed)?;
+        if terminal.inbox.len() >= TERMINAL_INBOX {
+            return Err(Blocked::Full);
+        }
+        if let Typed::Event(event, payload) = &typed
+            && event.starts_with("file-data")
+        {
+            if !at_least_two(&terminal.version) {
+                return Err(Blocked::NoFiles);
+            }
+            terminal.down.check(event, payload)?;
+        }
+        terminal.inbox.push_back(typed);
+        Ok(())
+    }
+
+    /// Everything that waits for the device; the device's own link calls this.
+    pub fn take(&self, device: DeviceId, kind: Kind) -> Option<VecDeque<Typed>> {
+        let mut state = self.lock();
+        let terminal = state.open.get_mut(&(device, kind))?;
+        Some(std::mem::take(&mut terminal.inbox))
+    }
+
+    /// Passes on what a device says. A viewer that does not take it in time loses its seat: others must not wait for it.
+    pub async fn say(&self, device: DeviceId, kind: Kind, connection: ConnectionId, said: Said) {
+        let key = (device, kind);
+        for (id, to, shown) in self.letters(key, connection, said) {
+            self.deliver(key, id, &to, shown).await;
+        }
+    }
+
+    /// What each viewer gets of what a device says.
+    fn letters(&self, key: Key, connection: ConnectionId, said: Said) -> Vec<Letter> {
+        let mut state = self.lock();
+        let Some(terminal) = state.open.get_mut(&key) else {
+            return Vec::new();
+        };
+        match said {
+            Said::Open(version) => terminal.open(connection, version),
+            Said::Output(text) => {
+                terminal.lines.add(&text);
+                terminal.to_all(shown(output_word(key.1), json!({"data": text})))
+            }
+            Said::Event(event, payload) if event.starts_with("file-data") => {
+                let letter = match terminal.up.check(event, &payload) {
+                    Ok(()) => shown(event, payload),
+                    Err(e) => {
+                        let name = &payload["filename"];
+                        let text = json!({"filename": name, "reason": e.to_string()});
+                        shown("file-data/error", text)
+                    }
+                };
+                terminal.to_all(letter)
+            }
+            Said::Event(event, payload) => terminal.to_all(shown(event, payload)),
+        }
+    }
+
+    async fn deliver(&self, key: Key, id: u64, to: &mpsc::Sender<Shown>, shown: Shown) {
+        if to.send_timeout(shown, VIEWER_PATIENCE).await.is_err() {
+            self.leave(key, id);
+        }
+    }
+
+    fn leave(&self, key: Key, id: u64) -> Option<String> {
+        let mut state = self.lock();
+        let terminal = state.open.get_mut(&key)?;
+        let at = terminal.viewers.iter().position(|v| v.id == id)?;
+        let name = terminal.viewers.swap_remove(at).name;
+        if terminal.unused() && terminal.connection.is_none() {
+            state.open.remove(&key);
+        }
+        Some(name)
+    }
+
+    /// The device's connection ended: its terminals are gone, and with them what they printed.
+    pub fn close(&self, device: DeviceId, connection: ConnectionId) {
+        let mut state = self.lock();
+        for kind in Kind::ALL {
+            let key = (device, kind);
+            let Some(terminal) = state.open.get_mut(&key) else {
+                continue;
+            };
+            if terminal.connection != Some(connection) {
+                continue;
+            }
+            let mut viewers = std::mem::take(&mut terminal.viewers);
+            for viewer in &mut viewers {
+                // It gets what the next connection printed from its beginning.
+                viewer.fresh = true;
+                let gone = shown("message", json!({"event": "the device has disconnected"}));
+                // A viewer that is behind learns it when nothing more comes.
+                let _ = viewer.to.try_send(gone);
+            }
+            if viewers.is_empty() {
+                state.open.remove(&key);
+            } else {
+                let next = Terminal {
+                    viewers,
+                    ..Terminal::default()
+                };
+                state.open.insert(key, next);
+            }
+        }
+    }
+}
+
+impl Terminal {
+    /// The device's terminal is there: what each new viewer gets.
+    fn open(&mut self, connection: ConnectionId, version: Box<str>) -> Vec<Letter> {
+        if self.connection != Some(connection) {
+            self.connection = Some(connection);
+            self.lines = Scrollback::default();
+        }
+        self.version = version;
+        let word = if self.shell() { "output" } else { "up" };
+        let mut out = Vec::new();
+        for viewer in self.viewers.iter_mut().filter(|v| v.fresh) {
+            viewer.fresh = false;
+            if word == "up" {
+                let metadata = shown("metadata", json!({"version": &*self.version}));
+                out.push((viewer.id, viewer.to.clone(), metadata));
+            }
+            let past = shown(word, json!({"data": self.lines.all()}));
+            out.push((viewer.id, viewer.to.clone(), past));
+        }
+        out
+    }
+
+    /// Shells have no version.
+    fn shell(&self) -> bool {
+        self.version.is_empty()
+    }
+}
+
+impl Seat {
+    /// Says something to everybody before this terminal, under the viewer's name.
+    pub async fn chat(&self, payload: Value) {
+        for (id, to, message) in self.said(payload) {
+            // One's own queue is read by the caller, who must not wait for itself.
+            if id == self.id {
+                let _ = to.try_send(message);
+            } else {
+                self.terminals.deliver(self.key, id, &to, message).await;
+            }
+        }
+    }
+
+    fn said(&self, mut payload: Value) -> Vec<Letter> {
+        let state = self.terminals.lock();
+        let Some(terminal) = state.open.get(&self.key) else {
+            return Vec::new();
+        };
+        let own = terminal.viewers.iter().find(|v| v.id == self.id);
+        if let (Some(own), Some(map)) = (own, payload.as_object_mut()) {
+            map.insert("name".into(), own.name.clone().into());
+        }
+        let message = shown("message", payload);
+        let all = terminal.viewers.iter();
+        all.map(|v| (v.id, v.to.clone(), message.clone())).collect()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let name = self.terminals.leave(self.key, self.id);
+        let (Some(name), Kind::Console) = (name, self.key.1) else {
+            return;
+        };
+        let message = shown(
+            "message",
+            json!({"name": name, "event": "closed the console"}),
+        );
+        let state = self.terminals.lock();
+        let others = state.open.get(&self.key).map(|t| t.to_all(message));
+        for (_, to, message) in others.into_iter().flatten() {
+            // A viewer that is behind misses a word of courtesy.
+            let _ = to.try_send(message);
+        }
+    }
+}
+
+fn shown(event: &str, payload: Value) -> Shown {
+    Arc::new((event.to_owned(), payload))
+}
+
+fn output_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Console => "up",
+        Kind::Shell => "output",
+    }
+}
+
+/// `console_version` from 2.0.0 on takes files (device-protocol 4.1).
+fn at_least_two(version: &str) -> bool {
+    semver::Version::parse(version).is_ok_and(|v| v.major >= 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: DeviceId = DeviceId(1);
+    const C: ConnectionId = ConnectionId(7);
+    const K: Kind = Kind::Console;
+
+    async fn next(seat: &mut Seat) -> (String, Value) {
+        let got = tokio::time::timeout(Duration::from_secs(1), seat.shown.recv()).await;
+        (*got.unwrap().unwrap()).clone()
+    }
+
+    async fn opened(all: &Terminals, version: &str) {
+        all.say(D, K, C, Said::Open(version.into())).await;
+    }
+
+    #[tokio::test]
+    async fn a_new_viewer_gets_the_past_at_once_and_both_get_what_follows() {
+        let all = Terminals::default();
+        all.say(D, K, C, Said::Output("nobody looks".into())).await;
+        let mut one = all.watch(D, K, "Jane").unwrap();
+        opened(&all, "2.0.0").await;
+        assert_eq!(
+            next(&mut one).await,
+            ("metadata".into(), json!({"version": "2.0.0"}))
+        );
+        assert_eq!(next(&mut one).await, ("up".into(), json!({"data": ""})));
+        all.say(D, K, C, Said::Output("iex(1)>".into())).await;
+        assert_eq!(next(&mut one).await.1["data"], "iex(1)>");
+        let mut two = all.watch(D, K, "Joe").unwrap();
+        opened(&all, "2.0.0").await;
+        assert_eq!(next(&mut two).await.0, "metadata");
+        assert_eq!(next(&mut two).await.1["data"], "iex(1)>");
+        all.say(D, K, C, Said::Output(" 1".into())).await;
+        assert_eq!(next(&mut one).await.1["data"], " 1");
+        assert_eq!(next(&mut two).await.1["data"], " 1");
+        two.chat(json!({"text": "hi"})).await;
+        assert_eq!(next(&mut one).await.1, json!({"text": "hi", "name": "Joe"}));
+        assert_eq!(next(&mut two).await.1["name"], "Joe");
+        drop(two);
+        let left = json!({"name": "Joe", "event": "closed the console"});
+        assert_eq!(next(&mut one).await.1, left);
+        // Another device's terminal is another terminal.
+        all.say(DeviceId(2), K, C, Said::Output("forged".into()))
+            .await;
+        assert!(one.shown.try_recv().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_loses_the_seat_and_nobody_else_does() {
+        let all = Terminals::default();
+        let mut slow = all.watch(D, K, "slow").unwrap();
+        opened(&all, "2.0.0").await;
+        for i in 0..TERMINAL_QUEUE {
+            all.say(D, K, C, Said::Output(i.to_string())).await;
+        }
+        let mut got = 0;
+        while slow.shown.recv().await.is_some() {
+            got += 1;
+            if got == TERMINAL_QUEUE {
+                break;
+            }
+        }
+        assert_eq!(all.lock().open[&(D, K)].viewers.len(), 0);
+    }
+
+    #[test]
+    fn what_is_typed_waits_in_a_bounded_queue_and_only_for_a_device_that_is_there() {
+        let all = Terminals::default();
+        let key = || Typed::Event("dn", json!({"data": "x"}));
+        assert_eq!(all.type_in(D, K, key()), Err(Blocked::Closed));
+        let _seat = all.watch(D, K, "Jane").unwrap();
+        assert_eq!(all.type_in(D, K, key()), Err(Blocked::Closed));
+        all.lock()
+            .open
+            .get_mut(&(D, K))
+            .unwrap()
+            .open(C, "1.0.0".into());
+        for _ in 0..TERMINAL_INBOX {
+            assert_eq!(all.type_in(D, K, key()), Ok(()));
+        }
+        assert_eq!(all.type_in(D, K, key()), Err(Blocked::Full));
+        assert_eq!(all.take(D, K).unwrap().len(), TERMINAL_INBOX);
+        assert_eq!(all.take(DeviceId(2), K), None);
+        let file = Typed::Event("file-data/start", json!({"filename": "a"}));
+        assert_eq!(all.type_in(D, K, file), Err(Blocked::NoFiles));
+        all.close(D, ConnectionId(8));
+        assert_eq!(
+            all.type_in(D, K, key()),
+            Ok(()),
+            "an older connection ended"
+        );
+        all.close(D, C);
+        assert_eq!(all.type_in(D, K, key()), Err(Blocked::Closed));
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
+        let all = Terminals::default();
+        let mut seats: Vec<Seat> = (0..TERMINALS as i64)
+            .map(|i| all.watch(DeviceId(i), K, "x").unwrap())
+            .collect();
+        assert!(all.watch(DeviceId(-1), K, "x").is_none());
+        seats.pop();
+        assert!(all.watch(DeviceId(-1), K, "x").is_some());
+    }
+}

@@ -1,0 +1,360 @@
+//! Consoles and shells, from the people's socket to the device and back (device-protocol 4.1 and 4.2, rest-api 17.2).
+
+use crate::support::device::{Device, running};
+use crate::support::viewer::Viewer;
+use crate::support::{Api, Server};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+crate::both_engines! {
+    several_people_share_a_console
+    files_pass_both_ways_and_within_their_bounds
+    a_shell_is_shared_like_a_console
+    code_is_typed_into_the_console
+}
+
+/// A device with a console of this version.
+async fn console(server: &Server, name: &str, version: &str) -> Device {
+    let mut d = Device::secret(server, name).await.unwrap();
+    let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
+    d.join(running(&firmware), json!({ "console_version": version }))
+        .await;
+    d.event("extensions:get").await;
+    let join = json!(["2", "2", "console", "phx_join", {"console_version": version}]);
+    d.send(join.to_string()).await;
+    d.expect(json!(["2", "2", "console", "phx_reply", {"status": "ok", "response": {}}]))
+        .await;
+    d
+}
+
+fn topic(device: &str) -> String {
+    format!("user:console:identifier-{device}")
+}
+
+async fn up(d: &mut Device, text: &str) {
+    d.say("2", "console", "up", json!({ "data": text })).await;
+}
+
+async fn several_people_share_a_console(server: Server) {
+    let api = server.api();
+    let ok = json!({"status": "ok", "response": {}});
+    let unauthorized = json!({"status": "error", "response": {"reason": "unauthorized"}});
+    // Who may: a member with the role manage, nobody else.
+    for path in ["/socket/websocket", "/api/socket/websocket"] {
+        assert_eq!(
+            Viewer::connect(&server, path, "nhu_wrong").await.err(),
+            Some(403)
+        );
+        assert!(
+            Viewer::connect(&server, path, server.login("token"))
+                .await
+                .is_ok()
+        );
+    }
+    let mut d = console(&server, "one", "2.0.0").await;
+    assert_eq!(Viewer::join(&server, &topic("none")).await.1, unauthorized);
+    let (_, other) = Viewer::join(&server, "user:other:identifier-one").await;
+    assert_eq!(other["response"], json!({"reason": "unmatched topic"}));
+    let eve = server.bootstrap("eve@x.org", "evil", "other");
+    let eve = eve["token"].as_str().unwrap();
+    assert_eq!(
+        Viewer::join_as(&server, &topic("one"), eve).await.1,
+        unauthorized
+    );
+    let role = json!({"email": "eve@x.org", "role": "view"});
+    assert!(api.post("/api/orgs/acme/users", role).await.status < 300);
+    assert_eq!(
+        Viewer::join_as(&server, &topic("one"), eve).await.1,
+        unauthorized
+    );
+
+    let (mut jane, reply) = Viewer::join(&server, &topic("one")).await;
+    assert_eq!(reply, ok);
+    assert_eq!(jane.event("metadata").await, json!({"version": "2.0.0"}));
+    assert_eq!(jane.event("up").await, json!({"data": ""}));
+    jane.push("window_size", json!({"height": 40, "width": 120, "x": 1}))
+        .await;
+    jane.push("dn", json!({"data": "1 + 1\r"})).await;
+    jane.push("restart", json!({})).await;
+    // Events that no device knows stay here, like sizes that no terminal has.
+    jane.push("metadata", json!({"version": "forged"})).await;
+    jane.push("window_size", json!({"height": -1, "width": 1e9}))
+        .await;
+    d.expect(json!([null, null, "console", "window_size", {"height": 40, "width": 120}]))
+        .await;
+    d.expect(json!([null, null, "console", "dn", {"data": "1 + 1\r"}]))
+        .await;
+    d.expect(json!([null, null, "console", "restart", {}]))
+        .await;
+    assert!(d.silent(200).await);
+    up(&mut d, "iex(1)> 1 + 1\r\n").await;
+    up(&mut d, "2\r\niex(2)> ").await;
+    assert_eq!(jane.event("up").await["data"], "iex(1)> 1 + 1\r\n");
+    assert_eq!(jane.event("up").await["data"], "2\r\niex(2)> ");
+    // The next one gets what was printed as one text, then both see the same.
+    let manage = json!({"role": "manage"});
+    let path = "/api/orgs/acme/users/eve@x.org";
+    assert!(api.put(path, manage).await.status < 300);
+    let (mut joe, reply) = Viewer::join_as(&server, &topic("one"), eve).await;
+    assert_eq!(reply, ok);
+    joe.event("metadata").await;
+    assert_eq!(
+        joe.event("up").await["data"],
+        "iex(1)> 1 + 1\r\n2\r\niex(2)> "
+    );
+    up(&mut d, "x").await;
+    assert_eq!(jane.event("up").await["data"], "x");
+    assert_eq!(joe.event("up").await["data"], "x");
+    joe.push("message", json!({"text": "hello"})).await;
+    assert_eq!(jane.event("message").await["text"], "hello");
+    drop(joe);
+    assert_eq!(jane.event("message").await["event"], "closed the console");
+    // Another device's console is another console.
+    let mut other = console(&server, "two", "2.0.0").await;
+    up(&mut other, "forged").await;
+    // The device comes back: the viewer stays, and sees its console from the beginning.
+    drop(d);
+    assert_eq!(
+        jane.event("message").await["event"],
+        "the device has disconnected"
+    );
+    jane.push("dn", json!({"data": "lost"})).await;
+    assert!(
+        jane.event("error").await["reason"]
+            .as_str()
+            .unwrap()
+            .contains("not connected")
+    );
+    let mut d = console(&server, "one", "1.0.0").await;
+    assert_eq!(jane.event("metadata").await, json!({"version": "1.0.0"}));
+    assert_eq!(jane.event("up").await["data"], "");
+    jane.push("dn", json!({"data": "y"})).await;
+    d.expect(json!([null, null, "console", "dn", {"data": "y"}]))
+        .await;
+    let opened = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%opened the console of device one'";
+    assert_eq!(server.count(opened).await, 2);
+}
+
+/// Takes a file from a stream of frames; its bytes.
+fn bytes_of(chunks: &[Value]) -> Vec<u8> {
+    let decode = |c: &Value| STANDARD.decode(c["data"].as_str().unwrap()).unwrap();
+    chunks.iter().flat_map(decode).collect()
+}
+
+async fn files_pass_both_ways_and_within_their_bounds(server: Server) {
+    let mut d = console(&server, "one", "2.0.0").await;
+    let (mut jane, _) = Viewer::join(&server, &topic("one")).await;
+    jane.event("up").await;
+    let file: Vec<u8> = (0..1_048_576u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let chunk =
+        |i: usize, c: &[u8]| json!({"filename": "big.bin", "chunk": i, "data": STANDARD.encode(c)});
+    // To the device: more than it can take at once, so that the sender waits.
+    let send = async {
+        jane.push("file-data/start", json!({"filename": "big.bin"}))
+            .await;
+        for (i, c) in file.chunks(1_024).enumerate() {
+            jane.push("file-data", chunk(i, c)).await;
+        }
+        jane.push("file-data/stop", json!({"filename": "big.bin"}))
+            .await;
+    };
+    let take = async {
+        let start = d.event("file-data/start").await;
+        assert_eq!(start["filename"], "big.bin");
+        assert!(start["uploaded_by"].is_i64());
+        let mut chunks = Vec::new();
+        loop {
+            let frame = d.next().await.unwrap();
+            if frame[3] == "file-data/stop" {
+                return chunks;
+            }
+            chunks.push(frame[4].clone());
+        }
+    };
+    let ((), chunks) = tokio::join!(send, take);
+    assert_eq!(bytes_of(&chunks), file);
+    // From the device.
+    let send = async {
+        d.say(
+            "2",
+            "console",
+            "file-data/start",
+            json!({"filename": "big.bin"}),
+        )
+        .await;
+        for (i, c) in file.chunks(1_024).enumerate() {
+            d.say("2", "console", "file-data", chunk(i, c)).await;
+        }
+        d.say(
+            "2",
+            "console",
+            "file-data/stop",
+            json!({"filename": "big.bin"}),
+        )
+        .await;
+    };
+    let take = async {
+        jane.event("file-data/start").await;
+        let mut chunks = Vec::new();
+        loop {
+            let frame = jane.next().await.unwrap();
+            if frame[3] == "file-data/stop" {
+                return chunks;
+            }
+            chunks.push(frame[4].clone());
+        }
+    };
+    let ((), chunks) = tokio::join!(send, take);
+    assert_eq!(bytes_of(&chunks), file);
+    // Names that leave the folder and chunks of nothing go nowhere, on either side.
+    for bad in ["../etc/passwd", "/etc/passwd", "a/b", "..", ""] {
+        jane.push("file-data/start", json!({ "filename": bad }))
+            .await;
+        assert_eq!(jane.event("file-data/error").await["filename"], bad);
+        d.say(
+            "2",
+            "console",
+            "file-data/start",
+            json!({ "filename": bad }),
+        )
+        .await;
+        assert_eq!(jane.event("file-data/error").await["filename"], bad);
+    }
+    jane.push("file-data", json!({"filename": "other", "data": "AAAA"}))
+        .await;
+    jane.event("file-data/error").await;
+    jane.push("file-data/start", json!({"filename": "x"})).await;
+    jane.push("file-data", json!({"filename": "x", "data": "%%%"}))
+        .await;
+    jane.event("file-data/error").await;
+    assert_eq!(d.event("file-data/start").await["filename"], "x");
+    assert!(d.silent(200).await);
+    // A client that is too old for files gets none.
+    let mut old = console(&server, "old", "1.0.0").await;
+    let (mut jane, _) = Viewer::join(&server, &topic("old")).await;
+    jane.event("up").await;
+    jane.push("file-data/start", json!({"filename": "x"})).await;
+    let why = jane.event("file-data/error").await;
+    assert!(why["reason"].as_str().unwrap().contains("2.1.0"), "{why}");
+    assert!(old.silent(200).await);
+}
+
+async fn a_shell_is_shared_like_a_console(server: Server) {
+    let api = server.api();
+    let on = json!({"extensions": {"local_shell": true}});
+    api.put(&Api::product("/extensions"), on).await;
+    let mut d = Device::packed(&server, "one").await.unwrap();
+    d.join(json!({}), json!({})).await;
+    d.event("extensions:get").await;
+    let offer = json!(["3", "3", "extensions", "phx_join", {"local_shell": "0.0.1"}]);
+    d.send(offer.to_string()).await;
+    assert_eq!(
+        d.event("phx_reply").await["response"],
+        json!(["local_shell"])
+    );
+    d.say("3", "extensions", "local_shell:attached", json!({}))
+        .await;
+    d.expect(json!([
+        null,
+        null,
+        "extensions",
+        "local_shell:request_shell",
+        {}
+    ]))
+    .await;
+    let (mut jane, reply) = Viewer::join(&server, "user:local_shell:identifier-one").await;
+    assert_eq!(reply["status"], "ok");
+    assert_eq!(jane.event("output").await, json!({"data": ""}));
+    jane.push("window_size", json!({"rows": 24, "cols": 80}))
+        .await;
+    jane.push("input", json!({"data": "ls\n"})).await;
+    jane.push("kill", json!({})).await;
+    d.expect(
+        json!([null, null, "extensions", "local_shell:window_size", {"rows": 24, "cols": 80}]),
+    )
+    .await;
+    d.expect(json!([null, null, "extensions", "local_shell:shell_input", {"data": "ls\n"}]))
+        .await;
+    d.expect(json!([null, null, "extensions", "local_shell:kill_shell", {"signal": 15}]))
+        .await;
+    // Output that is cut inside a character, as a shell prints it.
+    for part in [&b"caf\xc3"[..], &b"\xa9 \xff"[..]] {
+        d.send_bytes("3", "extensions", "local_shell:shell_output", part)
+            .await;
+    }
+    assert_eq!(jane.event("output").await["data"], "caf");
+    assert_eq!(jane.event("output").await["data"], "\u{e9} \u{fffd}");
+    d.say(
+        "3",
+        "extensions",
+        "local_shell:shell_exited",
+        json!({"exit_code": 0}),
+    )
+    .await;
+    assert_eq!(jane.event("exited").await, json!({"exit_code": 0}));
+    let (mut joe, _) = Viewer::join(&server, "user:local_shell:identifier-one").await;
+    assert_eq!(joe.event("output").await["data"], "caf\u{e9} \u{fffd}");
+}
+
+async fn code_is_typed_into_the_console(server: Server) {
+    let api = server.api();
+    let path = Api::product("/devices/one/code");
+    let mut d = console(&server, "one", "1.0.0").await;
+    assert_eq!(api.post(&path, json!({})).await.status, 400);
+    assert_eq!(api.post(&path, json!({"code": "1+1"})).await.status, 204);
+    for key in ["1", "+", "1", "\r"] {
+        d.expect(json!([null, null, "console", "dn", {"data": key}]))
+            .await;
+    }
+    assert_eq!(
+        api.post("/api/devices/one/code", json!({"body": "x"}))
+            .await
+            .status,
+        204
+    );
+    d.expect(json!([null, null, "console", "dn", {"data": "x"}]))
+        .await;
+    d.expect(json!([null, null, "console", "dn", {"data": "\r"}]))
+        .await;
+    assert_eq!(
+        api.post(&path, json!({"code": "x".repeat(20_000)}))
+            .await
+            .status,
+        422
+    );
+    // A device without a console hears nothing of it, and the answer is the same.
+    let mut bare = Device::secret(&server, "bare").await.unwrap();
+    bare.join(json!({}), json!({})).await;
+    let path = Api::product("/devices/bare/code");
+    assert_eq!(api.post(&path, json!({"code": "1"})).await.status, 204);
+    assert!(bare.silent(200).await);
+    // Scripts for clients that do not know them are typed, too.
+    let form = json!({"name": "up", "text": "up()"});
+    api.post(&Api::product("/scripts"), form).await.data();
+    let mut old = Device::secret(&server, "old").await.unwrap();
+    old.join(json!({}), json!({"device_api_version": "1.0.0"}))
+        .await;
+    let join = json!(["2", "2", "console", "phx_join", {"console_version": "1.0.0"}]);
+    old.send(join.to_string()).await;
+    old.event("phx_reply").await;
+    let path = Api::product("/devices/old/scripts/up");
+    let run = api.post(&path, json!({}));
+    let device = async {
+        old.expect(json!([null, null, "console", "dn", {"data": "up()\n# [NERVESHUB:END]"}]))
+            .await;
+        old.expect(json!([null, null, "console", "dn", {"data": "\r"}]))
+            .await;
+        old.say(
+            "2",
+            "console",
+            "up",
+            json!({"data": "up()\n3 days\niex> # [NERVESHUB:END]"}),
+        )
+        .await;
+    };
+    let (answer, ()) = tokio::join!(run, device);
+    assert_eq!((answer.status, answer.text.as_str()), (200, "up()\n3 days"));
+}
