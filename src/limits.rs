@@ -23,6 +23,9 @@ pub const DECISIONS: usize = 256;
 pub const IDLE_TIME: Duration = Duration::from_secs(180);
 /// One WebSocket message from a device. A join with a large key-value store is some 10 KiB; scripts may print more.
 pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Bytes of one frame to a device; longer messages are fragmented, since a client for small chips reads no longer ones
+/// (device-protocol 1.2).
+pub const FRAME_BYTES: usize = 65_535;
 /// A frame that a device does not read is abandoned, and the socket with it, after this time.
 pub const SEND_TIME: Duration = Duration::from_secs(30);
 /// Messages a device may send in a burst, each 4 KiB begun counting as one; `fwup` 1.x reports each percent, and a logger

@@ -15,12 +15,13 @@ use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
 use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TIME};
+use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TIME};
 use crate::rollout::offer::Taken;
 use crate::rollout::outcome;
 use crate::store;
 use crate::store::devices::Metadata;
 use crate::terminal;
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -278,13 +280,30 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
 }
 
 async fn send(link: &mut Link, packet: Packet) -> Flow {
-    let message = match packet {
-        Packet::Text(text) => Message::text(text),
-        Packet::Binary(bytes) => Message::binary(bytes),
+    let (kind, bytes) = match packet {
+        Packet::Text(text) => (Data::Text, Bytes::from(text)),
+        Packet::Binary(bytes) => (Data::Binary, Bytes::from(bytes)),
     };
-    match timeout(SEND_TIME, link.socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(Close::Protocol),
+    for frame in fragments(kind, bytes) {
+        let sent = timeout(SEND_TIME, link.socket.send(Message::Frame(frame))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return Err(Close::Protocol);
+        }
+    }
+    Ok(())
+}
+
+/// A message in frames that the smallest client can read (RFC 6455, 5.4).
+fn fragments(kind: Data, mut bytes: Bytes) -> Vec<Frame> {
+    let mut all = Vec::with_capacity(1);
+    let mut code = OpCode::Data(kind);
+    loop {
+        let part = bytes.split_to(bytes.len().min(FRAME_BYTES));
+        all.push(Frame::message(part, code, bytes.is_empty()));
+        if bytes.is_empty() {
+            return all;
+        }
+        code = OpCode::Data(Data::Continue);
     }
 }
 

@@ -16,6 +16,7 @@ mod extensions;
 mod history;
 mod hostile;
 mod polling;
+mod protocol;
 mod rollout;
 mod scripts;
 mod support;

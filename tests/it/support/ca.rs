@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A CA of a test.
 pub struct Ca {
@@ -15,16 +15,34 @@ pub struct Ca {
     pub key: String,
 }
 
+/// A root.
 pub fn ca(name: &str) -> Ca {
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let params = ca_params(name);
     Ca {
         cert: params.self_signed(&key).unwrap().pem(),
         key: key.serialize_pem(),
     }
+}
+
+/// A root whose time is over.
+pub fn expired_ca(name: &str) -> Ca {
+    let key = KeyPair::generate().unwrap();
+    let mut params = ca_params(name);
+    params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    Ca {
+        cert: params.self_signed(&key).unwrap().pem(),
+        key: key.serialize_pem(),
+    }
+}
+
+fn ca_params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params
 }
 
 /// What goes into a device's certificate.
@@ -38,6 +56,17 @@ pub struct Leaf<'a> {
 impl Ca {
     fn issuer(&self) -> Issuer<'static, KeyPair> {
         Issuer::from_ca_cert_pem(&self.cert, KeyPair::from_pem(&self.key).unwrap()).unwrap()
+    }
+
+    /// A CA under this one.
+    pub fn intermediate(&self, name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = ca_params(name);
+        params.use_authority_key_identifier_extension = true;
+        Self {
+            cert: params.signed_by(&key, &self.issuer()).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
     }
 
     pub fn leaf(&self, name: &str, leaf: Leaf<'_>) -> Pair {
@@ -62,6 +91,19 @@ impl Ca {
         }
     }
 
+    /// A certificate whose common name is empty.
+    pub fn nameless(&self) -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "");
+        params.use_authority_key_identifier_extension = true;
+        Pair {
+            cert: params.signed_by(&key, &self.issuer()).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
     pub fn proof(&self, token: &str) -> String {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -73,28 +115,38 @@ impl Ca {
     }
 
     pub async fn register(&self, api: &Api, jitp: bool) {
-        let token = api
-            .get("/api/orgs/acme/ca_certificates/verification_token")
-            .await
-            .data();
+        self.register_with(api, jitp, json!({})).await;
+    }
+
+    /// Registers it with further fields.
+    pub async fn register_with(&self, api: &Api, jitp: bool, more: Value) {
+        self.register_as(api, "acme", jitp, more).await;
+    }
+
+    /// Registers it in another organisation.
+    pub async fn register_in(&self, api: &Api, org: &str, jitp: bool) {
+        self.register_as(api, org, jitp, json!({})).await;
+    }
+
+    async fn register_as(&self, api: &Api, org: &str, jitp: bool, more: Value) {
+        let path = format!("/api/orgs/{org}/ca_certificates");
+        let token = api.get(&format!("{path}/verification_token")).await.data();
         let token = token["verification_token"].as_str().unwrap();
         let mut body = json!({"cert": STANDARD.encode(&self.cert), "description": "line 1",
             "verification_cert": STANDARD.encode(self.proof(token))});
         if jitp {
             body["jitp"] = json!({"product_name": "fixture-product", "tags": ["prod"], "description": "made on line 1"});
         }
-        let made = api.post("/api/orgs/acme/ca_certificates", body).await;
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        let made = api.post(&path, body).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let serial = made.data()["serial"].as_str().unwrap().to_owned();
-        assert_eq!(
-            made.header("location"),
-            format!("/api/orgs/acme/ca_certificates/{serial}")
-        );
+        assert_eq!(made.header("location"), format!("{path}/{serial}"));
         assert!(made.data()["not_after"].as_str().unwrap().ends_with('Z'));
         assert_eq!(
-            api.get(&format!("/api/orgs/acme/ca_certificates/{serial}"))
-                .await
-                .data(),
+            api.get(&format!("{path}/{serial}")).await.data(),
             made.data()
         );
     }

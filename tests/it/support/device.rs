@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 pub type Tls = TlsStream<TcpStream>;
 
@@ -51,15 +51,31 @@ pub fn now_ms() -> i64 {
 
 /// The headers of a shared-secret connect, in our own words, so that the server is not checked against itself.
 pub fn sign(key: &str, secret: &str, identifier: &str, at_ms: i64) -> Vec<(String, String)> {
-    let alg = "NH1-HMAC-sha256-1000-32";
+    sign_with("NH1-HMAC-sha256-1000-32", key, secret, identifier, at_ms)
+}
+
+/// The same with another algorithm.
+pub fn sign_with(
+    alg: &str,
+    key: &str,
+    secret: &str,
+    identifier: &str,
+    at_ms: i64,
+) -> Vec<(String, String)> {
+    let parts: Vec<&str> = alg.split('-').collect();
+    let kdf = match parts[2] {
+        "sha384" => pbkdf2::PBKDF2_HMAC_SHA384,
+        "sha512" => pbkdf2::PBKDF2_HMAC_SHA512,
+        _ => pbkdf2::PBKDF2_HMAC_SHA256,
+    };
+    let rounds = parts[3].parse::<u32>().unwrap().try_into().unwrap();
     let time = at_ms / 1000;
     let salt = format!(
         "NH1:device-socket:shared-secret:connect\n\nx-nh-alg={alg}\nx-nh-key={key}\nx-nh-time={time}\n"
     );
-    let mut derived = [0u8; 32];
-    let rounds = std::num::NonZeroU32::new(1000).unwrap();
+    let mut derived = vec![0u8; parts[4].parse().unwrap()];
     pbkdf2::derive(
-        pbkdf2::PBKDF2_HMAC_SHA256,
+        kdf,
         rounds,
         salt.as_bytes(),
         secret.as_bytes(),
@@ -77,7 +93,7 @@ pub fn sign(key: &str, secret: &str, identifier: &str, at_ms: i64) -> Vec<(Strin
     );
     let signature = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac));
     [
-        ("x-nh-alg", alg.into()),
+        ("x-nh-alg", alg.to_owned()),
         ("x-nh-key", key.into()),
         ("x-nh-time", time.to_string()),
         ("x-nh-signature", signature),
@@ -127,6 +143,8 @@ pub async fn request(tls: &mut Tls, path: &str, headers: &[(String, String)]) ->
     }
     text.push_str("\r\n");
     tls.write_all(text.as_bytes()).await.unwrap();
+    // What the task's budget kept back would wait for ever.
+    tls.flush().await.unwrap();
     let mut got = Vec::new();
     loop {
         if let Some(end) = got.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -198,7 +216,9 @@ impl Device {
             "{head}"
         );
         assert!(rest.is_empty(), "a frame shares the segment of the 101");
-        let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        // No frame may be longer than the smallest client can read.
+        let config = WebSocketConfig::default().max_frame_size(Some(65_535));
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
         let packed = path.ends_with("vsn=3.0.0");
         Ok(Self { socket, packed })
     }
@@ -290,9 +310,17 @@ impl Device {
             .await;
     }
 
+    /// The next frame, however long it takes; `None` when the socket is closed.
+    pub async fn frame(&mut self) -> Option<Value> {
+        self.next_within(Duration::from_secs(600)).await
+    }
+
     /// The next frame within five seconds.
     pub async fn next(&mut self) -> Option<Value> {
-        let within = Duration::from_secs(5);
+        self.next_within(Duration::from_secs(5)).await
+    }
+
+    async fn next_within(&mut self, within: Duration) -> Option<Value> {
         loop {
             match tokio::time::timeout(within, self.socket.next())
                 .await
@@ -346,6 +374,11 @@ impl Device {
 
     /// The code that the server closes with.
     pub async fn closed(&mut self) -> Option<u16> {
+        self.closed_within(Duration::from_secs(40)).await
+    }
+
+    /// The same, when it may take longer.
+    pub async fn closed_within(&mut self, time: Duration) -> Option<u16> {
         let wait = async {
             loop {
                 match self.socket.next().await {
@@ -355,7 +388,7 @@ impl Device {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(40), wait)
+        tokio::time::timeout(time, wait)
             .await
             .expect("the server closes")
     }

@@ -36,19 +36,18 @@ fn provider() {
 impl Server {
     /// Starts one, with an organisation `acme` and the product of the fixtures. `None` when the engine is not installed.
     pub async fn start(engine: Engine) -> Option<Self> {
+        Self::with(engine, &[]).await
+    }
+
+    /// Starts one with further flags.
+    pub async fn with(engine: Engine, flags: &[&str]) -> Option<Self> {
         provider();
         let database_url = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::database().await?),
         };
         let folder = tempfile::tempdir().unwrap();
-        let (child, ready) = launch(
-            &folder,
-            database_url.as_deref(),
-            "127.0.0.1:0",
-            "127.0.0.1:0",
-            "127.0.0.1:0",
-        );
+        let (child, ready) = launch(&folder, database_url.as_deref(), ["127.0.0.1:0"; 3], flags);
         let mut server = Self {
             child,
             database_url,
@@ -105,14 +104,13 @@ impl Server {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let (web, devices, downloads) = (&self.web, &self.devices, &self.downloads);
-        let (child, _) = launch(
-            &self.folder,
-            self.database_url.as_deref(),
-            web,
-            devices,
-            downloads,
-        );
+        self.restart();
+    }
+
+    /// Starts it again on the same data and ports, after it has ended.
+    pub fn restart(&mut self) {
+        let ports = [&*self.web, &*self.devices, &*self.downloads];
+        let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[]);
         self.child = child;
     }
 
@@ -206,9 +204,8 @@ fn text(ready: &Value, key: &str) -> String {
 fn launch(
     folder: &TempDir,
     url: Option<&str>,
-    web: &str,
-    devices: &str,
-    downloads: &str,
+    [web, devices, downloads]: [&str; 3],
+    flags: &[&str],
 ) -> (Child, Value) {
     let mut command = Command::new(BINARY);
     command
@@ -222,6 +219,7 @@ fn launch(
         ])
         .args(["--download-listen", downloads, "--data-dir"])
         .arg(folder.path().join("data"))
+        .args(flags)
         .env("RUST_LOG", "warn")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
