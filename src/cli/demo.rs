@@ -179,6 +179,9 @@ impl Demo {
             rate: 500,
             heartbeat: Duration::from_secs(30),
             msgpack: false,
+            releases: Vec::new(),
+            report_every: None,
+            poll: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::exit::Code;
 use super::{output, runtime, told_to_stop};
-use crate::sim::{Auth, Faults, Fleet, Plan};
+use crate::sim::{Auth, Faults, Fleet, Plan, Release};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -79,6 +79,15 @@ pub(super) struct Sim {
     /// Speak MessagePack (`vsn=3.0.0`), as the newest devices may, instead of JSON.
     #[arg(long)]
     msgpack: bool,
+    /// Release of nerves_hub_link that they behave like; several are dealt out in turn [default: the newest].
+    #[arg(long, value_name = "VERSION", value_delimiter = ',', value_parser = Release::parse)]
+    client: Vec<Release>,
+    /// Seconds between health reports, positions and log lines that nobody asked for.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    report_every: Option<u64>,
+    /// Ask over HTTP each so many seconds, as nerves_hub_link_http, instead of holding a socket.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    poll: Option<u64>,
     /// Seed of all chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -156,6 +165,9 @@ impl Sim {
             rate: self.connect_rate,
             heartbeat: Duration::from_secs(self.heartbeat),
             msgpack: self.msgpack,
+            releases: self.client.clone(),
+            report_every: self.report_every.map(Duration::from_secs),
+            poll: self.poll.map(Duration::from_secs),
         })
     }
 

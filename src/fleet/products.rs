@@ -99,10 +99,11 @@ pub async fn set_unique_versions(
 /// What it still holds.
 pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
     let mut w = db.write().await?;
-    let (firmwares, devices, groups) = store::products::holds(&mut w, scope).await?;
+    let (firmwares, archives, devices, groups) = store::products::holds(&mut w, scope).await?;
     let mut held = serde_json::Map::new();
     for (name, n) in [
         ("firmwares", firmwares),
+        ("archives", archives),
         ("devices", devices),
         ("deployment_groups", groups),
     ] {

@@ -3,6 +3,7 @@
 use super::connection::{Connection, Frame, Target};
 use super::disk::{Disk, Image};
 use super::download::{self, Wanted};
+use super::release::Release;
 use super::stats::{Stats, count};
 use crate::clock;
 use crate::firmware::keys::PublicKey;
@@ -55,49 +56,70 @@ pub(super) struct Device {
     pub seed: u64,
     pub stop: CancellationToken,
     pub heartbeat: Duration,
+    pub release: Release,
+    pub report_every: Option<Duration>,
 }
 
 /// What the update task tells the device.
-enum Progress {
+pub(super) enum Progress {
     /// Push this to the server, if connected.
     Say(&'static str, Value),
     /// It ended.
     Done(Box<Outcome>),
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     /// Reboot into this; whether by a delta.
     Boot(Disk, Image, bool),
     /// It failed or was refused: nothing changes.
     Stay,
 }
 
+impl Progress {
+    /// How it ended, if it did.
+    pub(super) fn end(self) -> Option<Outcome> {
+        match self {
+            Self::Say(..) => None,
+            Self::Done(outcome) => Some(*outcome),
+        }
+    }
+}
+
 /// State over reconnects.
-struct Life {
-    device: Device,
-    rng: StdRng,
+pub(super) struct Life {
+    pub device: Device,
+    pub rng: StdRng,
     validated: bool,
     reverted: bool,
     updating: Option<(String, mpsc::Receiver<Progress>)>,
     keys: Vec<PublicKey>,
     installed: HashSet<String>,
-    joined_before: bool,
+    pub joined_before: bool,
+    /// Extensions that the server wants.
+    pub attached: HashSet<String>,
+}
+
+impl Life {
+    pub(super) fn new(device: Device) -> Box<Self> {
+        device.stats.runs(device.image.get("version"), 1);
+        Box::new(Self {
+            rng: StdRng::seed_from_u64(device.seed),
+            device,
+            validated: true,
+            reverted: false,
+            updating: None,
+            keys: Vec::new(),
+            installed: HashSet::new(),
+            joined_before: false,
+            attached: HashSet::new(),
+        })
+    }
 }
 
 /// Runs a device until it is told to stop.
 pub(super) async fn run(device: Device) {
-    device.stats.runs(device.image.get("version"), 1);
     let stop = device.stop.clone();
-    let mut life = Box::new(Life {
-        rng: StdRng::seed_from_u64(device.seed),
-        device,
-        validated: true,
-        reverted: false,
-        updating: None,
-        keys: Vec::new(),
-        installed: HashSet::new(),
-        joined_before: false,
-    });
+    let mut life = Life::new(device);
     let mut failures = 0u32;
     while !stop.is_cancelled() {
         match Box::pin(life.connect()).await {
@@ -147,6 +169,10 @@ impl Life {
         connection
             .push("device", "phx_join", &self.join_params())
             .await?;
+        // The real client does not wait for the answer either.
+        let console = json!({"console_version": self.device.release.console()});
+        connection.push("console", "phx_join", &console).await?;
+        self.attached.clear();
         Ok(connection)
     }
 
@@ -168,7 +194,7 @@ impl Life {
     fn join_params(&self) -> Value {
         let i = &self.device.image;
         let downloading = self.updating.as_ref().map(|(uuid, _)| uuid);
-        json!({
+        let mut params = json!({
             "nerves_fw_uuid": i.uuid,
             "nerves_fw_product": i.get("product"),
             "nerves_fw_version": i.get("version"),
@@ -179,16 +205,11 @@ impl Life {
             "nerves_fw_misc": i.get("misc"),
             "nerves_fw_vcs_identifier": i.get("vcs-identifier"),
             "fwup_version": "1.16.0",
-            "device_api_version": "2.3.0",
-            "console_version": "2.0.0",
-            "fwup_public_keys": "on_connect",
-            "archive_public_keys": "on_connect",
             "currently_downloading_uuid": downloading,
-            "meta": {
-                "firmware_validated": self.validated,
-                "firmware_auto_revert_detected": self.reverted,
-            },
-        })
+        });
+        let release = self.device.release;
+        release.join(&mut params, self.validated, self.reverted);
+        params
     }
 
     async fn serve(&mut self, mut connection: Connection) -> End {
@@ -197,6 +218,11 @@ impl Life {
             self.device.heartbeat,
         );
         let mut validate = None;
+        let mut report = self.device.report_every.map(|every| {
+            // Spread, so that a fleet does not report at once.
+            let first = every.mul_f64(self.rng.random_range(0.0..1.0));
+            tokio::time::interval_at(tokio::time::Instant::now() + first, every)
+        });
         loop {
             let said = tokio::select! {
                 frame = connection.next() => match frame {
@@ -217,6 +243,7 @@ impl Life {
                     self.validated = true;
                     connection.push("device", "firmware_validated", &json!({})).await
                 }
+                () = next_tick(&mut report) => self.report(&mut connection).await,
                 _ = beat.tick() => connection.push("phoenix", "heartbeat", &json!({})).await,
             };
             if said.is_err() {
@@ -234,6 +261,9 @@ impl Life {
         if frame.topic == "extensions" {
             return self.extension(connection, &frame).await;
         }
+        if frame.topic == "console" {
+            return self.console(connection, &frame).await;
+        }
         if frame.topic != "device" {
             return Ok(());
         }
@@ -249,6 +279,9 @@ impl Life {
                 }
                 if !self.validated {
                     *validate = Some(tokio::time::Instant::now() + Duration::from_millis(200));
+                }
+                if !self.device.release.names_interface() {
+                    return Ok(());
                 }
                 connection
                     .push(
@@ -277,8 +310,19 @@ impl Life {
                 connection.push("device", "scripts/run", &output).await
             }
             "extensions:get" => {
-                let have = json!({"health": "0.0.1", "geo": "0.0.1", "logging": "0.0.1"});
+                let have = self.device.release.extensions();
                 connection.push("extensions", "phx_join", &have).await
+            }
+            "archive" => {
+                let url = frame.payload["url"].as_str().unwrap_or_default().to_owned();
+                let size = frame.payload["size"].as_u64();
+                spawn(archive(
+                    self.device.http.clone(),
+                    self.device.stats.clone(),
+                    url,
+                    size,
+                ));
+                Ok(())
             }
             "reboot" => {
                 connection.push("device", "rebooting", &json!({})).await?;
@@ -286,75 +330,6 @@ impl Life {
             }
             _ => Ok(()),
         }
-    }
-
-    /// What the extensions of the real client do (device-protocol 4.2).
-    async fn extension(
-        &mut self,
-        connection: &mut Connection,
-        frame: &Frame,
-    ) -> Result<(), String> {
-        let names = |key: &str| {
-            let all = frame.payload.get(key).and_then(Value::as_array);
-            let all = all.into_iter().flatten().filter_map(Value::as_str);
-            all.map(str::to_owned).collect::<Vec<_>>()
-        };
-        match frame.event.as_str() {
-            "phx_reply" => {
-                for name in names("response") {
-                    let event = format!("{name}:attached");
-                    connection.push("extensions", &event, &json!({})).await?;
-                }
-                Ok(())
-            }
-            "attach" | "detach" => {
-                for name in names("extensions") {
-                    let event = format!("{name}:{}ed", frame.event);
-                    connection.push("extensions", &event, &json!({})).await?;
-                }
-                Ok(())
-            }
-            "health:check" => {
-                count(&self.device.stats.reports);
-                let report = self.health();
-                let report = json!({ "value": report });
-                connection
-                    .push("extensions", "health:report", &report)
-                    .await
-            }
-            "geo:location:request" => {
-                count(&self.device.stats.reports);
-                let place = json!({
-                    "latitude": self.rng.random_range(-60.0..70.0),
-                    "longitude": self.rng.random_range(-180.0..180.0),
-                    "source": "geoip",
-                });
-                connection
-                    .push("extensions", "geo:location:update", &place)
-                    .await
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A report with the metrics that the real client has by default.
-    fn health(&mut self) -> Value {
-        let mut percent = || f64::from(self.rng.random_range(5..950)) / 10.0;
-        let (cpu, memory, disk) = (percent(), percent(), percent());
-        json!({
-            "timestamp": "2026-08-22T10:00:00Z",
-            "metadata": {"active_application": "simulated"},
-            "alarms": {},
-            "metrics": {
-                "cpu_temp": 48.5, "cpu_usage_percent": cpu, "load_1min": 0.3, "load_5min": 0.2,
-                "load_15min": 0.1, "mem_size_mb": 1024, "mem_used_mb": (memory * 10.24).round(),
-                "mem_used_percent": memory, "disk_total_kb": 1_048_576,
-                "disk_available_kb": ((100.0 - disk) * 10_485.0).round(),
-                "disk_used_percentage": disk, "eth0_bytes_received_total": "123456",
-            },
-            "checks": {},
-            "connectivity": {},
-        })
     }
 
     async fn offered(&mut self, connection: &mut Connection, update: &Value) -> Result<(), String> {
@@ -365,12 +340,25 @@ impl Life {
             .unwrap_or_default();
         if self.rng.random_bool(self.device.faults.ignore_rate) || uuid == self.device.image.uuid {
             count(&self.device.stats.ignored);
+            if !self.device.release.tells() {
+                return Ok(());
+            }
             let status = json!({"status": "ignored", "reason": "not now"});
             return connection.push("device", "status_update", &status).await;
         }
-        connection
-            .push("device", "status_update", &json!({"status": "received"}))
-            .await?;
+        if self.device.release.tells() {
+            connection
+                .push("device", "status_update", &json!({"status": "received"}))
+                .await?;
+        }
+        let (work, progress) = self.begin(update);
+        self.updating = Some((uuid.to_owned(), progress));
+        spawn(work.run());
+        Ok(())
+    }
+
+    /// An update, and what it will say.
+    pub(super) fn begin(&mut self, update: &Value) -> (Update, mpsc::Receiver<Progress>) {
         let (say, progress) = mpsc::channel(16);
         let work = Update {
             http: self.device.http.clone(),
@@ -380,15 +368,14 @@ impl Life {
             keys: self.keys.clone(),
             rng: StdRng::seed_from_u64(self.rng.random()),
             update: update.clone(),
+            tells: self.device.release.tells(),
             say,
         };
-        self.updating = Some((uuid.to_owned(), progress));
-        spawn(work.run());
-        Ok(())
+        (work, progress)
     }
 
     /// True when the device reboots into new firmware, or into its old one.
-    fn end_update(&mut self, outcome: Outcome) -> bool {
+    pub(super) fn end_update(&mut self, outcome: Outcome) -> bool {
         self.updating = None;
         let Outcome::Boot(disk, image, delta) = outcome else {
             return false;
@@ -434,6 +421,30 @@ async fn progress(updating: &mut Option<(String, mpsc::Receiver<Progress>)>) -> 
     }
 }
 
+async fn next_tick(every: &mut Option<tokio::time::Interval>) {
+    match every {
+        None => std::future::pending().await,
+        Some(every) => drop(every.tick().await),
+    }
+}
+
+/// Fetches an archive, as an application that wants it does.
+async fn archive(http: reqwest::Client, stats: Arc<Stats>, url: String, size: Option<u64>) {
+    let fetched = async {
+        http.get(&url)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await
+    };
+    match fetched.await {
+        Ok(file) if Some(file.len() as u64) == size => count(&stats.archives),
+        Ok(file) => stats.because(&format!("an archive has {} bytes", file.len())),
+        Err(e) => stats.because(&e.to_string()),
+    }
+}
+
 async fn due(at: &mut Option<tokio::time::Instant>) {
     match at {
         None => std::future::pending().await,
@@ -445,7 +456,7 @@ async fn due(at: &mut Option<tokio::time::Instant>) {
 }
 
 /// An update in progress: it goes on while the socket is lost, as on a real device.
-struct Update {
+pub(super) struct Update {
     http: reqwest::Client,
     faults: Faults,
     stats: Arc<Stats>,
@@ -453,18 +464,23 @@ struct Update {
     keys: Vec<PublicKey>,
     rng: StdRng,
     update: Value,
+    tells: bool,
     say: mpsc::Sender<Progress>,
 }
 
 impl Update {
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let outcome = match self.install().await {
             Ok(outcome) => outcome,
             Err(reason) => {
                 count(&self.stats.failed);
                 self.stats.because(&reason);
-                self.status(json!({"status": "failed", "reason": reason}))
-                    .await;
+                let failed = if self.tells {
+                    json!({"status": "failed", "reason": reason})
+                } else {
+                    json!({"status": format!("fwup error {reason}")})
+                };
+                let _ = self.say.send(Progress::Say("status_update", failed)).await;
                 Outcome::Stay
             }
         };
@@ -472,12 +488,20 @@ impl Update {
         let _ = self.say.send(Progress::Done(Box::new(outcome))).await;
     }
 
+    /// Says in words how it goes, if the release does that.
     async fn status(&self, payload: Value) {
+        if !self.tells {
+            return;
+        }
         let _ = self.say.send(Progress::Say("status_update", payload)).await;
     }
 
     async fn progress(&self, value: u8) {
-        let payload = json!({"stage": "updating", "value": value});
+        let payload = if self.tells {
+            json!({"stage": "updating", "value": value})
+        } else {
+            json!({ "value": value })
+        };
         let _ = self.say.send(Progress::Say("fwup_progress", payload)).await;
     }
 

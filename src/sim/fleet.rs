@@ -3,6 +3,8 @@
 use super::connection::Target;
 use super::device::{self, Device, Faults, Identity};
 use super::disk::{Disk, Image};
+use super::polling;
+use super::release::Release;
 use super::stats::{Report, Stats};
 use anyhow::{Context as _, bail};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
@@ -59,6 +61,12 @@ pub struct Plan {
     pub heartbeat: Duration,
     /// Speak MessagePack (`vsn=3.0.0`) instead of JSON.
     pub msgpack: bool,
+    /// Releases of the client, dealt out in turn; none is the newest.
+    pub releases: Vec<Release>,
+    /// Pause between reports that nobody asked for.
+    pub report_every: Option<Duration>,
+    /// Ask over HTTP with this pause instead of holding a socket.
+    pub poll: Option<Duration>,
 }
 
 /// A running fleet.
@@ -109,7 +117,10 @@ impl Fleet {
                 }
                 match maker.device(&plan, n) {
                     Ok(device) => {
-                        tasks.spawn(device::run(device));
+                        match plan.poll {
+                            None => tasks.spawn(device::run(device)),
+                            Some(pause) => tasks.spawn(polling::run(device, pause)),
+                        };
                     }
                     Err(e) => tracing::error!(error = %e, "device not made"),
                 }
@@ -227,6 +238,11 @@ impl Maker {
             seed: plan.seed.wrapping_add(n as u64),
             stop: self.stop.clone(),
             heartbeat: plan.heartbeat,
+            release: match plan.releases.len() {
+                0 => Release::V2_12,
+                some => plan.releases[n % some],
+            },
+            report_every: plan.report_every,
         })
     }
 }

@@ -6,9 +6,13 @@ mod connection;
 mod device;
 mod disk;
 mod download;
+mod extension;
 mod fleet;
+mod polling;
+mod release;
 mod secret;
 mod stats;
 
 pub use device::Faults;
 pub use fleet::{Auth, Fleet, Plan};
+pub use release::Release;

@@ -28,8 +28,10 @@ pub struct Stats {
     pub repeated: AtomicU64,
     /// Downloads that were cut.
     pub cuts: AtomicU64,
-    /// Health reports and positions that the server asked for.
+    /// Health reports, positions, log lines and identities that were sent.
     pub reports: AtomicU64,
+    /// Archives that were fetched whole.
+    pub archives: AtomicU64,
     /// Bytes of all downloads.
     pub bytes: AtomicU64,
     /// Connections that failed or were refused.
@@ -63,8 +65,10 @@ pub struct Report {
     pub joins: u64,
     /// Connections that failed.
     pub refused: u64,
-    /// Health reports and positions sent.
+    /// Health reports, positions, log lines and identities sent.
     pub reports: u64,
+    /// Archives fetched.
+    pub archives: u64,
     /// Downloads cut.
     pub cuts: u64,
     /// Bytes downloaded.
@@ -122,6 +126,7 @@ impl Stats {
             joins: get(&self.joins),
             refused: get(&self.refused),
             reports: get(&self.reports),
+            archives: get(&self.archives),
             cuts: get(&self.cuts),
             received_bytes: get(&self.bytes),
             versions: self.versions.lock().map(|m| m.clone()).unwrap_or_default(),

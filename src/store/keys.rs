@@ -67,13 +67,14 @@ pub async fn by_name(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result
     )
 }
 
-/// Whether a stored firmware was checked with this key.
+/// Whether a stored firmware or archive was checked with this key.
 pub async fn in_use(on: &mut impl On, key: KeyId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
         sql!(
             "keys.in_use",
-            "SELECT id FROM firmwares WHERE key_id = $1 ORDER BY id LIMIT 1"
+            "SELECT id FROM firmwares WHERE key_id = $1
+             UNION ALL SELECT id FROM archives WHERE key_id = $1 ORDER BY 1 LIMIT 1"
         ),
         key
     )?;

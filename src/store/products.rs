@@ -98,19 +98,20 @@ pub async fn set_unique_versions(
     Ok(())
 }
 
-/// What a product still holds: firmwares, devices (deleted ones too) and deployment groups.
-pub async fn holds(on: &mut impl On, scope: &Scope<Product>) -> Result<(i64, i64, i64)> {
-    let row: Option<(i64, i64, i64)> = fetch_optional!(
+/// What a product still holds: firmwares, archives, devices (deleted ones too) and deployment groups.
+pub async fn holds(on: &mut impl On, scope: &Scope<Product>) -> Result<(i64, i64, i64, i64)> {
+    let row: Option<(i64, i64, i64, i64)> = fetch_optional!(
         on,
         sql!(
             "products.holds",
             "SELECT (SELECT COUNT(*) FROM firmwares WHERE product_id = $1),
+                    (SELECT COUNT(*) FROM archives WHERE product_id = $1),
                     (SELECT COUNT(*) FROM devices WHERE product_id = $1),
                     (SELECT COUNT(*) FROM deployment_groups WHERE product_id = $1)"
         ),
         scope.product().id
     )?;
-    Ok(row.unwrap_or((0, 0, 0)))
+    Ok(row.unwrap_or_default())
 }
 
 /// Deletes an empty product; JITP profiles that named it lose it.

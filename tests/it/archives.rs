@@ -55,6 +55,12 @@ async fn an_archive_is_checked_like_firmware(server: Server) {
     let theirs = format!("/api/orgs/evil/products/other/archives/{uuid}");
     assert_eq!(eve.get(&theirs).await.status, 404);
     assert_eq!(eve.delete(&theirs).await.status, 404);
+    // While it is there, neither its key nor its product can go.
+    let key = api.delete("/api/orgs/acme/keys/devkey").await;
+    assert_eq!(key.status, 409, "{}", key.text);
+    let product = api.delete(&Api::product("")).await;
+    assert_eq!(product.status, 409);
+    assert!(product.json()["errors"]["archives"].is_array());
     assert_eq!(api.delete(&path).await.status, 204);
     assert_eq!(api.get(&path).await.status, 404);
     let gone = reqwest::get(url).await.unwrap();

@@ -19,6 +19,7 @@ mod polling;
 mod protocol;
 mod rollout;
 mod scripts;
+mod simulator;
 mod support;
 mod terminals;
 mod uploads;

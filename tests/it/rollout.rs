@@ -1,11 +1,9 @@
 //! Rollouts: what a device is told, what its answers do, and that the limit holds whatever happens.
 
 use crate::support::device::{Device, running};
-use crate::support::server::BINARY;
+use crate::support::sim::Sim;
 use crate::support::{Api, Engine, Server, fixtures};
 use serde_json::{Value, json};
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 crate::both_engines! {
@@ -40,22 +38,6 @@ async fn device(server: &Server, name: &str, firmware: &Value) -> Device {
 async fn release(api: &Api, firmware: &Value) {
     api.release("prod", firmware["uuid"].as_str().unwrap())
         .await;
-}
-
-/// Waits until a count is reached.
-async fn until(server: &Server, sql: &'static str, wanted: i64) {
-    let started = Instant::now();
-    loop {
-        let now = server.count(sql).await;
-        if now == wanted {
-            return;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "{sql} stays at {now} instead of {wanted}"
-        );
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
 }
 
 const IN_FLIGHT: &str = "SELECT COUNT(*) FROM inflight";
@@ -102,20 +84,17 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
     d.push("status_update", json!({"status": "started"})).await;
     d.push("fwup_progress", json!({"stage": "updating", "value": 50}))
         .await;
-    until(
-        &server,
-        "SELECT COUNT(*) FROM inflight WHERE status = 'updating'",
-        1,
-    )
-    .await;
+    server
+        .until("SELECT COUNT(*) FROM inflight WHERE status = 'updating'", 1)
+        .await;
     d.push("status_update", json!({"status": "completed"}))
         .await;
-    until(
-        &server,
-        "SELECT COUNT(*) FROM inflight WHERE status = 'completed'",
-        1,
-    )
-    .await;
+    server
+        .until(
+            "SELECT COUNT(*) FROM inflight WHERE status = 'completed'",
+            1,
+        )
+        .await;
     assert_eq!(
         server.count("SELECT COUNT(*) FROM update_stats").await,
         0,
@@ -123,7 +102,7 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
     );
     assert!(d.silent(200).await);
     let mut d = device(&server, "d", &new).await;
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     assert_eq!(
         server
             .count(
@@ -176,7 +155,7 @@ async fn failures_rest_and_free_their_slot_at_once(server: Server) {
         assert_eq!(server.count(IN_FLIGHT).await, 1);
         d.push("status_update", status).await;
     }
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     assert!(
         started.elapsed() < Duration::from_secs(15),
         "each free slot is noticed at once"
@@ -217,14 +196,13 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     release(&api, &new).await;
     d.event("update").await;
     d.push("status_update", json!({"status": "received"})).await;
-    until(
-        &server,
-        "SELECT COUNT(*) FROM inflight WHERE status = 'received'",
-        1,
-    )
-    .await;
+    server
+        .until("SELECT COUNT(*) FROM inflight WHERE status = 'received'", 1)
+        .await;
     drop(d);
-    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 0).await;
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
+        .await;
     assert_eq!(server.count(IN_FLIGHT).await, 1);
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.join(
@@ -239,15 +217,12 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     let update = d.event("update").await;
     assert_eq!(update["size"], fixtures::bytes("good/rpi4-1.1.0.fw").len());
     d.push("status_update", json!({"status": "received"})).await;
-    until(
-        &server,
-        "SELECT COUNT(*) FROM update_attempts WHERE NOT cleared",
-        2,
-    )
-    .await;
+    server
+        .until("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared", 2)
+        .await;
     // A second return reaches the threshold: the penalty box, with the attempts forgotten for afterwards.
     let mut d = device(&server, "d", &old).await;
-    until(&server, BLOCKED, 1).await;
+    server.until(BLOCKED, 1).await;
     assert_eq!(
         server
             .count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared")
@@ -265,7 +240,7 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
         json!({"meta": {"firmware_validated": false}}),
     )
     .await;
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.join(
         running(&old),
@@ -335,7 +310,7 @@ async fn a_push_by_hand_turns_automatic_updates_off(server: Server) {
     let again = api.post(&path, json!({"uuid": new["uuid"]})).await;
     assert_eq!(again.status, 422, "{}", again.text);
     d.push("status_update", json!({"status": "failed"})).await;
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     assert_eq!(
         server.count(BLOCKED).await,
         0,
@@ -343,7 +318,9 @@ async fn a_push_by_hand_turns_automatic_updates_off(server: Server) {
     );
     // For a device that is away, the push waits for it, and lapses in the end.
     drop(d);
-    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 0).await;
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
+        .await;
 }
 
 async fn conditions_place_devices(server: Server) {
@@ -373,59 +350,6 @@ async fn conditions_place_devices(server: Server) {
     let bbb = json!({"uuid": "y", "product": "fixture-product", "version": "1.0.0", "platform": "bbb", "architecture": "arm"});
     device(&server, "bone", &bbb).await;
     assert_eq!(server.count(in_group).await, 0);
-}
-
-/// Simulated devices in a process of their own.
-struct Sim(Child);
-
-fn sim(server: &Server, devices: usize, more: &[&str]) -> Sim {
-    let child = Command::new(BINARY)
-        .args([
-            "sim",
-            "--json",
-            "--url",
-            &format!("wss://{}", server.devices),
-            "--devices",
-            &devices.to_string(),
-        ])
-        .args([
-            "--product-key",
-            server.login("product_key"),
-            "--product-secret",
-            server.login("product_secret"),
-        ])
-        .arg("--server-ca")
-        .arg(&server.ca)
-        .arg("--firmware")
-        .arg(fixtures::path("good/rpi4-1.0.0.fw"))
-        .args(more)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    Sim(child)
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Sim {
-    /// Stops the devices; the report.
-    fn finish(mut self) -> Value {
-        let pid = self.0.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        let mut text = String::new();
-        self.0
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        serde_json::from_str(text.lines().last().unwrap()).unwrap()
-    }
 }
 
 /// Writes the number of taken slots at each claim into a table, inside the database itself: nothing can slip between
@@ -494,7 +418,7 @@ async fn check_end(server: &Server, report: &Value) {
 async fn storm(server: &Server) -> (Api, Value, Sim) {
     let (api, _, new) = rpi4(server, json!({"concurrent_updates": 25})).await;
     watch_slots(server).await;
-    let sim = sim(
+    let sim = Sim::start(
         server,
         DEVICES as usize,
         &[
@@ -551,8 +475,10 @@ async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
 async fn reverting_devices_end_in_the_penalty_box() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let (api, _, new) = rpi4(&server, json!({"concurrent_updates": 10})).await;
-    let sim = sim(&server, 30, &["--revert-rate", "1.0"]);
-    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 30).await;
+    let sim = Sim::start(&server, 30, &["--revert-rate", "1.0"]);
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 30)
+        .await;
     release(&api, &new).await;
     let started = Instant::now();
     while server.count(BLOCKED).await < 30 {
@@ -568,11 +494,13 @@ async fn reverting_devices_end_in_the_penalty_box() {
 async fn devices_that_speak_messagepack_are_updated_like_others() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let (api, _, new) = rpi4(&server, json!({"concurrent_updates": 10})).await;
-    let sim = sim(&server, 30, &["--msgpack", "--cut-rate", "0.2"]);
-    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 30).await;
+    let sim = Sim::start(&server, 30, &["--msgpack", "--cut-rate", "0.2"]);
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 30)
+        .await;
     release(&api, &new).await;
     let sql = "SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0' AND in_flight = 0";
-    until(&server, sql, 30).await;
+    server.until(sql, 30).await;
     let report = tokio::task::spawn_blocking(|| sim.finish()).await.unwrap();
     assert_eq!(
         (&report["updated"], &report["delta_updates"]),

@@ -1,7 +1,7 @@
 //! Conversations of the newest client, captured with a scripted server, held again with this one: what the device said
 //! then it says now, and what it hears must not differ in anything that it would notice.
 
-use super::{release, rollout, until};
+use super::{release, rollout};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, client, now_ms, sign};
 use crate::support::{Api, Engine, Server};
@@ -230,7 +230,7 @@ async fn replay(text: &str, packed: bool, certificate: bool, deltas: bool) {
     }
     assert!(r.d.silent(200).await);
     let done = "SELECT COUNT(*) FROM inflight WHERE status = 'completed'";
-    until(&r.server, done, 1).await;
+    r.server.until(done, 1).await;
     assert_eq!(
         r.server.count("SELECT COUNT(*) FROM health_reports").await,
         1

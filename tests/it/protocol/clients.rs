@@ -1,7 +1,7 @@
 //! Conversations of the releases in the field, each as that release holds it: what would crash it fails its test.
 
 use super::device_topic::session;
-use super::{release, rollout, until};
+use super::{release, rollout};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, client, now_ms, running, sign};
 use crate::support::viewer::Viewer;
@@ -539,7 +539,7 @@ async fn life(release_of: Release) -> Vec<String> {
     drop(m);
     let mut m = Model::connect(&server, &release_of, &new).await;
     m.heartbeat().await;
-    until(&server, "SELECT COUNT(*) FROM update_stats", 1).await;
+    server.until("SELECT COUNT(*) FROM update_stats", 1).await;
     assert_eq!(server.count("SELECT COUNT(*) FROM inflight").await, 0);
     // What its owner keeps in the key-value store is kept nowhere else.
     let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
@@ -683,10 +683,7 @@ async fn the_polling_client() {
     assert!(url.contains(".delta.fw?"), "its fwup takes deltas: {url}");
     assert!(reqwest::get(url).await.unwrap().status().is_success());
     assert_eq!(ask("/device/update", &new).await["update_available"], false);
-    until(
-        &server,
-        "SELECT COUNT(*) FROM update_stats WHERE kind = 'delta'",
-        1,
-    )
-    .await;
+    server
+        .until("SELECT COUNT(*) FROM update_stats WHERE kind = 'delta'", 1)
+        .await;
 }

@@ -1,6 +1,6 @@
 //! Points 36 to 44: the topic `device`.
 
-use super::{joined, on, release, rollout, runs, server, until, until_heartbeat};
+use super::{joined, on, release, rollout, runs, server, until_heartbeat};
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server, fixtures};
 use serde_json::{Value, json};
@@ -125,7 +125,9 @@ async fn p40_the_answer_to_a_join_is_an_empty_map_even_when_an_update_waits() {
     let server = server().await;
     let (api, old, new) = rollout(&server, json!({})).await;
     drop(on(&server, "d", &old).await);
-    until(&server, "SELECT COUNT(*) FROM devices WHERE online", 0).await;
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
+        .await;
     release(&api, &new).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.send(json!(["1", "1", "device", "phx_join", running(&old)]).to_string())

@@ -1,7 +1,7 @@
 //! Every event of sections 3 and 4 of the device protocol, in both directions, frame by frame; each is looked at for what
 //! it leaves behind.
 
-use super::{on, release, rollout, runs, server, until, until_heartbeat};
+use super::{on, release, rollout, runs, server, until_heartbeat};
 use crate::support::device::Device;
 use crate::support::viewer::Viewer;
 use crate::support::{Api, Server, fixtures};
@@ -133,12 +133,12 @@ async fn everything_that_a_device_says_on_the_topic_device() {
     }
     d.push("connection_types", json!({"values": ["wifi", "cellular"]}))
         .await;
-    until(
-        &server,
-        "SELECT COUNT(*) FROM connections WHERE types = 'wifi,cellular'",
-        1,
-    )
-    .await;
+    server
+        .until(
+            "SELECT COUNT(*) FROM connections WHERE types = 'wifi,cellular'",
+            1,
+        )
+        .await;
     for (interface, kind) in [
         (
             "wlan0",
@@ -166,14 +166,14 @@ async fn everything_that_a_device_says_on_the_topic_device() {
             json!({ "interface": interface }),
         )
         .await;
-        until(&server, kind, 1).await;
+        server.until(kind, 1).await;
     }
     d.push(
         "status_update",
         json!({"status": "failed", "reason": "no space"}),
     )
     .await;
-    until(&server, "SELECT COUNT(*) FROM inflight", 0).await;
+    server.until("SELECT COUNT(*) FROM inflight", 0).await;
     let why = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%no space%'";
     assert_eq!(server.count(why).await, 1);
 }
@@ -352,7 +352,7 @@ async fn everything_on_the_topic_extensions() {
         ),
     ] {
         d.say("3", "extensions", event, payload).await;
-        until(&server, left, 1).await;
+        server.until(left, 1).await;
     }
     // Switched off and on while it is connected.
     let switch = async |on: bool| {

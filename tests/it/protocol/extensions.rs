@@ -1,6 +1,6 @@
 //! Points 45 to 49: extensions and the console.
 
-use super::{joined, server, until, until_heartbeat};
+use super::{joined, server, until_heartbeat};
 use crate::support::device::Device;
 use crate::support::viewer::Viewer;
 use crate::support::{Api, Server};
@@ -79,7 +79,7 @@ async fn p46_a_check_follows_the_attach_and_reports_with_missing_parts_are_store
         json!({ "value": report }),
     )
     .await;
-    until(&server, "SELECT COUNT(*) FROM health_reports", 1).await;
+    server.until("SELECT COUNT(*) FROM health_reports", 1).await;
     let health = server
         .api()
         .get(&Api::product("/devices/d/health"))
@@ -209,7 +209,7 @@ async fn p49_an_error_of_geo_does_not_erase_the_last_position() {
         .await;
     let place = json!({"latitude": 52.5, "longitude": 13.4, "source": "geoip"});
     d.say("3", "extensions", "geo:location:update", place).await;
-    until(&server, "SELECT COUNT(*) FROM locations", 1).await;
+    server.until("SELECT COUNT(*) FROM locations", 1).await;
     let error = json!({"error_code": "HTTP_ERROR", "error_description": ":exhausted_servers"});
     d.say("3", "extensions", "geo:location:update", error).await;
     until_heartbeat(&mut d).await;

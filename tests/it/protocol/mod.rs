@@ -16,7 +16,6 @@ mod updates;
 use crate::support::device::{self, Device, Pair, client, now_ms, sign};
 use crate::support::{Api, Engine, Server};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 const PATH: &str = "/device-socket/websocket?vsn=2.0.0";
 
@@ -70,20 +69,6 @@ async fn until_heartbeat(d: &mut Device) -> Vec<Value> {
             return got;
         }
         got.push(frame);
-    }
-}
-
-/// Waits until a count is reached.
-async fn until(server: &Server, sql: &'static str, wanted: i64) {
-    let started = Instant::now();
-    loop {
-        let now = server.count(sql).await;
-        if now == wanted {
-            return;
-        }
-        let late = started.elapsed() > Duration::from_secs(20);
-        assert!(!late, "{sql} stays at {now} instead of {wanted}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Points 1 to 14: TLS, the upgrade, refusals, the life of a connection.
 
-use super::{PATH, joined, secret, server, status, until};
+use super::{PATH, joined, secret, server, status};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Device, client};
 use crate::support::{Engine, Server};
@@ -280,5 +280,5 @@ async fn devices_can_be_sent_to_another_server() {
     assert_eq!((r.status, r.body.as_str()), (307, ""));
     let location = "\r\nLocation: https://other.example:8443/device-socket/websocket?vsn=2.0.0\r\n";
     assert!(r.head.contains(location), "{}", r.head);
-    until(&server, "SELECT COUNT(*) FROM devices", 0).await;
+    server.until("SELECT COUNT(*) FROM devices", 0).await;
 }

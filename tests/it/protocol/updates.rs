@@ -1,6 +1,6 @@
 //! Points 50 to 60: downloads and the life of an update.
 
-use super::{PATH, joined, on, release, rollout, server, until, until_heartbeat};
+use super::{PATH, joined, on, release, rollout, server, until_heartbeat};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Device, client, now_ms, running};
 use crate::support::{Api, Server, fixtures};
@@ -175,10 +175,10 @@ async fn p54_completed_is_no_success_the_target_uuid_is_and_a_third_one_is_not()
     assert_eq!(server.count(successes).await, 0);
     assert_eq!(server.count(IN_FLIGHT).await, 2);
     on(&server, "d", &new).await;
-    until(&server, IN_FLIGHT, 1).await;
+    server.until(IN_FLIGHT, 1).await;
     assert_eq!(server.count(successes).await, 1);
     joined(&server, "e").await;
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     assert_eq!(
         server.count(successes).await,
         1,
@@ -203,7 +203,7 @@ async fn p55_failures_of_a_group_fill_the_penalty_box_and_those_of_a_push_do_not
         d.event("update").await;
         d.push("status_update", json!({"status": word, "reason": "r"}))
             .await;
-        until(&server, BLOCKED, i as i64 + 1).await;
+        server.until(BLOCKED, i as i64 + 1).await;
         assert_eq!(server.count(IN_FLIGHT).await, 0);
     }
     let mut pushed = Device::secret(&server, "pushed").await.unwrap();
@@ -219,7 +219,7 @@ async fn p55_failures_of_a_group_fill_the_penalty_box_and_those_of_a_push_do_not
     pushed
         .push("status_update", json!({"status": "failed"}))
         .await;
-    until(&server, IN_FLIGHT, 0).await;
+    server.until(IN_FLIGHT, 0).await;
     assert_eq!(server.count(BLOCKED).await, words.len() as i64);
 }
 
@@ -235,7 +235,7 @@ async fn p56_rescheduled_5_blocks_for_five_minutes_and_avm_reschedule_does_no_ha
         json!({"status": "rescheduled", "delay_for": 5}),
     )
     .await;
-    until(&server, BLOCKED, 1).await;
+    server.until(BLOCKED, 1).await;
     let until_at = server
         .count("SELECT blocked_until FROM devices WHERE identifier = 'd'")
         .await;
@@ -247,7 +247,7 @@ async fn p56_rescheduled_5_blocks_for_five_minutes_and_avm_reschedule_does_no_ha
     avm.event("update").await;
     avm.push("status_update", json!({"status": "reschedule"}))
         .await;
-    until(&server, BLOCKED, 2).await;
+    server.until(BLOCKED, 2).await;
     assert_eq!(until_heartbeat(&mut avm).await, Vec::<Value>::new());
 }
 

@@ -6,6 +6,7 @@ pub mod device;
 pub mod fixtures;
 pub mod postgres;
 pub mod server;
+pub mod sim;
 pub mod viewer;
 
 pub use api::Api;

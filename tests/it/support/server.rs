@@ -170,6 +170,20 @@ impl Server {
         self.column(sql).await[0]
     }
 
+    /// Waits until a count is reached.
+    pub async fn until(&self, sql: &'static str, wanted: i64) {
+        let started = std::time::Instant::now();
+        loop {
+            let now = self.count(sql).await;
+            if now == wanted {
+                return;
+            }
+            let late = started.elapsed() > std::time::Duration::from_secs(40);
+            assert!(!late, "{sql} stays at {now} instead of {wanted}");
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+    }
+
     /// The first column of a query's rows.
     pub async fn column<T>(&self, sql: impl sqlx::SqlSafeStr) -> Vec<T>
     where

@@ -1,0 +1,109 @@
+//! Releases of the real client, as far as a server can tell them apart (device-protocol 8.1).
+
+use serde_json::{Map, Value, json};
+
+/// A release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Release {
+    /// 1.0 to 1.4: reboot and update only.
+    V1,
+    /// 2.1: files through the console.
+    V2_1,
+    /// 2.2: archives, keys on connect.
+    V2_2,
+    /// 2.5: scripts.
+    V2_5,
+    /// 2.6: extensions.
+    V2_6,
+    /// 2.8.1: says whether its firmware is validated.
+    V2_8,
+    /// 2.9: says in words how its update goes.
+    V2_9,
+    /// 2.12: says which interface it uses; has a shell.
+    V2_12,
+}
+
+impl Release {
+    /// All, oldest first, with the version that people call them by.
+    pub const ALL: [(Self, &str); 8] = [
+        (Self::V1, "1.4.1"),
+        (Self::V2_1, "2.1.1"),
+        (Self::V2_2, "2.2.1"),
+        (Self::V2_5, "2.5.2"),
+        (Self::V2_6, "2.6.0"),
+        (Self::V2_8, "2.8.1"),
+        (Self::V2_9, "2.9.0"),
+        (Self::V2_12, "2.12.0"),
+    ];
+
+    /// Reads a version.
+    ///
+    /// # Errors
+    /// The ones that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|(_, name)| *name == text);
+        let known = Self::ALL.map(|(_, name)| name).join(", ");
+        found
+            .map(|(release, _)| release)
+            .ok_or_else(|| format!("not a release that is simulated; there are {known}"))
+    }
+
+    fn api(self) -> &'static str {
+        match self {
+            Self::V1 | Self::V2_1 => "1.0.0",
+            Self::V2_2 => "2.0.0",
+            Self::V2_5 => "2.1.0",
+            Self::V2_6 => "2.2.0",
+            Self::V2_8 | Self::V2_9 | Self::V2_12 => "2.3.0",
+        }
+    }
+
+    /// `console_version`.
+    pub(super) fn console(self) -> &'static str {
+        if self == Self::V1 { "1.0.0" } else { "2.0.0" }
+    }
+
+    /// Whether it says in words how its update goes; older ones say percents only.
+    pub(super) fn tells(self) -> bool {
+        self >= Self::V2_9
+    }
+
+    /// Whether it says which interface it uses.
+    pub(super) fn names_interface(self) -> bool {
+        self >= Self::V2_12
+    }
+
+    /// What it has, with versions.
+    pub(super) fn extensions(self) -> Value {
+        let names: &[&str] = match self {
+            Self::V2_12 => &[
+                "health",
+                "geo",
+                "logging",
+                "local_shell",
+                "network_identity",
+            ],
+            _ => &["health", "geo"],
+        };
+        let all = names.iter().map(|n| ((*n).to_owned(), json!("0.0.1")));
+        Value::Object(all.collect::<Map<_, _>>())
+    }
+
+    /// Puts into a join what this release sends beside its firmware.
+    pub(super) fn join(self, params: &mut Value, validated: bool, reverted: bool) {
+        params["device_api_version"] = self.api().into();
+        params["console_version"] = self.console().into();
+        if self >= Self::V2_2 {
+            params["fwup_public_keys"] = "on_connect".into();
+        }
+        if self >= Self::V2_5 {
+            params["archive_public_keys"] = "on_connect".into();
+        }
+        if self >= Self::V2_8 {
+            params["meta"] = json!({
+                "firmware_validated": validated,
+                "firmware_auto_revert_detected": reverted,
+            });
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The simulator's devices: each release, MessagePack, polling, archives, reports and terminals, against a real server.
+
+use crate::support::sim::Sim;
+use crate::support::viewer::Viewer;
+use crate::support::{Api, Engine, Server, fixtures};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+async fn fleet(server: &Server) -> (Api, Value, Value) {
+    let api = server.api();
+    api.register_key().await;
+    let old = api.upload("good/rpi4-1.0.0.fw").await;
+    let new = api.upload("good/rpi4-1.1.0.fw").await;
+    api.group(
+        "g",
+        old["uuid"].as_str().unwrap(),
+        json!({"concurrent_updates": 20}),
+    )
+    .await;
+    (api, old, new)
+}
+
+const UPDATED: &str = "SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0' AND NOT in_flight";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_release_takes_an_update_and_an_archive_if_it_knows_them() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let (api, _, new) = fleet(&server).await;
+    let archive = api
+        .archive(fixtures::bytes("good/archive-1.0.0.fw"))
+        .await
+        .data();
+    let releases = "1.4.1,2.1.1,2.2.1,2.5.2,2.6.0,2.8.1,2.9.0,2.12.0";
+    let sim = Sim::start(&server, 16, &["--client", releases]);
+    server
+        .until(
+            "SELECT COUNT(*) FROM devices WHERE online AND group_id IS NOT NULL",
+            16,
+        )
+        .await;
+    let both = json!({"deployment": {"firmware": new["uuid"], "archive": archive["uuid"]}});
+    assert_eq!(
+        api.put(&Api::product("/deployments/g"), both).await.status,
+        200
+    );
+    server.until(UPDATED, 16).await;
+    let report = sim.finish();
+    assert_eq!(
+        (&report["updated"], &report["failed"]),
+        (&json!(16), &json!(0)),
+        "{report}"
+    );
+    // Two of the eight releases are too old; the others get it at the release, and again when they join.
+    assert!(report["archives"].as_u64().unwrap() >= 12, "{report}");
+    let versions: Vec<String> = server
+        .column("SELECT DISTINCT api_version FROM connections ORDER BY 1")
+        .await;
+    assert_eq!(versions, ["1.0.0", "2.0.0", "2.1.0", "2.2.0", "2.3.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn polling_devices_are_updated_within_the_limit() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(server) = Server::start(engine).await else {
+            continue;
+        };
+        let (api, _, new) = fleet(&server).await;
+        let limit = json!({"deployment": {"concurrent_updates": 3}});
+        api.put(&Api::product("/deployments/g"), limit).await;
+        let sim = Sim::start(&server, 12, &["--poll", "1"]);
+        server
+            .until(
+                "SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL",
+                12,
+            )
+            .await;
+        api.release("g", new["uuid"].as_str().unwrap()).await;
+        let mut most = 0;
+        while server.count(UPDATED).await < 12 {
+            most = most.max(server.count("SELECT COUNT(*) FROM inflight").await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(most <= 3, "{most} at once");
+        let report = sim.finish();
+        assert_eq!(
+            (&report["updated"], &report["failed"]),
+            (&json!(12), &json!(0)),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_devices_report_and_answer_before_their_terminals() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let on = json!({"extensions": {"health": true, "geo": true, "logging": true,
+        "local_shell": true, "network_identity": true}});
+    server.api().put(&Api::product("/extensions"), on).await;
+    let sim = Sim::start(&server, 2, &["--report-every", "6", "--msgpack"]);
+    server
+        .until("SELECT COUNT(*) FROM network_identities", 2)
+        .await;
+    server.until( "SELECT COUNT(*) FROM (SELECT device_id FROM device_logs GROUP BY device_id HAVING COUNT(*) >= 2) x", 2)
+        .await;
+    server.until("SELECT COUNT(*) FROM locations", 2).await;
+    server
+        .until(
+            "SELECT COUNT(*) FROM (SELECT DISTINCT device_id FROM health_reports) x",
+            2,
+        )
+        .await;
+    let (mut jane, _) = Viewer::join(&server, "user:console:identifier-sim-000001").await;
+    jane.event("up").await;
+    jane.push("dn", json!({"data": "echo"})).await;
+    assert_eq!(jane.event("up").await["data"], "echo");
+    jane.push("file-data/start", json!({"filename": "f"})).await;
+    jane.push(
+        "file-data",
+        json!({"filename": "f", "chunk": 0, "data": "AAAA"}),
+    )
+    .await;
+    jane.push("file-data/stop", json!({"filename": "f"})).await;
+    assert_eq!(jane.event("file-data").await["data"], "AAAA");
+    let (mut jane, _) = Viewer::join(&server, "user:local_shell:identifier-sim-000001").await;
+    jane.event("output").await;
+    jane.push("input", json!({"data": "ls"})).await;
+    assert_eq!(jane.event("output").await["data"], "ls");
+    let report = sim.finish();
+    assert!(report["reports"].as_u64().unwrap() >= 10, "{report}");
+}
