@@ -50,6 +50,8 @@ pub mod delta;
 mod device;
 mod firmware;
 mod fleet;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod ids;
 mod jobs;
 mod limits;

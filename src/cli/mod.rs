@@ -3,11 +3,14 @@
 mod admin;
 mod delta;
 mod demo;
+mod device;
 pub mod exit;
 mod firmware;
 mod output;
 mod serve;
 mod sim;
+mod socket;
+mod tty;
 
 use clap::{Parser, Subcommand};
 use exit::Code;
@@ -33,6 +36,9 @@ enum Command {
     /// Look into, check and sign fwup firmware files, offline.
     #[command(subcommand)]
     Firmware(firmware::Firmware),
+    /// Talk to a device through a server: its console, its shell, its files.
+    #[command(subcommand)]
+    Device(device::Device),
     /// Work on a server's own data, whether it runs or not.
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -48,6 +54,7 @@ pub fn run(cli: Cli) -> Code {
         Command::Sim(c) => c.run(),
         Command::Delta(c) => c.run(),
         Command::Firmware(c) => c.run(),
+        Command::Device(c) => c.run(),
         Command::Admin(c) => c.run(),
     };
     match outcome {

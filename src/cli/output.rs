@@ -15,6 +15,14 @@ pub(super) fn data(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
+/// Data as it comes, on stdout.
+pub(super) fn bytes(raw: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    // A closed pipe is the reader's wish.
+    let _ = out.write_all(raw);
+    let _ = out.flush();
+}
+
 /// Data as one line of JSON.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     data(&serde_json::to_string(value)?);

@@ -1,9 +1,12 @@
 //! The simulator's devices: each release, MessagePack, polling, archives, reports and terminals, against a real server.
 
+use crate::support::server::BINARY;
 use crate::support::sim::Sim;
 use crate::support::viewer::Viewer;
 use crate::support::{Api, Engine, Server, fixtures};
 use serde_json::{Value, json};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 async fn fleet(server: &Server) -> (Api, Value, Value) {
@@ -127,4 +130,91 @@ async fn its_devices_report_and_answer_before_their_terminals() {
     assert_eq!(jane.event("output").await["data"], "ls");
     let report = sim.finish();
     assert!(report["reports"].as_u64().unwrap() >= 10, "{report}");
+}
+
+/// `nervecenter device …` against this server.
+fn device(server: &Server, args: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .arg("device")
+        .args(args)
+        .env("NERVECENTER_URL", format!("http://{}", server.web))
+        .env("NERVECENTER_TOKEN", server.login("token"));
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_a_console_and_a_shell_and_sends_files() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let on = json!({"extensions": {"local_shell": true}});
+    server.api().put(&Api::product("/extensions"), on).await;
+    let _sim = Sim::start(&server, 1, &[]);
+    server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 1)
+        .await;
+    for what in ["console", "shell"] {
+        let mut shown = device(&server, &[what, "sim-000000"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shown.stdin.take().unwrap().write_all(b"1 + 1\n").unwrap();
+        let out = shown.wait_with_output().unwrap();
+        assert!(out.status.success());
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(text.contains("1 + 1\n"), "{what}: {text:?}");
+    }
+    // A file to the device; what comes back is kept by whoever looks at the console.
+    let folder = tempfile::tempdir().unwrap();
+    let bytes: Vec<u8> = (0..200_000u32)
+        .map(|i| (i.wrapping_mul(7) >> 3) as u8)
+        .collect();
+    let path = folder.path().join("photo.bin");
+    std::fs::write(&path, &bytes).unwrap();
+    let kept = folder.path().join("kept");
+    let mut shown = device(&server, &["console", "sim-000000", "--files"])
+        .arg(&kept)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It is there once it has its seat.
+    let opened = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%opened the console%'";
+    server.until(opened, 2).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let sent = device(&server, &["send", "sim-000000"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(sent.stderr).unwrap();
+    assert!(sent.status.success(), "{said}");
+    assert!(said.contains("sent photo.bin, 200000 bytes"), "{said}");
+    drop(shown.stdin.take());
+    assert!(shown.wait().unwrap().success());
+    assert_eq!(std::fs::read(kept.join("photo.bin")).unwrap(), bytes);
+    // What is wrong is said, with what to do.
+    for (args, wanted) in [
+        (vec!["console", "nobody"], "no such device"),
+        (vec!["send", "sim-000000", "/nonexistent"], "could not read"),
+    ] {
+        let out = device(&server, &args)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(1));
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert!(said.contains(wanted), "{said}");
+    }
+    let mut bad = device(&server, &["console", "sim-000000"]);
+    let out = bad.env("NERVECENTER_TOKEN", "nhu_wrong").output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(said.contains("does not take this token"), "{said}");
+    let big = folder.path().join("big.bin");
+    std::fs::write(&big, vec![7; 11 << 20]).unwrap();
+    let out = device(&server, &["send", "sim-000000"])
+        .arg(&big)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(!out.status.success() && said.contains("10 MiB"), "{said}");
 }

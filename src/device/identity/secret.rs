@@ -119,6 +119,12 @@ fn term(bytes: &[u8]) -> Option<Claim> {
     })
 }
 
+/// Reads a term, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn read_term(bytes: &[u8]) {
+    let _ = term(bytes);
+}
+
 fn integer(rest: &mut &[u8]) -> Option<i64> {
     let (tag, after) = rest.split_first()?;
     match tag {

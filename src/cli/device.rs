@@ -1,0 +1,320 @@
+//! `nervecenter device …`: a device's console, shell and files, through a server.
+
+use super::exit::Code;
+use super::socket::{Channel, Server};
+use super::{output, runtime, tty};
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+
+/// Talk to a device through a server.
+#[derive(Subcommand)]
+pub(super) enum Device {
+    /// The device's IEx, shared with whoever else looks at it; Ctrl-] leaves.
+    Console(Console),
+    /// A shell of the device's operating system; Ctrl-] leaves.
+    Shell(Shell),
+    /// Send a file to the device, into its folder for files (/data/nerves-hub unless it has another).
+    Send(Send),
+}
+
+#[derive(Args)]
+pub(super) struct Console {
+    /// The device's identifier, often its serial number.
+    identifier: String,
+    #[command(flatten)]
+    server: Server,
+    /// Keep the files that the device sends in this folder.
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Shell {
+    /// The device's identifier, often its serial number.
+    identifier: String,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Args)]
+pub(super) struct Send {
+    /// The device's identifier, often its serial number.
+    identifier: String,
+    /// The file; at most 10 MiB.
+    file: PathBuf,
+    #[command(flatten)]
+    server: Server,
+    /// Its name on the device [default: as it is called here].
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+}
+
+/// Ctrl-], as telnet has it.
+const LEAVE: u8 = 0x1d;
+/// Clients send a heartbeat each 30 s.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// What was piped in is over when the device has been quiet for this long.
+const QUIET: Duration = Duration::from_secs(2);
+
+impl Device {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        let rt = runtime()?;
+        let code = rt.block_on(async {
+            match self {
+                Self::Console(c) => {
+                    let topic = format!("user:console:identifier-{}", c.identifier);
+                    let channel = c.server.join(&topic).await?;
+                    View::new(channel, false, c.files)?.run().await
+                }
+                Self::Shell(s) => {
+                    let topic = format!("user:local_shell:identifier-{}", s.identifier);
+                    let channel = s.server.join(&topic).await?;
+                    View::new(channel, true, None)?.run().await
+                }
+                Self::Send(s) => s.run().await,
+            }
+        });
+        // The thread that reads stdin waits for a key that may never come.
+        rt.shutdown_background();
+        code
+    }
+}
+
+/// A terminal that is shown.
+struct View {
+    channel: Channel,
+    shell: bool,
+    raw: tty::Raw,
+    files: Files,
+}
+
+impl View {
+    fn new(channel: Channel, shell: bool, files: Option<PathBuf>) -> anyhow::Result<Self> {
+        if let Some(folder) = &files {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("could not make {}", folder.display()))?;
+        }
+        Ok(Self {
+            channel,
+            shell,
+            raw: tty::Raw::enter()?,
+            files: Files {
+                folder: files,
+                open: HashMap::new(),
+            },
+        })
+    }
+
+    async fn run(mut self) -> anyhow::Result<Code> {
+        if self.raw.is_terminal() {
+            output::talk("Waiting for the device; Ctrl-] leaves.\r");
+        }
+        let mut typed = tty::typed();
+        let mut resized = signal(SignalKind::window_change())?;
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        let (mut there, mut over) = (false, false);
+        let mut last = Instant::now();
+        loop {
+            tokio::select! {
+                said = self.channel.next() => {
+                    let (event, payload) = said.context("the server closed the connection")?;
+                    last = Instant::now();
+                    let open = matches!(event.as_str(), "metadata" | "output" | "up");
+                    if open && !there {
+                        there = true;
+                        self.resize().await?;
+                    }
+                    self.show(&event, &payload)?;
+                }
+                // Before the device is there, what is typed waits.
+                bytes = typed.recv(), if there && !over => match bytes {
+                    None => over = true,
+                    Some(bytes) if bytes.contains(&LEAVE) && self.raw.is_terminal() => {
+                        output::talk("\r");
+                        return Ok(Code::Done);
+                    }
+                    Some(bytes) => self.type_in(&bytes).await?,
+                },
+                _ = resized.recv() => self.resize().await?,
+                _ = beat.tick() => self.channel.push("heartbeat", &json!({})).await?,
+                () = sleep_until(last + QUIET), if over => return Ok(Code::Done),
+            }
+        }
+    }
+
+    async fn type_in(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        let event = if self.shell { "input" } else { "dn" };
+        let data = json!({"data": String::from_utf8_lossy(bytes)});
+        self.channel.push(event, &data).await
+    }
+
+    async fn resize(&mut self) -> anyhow::Result<()> {
+        let Some((rows, cols)) = tty::size() else {
+            return Ok(());
+        };
+        let size = if self.shell {
+            json!({"rows": rows, "cols": cols})
+        } else {
+            json!({"height": rows, "width": cols})
+        };
+        self.channel.push("window_size", &size).await
+    }
+
+    fn show(&mut self, event: &str, payload: &Value) -> anyhow::Result<()> {
+        let text = |key: &str| payload[key].as_str().unwrap_or_default().to_owned();
+        match event {
+            "up" | "output" => output::bytes(text("data").as_bytes()),
+            "message" => {
+                let words = [text("name"), text("text"), text("event")];
+                let words: Vec<_> = words.into_iter().filter(|w| !w.is_empty()).collect();
+                output::talk(&format!("\r\n[{}]\r", words.join(": ")));
+            }
+            "error" => output::talk(&format!("\r\n[{}]\r", text("reason"))),
+            "exited" => output::talk(&format!(
+                "\r\n[the shell ended: {}]\r",
+                payload["exit_code"]
+            )),
+            "status" if payload["status"] == "failed" => {
+                bail!("the device has no shell: {}", text("reason"))
+            }
+            event if event.starts_with("file-data") => {
+                if let Some(line) = self.files.take(event, payload)? {
+                    output::talk(&format!("\r\n[{line}]\r"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Files that the device sends.
+struct Files {
+    folder: Option<PathBuf>,
+    open: HashMap<String, File>,
+}
+
+impl Files {
+    /// Takes a part; what to say of it.
+    fn take(&mut self, event: &str, payload: &Value) -> anyhow::Result<Option<String>> {
+        let name = payload["filename"].as_str().unwrap_or_default();
+        // The server has looked, too; this writes into a folder of yours.
+        let safe = Path::new(name).file_name().is_some_and(|f| f == name);
+        let Some(folder) = &self.folder else {
+            let begins = event == "file-data/start";
+            let hint = format!("the device sends {name}; --files DIR keeps such files");
+            return Ok(begins.then_some(hint));
+        };
+        let path = folder.join(name);
+        match event {
+            _ if !safe => Ok(None),
+            "file-data/start" => {
+                let file = File::create(&path);
+                let file = file.with_context(|| format!("could not write {}", path.display()))?;
+                self.open.insert(name.to_owned(), file);
+                Ok(None)
+            }
+            "file-data" => {
+                let data = STANDARD.decode(payload["data"].as_str().unwrap_or_default())?;
+                if let Some(file) = self.open.get_mut(name) {
+                    file.write_all(&data)?;
+                }
+                Ok(None)
+            }
+            "file-data/stop" => {
+                let done = self.open.remove(name);
+                Ok(done.map(|_| format!("received {}", path.display())))
+            }
+            _ => Ok(Some(format!("{name}: {}", payload["reason"]))),
+        }
+    }
+}
+
+impl Send {
+    async fn run(self) -> anyhow::Result<Code> {
+        let mut file = File::open(&self.file)
+            .with_context(|| format!("could not read {}", self.file.display()))?;
+        let length = file.metadata()?.len();
+        let name = match (&self.name, self.file.file_name()) {
+            (Some(name), _) => name.clone(),
+            (None, Some(name)) => name.to_string_lossy().into_owned(),
+            (None, None) => bail!("{} is no file", self.file.display()),
+        };
+        let topic = format!("user:console:identifier-{}", self.identifier);
+        let mut channel = self.server.join(&topic).await?;
+        ready(&mut channel).await?;
+        let bar = indicatif::ProgressBar::new(length);
+        let start = json!({ "filename": name });
+        channel.push("file-data/start", &start).await?;
+        let mut chunk = [0u8; 1024];
+        let mut number = 0u64;
+        loop {
+            let n = file.read(&mut chunk)?;
+            if n == 0 {
+                break;
+            }
+            let data = STANDARD.encode(&chunk[..n]);
+            let part = json!({"filename": name, "chunk": number, "data": data});
+            number += 1;
+            send(&mut channel, "file-data", &part).await?;
+            bar.inc(n as u64);
+        }
+        send(&mut channel, "file-data/stop", &start).await?;
+        // The server answers only what it could not pass on.
+        let end = Instant::now() + Duration::from_millis(500);
+        while let Ok(Some(said)) = tokio::time::timeout_at(end, channel.next()).await {
+            refused(&said)?;
+        }
+        bar.finish_and_clear();
+        output::talk(&format!("sent {name}, {length} bytes"));
+        Ok(Code::Done)
+    }
+}
+
+/// Waits until the device's console is there.
+async fn ready(channel: &mut Channel) -> anyhow::Result<()> {
+    let there = async {
+        while let Some((event, _)) = channel.next().await {
+            if event == "metadata" {
+                return true;
+            }
+        }
+        false
+    };
+    match tokio::time::timeout(Duration::from_secs(5), there).await {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!("the server closed the connection"),
+        Err(_) => bail!("the device is not connected, or has no remote console"),
+    }
+}
+
+/// Sends a part, and looks whether an earlier one was refused.
+async fn send(channel: &mut Channel, event: &str, part: &Value) -> anyhow::Result<()> {
+    channel.push(event, part).await?;
+    // What has come already, without waiting.
+    let now = Instant::now();
+    while let Ok(Some(said)) = tokio::time::timeout_at(now, channel.next()).await {
+        refused(&said)?;
+    }
+    Ok(())
+}
+
+fn refused((event, payload): &(String, Value)) -> anyhow::Result<()> {
+    if event.ends_with("error") {
+        bail!(
+            "not sent: {}",
+            payload["reason"].as_str().unwrap_or("no reason given")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Doors for the fuzz targets: each decoder that reads what strangers send. Compiled only for them (`--cfg fuzzing`).
+
+use crate::clock::Micros;
+use crate::device::identity::secret;
+use crate::device::session::{Input, Session, Welcome};
+use crate::device::wire::{Format, Packet};
+use crate::firmware::meta::{Meta, features};
+use crate::firmware::{check, zip};
+use crate::fleet::x509::{Facts, first_in_pem, signed_by};
+use crate::ids::Extensions;
+use crate::limits::META_CONF_BYTES;
+use std::io::Cursor;
+use std::time::Duration;
+
+/// Frames of a joined device, one after the other, cut at zero bytes of the input.
+fn session(format: Format, packets: impl Iterator<Item = Packet>) {
+    let now = Micros(1_700_000_000_000_000);
+    let mut session = Session::new(format, now, Duration::ZERO);
+    for (i, packet) in packets.take(64).enumerate() {
+        let now = now.after(Duration::from_secs(i as u64));
+        session.handle(Input::Frame(packet), now);
+        let welcome = Welcome {
+            extensions: Extensions::all(),
+            ..Welcome::default()
+        };
+        session.handle(Input::Joined(welcome), now);
+        session.handle(Input::Tick, now);
+    }
+}
+
+/// JSON frames.
+pub fn json_frame(data: &[u8]) {
+    let texts = data.split(|b| *b == 0);
+    let texts = texts.filter_map(|t| std::str::from_utf8(t).ok());
+    session(Format::Json, texts.map(|t| Packet::Text(t.to_owned())));
+}
+
+/// MessagePack frames, each after its length in two bytes.
+pub fn msgpack_frame(mut data: &[u8]) {
+    let packets = std::iter::from_fn(|| {
+        let (length, rest) = data.split_first_chunk::<2>()?;
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        let (packet, rest) = rest.split_at(length);
+        data = rest;
+        Some(Packet::Binary(packet.to_vec()))
+    });
+    session(Format::MessagePack, packets);
+}
+
+/// External terms of shared-secret tokens.
+pub fn external_term(data: &[u8]) {
+    secret::read_term(data);
+}
+
+/// Certificates: what they say, and whether one signed the other.
+pub fn certificate(data: &[u8]) {
+    let _ = Facts::read(data);
+    let _ = first_in_pem(data);
+    let (ca, leaf) = data.split_at(data.len() / 2);
+    signed_by(ca, leaf, Micros(1_700_000_000_000_000));
+}
+
+/// Deltas: the first two bytes are the length of the source.
+pub fn vcdiff(data: &[u8]) {
+    let Some((length, rest)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+    let (source, delta) = rest.split_at(length);
+    if let Ok(target) = crate::delta::decode::decode(source, delta, 1 << 20) {
+        assert!(target.len() <= 1 << 20, "the limit holds");
+    }
+}
+
+/// `meta.conf`.
+pub fn meta_conf(data: &[u8]) {
+    if let Ok(meta) = Meta::parse(data) {
+        let _ = features(&meta);
+    }
+}
+
+/// Firmware containers.
+pub fn zip(data: &[u8]) {
+    let mut file = Cursor::new(data);
+    if let Ok(members) = zip::members(&mut file) {
+        for member in &members {
+            let _ = zip::unpack_small(&mut file, member, META_CONF_BYTES);
+        }
+    }
+    let _ = check::check(&mut file, &[]);
+}
