@@ -2,7 +2,8 @@
 //! sizes), connects a second, and the time from a release to the `update` on a device's socket.
 //!
 //! `cargo bench --bench fleet`. `DEVICES=10000` is the larger fleet; each process may need that many open files. `CERT=1`
-//! connects by client certificates instead of shared secrets, `POSTGRES=1` runs on a throw-away PostgreSQL.
+//! connects by client certificates instead of shared secrets, `POSTGRES=1` runs on a throw-away PostgreSQL, `EXTENSIONS=1`
+//! attaches health, geo and logging to every device, and measures how many of their reports are stored a second.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -103,10 +104,16 @@ async fn memory(server: &Server, large: usize) {
     let auth = auth(server).await;
     let (_small, seconds) = join(server, "a-", SMALL, &auth);
     settle().await;
+    if extended() {
+        reported(server, SMALL).await;
+    }
     let before = server.rss_kib();
     println!("{SMALL} devices joined in {seconds:.1} s; RSS {before} KiB");
     let (_large, seconds) = join(server, "b-", large - SMALL, &auth);
     settle().await;
+    if extended() {
+        reported(server, large).await;
+    }
     let after = server.rss_kib();
     let more = (large - SMALL) as f64;
     println!(
@@ -117,6 +124,40 @@ async fn memory(server: &Server, large: usize) {
     println!(
         "memory of a device: {:.1} KiB",
         (after - before) as f64 / more
+    );
+}
+
+fn extended() -> bool {
+    std::env::var_os("EXTENSIONS").is_some()
+}
+
+/// Every device has attached all three: each has said what an attached extension says at once.
+async fn reported(server: &Server, devices: usize) {
+    for table in [
+        "SELECT COUNT(DISTINCT device_id) FROM health_reports",
+        "SELECT COUNT(*) FROM locations",
+        "SELECT COUNT(DISTINCT device_id) FROM device_logs",
+    ] {
+        server.until(table, devices as i64).await;
+    }
+}
+
+/// Reports that are stored a second while every device says three things in six seconds.
+async fn reports(server: &Server, devices: usize) {
+    let mut auth = auth(server).await;
+    auth.extend(["--report-every".to_owned(), "6".to_owned()]);
+    let (_sim, _) = join(server, "c-", devices, &auth);
+    settle().await;
+    let rows = "SELECT (SELECT COUNT(*) FROM health_reports) + (SELECT COUNT(*) FROM device_logs)";
+    let (before, started) = (server.count(rows).await, Instant::now());
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let stored = server.count(rows).await - before;
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{devices} devices that say three things each 6 s: {:.0} health reports and log lines stored a second, and half \
+         as many positions ({:.0} a second were said)",
+        stored as f64 / seconds,
+        devices as f64 * 3.0 / 6.0
     );
 }
 
@@ -171,5 +212,13 @@ async fn main() {
         .await
         .expect("the engine is installed");
     latency(&server).await;
+    if extended() {
+        let on = json!({"extensions": {"health": true, "geo": true, "logging": true}});
+        let path = support::Api::product("/extensions");
+        assert_eq!(server.api().put(&path, on).await.status, 200);
+    }
     memory(&server, large).await;
+    if extended() {
+        reports(&server, large).await;
+    }
 }

@@ -57,6 +57,7 @@ both_engines! {
     candidates_come_in_order_and_only_when_eligible => candidates;
     a_late_disconnect_does_not_touch_the_newcomer => connections_story;
     reports_are_swept_but_never_the_newest => sweeps;
+    what_is_over_is_kept_and_swept_by_age => pasts;
     a_lease_is_one_nodes_until_it_lapses => leases;
     a_delta_job_is_taken_once_and_again_when_stale => delta_jobs;
     blocks_end_in_time => blocks;
@@ -634,6 +635,152 @@ async fn connections_story(db: &Db) {
         [(d,)]
     );
     assert_eq!(connections::node_of(&mut w, d).await.unwrap(), None);
+}
+
+async fn pasts(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (_, devices) = fleet(&mut w, &world, 3).await;
+    let [left, replaced, dead] = devices[..] else {
+        panic!("three devices")
+    };
+    // One that ended, one that was replaced, one whose node died; each is kept once, whatever is repeated.
+    let first = ConnectionId(0);
+    connections::disconnected(&mut w, left, first, "left", later(10))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        history::keep_ended(&mut w, left, first).await.unwrap();
+        history::keep_replaced(&mut w, left, later(20))
+            .await
+            .unwrap();
+        history::keep_replaced(&mut w, replaced, later(20))
+            .await
+            .unwrap();
+    }
+    let peer = Some("10.0.0.1");
+    connections::connecting(
+        &mut w,
+        replaced,
+        ConnectionId(90),
+        NodeId(2),
+        peer,
+        later(20),
+    )
+    .await
+    .unwrap();
+    history::keep_left_by(&mut w, NodeId(1), 10, later(30))
+        .await
+        .unwrap();
+    let mut reasons = Vec::new();
+    for device in [left, replaced, dead] {
+        let all = history::connections(&mut w, device, 10).await.unwrap();
+        let ended = all.iter().filter_map(|c| c.reason.clone());
+        reasons.push(ended.collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(reasons, ["left", "replaced", "server gone"]);
+    let all = history::connections(&mut w, replaced, 10).await.unwrap();
+    assert_eq!(
+        (all.len(), all[0].peer.as_deref()),
+        (2, peer),
+        "the present one first"
+    );
+    assert_eq!(
+        history::connections(&mut w, replaced, 1)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        history::sweep_connections(&mut w, later(25), 10)
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        history::sweep_connections(&mut w, later(31), 10)
+            .await
+            .unwrap(),
+        1
+    );
+    // Firmwares: all but the newest go.
+    for seconds in [1, 2, 3] {
+        history::firmware(&mut w, left, later(seconds))
+            .await
+            .unwrap();
+    }
+    assert!(
+        devices::set_validation(&mut w, left, "not_validated", true)
+            .await
+            .unwrap()
+    );
+    history::validation(&mut w, left).await.unwrap();
+    let ran = history::firmwares(&mut w, left, 10).await.unwrap();
+    let states: Vec<_> = ran
+        .iter()
+        .map(|f| (f.validation.as_str(), f.auto_revert))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("not_validated", true),
+            ("unknown", false),
+            ("unknown", false)
+        ]
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 1).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 9).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 9).await.unwrap(),
+        0
+    );
+    let stat = inflight::Success {
+        product: world.product,
+        device: left,
+        group: None,
+        release: None,
+        delta: true,
+        source: "old",
+        target: "new",
+        sent: 10,
+        full: 100,
+    };
+    inflight::succeeded(&mut w, &stat, later(1)).await.unwrap();
+    inflight::succeeded(&mut w, &stat, later(2)).await.unwrap();
+    assert_eq!(
+        history::update_sums(&mut w, left).await.unwrap(),
+        (2, 20, 180)
+    );
+    assert_eq!(
+        history::updates(&mut w, left, 1).await.unwrap()[0].at,
+        later(2)
+    );
+    assert_eq!(
+        history::sweep_updates(&mut w, later(2), 9).await.unwrap(),
+        1
+    );
+    // Notifications: the same again counts, and old ones go by their last time.
+    for seconds in [1, 5] {
+        notifications::add(&mut w, world.product, "k", "info", "t", "m", later(seconds))
+            .await
+            .unwrap();
+    }
+    let (all, total) = notifications::list(&mut w, &world.scope, 0, 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (total, all[0].occurrences, all[0].last_at),
+        (1, 2, later(5))
+    );
+    assert_eq!(notifications::sweep(&mut w, later(5), 9).await.unwrap(), 0);
+    assert_eq!(notifications::sweep(&mut w, later(6), 9).await.unwrap(), 1);
 }
 
 async fn sweeps(db: &Db) {
