@@ -2,7 +2,8 @@
 //! whatever is needed only for a moment lives in functions of its own, boxed.
 
 use super::identity::KnownDevice;
-use super::registry::{Command, Mailbox, Registry};
+use super::mailbox::Mailbox;
+use super::registry::{Command, Registry};
 use super::session::{self, Close, Effect, Firmware, Input, Join, Report, Said, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;

@@ -6,6 +6,7 @@ pub mod download;
 pub mod endpoint;
 pub mod identity;
 mod link;
+mod mailbox;
 mod polling;
 pub mod queue;
 pub mod registry;

@@ -1,12 +1,12 @@
 //! Which devices' sockets this node holds, and how to reach them.
 
+use super::mailbox::{Mailbox, Sender, mailbox};
 use super::session::Close;
 use crate::bus::Nudge;
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME, MAILBOX};
+use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME};
 use std::collections::HashMap;
 use std::sync::Mutex;
-use tokio::sync::mpsc;
 
 /// What a link is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,12 +17,9 @@ pub enum Command {
     Close(Close),
 }
 
-/// The link's side.
-pub type Mailbox = mpsc::Receiver<Command>;
-
 struct Entry {
     connection: ConnectionId,
-    mailbox: mpsc::Sender<Command>,
+    mailbox: Sender,
 }
 
 const SHARDS: usize = 64;
@@ -52,18 +49,18 @@ impl Registry {
     }
 
     /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins.
-    pub fn enter(&self, device: DeviceId, connection: ConnectionId) -> Mailbox {
-        let (mailbox, commands) = mpsc::channel(MAILBOX);
+    pub(super) fn enter(&self, device: DeviceId, connection: ConnectionId) -> Mailbox {
+        let (sender, mailbox) = mailbox();
         self.with(device, |map| {
             map.insert(
                 device,
                 Entry {
                     connection,
-                    mailbox,
+                    mailbox: sender,
                 },
             )
         });
-        commands
+        mailbox
     }
 
     /// Removes a connection, unless the device has a newer one.
@@ -97,7 +94,7 @@ impl Registry {
                 | Nudge::Extensions
                 | Nudge::Script(_) => {
                     // A full mailbox is the documented loss.
-                    let _ = entry.mailbox.try_send(Command::Nudge(nudge));
+                    let _ = entry.mailbox.send(Command::Nudge(nudge));
                 }
             }
         });
@@ -122,7 +119,7 @@ impl Registry {
             tracing::info!(sockets = batch.len(), left = self.len(), "sockets closing");
             for entry in batch {
                 // A full or closed mailbox closes all the same, when the sender is dropped here.
-                let _ = entry.mailbox.try_send(Command::Close(Close::Restart));
+                let _ = entry.mailbox.send(Command::Close(Close::Restart));
             }
             if self.len() > 0 && started.elapsed() + DRAIN_PAUSE < DRAIN_TIME {
                 tokio::time::sleep(DRAIN_PAUSE).await;
@@ -148,6 +145,8 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MAILBOX;
+    use futures_util::FutureExt as _;
 
     #[test]
     fn the_newcomer_wins_and_a_late_leave_does_not_touch_it() {
@@ -155,20 +154,15 @@ mod tests {
         let (d, a, b) = (DeviceId(1), ConnectionId(1), ConnectionId(2));
         let mut first = r.enter(d, a);
         let mut second = r.enter(d, b);
-        assert_eq!(
-            first.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        );
+        assert_eq!(first.recv().now_or_never(), Some(None));
         r.leave(d, a);
         r.nudge(d, Nudge::Claim);
-        assert_eq!(second.try_recv(), Ok(Command::Nudge(Nudge::Claim)));
+        let claim = Command::Nudge(Nudge::Claim);
+        assert_eq!(second.recv().now_or_never(), Some(Some(claim)));
         r.nudge(d, Nudge::Replaced(b));
         assert_eq!(r.len(), 1);
         r.nudge(d, Nudge::Replaced(ConnectionId(3)));
-        assert_eq!(
-            (r.len(), second.try_recv()),
-            (0, Err(mpsc::error::TryRecvError::Disconnected))
-        );
+        assert_eq!((r.len(), second.recv().now_or_never()), (0, Some(None)));
     }
 
     #[test]
@@ -179,7 +173,7 @@ mod tests {
             r.nudge(DeviceId(1), Nudge::Claim);
         }
         let mut got = 0;
-        while mail.try_recv().is_ok() {
+        while mail.recv().now_or_never().is_some() {
             got += 1;
         }
         assert_eq!(got, MAILBOX);
