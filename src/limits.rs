@@ -190,3 +190,5 @@ pub const VIEWER_TOPICS: usize = 16;
 pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
 /// A person's socket without any frame for this long is closed; clients send a heartbeat each 30 s.
 pub const VIEWER_IDLE: Duration = Duration::from_secs(90);
+/// How often it is looked at whether a person may still use an open socket.
+pub const VIEWER_LOOK: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@ use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
 use crate::fleet::devices::{self, Device, DeviceFilter, DeviceForm, DeviceOrder};
+use crate::fleet::moves;
 use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
 use serde_json::{Map, Value, json};
@@ -187,6 +188,21 @@ pub(super) async fn identify(
     let scope = scope.allow(Role::Manage)?;
     devices::identify(&app, &scope, &d).await?;
     Ok(none())
+}
+
+/// `POST …/move` with `new_org_name` and `new_product_name` (rest-api 10.9).
+pub(super) async fn move_to(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (Some(org), Some(product)) = (p.text("new_org_name"), p.text("new_product_name")) else {
+        return Err(super::error::Error::Malformed);
+    };
+    let device = moves::move_device(&app, &scope, &d, org, product).await?;
+    Ok(ok(&view(&device)))
 }
 
 /// `POST …/code` with `code` or `body`: typed into the console, 204 at once.

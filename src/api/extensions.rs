@@ -102,7 +102,8 @@ pub(super) async fn of_device(
     Ok(ok(&Value::Object(Map::from_iter(all))))
 }
 
-/// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it.
+/// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it. `refresh=true` asks
+/// the device for a new one, which comes in a moment.
 pub(super) async fn health(
     State(app): State<App>,
     scope: Scope<Product>,
@@ -110,6 +111,9 @@ pub(super) async fn health(
     p: Params,
 ) -> Result {
     let (since, limit) = (since(&p)?, limit(&p)?);
+    if p.flag("refresh") == Some(true) {
+        extensions::ask_health(&app, &scope, &d).await?;
+    }
     let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
     Ok(ok(&found.iter().map(health_view).collect()))
 }

@@ -70,6 +70,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/devices/{device}/reboot", post(devices::reboot))
         .route("/devices/{device}/identify", post(devices::identify))
+        .route("/devices/{device}/move", post(devices::move_to))
         .route("/devices/{device}/code", post(devices::code))
         .route("/devices/{device}/connections", get(history::connections))
         .route("/devices/{device}/firmwares", get(history::firmwares))
@@ -83,7 +84,11 @@ pub fn router(app: App) -> Router {
         .route("/devices/{device}/penalty", delete(devices::clear_penalty))
         .route(
             "/devices/{device}/shared_secrets",
-            post(shared_secrets::create_for_device),
+            get(shared_secrets::list_of_device).post(shared_secrets::create_for_device),
+        )
+        .route(
+            "/devices/{device}/shared_secrets/{*key}",
+            delete(shared_secrets::delete_of_device),
         )
         .route(
             "/devices/{device}/certificates",
@@ -141,6 +146,7 @@ pub fn router(app: App) -> Router {
         .route("/", get(devices::show))
         .route("/reboot", post(devices::reboot))
         .route("/identify", post(devices::identify))
+        .route("/move", post(devices::move_to))
         .route("/code", post(devices::code))
         .route("/reconnect", post(devices::reconnect))
         .route("/upgrade", post(devices::upgrade))

@@ -14,6 +14,8 @@ pub enum Nudge {
     Reboot,
     /// Show which one it is: blink, beep.
     Identify,
+    /// Somebody looks at its health: ask it for a report.
+    Health,
     /// The archive that it may have has changed: read it and tell the device.
     Archive,
     /// Somebody opened a terminal, or typed into it: take it and tell the device.

@@ -82,6 +82,9 @@ pub struct Options {
     /// Where other paths of the device endpoint are sent [default: the Nerves documentation].
     #[arg(long, env = "NERVECENTER_REDIRECT_URL", value_name = "URL")]
     pub redirect_url: Option<String>,
+    /// Whether devices may come with shared secrets: on or off [default: on].
+    #[arg(long, env = "NERVECENTER_SHARED_SECRETS", value_name = "ON|OFF")]
+    pub shared_secrets: Option<String>,
     /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
     /// later; older clients try again here.
     #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
@@ -114,6 +117,8 @@ pub struct Config {
     pub connect_rate: u32,
     /// Where other paths are sent.
     pub redirect_url: String,
+    /// Whether devices may come with shared secrets.
+    pub shared_secrets: bool,
     /// Where devices are sent.
     pub redirect_devices: Option<String>,
 }
@@ -176,6 +181,7 @@ impl Options {
                 .collect::<Result<_, _>>()?,
             connect_rate: self.connect_rate.unwrap_or(2_000),
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
+            shared_secrets: self.shared_secrets.map_or(Ok(true), switch)?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
         })
     }
@@ -191,6 +197,7 @@ impl Options {
         self.download_url = self.download_url.take().or(file.download_url);
         self.connect_rate = self.connect_rate.or(file.connect_rate);
         self.redirect_url = self.redirect_url.take().or(file.redirect_url);
+        self.shared_secrets = self.shared_secrets.take().or(file.shared_secrets);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
@@ -216,6 +223,18 @@ fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
         value: "…".into(),
         why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
     })
+}
+
+fn switch(text: String) -> Result<bool, ConfigError> {
+    match text.as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(ConfigError::Value {
+            flag: "shared-secrets",
+            value: text,
+            why: "must be on or off".into(),
+        }),
+    }
 }
 
 /// An address without a path: the device's own path is put behind it.
@@ -297,6 +316,11 @@ mod tests {
             ..Options::default()
         });
         assert!(key.contains("openssl rand") && !key.contains("zz"), "{key}");
+        let secrets = of(Options {
+            shared_secrets: Some("no".into()),
+            ..Options::default()
+        });
+        assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
         for bad in ["http://x", "https://", "https://x/path", "https://x\r\ny"] {
             let away = of(Options {
                 redirect_devices: Some(bad.into()),

@@ -41,6 +41,7 @@ pub struct Endpoint {
     tasks: TaskTracker,
     redirect: String,
     elsewhere: Option<String>,
+    secrets: bool,
 }
 
 /// A request that gets its upgrade.
@@ -76,6 +77,8 @@ pub struct Settings {
     pub redirect: String,
     /// Where devices are sent instead of being let in.
     pub elsewhere: Option<String>,
+    /// Whether shared secrets are taken.
+    pub secrets: bool,
 }
 
 impl Endpoint {
@@ -102,6 +105,7 @@ impl Endpoint {
             tasks,
             redirect: settings.redirect,
             elsewhere: settings.elsewhere,
+            secrets: settings.secrets,
         })
     }
 
@@ -239,6 +243,9 @@ impl Endpoint {
             Some(chain) if !chain.is_empty() => Credentials::Certificate(chain),
             _ => head.credentials(),
         };
+        if !self.secrets && matches!(credentials, Credentials::Secret(_)) {
+            return Some(Err(Refused::No("shared secrets are switched off")));
+        }
         timeout(STORE_TIME, decide(&self.app, credentials, clock::now()))
             .await
             .ok()

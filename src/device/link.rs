@@ -223,6 +223,7 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
         Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
         Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
         Some(Command::Nudge(Nudge::Identify)) => handle(link, Input::Identify).await,
+        Some(Command::Nudge(Nudge::Health)) => handle(link, Input::Health).await,
         Some(Command::Nudge(Nudge::Archive)) => archive(link).await,
         Some(Command::Nudge(Nudge::Terminal(kind))) => terminal(link, kind).await,
         Some(Command::Nudge(Nudge::Script(run))) => {

@@ -90,6 +90,7 @@ impl Registry {
                 | Nudge::Reboot
                 | Nudge::Identify
                 | Nudge::Archive
+                | Nudge::Health
                 | Nudge::Terminal(_)
                 | Nudge::Extensions
                 | Nudge::Script(_) => {

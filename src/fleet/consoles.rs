@@ -2,7 +2,7 @@
 
 use super::terminals::{Blocked, Seat};
 use super::{Refusal, Result, devices, scopes};
-use crate::access::scope::{Person, Role};
+use crate::access::scope::{Person, Product, Role, Scope};
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 /// A person's place before a device's terminal.
 pub struct Place {
+    identifier: Box<str>,
     /// The device.
     device: DeviceId,
     kind: Kind,
@@ -22,15 +23,20 @@ pub struct Place {
     pub seat: Seat,
 }
 
+/// The person's scope in the product that a device is in, if it is enough for terminals.
+async fn allowed(app: &App, person: Person, identifier: &str) -> Result<Scope<Product>> {
+    let (org, product) = devices::place(&app.db, &person, identifier).await?;
+    Ok(scopes::product(&app.db, person, &org, &product)
+        .await?
+        .allow(Role::Manage)?)
+}
+
 /// Sits down before a device's terminal, if the person may.
 ///
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::Denied`] below `manage`, or too many open terminals.
 pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Result<Place> {
-    let (org, product) = devices::place(&app.db, &person, identifier).await?;
-    let scope = scopes::product(&app.db, person, &org, &product)
-        .await?
-        .allow(Role::Manage)?;
+    let scope = allowed(app, person, identifier).await?;
     let mut w = app.db.write().await?;
     let device = store::devices::id_of(&mut w, &scope, identifier)
         .await?
@@ -58,6 +64,7 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
     // A device that is not there now says so when it comes.
     app.terminals.opened(device, kind, nudge).await;
     Ok(Place {
+        identifier: identifier.into(),
         device,
         kind,
         person: scope.person().id,
@@ -66,6 +73,14 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
 }
 
 impl Place {
+    /// Whether the person may still sit here: roles change, people leave, devices move. A fault of the store lets it be.
+    pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
+        match allowed(app, person, &self.identifier).await {
+            Ok(_) | Err(Refusal::Store(_)) => true,
+            Err(_) => false,
+        }
+    }
+
     /// What an event of a viewer becomes on the device; `None` for events that no device should get.
     pub fn read(&self, event: &str, payload: &Map<String, Value>) -> Option<Typed> {
         let text = |key: &str| payload.get(key).and_then(Value::as_str);

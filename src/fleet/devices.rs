@@ -13,6 +13,7 @@ use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS};
 use crate::store::audit::{self, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::inflight::NewClaim;
+use crate::store::secrets::ProductSecret;
 use crate::store::{self, Db, On, Write};
 use crate::terminal;
 use std::collections::HashMap;
@@ -444,6 +445,47 @@ pub async fn add_secret(
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
     Ok((key, secret))
+}
+
+/// A device's shared secrets, without the secrets.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn secrets(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<Vec<ProductSecret>> {
+    let mut r = db.read().await?;
+    let device = store::devices::id_of(&mut r, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    Ok(store::secrets::of_device(&mut r, device).await?)
+}
+
+/// Deactivates a shared secret of a device: it is refused at its next connect.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn deactivate_secret(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    key: &str,
+) -> Result<()> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    if !store::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {
+        return Err(Refusal::NotFound);
+    }
+    let text = format!(
+        "{} deactivated a shared secret of device {identifier}",
+        scope.person().name
+    );
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
+    w.commit().await?;
+    Ok(())
 }
 
 /// Lets a device out of the penalty box and forgets its attempts.

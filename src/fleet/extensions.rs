@@ -4,6 +4,7 @@ use super::refusal::{INVALID, field};
 use super::{Refusal, Result, telling};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
+use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, Extension, Extensions};
 use crate::store::audit::{self, Resource};
@@ -197,6 +198,19 @@ pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Resu
     let mut r = db.read().await?;
     let device = find(&mut r, scope, identifier).await?;
     Ok(of_device(&mut r, device).await?)
+}
+
+/// Asks a device for a health report, if it is there and its extension attached; it comes in a moment.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut r = app.db.read().await?;
+    let device = find(&mut r, scope, identifier).await?;
+    if let Some(node) = store::connections::node_of(&mut r, device).await? {
+        app.nudge(node, device, Nudge::Health);
+    }
+    Ok(())
 }
 
 /// A device's health reports since an instant, newest first.

@@ -11,6 +11,7 @@ pub mod history;
 pub mod join;
 pub mod keys;
 pub mod links;
+pub mod moves;
 pub mod notices;
 pub mod orgs;
 pub mod polling;

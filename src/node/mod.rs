@@ -145,6 +145,7 @@ impl Node {
             connect_rate: config.connect_rate,
             redirect: config.redirect_url.clone(),
             elsewhere: config.redirect_devices.clone(),
+            secrets: config.shared_secrets,
         };
         let endpoint = Endpoint::new(
             app.clone(),

@@ -322,3 +322,17 @@ pub async fn delete(
     )?;
     Ok(n > 0)
 }
+
+/// A device's certificates belong to another organisation from now on.
+pub async fn relocate(w: &mut Write, device: DeviceId, org: OrgId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "certificates.relocate",
+            "UPDATE device_certificates SET org_id = $2 WHERE device_id = $1"
+        ),
+        device,
+        org
+    )?;
+    Ok(())
+}

@@ -6,6 +6,9 @@ use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
 use sqlx::FromRow;
 
+pub use candidates::{
+    Candidate, count_in_group, eligible, fifo, lifo, next_run_by_group, next_source,
+};
 pub(in crate::store) use list::like;
 pub use list::{Filter, Order, list, tags_of};
 
@@ -126,6 +129,7 @@ macro_rules! view_columns {
     };
 }
 
+mod candidates;
 // Below the macro, whose text it uses.
 mod list;
 
@@ -477,156 +481,6 @@ pub async fn full_next(w: &mut Write, id: DeviceId, target: &str) -> Result<()> 
     Ok(())
 }
 
-/// A device that a release may be offered to.
-#[derive(Debug, Clone, FromRow)]
-pub struct Candidate {
-    /// The device.
-    pub id: DeviceId,
-    /// Sort key: connected (FIFO) or first seen (LIFO).
-    pub since: Micros,
-    /// Target for which only the full file is tried.
-    pub full_next_for: Option<String>,
-    /// The device's fwup.
-    pub fw_fwup_version: Option<String>,
-}
-
-/// The next firmware uuid, in byte order and not before `from`, that a candidate of the group runs, with its version.
-/// One index seek a distinct firmware, whatever the fleet's size.
-pub async fn next_source(
-    on: &mut impl On,
-    group: GroupId,
-    from: &str,
-) -> Result<Option<(String, Option<String>)>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "devices.next_source",
-            "SELECT fw_uuid, fw_version FROM devices
-             WHERE group_id = $1 AND fw_uuid >= $2 AND online AND updates_enabled
-               AND blocked_until IS NULL AND NOT in_flight AND validation <> 'not_validated'
-               AND deleted_at IS NULL
-             ORDER BY fw_uuid, connected_at, id LIMIT 1"
-        ),
-        group,
-        from
-    )
-}
-
-/// Candidates of the group that run `source`, longest connected first.
-pub async fn fifo(
-    on: &mut impl On,
-    group: GroupId,
-    source: &str,
-    limit: i64,
-) -> Result<Vec<Candidate>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.fifo",
-            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))
-             ORDER BY d.connected_at, d.id LIMIT $3"
-        ),
-        group,
-        source,
-        limit
-    )
-}
-
-/// Candidates of the group that run `source`, newest devices first.
-pub async fn lifo(
-    on: &mut impl On,
-    group: GroupId,
-    source: &str,
-    limit: i64,
-) -> Result<Vec<Candidate>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.lifo",
-            "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))
-             ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $3"
-        ),
-        group,
-        source,
-        limit
-    )
-}
-
-/// A device of the group that asks by itself, if the group's release may be offered to it.
-pub async fn eligible(
-    on: &mut impl On,
-    group: GroupId,
-    device: DeviceId,
-) -> Result<Option<Candidate>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "devices.eligible",
-            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.id = $2 AND d.group_id = $1 AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))"
-        ),
-        group,
-        device
-    )
-}
-
-/// The distinct firmwares that the group's devices run, next after `after`.
-pub async fn next_run_by_group(
-    on: &mut impl On,
-    group: GroupId,
-    after: &str,
-) -> Result<Option<(String,)>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "devices.next_run_by_group",
-            "SELECT fw_uuid FROM devices WHERE group_id = $1 AND fw_uuid > $2
-             ORDER BY fw_uuid LIMIT 1"
-        ),
-        group,
-        after
-    )
-}
-
-/// How many devices a group holds.
-pub async fn count_in_group(on: &mut impl On, group: GroupId) -> Result<i64> {
-    let row: Option<(i64,)> = fetch_optional!(
-        on,
-        sql!(
-            "devices.count_in_group",
-            "SELECT COUNT(*) FROM devices WHERE group_id = $1 AND deleted_at IS NULL"
-        ),
-        group
-    )?;
-    Ok(row.map_or(0, |r| r.0))
-}
-
 /// One device by identifier in the scope's organisation; the long URL checks the organisation only (rest-api 10.4).
 pub async fn view(
     on: &mut impl On,
@@ -716,6 +570,29 @@ pub async fn set_connecting_code(
         ),
         id,
         code,
+        now
+    )?;
+    Ok(())
+}
+
+/// Puts the device into another product, and into no group.
+pub async fn relocate(
+    w: &mut Write,
+    id: DeviceId,
+    org: OrgId,
+    product: ProductId,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.relocate",
+            "UPDATE devices SET org_id = $2, product_id = $3, group_id = NULL, blocked_until = NULL,
+               full_next_for = NULL, updated_at = $4 WHERE id = $1"
+        ),
+        id,
+        org,
+        product,
         now
     )?;
     Ok(())

@@ -3,7 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{InOrg, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::{KeyId, OrgId};
+use crate::ids::{KeyId, OrgId, ProductId};
 use sqlx::FromRow;
 
 /// A public key that firmware may be signed with.
@@ -64,6 +64,24 @@ pub async fn by_name(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result
         ),
         scope.org().id,
         name
+    )
+}
+
+/// The key that signed a firmware of a product.
+pub async fn of_firmware(
+    on: &mut impl On,
+    product: ProductId,
+    uuid: &str,
+) -> Result<Option<KeyRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "keys.of_firmware",
+            "SELECT k.id, k.name, k.key, k.scheme FROM firmwares f JOIN org_keys k ON k.id = f.key_id
+             WHERE f.product_id = $1 AND f.uuid = $2"
+        ),
+        product,
+        uuid
     )
 }
 

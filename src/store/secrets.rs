@@ -6,7 +6,7 @@ use crate::clock::Micros;
 use crate::ids::{DeviceId, OrgId, ProductId};
 use sqlx::FromRow;
 
-/// A product's secret.
+/// A secret of a product or of one device.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProductSecret {
     /// `nhp_…`, what the device names.
@@ -128,6 +128,40 @@ pub async fn add_for_device(
         now
     )?;
     Ok(())
+}
+
+/// A device's secrets, oldest first.
+pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Vec<ProductSecret>> {
+    fetch_all!(
+        on,
+        sql!(
+            "secrets.of_device",
+            "SELECT key, secret, deactivated_at, inserted_at FROM device_secrets
+             WHERE device_id = $1 ORDER BY id LIMIT 1000"
+        ),
+        device
+    )
+}
+
+/// Deactivates one secret of a device; false when there is none of this name.
+pub async fn deactivate_of_device(
+    w: &mut Write,
+    device: DeviceId,
+    key: &str,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "secrets.deactivate_of_device",
+            "UPDATE device_secrets SET deactivated_at = $3
+             WHERE device_id = $1 AND key = $2 AND deactivated_at IS NULL"
+        ),
+        device,
+        key,
+        now
+    )?;
+    Ok(n > 0)
 }
 
 /// The active device secret of this name.

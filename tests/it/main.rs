@@ -15,6 +15,7 @@ mod downloads;
 mod extensions;
 mod history;
 mod hostile;
+mod moves;
 mod polling;
 mod protocol;
 mod rollout;

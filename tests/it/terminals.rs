@@ -6,6 +6,7 @@ use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 crate::both_engines! {
     several_people_share_a_console
@@ -132,8 +133,17 @@ async fn several_people_share_a_console(server: Server) {
     jane.push("dn", json!({"data": "y"})).await;
     d.expect(json!([null, null, "console", "dn", {"data": "y"}]))
         .await;
+    // Who may not any more loses the seat, within seconds.
+    let (mut joe, _) = Viewer::join_as(&server, &topic("one"), eve).await;
+    joe.event("up").await;
+    let view = json!({"role": "view"});
+    assert!(api.put(path, view).await.status < 300);
+    let ended = tokio::time::timeout(Duration::from_secs(20), async {
+        while joe.frame().await.is_some_and(|f| f[3] != "phx_error") {}
+    });
+    assert!(ended.await.is_ok());
     let opened = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%opened the console of device one'";
-    assert_eq!(server.count(opened).await, 2);
+    assert_eq!(server.count(opened).await, 3);
 }
 
 /// Takes a file from a stream of frames; its bytes.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::fleet::consoles::{self, Place};
 use crate::fleet::scopes;
 use crate::fleet::terminals::{Blocked, Shown};
-use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
+use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
 use crate::terminal::{Kind, Typed};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -72,7 +72,17 @@ pub(super) async fn connect(
     let task = app.clone();
     app.background.spawn(async move {
         match timeout(Duration::from_secs(10), upgrade).await {
-            Ok(Ok(raw)) => serve(task, person, version, raw, place).await,
+            Ok(Ok(raw)) => {
+                let link = Link {
+                    app: task,
+                    person,
+                    token: asked.token,
+                    version,
+                    joined: Vec::new(),
+                    waiting: None,
+                };
+                serve(link, raw, place).await;
+            }
             _ => tracing::debug!("a socket was not upgraded"),
         }
     });
@@ -109,31 +119,19 @@ struct Joined {
 struct Link {
     app: App,
     person: Person,
+    token: String,
     version: Version,
     joined: Vec<Joined>,
     /// What the device could not take yet: of which topic, and how often it was tried.
     waiting: Option<(usize, Typed, u32)>,
 }
 
-async fn serve(
-    app: App,
-    person: Person,
-    version: Version,
-    raw: Upgraded,
-    _place: OwnedSemaphorePermit,
-) {
+async fn serve(mut link: Link, raw: Upgraded, _place: OwnedSemaphorePermit) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(VIEWER_MESSAGE_BYTES))
         .max_frame_size(Some(VIEWER_MESSAGE_BYTES));
     let mut socket =
         WebSocketStream::from_raw_socket(TokioIo::new(raw), Role::Server, Some(config)).await;
-    let mut link = Link {
-        app,
-        person,
-        version,
-        joined: Vec::new(),
-        waiting: None,
-    };
     let code = run(&mut link, &mut socket).await;
     drop(link);
     let close = CloseFrame {
@@ -148,6 +146,7 @@ async fn serve(
 async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
     let stopping = link.app.stopping.clone();
     let mut heard = Instant::now();
+    let mut look = tokio::time::interval_at(Instant::now() + VIEWER_LOOK, VIEWER_LOOK);
     loop {
         let texts = tokio::select! {
             () = stopping.cancelled() => return CloseCode::Restart,
@@ -164,6 +163,10 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
             (at, shown) = next_shown(&mut link.joined), if !link.joined.is_empty() => {
                 link.show(at, shown)
             }
+            _ = look.tick() => match link.look_again().await {
+                Some(texts) => texts,
+                None => return CloseCode::Policy,
+            },
             () = sleep(AGAIN), if link.waiting.is_some() => link.again(),
         };
         for text in texts {
@@ -189,6 +192,40 @@ async fn next_shown(joined: &mut [Joined]) -> (usize, Option<Shown>) {
 }
 
 impl Link {
+    /// Whether the person may still do what was allowed at the beginning: `None` when the token is gone, else what to say
+    /// of terminals that are not theirs any more.
+    async fn look_again(&mut self) -> Option<Vec<String>> {
+        match scopes::person(&self.app.db, &self.token).await {
+            Ok(None) => return None,
+            Ok(Some(_)) => {}
+            Err(e) => {
+                tracing::warn!(error = %e, "a socket's token was not looked at again");
+                return Some(Vec::new());
+            }
+        }
+        let mut texts = Vec::new();
+        for one in std::mem::take(&mut self.joined) {
+            if one
+                .place
+                .still_allowed(&self.app, self.person.clone())
+                .await
+            {
+                self.joined.push(one);
+                continue;
+            }
+            self.waiting = None;
+            let (join_ref, topic) = (&one.join_ref, &one.topic);
+            texts.push(frame::push(
+                self.version,
+                join_ref,
+                topic,
+                "phx_error",
+                &json!({}),
+            ));
+        }
+        Some(texts)
+    }
+
     async fn take(&mut self, text: &str) -> Vec<String> {
         let Some(frame) = Frame::read(self.version, text) else {
             return Vec::new();

@@ -157,6 +157,15 @@ impl Topic {
         due
     }
 
+    /// Somebody looks: whether a report can be asked for.
+    pub(super) fn check_now(&mut self, now: Micros) -> bool {
+        let attached = self.attached.has(Extension::Health);
+        if attached {
+            self.check_at = Some(now.after(HEALTH_EVERY));
+        }
+        attached
+    }
+
     /// Those that must not go on.
     pub(super) fn forbid(&mut self, allowed: Extensions) -> Extensions {
         let gone = self.attached.without(allowed);

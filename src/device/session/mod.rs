@@ -48,6 +48,8 @@ pub enum Input {
     Reboot,
     /// An operator wants to see which one it is.
     Identify,
+    /// Somebody looks at its health.
+    Health,
     /// An archive for the device: the payload.
     Archive(Value),
     /// Somebody looks at a terminal of the device, and may have typed.
@@ -176,6 +178,7 @@ impl Session {
             Input::Terminal(kind, typed) => self.typed(kind, typed),
             Input::Extensions(allowed) => self.allow(allowed),
             Input::Script { run, text, millis } => self.script(run, &text, millis),
+            Input::Health => self.check_health(now),
             Input::Tick => self.tick(now),
         }
     }
@@ -188,6 +191,14 @@ impl Session {
     fn tick(&mut self, now: Micros) -> Vec<Effect> {
         let ask = self.extensions.as_mut().is_some_and(|t| t.tick(now));
         ask.then(|| self.push_extension("health:check", &json!({})))
+            .into_iter()
+            .collect()
+    }
+
+    fn check_health(&mut self, now: Micros) -> Vec<Effect> {
+        let attached = self.extensions.as_mut().is_some_and(|t| t.check_now(now));
+        attached
+            .then(|| self.push_extension("health:check", &json!({})))
             .into_iter()
             .collect()
     }

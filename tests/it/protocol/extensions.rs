@@ -89,6 +89,11 @@ async fn p46_a_check_follows_the_attach_and_reports_with_missing_parts_are_store
         (&health[0]["report"], &health[0]["status"]),
         (&report, &json!("unhealthy"))
     );
+    // When an operator looks, the device is asked again.
+    let look = Api::product("/devices/d/health?refresh=true");
+    assert_eq!(server.api().get(&look).await.status, 200);
+    d.expect(json!([null, null, "extensions", "health:check", {}]))
+        .await;
     d.say("3", "extensions", "health:report", json!({})).await;
     assert_eq!(until_heartbeat(&mut d).await, Vec::<Value>::new());
 }

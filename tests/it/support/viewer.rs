@@ -51,8 +51,17 @@ impl Viewer {
 
     /// The next frame within five seconds.
     pub async fn next(&mut self) -> Option<Value> {
+        self.next_within(Duration::from_secs(5)).await
+    }
+
+    /// The next frame, however long it takes; `None` when the socket is closed.
+    pub async fn frame(&mut self) -> Option<Value> {
+        self.next_within(Duration::from_secs(600)).await
+    }
+
+    async fn next_within(&mut self, within: Duration) -> Option<Value> {
         loop {
-            match tokio::time::timeout(Duration::from_secs(5), self.socket.next())
+            match tokio::time::timeout(within, self.socket.next())
                 .await
                 .ok()??
             {
