@@ -4,6 +4,7 @@ use crate::access::vault::Vault;
 use crate::blob::Blobs;
 use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::links::Links;
+use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
@@ -34,6 +35,8 @@ pub struct App {
     pub links: Arc<Links>,
     /// Scripts that run on devices.
     pub runs: Runs,
+    /// Programs that watch how updates go.
+    pub progress: Watchers,
     /// Consoles and shells that people look at.
     pub terminals: Terminals,
     /// Tasks that no request waits for.

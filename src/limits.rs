@@ -145,9 +145,9 @@ pub const TELL_PAUSE: Duration = Duration::from_millis(20);
 /// Terminals of devices that are open at the same time.
 pub const TERMINALS: usize = 1_024;
 /// Messages for a device's terminal that wait; who types more waits too.
-pub const TERMINAL_INBOX: usize = 256;
+pub const TERMINAL_INBOX: usize = 64;
 /// Messages for one viewer that wait; beyond it the device's output waits for [`VIEWER_PATIENCE`].
-pub const TERMINAL_QUEUE: usize = 256;
+pub const TERMINAL_QUEUE: usize = 64;
 /// A viewer that takes nothing for this long loses its seat.
 pub const VIEWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a device may take to say that its terminal is there (domain 3.10).

@@ -166,8 +166,9 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(dress));
     let mut web = Router::new()
         .nest("/api", api)
-        .route("/socket/websocket", get(socket::connect))
-        .route("/api/socket/websocket", get(socket::connect));
+        .route("/socket/websocket", get(socket::terminals))
+        .route("/api/socket/websocket", get(socket::terminals))
+        .route("/events-socket/websocket", get(socket::events));
     for path in [
         "/status/alive",
         "/status/_health",

@@ -258,7 +258,11 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Send(packet) => send(link, packet).await,
         Effect::Join(join) => Box::pin(store_join(link, *join)).await,
         Effect::Close(close) => Err(close),
-        Effect::Report(report) => link.at.note(Event::Report(outcome_of(report))).await,
+        Effect::Report(report) => {
+            let report = outcome_of(report);
+            link.at.app.progress.report(link.at.device, &report);
+            link.at.note(Event::Report(report)).await
+        }
         Effect::Validated => link.at.note(Event::Validated).await,
         Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
         Effect::Types(types) => link.at.note(Event::Types(types)).await,

@@ -23,12 +23,29 @@ pub struct Place {
     pub seat: Seat,
 }
 
-/// The person's scope in the product that a device is in, if it is enough for terminals.
-async fn allowed(app: &App, person: Person, identifier: &str) -> Result<Scope<Product>> {
+/// The person's scope in the product that a device is in, if its role is enough.
+async fn allowed(
+    app: &App,
+    person: Person,
+    identifier: &str,
+    role: Role,
+) -> Result<Scope<Product>> {
     let (org, product) = devices::place(&app.db, &person, identifier).await?;
     Ok(scopes::product(&app.db, person, &org, &product)
         .await?
-        .allow(Role::Manage)?)
+        .allow(role)?)
+}
+
+/// The device whose updates a person may watch.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
+    let scope = allowed(app, person, identifier, Role::View).await?;
+    let mut r = app.db.read().await?;
+    store::devices::id_of(&mut r, &scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// Sits down before a device's terminal, if the person may.
@@ -36,7 +53,7 @@ async fn allowed(app: &App, person: Person, identifier: &str) -> Result<Scope<Pr
 /// # Errors
 /// [`Refusal::NotFound`], [`Refusal::Denied`] below `manage`, or too many open terminals.
 pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Result<Place> {
-    let scope = allowed(app, person, identifier).await?;
+    let scope = allowed(app, person, identifier, Role::Manage).await?;
     let mut w = app.db.write().await?;
     let device = store::devices::id_of(&mut w, &scope, identifier)
         .await?
@@ -75,7 +92,7 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
 impl Place {
     /// Whether the person may still sit here: roles change, people leave, devices move. A fault of the store lets it be.
     pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
-        match allowed(app, person, &self.identifier).await {
+        match allowed(app, person, &self.identifier, Role::Manage).await {
             Ok(_) | Err(Refusal::Store(_)) => true,
             Err(_) => false,
         }

@@ -16,6 +16,7 @@ pub mod notices;
 pub mod orgs;
 pub mod polling;
 pub mod products;
+pub mod progress;
 pub mod records;
 pub mod refusal;
 pub mod running;

@@ -22,8 +22,9 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(e) = reconcile::round(&app.db, &app.bus, app.node, clock::now()).await {
-            tracing::warn!(error = %e, "not reconciled, the next tick tries again");
+        match reconcile::round(&app.db, &app.bus, app.node, clock::now()).await {
+            Ok(expired) => expired.into_iter().for_each(|d| app.progress.expired(d)),
+            Err(e) => tracing::warn!(error = %e, "not reconciled, the next tick tries again"),
         }
     }
 }

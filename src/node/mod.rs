@@ -15,6 +15,7 @@ use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::Identity;
 use crate::fleet::links::Links;
+use crate::fleet::progress::Watchers;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
 use crate::jobs::{deltas, housekeeping};
@@ -94,6 +95,7 @@ impl Node {
             records,
             links: Arc::new(links),
             runs: Runs::default(),
+            progress: Watchers::default(),
             terminals: Terminals::default(),
             background: loops.clone(),
             stopping: accepting.clone(),

@@ -4,7 +4,7 @@
 use super::outcome;
 use crate::bus::{Bus, Hint, Nudge};
 use crate::clock::Micros;
-use crate::ids::NodeId;
+use crate::ids::{DeviceId, NodeId};
 use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, TICK, UNANSWERED};
 use crate::store::{self, Db, connections, deltas, devices, history, inflight, nodes};
 
@@ -15,7 +15,7 @@ const BITE: i64 = 500;
 ///
 /// # Errors
 /// The database's; what was not done is done next time.
-pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
+pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
     nodes::alive(&mut w, node, now).await?;
     let free = devices::blocks_over(&mut w, now, BITE).await?;
@@ -26,8 +26,9 @@ pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Resu
         }
     }
     untold(db, bus, now).await?;
-    silent(db, bus, now).await?;
-    dead_nodes(db, bus, now).await
+    let expired = silent(db, bus, now).await?;
+    dead_nodes(db, bus, now).await?;
+    Ok(expired)
 }
 
 /// Claims that nobody was told of: told again, or freed when the device is gone.
@@ -54,26 +55,26 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     Ok(())
 }
 
-/// Updates that went silent.
-async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
+/// Updates that went silent; whose they were.
+async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut r = db.read().await?;
     let lapsed =
         inflight::lapsed(&mut r, now.before(INFLIGHT_SILENCE), now.before(UNANSWERED)).await?;
     drop(r);
     if lapsed.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut w = db.write().await?;
     for (device, _) in &lapsed {
         outcome::lapsed(&mut w, *device, now).await?;
     }
     w.commit().await?;
-    for (_, group) in lapsed {
+    for (_, group) in &lapsed {
         if let Some(group) = group {
-            bus.send(Hint::Group(group));
+            bus.send(Hint::Group(*group));
         }
     }
-    Ok(())
+    Ok(lapsed.into_iter().map(|(device, _)| device).collect())
 }
 
 async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {

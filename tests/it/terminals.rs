@@ -13,6 +13,7 @@ crate::both_engines! {
     files_pass_both_ways_and_within_their_bounds
     a_shell_is_shared_like_a_console
     code_is_typed_into_the_console
+    programs_watch_how_updates_go
 }
 
 /// A device with a console of this version.
@@ -367,4 +368,80 @@ async fn code_is_typed_into_the_console(server: Server) {
     };
     let (answer, ()) = tokio::join!(run, device);
     assert_eq!((answer.status, answer.text.as_str()), (200, "up()\n3 days"));
+}
+
+async fn programs_watch_how_updates_go(server: Server) {
+    let watch = async |topic: &str, token: &str| {
+        let connected = Viewer::connect(&server, "/events-socket/websocket", token).await;
+        connected.unwrap().joined(topic).await
+    };
+    let token = server.login("token");
+    let path = "/events-socket/websocket";
+    assert_eq!(
+        Viewer::connect(&server, path, "nhu_wrong").await.err(),
+        Some(403)
+    );
+    let mut d = console(&server, "one", "2.0.0").await;
+    let mut other = console(&server, "two", "2.0.0").await;
+    let (_, unknown) = watch("device:none", token).await;
+    assert_eq!(unknown["response"], json!({"reason": "unauthorized"}));
+    let (_, terminal) = watch("user:console:identifier-one", token).await;
+    assert_eq!(terminal["response"], json!({"reason": "unmatched topic"}));
+    let eve = server.bootstrap("eve@x.org", "evil", "other");
+    let eve = eve["token"].as_str().unwrap();
+    assert_eq!(
+        watch("device:one", eve).await.1["response"]["reason"],
+        "unauthorized"
+    );
+    // The role view is enough.
+    let role = json!({"email": "eve@x.org", "role": "view"});
+    assert!(server.api().post("/api/orgs/acme/users", role).await.status < 300);
+    let (mut watcher, reply) = watch("device:one", eve).await;
+    assert_eq!(reply, json!({"status": "ok", "response": {}}));
+    other
+        .push("status_update", json!({"status": "received"}))
+        .await;
+    for (event, payload, shown) in [
+        (
+            "status_update",
+            json!({"status": "received"}),
+            json!({"percent": null, "stage": "received"}),
+        ),
+        (
+            "fwup_progress",
+            json!({"value": 50, "stage": "downloading"}),
+            json!({"percent": 50, "stage": "downloading"}),
+        ),
+        (
+            "status_update",
+            json!({"status": "completed"}),
+            json!({"percent": null, "stage": "completed"}),
+        ),
+        (
+            "status_update",
+            json!({"status": "failed", "reason": "x"}),
+            json!({"percent": null, "stage": "failed"}),
+        ),
+    ] {
+        d.push(event, payload).await;
+        let next = watcher.next().await.unwrap();
+        assert_eq!(
+            next,
+            json!(["1", null, "device:one", "firmware_update", shown])
+        );
+    }
+    // Silence for half an hour is an end, too.
+    d.push("status_update", json!({"status": "started"})).await;
+    assert_eq!(watcher.event("firmware_update").await["stage"], "started");
+    server.until("SELECT COUNT(*) FROM inflight", 2).await;
+    server
+        .run("UPDATE inflight SET updated_at = updated_at - 1801000000")
+        .await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), watcher.frame())
+        .await
+        .unwrap();
+    assert_eq!(
+        ended.unwrap()[4],
+        json!({"percent": null, "stage": "expired"})
+    );
 }

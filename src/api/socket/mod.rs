@@ -1,13 +1,15 @@
-//! People's sockets: consoles and shells of devices over Phoenix channels (rest-api 17.2). One task a socket; what a
-//! device cannot take yet stays with the sender.
+//! People's sockets over Phoenix channels (rest-api 17): consoles and shells of devices, and how their updates go. One task
+//! a socket; what a device cannot take yet stays with the sender.
 
 mod frame;
 
 use crate::access::scope::Person;
 use crate::app::App;
 use crate::fleet::consoles::{self, Place};
-use crate::fleet::scopes;
+use crate::fleet::progress::Progress;
 use crate::fleet::terminals::{Blocked, Shown};
+use crate::fleet::{Refusal, scopes};
+use crate::ids::DeviceId;
 use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
 use crate::terminal::{Kind, Typed};
 use axum::body::Body;
@@ -22,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -42,11 +44,31 @@ pub(super) struct Asked {
 }
 
 /// `GET /socket/websocket` and `/api/socket/websocket` with a token: the upgrade, or 403.
-pub(super) async fn connect(
+pub(super) async fn terminals(
     State(app): State<App>,
     Query(asked): Query<Asked>,
-    mut request: Request,
+    request: Request,
 ) -> Response {
+    connect(app, asked, request, Purpose::Terminals).await
+}
+
+/// `GET /events-socket/websocket` with a token: the same.
+pub(super) async fn events(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+    request: Request,
+) -> Response {
+    connect(app, asked, request, Purpose::Events).await
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Terminals,
+    Events,
+}
+
+async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose) -> Response {
     let Some(key) = upgrade_key(request.headers()) else {
         return (
             StatusCode::BAD_REQUEST,
@@ -74,7 +96,10 @@ pub(super) async fn connect(
         match timeout(Duration::from_secs(10), upgrade).await {
             Ok(Ok(raw)) => {
                 let link = Link {
+                    progress: task.progress.watch(),
                     app: task,
+                    purpose,
+                    watched: Vec::new(),
                     person,
                     token: asked.token,
                     version,
@@ -115,9 +140,20 @@ struct Joined {
     place: Place,
 }
 
+/// A device whose updates the person watches.
+struct Watched {
+    topic: String,
+    join_ref: Value,
+    identifier: String,
+    device: DeviceId,
+}
+
 /// A person's socket.
 struct Link {
     app: App,
+    purpose: Purpose,
+    progress: broadcast::Receiver<Progress>,
+    watched: Vec<Watched>,
     person: Person,
     token: String,
     version: Version,
@@ -163,6 +199,12 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
             (at, shown) = next_shown(&mut link.joined), if !link.joined.is_empty() => {
                 link.show(at, shown)
             }
+            progress = link.progress.recv() => match progress {
+                Ok(progress) => link.tell(progress),
+                // Behind: it misses some, as documented.
+                Err(broadcast::error::RecvError::Lagged(_)) => Vec::new(),
+                Err(broadcast::error::RecvError::Closed) => return CloseCode::Restart,
+            },
             _ = look.tick() => match link.look_again().await {
                 Some(texts) => texts,
                 None => return CloseCode::Policy,
@@ -204,6 +246,22 @@ impl Link {
             }
         }
         let mut texts = Vec::new();
+        for one in std::mem::take(&mut self.watched) {
+            let own = consoles::watched(&self.app, self.person.clone(), &one.identifier).await;
+            // A fault of the store lets it be.
+            if matches!(own, Ok(_) | Err(Refusal::Store(_))) {
+                self.watched.push(one);
+                continue;
+            }
+            let (join_ref, topic) = (&one.join_ref, &one.topic);
+            texts.push(frame::push(
+                self.version,
+                join_ref,
+                topic,
+                "phx_error",
+                &json!({}),
+            ));
+        }
         for one in std::mem::take(&mut self.joined) {
             if one
                 .place
@@ -226,6 +284,23 @@ impl Link {
         Some(texts)
     }
 
+    /// A device's update has gone on: a text for each topic that is about it.
+    fn tell(&self, progress: Progress) -> Vec<String> {
+        let payload = json!({"percent": progress.percent, "stage": progress.stage});
+        let about = self.watched.iter().filter(|w| w.device == progress.device);
+        about
+            .map(|w| {
+                frame::push(
+                    self.version,
+                    &w.join_ref,
+                    &w.topic,
+                    "firmware_update",
+                    &payload,
+                )
+            })
+            .collect()
+    }
+
     async fn take(&mut self, text: &str) -> Vec<String> {
         let Some(frame) = Frame::read(self.version, text) else {
             return Vec::new();
@@ -235,10 +310,12 @@ impl Link {
             "heartbeat" if frame.topic == "phoenix" => return ok(),
             "phx_join" => {
                 self.joined.retain(|j| j.topic != frame.topic);
+                self.watched.retain(|w| w.topic != frame.topic);
                 return self.join(&frame).await;
             }
             "phx_leave" => {
                 self.joined.retain(|j| j.topic != frame.topic);
+                self.watched.retain(|w| w.topic != frame.topic);
                 return ok();
             }
             _ => {}
@@ -263,6 +340,29 @@ impl Link {
             let reason = json!({ "reason": reason });
             vec![frame.reply(self.version, "error", &reason)]
         };
+        if self.joined.len() + self.watched.len() >= VIEWER_TOPICS {
+            return error("too many topics on one socket");
+        }
+        let own = [&frame.join_ref, &frame.reference];
+        let join_ref = own.into_iter().find(|r| !r.is_null());
+        let join_ref = join_ref.cloned().unwrap_or_default();
+        let reply = frame.reply(self.version, "ok", &json!({}));
+        if self.purpose == Purpose::Events {
+            let Some(identifier) = frame.topic.strip_prefix("device:") else {
+                return error("unmatched topic");
+            };
+            let person = self.person.clone();
+            let Ok(device) = consoles::watched(&self.app, person, identifier).await else {
+                return error("unauthorized");
+            };
+            self.watched.push(Watched {
+                topic: frame.topic.clone(),
+                join_ref,
+                identifier: identifier.to_owned(),
+                device,
+            });
+            return vec![reply];
+        }
         let console = frame.topic.strip_prefix("user:console:identifier-");
         let shell = frame.topic.strip_prefix("user:local_shell:identifier-");
         let (identifier, kind) = match (console, shell) {
@@ -270,22 +370,16 @@ impl Link {
             (_, Some(identifier)) => (identifier, Kind::Shell),
             _ => return error("unmatched topic"),
         };
-        if self.joined.len() >= VIEWER_TOPICS {
-            return error("too many topics on one socket");
-        }
         match consoles::open(&self.app, self.person.clone(), identifier, kind).await {
             Ok(place) => {
-                let reply = frame.reply(self.version, "ok", &json!({}));
-                let own = [&frame.join_ref, &frame.reference];
-                let join_ref = own.into_iter().find(|r| !r.is_null());
                 self.joined.push(Joined {
                     topic: frame.topic.clone(),
-                    join_ref: join_ref.cloned().unwrap_or_default(),
+                    join_ref,
                     place,
                 });
                 vec![reply]
             }
-            Err(crate::fleet::Refusal::Detail(text)) => error(&text),
+            Err(Refusal::Detail(text)) => error(&text),
             Err(e) => {
                 tracing::debug!(error = %e, "terminal not opened");
                 error("unauthorized")

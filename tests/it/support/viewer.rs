@@ -34,14 +34,17 @@ impl Viewer {
     }
 
     pub async fn join_as(server: &Server, topic: &str, token: &str) -> (Self, Value) {
-        let mut viewer = Self::connect(server, "/api/socket/websocket", token)
-            .await
-            .unwrap();
-        viewer.topic = topic.to_owned();
-        viewer.push("phx_join", json!({})).await;
-        let reply = viewer.next().await.unwrap();
+        let connected = Self::connect(server, "/api/socket/websocket", token).await;
+        connected.unwrap().joined(topic).await
+    }
+
+    /// Joins a topic; the answer.
+    pub async fn joined(mut self, topic: &str) -> (Self, Value) {
+        self.topic = topic.to_owned();
+        self.push("phx_join", json!({})).await;
+        let reply = self.next().await.unwrap();
         assert_eq!((&reply[3], &reply[2]), (&json!("phx_reply"), &json!(topic)));
-        (viewer, reply[4].clone())
+        (self, reply[4].clone())
     }
 
     pub async fn push(&mut self, event: &str, payload: Value) {
