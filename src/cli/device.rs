@@ -64,7 +64,7 @@ const LEAVE: u8 = 0x1d;
 /// Clients send a heartbeat each 30 s.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 /// What was piped in is over when the device has been quiet for this long.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(3);
 
 impl Device {
     pub(super) fn run(self) -> anyhow::Result<Code> {
@@ -138,7 +138,10 @@ impl View {
                 }
                 // Before the device is there, what is typed waits.
                 bytes = typed.recv(), if there && !over => match bytes {
-                    None => over = true,
+                    None => {
+                        over = true;
+                        last = Instant::now();
+                    }
                     Some(bytes) if bytes.contains(&LEAVE) && self.raw.is_terminal() => {
                         output::talk("\r");
                         return Ok(Code::Done);

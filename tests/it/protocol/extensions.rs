@@ -7,6 +7,7 @@ use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::time::Instant;
 
 async fn switch(server: &Server, on: Value) {
     let answer = server
@@ -106,13 +107,16 @@ async fn p47_of_a_thousand_log_lines_in_a_second_at_most_15_are_stored_and_nothi
     offer(&mut d, &["logging"]).await;
     d.say("3", "extensions", "logging:attached", json!({}))
         .await;
+    let started = Instant::now();
     for i in 0..1_000 {
         let line = json!({"level": "info", "message": i.to_string(), "meta": {"time": "1795516598000000"}});
         d.say("3", "extensions", "logging:send", line).await;
     }
     until_heartbeat(&mut d).await;
     let stored = server.count("SELECT COUNT(*) FROM device_logs").await;
-    assert!((10..=15).contains(&stored), "{stored} stored");
+    // Ten at once and five a second: fifteen within the second that this takes.
+    let most = 10 + 5 * (started.elapsed().as_secs() as i64 + 1);
+    assert!((10..=most).contains(&stored), "{stored} stored");
 }
 
 #[tokio::test]
