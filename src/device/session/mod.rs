@@ -360,7 +360,8 @@ impl Session {
         let own = m.join_ref.as_deref().or(m.reference.as_deref());
         // 1.x and 2.0 say so themselves; whoever says nothing is as old.
         let version = m.payload.get("console_version").and_then(Value::as_str);
-        let version = join::clean(version.unwrap_or("1.0.0"));
+        let version = version.map(join::clean).filter(|v| !v.is_empty());
+        let version = version.unwrap_or_else(|| "1.0.0".to_owned());
         let console = Console::new(own.unwrap_or_default(), &version, now);
         let open = terminal::Said::Open(console.version.clone());
         self.console = Some(Box::new(console));

@@ -561,6 +561,20 @@ fn consoled(version: &str, params: &str) -> Session {
 }
 
 #[test]
+fn a_console_that_names_no_version_is_of_the_oldest() {
+    for params in [
+        "{}",
+        r#"{"console_version":""}"#,
+        r#"{"console_version":7}"#,
+    ] {
+        let join = format!(r#"["2","2","console","phx_join",{params}]"#);
+        let effects = joined("{}").handle(text(&join), at(0));
+        let open = Effect::Terminal(Kind::Console, terminal::Said::Open("1.0.0".into()));
+        assert_eq!(effects.get(1), Some(&open), "{params}");
+    }
+}
+
+#[test]
 fn a_console_passes_on_what_it_knows_and_nothing_else() {
     let mut s = consoled("2.0.0", "{}");
     let up = r#"["2","3","console","up",{"data":"iex> "}]"#;
