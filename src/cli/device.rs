@@ -63,6 +63,8 @@ pub(super) struct Send {
 const LEAVE: u8 = 0x1d;
 /// Clients send a heartbeat each 30 s.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// A device that is there says so in this time.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What was piped in is over when the device has been quiet for this long.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -123,6 +125,9 @@ impl View {
         let mut resized = signal(SignalKind::window_change())?;
         let mut beat = tokio::time::interval(HEARTBEAT);
         let (mut there, mut over) = (false, false);
+        let patience = sleep_until(Instant::now() + PATIENCE);
+        tokio::pin!(patience);
+        let mut waited = false;
         let mut last = Instant::now();
         loop {
             tokio::select! {
@@ -148,6 +153,15 @@ impl View {
                     }
                     Some(bytes) => self.type_in(&bytes).await?,
                 },
+                () = &mut patience, if !there && !waited => {
+                    waited = true;
+                    let what = if self.shell { "shell" } else { "remote console" };
+                    let why = format!("the device is not connected, or has no {what}");
+                    if !self.raw.is_terminal() {
+                        bail!(why);
+                    }
+                    output::talk(&format!("[{why}; waiting for it]\r"));
+                }
                 _ = resized.recv() => self.resize().await?,
                 _ = beat.tick() => self.channel.push("heartbeat", &json!({})).await?,
                 () = sleep_until(last + QUIET), if over => return Ok(Code::Done),
@@ -294,7 +308,7 @@ async fn ready(channel: &mut Channel) -> anyhow::Result<()> {
         }
         false
     };
-    match tokio::time::timeout(Duration::from_secs(5), there).await {
+    match tokio::time::timeout(PATIENCE, there).await {
         Ok(true) => Ok(()),
         Ok(false) => bail!("the server closed the connection"),
         Err(_) => bail!("the device is not connected, or has no remote console"),

@@ -192,9 +192,16 @@ async fn the_command_line_shows_a_console_and_a_shell_and_sends_files() {
     drop(shown.stdin.take());
     assert!(shown.wait().unwrap().success());
     assert_eq!(std::fs::read(kept.join("photo.bin")).unwrap(), bytes);
+    let form = json!({"identifier": "offline"});
+    server
+        .api()
+        .post(&Api::product("/devices"), form)
+        .await
+        .data();
     // What is wrong is said, with what to do.
     for (args, wanted) in [
         (vec!["console", "nobody"], "no such device"),
+        (vec!["shell", "offline"], "has no shell"),
         (vec!["send", "sim-000000", "/nonexistent"], "could not read"),
     ] {
         let out = device(&server, &args)
