@@ -4,6 +4,7 @@ use crate::access::vault::Vault;
 use crate::blob::Blobs;
 use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::links::Links;
+use crate::fleet::logins::Polls;
 use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
@@ -16,6 +17,17 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// What the operator of the server decided.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Whether a CA may be registered without a proof.
+    pub unproven_cas: bool,
+    /// Whether webhooks may go to private addresses.
+    pub private_webhooks: bool,
+    /// Public address of the web, without a slash at its end.
+    pub web_url: Option<String>,
+}
+
 /// Shared parts; cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -23,6 +35,8 @@ pub struct App {
     pub db: Db,
     /// Stored files.
     pub blobs: Blobs,
+    /// What the operator decided.
+    pub policy: Arc<Policy>,
     /// Hints.
     pub bus: Bus,
     /// The node key's uses.
@@ -43,6 +57,8 @@ pub struct App {
     pub background: TaskTracker,
     /// Whether the server stops.
     pub stopping: CancellationToken,
+    /// Command lines that wait for a browser, by address.
+    pub polls: Arc<Polls>,
     /// Sockets of people.
     pub viewers: Arc<Semaphore>,
     /// Uploads in progress.

@@ -67,12 +67,34 @@ pub const BATCH_ROWS: usize = 500;
 /// Records that may wait for a group commit; senders wait beyond it (back-pressure).
 pub const BATCH_QUEUE: usize = 4_096;
 
+/// How often new audit entries are sealed.
+pub const SEAL_EVERY: Duration = Duration::from_secs(2);
+/// Audit entries sealed in one transaction.
+pub const SEAL_ROWS: i64 = 500;
+
 /// An uploaded firmware file (rest-api 1.1).
 pub const UPLOAD_BYTES: u64 = 200_000_000;
 /// Uploads in progress on one node: each holds a staging file.
 pub const UPLOADS: usize = 16;
 /// An upload that sends nothing for this long is given up.
 pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
+/// Happenings that an event stream tells together.
+pub const EVENT_BURST: usize = 500;
+/// How long an event stream gathers what comes at once.
+pub const EVENT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An attempt to tell a webhook ends after this time.
+pub const WEBHOOK_TIME: Duration = Duration::from_secs(15);
+/// Messages that are sent to webhooks at once.
+pub const WEBHOOK_BATCH: i64 = 32;
+/// How long the log of a webhook is kept.
+pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Rows of one import.
+pub const IMPORT_ROWS: usize = 500_000;
+/// Rows that an export reads at once.
+pub const EXPORT_ROWS: i64 = 1_000;
+
 /// A JSON body.
 pub const JSON_BYTES: usize = 8_000_000;
 /// `meta.conf`, unpacked (firmware 1).

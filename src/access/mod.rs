@@ -7,7 +7,7 @@ pub mod vault;
 
 use crate::clock::Micros;
 use crate::store::{self, Db, On};
-use scope::{Org, Person, Product, Role, Scope};
+use scope::{Access, Grant, Org, Person, Product, Role, Scope};
 use std::time::Duration;
 
 /// Random bytes from the operating system.
@@ -32,6 +32,15 @@ pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option
         return Ok(None);
     };
     drop(r);
+    if owner.expires_at.is_some_and(|end| end <= now) {
+        return Ok(None);
+    }
+    let access = Access::parse(&owner.access).ok_or_else(|| store::Error::BadRow {
+        table: "tokens",
+        column: "access",
+        row: owner.token_id,
+        value: owner.access.clone(),
+    })?;
     if owner
         .last_used_at
         .is_none_or(|at| now.since(at) > Duration::from_secs(60))
@@ -44,6 +53,10 @@ pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option
         id: owner.user_id,
         name: owner.name,
         email: owner.email,
+        grant: Grant {
+            access,
+            product: owner.product_id,
+        },
     }))
 }
 
@@ -53,6 +66,10 @@ pub async fn org_scope(
     person: Person,
     org: &str,
 ) -> store::Result<Option<Scope<Org>>> {
+    if person.grant.product.is_some() {
+        // A token for one product sees nothing else of the organisation.
+        return Ok(None);
+    }
     let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
         return Ok(None);
     };
@@ -81,6 +98,9 @@ pub async fn product_scope(
     let Some(row) = store::products::by_name(on, id, product).await? else {
         return Ok(None);
     };
+    if person.grant.product.is_some_and(|only| only != row.id) {
+        return Ok(None);
+    }
     let org = Org {
         id,
         name: org.to_owned(),

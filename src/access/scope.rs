@@ -35,6 +35,77 @@ impl Role {
     }
 }
 
+/// What a token lets its person do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// All that the person may.
+    #[default]
+    Full,
+    /// Reading only.
+    Read,
+    /// Publishing firmware, and no more.
+    Publish,
+}
+
+impl Access {
+    /// Its word in the API and in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Read => "read",
+            Self::Publish => "publish",
+        }
+    }
+
+    /// Reads its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "full" => Some(Self::Full),
+            "read" => Some(Self::Read),
+            "publish" => Some(Self::Publish),
+            _ => None,
+        }
+    }
+}
+
+/// What a request is, as far as a narrowed token is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// It only reads.
+    Read,
+    /// It changes or starts something.
+    Change,
+    /// It is a part of publishing firmware, and changes something.
+    Publish,
+    /// It is a part of publishing firmware, and only reads.
+    PublishRead,
+}
+
+/// What a token grants of what its person may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Grant {
+    /// What it may do.
+    pub access: Access,
+    /// The one product that it is for, if it is for one.
+    pub product: Option<ProductId>,
+}
+
+impl Grant {
+    /// Whether such a request is within it.
+    pub fn covers(self, act: Act) -> bool {
+        match self.access {
+            Access::Full => true,
+            Access::Read => matches!(act, Act::Read | Act::PublishRead),
+            Access::Publish => matches!(act, Act::Publish | Act::PublishRead),
+        }
+    }
+
+    /// Whether it grants all.
+    pub fn is_full(self) -> bool {
+        self == Self::default()
+    }
+}
+
 /// A person whom a token or the local command line proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
@@ -44,6 +115,8 @@ pub struct Person {
     pub name: String,
     /// Email address, the login.
     pub email: String,
+    /// What the token grants.
+    pub grant: Grant,
 }
 
 /// An organisation that the asker belongs to.

@@ -48,10 +48,32 @@ fn bytes(token: &str) -> Option<[u8; 32]> {
     (crc32fast::hash(&random).to_be_bytes() == crc && random[0] != 0).then_some(random)
 }
 
-/// What is stored of a token: SHA-512 of its random bytes. `None` when it cannot be a token, which spares a query.
+/// What is stored of a token: SHA-512 of its random bytes, or of the whole text when it has the older form. `None` when it
+/// cannot be a token, which spares a query.
 pub fn hash(token: &str) -> Option<Vec<u8>> {
-    let random = bytes(token)?;
-    Some(digest::digest(&digest::SHA512, &random).as_ref().to_vec())
+    let hash = |of: &[u8]| Some(digest::digest(&digest::SHA512, of).as_ref().to_vec());
+    if let Some(digits) = token.strip_prefix("nhu_").filter(|d| d.len() == LEGACY) {
+        return older(digits).then(|| hash(token.as_bytes()))?;
+    }
+    hash(&bytes(token)?)
+}
+
+/// Characters of the older form after its prefix: 30, and the CRC-32 of these in 6 digits.
+const LEGACY: usize = 36;
+
+fn older(digits: &str) -> bool {
+    let Some((random, crc)) = digits.split_at_checked(LEGACY - 6) else {
+        return false;
+    };
+    let mut number = 0u64;
+    for digit in crc.bytes() {
+        let Some(value) = ALPHABET.iter().position(|a| *a == digit) else {
+            return false;
+        };
+        number = number * 62 + value as u64;
+    }
+    random.bytes().all(|b| ALPHABET.contains(&b))
+        && number == u64::from(crc32fast::hash(random.as_bytes()))
 }
 
 #[cfg(test)]
@@ -75,6 +97,21 @@ mod tests {
             hash.ends_with("70f9836876a743c31c0a7a2a70727a852eec372"),
             "{hash}"
         );
+    }
+
+    #[test]
+    fn the_older_form_is_taken_whole() {
+        let random = "abcdefghijklmnopqrstuvwxyz0123";
+        let mut crc = crc32fast::hash(random.as_bytes());
+        let mut digits = [b'0'; 6];
+        for d in digits.iter_mut().rev() {
+            *d = ALPHABET[(crc % 62) as usize];
+            crc /= 62;
+        }
+        let token = format!("nhu_{random}{}", std::str::from_utf8(&digits).unwrap());
+        let whole = digest::digest(&digest::SHA512, token.as_bytes());
+        assert_eq!(hash(&token).as_deref(), Some(whole.as_ref()));
+        assert_eq!(hash(&token.replace("abc", "abd")), None);
     }
 
     #[test]

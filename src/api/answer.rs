@@ -3,11 +3,31 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+/// Where a page stands among all.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Pagination {
+    /// Which page, from 1.
+    page_number: u64,
+    /// Entries a page.
+    page_size: u64,
+    /// Entries in all.
+    total_entries: u64,
+    /// Pages in all, at least 1.
+    total_pages: u64,
+}
 
 /// An answer with this JSON.
-pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
-    let mut answer = Response::new(Body::from(body.to_string()));
+pub(super) fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
+    let text = serde_json::to_string(body).unwrap_or_else(|e| {
+        // Keys are texts and nothing else of our answers can fail.
+        tracing::error!(error = %e, "an answer is no JSON");
+        String::from("{}")
+    });
+    let mut answer = Response::new(Body::from(text));
     *answer.status_mut() = status;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -15,26 +35,24 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// 200 with data.
-pub(super) fn ok(data: &Value) -> Response {
+pub(super) fn ok(data: &impl Serialize) -> Response {
     json_answer(StatusCode::OK, &json!({ "data": data }))
 }
 
 /// 200 with a page of data, and where it stands among all (rest-api 1.1).
-pub(super) fn page(data: Vec<Value>, number: u64, size: u64, total: u64) -> Response {
-    let body = json!({
-        "data": data,
-        "pagination": {
-            "page_number": number,
-            "page_size": size,
-            "total_entries": total,
-            "total_pages": total.div_ceil(size).max(1),
-        },
-    });
+pub(super) fn page<T: Serialize>(data: &[T], number: u64, size: u64, total: u64) -> Response {
+    let pagination = Pagination {
+        page_number: number,
+        page_size: size,
+        total_entries: total,
+        total_pages: total.div_ceil(size).max(1),
+    };
+    let body = json!({"data": data, "pagination": pagination});
     json_answer(StatusCode::OK, &body)
 }
 
 /// 201 with data and, when it can be read back, where.
-pub(super) fn created(location: Option<&str>, data: &Value) -> Response {
+pub(super) fn created(location: Option<&str>, data: &impl Serialize) -> Response {
     let mut answer = json_answer(StatusCode::CREATED, &json!({ "data": data }));
     if let Some(location) = location.and_then(|l| HeaderValue::from_str(l).ok()) {
         answer.headers_mut().insert(header::LOCATION, location);

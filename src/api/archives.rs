@@ -14,20 +14,44 @@ use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-fn view(a: &ArchiveRow) -> Value {
-    json!({
-        "uuid": a.uuid, "version": a.version, "platform": a.platform,
-        "architecture": a.architecture, "description": a.description, "size": a.size,
-        "uploaded_at": a.inserted_at.naive(),
-    })
+/// An archive.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Archive {
+    /// Names this very file.
+    uuid: String,
+    /// Semantic version.
+    version: String,
+    /// Such as `rpi4`, or `generic`.
+    platform: String,
+    /// Such as `arm`, or `generic`.
+    architecture: String,
+    /// Free text.
+    description: Option<String>,
+    /// Bytes.
+    size: i64,
+    /// `2026-08-22T08:33:49`.
+    uploaded_at: String,
+}
+
+fn view(a: &ArchiveRow) -> Archive {
+    Archive {
+        uuid: a.uuid.clone(),
+        version: a.version.clone(),
+        platform: a.platform.clone(),
+        architecture: a.architecture.clone(),
+        description: a.description.clone(),
+        size: a.size,
+        uploaded_at: a.inserted_at.naive(),
+    }
 }
 
 /// `GET /archives`: highest version first.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
     let all = archives::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect()))
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /archives/:uuid`.

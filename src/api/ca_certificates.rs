@@ -8,39 +8,72 @@ use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::fleet::certificates::{self, CaForm, CaRow, JitpForm};
 use axum::extract::State;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-fn view(c: &CaRow) -> Value {
-    let jitp = c.jitp_product_name.as_ref().map(|product| {
-        let tags: Value = c
-            .jitp_tags
-            .as_deref()
-            .and_then(|t| serde_json::from_str(t).ok())
-            .unwrap_or(Value::Null);
-        json!({"product_name": product, "tags": tags, "description": c.jitp_description})
-    });
-    json!({
-        "serial": c.serial,
-        "not_before": c.not_before.zulu(),
-        "not_after": c.not_after.zulu(),
-        "description": c.description,
-        "jitp": jitp,
-    })
+/// A certificate authority whose devices may connect.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CaCertificate {
+    /// Serial number, decimal.
+    serial: String,
+    /// `2026-08-22T08:33:49Z`.
+    not_before: String,
+    /// `2026-08-22T08:33:49Z`.
+    not_after: String,
+    /// Free text.
+    description: Option<String>,
+    /// What a device becomes that nobody registered before.
+    jitp: Option<Jitp>,
+}
+
+/// Just-in-time provisioning.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Jitp {
+    /// The product that it joins.
+    product_name: String,
+    /// Its tags.
+    tags: Option<Vec<String>>,
+    /// Its description.
+    description: Option<String>,
+}
+
+/// Proves, inside a certificate, that its maker speaks for the organisation.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct VerificationToken {
+    /// Good for an hour.
+    verification_token: String,
+}
+
+fn view(c: &CaRow) -> CaCertificate {
+    CaCertificate {
+        serial: c.serial.clone(),
+        not_before: c.not_before.zulu(),
+        not_after: c.not_after.zulu(),
+        description: c.description.clone(),
+        jitp: c.jitp_product_name.clone().map(|product_name| Jitp {
+            product_name,
+            tags: c
+                .jitp_tags
+                .as_deref()
+                .and_then(|t| serde_json::from_str(t).ok()),
+            description: c.jitp_description.clone(),
+        }),
+    }
 }
 
 /// `GET /ca_certificates`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&certificates::list_cas(&app.db, &scope)
-        .await?
-        .iter()
-        .map(view)
-        .collect()))
+    let all = certificates::list_cas(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /ca_certificates/verification_token`.
 pub(super) async fn verification_token(State(app): State<App>, scope: Scope<Org>) -> Result {
     let token = certificates::verification_token(&app.vault, &scope);
-    Ok(ok(&json!({ "verification_token": token })))
+    Ok(ok(&VerificationToken {
+        verification_token: token,
+    }))
 }
 
 /// `GET /ca_certificates/:serial`.
@@ -70,7 +103,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
         check_expiration: p.flag("check_expiration").unwrap_or(false),
         jitp: p.map("jitp").map(jitp),
     };
-    let ca = certificates::add_ca(&app.db, &app.vault, &scope, form).await?;
+    let ca = certificates::add_ca(&app, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "ca_certificates", &ca.serial]);
     Ok(created(Some(&location), &view(&ca)))
 }

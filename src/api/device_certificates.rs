@@ -8,24 +8,36 @@ use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::Refusal;
 use crate::fleet::certificates::{self, CertificateRow};
+use axum::body::Body;
 use axum::extract::State;
-use serde_json::{Value, json};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-fn view(c: &CertificateRow) -> Value {
-    json!({
-        "serial": c.serial,
-        "not_before": c.not_before.zulu(),
-        "not_after": c.not_after.zulu(),
-    })
+/// A certificate of a device.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DeviceCertificate {
+    /// Serial number, decimal.
+    serial: String,
+    /// `2026-08-22T08:33:49Z`.
+    not_before: String,
+    /// `2026-08-22T08:33:49Z`.
+    not_after: String,
+}
+
+fn view(c: &CertificateRow) -> DeviceCertificate {
+    DeviceCertificate {
+        serial: c.serial.clone(),
+        not_before: c.not_before.zulu(),
+        not_after: c.not_after.zulu(),
+    }
 }
 
 /// `GET …/certificates`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
-    Ok(ok(&certificates::list(&app.db, &scope, &d)
-        .await?
-        .iter()
-        .map(view)
-        .collect()))
+    let all = certificates::list(&app.db, &scope, &d).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET …/certificates/:serial`.
@@ -65,6 +77,19 @@ pub(super) async fn create(
         &added.serial,
     ]);
     Ok(created(Some(&location), &view(&added)))
+}
+
+/// `POST /devices/auth`: whose certificate it is; 403 with the original's own shape when it is nobody's.
+pub(super) async fn auth(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let cert = p.text("certificate").ok_or(Error::Malformed)?;
+    match certificates::whose(&app.db, &scope, cert).await {
+        Ok(device) => Ok(ok(&super::devices::view(&device))),
+        Err(Refusal::Denied(_)) => {
+            let body = r#"{"status":"Unauthorized"}"#;
+            Ok((StatusCode::FORBIDDEN, Body::from(body)).into_response())
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// `DELETE …/certificates/:serial`.

@@ -1,58 +1,222 @@
 //! Devices (rest-api 10).
 
 use super::answer::{created, none, ok, page, path};
+use super::contract::{Field, Kind, may};
 use super::error::Result;
 use super::extract::Name;
-use super::params::{Params, flag, paging, tags};
+use super::params::{Params, flag, number, paging, tags};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
-use crate::fleet::devices::{self, Device, DeviceFilter, DeviceForm, DeviceOrder};
+use crate::fleet::devices::{
+    self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Test, pattern,
+};
 use crate::fleet::moves;
 use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-/// A device, every field always present (rest-api 10.1).
-fn view(d: &Device) -> Value {
+/// A device; every field is always there (rest-api 10.1).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Device")]
+pub(super) struct View {
+    /// Unique on the whole server.
+    identifier: String,
+    /// Free text.
+    description: Option<String>,
+    /// Null when never set.
+    tags: Option<Vec<String>>,
+    /// The same as `connection_status`.
+    online: String,
+    /// `connecting`, `connected`, `disconnected` or `not_seen`.
+    connection_status: String,
+    /// The same as `connection_status`, for `nh`.
+    status: String,
+    /// What the device says it runs.
+    firmware_metadata: Option<Metadata>,
+    /// Version that it runs, or `unknown`.
+    version: String,
+    /// The group that it is in.
+    deployment_group: Option<GroupOfDevice>,
+    /// Whether it is updated by itself.
+    updates_enabled: bool,
+    /// Until when it is in the penalty box, `2026-08-22T08:33:49Z`.
+    updates_blocked_until: Option<String>,
+    /// Its organisation.
+    org_name: String,
+    /// Its product.
+    product_name: String,
+    /// `2026-08-22 08:33:49.123456Z`, or `never`.
+    last_communication: String,
+    /// Whether it was deleted, and can be restored.
+    deleted: bool,
+}
+
+/// What a device says it runs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "FirmwareMetadata")]
+pub(super) struct Metadata {
+    /// A uuid of this entry.
+    id: String,
+    /// The image.
+    uuid: String,
+    /// Its product.
+    product: Option<String>,
+    /// Its version.
+    version: Option<String>,
+    /// Its architecture.
+    architecture: Option<String>,
+    /// Its platform.
+    platform: Option<String>,
+    /// Its author.
+    author: Option<String>,
+    /// Its description.
+    description: Option<String>,
+    /// Version of fwup on the device.
+    fwup_version: Option<String>,
+    /// The commit that it was built of.
+    vcs_identifier: Option<String>,
+    /// Free text.
+    misc: Option<String>,
+}
+
+/// The group that a device is in.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GroupOfDevice {
+    /// Its name.
+    name: String,
+    /// Whether it updates devices.
+    is_active: Option<bool>,
+    /// Firmware of its current release.
+    firmware_uuid: Option<String>,
+    /// Version of its current release.
+    firmware_version: Option<String>,
+}
+
+pub(super) fn view(d: &Device) -> View {
     let v = &d.view;
     let status = v.connection_status.as_deref().unwrap_or("not_seen");
-    let metadata = (!v.fw_uuid.is_empty()).then(|| {
-        json!({
-            "id": uuid::Uuid::from_u64_pair(0, v.id.0.unsigned_abs()).to_string(),
-            "uuid": v.fw_uuid, "product": v.fw_product, "version": v.fw_version,
-            "architecture": v.fw_architecture, "platform": v.fw_platform,
-            "author": v.fw_author, "description": v.fw_description,
-            "fwup_version": v.fw_fwup_version, "vcs_identifier": v.fw_vcs_identifier,
-            "misc": v.fw_misc,
-        })
-    });
-    let group = v.group_name.as_ref().map(|name| {
-        json!({
-            "name": name, "is_active": v.group_active,
-            "firmware_uuid": v.release_uuid, "firmware_version": v.release_version,
-        })
-    });
-    json!({
-        "identifier": v.identifier,
-        "description": v.description,
-        "tags": d.tags,
-        "online": status,
-        "connection_status": status,
-        "firmware_metadata": metadata,
-        "version": v.fw_version.as_deref().unwrap_or("unknown"),
-        "deployment_group": group,
-        "updates_enabled": v.updates_enabled,
-        "updates_blocked_until": v.blocked_until.map(|t| t.zulu()),
-        "org_name": v.org_name,
-        "product_name": v.product_name,
-        "last_communication": v.last_seen_at.map_or("never".into(), |t| t.spaced()),
-        "deleted": v.deleted_at.is_some(),
-    })
+    View {
+        identifier: v.identifier.clone(),
+        description: v.description.clone(),
+        tags: d.tags.clone(),
+        online: status.to_owned(),
+        connection_status: status.to_owned(),
+        status: status.to_owned(),
+        firmware_metadata: (!v.fw_uuid.is_empty()).then(|| Metadata {
+            id: uuid::Uuid::from_u64_pair(0, v.id.0.unsigned_abs()).to_string(),
+            uuid: v.fw_uuid.clone(),
+            product: v.fw_product.clone(),
+            version: v.fw_version.clone(),
+            architecture: v.fw_architecture.clone(),
+            platform: v.fw_platform.clone(),
+            author: v.fw_author.clone(),
+            description: v.fw_description.clone(),
+            fwup_version: v.fw_fwup_version.clone(),
+            vcs_identifier: v.fw_vcs_identifier.clone(),
+            misc: v.fw_misc.clone(),
+        }),
+        version: v.fw_version.clone().unwrap_or_else(|| "unknown".into()),
+        deployment_group: v.group_name.clone().map(|name| GroupOfDevice {
+            name,
+            is_active: v.group_active,
+            firmware_uuid: v.release_uuid.clone(),
+            firmware_version: v.release_version.clone(),
+        }),
+        updates_enabled: v.updates_enabled,
+        updates_blocked_until: v.blocked_until.map(|t| t.zulu()),
+        org_name: v.org_name.clone(),
+        product_name: v.product_name.clone(),
+        last_communication: v.last_seen_at.map_or("never".into(), |t| t.spaced()),
+        deleted: v.deleted_at.is_some(),
+    }
 }
+
+/// What a list can be narrowed and ordered by.
+pub(super) const FILTERS: &[Field] = &[
+    may("filters[identifier]", Kind::Text, "Part of the identifier"),
+    may(
+        "filters[search]",
+        Kind::Text,
+        "Part of identifier, version, platform or a tag",
+    ),
+    may(
+        "filters[tags]",
+        Kind::Text,
+        "With commas; each a part of some tag",
+    ),
+    may("filters[has_no_tags]", Kind::Flag, "Without tags"),
+    may(
+        "filters[connection]",
+        Kind::Words(CONNECTIONS),
+        "Its connection",
+    ),
+    may(
+        "filters[connection_type]",
+        Kind::Words(INTERFACES),
+        "The interface that it speaks over",
+    ),
+    may(
+        "filters[health_status]",
+        Kind::Words(HEALTH),
+        "Status of its newest health report",
+    ),
+    may(
+        "filters[alarm_status]",
+        Kind::Words(&["with", "without"]),
+        "Whether its newest health report has alarms",
+    ),
+    may("filters[alarm]", Kind::Text, "Part of an alarm"),
+    may(
+        "filters[metrics_key]",
+        Kind::Text,
+        "A metric of its newest health report",
+    ),
+    may(
+        "filters[metrics_operator]",
+        Kind::Words(&["gt", "lt"]),
+        "More or less than",
+    ),
+    may("filters[metrics_value]", Kind::Text, "A number"),
+    may(
+        "filters[deployment_id]",
+        Kind::Number,
+        "Number of its deployment group",
+    ),
+    may(
+        "query",
+        Kind::Text,
+        "A query such as `connection = connected and not (tags contains prod)`; beyond NervesHub",
+    ),
+    may("filters[firmware_version]", Kind::Text, "The version"),
+    may(
+        "filters[platform]",
+        Kind::Text,
+        "The platform; `Unknown` for none",
+    ),
+    may(
+        "filters[updates]",
+        Kind::Words(&["enabled", "disabled", "penalty-box"]),
+        "Its automatic updates",
+    ),
+    may(
+        "filters[only_updating]",
+        Kind::Flag,
+        "With an update in flight",
+    ),
+    may("sort", Kind::Text, "A column: `identifier` unless given"),
+    may(
+        "sort_direction",
+        Kind::Words(&["asc", "desc"]),
+        "`asc` unless given",
+    ),
+];
 
 fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
     let mut f = DeviceFilter::default();
+    let mut metric = (None, None, None);
     for (key, value) in map.into_iter().flatten() {
         let text = match value {
             Value::String(s) => s.clone(),
@@ -63,31 +227,84 @@ fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
         }
         let one_of = |words: &[&str]| {
             if words.contains(&text.as_str()) {
-                Ok(Some(text.clone()))
+                Ok(text.clone())
             } else {
                 Err(field(key, &format!("must be one of: {}", words.join(", "))))
             }
         };
         match key.as_str() {
-            "identifier" => f.identifier = Some(text),
-            "search" => f.search = Some(text),
-            "tags" => f.tags = tags(value).unwrap_or_default(),
-            "has_no_tags" => f.has_no_tags = flag(value) != Some(false),
-            "connection" => {
-                f.connection = one_of(&["connecting", "connected", "disconnected", "not_seen"])?;
+            "identifier" => f.and(Test::Identifier(pattern(&text))),
+            "search" => f.and(Test::Search(pattern(&text))),
+            "tags" => {
+                for tag in tags(value).unwrap_or_default() {
+                    f.and(Test::TagPart(tag));
+                }
             }
-            "firmware_version" => f.firmware_version = Some(text),
-            "platform" => f.platform = Some(text),
-            "updates" => f.updates = one_of(&["enabled", "disabled", "penalty-box"])?,
-            "only_updating" => f.only_updating = flag(value) == Some(true),
-            // Known in the original, but about things that this version does not keep.
-            "display_deleted" | "connection_type" | "deployment_id" | "health_status"
-            | "alarm_status" | "alarm" | "metrics_key" | "metrics_operator" | "metrics_value" => {}
+            "has_no_tags" if flag(value) == Some(false) => {}
+            "has_no_tags" => f.and(Test::Untagged),
+            "connection" => match one_of(CONNECTIONS)?.as_str() {
+                "not_seen_in_seven_days" => f.and(Test::LastSeen {
+                    days: 7,
+                    later: false,
+                }),
+                "not_seen_in_fourteen_days" => f.and(Test::LastSeen {
+                    days: 14,
+                    later: false,
+                }),
+                other => f.and(Test::Connection(other.to_owned())),
+            },
+            "connection_type" => f.and(Test::Interface(one_of(INTERFACES)?)),
+            "firmware_version" => f.and(Test::Version(text)),
+            "platform" if text == "Unknown" => f.and(Test::NoPlatform),
+            "platform" => f.and(Test::Platform(text, false)),
+            "updates" => f.and(Test::Updates(one_of(UPDATES)?)),
+            "health_status" => f.and(Test::Health(one_of(HEALTH)?)),
+            "alarm_status" if one_of(&["with", "without"])? == "with" => f.and(Test::Alarms),
+            "alarm_status" => f.and_not(Test::Alarms),
+            "alarm" => f.and(Test::Alarm(text)),
+            "deployment_id" => {
+                let id = number(value).ok_or_else(|| field(key, "must be a number"))?;
+                f.and(Test::GroupNumber(id));
+            }
+            "metrics_key" => metric.0 = Some(text),
+            "metrics_operator" => {
+                metric.1 = Some(match one_of(&["gt", "lt"])?.as_str() {
+                    "gt" => Compare::More,
+                    _ => Compare::Less,
+                });
+            }
+            "metrics_value" => {
+                let n = text.parse::<f64>().ok().filter(|n| n.is_finite());
+                metric.2 = Some(n.ok_or_else(|| field(key, "must be a number"))?);
+            }
+            "only_updating" if flag(value) == Some(true) => f.and(Test::Updating),
+            // It changes nothing in the original's API either: deleted devices are never listed.
+            "only_updating" | "display_deleted" => {}
             _ => return Err(field(key, "is not a filter of this list").into()),
+        }
+    }
+    match metric {
+        (Some(key), Some(compare), Some(n)) => f.and(Test::Metric(key, compare, n)),
+        (None, None, None) => {}
+        _ => {
+            let text = "metrics_key, metrics_operator and metrics_value go together";
+            return Err(field("metrics_key", text).into());
         }
     }
     Ok(f)
 }
+
+const CONNECTIONS: &[&str] = &[
+    "connecting",
+    "connected",
+    "disconnected",
+    "not_seen",
+    "not_seen_in_seven_days",
+    "not_seen_in_fourteen_days",
+];
+const INTERFACES: &[&str] = &["wifi", "ethernet", "cellular", "unknown"];
+const UPDATES: &[&str] = &["enabled", "disabled", "penalty-box"];
+const HEALTH: &[&str] = &["healthy", "warning", "unhealthy", "unknown"];
 
 fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
     let order = match p.text("sort").unwrap_or("identifier") {
@@ -110,10 +327,13 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
 /// `GET /devices`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let (number, size) = paging(&p, 10)?;
-    let (filter, order) = (filter(p.map("filters"))?, order(&p)?);
+    let (mut filter, order) = (filter(p.map("filters"))?, order(&p)?);
+    if let Some(query) = p.text("query").filter(|q| !q.trim().is_empty()) {
+        devices::narrow(&app.db, &scope, &mut filter, query).await?;
+    }
     let found = devices::list(&app.db, &scope, &filter, order, number, size).await?;
-    let data = found.devices.iter().map(view).collect();
-    Ok(page(data, number, size, found.total))
+    let data: Vec<_> = found.devices.iter().map(view).collect();
+    Ok(page(&data, number, size, found.total))
 }
 
 fn form(p: &Params) -> fleet::Result<DeviceForm> {

@@ -47,8 +47,47 @@ fn detail(status: StatusCode, text: &str) -> Response {
     json_answer(status, &json!({"errors": {"detail": text}}))
 }
 
+/// A map of fields, with a sentence beside it for programs that print one (rest-api 20.7).
 fn fields(status: StatusCode, errors: &Value) -> Response {
+    let mut errors = errors.clone();
+    let mut sentences = Vec::new();
+    sentence(&errors, "", &mut sentences);
+    if let Value::Object(map) = &mut errors {
+        let text = format!("{}.", sentences.join("; "));
+        map.entry("detail").or_insert(text.into());
+    }
     json_answer(status, &json!({ "errors": errors }))
+}
+
+/// `version has already been taken`, of each message at any depth.
+pub(super) fn sentence(errors: &Value, at: &str, into: &mut Vec<String>) {
+    match errors {
+        Value::String(text) => into.push(format!("{at} {text}").trim().to_owned()),
+        Value::Array(all) => all.iter().for_each(|e| sentence(e, at, into)),
+        Value::Object(map) => {
+            for (key, inner) in map {
+                let deeper = if at.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{at}.{key}")
+                };
+                sentence(inner, &deeper, into);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What every refusal looks like, for the document.
+pub(super) fn schema() -> Value {
+    json!({
+        "type": "object", "required": ["errors"],
+        "properties": {"errors": {
+            "type": "object", "required": ["detail"],
+            "properties": {"detail": {"type": "string", "description": "A sentence for people"}},
+            "additionalProperties": {"description": "Messages of the field of this name"},
+        }},
+    })
 }
 
 impl IntoResponse for Error {
@@ -83,6 +122,7 @@ fn refused(r: Refusal) -> Response {
         }
         Refusal::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
         Refusal::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
+        Refusal::Conflict(text) => detail(StatusCode::CONFLICT, &text),
         Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
         Refusal::Unavailable => detail(StatusCode::FORBIDDEN, "device not available or responding"),
         Refusal::Bad(why) => detail(

@@ -11,12 +11,69 @@ use crate::fleet::extensions::{self, HealthReport, LogLine};
 use crate::fleet::refusal::field;
 use crate::ids::{Extension, Extensions};
 use axum::extract::State;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-fn switches(on: Extensions) -> Value {
-    let all = Extension::ALL.map(|e| (e.word().to_owned(), Value::Bool(on.has(e))));
-    Value::Object(Map::from_iter(all))
+/// Extensions by name, each on or off.
+type Switches = BTreeMap<&'static str, bool>;
+
+fn switches(on: Extensions) -> Switches {
+    Extension::ALL.map(|e| (e.word(), on.has(e))).into()
+}
+
+/// An extension is used when the product and the device allow it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ExtensionSwitch {
+    /// The product's switch.
+    product: bool,
+    /// The device's.
+    device: bool,
+}
+
+/// A health report.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthReport")]
+pub(super) struct HealthView {
+    /// `2026-08-22T08:33:49Z`.
+    reported_at: String,
+    /// `healthy`, `warning`, `unhealthy` or `unknown`.
+    status: String,
+    /// Which values made it so.
+    status_reasons: Value,
+    /// What the device sent.
+    report: Value,
+}
+
+/// A line of a device's log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogLine")]
+pub(super) struct LogView {
+    /// `2026-08-22 08:33:49.123456Z`.
+    timestamp: String,
+    /// Such as `info`.
+    level: String,
+    /// The line.
+    message: String,
+    /// What the device added.
+    meta: Value,
+}
+
+/// Where a device is.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Location {
+    /// `2026-08-22T08:33:49Z`.
+    reported_at: String,
+    /// Degrees.
+    latitude: f64,
+    /// Degrees.
+    longitude: f64,
+    /// Metres.
+    accuracy: Option<i64>,
+    /// Such as `geoip` or `gps`.
+    source: String,
 }
 
 /// `GET /products/:product/extensions`.
@@ -72,20 +129,22 @@ pub(super) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
-fn health_view(h: &HealthReport) -> Value {
-    json!({
-        "reported_at": h.at.zulu(),
-        "status": h.status,
-        "status_reasons": document(&h.reasons),
-        "report": document(&h.report),
-    })
+fn health_view(h: &HealthReport) -> HealthView {
+    HealthView {
+        reported_at: h.at.zulu(),
+        status: h.status.clone(),
+        status_reasons: document(&h.reasons),
+        report: document(&h.report),
+    }
 }
 
-fn log_view(l: &LogLine) -> Value {
-    json!({
-        "timestamp": l.at.spaced(), "level": l.level, "message": l.message,
-        "meta": document(&l.meta),
-    })
+fn log_view(l: &LogLine) -> LogView {
+    LogView {
+        timestamp: l.at.spaced(),
+        level: l.level.clone(),
+        message: l.message.clone(),
+        meta: document(&l.meta),
+    }
 }
 
 /// `GET …/devices/:device/extensions`.
@@ -96,10 +155,13 @@ pub(super) async fn of_device(
 ) -> Result {
     let s = extensions::switches(&app.db, &scope, &d).await?;
     let all = Extension::ALL.map(|e| {
-        let view = json!({"product": s.product.has(e), "device": !s.off.has(e)});
-        (e.word().to_owned(), view)
+        let view = ExtensionSwitch {
+            product: s.product.has(e),
+            device: !s.off.has(e),
+        };
+        (e.word(), view)
     });
-    Ok(ok(&Value::Object(Map::from_iter(all))))
+    Ok(ok(&BTreeMap::from(all)))
 }
 
 /// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it. `refresh=true` asks
@@ -115,7 +177,7 @@ pub(super) async fn health(
         extensions::ask_health(&app, &scope, &d).await?;
     }
     let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
-    Ok(ok(&found.iter().map(health_view).collect()))
+    Ok(ok(&found.iter().map(health_view).collect::<Vec<_>>()))
 }
 
 /// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
@@ -127,7 +189,7 @@ pub(super) async fn logs(
 ) -> Result {
     let limit = limit(&p)?;
     let found = extensions::logs_of(&app.db, &scope, &d, limit).await?;
-    Ok(ok(&found.iter().map(log_view).collect()))
+    Ok(ok(&found.iter().map(log_view).collect::<Vec<_>>()))
 }
 
 /// `GET …/devices/:device/location`: null before the first report.
@@ -137,11 +199,12 @@ pub(super) async fn location(
     Name(d): Name,
 ) -> Result {
     let found = extensions::location_of(&app.db, &scope, &d).await?;
-    let view = found.map(|l| {
-        json!({
-            "reported_at": l.at.zulu(), "latitude": l.latitude, "longitude": l.longitude,
-            "accuracy": l.accuracy, "source": l.source,
-        })
+    let view = found.map(|l| Location {
+        reported_at: l.at.zulu(),
+        latitude: l.latitude,
+        longitude: l.longitude,
+        accuracy: l.accuracy,
+        source: l.source,
     });
-    Ok(ok(&json!(view)))
+    Ok(ok(&view))
 }

@@ -1,12 +1,13 @@
 //! Who asks, for what: extractors that make a scope of a token and the path, in the order of rest-api 1.4.
 
+use super::contract::Asks;
 use super::error::Error;
-use crate::access::scope::{Org, Person, Product, Scope};
+use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::{devices, scopes};
 use axum::extract::{FromRequestParts, Path};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{Method, header};
 use std::collections::HashMap;
 
 /// A person with a valid token.
@@ -27,7 +28,36 @@ impl FromRequestParts<App> for Caller {
             return Err(Error::Unauthorized);
         }
         let person = scopes::person(&app.db, token).await?;
-        person.map(Self).ok_or(Error::Unauthorized)
+        // A token that grants less than this request needs is like none.
+        let act = act(parts);
+        person
+            .filter(|p| p.grant.covers(act))
+            .map(Self)
+            .ok_or(Error::Unauthorized)
+    }
+}
+
+/// What the route says of who may ask; the contract puts it there.
+fn asks(parts: &Parts) -> Option<Asks> {
+    parts.extensions.get().copied()
+}
+
+fn act(parts: &Parts) -> Act {
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    match (asks(parts), reads) {
+        (Some(Asks::Publisher(_)), true) => Act::PublishRead,
+        (Some(Asks::Publisher(_)), false) => Act::Publish,
+        (_, true) => Act::Read,
+        (_, false) => Act::Change,
+    }
+}
+
+/// The role that the route asks for.
+fn role(parts: &Parts) -> Role {
+    match asks(parts) {
+        Some(Asks::Member(role) | Asks::Publisher(role)) => role,
+        // Nothing is without its entry in the contract; if it were, only administrators could reach it.
+        _ => Role::Admin,
     }
 }
 
@@ -55,7 +85,8 @@ impl FromRequestParts<App> for Scope<Org> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let Caller(person) = Caller::from_request_parts(parts, app).await?;
         let map = parts_of(parts, app).await?;
-        Ok(scopes::org(&app.db, person, named(&map, "org")).await?)
+        let scope = scopes::org(&app.db, person, named(&map, "org")).await?;
+        Ok(scope.allow(role(parts))?)
     }
 }
 
@@ -74,7 +105,18 @@ impl FromRequestParts<App> for Scope<Product> {
         } else {
             devices::place(&app.db, &person, named(&map, "device")).await?
         };
-        Ok(scopes::product(&app.db, person, &org, &product).await?)
+        let scope = scopes::product(&app.db, person, &org, &product).await?;
+        match scope.clone().allow(role(parts)) {
+            Ok(scope) => Ok(scope),
+            // A device that is not there is so for every role.
+            Err(denied) => match map.get("device") {
+                Some(d) => {
+                    devices::show(&app.db, &scope, d).await?;
+                    Err(denied.into())
+                }
+                None => Err(denied.into()),
+            },
+        }
     }
 }
 
@@ -87,6 +129,22 @@ impl FromRequestParts<App> for Name {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let map = parts_of(parts, app).await?;
         ["serial", "uuid", "name", "email", "key", "device"]
+            .iter()
+            .find_map(|k| map.get(*k))
+            .map(|v| Self(v.clone()))
+            .ok_or(Error::NoRoute)
+    }
+}
+
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`.
+pub(super) struct Word(pub String);
+
+impl FromRequestParts<App> for Word {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let map = parts_of(parts, app).await?;
+        ["token", "account", "identifier", "webhook"]
             .iter()
             .find_map(|k| map.get(*k))
             .map(|v| Self(v.clone()))

@@ -13,22 +13,44 @@ use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-fn view(f: &FirmwareRow) -> Value {
-    json!({
-        "uuid": f.uuid, "version": f.version, "architecture": f.architecture,
-        "platform": f.platform, "product": f.product, "author": f.author, "tool": "fwup",
-    })
+/// A firmware.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Firmware {
+    /// Names this very image.
+    uuid: String,
+    /// Semantic version.
+    version: String,
+    /// Such as `arm`.
+    architecture: String,
+    /// Such as `rpi4`.
+    platform: String,
+    /// The product that it was built for.
+    product: String,
+    /// Who built it.
+    author: Option<String>,
+    /// `fwup`.
+    tool: &'static str,
+}
+
+fn view(f: &FirmwareRow) -> Firmware {
+    Firmware {
+        uuid: f.uuid.clone(),
+        version: f.version.clone(),
+        architecture: f.architecture.clone(),
+        platform: f.platform.clone(),
+        product: f.product.clone(),
+        author: f.author.clone(),
+        tool: "fwup",
+    }
 }
 
 /// `GET /firmwares`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
-    Ok(ok(&firmwares::list(&app.db, &scope)
-        .await?
-        .iter()
-        .map(view)
-        .collect()))
+    let all = firmwares::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /firmwares/:uuid`.

@@ -10,52 +10,183 @@ use crate::app::App;
 use crate::fleet::history::{self, IdentityRow, PastConnection, PastFirmware, PastUpdate};
 use crate::fleet::notices::{self, NotificationRow};
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
-fn connection_view(c: &PastConnection) -> Value {
-    json!({
-        "established_at": c.established_at.zulu(),
-        "last_seen_at": c.last_seen_at.zulu(),
-        "disconnected_at": c.disconnected_at.map(|t| t.zulu()),
-        "disconnected_reason": c.reason,
-        "address": c.peer,
-        "connection_types": c.types.as_deref().map(|t| t.split(',').collect::<Vec<_>>()),
-        "network_interface": (!c.interface.is_empty()).then_some(&c.interface),
-        "device_api_version": c.api_version,
-    })
+/// A connection that a device had, or has. Times end in `Z`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Connection {
+    /// When it began.
+    established_at: String,
+    /// When the device was last heard on it.
+    last_seen_at: String,
+    /// When it ended; null while it lasts.
+    disconnected_at: Option<String>,
+    /// Why it ended.
+    disconnected_reason: Option<String>,
+    /// Where it came from.
+    address: Option<String>,
+    /// Kinds of networks that the device reported.
+    connection_types: Option<Vec<String>>,
+    /// The interface that it came over.
+    network_interface: Option<String>,
+    /// Version of the protocol that the device named.
+    device_api_version: Option<String>,
 }
 
-fn firmware_view(f: &PastFirmware) -> Value {
-    json!({
-        "uuid": f.uuid, "version": f.version, "platform": f.platform,
-        "architecture": f.architecture, "validation_status": f.validation,
-        "auto_revert_detected": f.auto_revert, "inserted_at": f.at.zulu(),
-    })
+fn connection_view(c: &PastConnection) -> Connection {
+    let types = c.types.as_deref();
+    Connection {
+        established_at: c.established_at.zulu(),
+        last_seen_at: c.last_seen_at.zulu(),
+        disconnected_at: c.disconnected_at.map(|t| t.zulu()),
+        disconnected_reason: c.reason.clone(),
+        address: c.peer.clone(),
+        connection_types: types.map(|t| t.split(',').map(str::to_owned).collect()),
+        network_interface: (!c.interface.is_empty()).then(|| c.interface.clone()),
+        device_api_version: c.api_version.clone(),
+    }
 }
 
-fn update_view(u: &PastUpdate) -> Value {
-    json!({
-        "type": u.kind, "source_uuid": u.source_uuid, "target_uuid": u.target_uuid,
-        "update_bytes": u.sent_bytes, "saved_bytes": u.full_bytes - u.sent_bytes,
-        "inserted_at": u.at.zulu(),
-    })
+/// A firmware that a device ran, or runs.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DeviceFirmware {
+    /// The image.
+    uuid: String,
+    /// Its version.
+    version: Option<String>,
+    /// Its platform.
+    platform: Option<String>,
+    /// Its architecture.
+    architecture: Option<String>,
+    /// `validated`, `not_validated` or `unknown`.
+    validation_status: String,
+    /// Whether the device fell back to it.
+    auto_revert_detected: bool,
+    /// Since when, `2026-08-22T08:33:49Z`.
+    inserted_at: String,
 }
 
-fn identity_view(i: &IdentityRow) -> Value {
-    json!({
-        "identifier": i.identifier, "service": i.service, "instance": i.instance,
-        "source": "device_reported", "details": document(&i.details),
-        "last_reported_at": i.updated_at.naive(), "inserted_at": i.inserted_at.naive(),
-        "updated_at": i.updated_at.naive(),
-    })
+fn firmware_view(f: &PastFirmware) -> DeviceFirmware {
+    DeviceFirmware {
+        uuid: f.uuid.clone(),
+        version: f.version.clone(),
+        platform: f.platform.clone(),
+        architecture: f.architecture.clone(),
+        validation_status: f.validation.clone(),
+        auto_revert_detected: f.auto_revert,
+        inserted_at: f.at.zulu(),
+    }
 }
 
-fn notification_view(n: &NotificationRow) -> Value {
-    json!({
-        "id": n.id, "event_key": n.event_key, "level": n.level, "title": n.title,
-        "message": n.message, "occurrence_count": n.occurrences,
-        "last_occurred_at": n.last_at.zulu(), "inserted_at": n.inserted_at.zulu(),
-    })
+/// All updates of a device.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Updates {
+    /// How many there were.
+    num_updates: i64,
+    /// Bytes sent for all.
+    total_update_bytes: i64,
+    /// Bytes that deltas saved.
+    saved_bytes: i64,
+    /// The newest.
+    updates: Vec<Update>,
+}
+
+/// An update that a device finished.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Update {
+    /// `full` or `delta`.
+    r#type: String,
+    /// What it ran before.
+    source_uuid: String,
+    /// What it ran after.
+    target_uuid: String,
+    /// Bytes sent.
+    update_bytes: i64,
+    /// Bytes that a delta saved.
+    saved_bytes: i64,
+    /// When it was done, `2026-08-22T08:33:49Z`.
+    inserted_at: String,
+}
+
+fn update_view(u: &PastUpdate) -> Update {
+    Update {
+        r#type: u.kind.clone(),
+        source_uuid: u.source_uuid.clone(),
+        target_uuid: u.target_uuid.clone(),
+        update_bytes: u.sent_bytes,
+        saved_bytes: u.full_bytes - u.sent_bytes,
+        inserted_at: u.at.zulu(),
+    }
+}
+
+/// A key that a device holds on another network.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NetworkIdentity {
+    /// The key.
+    identifier: String,
+    /// `iroh`, `netbird`, `tailscale` or `wireguard`.
+    service: String,
+    /// One of several of the service.
+    instance: String,
+    /// `device_reported` or `operator`.
+    source: String,
+    /// What the device says about it.
+    details: Value,
+    /// `2026-08-22T08:33:49Z`.
+    last_reported_at: Option<String>,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+}
+
+fn identity_view(i: &IdentityRow) -> NetworkIdentity {
+    NetworkIdentity {
+        identifier: i.identifier.clone(),
+        service: i.service.clone(),
+        instance: i.instance.clone(),
+        source: "device_reported".into(),
+        details: document(&i.details),
+        last_reported_at: Some(i.updated_at.zulu()),
+        inserted_at: i.inserted_at.naive(),
+        updated_at: i.updated_at.naive(),
+    }
+}
+
+/// What a product's people should know.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Notification {
+    /// A number.
+    id: i64,
+    /// What makes two of them the same.
+    event_key: String,
+    /// `info`, `warning` or `error`.
+    level: String,
+    /// A few words.
+    title: String,
+    /// A sentence.
+    message: String,
+    /// How often it happened.
+    occurrence_count: i64,
+    /// `2026-08-22T08:33:49Z`.
+    last_occurred_at: String,
+    /// `2026-08-22T08:33:49Z`.
+    inserted_at: String,
+}
+
+fn notification_view(n: &NotificationRow) -> Notification {
+    Notification {
+        id: n.id,
+        event_key: n.event_key.clone(),
+        level: n.level.clone(),
+        title: n.title.clone(),
+        message: n.message.clone(),
+        occurrence_count: n.occurrences,
+        last_occurred_at: n.last_at.zulu(),
+        inserted_at: n.inserted_at.zulu(),
+    }
 }
 
 /// `GET …/devices/:device/connections`: newest first, the present one among them; `limit` bounds it.
@@ -66,7 +197,7 @@ pub(super) async fn connections(
     p: Params,
 ) -> Result {
     let found = history::connections(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&found.iter().map(connection_view).collect()))
+    Ok(ok(&found.iter().map(connection_view).collect::<Vec<_>>()))
 }
 
 /// `GET …/devices/:device/firmwares`: what it ran, newest first; `limit` bounds it.
@@ -77,7 +208,7 @@ pub(super) async fn firmwares(
     p: Params,
 ) -> Result {
     let found = history::firmwares(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&found.iter().map(firmware_view).collect()))
+    Ok(ok(&found.iter().map(firmware_view).collect::<Vec<_>>()))
 }
 
 /// `GET …/devices/:device/updates`: all of them summed up, and the newest; `limit` bounds these.
@@ -88,12 +219,12 @@ pub(super) async fn updates(
     p: Params,
 ) -> Result {
     let found = history::updates(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&json!({
-        "num_updates": found.count,
-        "total_update_bytes": found.sent_bytes,
-        "saved_bytes": found.saved_bytes,
-        "updates": found.newest.iter().map(update_view).collect::<Vec<_>>(),
-    })))
+    Ok(ok(&Updates {
+        num_updates: found.count,
+        total_update_bytes: found.sent_bytes,
+        saved_bytes: found.saved_bytes,
+        updates: found.newest.iter().map(update_view).collect(),
+    }))
 }
 
 /// `GET …/devices/:device/network_identities` (rest-api 12).
@@ -106,7 +237,7 @@ pub(super) async fn identities(
     let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
     let (service, instance) = (text("service"), text("instance"));
     let found = history::identities(&app.db, &scope, &d, &service, &instance).await?;
-    Ok(ok(&found.iter().map(identity_view).collect()))
+    Ok(ok(&found.iter().map(identity_view).collect::<Vec<_>>()))
 }
 
 /// `GET /notifications`: last occurrence first.
@@ -117,8 +248,8 @@ pub(super) async fn notifications(
 ) -> Result {
     let (number, size) = paging(&p, 25)?;
     let (rows, total) = notices::list(&app.db, &scope, number, size).await?;
-    let data = rows.iter().map(notification_view).collect();
-    Ok(page(data, number, size, total))
+    let data: Vec<_> = rows.iter().map(notification_view).collect();
+    Ok(page(&data, number, size, total))
 }
 
 /// `DELETE /notifications`: all of them, for everybody.

@@ -8,19 +8,33 @@ use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::fleet::keys::{self, KeyRow};
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-fn view(k: &KeyRow) -> Value {
-    json!({"name": k.name, "key": k.key, "scheme": k.scheme})
+/// A signing key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SigningKey")]
+pub(super) struct Key {
+    /// Unique in the organisation.
+    name: String,
+    /// The public key: base64 of 32 bytes.
+    key: String,
+    /// `ed25519`.
+    scheme: String,
+}
+
+fn view(k: &KeyRow) -> Key {
+    Key {
+        name: k.name.clone(),
+        key: k.key.clone(),
+        scheme: k.scheme.clone(),
+    }
 }
 
 /// `GET /keys`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&keys::list(&app.db, &scope)
-        .await?
-        .iter()
-        .map(view)
-        .collect()))
+    let all = keys::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /keys/:name`.

@@ -4,23 +4,32 @@
 
 mod answer;
 mod archives;
+mod audits;
+mod bulk;
 mod ca_certificates;
+mod contract;
 mod deployments;
 mod device_certificates;
 mod devices;
+mod endpoints;
 mod error;
+mod events;
 mod extensions;
 mod extract;
 mod firmwares;
 mod history;
 mod keys;
+mod pages;
 mod params;
 mod products;
 mod router;
 mod scripts;
 mod shared_secrets;
 mod socket;
+mod tokens;
 mod upload;
 mod users;
+mod webhooks;
 
+pub use pages::Peer;
 pub use router::router;

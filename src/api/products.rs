@@ -9,24 +9,37 @@ use crate::fleet::Refusal;
 use crate::fleet::products::{self, ProductRow};
 use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
-pub(super) fn view(p: &ProductRow) -> Value {
-    json!({
-        "name": p.name,
-        "require_unique_firmware_version": p.require_unique_firmware_version,
-        "allowed_update_tools": ["fwup"],
-        "allow_unsigned_esp_idf_firmware": false,
-    })
+/// A product.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Product")]
+pub(super) struct View {
+    /// Unique in the organisation.
+    name: String,
+    /// Whether a version can be uploaded once only for a platform and architecture.
+    require_unique_firmware_version: bool,
+    /// Which kinds of firmware it takes.
+    allowed_update_tools: Vec<&'static str>,
+    /// Whether ESP-IDF images need no signature.
+    allow_unsigned_esp_idf_firmware: bool,
+}
+
+pub(super) fn view(p: &ProductRow) -> View {
+    View {
+        name: p.name.clone(),
+        require_unique_firmware_version: p.require_unique_firmware_version,
+        allowed_update_tools: vec!["fwup"],
+        allow_unsigned_esp_idf_firmware: false,
+    }
 }
 
 /// `GET /products`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
-    Ok(ok(&products::list(&app.db, &scope)
-        .await?
-        .iter()
-        .map(view)
-        .collect()))
+    let all = products::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `POST /products`.

@@ -1,6 +1,7 @@
 //! Support scripts (rest-api 15).
 
 use super::answer::{none, ok, page};
+use super::contract::{Field, Kind, may};
 use super::error::Result;
 use super::extract::Name;
 use super::params::{Params, number, paging};
@@ -13,27 +14,87 @@ use crate::ids::ScriptId;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
 
-fn tags_view(s: &ScriptRow) -> Value {
-    match s.tags.as_deref() {
-        None => Value::Null,
-        Some(lines) => lines.lines().collect(),
+/// A support script in a list.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ScriptEntry {
+    /// Names it in paths.
+    id: i64,
+    /// Need not be unique.
+    name: String,
+    /// Null when never set.
+    tags: Option<Vec<String>>,
+}
+
+/// A support script.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Script {
+    /// Names it in paths.
+    id: i64,
+    /// Need not be unique.
+    name: String,
+    /// What the device runs.
+    text: String,
+    /// Null when never set.
+    tags: Option<Vec<String>>,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+    /// Who made it.
+    created_by: Creator,
+}
+
+/// Who made it.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Creator {
+    /// A number.
+    id: i64,
+    /// Full name.
+    name: String,
+    /// Login.
+    email: String,
+}
+
+/// What a list can be narrowed by.
+pub(super) const FILTERS: &[Field] = &[
+    may("filters[name]", Kind::Text, "Part of the name"),
+    may("filters[tags]", Kind::Text, "Part of a tag"),
+    may("filters[search]", Kind::Text, "Part of either"),
+];
+
+fn tags_view(s: &ScriptRow) -> Option<Vec<String>> {
+    let lines = s.tags.as_deref()?.lines();
+    Some(lines.map(str::to_owned).collect())
+}
+
+fn entry(s: &ScriptRow) -> ScriptEntry {
+    ScriptEntry {
+        id: s.id.0,
+        name: s.name.clone(),
+        tags: tags_view(s),
     }
 }
 
-fn entry(s: &ScriptRow) -> Value {
-    json!({"id": s.id, "name": s.name, "tags": tags_view(s)})
-}
-
-fn view(s: &ScriptRow) -> Value {
-    json!({
-        "id": s.id, "name": s.name, "text": s.text, "tags": tags_view(s),
-        "inserted_at": s.inserted_at.zulu(), "updated_at": s.updated_at.zulu(),
-        "created_by": {"id": s.creator_id, "name": s.creator_name, "email": s.creator_email},
-    })
+fn view(s: &ScriptRow) -> Script {
+    Script {
+        id: s.id.0,
+        name: s.name.clone(),
+        text: s.text.clone(),
+        tags: tags_view(s),
+        inserted_at: s.inserted_at.naive(),
+        updated_at: s.updated_at.naive(),
+        created_by: Creator {
+            id: s.creator_id.0,
+            name: s.creator_name.clone(),
+            email: s.creator_email.clone(),
+        },
+    }
 }
 
 fn id_of(path: &HashMap<String, String>) -> fleet::Result<ScriptId> {
@@ -73,8 +134,8 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Param
         search: text("search"),
     };
     let (rows, total) = scripts::list(&app.db, &scope, &filter, number, size).await?;
-    let data = rows.iter().map(entry).collect();
-    Ok(page(data, number, size, total))
+    let data: Vec<_> = rows.iter().map(entry).collect();
+    Ok(page(&data, number, size, total))
 }
 
 /// `POST /scripts`: 200, as the original answers.

@@ -8,21 +8,42 @@ use crate::app::App;
 use crate::fleet::products::ProductSecret;
 use crate::fleet::{devices, products};
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-fn view(s: &ProductSecret) -> Value {
-    json!({
-        "key": s.key,
-        "inserted_at": s.inserted_at.naive(),
-        "deactivated_at": s.deactivated_at.map(|at| at.zulu()),
-    })
+/// A shared secret without its secret.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SharedSecret {
+    /// What names it.
+    key: String,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// Since when it is refused, `2026-08-22T08:33:49Z`.
+    deactivated_at: Option<String>,
+}
+
+/// A shared secret, shown once.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NewSharedSecret {
+    /// What names it.
+    key: String,
+    /// What proves it.
+    secret: String,
+}
+
+fn view(s: &ProductSecret) -> SharedSecret {
+    SharedSecret {
+        key: s.key.clone(),
+        inserted_at: s.inserted_at.naive(),
+        deactivated_at: s.deactivated_at.map(|at| at.zulu()),
+    }
 }
 
 /// `GET /shared_secrets`: keys without their secrets.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let all = products::secrets(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect()))
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /devices/:device/shared_secrets`: keys without their secrets.
@@ -33,7 +54,7 @@ pub(super) async fn list_of_device(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let all = devices::secrets(&app.db, &scope, &device).await?;
-    Ok(ok(&all.iter().map(view).collect()))
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `DELETE /devices/:device/shared_secrets/:key`.
@@ -54,7 +75,10 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>) -> Res
     let (key, secret) = products::add_secret(&app.db, &app.vault, &scope).await?;
     Ok(created(
         None,
-        &json!({"key": key, "secret": secret.reveal()}),
+        &NewSharedSecret {
+            key,
+            secret: secret.reveal().to_string(),
+        },
     ))
 }
 
@@ -68,7 +92,10 @@ pub(super) async fn create_for_device(
     let (key, secret) = devices::add_secret(&app, &scope, &device).await?;
     Ok(created(
         None,
-        &json!({"key": key, "secret": secret.reveal()}),
+        &NewSharedSecret {
+            key,
+            secret: secret.reveal().to_string(),
+        },
     ))
 }
 

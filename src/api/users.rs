@@ -7,9 +7,57 @@ use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::fleet::orgs::{self, Member};
-use crate::fleet::{Refusal, users};
+use crate::fleet::{Refusal, logins, users};
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A login that worked.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Session {
+    /// Full name.
+    name: String,
+    /// Login.
+    email: String,
+    /// A new API token, shown once.
+    token: String,
+}
+
+/// The person whose token it is.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Me {
+    /// Full name.
+    name: String,
+    /// Login.
+    email: String,
+}
+
+/// A member of an organisation.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
+pub(super) struct MemberView {
+    /// Full name.
+    name: String,
+    /// Login.
+    email: String,
+    /// `admin`, `manage` or `view`.
+    role: String,
+}
+
+/// An organisation.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Organization")]
+pub(super) struct OrgView {
+    /// Unique on the server.
+    name: String,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+    /// Only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    products: Option<Vec<super::products::View>>,
+}
 
 /// `POST /users/auth` and `/users/login`.
 pub(super) async fn login(State(app): State<App>, p: Params) -> Result {
@@ -20,14 +68,19 @@ pub(super) async fn login(State(app): State<App>, p: Params) -> Result {
     let session = users::login(&app.db, email, password, note)
         .await?
         .ok_or(Error::WrongPassword)?;
-    Ok(ok(&json!({
-        "name": session.person.name, "email": session.person.email, "token": session.token,
-    })))
+    Ok(ok(&Session {
+        name: session.person.name,
+        email: session.person.email,
+        token: session.token,
+    }))
 }
 
 /// `GET /users/me`.
 pub(super) async fn me(Caller(person): Caller) -> Result {
-    Ok(ok(&json!({"name": person.name, "email": person.email})))
+    Ok(ok(&Me {
+        name: person.name,
+        email: person.email,
+    }))
 }
 
 /// `GET /orgs`.
@@ -36,44 +89,51 @@ pub(super) async fn orgs(State(app): State<App>, Caller(person): Caller, p: Para
         .text("include")
         .is_some_and(|i| i.split(',').any(|w| w.trim() == "products"));
     let all = orgs::of(&app.db, &person, products).await?;
-    let views: Vec<Value> = all
+    let views: Vec<OrgView> = all
         .into_iter()
-        .map(|(org, held)| {
-            let mut view = json!({
-                "name": org.name,
-                "inserted_at": org.inserted_at.naive(),
-                "updated_at": org.updated_at.naive(),
-            });
-            if let (Some(held), Some(map)) = (held, view.as_object_mut()) {
-                map.insert(
-                    "products".into(),
-                    held.iter().map(super::products::view).collect(),
-                );
-            }
-            view
+        .map(|(org, held)| OrgView {
+            inserted_at: org.inserted_at.naive(),
+            updated_at: org.updated_at.naive(),
+            name: org.name,
+            products: held.map(|all| all.iter().map(super::products::view).collect()),
         })
         .collect();
-    Ok(ok(&views.into()))
+    Ok(ok(&views))
 }
 
-fn view(m: &Member) -> Value {
-    json!({"name": m.name, "email": m.email, "role": m.role})
+fn view(m: &Member) -> MemberView {
+    MemberView {
+        name: m.name.clone(),
+        email: m.email.clone(),
+        role: m.role.clone(),
+    }
 }
 
 /// `GET /orgs/:org/users`.
 pub(super) async fn members(State(app): State<App>, scope: Scope<Org>) -> Result {
     let scope = scope.allow(Role::Admin)?;
     let all = orgs::members(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect()))
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `POST /orgs/:org/users` and `/users/invite`.
 pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
     let scope = scope.allow(Role::Admin)?;
-    let (Some(email), Some(role)) = (p.text("email"), p.text("role")) else {
+    // `nh` calls it username, and has words for roles from before (rest-api 20.4).
+    let email = p.text("email").or_else(|| p.text("username"));
+    let (Some(email), Some(role)) = (email, p.text("role")) else {
         return Err(Refusal::Bad("email and role are needed".into()).into());
     };
-    let member = orgs::add_member(&app.db, &scope, email, role).await?;
+    let role = match role {
+        "delete" if p.text("email").is_none() => "admin",
+        "write" if p.text("email").is_none() => "manage",
+        "read" if p.text("email").is_none() => "view",
+        word => word,
+    };
+    let Some(member) = orgs::add_member(&app.db, &scope, email, role).await? else {
+        logins::invite(&app.db, &scope, email, role).await?;
+        return Ok(none());
+    };
     let location = path(&["orgs", &scope.at().name, "users", email]);
     Ok(created(Some(&location), &view(&member)))
 }
@@ -98,6 +158,17 @@ pub(super) async fn set_role(
     Ok(ok(&view(
         &orgs::set_role(&app.db, &scope, &email, role).await?,
     )))
+}
+
+/// `DELETE /orgs/:org/invites/:email`.
+pub(super) async fn rescind(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Name(email): Name,
+) -> Result {
+    let scope = scope.allow(Role::Admin)?;
+    logins::rescind(&app.db, &scope, &email).await?;
+    Ok(none())
 }
 
 /// `DELETE /orgs/:org/users/:email`.

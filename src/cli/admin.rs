@@ -8,6 +8,7 @@ use crate::clock;
 use crate::config::Options;
 use crate::node::setup;
 use crate::store;
+use crate::store::audit::chain;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -21,6 +22,20 @@ pub(super) enum Admin {
     ResetPassword(ResetPassword),
     /// Bring the database's schema up to date.
     Migrate(Migrate),
+    /// Check that no entry of the audit log was altered or removed.
+    VerifyAudit(VerifyAudit),
+}
+
+#[derive(Args)]
+pub(super) struct VerifyAudit {
+    #[command(flatten)]
+    options: Options,
+    /// The head that an earlier check printed: the log must still hold it.
+    #[arg(long, value_name = "HEAD")]
+    expect: Option<String>,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -67,6 +82,7 @@ impl Admin {
                 Self::Bootstrap(c) => c.run().await,
                 Self::ResetPassword(c) => c.run().await,
                 Self::Migrate(c) => c.run().await,
+                Self::VerifyAudit(c) => c.run().await,
             }
         })
     }
@@ -124,6 +140,39 @@ impl ResetPassword {
             output::data(&new);
         }
         Ok(Code::Done)
+    }
+}
+
+impl VerifyAudit {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        let db = setup::database(&config).await?;
+        let vault = Vault::new(&setup::node_key(&config, &db).await?);
+        let mut r = db.read().await?;
+        let expect = self.expect.as_deref();
+        let found = chain::verify(&mut r, &|text| vault.chain(text), expect).await?;
+        drop(r);
+        db.close().await;
+        if self.json {
+            output::json(&json!({
+                "sealed": found.sealed, "waiting": found.waiting, "head": found.head,
+                "problems": found.problems,
+            }))?;
+        } else {
+            for problem in &found.problems {
+                output::error(problem);
+            }
+            output::talk(&format!(
+                "{} entries checked, {} not sealed yet",
+                found.sealed, found.waiting
+            ));
+            output::data(&found.head);
+        }
+        Ok(if found.problems.is_empty() {
+            Code::Done
+        } else {
+            Code::Failed
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! `nervecenter device …`: a device's console, shell and files, through a server.
 
 use super::exit::Code;
-use super::socket::{Channel, Server};
+use super::remote::Remote;
+use super::remote::device as rest;
+use super::socket::Channel;
 use super::{output, runtime, tty};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -16,9 +18,38 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-/// Talk to a device through a server.
+/// Devices of a server: find, change and reach them.
 #[derive(Subcommand)]
 pub(super) enum Device {
+    /// List devices, all or those that a query finds.
+    List(rest::List),
+    /// Show a device.
+    Show(rest::One),
+    /// Register a device.
+    Create(rest::Write),
+    /// Change a device.
+    Update(rest::Write),
+    /// Delete a device so that it can be restored.
+    Delete(rest::One),
+    /// Restore a deleted device.
+    Restore(rest::One),
+    /// Ask a device to reboot.
+    Reboot(rest::One),
+    /// Ask a device to show which one it is.
+    Identify(rest::One),
+    /// Drop a device's socket; it connects again.
+    Reconnect(rest::One),
+    /// Send a device a firmware, whole.
+    Upgrade(rest::Upgrade),
+    /// Move a device to another product.
+    Move(rest::Move),
+    /// A device's certificates.
+    #[command(subcommand)]
+    Cert(rest::Cert),
+    /// Register the devices of a CSV file, all or none; its first line names the columns.
+    Import(rest::Files),
+    /// Print what happens to devices, a line of JSON each.
+    Events(rest::Events),
     /// The device's IEx, shared with whoever else looks at it; Ctrl-] leaves.
     Console(Console),
     /// A shell of the device's operating system; Ctrl-] leaves.
@@ -32,7 +63,7 @@ pub(super) struct Console {
     /// The device's identifier, often its serial number.
     identifier: String,
     #[command(flatten)]
-    server: Server,
+    remote: Remote,
     /// Keep the files that the device sends in this folder.
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
@@ -43,7 +74,7 @@ pub(super) struct Shell {
     /// The device's identifier, often its serial number.
     identifier: String,
     #[command(flatten)]
-    server: Server,
+    remote: Remote,
 }
 
 #[derive(Args)]
@@ -53,7 +84,7 @@ pub(super) struct Send {
     /// The file; at most 10 MiB.
     file: PathBuf,
     #[command(flatten)]
-    server: Server,
+    remote: Remote,
     /// Its name on the device [default: as it is called here].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -73,14 +104,28 @@ impl Device {
         let rt = runtime()?;
         let code = rt.block_on(async {
             match self {
+                Self::List(c) => c.run().await,
+                Self::Show(c) => c.show().await,
+                Self::Create(c) => c.create().await,
+                Self::Update(c) => c.update().await,
+                Self::Delete(c) => c.delete().await,
+                Self::Restore(c) => c.restore().await,
+                Self::Reboot(c) => c.act("reboot").await,
+                Self::Identify(c) => c.act("identify").await,
+                Self::Reconnect(c) => c.act("reconnect").await,
+                Self::Upgrade(c) => c.run().await,
+                Self::Move(c) => c.run().await,
+                Self::Cert(c) => c.run().await,
+                Self::Import(c) => c.import().await,
+                Self::Events(c) => c.run().await,
                 Self::Console(c) => {
                     let topic = format!("user:console:identifier-{}", c.identifier);
-                    let channel = c.server.join(&topic).await?;
+                    let channel = c.remote.sockets()?.join(&topic).await?;
                     View::new(channel, false, c.files)?.run().await
                 }
                 Self::Shell(s) => {
                     let topic = format!("user:local_shell:identifier-{}", s.identifier);
-                    let channel = s.server.join(&topic).await?;
+                    let channel = s.remote.sockets()?.join(&topic).await?;
                     View::new(channel, true, None)?.run().await
                 }
                 Self::Send(s) => s.run().await,
@@ -268,7 +313,7 @@ impl Send {
             (None, None) => bail!("{} is no file", self.file.display()),
         };
         let topic = format!("user:console:identifier-{}", self.identifier);
-        let mut channel = self.server.join(&topic).await?;
+        let mut channel = self.remote.sockets()?.join(&topic).await?;
         ready(&mut channel).await?;
         let bar = indicatif::ProgressBar::new(length);
         let start = json!({ "filename": name });

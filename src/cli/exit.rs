@@ -11,6 +11,8 @@ pub enum Code {
     BadConfig,
     /// 65: the firmware file is not good.
     BadFirmware,
+    /// 77: nobody is logged in, or the server does not let this token do it.
+    Denied,
 }
 
 impl From<Code> for std::process::ExitCode {
@@ -20,6 +22,30 @@ impl From<Code> for std::process::ExitCode {
             Code::Failed => 1,
             Code::BadConfig => 64,
             Code::BadFirmware => 65,
+            Code::Denied => 77,
         })
     }
 }
+
+/// The exit codes as a section of the manual page.
+pub const MANUAL: &str = "\
+.SH \"EXIT STATUS\"
+.TP
+0
+Done.
+.TP
+1
+It failed; the reason is on stderr.
+.TP
+2
+The command line cannot be read.
+.TP
+64
+A setting of the server cannot be; nothing was started.
+.TP
+65
+The firmware file is not good.
+.TP
+77
+Nobody is logged in, or the server does not let this token do it.
+";

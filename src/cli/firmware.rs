@@ -1,7 +1,8 @@
-//! `nervecenter firmware …`: fwup files, offline.
+//! `nervecenter firmware …`: fwup files, offline; what a server does with them is in `remote`.
 
 use super::exit::Code;
-use super::output;
+use super::remote::firmware as rest;
+use super::{output, runtime};
 use crate::access::random;
 use crate::firmware::check::{self, CheckError};
 use crate::firmware::keys::{self, PrivateKey, PublicKey};
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Look into, check and sign fwup firmware files.
+/// Firmware files, and firmware on a server.
 #[derive(Subcommand)]
 pub(super) enum Firmware {
     /// Print what a firmware file says of itself.
@@ -25,6 +26,14 @@ pub(super) enum Firmware {
     Sign(Sign),
     /// Make a pair of signing keys.
     Keygen(Keygen),
+    /// Upload signed firmware to a server, and release it if you say where.
+    Publish(rest::Publish),
+    /// List a product's firmware.
+    List(rest::List),
+    /// Download a firmware.
+    Download(rest::Download),
+    /// Delete a firmware that no release ever used.
+    Delete(rest::Delete),
 }
 
 #[derive(Args)]
@@ -74,6 +83,10 @@ impl Firmware {
             Self::Verify(c) => c.run(),
             Self::Sign(c) => c.run(),
             Self::Keygen(c) => c.run(),
+            Self::Publish(c) => runtime()?.block_on(c.run()),
+            Self::List(c) => runtime()?.block_on(c.run()),
+            Self::Download(c) => runtime()?.block_on(c.run()),
+            Self::Delete(c) => runtime()?.block_on(c.run()),
         }
     }
 }

@@ -7,12 +7,13 @@ mod device;
 pub mod exit;
 mod firmware;
 mod output;
+mod remote;
 mod serve;
 mod sim;
 mod socket;
 mod tty;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use exit::Code;
 
 /// Over-the-air updates for fleets of Nerves devices.
@@ -33,12 +34,49 @@ enum Command {
     Sim(sim::Sim),
     /// Make the delta between two firmware files, offline.
     Delta(delta::Delta),
-    /// Look into, check and sign fwup firmware files, offline.
+    /// Look into, check and sign fwup firmware files; publish them.
     #[command(subcommand)]
     Firmware(firmware::Firmware),
-    /// Talk to a device through a server: its console, its shell, its files.
+    /// Devices of a server: find and change them, talk to them.
     #[command(subcommand)]
     Device(device::Device),
+    /// Deployment groups of a server: which devices get which firmware, and how fast.
+    #[command(subcommand)]
+    Deployment(remote::deployment::Deployment),
+    /// Organizations and their people.
+    #[command(subcommand)]
+    Org(remote::orgs::Org),
+    /// Products.
+    #[command(subcommand)]
+    Product(remote::orgs::Product),
+    /// Public keys whose firmware a server accepts.
+    #[command(subcommand)]
+    Key(remote::keys::Key),
+    /// Certificate authorities whose devices may connect.
+    #[command(subcommand)]
+    Ca(remote::keys::Ca),
+    /// Support scripts.
+    #[command(subcommand)]
+    Script(remote::scripts::Script),
+    /// Archives: signed files for applications on devices.
+    #[command(subcommand)]
+    Archive(remote::scripts::Archive),
+    /// API tokens.
+    #[command(subcommand)]
+    Token(remote::login::Token),
+    /// Log in to a server.
+    Login(remote::login::Login),
+    /// Forget the login.
+    Logout(remote::login::Logout),
+    /// Say who is logged in, and where.
+    Whoami(remote::login::Whoami),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
     /// Work on a server's own data, whether it runs or not.
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -55,15 +93,46 @@ pub fn run(cli: Cli) -> Code {
         Command::Delta(c) => c.run(),
         Command::Firmware(c) => c.run(),
         Command::Device(c) => c.run(),
+        Command::Deployment(c) => block_on(c.run()),
+        Command::Org(c) => block_on(c.run()),
+        Command::Product(c) => block_on(c.run()),
+        Command::Key(c) => block_on(c.run()),
+        Command::Ca(c) => block_on(c.run()),
+        Command::Script(c) => block_on(c.run()),
+        Command::Archive(c) => block_on(c.run()),
+        Command::Token(c) => block_on(c.run()),
+        Command::Login(c) => block_on(c.run()),
+        Command::Logout(c) => c.run(),
+        Command::Whoami(c) => block_on(c.run()),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "nervecenter", &mut text);
+            output::bytes(&text);
+            Ok(Code::Done)
+        }
+        Command::Man => manual(),
         Command::Admin(c) => c.run(),
     };
     match outcome {
         Ok(code) => code,
         Err(e) => {
             output::error(&format!("{e:#}"));
-            Code::Failed
+            remote::code_of(&e)
         }
     }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<Code>>) -> anyhow::Result<Code> {
+    runtime()?.block_on(work)
+}
+
+/// The manual page, with the exit codes.
+fn manual() -> anyhow::Result<Code> {
+    let mut text = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+    text.extend_from_slice(exit::MANUAL.as_bytes());
+    output::bytes(&text);
+    Ok(Code::Done)
 }
 
 /// A runtime for the commands that talk to the network.

@@ -1,7 +1,6 @@
 //! A person's socket to a server: Phoenix channels over `/api/socket`.
 
 use anyhow::{Context as _, anyhow, bail};
-use clap::Args;
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -19,27 +18,13 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Which server, and who asks.
-#[derive(Args)]
 pub(super) struct Server {
     /// The server's web address.
-    #[arg(
-        long,
-        env = "NERVECENTER_URL",
-        default_value = "http://127.0.0.1:4000",
-        value_name = "URL"
-    )]
-    server: String,
-    /// An API token; `nervecenter admin bootstrap` makes one.
-    #[arg(
-        long,
-        env = "NERVECENTER_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true
-    )]
-    token: String,
+    pub server: String,
+    /// An API token.
+    pub token: String,
     /// CA that the server's certificate is trusted by, instead of the system's.
-    #[arg(long, value_name = "CA.pem")]
-    server_ca: Option<PathBuf>,
+    pub server_ca: Option<PathBuf>,
 }
 
 /// Anything that bytes go through both ways.

@@ -85,6 +85,15 @@ pub struct Options {
     /// Whether devices may come with shared secrets: on or off [default: on].
     #[arg(long, env = "NERVECENTER_SHARED_SECRETS", value_name = "ON|OFF")]
     pub shared_secrets: Option<String>,
+    /// Whether a CA may be registered without the proof that its key is yours, as old tools do: on or off [default: off].
+    #[arg(long, env = "NERVECENTER_UNPROVEN_CAS", value_name = "ON|OFF")]
+    pub unproven_cas: Option<String>,
+    /// Public address of the web, for links to it; else the host that was asked.
+    #[arg(long, env = "NERVECENTER_WEB_URL", value_name = "URL")]
+    pub web_url: Option<String>,
+    /// Whether webhooks may go to private addresses: on or off [default: off].
+    #[arg(long, env = "NERVECENTER_PRIVATE_WEBHOOKS", value_name = "ON|OFF")]
+    pub private_webhooks: Option<String>,
     /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
     /// later; older clients try again here.
     #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
@@ -119,6 +128,12 @@ pub struct Config {
     pub redirect_url: String,
     /// Whether devices may come with shared secrets.
     pub shared_secrets: bool,
+    /// Whether a CA may be registered without a proof.
+    pub unproven_cas: bool,
+    /// Public address of the web.
+    pub web_url: Option<String>,
+    /// Whether webhooks may go to private addresses.
+    pub private_webhooks: bool,
     /// Where devices are sent.
     pub redirect_devices: Option<String>,
 }
@@ -181,7 +196,10 @@ impl Options {
                 .collect::<Result<_, _>>()?,
             connect_rate: self.connect_rate.unwrap_or(2_000),
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
-            shared_secrets: self.shared_secrets.map_or(Ok(true), switch)?,
+            shared_secrets: switch("shared-secrets", self.shared_secrets, true)?,
+            unproven_cas: switch("unproven-cas", self.unproven_cas, false)?,
+            web_url: url("web-url", self.web_url, web)?,
+            private_webhooks: switch("private-webhooks", self.private_webhooks, false)?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
         })
     }
@@ -198,6 +216,9 @@ impl Options {
         self.connect_rate = self.connect_rate.or(file.connect_rate);
         self.redirect_url = self.redirect_url.take().or(file.redirect_url);
         self.shared_secrets = self.shared_secrets.take().or(file.shared_secrets);
+        self.unproven_cas = self.unproven_cas.take().or(file.unproven_cas);
+        self.web_url = self.web_url.take().or(file.web_url);
+        self.private_webhooks = self.private_webhooks.take().or(file.private_webhooks);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
@@ -225,13 +246,14 @@ fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
     })
 }
 
-fn switch(text: String) -> Result<bool, ConfigError> {
-    match text.as_str() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err(ConfigError::Value {
-            flag: "shared-secrets",
-            value: text,
+fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<bool, ConfigError> {
+    match text.as_deref() {
+        None => Ok(default),
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(text) => Err(ConfigError::Value {
+            flag,
+            value: text.to_owned(),
             why: "must be on or off".into(),
         }),
     }

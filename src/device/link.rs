@@ -14,6 +14,7 @@ use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
 use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
+use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TIME};
@@ -179,9 +180,12 @@ fn wake(link: &Link, heard: Instant) -> Instant {
 }
 
 async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
-    at.registry.leave(at.device, at.connection);
+    let away = at.registry.leave(at.device, at.connection);
     at.app.terminals.close(at.device, at.connection);
     let reason = end.map_or("lost", Close::word);
+    if away {
+        at.app.progress.tell(at.device, What::Offline(reason));
+    }
     match at.write(Event::Disconnected(reason)).await {
         Ok(Answer::Done(group)) => at.app.wake(group),
         Ok(_) => {}
@@ -280,7 +284,13 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
             link.at.app.runs.finish(link.at.device, run, output);
             Ok(())
         }
-        Effect::Said(said) => link.at.note(said_by(*said)).await,
+        Effect::Said(said) => {
+            let event = said_by(*said);
+            if let Event::Health(report) = &event {
+                link.at.app.progress.health(link.at.device, report);
+            }
+            link.at.note(event).await
+        }
         Effect::Seen => link.at.note(Event::Seen).await,
     }
 }
@@ -337,6 +347,7 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
         extensions: joined.extensions,
     };
     Box::pin(handle(link, Input::Joined(welcome))).await?;
+    link.at.app.progress.tell(link.at.device, What::Online);
     for group in joined.wake {
         link.at.app.wake(Some(group));
     }

@@ -64,15 +64,19 @@ impl Registry {
     }
 
     /// Removes a connection, unless the device has a newer one.
-    pub fn leave(&self, device: DeviceId, connection: ConnectionId) {
+    /// False when the device has come again meanwhile.
+    pub fn leave(&self, device: DeviceId, connection: ConnectionId) -> bool {
         self.with(device, |map| {
-            if map.get(&device).is_some_and(|e| e.connection == connection) {
+            let held = map.get(&device).is_some_and(|e| e.connection == connection);
+            if held {
                 map.remove(&device);
                 if map.capacity() > 64 && map.len() * 4 < map.capacity() {
                     map.shrink_to_fit();
                 }
             }
-        });
+            held
+        })
+        .unwrap_or(false)
     }
 
     /// Passes a hint on. A full mailbox drops it: the next tick repeats what matters.

@@ -1,10 +1,12 @@
 //! CA certificates of organisations and certificates of devices, as people manage them.
 
+use super::devices::{self, Device};
 use super::refusal::{BLANK, TAKEN, field};
 use super::x509::{self, Facts};
 use super::{Refusal, Result};
-use crate::access::scope::{InOrg as _, Org, Product, Scope};
+use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
 use crate::access::vault::Vault;
+use crate::app::App;
 use crate::clock;
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::audit::{self, Resource};
@@ -86,17 +88,24 @@ pub async fn show_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<CaRow>
 ///
 /// # Errors
 /// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
-pub async fn add_ca(db: &Db, vault: &Vault, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
-    let (Some(cert), Some(proof)) = (&form.cert, &form.verification) else {
-        return Err(Refusal::Detail(
-            "The CA certificate or verification certificate is missing".into(),
-        ));
+pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
+    let missing = || {
+        let text = "The CA certificate or verification certificate is missing";
+        Refusal::Detail(text.into())
     };
-    let (cert, proof) = (der(cert)?, der(proof)?);
     let unreadable = |_| Refusal::Detail("Error decoding certificate".into());
+    let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
     let facts = Facts::read(&cert).map_err(unreadable)?;
-    let proven = Facts::read(&proof).map_err(unreadable)?;
-    owns(vault, scope, &cert, &proof, &proven)?;
+    match &form.verification {
+        Some(proof) => {
+            let proof = der(proof)?;
+            let proven = Facts::read(&proof).map_err(unreadable)?;
+            owns(&app.vault, scope, &cert, &proof, &proven)?;
+        }
+        None if app.policy.unproven_cas => {}
+        None => return Err(missing()),
+    }
+    let db = &app.db;
     let ski = facts.ski.clone().ok_or_else(|| field("ski", BLANK))?;
     let now = clock::now();
     let mut w = db.write().await?;
@@ -276,11 +285,29 @@ pub async fn store_certificate(
         aki,
         not_before: facts.not_before,
         not_after: facts.not_after,
+        der: facts.der.clone(),
     };
     if !table::add(w, org, device, &new, clock::now()).await? {
         return Err(field("serial", TAKEN));
     }
     Ok(())
+}
+
+/// The device of the organisation that holds exactly this certificate; no CA is asked, and none is provisioned.
+///
+/// # Errors
+/// A text that is no certificate; [`Refusal::Denied`] when no device holds it.
+pub async fn whose(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device> {
+    let unknown = || Refusal::Denied(Role::View);
+    let Ok(facts) = Facts::read(&der(cert)?) else {
+        return Err(unknown());
+    };
+    let mut r = db.read().await?;
+    let holder = table::holder_of_exactly(&mut r, &facts.fingerprint_sha256).await?;
+    let holder = holder.filter(|h| h.org_id == scope.org().id);
+    let identifier = holder.ok_or_else(unknown)?.identifier;
+    drop(r);
+    devices::show(db, scope, &identifier).await
 }
 
 /// Deletes a device's certificate. An open connection is not cut.

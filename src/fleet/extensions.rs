@@ -134,6 +134,11 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// Status and reasons by a report's metrics.
+/// `healthy`, `warning`, `unhealthy` or `unknown`, by a report.
+pub fn status(report: &Value) -> &'static str {
+    judge(report).0
+}
+
 fn judge(report: &Value) -> (&'static str, Value) {
     let (mut warning, mut unhealthy, mut seen) = (Map::new(), Map::new(), false);
     for (key, warn, bad) in THRESHOLDS {

@@ -18,6 +18,7 @@ use crate::store::{self, Db};
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::{Bytes, BytesMut};
 use semver::Version;
+use serde_json::json;
 use std::io::Write as _;
 use tokio::task::spawn_blocking;
 
@@ -266,6 +267,11 @@ async fn store_firmware(
         new.uuid
     );
     audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    let data = json!({
+        "org": p.org.name, "product": p.name, "uuid": new.uuid, "version": new.version,
+        "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
+    });
+    store::webhooks::file(&mut w, p.id, "firmware.published", &data, now).await?;
     let blobs = app.blobs.clone();
     spawn_blocking(move || blobs.keep(staged, Blob::Firmware(id)))
         .await

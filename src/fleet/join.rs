@@ -7,8 +7,10 @@ use crate::rollout::{matching, outcome};
 use crate::store::archives::ArchiveRow;
 use crate::store::devices::{DeviceRow, Metadata};
 use crate::store::{
-    self, Error, Write, archives, connections, deployment_groups, devices, firmwares, history, keys,
+    self, Error, Write, archives, connections, deployment_groups, devices, firmwares, history,
+    keys, webhooks,
 };
+use serde_json::json;
 
 /// What a device says about its firmware.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -116,6 +118,8 @@ pub async fn apply(
     out.extensions = extensions::of_device(w, device).await?.usable();
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
+    let data = json!({"firmware_uuid": after.fw_uuid, "version": after.fw_version});
+    webhooks::file_of_device(w, device, "device.online", data, now).await?;
     Ok(out)
 }
 

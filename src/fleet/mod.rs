@@ -2,21 +2,26 @@
 //! HTTP; every function for people takes a scope.
 
 pub mod archives;
+pub mod audits;
+pub mod bulk;
 pub mod certificates;
 pub mod consoles;
 pub mod devices;
+pub mod endpoints;
 pub mod extensions;
 pub mod firmwares;
 pub mod history;
 pub mod join;
 pub mod keys;
 pub mod links;
+pub mod logins;
 pub mod moves;
 pub mod notices;
 pub mod orgs;
 pub mod polling;
 pub mod products;
 pub mod progress;
+pub mod query;
 pub mod records;
 pub mod refusal;
 pub mod running;
@@ -24,7 +29,9 @@ pub mod scopes;
 pub mod scripts;
 pub mod telling;
 pub mod terminals;
+pub mod tokens;
 pub mod users;
+pub mod webhooks;
 pub mod x509;
 
 use crate::limits::PAGE_SIZE;

@@ -52,16 +52,21 @@ pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> 
         .ok_or(Refusal::NotFound)
 }
 
-/// Makes an existing person a member.
+/// Makes an existing person a member; `None` when the server knows nobody with this address.
 ///
 /// # Errors
 /// An unknown role or person, or one who is a member already.
-pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
+pub async fn add_member(
+    db: &Db,
+    scope: &Scope<Org>,
+    email: &str,
+    role: &str,
+) -> Result<Option<Member>> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let mut w = db.write().await?;
-    let user = store::users::by_email(&mut w, email).await?.ok_or_else(|| {
-        field("email", "belongs to no user of this server; invitations are not available yet, so create the user with `nervecenter admin bootstrap` first")
-    })?;
+    let Some(user) = store::users::by_email(&mut w, email).await? else {
+        return Ok(None);
+    };
     if store::orgs::member(&mut w, scope, email).await?.is_some() {
         return Err(field("org_users", "is already member"));
     }
@@ -74,7 +79,7 @@ pub async fn add_member(db: &Db, scope: &Scope<Org>, email: &str, role: &str) ->
     );
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    member(db, scope, email).await
+    member(db, scope, email).await.map(Some)
 }
 
 /// Changes a member's role. The last administrator stays one.

@@ -1,26 +1,72 @@
-//! How updates go, as it happens, for programs that watch (rest-api 17.1). In this process only; whoever is behind misses
-//! some, and the database has the truth.
+//! What happens to devices, as it happens, for programs that watch (rest-api 17.1). In this process only; whoever is behind
+//! misses some, and the database has the truth.
 
-use crate::ids::DeviceId;
+use super::Result;
+use super::extensions;
+use crate::access::scope::{Product, Scope};
+use crate::clock::{self, Micros};
+use crate::ids::{DeviceId, GroupId};
 use crate::rollout::outcome::Report;
+use crate::store::{self, Db};
+use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-/// A device's update has come to this.
+/// Something that happened to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct Happening {
     /// The device.
     pub device: DeviceId,
-    /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`, `expired`.
-    pub stage: &'static str,
-    /// Percent, where the device says one.
-    pub percent: Option<i64>,
+    /// When.
+    pub at: Micros,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It joined.
+    Online,
+    /// Its socket closed, for this reason.
+    Offline(&'static str),
+    /// Its update has come to this.
+    Update {
+        /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`, `expired`.
+        stage: &'static str,
+        /// Percent, where the device says one.
+        percent: Option<i64>,
+    },
+    /// It reported its health, and is so.
+    Health(&'static str),
+}
+
+impl What {
+    /// Its word in event streams.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline(_) => "offline",
+            Self::Update { .. } => "firmware_update",
+            Self::Health(_) => "health",
+        }
+    }
+
+    /// What is to be known of it.
+    pub fn facts(self) -> Value {
+        match self {
+            Self::Online => json!({}),
+            Self::Offline(reason) => json!({ "reason": reason }),
+            Self::Update { stage, percent } => json!({"percent": percent, "stage": stage}),
+            Self::Health(status) => json!({ "status": status }),
+        }
+    }
 }
 
 /// Everybody who watches.
 #[derive(Clone)]
-pub struct Watchers(broadcast::Sender<Progress>);
+pub struct Watchers(broadcast::Sender<Happening>);
 
-/// Steps in flight before the slowest watcher misses some.
+/// Happenings in flight before the slowest watcher misses some.
 const DEPTH: usize = 4_096;
 
 impl Default for Watchers {
@@ -30,7 +76,7 @@ impl Default for Watchers {
 }
 
 impl Watchers {
-    /// Tells them what a device reports.
+    /// Tells them what a device reports of its update.
     pub fn report(&self, device: DeviceId, report: &Report) {
         let (stage, percent) = match report {
             Report::Stage(stage, percent) => (*stage, *percent),
@@ -38,29 +84,64 @@ impl Watchers {
             Report::Ignored(_) => ("ignored", None),
             Report::Rescheduled(_) => ("rescheduled", None),
         };
-        self.tell(Progress {
-            device,
-            stage,
-            percent,
-        });
+        self.tell(device, What::Update { stage, percent });
     }
 
     /// Tells them that a device was silent for too long.
     pub fn expired(&self, device: DeviceId) {
-        self.tell(Progress {
-            device,
-            stage: "expired",
-            percent: None,
-        });
+        let (stage, percent) = ("expired", None);
+        self.tell(device, What::Update { stage, percent });
     }
 
-    fn tell(&self, progress: Progress) {
+    /// Tells them how a device is.
+    pub fn health(&self, device: DeviceId, report: &Value) {
+        if self.0.receiver_count() > 0 {
+            self.tell(device, What::Health(extensions::status(report)));
+        }
+    }
+
+    /// Tells them.
+    pub fn tell(&self, device: DeviceId, what: What) {
+        let at = clock::now();
         // Nobody watching is the usual case.
-        let _ = self.0.send(progress);
+        let _ = self.0.send(Happening { device, at, what });
     }
 
     /// Watches from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Progress> {
+    pub fn watch(&self) -> broadcast::Receiver<Happening> {
         self.0.subscribe()
     }
+}
+
+/// What a stream is about, within a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The whole product.
+    Product,
+    /// One device.
+    Device(DeviceId),
+    /// The devices of a deployment group.
+    Group(GroupId),
+}
+
+/// The identifiers of those devices that a stream is about.
+///
+/// # Errors
+/// The database's.
+pub async fn identifiers(
+    db: &Db,
+    scope: &Scope<Product>,
+    about: About,
+    devices: &[DeviceId],
+) -> Result<Vec<(DeviceId, String)>> {
+    let group = match about {
+        About::Group(g) => Some(g),
+        _ => None,
+    };
+    let wanted: Vec<DeviceId> = match about {
+        About::Device(only) => devices.iter().copied().filter(|d| *d == only).collect(),
+        _ => devices.to_vec(),
+    };
+    let mut r = db.read().await?;
+    Ok(store::devices::names_within(&mut r, scope, group, &wanted).await?)
 }

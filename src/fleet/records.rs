@@ -13,9 +13,10 @@ use crate::store::audit::{self, Actor, Resource};
 use crate::store::device_logs::{self, LogLine};
 use crate::store::locations::{self, Location};
 use crate::store::{
-    self, Write, batch, certificates, connections, devices, history, inflight, network_identities,
+    self, Write, batch, certificates, connections, devices, endpoints, history, inflight,
+    network_identities, webhooks,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What happened.
 #[derive(Debug)]
@@ -213,6 +214,15 @@ async fn connecting(
 /// A bad entry costs none of the others; a key that another device holds stays there.
 async fn identity(w: &mut Write, device: DeviceId, i: &Identity, now: Micros) -> store::Result<()> {
     let (instance, key) = (&i.instance, &i.identifier);
+    if i.service == "iroh" {
+        // What a person of the own organisation entered becomes the device's.
+        let row = devices::row(w, device).await?;
+        let org = row.ok_or(store::Error::Missing("devices"))?.org_id;
+        if endpoints::give_way(w, org, key).await? {
+            tracing::warn!(%device, "another organisation has entered this iroh endpoint");
+            return Ok(());
+        }
+    }
     let own =
         network_identities::report(w, device, i.service, instance, key, &i.details, now).await?;
     if !own {
@@ -247,5 +257,7 @@ async fn disconnected(
     }
     history::keep_ended(w, device, connection).await?;
     devices::offline(w, record.device).await?;
+    let data = json!({ "reason": reason });
+    webhooks::file_of_device(w, device, "device.offline", data, record.at).await?;
     outcome::abandon_untold(w, record.device).await
 }

@@ -29,6 +29,9 @@ pub enum Refusal {
     /// Something else still needs it.
     #[error("in use: {0}")]
     InUse(Value),
+    /// It is there already.
+    #[error("{0}")]
+    Conflict(String),
     /// The request lacks what the action is about.
     #[error("bad request: {0}")]
     Bad(String),

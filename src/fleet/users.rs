@@ -1,10 +1,11 @@
 //! People: login and tokens.
 
 use super::{Refusal, Result};
-use crate::access::scope::{Person, Role};
+use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
 use crate::clock::{self, Micros};
 use crate::ids::{OrgId, UserId};
+use crate::store::users::NewToken;
 use crate::store::{self, Db, Write};
 
 /// A login that worked.
@@ -20,6 +21,20 @@ pub struct Session {
 /// # Errors
 /// The database's.
 pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<Option<Session>> {
+    let Some(person) = by_password(db, email, password).await? else {
+        return Ok(None);
+    };
+    let mut w = db.write().await?;
+    let token = mint(&mut w, person.id, note, clock::now()).await?;
+    w.commit().await?;
+    Ok(Some(Session { person, token }))
+}
+
+/// The person whose password this is. `None` for a wrong email or password alike.
+///
+/// # Errors
+/// The database's.
+pub async fn by_password(db: &Db, email: &str, password: &str) -> Result<Option<Person>> {
     let mut r = db.read().await?;
     let user = store::users::by_email(&mut r, email).await?;
     drop(r);
@@ -33,15 +48,12 @@ pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<O
     let Some(user) = user.filter(|_| right) else {
         return Ok(None);
     };
-    let mut w = db.write().await?;
-    let token = mint(&mut w, user.id, note, clock::now()).await?;
-    w.commit().await?;
-    let person = Person {
+    Ok(Some(Person {
         id: user.id,
         name: user.name,
         email: user.email,
-    };
-    Ok(Some(Session { person, token }))
+        grant: Grant::default(),
+    }))
 }
 
 /// Makes a token for a person.
@@ -49,12 +61,35 @@ pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<O
 /// # Errors
 /// The database's.
 pub async fn mint(w: &mut Write, user: UserId, note: &str, now: Micros) -> store::Result<String> {
+    let (_, text) = mint_narrow(w, user, note, Grant::default(), None, now).await?;
+    Ok(text)
+}
+
+/// Makes a token that may end, and that may grant less than all; its row, and its text, which is shown once.
+///
+/// # Errors
+/// The database's.
+pub async fn mint_narrow(
+    w: &mut Write,
+    user: UserId,
+    note: &str,
+    grant: Grant,
+    expires_at: Option<Micros>,
+    now: Micros,
+) -> store::Result<(i64, String)> {
     let text = token::text(random());
     let hash = token::hash(&text).ok_or(store::Error::Missing("tokens"))?;
     let note = note.split_whitespace().collect::<Vec<_>>().join(" ");
     let note: String = note.chars().take(255).collect();
-    store::users::add_token(w, user, &hash, &note, now).await?;
-    Ok(text)
+    let new = NewToken {
+        user,
+        hash: &hash,
+        note: &note,
+        access: grant.access.word(),
+        product: grant.product,
+        expires_at,
+    };
+    Ok((store::users::add_token(w, &new, now).await?, text))
 }
 
 /// Adds a person with this password, who administers this organisation.

@@ -2,6 +2,8 @@
 
 use crate::clock::Micros;
 use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::time::Duration;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -32,6 +34,8 @@ pub struct Facts {
     pub fingerprint_sha256: String,
     /// Upper-case hex SHA-1 of the public key's DER.
     pub public_key_fingerprint: String,
+    /// The certificate itself.
+    pub der: Vec<u8>,
 }
 
 /// Not a certificate that can be read.
@@ -99,6 +103,7 @@ impl Facts {
                 &digest::SHA1_FOR_LEGACY_USE_ONLY,
                 cert.public_key().raw,
             ),
+            der: der.to_vec(),
         })
     }
 }
@@ -127,6 +132,27 @@ pub fn signed_by(ca: &[u8], leaf: &[u8], now: Micros) -> bool {
         None,
     )
     .is_ok()
+}
+
+/// All certificates in a PEM text, as DER.
+pub fn all_in_pem(pem: &[u8]) -> Vec<Vec<u8>> {
+    x509_parser::pem::Pem::iter_from_buffer(pem)
+        .filter_map(Result::ok)
+        .filter(|block| block.label == "CERTIFICATE")
+        .map(|block| block.contents)
+        .collect()
+}
+
+/// A certificate as PEM (RFC 7468).
+pub fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }
 
 /// The first certificate in a PEM text, as DER.

@@ -4,11 +4,12 @@ use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
 use crate::limits::{
-    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, NOTIFICATION_LIFE, SWEEP_EVERY, SWEEP_ROWS, TICK,
-    UPDATE_LIFE,
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, NOTIFICATION_LIFE, SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY,
+    SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
-use crate::store::{self, device_logs, health_reports, history, notifications};
+use crate::store::audit::chain;
+use crate::store::{self, device_logs, health_reports, history, notifications, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,41 @@ pub async fn sweep(app: App, stop: CancellationToken) {
     }
 }
 
+/// Puts new audit entries into the chain, soon after they are written.
+pub async fn seal(app: App, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(SEAL_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        loop {
+            match seal_some(&app).await {
+                Ok(n) if n >= SEAL_ROWS => {}
+                Ok(_) => break,
+                Err(e) => {
+                    tracing::warn!(error = %e, "audit entries not sealed, the next tick tries again");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn seal_some(app: &App) -> store::Result<i64> {
+    // Most ticks find nothing, and need no writer for that.
+    let mut r = app.db.read().await?;
+    if !chain::waits(&mut r).await? {
+        return Ok(0);
+    }
+    drop(r);
+    let mut w = app.db.write().await?;
+    let sealed = chain::seal(&mut w, &|text| app.vault.chain(text), SEAL_ROWS).await?;
+    w.commit().await?;
+    Ok(sealed)
+}
+
 /// Whether there may be more.
 async fn sweep_some(app: &App) -> store::Result<bool> {
     let now = clock::now();
@@ -63,9 +99,10 @@ async fn sweep_some(app: &App) -> store::Result<bool> {
     let ran = history::sweep_firmwares(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let updates = history::sweep_updates(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
+    let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
-    Ok([health, logs, ended, ran, updates, notes]
+    Ok([health, logs, ended, ran, updates, notes, told]
         .iter()
         .any(|n| *n >= full))
 }

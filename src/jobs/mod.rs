@@ -2,3 +2,4 @@
 
 pub mod deltas;
 pub mod housekeeping;
+pub mod webhooks;

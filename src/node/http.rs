@@ -1,7 +1,11 @@
 //! HTTP listeners for people and downloads: bounded in number, and a head must arrive in time.
 
+use crate::api::Peer;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
@@ -44,15 +48,19 @@ async fn serve_with(
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(e) => {
                 tracing::warn!(error = %e, "could not accept an HTTP connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let routes = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            TowerToHyperService::new(routes.clone()).call(request)
+        });
         let stop = stop.clone();
         running.spawn(async move {
             let _place = place;

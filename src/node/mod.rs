@@ -5,7 +5,7 @@ pub mod setup;
 
 use crate::access::vault::Vault;
 use crate::api;
-use crate::app::App;
+use crate::app::{App, Policy};
 use crate::blob::Blobs;
 use crate::bus::{Bus, Hint};
 use crate::clock;
@@ -15,10 +15,11 @@ use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::Identity;
 use crate::fleet::links::Links;
+use crate::fleet::logins::Polls;
 use crate::fleet::progress::Watchers;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
-use crate::jobs::{deltas, housekeeping};
+use crate::jobs::{deltas, housekeeping, webhooks};
 use crate::limits::{DRAIN_TIME, UPLOADS, VIEWERS};
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -89,6 +90,14 @@ impl Node {
         let app = App {
             db,
             blobs,
+            policy: Arc::new(Policy {
+                unproven_cas: config.unproven_cas,
+                private_webhooks: config.private_webhooks,
+                web_url: config
+                    .web_url
+                    .as_deref()
+                    .map(|u| u.trim_end_matches('/').to_owned()),
+            }),
             bus: Bus::memory(),
             vault,
             node,
@@ -99,6 +108,7 @@ impl Node {
             terminals: Terminals::default(),
             background: loops.clone(),
             stopping: accepting.clone(),
+            polls: Arc::new(Polls::default()),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         };
@@ -141,6 +151,8 @@ impl Node {
         loops.spawn(deltas::run(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
+        loops.spawn(webhooks::run(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::seal(app.clone(), stop.clone()));
         loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
         let settings = Settings {

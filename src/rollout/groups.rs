@@ -159,6 +159,18 @@ pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> 
     Ok(filled(&mut r, row).await?)
 }
 
+/// A group's releases, newest first.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
+    let mut r = db.read().await?;
+    let row = table::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    Ok(releases::list(&mut r, row.id).await?)
+}
+
 fn check_notes(notes: Option<&str>) -> Result<()> {
     if notes.is_some_and(|n| n.chars().count() > 1000) {
         return Err(field("notes", "should be at most 1000 character(s)"));
@@ -364,6 +376,11 @@ pub async fn release(
     );
     audit::in_product(&mut w, scope, Resource::Group(group.id), &text, now).await?;
     let filed = ask_for_deltas(&mut w, &group, now).await?;
+    let p = scope.product();
+    let data = json!({
+        "org": p.org.name, "product": p.name, "deployment_group": name, "by": scope.person().name,
+    });
+    store::webhooks::file(&mut w, p.id, "release.created", &data, now).await?;
     w.commit().await?;
     hint(bus, group.id, filed);
     show(db, scope, name).await

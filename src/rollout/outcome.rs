@@ -10,7 +10,9 @@ use crate::store::devices::DeviceRow;
 use crate::store::inflight::{InFlight, NewClaim, Success};
 use crate::store::{
     self, Error, On, Write, deltas, deployment_groups, devices, firmwares, inflight, releases,
+    webhooks,
 };
+use serde_json::json;
 use std::time::Duration;
 
 /// What a device says about its update.
@@ -162,6 +164,10 @@ async fn ended(
 ) -> store::Result<Option<GroupId>> {
     let Some(row) = row else { return Ok(None) };
     inflight::remove(w, device).await?;
+    if let End::Penalty(text) = &end {
+        let data = json!({"reason": text, "firmware_uuid": row.target_uuid});
+        webhooks::file_of_device(w, device, "update.failed", data, now).await?;
+    }
     if let (true, Some(target), End::Penalty(_)) = (row.delta_id.is_some(), &row.target_uuid, &end)
     {
         devices::full_next(w, device, target).await?;
@@ -254,13 +260,10 @@ async fn came_back(
     {
         devices::full_next(w, before.id, target).await?;
     }
-    note(
-        w,
-        before.id,
-        "Device came back with the firmware it had before the update",
-        now,
-    )
-    .await?;
+    let text = "Device came back with the firmware it had before the update";
+    note(w, before.id, text, now).await?;
+    let data = json!({"reason": text, "firmware_uuid": row.target_uuid});
+    webhooks::file_of_device(w, before.id, "update.failed", data, now).await?;
     Ok(row.group_id)
 }
 
@@ -292,6 +295,11 @@ async fn succeeded(
         full: target.size,
     };
     inflight::succeeded(w, &stat, now).await?;
+    let data = json!({
+        "from_uuid": stat.source, "firmware_uuid": stat.target, "version": target.version,
+        "bytes": stat.sent, "delta": stat.delta,
+    });
+    webhooks::file_of_device(w, before.id, "update.completed", data, now).await?;
     if let Some(group) = row.group_id {
         deployment_groups::updated_one(w, group).await?;
     }

@@ -29,6 +29,20 @@ pub enum Resource {
     Org(OrgId),
 }
 
+impl Resource {
+    fn columns(self) -> (&'static str, i64) {
+        match self {
+            Self::Device(d) => ("device", d.0),
+            Self::Group(g) => ("deployment_group", g.0),
+            Self::Product(p) => ("product", p.0),
+            Self::Org(o) => ("org", o.0),
+        }
+    }
+}
+
+pub mod chain;
+pub mod list;
+
 /// Writes an entry. The text is cut at 500 characters (rest-api 18).
 pub async fn add(
     w: &mut Write,
@@ -44,12 +58,7 @@ pub async fn add(
         Actor::Device(d) => ("device", d.0),
         Actor::Group(g) => ("deployment_group", g.0),
     };
-    let (resource_type, resource_id) = match resource {
-        Resource::Device(d) => ("device", d.0),
-        Resource::Group(g) => ("deployment_group", g.0),
-        Resource::Product(p) => ("product", p.0),
-        Resource::Org(o) => ("org", o.0),
-    };
+    let (resource_type, resource_id) = resource.columns();
     let description: String = description.chars().take(500).collect();
     execute!(
         w,
@@ -66,6 +75,38 @@ pub async fn add(
         resource_type,
         resource_id,
         description,
+        now
+    )?;
+    Ok(())
+}
+
+/// Writes what a person did in a product, with what came of it as JSON.
+pub async fn with_details(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    resource: Resource,
+    text: &str,
+    details: &str,
+    now: Micros,
+) -> Result<()> {
+    let p = scope.product();
+    let (resource_type, resource_id) = resource.columns();
+    let text: String = text.chars().take(500).collect();
+    execute!(
+        w,
+        sql!(
+            "audit.add_detailed",
+            "INSERT INTO audit_logs (org_id, product_id, actor_type, actor_id, resource_type,
+                                     resource_id, description, details, at)
+             VALUES ($1, $2, 'user', $3, $4, $5, $6, $7, $8)"
+        ),
+        p.org.id,
+        p.id,
+        scope.person().id,
+        resource_type,
+        resource_id,
+        text,
+        details,
         now
     )?;
     Ok(())

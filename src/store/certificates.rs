@@ -4,7 +4,7 @@ use super::{On, Result, Write};
 use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::clock::Micros;
 use crate::ids::{CaId, DeviceId, OrgId, ProductId};
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
 /// A registered CA.
 #[derive(Debug, Clone, FromRow)]
@@ -184,6 +184,8 @@ pub struct NewCertificate {
     pub not_before: Micros,
     /// End of validity.
     pub not_after: Micros,
+    /// The certificate itself.
+    pub der: Vec<u8>,
 }
 
 /// Whose certificate or key this is.
@@ -213,8 +215,8 @@ pub async fn add(
             "certificates.add",
             "INSERT INTO device_certificates
                (org_id, device_id, serial, fingerprint, fingerprint_sha256, public_key_fingerprint,
-                aki, not_before, not_after, inserted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING"
+                aki, not_before, not_after, inserted_at, der)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
         ),
         org,
         device,
@@ -225,9 +227,28 @@ pub async fn add(
         &c.aki,
         c.not_before,
         c.not_after,
-        now
+        now,
+        &c.der
     )?;
     Ok(n == 1)
+}
+
+/// The certificates of these devices that are kept whole, by device.
+pub async fn ders_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId, Vec<u8>)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(
+            "SELECT device_id, der FROM device_certificates WHERE der IS NOT NULL AND device_id IN (",
+        );
+        let mut s = q.separated(", ");
+        for id in ids {
+            s.push_bind(*id);
+        }
+        s.push_unseparated(") ORDER BY device_id, id");
+        q.build_query_as().fetch_all(c).await
+    })?)
 }
 
 /// The device that holds exactly this certificate.
@@ -241,6 +262,20 @@ pub async fn holder(on: &mut impl On, fingerprint: &str) -> Result<Option<Holder
              WHERE c.fingerprint = $1"
         ),
         fingerprint
+    )
+}
+
+/// The device that holds exactly this certificate, by the better hash.
+pub async fn holder_of_exactly(on: &mut impl On, sha256: &str) -> Result<Option<Holder>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "certificates.holder_of_exactly",
+            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
+             FROM device_certificates c JOIN devices d ON d.id = c.device_id
+             WHERE c.fingerprint_sha256 = $1 ORDER BY c.id LIMIT 1"
+        ),
+        sha256
     )
 }
 

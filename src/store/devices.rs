@@ -1,16 +1,17 @@
 //! Devices: what is known of each, and which of them a release may be offered to.
 
 use super::{On, Result, Write};
-use crate::access::scope::InOrg;
+use crate::access::scope::{InOrg, Product, Scope};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 
+pub use bulk::NewDevice;
 pub use candidates::{
     Candidate, count_in_group, eligible, fifo, lifo, next_run_by_group, next_source,
 };
 pub(in crate::store) use list::like;
-pub use list::{Filter, Order, list, tags_of};
+pub use list::{Filter, Order, has_architecture, has_platform, has_tag, list, tags_of};
 
 /// A device as the device plane and the rollout see it.
 #[derive(Debug, Clone, FromRow)]
@@ -129,9 +130,11 @@ macro_rules! view_columns {
     };
 }
 
+pub mod bulk;
 mod candidates;
 // Below the macro, whose text it uses.
 mod list;
+pub mod query;
 
 /// What a device says it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -514,6 +517,32 @@ pub async fn id_of(
         identifier
     )?;
     Ok(row.map(|r| r.0))
+}
+
+/// The identifiers of those of these devices that are in the product, and in the group if one is given.
+pub async fn names_within(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    group: Option<GroupId>,
+    ids: &[DeviceId],
+) -> Result<Vec<(DeviceId, String)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(on_engine!(on, |c| {
+        let mut q = QueryBuilder::new("SELECT id, identifier FROM devices WHERE product_id = ");
+        q.push_bind(scope.product().id);
+        if let Some(group) = group {
+            q.push(" AND group_id = ").push_bind(group);
+        }
+        q.push(" AND id IN (");
+        let mut s = q.separated(", ");
+        for id in ids {
+            s.push_bind(*id);
+        }
+        s.push_unseparated(")");
+        q.build_query_as().fetch_all(c).await
+    })?)
 }
 
 /// The organisation and product of a device in any organisation of the person (the short URL).

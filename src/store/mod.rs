@@ -13,16 +13,19 @@ pub mod archives;
 pub mod audit;
 pub mod batch;
 pub mod certificates;
+pub mod cli_sessions;
 pub mod connections;
 pub mod deltas;
 pub mod deployment_groups;
 pub mod device_logs;
 pub mod devices;
+pub mod endpoints;
 pub mod extensions;
 pub mod firmwares;
 pub mod health_reports;
 pub mod history;
 pub mod inflight;
+pub mod invites;
 pub mod keys;
 pub mod locations;
 pub mod network_identities;
@@ -34,6 +37,7 @@ pub mod releases;
 pub mod scripts;
 pub mod secrets;
 pub mod users;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;

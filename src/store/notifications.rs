@@ -55,7 +55,8 @@ pub async fn add(
         message,
         now
     )?;
-    Ok(())
+    let data = serde_json::json!({"level": level, "title": title, "message": message});
+    super::webhooks::file(w, product, "notification.raised", &data, now).await
 }
 
 /// A page of a product's notifications, last occurrence first, and how many there are.

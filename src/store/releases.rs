@@ -56,6 +56,21 @@ pub async fn add(
     Ok(())
 }
 
+/// The group's releases, newest first.
+pub async fn list(on: &mut impl On, group: GroupId) -> Result<Vec<ReleaseRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "releases.list",
+            "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
+                    r.inserted_at
+             FROM releases r JOIN firmwares f ON f.id = r.firmware_id
+             WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1000"
+        ),
+        group
+    )
+}
+
 /// The group's current release.
 pub async fn current(on: &mut impl On, group: GroupId) -> Result<Option<ReleaseRow>> {
     fetch_optional!(

@@ -10,6 +10,7 @@ use crate::access::{self, token};
 use crate::clock::Micros;
 use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
 use crate::store::deployment_groups::GroupRow;
+use crate::store::devices::query::{Compare, Test};
 use crate::store::devices::{Filter, Metadata, Order};
 use crate::store::firmwares::NewFirmware;
 use crate::store::inflight::NewClaim;
@@ -119,6 +120,7 @@ async fn world(w: &mut Write, name: &str) -> World {
         id: user,
         name: "Jane".into(),
         email,
+        grant: access::scope::Grant::default(),
     };
     let scope = access::product_scope(w, person.clone(), name, "thermo")
         .await
@@ -268,12 +270,29 @@ async fn people(db: &Db) {
     // The transaction goes on after the refused insert.
     let token = token::text([9; 32]);
     let hash = token::hash(&token).unwrap();
-    users::add_token(&mut w, id, &hash, "ci", NOW)
-        .await
-        .unwrap();
+    let mut new = users::NewToken {
+        user: id,
+        hash: &hash,
+        note: "ci",
+        access: "full",
+        product: None,
+        expires_at: None,
+    };
+    users::add_token(&mut w, &new, NOW).await.unwrap();
+    let ends = token::text([10; 32]);
+    let hash_of_ends = token::hash(&ends).unwrap();
+    new.hash = &hash_of_ends;
+    new.access = "read";
+    new.expires_at = Some(later(60));
+    users::add_token(&mut w, &new, NOW).await.unwrap();
     w.commit().await.unwrap();
     let person = access::by_token(db, &token, NOW).await.unwrap().unwrap();
     assert_eq!((person.id, person.email.as_str()), (id, "a@x.org"));
+    let narrow = access::by_token(db, &ends, NOW).await.unwrap().unwrap();
+    assert!(narrow.grant.covers(access::scope::Act::Read));
+    assert!(!narrow.grant.covers(access::scope::Act::Change));
+    let late = access::by_token(db, &ends, later(60)).await.unwrap();
+    assert_eq!(late, None, "it has ended");
     assert_eq!(
         access::by_token(db, &token::text([8; 32]), NOW)
             .await
@@ -353,6 +372,29 @@ async fn tenants(db: &Db) {
     );
 }
 
+/// The device `B` reports twice; the newer report counts. `b` reports nothing that could be compared.
+async fn reported(w: &mut Write, world: &World) {
+    for (name, at, status, report) in [
+        ("B", NOW, "healthy", r#"{"alarms":{},"metrics":{"cpu":99}}"#),
+        (
+            "B",
+            later(1),
+            "warning",
+            r#"{"alarms":{"disk full":"90 %"},"metrics":{"cpu":50.5}}"#,
+        ),
+        ("b", later(1), "healthy", r#"{"metrics":{"cpu":"hot"}}"#),
+    ] {
+        let device = devices::view(w, &world.scope, name).await.unwrap().unwrap();
+        let report = health_reports::HealthReport {
+            at,
+            status: status.into(),
+            reasons: "{}".into(),
+            report: report.into(),
+        };
+        health_reports::add(w, device.id, &report).await.unwrap();
+    }
+}
+
 async fn order_and_search(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
@@ -382,54 +424,78 @@ async fn order_and_search(db: &Db) {
         find(&mut w, Filter::default()).await,
         ["B", "Z_", "a%", "b"]
     );
-    let by = |t: &str| Filter {
-        identifier: Some(t.into()),
-        ..Filter::default()
+    let with = |tests: Vec<Test>| {
+        let mut f = Filter::default();
+        tests.into_iter().for_each(|t| f.and(t));
+        f
     };
-    assert_eq!(find(&mut w, by("B")).await, ["B", "b"]);
-    assert_eq!(find(&mut w, by("%")).await, ["a%"]);
-    assert_eq!(find(&mut w, by("_")).await, ["Z_"]);
-    let tagged = Filter {
-        tags: vec!["bet".into()],
-        ..Filter::default()
-    };
-    assert_eq!(find(&mut w, tagged).await, ["B"]);
-    let searched = Filter {
-        search: Some("X".into()),
-        ..Filter::default()
-    };
+    let by = |t: &str| with(vec![Test::Identifier(t.into())]);
+    assert_eq!(find(&mut w, by("%B%")).await, ["B", "b"]);
+    assert_eq!(find(&mut w, by("%\\%%")).await, ["a%"]);
+    assert_eq!(find(&mut w, by("%\\_%")).await, ["Z_"]);
+    assert_eq!(find(&mut w, by("_")).await, ["B", "b"]);
+    let part = with(vec![Test::TagPart("bet".into())]);
+    assert_eq!(find(&mut w, part).await, ["B"]);
+    let searched = with(vec![Test::Search("%X%".into())]);
     assert_eq!(find(&mut w, searched).await, ["Z_", "b"]);
-    let none = Filter {
-        has_no_tags: true,
-        ..Filter::default()
-    };
-    assert_eq!(find(&mut w, none).await, [""; 0]);
-    for word in ["connecting", "connected", "disconnected"] {
-        let f = Filter {
-            connection: Some(word.into()),
-            ..Filter::default()
-        };
-        assert_eq!(find(&mut w, f).await, [""; 0], "{word}");
+    // Each test, and its opposite, divide the devices.
+    let text = String::from;
+    for test in [
+        Test::Search(text("%")),
+        Test::Version(text("1.0.0")),
+        Test::NoPlatform,
+        Test::Connection(text("connecting")),
+        Test::Connection(text("connected")),
+        Test::Connection(text("disconnected")),
+        Test::Connection(text("not_seen")),
+        Test::LastSeen {
+            days: 7,
+            later: false,
+        },
+        Test::LastSeen {
+            days: 7,
+            later: true,
+        },
+        Test::Tag(text("beta")),
+        Test::TagPart(text("bet")),
+        Test::Untagged,
+        Test::Health(text("unknown")),
+        Test::Health(text("healthy")),
+        Test::Interface(text("unknown")),
+        Test::Interface(text("wifi")),
+        Test::Updates(text("enabled")),
+        Test::Updates(text("disabled")),
+        Test::Updates(text("penalty-box")),
+        Test::Updating,
+        Test::Alarms,
+        Test::Alarm(text("disk")),
+        Test::Deleted,
+        Test::Group(text("g")),
+        Test::GroupNumber(1),
+        Test::Ungrouped,
+        Test::Metric(text("cpu"), Compare::More, 1.0),
+        Test::Metric(text("a\"b"), Compare::AtLeast, 1.0),
+        Test::Platform(text("rpi4"), false),
+        Test::Architecture(text("arm"), true),
+        Test::Firmware(text("u"), true),
+    ] {
+        let yes = find(&mut w, with(vec![test.clone()])).await.len();
+        let mut opposite = Filter::default();
+        opposite.and_not(test.clone());
+        let no = find(&mut w, opposite).await.len();
+        assert_eq!(yes + no, 4, "{test:?}");
+        let both = with(vec![test.clone(), Test::Connection(text("not_seen"))]);
+        assert_eq!(find(&mut w, both).await.len(), yes, "{test:?}");
     }
-    for word in ["not_seen"] {
-        let f = Filter {
-            connection: Some(word.into()),
-            ..Filter::default()
-        };
-        assert_eq!(find(&mut w, f).await.len(), 4);
-    }
-    for word in ["enabled", "disabled", "penalty-box"] {
-        let f = Filter {
-            updates: Some(word.into()),
-            platform: Some("Unknown".into()),
-            only_updating: word == "disabled",
-            ..Filter::default()
-        };
-        assert_eq!(
-            find(&mut w, f).await.len(),
-            if word == "enabled" { 4 } else { 0 }
-        );
-    }
+    reported(&mut w, &world).await;
+    let hot = |n| with(vec![Test::Metric(text("cpu"), Compare::More, n)]);
+    assert_eq!(find(&mut w, hot(50.0)).await, ["B"]);
+    assert_eq!(find(&mut w, hot(50.5)).await, [""; 0]);
+    assert_eq!(find(&mut w, with(vec![Test::Alarms])).await, ["B"]);
+    let disk = with(vec![Test::Alarm(text("DISK"))]);
+    assert_eq!(find(&mut w, disk).await, ["B"]);
+    let ill = with(vec![Test::Health(text("warning"))]);
+    assert_eq!(find(&mut w, ill).await, ["B"]);
     for order in [
         Order::Description,
         Order::InsertedAt,
@@ -440,10 +506,7 @@ async fn order_and_search(db: &Db) {
         Order::Identifier,
     ] {
         for descending in [false, true] {
-            let f = Filter {
-                firmware_version: None,
-                ..Filter::default()
-            };
+            let f = Filter::default();
             let (rows, _) = devices::list(&mut w, &world.scope, &f, (order, descending), 1, 2, NOW)
                 .await
                 .unwrap();

@@ -1,8 +1,9 @@
 //! People and their tokens.
 
-use super::{On, Result, Write};
+use super::{Error, On, Result, Write};
+use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::UserId;
+use crate::ids::{OrgId, ProductId, UserId};
 use sqlx::FromRow;
 
 /// A person with what proves the password.
@@ -31,6 +32,49 @@ pub struct TokenOwner {
     pub email: String,
     /// Full name.
     pub name: String,
+    /// `full`, `read` or `publish`.
+    pub access: String,
+    /// The one product that it is for.
+    pub product_id: Option<ProductId>,
+    /// When it ends.
+    pub expires_at: Option<Micros>,
+}
+
+/// A token as its owner sees it.
+#[derive(Debug, Clone, FromRow)]
+pub struct TokenRow {
+    /// Row.
+    pub id: i64,
+    /// What it is for.
+    pub note: String,
+    /// `full`, `read` or `publish`.
+    pub access: String,
+    /// Organisation of the one product that it is for.
+    pub org: Option<String>,
+    /// The one product that it is for.
+    pub product: Option<String>,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// When it was last used.
+    pub last_used_at: Option<Micros>,
+    /// When it ends.
+    pub expires_at: Option<Micros>,
+}
+
+/// A new token.
+pub struct NewToken<'t> {
+    /// Its owner.
+    pub user: UserId,
+    /// Hash of it.
+    pub hash: &'t [u8],
+    /// What it is for.
+    pub note: &'t str,
+    /// `full`, `read` or `publish`.
+    pub access: &'static str,
+    /// The one product that it is for.
+    pub product: Option<ProductId>,
+    /// When it ends.
+    pub expires_at: Option<Micros>,
 }
 
 /// Adds a person; `None` when the email is taken.
@@ -93,22 +137,129 @@ pub async fn any(on: &mut impl On) -> Result<bool> {
 }
 
 /// Stores a token by its hash.
-pub async fn add_token(
-    w: &mut Write,
-    user: UserId,
-    hash: &[u8],
-    note: &str,
-    now: Micros,
-) -> Result<()> {
-    execute!(
+pub async fn add_token(w: &mut Write, t: &NewToken<'_>, now: Micros) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
         w,
         sql!(
             "users.add_token",
-            "INSERT INTO tokens (user_id, hash, note, inserted_at) VALUES ($1, $2, $3, $4)"
+            "INSERT INTO tokens (user_id, hash, note, access, product_id, expires_at, inserted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id"
+        ),
+        t.user,
+        t.hash,
+        t.note,
+        t.access,
+        t.product,
+        t.expires_at,
+        now
+    )?;
+    row.map(|r| r.0).ok_or(Error::Missing("tokens"))
+}
+
+/// A person's tokens, newest first.
+pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "users.tokens",
+            "SELECT t.id, t.note, t.access, o.name AS org, p.name AS product, t.inserted_at,
+                    t.last_used_at, t.expires_at
+             FROM tokens t
+             LEFT JOIN products p ON p.id = t.product_id
+             LEFT JOIN orgs o ON o.id = p.org_id
+             WHERE t.user_id = $1 ORDER BY t.id DESC LIMIT 1000"
+        ),
+        user
+    )
+}
+
+/// Takes a token away; whether it was there.
+pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "users.delete_token",
+            "DELETE FROM tokens WHERE user_id = $1 AND id = $2"
         ),
         user,
-        hash,
-        note,
+        token
+    )?;
+    Ok(n > 0)
+}
+
+/// Adds an account for programs of an organisation; `None` when its address is taken.
+pub async fn add_service(
+    w: &mut Write,
+    org: OrgId,
+    email: &str,
+    name: &str,
+    now: Micros,
+) -> Result<Option<UserId>> {
+    let row: Option<(UserId,)> = fetch_optional!(
+        w,
+        sql!(
+            "users.add_service",
+            "INSERT INTO users (email, name, password_hash, service_of, inserted_at, updated_at)
+             VALUES ($1, $2, '', $3, $4, $4) ON CONFLICT (email) DO NOTHING RETURNING id"
+        ),
+        email,
+        name,
+        org,
+        now
+    )?;
+    Ok(row.map(|r| r.0))
+}
+
+/// The accounts for programs of an organisation, by name.
+pub async fn services(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Service>> {
+    fetch_all!(
+        on,
+        sql!(
+            "users.services",
+            "SELECT u.id, u.name, m.role, u.inserted_at
+             FROM users u JOIN memberships m ON m.user_id = u.id AND m.org_id = u.service_of
+             WHERE u.service_of = $1 ORDER BY u.name LIMIT 1000"
+        ),
+        scope.org().id
+    )
+}
+
+/// An account for programs.
+#[derive(Debug, Clone, FromRow)]
+pub struct Service {
+    /// Row.
+    pub id: UserId,
+    /// Name, unique in the organisation.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// When it was made.
+    pub inserted_at: Micros,
+}
+
+/// Takes all tokens of a person away.
+pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "users.delete_tokens",
+            "DELETE FROM tokens WHERE user_id = $1"
+        ),
+        user
+    )?;
+    Ok(())
+}
+
+/// Frees the address of an account for programs that is gone; its row stays for the audit log.
+pub async fn retire_service(w: &mut Write, user: UserId, email: &str, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "users.retire_service",
+            "UPDATE users SET email = $2, service_of = NULL, updated_at = $3 WHERE id = $1"
+        ),
+        user,
+        email,
         now
     )?;
     Ok(())
@@ -120,7 +271,8 @@ pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner
         on,
         sql!(
             "users.by_token",
-            "SELECT t.id AS token_id, t.last_used_at, u.id AS user_id, u.email, u.name
+            "SELECT t.id AS token_id, t.last_used_at, u.id AS user_id, u.email, u.name, t.access,
+                    t.product_id, t.expires_at
              FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1"
         ),
         hash

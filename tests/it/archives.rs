@@ -34,7 +34,7 @@ async fn an_archive_is_checked_like_firmware(server: Server) {
     assert_eq!(archive["size"], good().len());
     let again = api.archive(good()).await;
     assert_eq!(
-        (again.status, &again.json()["errors"]),
+        (again.status, &again.errors()),
         (422, &json!({"uuid": ["has already been taken"]}))
     );
     assert_eq!(api.get(&path).await.data(), archive);
@@ -103,7 +103,7 @@ async fn an_archive_reaches_devices_at_their_join_and_at_its_release(server: Ser
     let put = async |deployment: Value| api.put(&path, json!({ "deployment": deployment })).await;
     let alone = put(json!({"archive": archive["uuid"]})).await;
     assert_eq!(
-        (alone.status, &alone.json()["errors"]),
+        (alone.status, &alone.errors()),
         (422, &json!({"firmware": ["can't be blank"]}))
     );
     let unknown = put(json!({"firmware": fw, "archive": "nope"})).await;

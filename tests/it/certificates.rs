@@ -174,7 +174,7 @@ async fn known_certificates_are_taken_and_others_judged(server: Server) {
     assert_eq!(api.get(&path).await.data(), json!([added.data()]));
     assert_eq!(status(&server, &pair).await, 101);
     // A certificate decides even beside shared-secret headers, good or bad.
-    let errors = |a: crate::support::api::Answer| (a.status, a.json()["errors"].clone());
+    let errors = |a: crate::support::api::Answer| (a.status, a.errors());
     let again = api
         .post(&path, json!({"cert": STANDARD.encode(&pair.cert)}))
         .await;

@@ -204,7 +204,7 @@ async fn network_identities_belong_to_one_device(server: Server) {
     let found = until(&api, path, |all| all.as_array().unwrap().len() == 2).await;
     let at = &found[0]["inserted_at"];
     let expected = json!({"identifier": "k1", "service": "iroh", "instance": "default",
-        "source": "device_reported", "details": {"relay": "eu"}, "last_reported_at": at,
+        "source": "device_reported", "details": {"relay": "eu"}, "last_reported_at": format!("{}Z", at.as_str().unwrap()),
         "inserted_at": at, "updated_at": at});
     assert_eq!(found[0], expected);
     let some = get(&api, &format!("{path}?service=wireguard&instance=two")).await;

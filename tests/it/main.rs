@@ -6,7 +6,6 @@
     missing_docs
 )]
 
-mod api;
 mod archives;
 mod certificates;
 mod cli;
@@ -18,6 +17,8 @@ mod hostile;
 mod moves;
 mod polling;
 mod protocol;
+mod remote;
+mod rest_api;
 mod rollout;
 mod scripts;
 mod simulator;

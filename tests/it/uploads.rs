@@ -108,16 +108,16 @@ async fn a_key_is_needed_and_versions_are_unique(server: Server) {
     );
     let answer = api.upload_bytes(file).await;
     assert_eq!(
-        (answer.status, answer.json()),
-        (422, json!({"errors": {"uuid": ["has already been taken"]}}))
+        (answer.status, answer.errors()),
+        (422, json!({"uuid": ["has already been taken"]}))
     );
     // Another build of the same version: what is signed differs, so the uuid does.
     let key = "/api/orgs/acme/keys/devkey";
     let answer = api.delete(key).await;
     assert_eq!(answer.status, 409);
     assert_eq!(
-        answer.json(),
-        json!({"errors": {"firmwares": ["Firmware exists which uses the Signing Key"]}})
+        answer.errors(),
+        json!({"firmwares": ["Firmware exists which uses the Signing Key"]})
     );
     let path = Api::product(&format!("/firmwares/{uuid}"));
     assert_eq!(api.get(&path).await.status, 200);

@@ -3,10 +3,10 @@
 
 mod frame;
 
-use crate::access::scope::Person;
+use crate::access::scope::{Act, Person};
 use crate::app::App;
 use crate::fleet::consoles::{self, Place};
-use crate::fleet::progress::Progress;
+use crate::fleet::progress::{Happening, What};
 use crate::fleet::terminals::{Blocked, Shown};
 use crate::fleet::{Refusal, scopes};
 use crate::ids::DeviceId;
@@ -83,6 +83,11 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     };
+    let act = match purpose {
+        Purpose::Terminals => Act::Change,
+        Purpose::Events => Act::Read,
+    };
+    let person = person.filter(|p| p.grant.covers(act));
     let (Some(person), Some(version)) = (person, Version::parse(asked.vsn.as_deref())) else {
         return StatusCode::FORBIDDEN.into_response();
     };
@@ -152,7 +157,7 @@ struct Watched {
 struct Link {
     app: App,
     purpose: Purpose,
-    progress: broadcast::Receiver<Progress>,
+    progress: broadcast::Receiver<Happening>,
     watched: Vec<Watched>,
     person: Person,
     token: String,
@@ -285,8 +290,11 @@ impl Link {
     }
 
     /// A device's update has gone on: a text for each topic that is about it.
-    fn tell(&self, progress: Progress) -> Vec<String> {
-        let payload = json!({"percent": progress.percent, "stage": progress.stage});
+    fn tell(&self, progress: Happening) -> Vec<String> {
+        if !matches!(progress.what, What::Update { .. }) {
+            return Vec::new();
+        }
+        let payload = progress.what.facts();
         let about = self.watched.iter().filter(|w| w.device == progress.device);
         about
             .map(|w| {

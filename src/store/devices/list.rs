@@ -2,33 +2,49 @@
 //! together at run time, of fixed texts and bound values.
 
 use super::DeviceView;
+use super::query::{Cond, Dialect, Piece, Pieces, Test, Value, dialect};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::ids::DeviceId;
 use crate::store::{On, Result};
 use sqlx::QueryBuilder;
 
-/// What a list of devices is narrowed to. All given conditions must hold.
+/// What a list of devices is narrowed to.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Substring of the identifier, any case.
-    pub identifier: Option<String>,
-    /// Substring of identifier, version, platform or a tag.
-    pub search: Option<String>,
-    /// Each a substring of some tag.
-    pub tags: Vec<String>,
-    /// Without tags.
-    pub has_no_tags: bool,
-    /// `connecting`, `connected`, `disconnected`, `not_seen`.
-    pub connection: Option<String>,
-    /// Exact version.
-    pub firmware_version: Option<String>,
-    /// Exact platform; `Unknown` is none.
-    pub platform: Option<String>,
-    /// `enabled`, `disabled`, `penalty-box`.
-    pub updates: Option<String>,
-    /// Only devices with an update in flight.
-    pub only_updating: bool,
+    /// Conditions; all devices without.
+    pub cond: Option<Cond>,
+    /// Whether deleted devices are listed too.
+    pub with_deleted: bool,
+}
+
+impl Filter {
+    /// One more condition must hold.
+    pub fn and(&mut self, test: Test) {
+        self.all_of(Cond::Is(test));
+    }
+
+    /// One more condition must not hold.
+    pub fn and_not(&mut self, test: Test) {
+        let one = Cond::Not(Box::new(Cond::Is(test)));
+        self.all_of(one);
+    }
+
+    /// All of these must hold too.
+    pub fn all_of(&mut self, cond: Cond) {
+        self.cond = Some(match self.cond.take() {
+            None => cond,
+            Some(before) => Cond::And(Box::new(before), Box::new(cond)),
+        });
+    }
+
+    fn pieces(&self, now: Micros, dialect: Dialect) -> Pieces {
+        let mut pieces = Pieces::default();
+        if let Some(cond) = &self.cond {
+            pieces.cond(cond, now, dialect);
+        }
+        pieces
+    }
 }
 
 pub(in crate::store) fn like(text: &str) -> String {
@@ -44,63 +60,23 @@ pub(in crate::store) fn like(text: &str) -> String {
 }
 
 macro_rules! narrow {
-    ($q:ident, $scope:expr, $f:expr, $now:expr) => {{
-        $q.push(" WHERE d.deleted_at IS NULL AND d.product_id = ").push_bind($scope.product().id);
-        if let Some(t) = &$f.identifier {
-            $q.push(" AND lower(d.identifier) LIKE ").push_bind(like(t)).push(" ESCAPE '\\'");
+    ($q:ident, $scope:expr, $f:expr, $pieces:expr) => {{
+        $q.push(" WHERE d.product_id = ")
+            .push_bind($scope.product().id);
+        if !$f.with_deleted {
+            $q.push(" AND d.deleted_at IS NULL");
         }
-        if let Some(t) = &$f.search {
-            let p = like(t);
-            $q.push(" AND (lower(d.identifier) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
-            $q.push(" OR lower(d.fw_version) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
-            $q.push(" OR lower(d.fw_platform) LIKE ").push_bind(p.clone()).push(" ESCAPE '\\'");
-            $q.push(" OR EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
-                .push_bind(p)
-                .push(" ESCAPE '\\'))");
+        if !$pieces.0.is_empty() {
+            $q.push(" AND ");
         }
-        for t in &$f.tags {
-            $q.push(" AND EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
-                .push_bind(like(t))
-                .push(" ESCAPE '\\')");
-        }
-        if $f.has_no_tags {
-            $q.push(" AND NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
-        }
-        match $f.connection.as_deref() {
-            Some("not_seen") => {
-                $q.push(" AND d.status = 'registered'");
-            }
-            Some(s) => {
-                $q.push(" AND c.status = ").push_bind(s.to_owned());
-            }
-            None => {}
-        }
-        if let Some(v) = &$f.firmware_version {
-            $q.push(" AND d.fw_version = ").push_bind(v.clone());
-        }
-        match $f.platform.as_deref() {
-            Some("Unknown") => {
-                $q.push(" AND d.fw_platform IS NULL");
-            }
-            Some(p) => {
-                $q.push(" AND d.fw_platform = ").push_bind(p.to_owned());
-            }
-            None => {}
-        }
-        match $f.updates.as_deref() {
-            Some("enabled") => {
-                $q.push(" AND d.updates_enabled");
-            }
-            Some("disabled") => {
-                $q.push(" AND NOT d.updates_enabled");
-            }
-            Some(_) => {
-                $q.push(" AND d.blocked_until > ").push_bind($now);
-            }
-            None => {}
-        }
-        if $f.only_updating {
-            $q.push(" AND d.in_flight");
+        for piece in &$pieces.0 {
+            match piece {
+                Piece::Sql(text) => $q.push(*text),
+                Piece::Bind(Value::Text(v)) => $q.push_bind(v.clone()),
+                Piece::Bind(Value::Number(v)) => $q.push_bind(*v),
+                Piece::Bind(Value::Time(v)) => $q.push_bind(*v),
+                Piece::Bind(Value::Real(v)) => $q.push_bind(*v),
+            };
         }
     }};
 }
@@ -155,9 +131,10 @@ pub async fn list(
     limit: i64,
     now: Micros,
 ) -> Result<(Vec<DeviceView>, i64)> {
+    let pieces = filter.pieces(now, dialect(on));
     let rows = on_engine!(on, |c| {
         let mut q = QueryBuilder::new(view_columns!());
-        narrow!(q, scope, filter, now);
+        narrow!(q, scope, filter, pieces);
         q.push(order.0.text(order.1));
         q.push(" LIMIT ")
             .push_bind(limit)
@@ -169,7 +146,7 @@ pub async fn list(
         let mut q = QueryBuilder::new(
             "SELECT COUNT(*) FROM devices d LEFT JOIN connections c ON c.device_id = d.id ",
         );
-        narrow!(q, scope, filter, now);
+        narrow!(q, scope, filter, pieces);
         q.build_query_as().fetch_one(c).await
     })?;
     Ok((rows, total.0))
@@ -190,4 +167,51 @@ pub async fn tags_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
         s.push_unseparated(") ORDER BY device_id, tag");
         q.build_query_as().fetch_all(c).await
     })?)
+}
+
+/// Whether a product has a device with this platform.
+pub async fn has_platform(on: &mut impl On, scope: &Scope<Product>, value: &str) -> Result<bool> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.has_platform",
+            "SELECT id FROM devices WHERE product_id = $1 AND fw_platform = $2 LIMIT 1"
+        ),
+        scope.product().id,
+        value
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether a product has a device with this architecture.
+pub async fn has_architecture(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    value: &str,
+) -> Result<bool> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.has_architecture",
+            "SELECT id FROM devices WHERE product_id = $1 AND fw_architecture = $2 LIMIT 1"
+        ),
+        scope.product().id,
+        value
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether a product has a device with this tag.
+pub async fn has_tag(on: &mut impl On, scope: &Scope<Product>, value: &str) -> Result<bool> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.has_tag",
+            "SELECT d.id FROM device_tags t JOIN devices d ON d.id = t.device_id
+             WHERE t.tag = $2 AND d.product_id = $1 LIMIT 1"
+        ),
+        scope.product().id,
+        value
+    )?;
+    Ok(row.is_some())
 }

@@ -1,6 +1,6 @@
 //! A person's or script's client.
 
-use super::fixtures;
+use super::{contract, fixtures};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -33,6 +33,21 @@ impl Answer {
             self.text
         );
         self.json()["data"].clone()
+    }
+
+    /// The messages of a refusal by field, without the sentence beside them, which must be there.
+    #[track_caller]
+    pub fn errors(&self) -> Value {
+        let mut errors = self.json()["errors"].clone();
+        let map = errors
+            .as_object_mut()
+            .unwrap_or_else(|| panic!("{}", self.text));
+        let detail = map.get("detail").and_then(Value::as_str);
+        assert!(detail.is_some_and(|d| !d.is_empty()), "{}", self.text);
+        if map.len() > 1 {
+            map.remove("detail");
+        }
+        errors
     }
 
     pub fn header(&self, name: &str) -> &str {
@@ -75,14 +90,20 @@ impl Api {
         }
     }
 
+    /// Sends it; the answer is held against the server's OpenAPI document.
     pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
-        let r = request.send().await.unwrap();
+        let (http, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let r = http.execute(request).await.unwrap();
         let (status, headers) = (r.status().as_u16(), r.headers().clone());
-        Answer {
+        let answer = Answer {
             status,
             headers,
             text: r.text().await.unwrap(),
-        }
+        };
+        contract::hold(&http, &method, &url, &answer).await;
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

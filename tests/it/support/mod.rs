@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod ca;
+pub mod contract;
 pub mod device;
 pub mod fixtures;
 pub mod postgres;

@@ -1,0 +1,140 @@
+//! A product with half a million devices: how long a page of the device list takes with two filters and a sort, beside the
+//! plans of its queries, and how long the import of 100,000 devices takes.
+//!
+//! `cargo bench --bench lists`; `POSTGRES=1` runs on a throw-away PostgreSQL, `DEVICES=500000` is the size of the product.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+#![allow(
+    dead_code,
+    reason = "the tests' support is shared, and a bench needs part of it"
+)]
+
+#[path = "../tests/it/support/mod.rs"]
+mod support;
+
+use reqwest::Method;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+use support::{Api, Engine, Server};
+
+const IMPORT: usize = 100_000;
+const ROUNDS: usize = 200;
+
+/// Pages that people look at: two filters and a sort each.
+const PAGES: [(&str, &str); 6] = [
+    (
+        "platform, version, by identifier",
+        "filters[platform]=rpi4&filters[firmware_version]=1.7.0&sort=identifier",
+    ),
+    (
+        "connected, platform, by last seen",
+        "filters[connection]=connected&filters[platform]=bbb&sort=connection_last_seen_at",
+    ),
+    (
+        "tag, platform, by identifier",
+        "filters[tags]=site17&filters[platform]=rpi4&sort=identifier",
+    ),
+    (
+        "updates off, platform, by creation",
+        "filters[updates]=disabled&filters[platform]=x86_64&sort=inserted_at",
+    ),
+    (
+        "part of identifier, version, by identifier",
+        "filters[identifier]=SN-0042&filters[firmware_version]=1.7.0&sort=identifier",
+    ),
+    (
+        "query: tag and connection",
+        "query=tags+contains+site17+and+connection+%3D+connected&sort=identifier",
+    ),
+];
+
+fn csv(from: usize, n: usize) -> String {
+    let mut text = String::from("identifier,description,tags\n");
+    for i in from..from + n {
+        writeln!(
+            text,
+            "SN-{i:07},device {i},\"site{},line{}\"",
+            i % 50,
+            i % 7
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// Gives the devices something to be told apart by, as their joins would.
+async fn alive(server: &Server) {
+    server
+        .run(
+            "UPDATE devices SET status = 'provisioned', updates_enabled = id % 20 <> 0,
+               fw_platform = CASE id % 5 WHEN 0 THEN 'rpi4' WHEN 1 THEN 'bbb' WHEN 2 THEN 'x86_64'
+                                         WHEN 3 THEN 'grisp2' ELSE 'rpi5' END,
+               fw_architecture = 'arm', fw_version = '1.' || CAST((id / 5) % 40 AS TEXT) || '.0',
+               fw_uuid = 'u' || CAST((id / 5) % 40 AS TEXT), online = id % 3 <> 0",
+        )
+        .await;
+    server
+        .run(
+            "INSERT INTO connections (device_id, id, node_id, status, established_at, last_seen_at)
+             SELECT id, id, 1, CASE WHEN id % 3 <> 0 THEN 'connected' ELSE 'disconnected' END,
+                    1700000000000000 + id * 1000, 1700000000000000 + (id * 7919) % 500000 * 1000
+             FROM devices",
+        )
+        .await;
+    server.run("ANALYZE").await;
+}
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() {
+    let postgres = std::env::var_os("POSTGRES").is_some();
+    let devices: usize = std::env::var("DEVICES").map_or(500_000, |d| d.parse().unwrap());
+    let engine = if postgres {
+        Engine::Postgres
+    } else {
+        Engine::Sqlite
+    };
+    let Some(server) = Server::start(engine).await else {
+        eprintln!("skipped: PostgreSQL is not installed");
+        return;
+    };
+    let api = server.api();
+    let mut imports = Vec::new();
+    for from in (0..devices).step_by(IMPORT) {
+        let body = csv(from, IMPORT.min(devices - from));
+        let begun = Instant::now();
+        let request = api.raw(Method::POST, &Api::product("/devices/import"));
+        let answer = Api::answer(request.header("content-type", "text/csv").body(body)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        imports.push(begun.elapsed());
+    }
+    println!("import of {IMPORT} devices: {imports:.1?}");
+    alive(&server).await;
+    if postgres {
+        server.run("VACUUM devices").await;
+    }
+    for (name, query) in PAGES {
+        let path = Api::product(&format!("/devices?{query}&pagination[page_size]=25"));
+        let mut times: Vec<Duration> = Vec::new();
+        let mut total = 0;
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            let answer = Api::answer(api.raw(Method::GET, &path)).await;
+            times.push(begun.elapsed());
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            total = answer.json()["pagination"]["total_entries"]
+                .as_u64()
+                .unwrap();
+        }
+        times.sort();
+        println!(
+            "{name}: {total} match; p50 {:.1?}, p99 {:.1?}",
+            times[ROUNDS / 2],
+            times[ROUNDS * 99 / 100]
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! The audit log: routes of our own.
+
+use super::answer::page;
+use super::contract::{Field, Kind, may};
+use super::error::Result;
+use super::extensions::document;
+use super::extract::Name;
+use super::params::{Params, paging};
+use crate::access::scope::{Org, Product, Scope};
+use crate::app::App;
+use crate::clock::Micros;
+use crate::fleet::audits::{self, Entry, Narrow};
+use crate::fleet::refusal::field;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// What a list can be narrowed by.
+pub(super) const FILTERS: &[Field] = &[
+    may("search", Kind::Text, "Part of the description"),
+    may("actor", Kind::Text, "Login or name of the person who acted"),
+    may("since", Kind::Text, "From then on, `2026-08-22T08:33:49Z`"),
+    may("until", Kind::Text, "Until before then"),
+];
+
+/// An entry of the audit log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
+pub(super) struct View {
+    /// A number.
+    id: i64,
+    /// Its number in the chain; null until it is sealed, a moment after it was written.
+    sequence: Option<i64>,
+    /// `2026-08-22 08:33:49.123456Z`.
+    at: String,
+    /// Who acted: `user`, `device` or `deployment_group`.
+    actor_type: String,
+    /// Name or identifier of who acted; null when it is gone.
+    actor: Option<String>,
+    /// Login of the person who acted.
+    actor_email: Option<String>,
+    /// `device`, `deployment_group`, `product` or `org`.
+    resource_type: String,
+    /// Name or identifier of what it was done to; null when it is gone.
+    resource: Option<String>,
+    /// The product, if it is in one.
+    product: Option<String>,
+    /// What was done.
+    description: String,
+    /// What came of it, such as a script's output.
+    details: Value,
+}
+
+fn view(e: &Entry) -> View {
+    View {
+        id: e.id,
+        sequence: e.seq,
+        at: e.at.spaced(),
+        actor_type: e.actor_type.clone(),
+        actor: e.actor.clone(),
+        actor_email: e.actor_email.clone(),
+        resource_type: e.resource_type.clone(),
+        resource: e.resource.clone(),
+        product: e.product.clone(),
+        description: e.description.clone(),
+        details: e.details.as_deref().map_or(Value::Null, document),
+    }
+}
+
+fn time(p: &Params, key: &str) -> Result<Option<Micros>> {
+    let Some(text) = p.text(key).filter(|t| !t.is_empty()) else {
+        return Ok(None);
+    };
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .map_err(|_| field(key, "must be a time such as 2026-08-22T08:33:49Z"))?;
+    Ok(Some(Micros(at.unix_timestamp().saturating_mul(1_000_000))))
+}
+
+fn narrow(p: &Params) -> Result<Narrow> {
+    let text = |key: &str| p.string(key).filter(|t| !t.is_empty());
+    Ok(Narrow {
+        search: text("search"),
+        actor: text("actor"),
+        since: time(p, "since")?,
+        until: time(p, "until")?,
+        ..Narrow::default()
+    })
+}
+
+/// `GET /orgs/:org/audit_logs`.
+pub(super) async fn of_org(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+    let (number, size) = paging(&p, 25)?;
+    let (rows, total) = audits::page(&app.db, &scope, &narrow(&p)?, number, size).await?;
+    let data: Vec<_> = rows.iter().map(view).collect();
+    Ok(page(&data, number, size, total))
+}
+
+async fn listed(app: &App, scope: &Scope<Product>, narrow: Narrow, p: &Params) -> Result {
+    let (number, size) = paging(p, 25)?;
+    let (rows, total) = audits::page(&app.db, scope, &narrow, number, size).await?;
+    let data: Vec<_> = rows.iter().map(view).collect();
+    Ok(page(&data, number, size, total))
+}
+
+/// `GET …/products/:product/audit_logs`.
+pub(super) async fn of_product(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let narrow = audits::of_product(&scope, narrow(&p)?);
+    listed(&app, &scope, narrow, &p).await
+}
+
+/// `GET …/devices/:device/audit_logs`.
+pub(super) async fn of_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let narrow = audits::of_device(&app.db, &scope, &d, narrow(&p)?).await?;
+    listed(&app, &scope, narrow, &p).await
+}
+
+/// `GET …/deployments/:name/audit_logs`.
+pub(super) async fn of_group(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    p: Params,
+) -> Result {
+    let narrow = audits::of_group(&app.db, &scope, &name, narrow(&p)?).await?;
+    listed(&app, &scope, narrow, &p).await
+}
+
+/// Entries that an export reads at once.
+const STRETCH: i64 = 1_000;
+
+/// `GET /orgs/:org/audit_logs/export`: streamed, so that any log fits.
+pub(super) async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+    let narrow = narrow(&p)?;
+    let csv = match p.text("format").unwrap_or("csv") {
+        "csv" => true,
+        "json" => false,
+        _ => return Err(field("format", "must be one of: csv, json").into()),
+    };
+    let first = audits::behind(&app.db, &scope, &narrow, 0, STRETCH).await?;
+    let begun = (0, Some(first), app, scope, narrow);
+    let body = stream::try_unfold(begun, move |(n, ready, app, scope, narrow)| async move {
+        let Some(rows) = ready else {
+            return Ok::<_, std::io::Error>(None);
+        };
+        let mut text = String::new();
+        if n == 0 {
+            text.push_str(if csv { HEADER } else { "[" });
+        }
+        for (i, row) in rows.iter().enumerate() {
+            if csv {
+                line(&view(row), &mut text);
+            } else {
+                text.push_str(if n == 0 && i == 0 { "\n" } else { ",\n" });
+                text.push_str(&serde_json::to_string(&view(row))?);
+            }
+        }
+        let next = match rows.last() {
+            Some(last) if rows.len() as i64 == STRETCH => {
+                let more = audits::behind(&app.db, &scope, &narrow, last.id, STRETCH).await;
+                Some(more.map_err(std::io::Error::other)?)
+            }
+            _ => None,
+        };
+        if !csv && next.is_none() {
+            text.push_str("\n]\n");
+        }
+        Ok(Some((text, (n + 1, next, app, scope, narrow))))
+    });
+    let mut answer = Response::new(Body::from_stream(body));
+    let (kind, name) = if csv {
+        (
+            "text/csv; charset=utf-8",
+            "attachment; filename=\"audit-log.csv\"",
+        )
+    } else {
+        (
+            "application/json; charset=utf-8",
+            "attachment; filename=\"audit-log.json\"",
+        )
+    };
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    Ok(answer)
+}
+
+const HEADER: &str = "id,sequence,at,actor_type,actor,actor_email,resource_type,resource,product,description,details\r\n";
+
+/// A line of CSV: each value is JSON, as the original exports it, so that no spreadsheet takes one for a formula.
+fn line(v: &View, into: &mut String) {
+    let values = [
+        serde_json::json!(v.id),
+        serde_json::json!(v.sequence),
+        serde_json::json!(v.at),
+        serde_json::json!(v.actor_type),
+        serde_json::json!(v.actor),
+        serde_json::json!(v.actor_email),
+        serde_json::json!(v.resource_type),
+        serde_json::json!(v.resource),
+        serde_json::json!(v.product),
+        serde_json::json!(v.description),
+        v.details.clone(),
+    ];
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            into.push(',');
+        }
+        let text = value.to_string();
+        into.push('"');
+        into.push_str(&text.replace('"', "\"\""));
+        into.push('"');
+    }
+    into.push_str("\r\n");
+}

@@ -1,0 +1,150 @@
+//! Many devices at once: import and export (rest-api 10.7, 21.6).
+
+use super::error::{Error, Result};
+use super::params::tags;
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::bulk::{self, Exported};
+use crate::fleet::devices::check_tags;
+use crate::fleet::refusal::field;
+use crate::fleet::{self, Refusal};
+use crate::limits::{EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, stream};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use tokio::time::timeout;
+
+/// What an import of CSV did.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Imported {
+    /// Devices that it registered.
+    imported: u64,
+}
+
+/// `POST /devices/import`.
+pub(super) async fn import(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    request: Request,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (head, body) = request.into_parts();
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("text/csv") {
+        let imported = bulk::csv(&app, &scope, spooled(&app, body).await?).await?;
+        return Ok(super::answer::ok(&Imported { imported }));
+    }
+    let wanted = manifest_tags(&head.headers)?;
+    let bytes = to_bytes(body, JSON_BYTES).await;
+    let bytes = bytes.map_err(|_| Refusal::TooLarge)?;
+    let parsed = serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)?;
+    let Value::Array(entries) = parsed else {
+        let text = "the manifest must be a JSON array; send CSV with the content-type text/csv";
+        return Err(Refusal::Bad(text.into()).into());
+    };
+    let task = bulk::manifest(app.clone(), scope, entries, wanted);
+    app.background.spawn(task);
+    Ok(StatusCode::CREATED.into_response())
+}
+
+fn manifest_tags(headers: &HeaderMap) -> fleet::Result<Vec<String>> {
+    let text = |name: &str| match headers.get(name).map(HeaderValue::to_str) {
+        None => Ok(""),
+        Some(Ok(text)) => Ok(text),
+        Some(Err(_)) => Err(field(name, "must be plain text")),
+    };
+    if !matches!(text("format")?, "" | "microchip_trust_and_go") {
+        return Err(field("format", "must be microchip_trust_and_go"));
+    }
+    let wanted = tags(&Value::from(text("tags")?)).unwrap_or_default();
+    check_tags(&wanted)?;
+    Ok(wanted)
+}
+
+/// The body in a file without a name.
+async fn spooled(app: &App, body: Body) -> Result<File> {
+    let _place = app
+        .uploads
+        .acquire()
+        .await
+        .map_err(|e| Refusal::Fault(e.to_string()))?;
+    let fault = |e: std::io::Error| Refusal::Fault(format!("a temporary file: {e}"));
+    let mut file = tempfile::tempfile().map_err(fault)?;
+    let mut chunks = body.into_data_stream();
+    let mut received = 0;
+    let cut_off = || Refusal::Bad("the file broke off".into());
+    while let Some(chunk) = timeout(UPLOAD_STALL, chunks.next())
+        .await
+        .map_err(|_| cut_off())?
+    {
+        let chunk = chunk.map_err(|_| cut_off())?;
+        received += chunk.len() as u64;
+        if received > UPLOAD_BYTES {
+            return Err(Refusal::TooLarge.into());
+        }
+        file.write_all(&chunk).map_err(fault)?;
+    }
+    file.rewind().map_err(fault)?;
+    Ok(file)
+}
+
+/// `GET /devices.csv`: streamed.
+pub(super) async fn export(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let first = bulk::export(&app.db, &scope, "", EXPORT_ROWS).await?;
+    let begun = (true, Some(first), app, scope);
+    let body = stream::try_unfold(begun, |(begins, ready, app, scope)| async move {
+        let Some(rows) = ready else {
+            return Ok::<_, std::io::Error>(None);
+        };
+        let mut out = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(Vec::new());
+        if begins {
+            out.write_record([
+                "identifier",
+                "description",
+                "tags",
+                "product",
+                "org",
+                "certificates",
+            ])?;
+        }
+        for d in &rows {
+            let at = scope.product();
+            out.write_record([
+                &d.identifier,
+                d.description.as_deref().unwrap_or_default(),
+                &d.tags.join(","),
+                &at.name,
+                &at.org.name,
+                &d.certificates.join("\n"),
+            ])?;
+        }
+        let text = out
+            .into_inner()
+            .map_err(|e| std::io::Error::other(e.to_string()))?;
+        let next = match rows.last() {
+            Some(Exported { identifier, .. }) if rows.len() as i64 == EXPORT_ROWS => {
+                let more = bulk::export(&app.db, &scope, identifier, EXPORT_ROWS).await;
+                Some(more.map_err(std::io::Error::other)?)
+            }
+            _ => None,
+        };
+        Ok(Some((text, (false, next, app, scope))))
+    });
+    let mut answer = Response::new(Body::from_stream(body));
+    let headers = answer.headers_mut();
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, kind);
+    let name = HeaderValue::from_static("attachment; filename=\"devices.csv\"");
+    headers.insert(header::CONTENT_DISPOSITION, name);
+    Ok(answer)
+}

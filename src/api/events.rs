@@ -1,0 +1,192 @@
+//! What happens to devices as Server-Sent Events (WHATWG HTML, 9.2): the plain twin of the original's event socket, for one
+//! device, a deployment group or a product. What comes in a burst is told together; who is too slow is told how much was lost.
+
+use super::error::Result;
+use super::extract::Name;
+use crate::access::scope::{Person, Product, Scope};
+use crate::app::App;
+use crate::fleet::progress::{self, About, Happening};
+use crate::fleet::{Refusal, audits, scopes};
+use crate::limits::{EVENT_BURST, EVENT_PAUSE, VIEWER_LOOK};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// A comment this often keeps proxies from closing a quiet stream.
+const QUIET: Duration = Duration::from_secs(15);
+
+struct Stream {
+    app: App,
+    scope: Scope<Product>,
+    token: String,
+    about: About,
+    happenings: Receiver<Happening>,
+    looked: Instant,
+    begun: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// `GET …/products/:product/events`.
+pub(super) async fn of_product(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    headers: HeaderMap,
+) -> Result {
+    begin(app, scope, &headers, About::Product)
+}
+
+/// `GET …/devices/:device/events`.
+pub(super) async fn of_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    headers: HeaderMap,
+) -> Result {
+    let narrow = audits::of_device(&app.db, &scope, &d, audits::Narrow::default()).await?;
+    let device = narrow.device.ok_or(Refusal::NotFound)?;
+    begin(app, scope, &headers, About::Device(device))
+}
+
+/// `GET …/deployments/:name/events`.
+pub(super) async fn of_group(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    headers: HeaderMap,
+) -> Result {
+    let narrow = audits::of_group(&app.db, &scope, &name, audits::Narrow::default()).await?;
+    let group = narrow.group.ok_or(Refusal::NotFound)?;
+    begin(app, scope, &headers, About::Group(group))
+}
+
+fn begin(app: App, scope: Scope<Product>, headers: &HeaderMap, about: About) -> Result {
+    let place = app.viewers.clone().try_acquire_owned().map_err(|_| {
+        let text = "Too many people and programs watch this server; try again later.";
+        Refusal::Detail(text.into())
+    })?;
+    let word = headers.get(header::AUTHORIZATION);
+    let word = word.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let watch = Stream {
+        happenings: app.progress.watch(),
+        app,
+        scope,
+        token: word.split(' ').nth(1).unwrap_or_default().to_owned(),
+        about,
+        looked: Instant::now(),
+        begun: false,
+        _place: place,
+    };
+    let body = stream::unfold(watch, |mut watch| async move {
+        let text = watch.next().await?;
+        Some((Ok::<_, std::io::Error>(Bytes::from(text)), watch))
+    });
+    let mut answer = Response::new(Body::from_stream(body));
+    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    // nginx holds answers back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(answer)
+}
+
+impl Stream {
+    /// The next text; `None` ends the stream.
+    async fn next(&mut self) -> Option<String> {
+        if !self.begun {
+            self.begun = true;
+            return Some("retry: 3000\n: watching\n\n".into());
+        }
+        loop {
+            let mut lost = 0;
+            let mut burst = Vec::new();
+            let quiet = Instant::now() + QUIET;
+            tokio::select! {
+                () = self.app.stopping.cancelled() => return None,
+                () = sleep_until(quiet) => return self.still().await.then(|| ": quiet\n\n".into()),
+                first = self.happenings.recv() => take(first, &mut burst, &mut lost)?,
+            }
+            // What comes at once goes out together.
+            let until = Instant::now() + EVENT_PAUSE;
+            while burst.len() < EVENT_BURST {
+                match timeout_at(until, self.happenings.recv()).await {
+                    Ok(next) => take(next, &mut burst, &mut lost)?,
+                    Err(_) => break,
+                }
+            }
+            if self.looked.elapsed() >= VIEWER_LOOK && !self.still().await {
+                return None;
+            }
+            let text = self.texts(&burst, lost).await?;
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
+    }
+
+    /// Whether the token still lets its person watch.
+    async fn still(&mut self) -> bool {
+        self.looked = Instant::now();
+        let db = &self.app.db;
+        let same = |p: &Person| p.id == self.scope.person().id;
+        let person = scopes::person(db, &self.token).await;
+        let Some(person) = person.ok().flatten().filter(same) else {
+            return false;
+        };
+        let at = self.scope.product();
+        scopes::product(db, person, &at.org.name, &at.name)
+            .await
+            .is_ok()
+    }
+
+    async fn texts(&self, burst: &[Happening], lost: u64) -> Option<String> {
+        let mut ids: Vec<_> = burst.iter().map(|h| h.device).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = progress::identifiers(&self.app.db, &self.scope, self.about, &ids).await;
+        let names: HashMap<_, _> = match found {
+            Ok(names) => names.into_iter().collect(),
+            Err(e) => {
+                tracing::warn!(error = %e, "an event stream ends");
+                return None;
+            }
+        };
+        let mut text = String::new();
+        if lost > 0 {
+            text.push_str(&format!("event: lost\ndata: {{\"count\":{lost}}}\n\n"));
+        }
+        for h in burst {
+            let Some(name) = names.get(&h.device) else {
+                continue;
+            };
+            let mut data = h.what.facts();
+            if let Value::Object(map) = &mut data {
+                map.insert("device".into(), name.as_str().into());
+                map.insert("at".into(), h.at.spaced().into());
+            }
+            text.push_str(&format!("event: {}\ndata: {data}\n\n", h.what.word()));
+        }
+        Some(text)
+    }
+}
+
+/// `None` when there is nothing more to come.
+fn take(
+    next: std::result::Result<Happening, RecvError>,
+    burst: &mut Vec<Happening>,
+    lost: &mut u64,
+) -> Option<()> {
+    match next {
+        Ok(h) => burst.push(h),
+        Err(RecvError::Lagged(n)) => *lost += n,
+        Err(RecvError::Closed) => return None,
+    }
+    Some(())
+}

@@ -1,0 +1,233 @@
+//! Webhooks: routes of our own.
+
+use super::answer::{created, none, ok, page, path};
+use super::contract::{Field, Kind, may, need};
+use super::error::Result;
+use super::extensions::document;
+use super::extract::Word;
+use super::params::{Params, flag, paging, tags};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::webhooks::{self, Delivery, Webhook, WebhookForm};
+use crate::fleet::{self, Refusal};
+use axum::extract::{Path, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Fields of a new webhook.
+pub(super) const FIELDS: &[Field] = &[
+    need("url", Kind::Text, "Where messages go, `https://…`"),
+    need(
+        "events",
+        Kind::Tags,
+        "Among `device.online`, `device.offline`, `update.completed`, `update.failed`, `firmware.published`, `release.created`, `notification.raised`",
+    ),
+    may("description", Kind::Text, "Free text"),
+    may(
+        "active",
+        Kind::Flag,
+        "Whether it is told; true unless given",
+    ),
+];
+
+/// Fields of a change.
+pub(super) const CHANGES: &[Field] = &[
+    may("url", Kind::Text, "Where messages go, `https://…`"),
+    may("events", Kind::Tags, "Kinds of messages"),
+    may("description", Kind::Text, "Free text"),
+    may("active", Kind::Flag, "Whether it is told"),
+];
+
+/// A webhook.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Webhook")]
+pub(super) struct View {
+    /// A number.
+    id: i64,
+    /// Where messages go.
+    url: String,
+    /// Free text.
+    description: Option<String>,
+    /// Kinds of messages.
+    events: Vec<String>,
+    /// Whether it is told.
+    active: bool,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+}
+
+/// A new webhook.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NewWebhook {
+    /// The webhook.
+    #[serde(flatten)]
+    view: View,
+    /// What signs its messages, shown this once.
+    secret: String,
+}
+
+/// A message of a webhook.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WebhookDelivery {
+    /// A number.
+    id: i64,
+    /// Names the message, the same at each attempt.
+    message_id: String,
+    /// Kind of message.
+    event: String,
+    /// What is sent.
+    body: Value,
+    /// `pending`, `delivered` or `failed`.
+    status: String,
+    /// Attempts so far.
+    attempts: i64,
+    /// When it is tried next, `2026-08-22T08:33:49Z`.
+    next_attempt_at: Option<String>,
+    /// Status of the last answer.
+    response_status: Option<i64>,
+    /// Why the last attempt failed.
+    error: Option<String>,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// When it was told or given up, `2026-08-22T08:33:49Z`.
+    ended_at: Option<String>,
+}
+
+fn view(h: &Webhook) -> View {
+    View {
+        id: h.id,
+        url: h.url.clone(),
+        description: h.description.clone(),
+        events: h.events.lines().map(str::to_owned).collect(),
+        active: h.active,
+        inserted_at: h.inserted_at.naive(),
+        updated_at: h.updated_at.naive(),
+    }
+}
+
+fn delivery(d: &Delivery) -> WebhookDelivery {
+    WebhookDelivery {
+        id: d.id,
+        message_id: d.message.clone(),
+        event: d.event.clone(),
+        body: document(&d.body),
+        status: d.status.clone(),
+        attempts: d.attempts,
+        next_attempt_at: (d.status == "pending").then(|| d.due_at.zulu()),
+        response_status: d.answer,
+        error: d.error.clone(),
+        inserted_at: d.inserted_at.naive(),
+        ended_at: d.ended_at.map(|t| t.zulu()),
+    }
+}
+
+fn form(p: &Params) -> fleet::Result<WebhookForm> {
+    let events = match p.0.get("events") {
+        None => None,
+        Some(v) => Some(tags(v).ok_or_else(webhooks::not_events)?),
+    };
+    let active = match p.0.get("active") {
+        None => None,
+        Some(v) => Some(flag(v).ok_or_else(|| field("active", INVALID))?),
+    };
+    Ok(WebhookForm {
+        url: p.string("url"),
+        description: p.nullable("description"),
+        events,
+        active,
+    })
+}
+
+fn number(text: &str) -> fleet::Result<i64> {
+    text.parse().map_err(|_| Refusal::NotFound)
+}
+
+/// `GET /webhooks`.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let all = webhooks::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+}
+
+/// `POST /webhooks`.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (made, secret) = webhooks::create(&app, &scope, form(&p)?).await?;
+    let at = scope.product();
+    let id = made.id.to_string();
+    let location = path(&["orgs", &at.org.name, "products", &at.name, "webhooks", &id]);
+    let new = NewWebhook {
+        view: view(&made),
+        secret: secret.reveal().to_owned(),
+    };
+    Ok(created(Some(&location), &new))
+}
+
+/// `GET /webhooks/:webhook`.
+pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, Word(id): Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    Ok(ok(&view(
+        &webhooks::show(&app.db, &scope, number(&id)?).await?,
+    )))
+}
+
+/// `PUT /webhooks/:webhook`.
+pub(super) async fn update(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Word(id): Word,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let hook = webhooks::update(&app, &scope, number(&id)?, form(&p)?).await?;
+    Ok(ok(&view(&hook)))
+}
+
+/// `DELETE /webhooks/:webhook`.
+pub(super) async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Word(id): Word,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    webhooks::delete(&app.db, &scope, number(&id)?).await?;
+    Ok(none())
+}
+
+/// `POST /webhooks/:webhook/test`.
+pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, Word(id): Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let filed = webhooks::test(&app.db, &scope, number(&id)?).await?;
+    Ok(created(None, &delivery(&filed)))
+}
+
+/// `GET /webhooks/:webhook/deliveries`.
+pub(super) async fn log(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Word(id): Word,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (at, size) = paging(&p, 25)?;
+    let (rows, total) = webhooks::log(&app.db, &scope, number(&id)?, at, size).await?;
+    let data: Vec<_> = rows.iter().map(delivery).collect();
+    Ok(page(&data, at, size, total))
+}
+
+/// `POST /webhooks/:webhook/deliveries/:delivery/retry`.
+pub(super) async fn retry(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Path(parts): Path<HashMap<String, String>>,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let part = |key: &str| number(parts.get(key).map_or("", String::as_str));
+    webhooks::again(&app.db, &scope, part("webhook")?, part("delivery")?).await?;
+    Ok(none())
+}

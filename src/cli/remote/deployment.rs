@@ -1,0 +1,294 @@
+//! `nervecenter deployment …`.
+
+use super::{Client, Remote, part, query};
+use crate::cli::exit::Code;
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+/// Deployment groups: which devices get which firmware, and how fast.
+#[derive(Subcommand)]
+pub(in crate::cli) enum Deployment {
+    /// List the groups.
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Show a group.
+    Show {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+    /// Make a group; it is off until it is activated.
+    Create {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+        /// uuid of the firmware of its first release.
+        #[arg(long)]
+        firmware: String,
+        /// Devices must have these tags, with commas.
+        #[arg(long, value_delimiter = ',')]
+        tags: Vec<String>,
+        /// Devices must run such a version, such as ">= 1.0.0".
+        #[arg(long, default_value = "")]
+        version: String,
+    },
+    /// Change settings, such as concurrent_updates=20 or notes="slow".
+    Update {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+        /// Settings.
+        #[arg(required = true, value_name = "KEY=VALUE")]
+        settings: Vec<String>,
+    },
+    /// Make a release of a firmware.
+    Release {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+        /// The firmware's uuid.
+        firmware: String,
+    },
+    /// Release the firmware of the release before the current one again.
+    Rollback {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+    /// List a group's releases, newest first.
+    Releases {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+    /// Switch a group on: it updates its devices.
+    Activate {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+    /// Switch a group off: no update begins.
+    Pause {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+    /// Say how many devices run the current release; with --watch until all do.
+    Status {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+        /// Go on until all do.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Delete a group; its devices keep running.
+    Delete {
+        #[command(flatten)]
+        remote: Remote,
+        /// Its name.
+        name: String,
+    },
+}
+
+async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
+    Ok(format!(
+        "{}/deployments/{}",
+        client.in_product().await?,
+        part(name)
+    ))
+}
+
+async fn put(remote: &Remote, name: &str, settings: Value) -> anyhow::Result<Code> {
+    let client = remote.client()?;
+    let path = group(&client, name).await?;
+    let body = json!({ "deployment": settings });
+    client.one(&client.send(Method::PUT, &path, &body).await?)?;
+    Ok(Code::Done)
+}
+
+impl Deployment {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        match self {
+            Self::List { remote } => {
+                let client = remote.client()?;
+                let path = format!("{}/deployments", client.in_product().await?);
+                let all = client.get(&path).await?;
+                client.table(
+                    &all,
+                    &[
+                        ("NAME", "/name"),
+                        ("STATE", "/state"),
+                        ("VERSION", "/current_release/firmware/version"),
+                        ("PLATFORM", "/current_release/firmware/platform"),
+                        ("DEVICES", "/device_count"),
+                        ("RELEASES", "/releases_count"),
+                        ("TAGS", "/conditions/tags"),
+                    ],
+                )?;
+            }
+            Self::Show { remote, name } => {
+                let client = remote.client()?;
+                client.one(&client.get(&group(&client, &name).await?).await?)?;
+            }
+            Self::Create {
+                remote,
+                name,
+                firmware,
+                tags,
+                version,
+            } => {
+                let client = remote.client()?;
+                let path = format!("{}/deployments", client.in_product().await?);
+                let conditions = json!({"version": version, "tags": tags});
+                let body = json!({"name": name, "firmware": firmware, "conditions": conditions});
+                client.one(&client.send(Method::POST, &path, &body).await?)?;
+                client.done("it is off; `nervecenter deployment activate` switches it on");
+            }
+            Self::Update {
+                remote,
+                name,
+                settings,
+            } => return put(&remote, &name, read(&settings)?).await,
+            Self::Release {
+                remote,
+                name,
+                firmware,
+            } => return put(&remote, &name, json!({ "firmware": firmware })).await,
+            Self::Rollback { remote, name } => return rollback(&remote, &name).await,
+            Self::Releases { remote, name } => {
+                let client = remote.client()?;
+                let path = format!("{}/releases", group(&client, &name).await?);
+                let all = client.get(&path).await?;
+                client.table(
+                    &all,
+                    &[
+                        ("NUMBER", "/number"),
+                        ("VERSION", "/firmware/version"),
+                        ("UUID", "/firmware/uuid"),
+                        ("AT", "/inserted_at"),
+                    ],
+                )?;
+            }
+            Self::Activate { remote, name } => {
+                return put(&remote, &name, json!({"state": "on"})).await;
+            }
+            Self::Pause { remote, name } => {
+                return put(&remote, &name, json!({"state": "off"})).await;
+            }
+            Self::Status {
+                remote,
+                name,
+                watch,
+            } => return status(&remote, &name, watch).await,
+            Self::Delete { remote, name } => {
+                let client = remote.client()?;
+                client.delete(&group(&client, &name).await?).await?;
+                client.done("deleted");
+            }
+        }
+        Ok(Code::Done)
+    }
+}
+
+fn read(settings: &[String]) -> anyhow::Result<Value> {
+    let mut map = Map::new();
+    for text in settings {
+        let (key, value) = text
+            .split_once('=')
+            .with_context(|| format!("{text:?} is not KEY=VALUE"))?;
+        if matches!(key, "firmware" | "archive") {
+            bail!("{key} makes a release; use `nervecenter deployment release`");
+        }
+        // What is JSON is sent as such, anything else as a text.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        map.insert(key.to_owned(), value);
+    }
+    Ok(map.into())
+}
+
+async fn rollback(remote: &Remote, name: &str) -> anyhow::Result<Code> {
+    let client = remote.client()?;
+    let path = format!("{}/releases", group(&client, name).await?);
+    let all = client.get(&path).await?;
+    let uuid = |i: usize| all[i]["firmware"]["uuid"].as_str().map(str::to_owned);
+    let now = uuid(0).context("the group has no release")?;
+    let before = (1..).map_while(uuid).find(|u| *u != now);
+    let before = before.context("every release of the group has the same firmware")?;
+    let path = group(&client, name).await?;
+    let body = json!({"deployment": {"firmware": before, "description": "rollback"}});
+    client.one(&client.send(Method::PUT, &path, &body).await?)?;
+    client.done("released again; devices go back as fast as the group lets them");
+    Ok(Code::Done)
+}
+
+async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64> {
+    let pairs = [("query", text), ("pagination[page_size]", "1")];
+    let path = format!("{product}/devices?{}", query(&pairs));
+    let answer = client.whole(client.request(Method::GET, &path)).await?;
+    answer["pagination"]["total_entries"]
+        .as_u64()
+        .context("the server does not count devices")
+}
+
+async fn status(remote: &Remote, name: &str, watch: bool) -> anyhow::Result<Code> {
+    let client = remote.client()?;
+    let product = client.in_product().await?;
+    let path = group(&client, name).await?;
+    let bar = if watch && std::io::stderr().is_terminal() {
+        ProgressBar::new(0)
+    } else {
+        ProgressBar::hidden()
+    };
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    loop {
+        let found = client.get(&path).await?;
+        let firmware = found["firmware_uuid"].as_str().unwrap_or_default();
+        let quoted = Value::from(name).to_string();
+        let within = format!("deployment_group = {quoted}");
+        let total = count(&client, &product, &within).await?;
+        let updated = count(
+            &client,
+            &product,
+            &format!("{within} and firmware = {firmware}"),
+        )
+        .await?;
+        let updating = count(
+            &client,
+            &product,
+            &format!("{within} and update_status is updating"),
+        )
+        .await?;
+        bar.set_length(total);
+        bar.set_position(updated);
+        let version = found["current_release"]["firmware"]["version"].as_str();
+        bar.set_message(version.unwrap_or_default().to_owned());
+        if !watch || updated == total {
+            bar.finish_and_clear();
+            client.one(&json!({
+                "name": name, "state": found["state"], "version": version, "devices": total,
+                "updated": updated, "updating": updating,
+            }))?;
+            return Ok(Code::Done);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,224 @@
+//! `nervecenter firmware publish|list|download|delete`.
+
+use super::{Client, Remote, part};
+use crate::cli::exit::Code;
+use crate::cli::output;
+use crate::firmware::check;
+use crate::firmware::meta::Meta;
+use anyhow::{Context as _, bail};
+use clap::Args;
+use futures_util::StreamExt as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Upload signed firmware, and release it if you say where.
+#[derive(Args)]
+pub(in crate::cli) struct Publish {
+    #[command(flatten)]
+    remote: Remote,
+    /// The file.
+    file: PathBuf,
+    /// Make a release of it in this deployment group; may be repeated.
+    #[arg(long, value_name = "GROUP")]
+    deploy: Vec<String>,
+}
+
+/// List the product's firmware, highest version first.
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Download a firmware.
+#[derive(Args)]
+pub(in crate::cli) struct Download {
+    #[command(flatten)]
+    remote: Remote,
+    /// Its uuid.
+    uuid: String,
+    /// Where to write it [default: UUID.fw].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Delete a firmware that no release ever used.
+#[derive(Args)]
+pub(in crate::cli) struct Delete {
+    #[command(flatten)]
+    remote: Remote,
+    /// Its uuid.
+    uuid: String,
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn bar(length: u64, what: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+    {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
+
+/// Uploads a file as the part of this name; the data of the answer.
+pub(super) async fn upload(
+    client: &Client,
+    path: &str,
+    name: &'static str,
+    file: &Path,
+) -> anyhow::Result<Value> {
+    let could_not = || format!("could not read {}", file.display());
+    let open = tokio::fs::File::open(file).await.with_context(could_not)?;
+    let size = open.metadata().await.with_context(could_not)?.len();
+    let bar = bar(size, "uploading");
+    let counted = bar.clone();
+    let chunks = tokio_util::io::ReaderStream::with_capacity(open, 65_536).inspect(move |chunk| {
+        if let Ok(bytes) = chunk {
+            counted.inc(bytes.len() as u64);
+        }
+    });
+    let stream = reqwest::Body::wrap_stream(chunks);
+    let shown = file.file_name().map(|n| n.to_string_lossy().into_owned());
+    let part = reqwest::multipart::Part::stream_with_length(stream, size)
+        .file_name(shown.unwrap_or_else(|| "file.fw".into()));
+    let form = reqwest::multipart::Form::new().part(name, part);
+    let answer = client
+        .whole(client.request(Method::POST, path).multipart(form))
+        .await;
+    bar.finish_and_clear();
+    Ok(answer?["data"].take())
+}
+
+impl Publish {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        // What the server would refuse is refused before 30 MB are sent.
+        let mut file = File::open(&self.file)
+            .with_context(|| format!("could not open {}", self.file.display()))?;
+        let head = match check::head(&mut file) {
+            Ok(head) => head,
+            Err(e) => {
+                output::error(&e.to_string());
+                return Ok(Code::BadFirmware);
+            }
+        };
+        if head.signature.is_none() {
+            output::error("the file is not signed; sign it with `nervecenter firmware sign`");
+            return Ok(Code::BadFirmware);
+        }
+        let meta = Meta::parse(&head.conf)?;
+        let value = |key: &str| {
+            meta.values
+                .iter()
+                .find(|(k, _)| k.as_str() == key)
+                .map(|(_, v)| v.as_str())
+        };
+        let mut remote = self.remote.clone();
+        if remote.product.is_none() {
+            remote.product = value("meta-product").map(str::to_owned);
+        }
+        let client = remote.client()?;
+        let product = client.in_product().await?;
+        let made = upload(
+            &client,
+            &format!("{product}/firmwares"),
+            "firmware",
+            &self.file,
+        )
+        .await?;
+        let uuid = made["uuid"]
+            .as_str()
+            .context("the server gave no uuid")?
+            .to_owned();
+        client.one(&made)?;
+        let mut code = Code::Done;
+        for group in &self.deploy {
+            let path = format!("{product}/deployments/{}", part(group));
+            let body = json!({"deployment": {"firmware": uuid}});
+            match client.send(Method::PUT, &path, &body).await {
+                Ok(_) => client.done(&format!("released in {group}")),
+                Err(e) => {
+                    output::error(&format!("{group}: {e:#}"));
+                    code = Code::Failed;
+                }
+            }
+        }
+        Ok(code)
+    }
+}
+
+impl List {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let all = client
+            .get(&format!("{}/firmwares", client.in_product().await?))
+            .await?;
+        client.table(
+            &all,
+            &[
+                ("VERSION", "/version"),
+                ("PLATFORM", "/platform"),
+                ("ARCH", "/architecture"),
+                ("UUID", "/uuid"),
+                ("AUTHOR", "/author"),
+            ],
+        )?;
+        Ok(Code::Done)
+    }
+}
+
+impl Download {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let path = format!(
+            "{}/firmwares/{}/download",
+            client.in_product().await?,
+            part(&self.uuid)
+        );
+        let answer = client.request(Method::GET, &path).send().await?;
+        if !answer.status().is_success() {
+            client.whole(client.request(Method::GET, &path)).await?;
+            bail!("the file could not be downloaded");
+        }
+        let target = self
+            .output
+            .unwrap_or_else(|| format!("{}.fw", self.uuid).into());
+        let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
+        let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
+        let bar = bar(answer.content_length().unwrap_or(0), "downloading");
+        let mut chunks = answer.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            staged.write_all(&chunk)?;
+            bar.inc(chunk.len() as u64);
+        }
+        bar.finish_and_clear();
+        staged
+            .persist(&target)
+            .with_context(|| format!("could not write {}", target.display()))?;
+        client.done(&format!("wrote {}", target.display()));
+        Ok(Code::Done)
+    }
+}
+
+impl Delete {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let path = format!(
+            "{}/firmwares/{}",
+            client.in_product().await?,
+            part(&self.uuid)
+        );
+        client.delete(&path).await?;
+        client.done("deleted");
+        Ok(Code::Done)
+    }
+}

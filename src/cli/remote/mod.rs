@@ -1,0 +1,401 @@
+//! The operator's and developer's tool over the REST API; it works with an original NervesHub server as well.
+
+pub(super) mod deployment;
+pub(super) mod device;
+pub(super) mod firmware;
+pub(super) mod keys;
+pub(super) mod login;
+pub(super) mod orgs;
+pub(super) mod scripts;
+
+use super::exit::Code;
+use super::output;
+use super::socket::Server;
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which server, who asks, and for what.
+#[derive(Args, Clone)]
+pub(super) struct Remote {
+    /// The server's web address [default: that of `nervecenter login`, else http://127.0.0.1:4000].
+    #[arg(long, env = "NERVECENTER_URL", value_name = "URL")]
+    server: Option<String>,
+    /// An API token [default: that of `nervecenter login`].
+    #[arg(
+        long,
+        env = "NERVECENTER_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
+    /// CA that the server's certificate is trusted by, instead of the system's.
+    #[arg(long, value_name = "CA.pem")]
+    server_ca: Option<PathBuf>,
+    /// The organization [default: the only one that you belong to].
+    #[arg(long, env = "NERVECENTER_ORG", value_name = "ORG")]
+    org: Option<String>,
+    /// The product [default: the only one of the organization].
+    #[arg(long, env = "NERVECENTER_PRODUCT", value_name = "PRODUCT")]
+    product: Option<String>,
+    /// Print JSON, as the server answers it.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `login` keeps, readable by its owner only.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    server: Option<String>,
+    token: Option<String>,
+    org: Option<String>,
+    product: Option<String>,
+}
+
+impl Kept {
+    fn path() -> anyhow::Result<PathBuf> {
+        let under = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+        let folder = match under("NERVECENTER_CONFIG_DIR") {
+            Some(folder) => PathBuf::from(folder),
+            None => match under("XDG_CONFIG_HOME") {
+                Some(folder) => PathBuf::from(folder).join("nervecenter"),
+                None => PathBuf::from(under("HOME").context("HOME is not set")?)
+                    .join(".config/nervecenter"),
+            },
+        };
+        Ok(folder.join("cli.toml"))
+    }
+
+    fn read() -> Self {
+        // What is not there, or is none, is as if nobody had logged in.
+        Self::path()
+            .ok()
+            .and_then(|p| std::fs::read_to_string(p).ok())
+            .and_then(|text| toml::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
+    fn write(&self) -> anyhow::Result<PathBuf> {
+        use std::io::Write as _;
+        let path = Self::path()?;
+        let folder = path.parent().context("no folder")?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
+        // A temporary file is readable by its owner only, and keeps that when it gets its name.
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(toml::to_string(self)?.as_bytes())?;
+        file.persist(&path)?;
+        Ok(path)
+    }
+}
+
+/// A client of one server.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+    kept: Kept,
+    options: Remote,
+}
+
+/// The server refused because of who asks.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unauthorized(String);
+
+/// The exit code of an error.
+pub(super) fn code_of(e: &anyhow::Error) -> Code {
+    if e.is::<Unauthorized>() {
+        Code::Denied
+    } else {
+        Code::Failed
+    }
+}
+
+impl Remote {
+    fn server_url(&self, kept: &Kept) -> String {
+        let given = self.server.clone().or_else(|| kept.server.clone());
+        let url = given.unwrap_or_else(|| "http://127.0.0.1:4000".into());
+        url.trim_end_matches('/').to_owned()
+    }
+
+    fn http(&self) -> anyhow::Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(20))
+            .read_timeout(Duration::from_secs(300))
+            .user_agent(concat!("nervecenter/", env!("CARGO_PKG_VERSION")));
+        if let Some(path) = &self.server_ca {
+            let pem = std::fs::read(path)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            let certs = reqwest::Certificate::from_pem_bundle(&pem)
+                .with_context(|| format!("{} is no PEM certificate", path.display()))?;
+            builder = builder.tls_certs_only(certs);
+        }
+        Ok(builder.build()?)
+    }
+
+    /// A client with a token.
+    ///
+    /// # Errors
+    /// Nobody is logged in.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let kept = Kept::read();
+        let token = self.token.clone().or_else(|| kept.token.clone());
+        let token = token.ok_or_else(|| {
+            let text = "nobody is logged in; run `nervecenter login`, or give --token or NERVECENTER_TOKEN";
+            Unauthorized(text.into())
+        })?;
+        Ok(Client {
+            http: self.http()?,
+            base: self.server_url(&kept),
+            token,
+            kept,
+            options: self.clone(),
+        })
+    }
+
+    /// The same server for sockets.
+    ///
+    /// # Errors
+    /// Nobody is logged in.
+    pub(super) fn sockets(&self) -> anyhow::Result<Server> {
+        let client = self.client()?;
+        Ok(Server {
+            server: client.base,
+            token: client.token,
+            server_ca: self.server_ca.clone(),
+        })
+    }
+}
+
+/// A part of a path.
+pub(super) fn part(text: &str) -> String {
+    let mut out = String::new();
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'@') {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+    }
+    out
+}
+
+/// A value of a query.
+pub(super) fn query(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}
+
+impl Client {
+    pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/api/{path}", self.base);
+        self.http.request(method, url).bearer_auth(&self.token)
+    }
+
+    /// Sends a request; the whole answer, `null` when it is empty.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or refuses: then its sentence.
+    pub(super) async fn whole(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| anyhow::anyhow!(e).context(format!("could not reach {}", self.base)))?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if text.is_empty() && status.is_success() {
+            return Ok(Value::Null);
+        }
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        if status.is_success() {
+            return Ok(body);
+        }
+        let said = match &body["errors"]["detail"] {
+            Value::String(detail) => detail.clone(),
+            _ if body["errors"].is_object() => body["errors"].to_string(),
+            _ => format!("{} answers with status {status}", self.base),
+        };
+        if let Some(rows) = body["errors"]["rows"].as_array() {
+            for row in rows {
+                output::error(&format!("line {}: {}", row["line"], row["errors"]));
+            }
+        }
+        match status {
+            StatusCode::UNAUTHORIZED => Err(Unauthorized(format!(
+                "{said} (is the token valid, and is its role high enough?)"
+            ))
+            .into()),
+            _ => bail!(said),
+        }
+    }
+
+    /// Sends a body; the data of the answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let mut whole = self.whole(self.request(method, path).json(body)).await?;
+        Ok(whole["data"].take())
+    }
+
+    /// Reads data.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let mut whole = self.whole(self.request(Method::GET, path)).await?;
+        Ok(whole["data"].take())
+    }
+
+    /// Deletes.
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.whole(self.request(Method::DELETE, path)).await?;
+        Ok(())
+    }
+
+    /// All pages of a list.
+    pub(super) async fn all(
+        &self,
+        path: &str,
+        pairs: &[(&str, &str)],
+    ) -> anyhow::Result<Vec<Value>> {
+        let mut rows = Vec::new();
+        for page in 1.. {
+            let number = page.to_string();
+            let mut pairs = pairs.to_vec();
+            pairs.push(("pagination[page]", &number));
+            pairs.push(("pagination[page_size]", "500"));
+            let request = self.request(Method::GET, &format!("{path}?{}", query(&pairs)));
+            let mut whole = self.whole(request).await?;
+            let Value::Array(some) = whole["data"].take() else {
+                bail!("{} answered without a list", self.base);
+            };
+            rows.extend(some);
+            let pages = whole["pagination"]["total_pages"].as_u64().unwrap_or(1);
+            if page >= pages {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The organization: the given one, or the only one.
+    pub(super) async fn org(&self) -> anyhow::Result<String> {
+        let given = self.options.org.clone().or_else(|| self.kept.org.clone());
+        match given {
+            Some(org) => Ok(org),
+            None => self.only("orgs", "organization", "--org").await,
+        }
+    }
+
+    /// `orgs/ORG`, its name encoded.
+    pub(super) async fn in_org(&self) -> anyhow::Result<String> {
+        Ok(format!("orgs/{}", part(&self.org().await?)))
+    }
+
+    /// `orgs/ORG/products/PRODUCT`, encoded.
+    pub(super) async fn in_product(&self) -> anyhow::Result<String> {
+        let org = self.in_org().await?;
+        let given = self.options.product.clone();
+        let product = match given.or_else(|| self.kept.product.clone()) {
+            Some(product) => product,
+            None => {
+                let list = format!("{org}/products");
+                self.only(&list, "product", "--product").await?
+            }
+        };
+        Ok(format!("{org}/products/{}", part(&product)))
+    }
+
+    async fn only(&self, path: &str, what: &str, flag: &str) -> anyhow::Result<String> {
+        let all = self.get(path).await?;
+        let names: Vec<&str> = all
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|o| o["name"].as_str())
+            .collect();
+        match names[..] {
+            [one] => Ok(one.to_owned()),
+            [] => bail!("there is no {what} yet"),
+            _ => bail!(
+                "there are several {what}s, say which with {flag}: {}",
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// Prints rows as a table, or as JSON.
+    pub(super) fn table(&self, rows: &Value, columns: &[(&str, &str)]) -> anyhow::Result<()> {
+        if self.options.json {
+            return output::json(rows);
+        }
+        let mut lines = vec![
+            columns
+                .iter()
+                .map(|(title, _)| (*title).to_owned())
+                .collect::<Vec<_>>(),
+        ];
+        for row in rows.as_array().into_iter().flatten() {
+            lines.push(
+                columns
+                    .iter()
+                    .map(|(_, at)| cell(&row.pointer(at).cloned().unwrap_or_default()))
+                    .collect(),
+            );
+        }
+        let mut widths = vec![0; columns.len()];
+        for line in &lines {
+            for (width, text) in widths.iter_mut().zip(line) {
+                *width = (*width).max(text.chars().count());
+            }
+        }
+        for line in lines {
+            let text: Vec<String> = line
+                .iter()
+                .zip(&widths)
+                .map(|(text, width)| format!("{text}{}", " ".repeat(width - text.chars().count())))
+                .collect();
+            output::data(text.join("  ").trim_end());
+        }
+        Ok(())
+    }
+
+    /// Prints one thing, a line a field, or as JSON.
+    pub(super) fn one(&self, thing: &Value) -> anyhow::Result<()> {
+        if self.options.json {
+            return output::json(thing);
+        }
+        for (key, value) in thing.as_object().into_iter().flatten() {
+            output::data(&format!("{key:26} {}", cell(value)));
+        }
+        Ok(())
+    }
+
+    /// Says that something was done; in JSON nothing is to be said.
+    pub(super) fn done(&self, text: &str) {
+        if !self.options.json {
+            output::talk(text);
+        }
+    }
+
+    /// Whether answers are printed as JSON.
+    pub(super) fn json(&self) -> bool {
+        self.options.json
+    }
+}
+
+/// A value as a person reads it.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(s) => s.replace(char::is_control, " "),
+        Value::Array(all) => all.iter().map(cell).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The audit log, as people read it.
+
+use super::{Refusal, Result};
+use crate::access::scope::{InOrg, Product, Scope};
+use crate::store::{self, Db};
+
+pub use crate::store::audit::list::{Entry, Narrow};
+
+/// A page of entries, newest first, counted from 1, and how many there are in all.
+///
+/// # Errors
+/// The database's.
+pub async fn page(
+    db: &Db,
+    scope: &impl InOrg,
+    narrow: &Narrow,
+    number: u64,
+    size: u64,
+) -> Result<(Vec<Entry>, u64)> {
+    let (offset, size) = super::stretch(number, size);
+    let mut r = db.read().await?;
+    let (rows, total) = store::audit::list::page(&mut r, scope, narrow, offset, size).await?;
+    Ok((rows, u64::try_from(total).unwrap_or(0)))
+}
+
+/// The entries behind one, oldest first: a stretch of an export.
+///
+/// # Errors
+/// The database's.
+pub async fn behind(
+    db: &Db,
+    scope: &impl InOrg,
+    narrow: &Narrow,
+    after: i64,
+    most: i64,
+) -> Result<Vec<Entry>> {
+    let mut r = db.read().await?;
+    Ok(store::audit::list::behind(&mut r, scope, narrow, after, most).await?)
+}
+
+/// Narrows to a product's own entries.
+#[must_use]
+pub fn of_product(scope: &Scope<Product>, narrow: Narrow) -> Narrow {
+    Narrow {
+        product: Some(scope.product().id),
+        ..narrow
+    }
+}
+
+/// Narrows to a device's own entries.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn of_device(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    narrow: Narrow,
+) -> Result<Narrow> {
+    let mut r = db.read().await?;
+    let view = store::devices::view(&mut r, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    Ok(Narrow {
+        device: Some(view.id),
+        ..narrow
+    })
+}
+
+/// Narrows to a deployment group's own entries.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn of_group(
+    db: &Db,
+    scope: &Scope<Product>,
+    name: &str,
+    narrow: Narrow,
+) -> Result<Narrow> {
+    let mut r = db.read().await?;
+    let group = store::deployment_groups::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    Ok(Narrow {
+        group: Some(group.id),
+        ..narrow
+    })
+}

@@ -1,0 +1,587 @@
+//! The query language of device lists: `connection = connected and not (tags contains prod or metric:cpu_temp > 70)`
+//! (domain 6). Words, columns and operators in any case; a mistake is told with the column where it begins.
+
+use crate::store::devices::query::{Compare, Cond, Test};
+
+/// A mistake in a query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("column {}: {what}", at + 1)]
+pub struct Mistake {
+    /// Byte where it begins, from 0.
+    pub at: usize,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+/// A value that the product must know, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Byte where it begins.
+    pub at: usize,
+    /// What must know it.
+    pub kind: Kind,
+    /// The value.
+    pub value: String,
+}
+
+/// What must know a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A device's platform.
+    Platform,
+    /// A device's architecture.
+    Architecture,
+    /// A firmware's uuid.
+    Firmware,
+    /// A device's tag.
+    Tag,
+    /// A deployment group.
+    Group,
+}
+
+/// A query that can be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The conditions.
+    pub cond: Cond,
+    /// Whether it names `deleted`, which lifts the default that deleted devices are left out.
+    pub names_deleted: bool,
+    /// Values that the product must know.
+    pub named: Vec<Named>,
+}
+
+/// Bytes of a query.
+const LONGEST: usize = 4_096;
+/// Parentheses and `not`s within one another.
+const DEEPEST: usize = 32;
+/// Comparisons of a query: each costs on each device.
+const MOST: usize = 64;
+/// What means no value.
+const NOT_SET: &str = ":not_set";
+
+const COLUMNS: [&str; 16] = [
+    "alarm",
+    "alarm_status",
+    "architecture",
+    "connection",
+    "connection_type",
+    "deleted",
+    "deployment_group",
+    "firmware",
+    "health_status",
+    "identifier",
+    "last_seen",
+    "platform",
+    "search",
+    "tags",
+    "update_status",
+    "updates",
+];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    Text(String),
+    Sign(&'static str),
+    End,
+}
+
+struct Reader {
+    tokens: Vec<(usize, Token)>,
+    next: usize,
+    depth: usize,
+    comparisons: usize,
+    names_deleted: bool,
+    named: Vec<Named>,
+}
+
+fn mistake<T>(at: usize, what: impl Into<String>) -> Result<T, Mistake> {
+    let what = what.into();
+    Err(Mistake { at, what })
+}
+
+/// Reads a query. What is none, but is plain text, searches for that text.
+///
+/// # Errors
+/// The first mistake.
+pub fn parse(text: &str) -> Result<Query, Mistake> {
+    if text.len() > LONGEST {
+        return mistake(LONGEST, format!("the query is longer than {LONGEST} bytes"));
+    }
+    let read = tokens(text).and_then(|tokens| {
+        let mut r = Reader {
+            tokens,
+            next: 0,
+            depth: 0,
+            comparisons: 0,
+            names_deleted: false,
+            named: Vec::new(),
+        };
+        let cond = r.any()?;
+        match r.take() {
+            (_, Token::End) => Ok(Query {
+                cond,
+                names_deleted: r.names_deleted,
+                named: r.named,
+            }),
+            (at, _) => mistake(at, "expected and, or, or the end"),
+        }
+    });
+    match read {
+        Err(_) if is_plain(text) => {
+            let pattern = format!("%{}%", text.trim().replace('\\', "\\\\"));
+            Ok(Query {
+                cond: Cond::Is(Test::Search(pattern)),
+                names_deleted: false,
+                named: Vec::new(),
+            })
+        }
+        read => read,
+    }
+}
+
+/// Whether a text that is no query was not meant to be one.
+fn is_plain(text: &str) -> bool {
+    let text = text.trim();
+    let first = text
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    !text.is_empty()
+        && !text.contains(['=', '<', '>', '"', '('])
+        && first != "not"
+        && !first.starts_with("metric:")
+        && !COLUMNS.contains(&first.as_str())
+}
+
+fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
+    let mut all = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let mut followed = |wanted: char| chars.next_if(|(_, c)| *c == wanted).is_some();
+        let token = match c {
+            c if c.is_whitespace() => continue,
+            '(' => Token::Sign("("),
+            ')' => Token::Sign(")"),
+            '=' => Token::Sign("="),
+            '!' if followed('=') => Token::Sign("!="),
+            '>' if followed('=') => Token::Sign(">="),
+            '>' => Token::Sign(">"),
+            '<' if followed('=') => Token::Sign("<="),
+            '<' => Token::Sign("<"),
+            '"' => {
+                let mut value = String::new();
+                loop {
+                    match chars.next() {
+                        Some((_, '"')) => break,
+                        Some((_, '\\')) => match chars.next() {
+                            Some((_, c @ ('"' | '\\'))) => value.push(c),
+                            _ => return mistake(at, "in quotes, \\ stands before \" or \\ only"),
+                        },
+                        Some((_, c)) => value.push(c),
+                        None => return mistake(at, "the quote is not closed"),
+                    }
+                }
+                Token::Text(value)
+            }
+            c if is_word(c) => {
+                let mut word = String::from(c);
+                while let Some((_, c)) = chars.next_if(|(_, c)| is_word(*c)) {
+                    word.push(c);
+                }
+                Token::Word(word)
+            }
+            c => {
+                return mistake(
+                    at,
+                    format!("{c:?} is no part of a query; put values in quotes"),
+                );
+            }
+        };
+        all.push((at, token));
+    }
+    all.push((text.len(), Token::End));
+    Ok(all)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-')
+}
+
+impl Reader {
+    fn peek(&self) -> (usize, &Token) {
+        let (at, token) = &self.tokens[self.next.min(self.tokens.len() - 1)];
+        (*at, token)
+    }
+
+    fn take(&mut self) -> (usize, Token) {
+        let (at, token) = self.peek();
+        let taken = (at, token.clone());
+        self.next += 1;
+        taken
+    }
+
+    /// Takes the word, in any case, if it is next.
+    fn word(&mut self, wanted: &str) -> bool {
+        let is = matches!(self.peek().1, Token::Word(w) if w.eq_ignore_ascii_case(wanted));
+        if is {
+            self.next += 1;
+        }
+        is
+    }
+
+    fn any(&mut self) -> Result<Cond, Mistake> {
+        let mut left = self.all()?;
+        while self.word("or") {
+            left = Cond::Or(Box::new(left), Box::new(self.all()?));
+        }
+        Ok(left)
+    }
+
+    fn all(&mut self) -> Result<Cond, Mistake> {
+        let mut left = self.term()?;
+        while self.word("and") {
+            left = Cond::And(Box::new(left), Box::new(self.term()?));
+        }
+        Ok(left)
+    }
+
+    fn term(&mut self) -> Result<Cond, Mistake> {
+        let at = self.peek().0;
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return mistake(
+                at,
+                format!("more than {DEEPEST} parentheses within one another"),
+            );
+        }
+        let read = if self.word("not") {
+            Cond::Not(Box::new(self.term()?))
+        } else if *self.peek().1 == Token::Sign("(") {
+            self.take();
+            let inner = self.any()?;
+            match self.take() {
+                (_, Token::Sign(")")) => inner,
+                (at, _) => return mistake(at, "expected a closing parenthesis"),
+            }
+        } else {
+            self.comparison()?
+        };
+        self.depth -= 1;
+        Ok(read)
+    }
+
+    fn comparison(&mut self) -> Result<Cond, Mistake> {
+        let (at, token) = self.take();
+        let Token::Word(column) = token else {
+            return mistake(
+                at,
+                format!("expected a column: {}, or metric:NAME", COLUMNS.join(", ")),
+            );
+        };
+        self.comparisons += 1;
+        if self.comparisons > MOST {
+            return mistake(at, format!("more than {MOST} comparisons"));
+        }
+        let name = column.to_lowercase();
+        if let Some(key) = name.strip_prefix("metric:").filter(|k| !k.is_empty()) {
+            // Keys keep their case.
+            let key = column[column.len() - key.len()..].to_owned();
+            return self.metric(key);
+        }
+        if !COLUMNS.contains(&name.as_str()) {
+            return mistake(
+                at,
+                format!(
+                    "{column:?} is no column; they are {}, and metric:NAME",
+                    COLUMNS.join(", ")
+                ),
+            );
+        }
+        let operators: &[&str] = match name.as_str() {
+            "identifier" | "search" => &["like", "not like"],
+            "tags" | "alarm" => &["contains", "not_contains"],
+            "last_seen" => &[">", "<"],
+            "update_status" => &["is", "is not"],
+            _ => &["=", "!="],
+        };
+        let operator = self.operator(&name, operators)?;
+        let (at, value) = self.value()?;
+        let negated = matches!(operator, "!=" | "not like" | "not_contains" | "is not");
+        self.test(&name, operator, negated, at, value)
+    }
+
+    fn operator(&mut self, column: &str, known: &[&'static str]) -> Result<&'static str, Mistake> {
+        let (at, token) = self.take();
+        let mut text = match token {
+            Token::Sign(s) => s.to_owned(),
+            Token::Word(w) => w.to_lowercase(),
+            _ => String::new(),
+        };
+        let second = match text.as_str() {
+            "is" => "not",
+            "not" => "like",
+            _ => "",
+        };
+        if !second.is_empty()
+            && known.contains(&format!("{text} {second}").as_str())
+            && self.word(second)
+        {
+            text = format!("{text} {second}");
+        }
+        match known.iter().find(|k| **k == text) {
+            Some(k) => Ok(k),
+            None => mistake(
+                at,
+                format!("{column} is compared with {}", known.join(" or ")),
+            ),
+        }
+    }
+
+    fn value(&mut self) -> Result<(usize, String), Mistake> {
+        match self.take() {
+            (at, Token::Word(v) | Token::Text(v)) => Ok((at, v)),
+            (at, _) => mistake(
+                at,
+                "expected a value, in quotes when it is more than one word",
+            ),
+        }
+    }
+
+    fn metric(&mut self, key: String) -> Result<Cond, Mistake> {
+        let operator = self.operator("a metric", &[">", ">=", "<", "<="])?;
+        let (at, value) = self.value()?;
+        let compare = match operator {
+            ">" => Compare::More,
+            ">=" => Compare::AtLeast,
+            "<" => Compare::Less,
+            _ => Compare::AtMost,
+        };
+        match value.parse::<f64>() {
+            Ok(n) if n.is_finite() => Ok(Cond::Is(Test::Metric(key, compare, n))),
+            _ => mistake(at, "a metric is compared with a number"),
+        }
+    }
+
+    fn test(
+        &mut self,
+        column: &str,
+        operator: &str,
+        negated: bool,
+        at: usize,
+        value: String,
+    ) -> Result<Cond, Mistake> {
+        let one_of = |known: &[&str]| {
+            if known.contains(&value.as_str()) {
+                Ok(value.clone())
+            } else {
+                mistake(at, format!("{column} is one of: {}", known.join(", ")))
+            }
+        };
+        let named = |r: &mut Self, kind| {
+            let value = value.clone();
+            r.named.push(Named { at, kind, value });
+        };
+        let unset = value == NOT_SET;
+        let test = match column {
+            // A backslash has no meaning of its own.
+            "identifier" => Test::Identifier(value.replace('\\', "\\\\")),
+            "search" => Test::Search(value.replace('\\', "\\\\")),
+            "platform" => {
+                named(self, Kind::Platform);
+                return Ok(Cond::Is(Test::Platform(value, negated)));
+            }
+            "architecture" => {
+                named(self, Kind::Architecture);
+                return Ok(Cond::Is(Test::Architecture(value, negated)));
+            }
+            "firmware" => {
+                named(self, Kind::Firmware);
+                return Ok(Cond::Is(Test::Firmware(value, negated)));
+            }
+            "connection" => Test::Connection(one_of(&["connected", "disconnected", "not_seen"])?),
+            "last_seen" => {
+                let days = match value.as_str() {
+                    "3 days ago" => 3,
+                    "7 days ago" => 7,
+                    "14 days ago" => 14,
+                    "4 weeks ago" => 28,
+                    _ => {
+                        let text = "last_seen is compared with \"3 days ago\", \"7 days ago\", \"14 days ago\" or \"4 weeks ago\"";
+                        return mistake(at, text);
+                    }
+                };
+                Test::LastSeen {
+                    days,
+                    later: operator == ">",
+                }
+            }
+            "tags" if unset => Test::Untagged,
+            "tags" => {
+                named(self, Kind::Tag);
+                Test::Tag(value)
+            }
+            "health_status" => {
+                Test::Health(one_of(&["unknown", "healthy", "warning", "unhealthy"])?)
+            }
+            "connection_type" => {
+                Test::Interface(one_of(&["cellular", "ethernet", "wifi", "unknown"])?)
+            }
+            "updates" => Test::Updates(one_of(&["enabled", "disabled", "penalty-box"])?),
+            "update_status" => {
+                let idle = one_of(&["updating", "not updating"])? == "not updating";
+                return Ok(not_if(idle != negated, Test::Updating));
+            }
+            "alarm_status" => {
+                let without = one_of(&["with", "without"])? == "without";
+                return Ok(not_if(without != negated, Test::Alarms));
+            }
+            "alarm" => Test::Alarm(value),
+            "deleted" => {
+                self.names_deleted = true;
+                let kept = one_of(&["true", "false"])? == "false";
+                return Ok(not_if(kept != negated, Test::Deleted));
+            }
+            _ if unset => Test::Ungrouped,
+            _ => {
+                named(self, Kind::Group);
+                Test::Group(value)
+            }
+        };
+        Ok(not_if(negated, test))
+    }
+}
+
+fn not_if(negated: bool, test: Test) -> Cond {
+    if negated {
+        Cond::Not(Box::new(Cond::Is(test)))
+    } else {
+        Cond::Is(test)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cond(text: &str) -> Cond {
+        parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).cond
+    }
+
+    fn wrong(text: &str) -> (usize, String) {
+        let e = parse(text).unwrap_err();
+        (e.at, e.what)
+    }
+
+    #[test]
+    fn and_binds_before_or_and_not_before_both() {
+        let a = || Box::new(Cond::Is(Test::Connection("connected".into())));
+        let b = || Box::new(Cond::Is(Test::Updates("enabled".into())));
+        let c = || Box::new(Cond::Is(Test::Untagged));
+        assert_eq!(
+            cond("connection = connected or updates = enabled and not tags contains \":not_set\""),
+            Cond::Or(a(), Box::new(Cond::And(b(), Box::new(Cond::Not(c())))))
+        );
+        assert_eq!(
+            cond("(Connection = connected OR updates = enabled) AND tags contains :not_set"),
+            Cond::And(Box::new(Cond::Or(a(), b())), c())
+        );
+    }
+
+    #[test]
+    fn each_column_reads() {
+        for text in [
+            "identifier like \"sn-%\"",
+            "search not like x",
+            "platform = rpi4",
+            "architecture != arm",
+            "firmware = 0d1f",
+            "connection != not_seen",
+            "last_seen > \"3 days ago\"",
+            "last_seen < \"4 weeks ago\"",
+            "tags contains beta",
+            "tags not_contains beta",
+            "health_status = warning",
+            "connection_type != wifi",
+            "updates = penalty-box",
+            "update_status is updating",
+            "update_status is not \"not updating\"",
+            "alarm_status = with",
+            "alarm contains disk",
+            "deleted = true",
+            "deployment_group = prod",
+            "deployment_group != \":not_set\"",
+            "metric:cpu_temp >= 70.5",
+            "metric:Load < -1",
+        ] {
+            assert!(
+                !matches!(cond(text), Cond::Is(Test::Search(ref s)) if s.contains(text)),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            cond("metric:Load < 1"),
+            Cond::Is(Test::Metric("Load".into(), Compare::Less, 1.0))
+        );
+        assert_eq!(
+            cond("update_status is not updating"),
+            cond("update_status is \"not updating\"")
+        );
+        assert!(parse("deleted != false").unwrap().names_deleted);
+        let named = parse("platform = rpi4").unwrap().named;
+        assert_eq!((named[0].at, named[0].kind), (11, Kind::Platform));
+    }
+
+    #[test]
+    fn plain_text_searches() {
+        assert_eq!(cond("sn-17"), Cond::Is(Test::Search("%sn-17%".into())));
+        assert_eq!(
+            cond(" two words "),
+            Cond::Is(Test::Search("%two words%".into()))
+        );
+    }
+
+    #[test]
+    fn a_mistake_points_at_its_column() {
+        assert_eq!(wrong("connection = conected").0, 13);
+        assert!(
+            wrong("connection = conected")
+                .1
+                .contains("connected, disconnected, not_seen")
+        );
+        assert_eq!(wrong("colour = red").0, 0);
+        assert_eq!(wrong("tags = beta").0, 5);
+        assert!(wrong("tags = beta").1.contains("contains or not_contains"));
+        assert_eq!(wrong("(updates = enabled").0, 18);
+        assert_eq!(wrong("updates = enabled platform = x").0, 18);
+        assert_eq!(wrong("identifier like \"abc").0, 16);
+        assert_eq!(wrong("metric:x > hot").0, 11);
+        assert_eq!(wrong("updates = enabled and $").0, 22);
+        assert_eq!(
+            wrong(&format!("{}updates = enabled", "not ".repeat(40))).0,
+            128
+        );
+        assert_eq!(wrong("last_seen < yesterday").0, 12);
+        let e = parse("connection = conected").unwrap_err();
+        assert!(e.to_string().starts_with("column 14: "), "{e}");
+    }
+
+    #[test]
+    fn no_text_panics() {
+        for text in [
+            "",
+            "\"",
+            "\\",
+            "(",
+            "not",
+            "é = é",
+            "metric: > 1",
+            "identifier",
+            "=",
+            "a\u{0}b",
+        ] {
+            let _ = parse(text);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Sends what webhooks are to be told (Standard Webhooks 1.0): signed, a few at once, and again with longer and longer pauses
+//! until the receiver takes it.
+
+use crate::access::vault::Secret;
+use crate::app::App;
+use crate::clock;
+use crate::fleet::webhooks::{LABEL, private};
+use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
+use crate::store::{self, webhooks};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::sync::Arc;
+use std::time::Duration;
+use store::webhooks::{Due, Outcome};
+use tokio_util::sync::CancellationToken;
+
+/// Pauses between attempts: five seconds to ten hours, some 28 hours in all, as Standard Webhooks proposes.
+const PAUSES: [u64; 8] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 36_000];
+
+/// Names are looked up here, so that one that means an address inside is refused at the very connect that would use it.
+struct Outside {
+    open: bool,
+}
+
+impl Resolve for Outside {
+    fn resolve(&self, name: Name) -> Resolving {
+        let open = self.open;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let good: Vec<_> = found.filter(|a| open || !private(a.ip())).collect();
+            if good.is_empty() {
+                let text = format!("{} has no public address", name.as_str());
+                return Err(text.into());
+            }
+            Ok(Box::new(good.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Runs until it is told to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let open = app.policy.private_webhooks;
+    let client = reqwest::Client::builder()
+        .timeout(WEBHOOK_TIME)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .dns_resolver(Arc::new(Outside { open }))
+        .user_agent(concat!("Nervecenter/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let client = match client {
+        Ok(client) => client,
+        Err(e) => {
+            tracing::error!(error = %e, "webhooks are not sent");
+            return;
+        }
+    };
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        loop {
+            let round = stop.run_until_cancelled(round(&app, &client)).await;
+            match round {
+                None => return,
+                Some(Ok(n)) if n as i64 >= WEBHOOK_BATCH => {}
+                Some(Ok(_)) => break,
+                Some(Err(e)) => {
+                    tracing::warn!(error = %e, "webhooks not sent, the next tick tries again");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn round(app: &App, client: &reqwest::Client) -> store::Result<usize> {
+    let mut r = app.db.read().await?;
+    webhooks::look(&mut r).await?;
+    if !webhooks::waits(&mut r, clock::now()).await? {
+        return Ok(0);
+    }
+    drop(r);
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    // A process that dies meanwhile leaves them to be taken again.
+    let until = now.after(WEBHOOK_TIME * 4);
+    let due = webhooks::take(&mut w, now, until, WEBHOOK_BATCH).await?;
+    w.commit().await?;
+    let sent = join_all(due.iter().map(|d| send(app, client, d))).await;
+    let mut w = app.db.write().await?;
+    for (d, answer) in due.iter().zip(&sent) {
+        note(&mut w, d, answer).await?;
+    }
+    w.commit().await?;
+    Ok(due.len())
+}
+
+/// The status of the answer, or why there was none.
+async fn send(app: &App, client: &reqwest::Client, d: &Due) -> Result<u16, String> {
+    let secret = app
+        .vault
+        .open(&d.secret, LABEL)
+        .map_err(|e| e.to_string())?;
+    let url = reqwest::Url::parse(&d.url).map_err(|e| e.to_string())?;
+    let bare = url.host_str().unwrap_or_default();
+    let literal = bare.trim_matches(['[', ']']).parse();
+    if literal.is_ok_and(private) && !app.policy.private_webhooks {
+        return Err("a private address is not allowed".into());
+    }
+    let stamp = clock::now().secs();
+    let signature = sign(&secret, &d.message, stamp, &d.body)?;
+    let answer = client
+        .post(url)
+        .header("content-type", "application/json")
+        .header("webhook-id", &d.message)
+        .header("webhook-timestamp", stamp)
+        .header("webhook-signature", signature)
+        .body(d.body.clone())
+        .send()
+        .await
+        .map_err(|e| reason(&e))?;
+    Ok(answer.status().as_u16())
+}
+
+/// The error with its causes, which say what reqwest itself leaves out.
+fn reason(e: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut next: Option<&dyn std::error::Error> = std::error::Error::source(e);
+    while let Some(cause) = next {
+        text = cause.to_string();
+        next = cause.source();
+    }
+    let text = if text.is_empty() { e.to_string() } else { text };
+    text.chars().take(255).collect()
+}
+
+/// `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`.
+fn sign(secret: &Secret, id: &str, stamp: i64, body: &str) -> Result<String, String> {
+    let key = secret.reveal().strip_prefix("whsec_").unwrap_or_default();
+    let key = STANDARD.decode(key).map_err(|e| e.to_string())?;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+    let tag = hmac::sign(&key, format!("{id}.{stamp}.{body}").as_bytes());
+    Ok(format!("v1,{}", STANDARD.encode(tag)))
+}
+
+async fn note(w: &mut store::Write, d: &Due, answer: &Result<u16, String>) -> store::Result<()> {
+    let now = clock::now();
+    let pause = usize::try_from(d.attempts).ok().and_then(|n| PAUSES.get(n));
+    let (status, error) = match answer {
+        Ok(200..=299) => ("delivered", None),
+        Ok(410) => {
+            webhooks::gone(w, d.webhook_id, now).await?;
+            (
+                "failed",
+                Some("the receiver says that it is gone; the webhook is off".to_owned()),
+            )
+        }
+        Ok(status) => (
+            if pause.is_some() { "pending" } else { "failed" },
+            Some(format!("answered with status {status}")),
+        ),
+        Err(why) => (
+            if pause.is_some() { "pending" } else { "failed" },
+            Some(why.clone()),
+        ),
+    };
+    let outcome = Outcome {
+        status,
+        due_at: now.after(Duration::from_secs(pause.copied().unwrap_or(0))),
+        answer: answer.as_ref().ok().map(|s| i64::from(*s)),
+        error: error.as_deref(),
+    };
+    webhooks::tried(w, d.id, &outcome, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_that_of_standard_webhooks() {
+        // The example of the specification's libraries.
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into());
+        let signed = sign(
+            &secret,
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+        );
+        assert_eq!(
+            signed.unwrap(),
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+}

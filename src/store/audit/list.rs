@@ -1,0 +1,155 @@
+//! The audit log as people read it: narrowed, newest first, or from its beginning for an export.
+
+use crate::access::scope::InOrg;
+use crate::clock::Micros;
+use crate::ids::{DeviceId, GroupId, ProductId};
+use crate::store::devices::like;
+use crate::store::{On, Result};
+use sqlx::{FromRow, QueryBuilder};
+
+/// An entry with the names of what it is about, as they are now.
+#[derive(Debug, Clone, FromRow)]
+pub struct Entry {
+    /// Row.
+    pub id: i64,
+    /// Its number in the chain; absent until it is sealed.
+    pub seq: Option<i64>,
+    /// `user`, `device`, `deployment_group`.
+    pub actor_type: String,
+    /// Name or identifier of who acted.
+    pub actor: Option<String>,
+    /// Address of the person who acted.
+    pub actor_email: Option<String>,
+    /// `device`, `deployment_group`, `product`, `org`.
+    pub resource_type: String,
+    /// Name or identifier of what it was done to.
+    pub resource: Option<String>,
+    /// The product, if it is in one.
+    pub product: Option<String>,
+    /// What was done.
+    pub description: String,
+    /// What came of it, as JSON.
+    pub details: Option<String>,
+    /// When.
+    pub at: Micros,
+}
+
+/// What a list is narrowed to; all given conditions must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Narrow {
+    /// Only this product's.
+    pub product: Option<ProductId>,
+    /// Only what was done to this device, or by it.
+    pub device: Option<DeviceId>,
+    /// Only what was done to this group, or by it.
+    pub group: Option<GroupId>,
+    /// Part of the description, any case.
+    pub search: Option<String>,
+    /// Address or name of the person who acted.
+    pub actor: Option<String>,
+    /// From then on.
+    pub since: Option<Micros>,
+    /// Until before then.
+    pub until: Option<Micros>,
+}
+
+macro_rules! narrowed {
+    ($q:ident, $org:expr, $n:expr) => {{
+        $q.push(" WHERE a.org_id = ").push_bind($org);
+        if let Some(p) = $n.product {
+            $q.push(" AND a.product_id = ").push_bind(p);
+        }
+        if let Some(d) = $n.device {
+            $q.push(" AND (a.resource_type = 'device' AND a.resource_id = ")
+                .push_bind(d);
+            $q.push(" OR a.actor_type = 'device' AND a.actor_id = ")
+                .push_bind(d)
+                .push(")");
+        }
+        if let Some(g) = $n.group {
+            $q.push(" AND (a.resource_type = 'deployment_group' AND a.resource_id = ")
+                .push_bind(g);
+            $q.push(" OR a.actor_type = 'deployment_group' AND a.actor_id = ")
+                .push_bind(g)
+                .push(")");
+        }
+        if let Some(t) = &$n.search {
+            $q.push(" AND lower(a.description) LIKE ")
+                .push_bind(like(t))
+                .push(" ESCAPE '\\'");
+        }
+        if let Some(t) = &$n.actor {
+            $q.push(" AND a.actor_type = 'user' AND (u.email = ")
+                .push_bind(t.clone());
+            $q.push(" OR u.name = ").push_bind(t.clone()).push(")");
+        }
+        if let Some(at) = $n.since {
+            $q.push(" AND a.at >= ").push_bind(at);
+        }
+        if let Some(at) = $n.until {
+            $q.push(" AND a.at < ").push_bind(at);
+        }
+    }};
+}
+
+const TABLES: &str = " FROM audit_logs a
+     LEFT JOIN users u ON a.actor_type = 'user' AND u.id = a.actor_id
+     LEFT JOIN devices ad ON a.actor_type = 'device' AND ad.id = a.actor_id
+     LEFT JOIN deployment_groups ag ON a.actor_type = 'deployment_group' AND ag.id = a.actor_id
+     LEFT JOIN devices rd ON a.resource_type = 'device' AND rd.id = a.resource_id
+     LEFT JOIN deployment_groups rg ON a.resource_type = 'deployment_group' AND rg.id = a.resource_id
+     LEFT JOIN products rp ON a.resource_type = 'product' AND rp.id = a.resource_id
+     LEFT JOIN orgs ro ON a.resource_type = 'org' AND ro.id = a.resource_id
+     LEFT JOIN products p ON p.id = a.product_id";
+
+const COLUMNS: &str = "SELECT a.id, a.seq, a.actor_type, a.resource_type, a.description, a.details,
+            a.at, COALESCE(u.name, ad.identifier, ag.name) AS actor, u.email AS actor_email,
+            COALESCE(rd.identifier, rg.name, rp.name, ro.name) AS resource, p.name AS product";
+
+/// A page, newest first, and how many there are in all.
+pub async fn page(
+    on: &mut impl On,
+    scope: &impl InOrg,
+    narrow: &Narrow,
+    offset: i64,
+    limit: i64,
+) -> Result<(Vec<Entry>, i64)> {
+    let org = scope.org().id;
+    let rows = on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(COLUMNS);
+        q.push(TABLES);
+        narrowed!(q, org, narrow);
+        q.push(" ORDER BY a.at DESC, a.id DESC LIMIT ");
+        q.push_bind(limit).push(" OFFSET ").push_bind(offset);
+        q.build_query_as::<Entry>().fetch_all(c).await
+    })?;
+    let total: (i64,) = on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(
+            "SELECT COUNT(*) FROM audit_logs a
+             LEFT JOIN users u ON a.actor_type = 'user' AND u.id = a.actor_id",
+        );
+        narrowed!(q, org, narrow);
+        q.build_query_as().fetch_one(c).await
+    })?;
+    Ok((rows, total.0))
+}
+
+/// The entries behind `after`, oldest first.
+pub async fn behind(
+    on: &mut impl On,
+    scope: &impl InOrg,
+    narrow: &Narrow,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let org = scope.org().id;
+    let rows = on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(COLUMNS);
+        q.push(TABLES);
+        narrowed!(q, org, narrow);
+        q.push(" AND a.id > ").push_bind(after);
+        q.push(" ORDER BY a.id LIMIT ").push_bind(limit);
+        q.build_query_as::<Entry>().fetch_all(c).await
+    })?;
+    Ok(rows)
+}

@@ -1,0 +1,98 @@
+//! Many devices at once: a few statements of many rows, since a fleet is registered in one transaction.
+
+use crate::clock::Micros;
+use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::{On, Result, Write};
+use sqlx::{FromRow, QueryBuilder};
+
+/// A device to register.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewDevice {
+    /// Unique on the whole server.
+    pub identifier: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Tags; `None` is "never set".
+    pub tags: Option<Vec<String>>,
+}
+
+/// Rows of one statement: 3,000 values, far below what either engine binds.
+const ROWS: usize = 1_000;
+
+/// Registers devices; those whose identifier exists anywhere on the server are left out of the answer.
+pub async fn add_many(
+    w: &mut Write,
+    org: OrgId,
+    product: ProductId,
+    devices: &[NewDevice],
+    now: Micros,
+) -> Result<Vec<(DeviceId, String)>> {
+    let mut added = Vec::with_capacity(devices.len());
+    for some in devices.chunks(ROWS) {
+        let rows: Vec<(DeviceId, String)> = on_engine!(&mut *w, |c| {
+            let mut q = QueryBuilder::new(
+                "INSERT INTO devices
+                   (org_id, product_id, identifier, description, tags_set, status, updates_enabled,
+                    validation, auto_revert, fw_uuid, online, in_flight, interface, connected_at,
+                    first_seen_at, inserted_at, updated_at) ",
+            );
+            q.push_values(some, |mut b, d| {
+                b.push_bind(org).push_bind(product).push_bind(&d.identifier);
+                b.push_bind(&d.description).push_bind(d.tags.is_some());
+                b.push("'registered', TRUE, 'unknown', FALSE, '', FALSE, FALSE, '', 0, 0");
+                b.push_bind(now).push_bind(now);
+            });
+            q.push(" ON CONFLICT (identifier) DO NOTHING RETURNING id, identifier");
+            q.build_query_as().fetch_all(c).await
+        })?;
+        added.extend(rows);
+    }
+    Ok(added)
+}
+
+/// Gives devices their first tags.
+pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, &str)]) -> Result<()> {
+    for some in tags.chunks(ROWS) {
+        on_engine!(&mut *w, |c| {
+            let mut q = QueryBuilder::new("INSERT INTO device_tags (device_id, tag) ");
+            q.push_values(some, |mut b, (device, tag)| {
+                b.push_bind(*device).push_bind((*tag).to_owned());
+            });
+            q.push(" ON CONFLICT DO NOTHING");
+            q.build().execute(c).await.map(|_| ())
+        })?;
+    }
+    Ok(())
+}
+
+/// A device of an export.
+#[derive(Debug, Clone, FromRow)]
+pub struct Exported {
+    /// Row.
+    pub id: DeviceId,
+    /// Identifier.
+    pub identifier: String,
+    /// Free text.
+    pub description: Option<String>,
+}
+
+/// The product's devices behind an identifier, deleted ones left out.
+pub async fn behind(
+    on: &mut impl On,
+    product: ProductId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Exported>> {
+    fetch_all!(
+        on,
+        sql!(
+            "devices.behind",
+            "SELECT id, identifier, description FROM devices
+             WHERE product_id = $1 AND identifier > $2 AND deleted_at IS NULL
+             ORDER BY identifier LIMIT $3"
+        ),
+        product,
+        after,
+        limit
+    )
+}

@@ -1,0 +1,338 @@
+//! Conditions on devices as a tree, and the SQL that they become. Each test is true or false of every device, never NULL, so
+//! that `not` means what it says.
+
+use super::list::like;
+use crate::clock::Micros;
+use crate::store::engine::{Conn, On};
+use std::time::Duration;
+
+/// Conditions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cond {
+    /// Both hold.
+    And(Box<Cond>, Box<Cond>),
+    /// One of them holds.
+    Or(Box<Cond>, Box<Cond>),
+    /// It does not hold.
+    Not(Box<Cond>),
+    /// The test holds.
+    Is(Test),
+}
+
+/// How a metric is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    /// More than.
+    More,
+    /// More or the same.
+    AtLeast,
+    /// Less than.
+    Less,
+    /// Less or the same.
+    AtMost,
+}
+
+/// One test of a device.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// Identifier, as a pattern with `%` and `_`, which a backslash makes plain; any case.
+    Identifier(String),
+    /// The same over identifier, version, platform and tags.
+    Search(String),
+    /// Platform is this; or, when negated, another one.
+    Platform(String, bool),
+    /// Architecture is this; or, when negated, another one.
+    Architecture(String, bool),
+    /// Firmware uuid is this; or, when negated, another one.
+    Firmware(String, bool),
+    /// Firmware version is exactly this.
+    Version(String),
+    /// No platform was reported.
+    NoPlatform,
+    /// `connecting`, `connected`, `disconnected`, `not_seen`.
+    Connection(String),
+    /// Disconnected, and last seen this many days ago or more (`later`: less).
+    LastSeen {
+        /// Days.
+        days: u64,
+        /// After that time, not before it.
+        later: bool,
+    },
+    /// Has this tag.
+    Tag(String),
+    /// Some tag has this part.
+    TagPart(String),
+    /// Has no tag.
+    Untagged,
+    /// Status of its newest health report; `unknown` without one.
+    Health(String),
+    /// Interface that it speaks over; `unknown` without one.
+    Interface(String),
+    /// `enabled`, `disabled`, `penalty-box`.
+    Updates(String),
+    /// An update is in flight.
+    Updating,
+    /// Its newest health report has alarms.
+    Alarms,
+    /// Its newest health report has this text among the alarms.
+    Alarm(String),
+    /// It is deleted.
+    Deleted,
+    /// It is in the group of this name.
+    Group(String),
+    /// It is in the group of this number.
+    GroupNumber(i64),
+    /// It is in no group.
+    Ungrouped,
+    /// A metric of its newest health report.
+    Metric(String, Compare, f64),
+}
+
+/// Which engine a text is for, where they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+pub(super) fn dialect(on: &mut impl On) -> Dialect {
+    match on.conn() {
+        Conn::Sqlite(_) => Dialect::Sqlite,
+        Conn::Postgres(_) => Dialect::Postgres,
+    }
+}
+
+/// A value to bind.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Text(String),
+    Number(i64),
+    Time(Micros),
+    Real(f64),
+}
+
+/// A piece of SQL: fixed text, or a value to bind.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Sql(&'static str),
+    Bind(Value),
+}
+
+/// Text and bound values, in order.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Pieces(pub Vec<Piece>);
+
+const REPORT: &str =
+    "(SELECT h.report FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)";
+
+impl Pieces {
+    fn sql(&mut self, text: &'static str) -> &mut Self {
+        self.0.push(Piece::Sql(text));
+        self
+    }
+
+    fn bind(&mut self, value: Value) -> &mut Self {
+        self.0.push(Piece::Bind(value));
+        self
+    }
+
+    fn text(&mut self, value: &str) -> &mut Self {
+        self.bind(Value::Text(value.to_owned()))
+    }
+
+    /// Adds a condition in parentheses.
+    pub fn cond(&mut self, cond: &Cond, now: Micros, dialect: Dialect) {
+        match cond {
+            Cond::And(a, b) | Cond::Or(a, b) => {
+                self.sql("(");
+                self.cond(a, now, dialect);
+                self.sql(if matches!(cond, Cond::And(..)) {
+                    " AND "
+                } else {
+                    " OR "
+                });
+                self.cond(b, now, dialect);
+                self.sql(")");
+            }
+            Cond::Not(a) => {
+                self.sql("NOT ");
+                self.cond(a, now, dialect);
+            }
+            Cond::Is(test) => {
+                self.sql("(");
+                self.test(test, now, dialect);
+                self.sql(")");
+            }
+        }
+    }
+
+    fn test(&mut self, test: &Test, now: Micros, dialect: Dialect) {
+        match test {
+            Test::Identifier(p) => {
+                self.sql("lower(d.identifier) LIKE ")
+                    .text(&p.to_lowercase())
+                    .sql(" ESCAPE '\\'");
+            }
+            Test::Search(p) => self.search(&p.to_lowercase()),
+            Test::Platform(v, negated) => self.reported("d.fw_platform", v, *negated),
+            Test::Architecture(v, negated) => self.reported("d.fw_architecture", v, *negated),
+            Test::Firmware(v, negated) => {
+                self.sql(if *negated {
+                    "d.fw_uuid <> '' AND d.fw_uuid <> "
+                } else {
+                    "d.fw_uuid = "
+                });
+                self.text(v);
+            }
+            Test::Version(v) => self.reported("d.fw_version", v, false),
+            Test::NoPlatform => {
+                self.sql("d.fw_platform IS NULL");
+            }
+            Test::Connection(s) => match s.as_str() {
+                "not_seen" => {
+                    self.sql("d.status = 'registered'");
+                }
+                "connected" => {
+                    self.sql("d.online");
+                }
+                other => {
+                    self.sql("COALESCE(c.status, '') = ").text(other);
+                }
+            },
+            Test::LastSeen { days, later } => {
+                let then = now.before(Duration::from_secs(days * 86_400));
+                self.sql("COALESCE(c.status, '') = 'disconnected' AND c.last_seen_at ");
+                self.sql(if *later { "> " } else { "< " })
+                    .bind(Value::Time(then));
+            }
+            Test::Tag(t) => {
+                self.sql(
+                    "EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = ",
+                )
+                .text(t)
+                .sql(")");
+            }
+            Test::TagPart(t) => {
+                self.sql("EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+                    .text(&like(t))
+                    .sql(" ESCAPE '\\')");
+            }
+            Test::Untagged => {
+                self.sql("NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
+            }
+            Test::Health(s) => {
+                self.sql("COALESCE((SELECT h.status FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1), 'unknown') = ")
+                    .text(s);
+            }
+            Test::Interface(i) if i == "unknown" => {
+                self.sql("d.interface IN ('', 'unknown')");
+            }
+            Test::Interface(i) => {
+                self.sql("d.interface = ").text(i);
+            }
+            Test::Updates(u) => match u.as_str() {
+                "enabled" => {
+                    self.sql("d.updates_enabled");
+                }
+                "disabled" => {
+                    self.sql("NOT d.updates_enabled");
+                }
+                _ => {
+                    self.sql("COALESCE(d.blocked_until, 0) > ")
+                        .bind(Value::Time(now));
+                }
+            },
+            Test::Updating => {
+                self.sql("d.in_flight");
+            }
+            Test::Alarms => {
+                self.sql("COALESCE(");
+                self.alarms(dialect);
+                self.sql(", '{}') NOT IN ('{}', '[]', 'null', '')");
+            }
+            Test::Alarm(t) => {
+                self.sql("COALESCE(lower(");
+                self.alarms(dialect);
+                self.sql("), '') LIKE ").text(&like(t)).sql(" ESCAPE '\\'");
+            }
+            Test::Deleted => {
+                self.sql("d.deleted_at IS NOT NULL");
+            }
+            Test::Group(name) => {
+                self.sql("COALESCE(d.group_id, 0) IN (SELECT x.id FROM deployment_groups x WHERE x.product_id = d.product_id AND x.name = ")
+                    .text(name)
+                    .sql(")");
+            }
+            Test::GroupNumber(id) => {
+                self.sql("COALESCE(d.group_id, 0) = ")
+                    .bind(Value::Number(*id));
+            }
+            Test::Ungrouped => {
+                self.sql("d.group_id IS NULL");
+            }
+            Test::Metric(key, compare, number) => self.metric(key, *compare, *number, dialect),
+        }
+    }
+
+    fn search(&mut self, pattern: &str) {
+        self.sql("lower(d.identifier) LIKE ").text(pattern);
+        self.sql(" ESCAPE '\\' OR COALESCE(lower(d.fw_version), '') LIKE ")
+            .text(pattern);
+        self.sql(" ESCAPE '\\' OR COALESCE(lower(d.fw_platform), '') LIKE ")
+            .text(pattern);
+        self.sql(" ESCAPE '\\' OR EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+            .text(pattern)
+            .sql(" ESCAPE '\\')");
+    }
+
+    /// A device that never reported it matches neither the value nor its opposite.
+    fn reported(&mut self, column: &'static str, value: &str, negated: bool) {
+        self.sql(column).sql(" IS NOT NULL AND ").sql(column);
+        self.sql(if negated { " <> " } else { " = " }).text(value);
+    }
+
+    /// The alarms of the newest report, as the text of a JSON object.
+    fn alarms(&mut self, dialect: Dialect) {
+        match dialect {
+            Dialect::Sqlite => {
+                self.sql("json_extract(").sql(REPORT).sql(", '$.alarms')");
+            }
+            Dialect::Postgres => {
+                self.sql("(CAST(")
+                    .sql(REPORT)
+                    .sql(" AS json) ->> 'alarms')");
+            }
+        }
+    }
+
+    fn metric(&mut self, key: &str, compare: Compare, number: f64, dialect: Dialect) {
+        let sign = match compare {
+            Compare::More => " > ",
+            Compare::AtLeast => " >= ",
+            Compare::Less => " < ",
+            Compare::AtMost => " <= ",
+        };
+        match dialect {
+            Dialect::Sqlite => {
+                let path = format!("$.metrics.{}", serde_json::Value::from(key));
+                self.sql("COALESCE(CAST(json_extract(")
+                    .sql(REPORT)
+                    .sql(", ")
+                    .text(&path);
+                self.sql(") AS REAL)")
+                    .sql(sign)
+                    .bind(Value::Real(number))
+                    .sql(", FALSE)");
+            }
+            Dialect::Postgres => {
+                // What is no number is not compared.
+                self.sql("COALESCE((SELECT CASE WHEN jsonb_typeof(m.v) = 'number' THEN CAST(m.v #>> '{}' AS double precision)");
+                self.sql(sign).bind(Value::Real(number));
+                self.sql(" END FROM (SELECT CAST(")
+                    .sql(REPORT)
+                    .sql(" AS jsonb) -> 'metrics' -> ");
+                self.text(key).sql(" AS v) m), FALSE)");
+            }
+        }
+    }
+}

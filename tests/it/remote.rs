@@ -1,0 +1,250 @@
+//! The command line as a client of a server, from the login to the rollback.
+
+use crate::support::server::BINARY;
+use crate::support::{Api, Engine, Server, fixtures};
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+struct Cli<'s> {
+    server: &'s Server,
+    home: &'s Path,
+}
+
+impl Cli<'_> {
+    fn run(&self, args: &[&str], stdin: &str) -> Output {
+        let mut child = Command::new(BINARY)
+            .args(args)
+            .env("NERVECENTER_CONFIG_DIR", self.home)
+            .env_remove("NERVECENTER_TOKEN")
+            .env("NERVECENTER_URL", format!("http://{}", self.server.web))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(stdin.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a success prints.
+    #[track_caller]
+    fn text(&self, args: &[&str]) -> String {
+        let out = self.run(args, "");
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{args:?}: {said}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn json(&self, args: &[&str]) -> Value {
+        let mut args = args.to_vec();
+        args.push("--json");
+        serde_json::from_str(&self.text(&args)).unwrap()
+    }
+
+    /// The exit code of a failure and what it says.
+    #[track_caller]
+    fn fails(&self, args: &[&str]) -> (i32, String) {
+        let out = self.run(args, "");
+        assert!(!out.status.success(), "{args:?}");
+        (
+            out.status.code().unwrap(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        )
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_login_to_the_rollback() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let cli = Cli {
+        server: &server,
+        home: home.path(),
+    };
+    // Nobody is logged in.
+    let (code, said) = cli.fails(&["whoami"]);
+    assert!(
+        code == 77 && said.contains("nervecenter login"),
+        "{code} {said}"
+    );
+    let wrong = cli.run(&["login", "--email", server.login("email")], "wrong\n");
+    assert_eq!(
+        wrong.status.code(),
+        Some(77),
+        "{}",
+        String::from_utf8_lossy(&wrong.stderr)
+    );
+    let right = format!("{}\n", server.login("password"));
+    let login = cli.run(
+        &["login", "--email", server.login("email"), "--note", "test"],
+        &right,
+    );
+    assert!(
+        login.status.success(),
+        "{}",
+        String::from_utf8_lossy(&login.stderr)
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    let kept = std::fs::metadata(home.path().join("cli.toml")).unwrap();
+    assert_eq!(kept.permissions().mode() & 0o777, 0o600);
+    assert_eq!(cli.json(&["whoami"])["email"], server.login("email"));
+    // A key, two firmwares, a group.
+    let key = fixtures::path("keys/devkey.pub");
+    cli.text(&["key", "import", "devkey", key.to_str().unwrap()]);
+    assert!(cli.text(&["key", "list"]).contains("devkey"));
+    let publish = |name: &str, more: &[&str]| {
+        let file = fixtures::path(name);
+        let mut args = vec!["firmware", "publish", file.to_str().unwrap()];
+        args.extend(more);
+        cli.json(&args)["uuid"].as_str().unwrap().to_owned()
+    };
+    let one = publish("good/rpi4-1.0.0.fw", &[]);
+    let unsigned = fixtures::path("bad/bad-unsigned.fw");
+    let (code, said) = cli.fails(&["firmware", "publish", unsigned.to_str().unwrap()]);
+    assert!(code == 65 && said.contains("not signed"), "{code} {said}");
+    let again = fixtures::path("good/rpi4-1.0.0.fw");
+    let (code, said) = cli.fails(&["firmware", "publish", again.to_str().unwrap()]);
+    assert!(
+        code == 1 && said.contains("has already been taken"),
+        "{code} {said}"
+    );
+    cli.text(&[
+        "deployment",
+        "create",
+        "prod",
+        "--firmware",
+        &one,
+        "--tags",
+        "a,b",
+    ]);
+    let group = cli.json(&["deployment", "activate", "prod"]);
+    assert_eq!(
+        (&group["state"], &group["conditions"]["tags"][1]),
+        (&"on".into(), &"b".into())
+    );
+    let two = publish("good/rpi4-1.1.0.fw", &["--deploy", "prod"]);
+    assert_eq!(
+        cli.json(&["deployment", "show", "prod"])["firmware_uuid"],
+        two.as_str()
+    );
+    assert_eq!(
+        cli.json(&["deployment", "rollback", "prod"])["firmware_uuid"],
+        one.as_str()
+    );
+    assert_eq!(
+        cli.json(&["deployment", "releases", "prod"])
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    let updated = cli.json(&[
+        "deployment",
+        "update",
+        "prod",
+        "concurrent_updates=7",
+        "notes=slow",
+    ]);
+    assert_eq!(updated["notes"], "slow");
+    assert_eq!(cli.json(&["deployment", "status", "prod"])["devices"], 0);
+    assert_eq!(cli.json(&["deployment", "pause", "prod"])["state"], "off");
+    // The download is the file.
+    let file = home.path().join("out.fw");
+    cli.text(&["firmware", "download", &two, "-o", file.to_str().unwrap()]);
+    assert_eq!(
+        std::fs::read(&file).unwrap(),
+        fixtures::bytes("good/rpi4-1.1.0.fw")
+    );
+    // Devices.
+    cli.text(&[
+        "device",
+        "create",
+        "d1",
+        "--tags",
+        "x,y",
+        "--description",
+        "first",
+    ]);
+    cli.text(&["device", "update", "d1", "--updates", "off"]);
+    assert_eq!(
+        cli.json(&["device", "show", "d1"])["updates_enabled"],
+        false
+    );
+    let rows = home.path().join("rows.csv");
+    std::fs::write(&rows, "identifier,tags\nd2,lab\nd3,\n").unwrap();
+    cli.text(&["device", "import", rows.to_str().unwrap()]);
+    let (_, said) = cli.fails(&["device", "import", rows.to_str().unwrap()]);
+    assert!(
+        said.contains("line 2") && said.contains("already been taken"),
+        "{said}"
+    );
+    let found = cli.json(&["device", "list", "tags contains lab"]);
+    assert_eq!(found[0]["identifier"], "d2");
+    assert_eq!(cli.text(&["device", "list"]).lines().count(), 4);
+    let (_, said) = cli.fails(&["device", "list", "tags = lab"]);
+    assert!(said.contains("column 6"), "{said}");
+    cli.text(&["device", "reboot", "d1"]);
+    cli.text(&["device", "delete", "d1"]);
+    cli.text(&["device", "restore", "d1"]);
+    let (code, said) = cli.fails(&["device", "show", "nobody"]);
+    assert!(code == 1 && said.contains("Not Found"), "{code} {said}");
+    // An authority, with the proof that its key is here.
+    let ca = crate::support::ca::ca("Line 1");
+    let (cert, key) = (home.path().join("ca.pem"), home.path().join("ca-key.pem"));
+    std::fs::write(&cert, &ca.cert).unwrap();
+    std::fs::write(&key, &ca.key).unwrap();
+    cli.text(&[
+        "ca",
+        "register",
+        cert.to_str().unwrap(),
+        "--key",
+        key.to_str().unwrap(),
+    ]);
+    assert_eq!(cli.json(&["ca", "list"]).as_array().unwrap().len(), 1);
+    // Tokens, and what a narrow one may not.
+    let narrow = cli.text(&["token", "create", "ci", "--access", "publish"]);
+    let out = Command::new(BINARY)
+        .args([
+            "device",
+            "list",
+            "--token",
+            narrow.trim(),
+            "--server",
+            &format!("http://{}", server.web),
+        ])
+        .args(["--org", "acme", "--product", fixtures::PRODUCT])
+        .env("NERVECENTER_CONFIG_DIR", home.path())
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(77));
+    assert!(cli.text(&["product", "list"]).contains(fixtures::PRODUCT));
+    assert!(cli.text(&["org", "members"]).contains("admin"));
+    cli.run(&["logout"], "");
+    assert_eq!(cli.fails(&["device", "list"]).0, 77);
+    let api: Api = server.api();
+    assert_eq!(api.get(&Api::product("/devices/d3")).await.status, 200);
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    for (args, wanted) in [
+        (vec!["completions", "bash"], "complete -F"),
+        (vec!["completions", "zsh"], "#compdef nervecenter"),
+        (vec!["man"], "EXIT STATUS"),
+    ] {
+        let out = Command::new(BINARY).args(&args).output().unwrap();
+        assert!(out.status.success());
+        assert!(
+            String::from_utf8_lossy(&out.stdout).contains(wanted),
+            "{args:?}"
+        );
+    }
+}

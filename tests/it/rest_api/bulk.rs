@@ -1,0 +1,164 @@
+//! Import and export of many devices.
+
+use crate::support::ca::{Leaf, ca};
+use crate::support::{Api, Server};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+crate::both_engines! {
+    csv_is_imported_all_or_nothing_and_exported_again
+    a_manifest_is_imported_in_the_background
+    a_certificate_names_its_device
+}
+
+async fn csv(api: &Api, text: String) -> crate::support::api::Answer {
+    let request = api.raw(Method::POST, &Api::product("/devices/import"));
+    Api::answer(request.header("content-type", "text/csv").body(text)).await
+}
+
+async fn csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
+    let api = server.api();
+    api.post(&Api::product("/devices"), json!({"identifier": "old"}))
+        .await
+        .data();
+    let bad =
+        "identifier,description,tags\nnew,x,a\n,y,\nold,,\nnew,,\ncontrol\u{1},,\nwide,a,b,c\n";
+    let answer = csv(&api, bad.into()).await;
+    assert_eq!(answer.status, 422);
+    let rows = answer.json()["errors"]["rows"].clone();
+    let line = |n: i64| {
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .find(|r| r["line"] == n)
+            .cloned()
+    };
+    assert!(
+        line(3).unwrap().to_string().contains("can't be blank"),
+        "{rows}"
+    );
+    assert!(
+        line(5).unwrap().to_string().contains("is there twice"),
+        "{rows}"
+    );
+    assert!(line(6).is_some() && line(7).is_some(), "{rows}");
+    let taken = csv(&api, "identifier\nfirst\nold\n".into()).await;
+    assert!(
+        taken.text.contains("has already been taken"),
+        "{}",
+        taken.text
+    );
+    assert_eq!(taken.json()["errors"]["rows"][0]["line"], 3);
+    let columns = csv(&api, "name,tags\nx,y\n".into()).await;
+    assert!(
+        columns.text.contains("must name the columns"),
+        "{}",
+        columns.text
+    );
+    assert_eq!(
+        server.count("SELECT COUNT(*) FROM devices").await,
+        1,
+        "nothing was imported"
+    );
+
+    let leaf = ca("Rig").leaf("with-cert", Leaf::default());
+    let quoted = leaf.cert.trim();
+    let good = format!(
+        "Identifier,tags,description,colour,certificates\nplain,\"a,b\",\"one, two\",red,\nwith-cert,,,,\"{quoted}\"\n"
+    );
+    assert_eq!(csv(&api, good).await.data(), json!({"imported": 2}));
+    let plain = api.get(&Api::product("/devices/plain")).await.data();
+    assert_eq!(
+        (&plain["tags"], &plain["description"]),
+        (&json!(["a", "b"]), &json!("one, two"))
+    );
+    let certs = api
+        .get(&Api::product("/devices/with-cert/certificates"))
+        .await
+        .data();
+    assert_eq!(certs.as_array().unwrap().len(), 1);
+    // Point 73: six columns, and what comes out goes in again.
+    let out = api.get(&Api::product("/devices.csv")).await;
+    assert_eq!(out.header("content-type"), "text/csv; charset=utf-8");
+    assert!(
+        out.text
+            .starts_with("identifier,description,tags,product,org,certificates\r\n")
+    );
+    assert!(
+        out.text
+            .contains("plain,\"one, two\",\"a,b\",fixture-product,acme,\r\n"),
+        "{}",
+        out.text
+    );
+    server.run("DELETE FROM device_certificates").await;
+    server.run("DELETE FROM device_tags").await;
+    server.run("DELETE FROM devices").await;
+    assert_eq!(
+        csv(&api, out.text.clone()).await.data(),
+        json!({"imported": 3})
+    );
+    assert_eq!(api.get(&Api::product("/devices.csv")).await.text, out.text);
+}
+
+async fn a_manifest_is_imported_in_the_background(server: Server) {
+    let api = server.api();
+    let leaf = ca("Chip").leaf("chip-1", Leaf::default());
+    let der = leaf
+        .cert
+        .lines()
+        .filter(|l| !l.starts_with('-'))
+        .collect::<String>();
+    let keys = json!({"publicKeySet": {"keys": [{"kid": "0"}, {"x5c": [der]}]}});
+    let payload = STANDARD_NO_PAD.encode(keys.to_string());
+    let entries = json!([
+        {"payload": payload, "header": {"uniqueId": "0123abcd"}},
+        {"payload": "!", "header": {"uniqueId": "broken"}},
+    ]);
+    let path = Api::product("/devices/import");
+    let request = api
+        .raw(Method::POST, &path)
+        .header("format", "microchip_trust_and_go");
+    let answer = Api::answer(request.header("tags", "chip, new").json(&entries)).await;
+    assert_eq!((answer.status, answer.text.as_str()), (201, ""));
+    server.until("SELECT COUNT(*) FROM notifications", 1).await;
+    let note = api.get(&Api::product("/notifications")).await.json()["data"][0].clone();
+    let text = note["message"].as_str().unwrap();
+    assert!(
+        text.contains("1 of 2") && text.contains("entry 2"),
+        "{text}"
+    );
+    let device = api.get(&Api::product("/devices/0123abcd")).await.data();
+    assert_eq!(device["tags"], json!(["chip", "new"]));
+    let other = api
+        .raw(Method::POST, &path)
+        .header("format", "other")
+        .json(&json!([]));
+    assert_eq!(Api::answer(other).await.status, 422);
+    assert_eq!(api.post(&path, json!({"a": 1})).await.status, 400);
+}
+
+async fn a_certificate_names_its_device(server: Server) {
+    let api = server.api();
+    let ca = ca("Rig");
+    let leaf = ca.leaf("d1", Leaf::default());
+    api.post(&Api::product("/devices"), json!({"identifier": "d1"}))
+        .await
+        .data();
+    let path = Api::product("/devices/auth");
+    let form = |pem: &str| json!({"certificate": STANDARD.encode(pem)});
+    let unknown = api.post(&path, form(&leaf.cert)).await;
+    assert_eq!(
+        (unknown.status, unknown.text.as_str()),
+        (403, r#"{"status":"Unauthorized"}"#)
+    );
+    assert_eq!(unknown.header("content-type"), "");
+    let added = json!({"cert": STANDARD.encode(&leaf.cert)});
+    api.post(&Api::product("/devices/d1/certificates"), added)
+        .await
+        .data();
+    let known: Value = api.post(&path, form(&leaf.cert)).await.data();
+    assert_eq!(known["identifier"], "d1");
+    assert_eq!(api.post(&path, json!({})).await.status, 400);
+}

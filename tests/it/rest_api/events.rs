@@ -1,0 +1,97 @@
+//! What happens to devices, as Server-Sent Events.
+
+use crate::support::device::{Device, running};
+use crate::support::{Api, Server};
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+crate::both_engines! {
+    a_stream_tells_of_its_devices_only
+}
+
+/// Reads events until one is of this kind.
+async fn until(
+    stream: &mut (impl StreamExt<Item = reqwest::Result<bytes::Bytes>> + Unpin),
+    kind: &str,
+) -> Value {
+    let mut text = String::new();
+    let wanted = format!("event: {kind}\ndata: ");
+    let read = async {
+        loop {
+            if let Some((_, rest)) = text.split_once(&wanted)
+                && let Some((data, _)) = rest.split_once("\n\n")
+            {
+                return serde_json::from_str(data).unwrap();
+            }
+            let more = stream.next().await.expect("the stream goes on").unwrap();
+            text.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), read)
+        .await
+        .unwrap_or_else(|_| panic!("no {kind}"))
+}
+
+async fn a_stream_tells_of_its_devices_only(server: Server) {
+    let api = server.api();
+    for name in ["a", "b"] {
+        api.post(&Api::product("/devices"), json!({"identifier": name}))
+            .await
+            .data();
+    }
+    let open = async |path: &str| {
+        let answer = api
+            .raw(Method::GET, &Api::product(path))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.headers()["content-type"],
+            "text/event-stream; charset=utf-8"
+        );
+        answer.bytes_stream().boxed()
+    };
+    let firmware = json!({
+        "uuid": "00000000-0000-0000-0000-000000000001", "product": "fixture-product",
+        "version": "1.0.0", "platform": "rpi4", "architecture": "arm",
+    });
+    let mut all = open("/events").await;
+    let mut of_b = open("/devices/b/events").await;
+    assert_eq!(
+        api.get(&Api::product("/devices/none/events")).await.status,
+        404
+    );
+    assert_eq!(
+        api.get(&Api::product("/deployments/none/events"))
+            .await
+            .status,
+        404
+    );
+    let mut a = Device::secret(&server, "a").await.unwrap();
+    a.join(running(&firmware), json!({})).await;
+    let online = until(&mut all, "online").await;
+    assert_eq!(online["device"], "a");
+    let mut b = Device::secret(&server, "b").await.unwrap();
+    b.join(running(&firmware), json!({})).await;
+    let online = until(&mut of_b, "online").await;
+    assert_eq!(
+        online["device"], "b",
+        "nothing of the other device came before"
+    );
+    b.push(
+        "fwup_progress",
+        json!({"stage": "downloading", "value": 50}),
+    )
+    .await;
+    let update = until(&mut of_b, "firmware_update").await;
+    assert_eq!(
+        (&update["percent"], &update["device"]),
+        (&json!(50), &json!("b"))
+    );
+    drop(a);
+    let offline = until(&mut all, "offline").await;
+    assert_eq!(offline["device"], "a");
+    drop(b);
+}

@@ -1,0 +1,216 @@
+//! Who may do what: every route of the document by everybody, made of the document itself, so that a new route is in it.
+
+use crate::support::{Api, Engine, Server, fixtures};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const ROLES: [&str; 3] = ["view", "manage", "admin"];
+
+/// Fills a path of the document. What an action could destroy is named so that it is not there.
+fn filled(template: &str, device: &str) -> String {
+    let mut path = template.to_owned();
+    for (part, value) in [
+        ("{org}", "acme"),
+        ("{product}", fixtures::PRODUCT),
+        ("{device}", device),
+        ("{email}", "nobody@acme.org"),
+        ("{name}", "nothing"),
+        ("{serial}", "1"),
+        ("{uuid}", "00000000-0000-0000-0000-000000000000"),
+        ("{key}", "nothing"),
+        ("{script}", "999999"),
+        ("{token}", "999999"),
+        ("{account}", "nothing"),
+        ("{identifier}", "nothing"),
+        ("{webhook}", "999999"),
+        ("{delivery}", "999999"),
+        ("{upload}", "nothing"),
+        ("{session}", "nothing"),
+    ] {
+        path = path.replace(part, value);
+    }
+    assert!(
+        !path.contains('{'),
+        "{template}: say here what to put for its parts"
+    );
+    path
+}
+
+struct Asker {
+    name: &'static str,
+    api: Api,
+    /// The role in `acme`; none for strangers.
+    role: Option<&'static str>,
+    /// What its token grants: `full`, `read`, `publish`, `product` or `other product`.
+    grant: &'static str,
+}
+
+/// What the answer must be: `Some(status)`, or any but 401 and 5xx.
+fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> Option<u16> {
+    let needed = operation["x-role"].as_str().unwrap();
+    if needed == "anyone" {
+        return None;
+    }
+    if asker.name == "nobody" || asker.name == "a forger" || asker.name == "an expired token" {
+        return Some(401);
+    }
+    let publishes = operation["x-publish"] == true;
+    let covered = match asker.grant {
+        "read" => method == "get",
+        "publish" => publishes,
+        _ => true,
+    };
+    if !covered {
+        return Some(401);
+    }
+    if needed == "person" {
+        // Only a whole token handles tokens.
+        let tokens = template.starts_with("/api/users/me/tokens");
+        return (tokens && asker.grant != "full").then_some(401);
+    }
+    let of_org = template.starts_with("/api/orgs/{org}") && !template.contains("{product}");
+    let hidden = match asker.grant {
+        "product" => of_org,
+        "other product" => true,
+        _ => false,
+    };
+    let Some(role) = asker.role.filter(|_| !hidden) else {
+        return Some(404);
+    };
+    let rank = |r: &str| ROLES.iter().position(|x| *x == r).unwrap();
+    (rank(role) < rank(needed)).then_some(401)
+}
+
+async fn token(api: &Api, more: Value) -> String {
+    let mut form = json!({"note": "matrix"});
+    for (k, v) in more.as_object().unwrap() {
+        form[k] = v.clone();
+    }
+    let made = api.post("/api/users/me/tokens", form).await.data();
+    made["token"].as_str().unwrap().to_owned()
+}
+
+async fn member(server: &Server, role: &str) -> Api {
+    let email = format!("{role}@acme.org");
+    let other = server.bootstrap(&email, "other", "thing");
+    let form = json!({"email": email, "role": role});
+    server.api().post("/api/orgs/acme/users", form).await.data();
+    server.api().with_token(other["token"].as_str().unwrap())
+}
+
+async fn askers(server: &Server) -> Vec<Asker> {
+    let root = server.api();
+    let stranger = server.bootstrap("eve@else.org", "else", "thing");
+    let stranger = root.with_token(stranger["token"].as_str().unwrap());
+    let expired = token(&root, json!({"expires_in_days": 1})).await;
+    server
+        .run("UPDATE tokens SET expires_at = 1 WHERE expires_at IS NOT NULL")
+        .await;
+    let asker = |name, api, role, grant| Asker {
+        name,
+        api,
+        role,
+        grant,
+    };
+    let mut all = vec![
+        asker("nobody", root.anonymous(), None, "full"),
+        asker(
+            "a forger",
+            root.with_token("nhu_17SyR2HeQqfOYQaaT7Jv5BxBid5hrDD9KP13RYr9o6rTb26X"),
+            None,
+            "full",
+        ),
+        asker(
+            "an expired token",
+            root.with_token(&expired),
+            Some("admin"),
+            "full",
+        ),
+        asker("a stranger", stranger, None, "full"),
+    ];
+    for role in ["view", "manage"] {
+        all.push(asker(role, member(server, role).await, Some(role), "full"));
+    }
+    let product = format!("acme/{}", fixtures::PRODUCT);
+    root.post("/api/orgs/acme/products", json!({"name": "second"}))
+        .await
+        .data();
+    for (name, grant, form) in [
+        ("a reader", "read", json!({"access": "read"})),
+        ("a publisher", "publish", json!({"access": "publish"})),
+        (
+            "a token of the product",
+            "product",
+            json!({"product": product}),
+        ),
+        (
+            "a token of another product",
+            "other product",
+            json!({"product": "acme/second"}),
+        ),
+    ] {
+        let api = root.with_token(&token(&root, form).await);
+        all.push(asker(name, api, Some("admin"), grant));
+    }
+    all.push(asker("the administrator", root, Some("admin"), "full"));
+    all
+}
+
+async fn ask(api: &Api, method: &str, path: &str) -> (u16, String) {
+    let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+    let request = api.raw(verb, path);
+    let request = if method == "get" || method == "delete" {
+        request
+    } else {
+        request.json(&json!({}))
+    };
+    let answer = Api::answer(request).await;
+    (answer.status, answer.text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_by_everybody() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let document = server.api().get("/api/openapi").await.json();
+    let askers = askers(&server).await;
+    let mut rows = 0;
+    for (i, asker) in askers.iter().enumerate() {
+        // A device of its own: some of the actions end it.
+        let device = format!("matrix-{i}");
+        let form = json!({"identifier": device});
+        server
+            .api()
+            .post(&Api::product("/devices"), form)
+            .await
+            .data();
+        let mut routes: Vec<(&String, &String, &Value)> = Vec::new();
+        for (template, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                routes.push((template, method, operation));
+            }
+        }
+        // What ends things comes last.
+        routes.sort_by_key(|(template, method, _)| (*method == "delete", template.len()));
+        for (template, method, operation) in routes {
+            if template.ends_with("/events")
+                && operation["x-role"] != "anyone"
+                && asker.role.is_some()
+            {
+                // It would not end.
+                continue;
+            }
+            let path = filled(template, &device);
+            let (status, text) = ask(&asker.api, method, &path).await;
+            rows += 1;
+            let at = format!("{} asks {method} {template}: {status} {text}", asker.name);
+            assert!(status < 500, "{at}");
+            match expected(asker, operation, method, template) {
+                Some(wanted) => assert_eq!(status, wanted, "{at}"),
+                // A login without a password.
+                None if operation["x-role"] == "anyone" => {}
+                None => assert_ne!(status, 401, "{at}"),
+            }
+        }
+    }
+    assert!(rows > 700, "only {rows} rows");
+}

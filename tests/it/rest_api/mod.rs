@@ -1,0 +1,12 @@
+//! The REST API as scripts, `nh` and strangers see it. Every answer is held against the OpenAPI document besides.
+
+mod audit;
+mod bulk;
+mod events;
+mod lists;
+mod logins;
+mod matrix;
+mod nh;
+mod resources;
+mod tokens;
+mod webhooks;
