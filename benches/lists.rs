@@ -59,7 +59,7 @@ fn csv(from: usize, n: usize) -> String {
         writeln!(
             text,
             "SN-{i:07},device {i},\"site{},line{}\"",
-            i % 50,
+            i / 11 % 50,
             i % 7
         )
         .unwrap();
@@ -71,7 +71,7 @@ fn csv(from: usize, n: usize) -> String {
 async fn alive(server: &Server) {
     server
         .run(
-            "UPDATE devices SET status = 'provisioned', updates_enabled = id % 20 <> 0,
+            "UPDATE devices SET status = 'provisioned', updates_enabled = id / 7 % 20 <> 0,
                fw_platform = CASE id % 5 WHEN 0 THEN 'rpi4' WHEN 1 THEN 'bbb' WHEN 2 THEN 'x86_64'
                                          WHEN 3 THEN 'grisp2' ELSE 'rpi5' END,
                fw_architecture = 'arm', fw_version = '1.' || CAST((id / 5) % 40 AS TEXT) || '.0',

@@ -89,5 +89,9 @@ CREATE INDEX webhook_deliveries_at ON webhook_deliveries (inserted_at);
 
 -- What device lists are narrowed by.
 CREATE INDEX devices_platform ON devices (product_id, fw_platform, fw_version, identifier);
+CREATE INDEX devices_platform_state ON devices
+  (product_id, fw_platform, online, updates_enabled, deleted_at);
+CREATE INDEX connections_established ON connections (established_at, device_id);
+CREATE INDEX connections_last_seen ON connections (last_seen_at, device_id);
 CREATE INDEX devices_architecture ON devices (product_id, fw_architecture);
 CREATE INDEX device_tags_tag ON device_tags (tag, device_id);

@@ -19,6 +19,10 @@ pub fn matches(password: &str, stored: Option<&str>) -> bool {
         hash(password);
         return false;
     };
+    if stored.starts_with("$2") {
+        // bcrypt, as an original NervesHub made it.
+        return bcrypt::verify(password, stored).unwrap_or(false);
+    }
     PasswordHash::new(stored).is_ok_and(|h| {
         Argon2::default()
             .verify_password(password.as_bytes(), &h)
@@ -48,5 +52,8 @@ mod tests {
         assert!(!super::matches("wrong", Some(&stored)));
         assert!(!super::matches("correct horse", None));
         assert!(!super::matches("x", Some("not a hash")));
+        let older = bcrypt::hash("correct horse", 4).unwrap();
+        assert!(super::matches("correct horse", Some(&older)));
+        assert!(!super::matches("wrong", Some(&older)));
     }
 }

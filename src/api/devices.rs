@@ -392,6 +392,17 @@ pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, Name(d
     Ok(none())
 }
 
+/// `DELETE …/destroy`.
+pub(super) async fn destroy(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    devices::destroy(&app, &scope, &d).await?;
+    Ok(none())
+}
+
 /// `POST …/reboot`.
 pub(super) async fn reboot(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;

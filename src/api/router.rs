@@ -489,6 +489,14 @@ fn devices_of_products(c: &mut Contract) {
     )
     .says("Delete a device so that it can be restored")
     .ends();
+    c.delete(
+        "/orgs/{org}/products/{product}/devices/{device}/destroy",
+        MANAGE,
+        devices::destroy,
+    )
+    .says("Destroy a deleted device; its identifier is free again. Beyond NervesHub")
+    .ends()
+    .refuses(409, "It was not deleted before");
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/reboot",
         MANAGE,

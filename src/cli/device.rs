@@ -33,6 +33,8 @@ pub(super) enum Device {
     Delete(rest::One),
     /// Restore a deleted device.
     Restore(rest::One),
+    /// Destroy a deleted device; its identifier is free again.
+    Destroy(rest::One),
     /// Ask a device to reboot.
     Reboot(rest::One),
     /// Ask a device to show which one it is.
@@ -110,6 +112,7 @@ impl Device {
                 Self::Update(c) => c.update().await,
                 Self::Delete(c) => c.delete().await,
                 Self::Restore(c) => c.restore().await,
+                Self::Destroy(c) => c.destroy().await,
                 Self::Reboot(c) => c.act("reboot").await,
                 Self::Identify(c) => c.act("identify").await,
                 Self::Reconnect(c) => c.act("reconnect").await,

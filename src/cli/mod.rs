@@ -6,6 +6,7 @@ mod demo;
 mod device;
 pub mod exit;
 mod firmware;
+mod import;
 mod output;
 mod remote;
 mod serve;
@@ -80,6 +81,9 @@ enum Command {
     /// Work on a server's own data, whether it runs or not.
     #[command(subcommand)]
     Admin(admin::Admin),
+    /// Take a fleet over from another server.
+    #[command(subcommand)]
+    Import(import::Import),
 }
 
 /// Runs a command; the exit code that it ends with.
@@ -112,6 +116,7 @@ pub fn run(cli: Cli) -> Code {
         }
         Command::Man => manual(),
         Command::Admin(c) => c.run(),
+        Command::Import(c) => c.run(),
     };
     match outcome {
         Ok(code) => code,

@@ -349,6 +349,25 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     Ok(())
 }
 
+/// Destroys a deleted device: nothing of it can be restored, and its identifier is free again.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Conflict`] for one that was not deleted before.
+pub async fn destroy(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let device = found(&mut w, scope, identifier).await?;
+    let text = format!("{} destroyed device {identifier}", scope.person().name);
+    let resource = Resource::Device(device.id);
+    audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
+    if !store::devices::destroy(&mut w, device.id).await? {
+        return Err(Refusal::Conflict(
+            "The device is not deleted. Delete it first; what is deleted can still be restored, what is destroyed cannot.".into(),
+        ));
+    }
+    w.commit().await?;
+    Ok(())
+}
+
 /// Asks a device to reboot.
 ///
 /// # Errors

@@ -301,3 +301,22 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
     w.commit().await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p09_the_31st_poll_in_a_minute_is_one_too_many() {
+        let polls = Polls::default();
+        let (far, other) = (
+            "203.0.113.7".parse().unwrap(),
+            "203.0.113.8".parse().unwrap(),
+        );
+        assert!((0..30).all(|_| polls.allow(far)));
+        assert!(!polls.allow(far));
+        assert!(polls.allow(other), "each address has its own count");
+        let near = "127.0.0.1".parse().unwrap();
+        assert!((0..100).all(|_| polls.allow(near)));
+    }
+}

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod links;
 pub mod logins;
 pub mod moves;
+pub mod nerves_hub;
 pub mod notices;
 pub mod orgs;
 pub mod polling;

@@ -519,6 +519,19 @@ pub async fn id_of(
     Ok(row.map(|r| r.0))
 }
 
+/// Destroys a deleted device with all that is kept of it; its identifier is free again. The audit log keeps its entries.
+pub async fn destroy(w: &mut Write, id: DeviceId) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "devices.destroy",
+            "DELETE FROM devices WHERE id = $1 AND deleted_at IS NOT NULL"
+        ),
+        id
+    )?;
+    Ok(n > 0)
+}
+
 /// The identifiers of those of these devices that are in the product, and in the group if one is given.
 pub async fn names_within(
     on: &mut impl On,

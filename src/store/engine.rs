@@ -124,6 +124,23 @@ pub trait On {
     fn conn(&mut self) -> Conn<'_>;
 }
 
+/// Which engine a text is for, where no text is the same on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The engine of a connection.
+pub fn dialect(on: &mut impl On) -> Dialect {
+    match on.conn() {
+        Conn::Sqlite(_) => Dialect::Sqlite,
+        Conn::Postgres(_) => Dialect::Postgres,
+    }
+}
+
 /// A connection that only reads.
 pub enum Read {
     /// SQLite, opened read-only.

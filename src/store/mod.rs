@@ -28,6 +28,7 @@ pub mod inflight;
 pub mod invites;
 pub mod keys;
 pub mod locations;
+pub mod nerves_hub;
 pub mod network_identities;
 pub mod nodes;
 pub mod notifications;

@@ -15,6 +15,7 @@ mod extensions;
 mod history;
 mod hostile;
 mod moves;
+mod nerves_hub;
 mod polling;
 mod protocol;
 mod remote;

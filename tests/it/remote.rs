@@ -194,6 +194,12 @@ async fn from_the_login_to_the_rollback() {
     cli.text(&["device", "reboot", "d1"]);
     cli.text(&["device", "delete", "d1"]);
     cli.text(&["device", "restore", "d1"]);
+    let (_, said) = cli.fails(&["device", "destroy", "d1"]);
+    assert!(said.contains("not deleted"), "{said}");
+    cli.text(&["device", "delete", "d1"]);
+    cli.text(&["device", "destroy", "d1"]);
+    assert!(cli.fails(&["device", "show", "d1"]).1.contains("Not Found"));
+    cli.text(&["device", "create", "d1"]);
     let (code, said) = cli.fails(&["device", "show", "nobody"]);
     assert!(code == 1 && said.contains("Not Found"), "{code} {said}");
     // An authority, with the proof that its key is here.

@@ -166,6 +166,14 @@ impl One {
         Ok(Code::Done)
     }
 
+    pub(in crate::cli) async fn destroy(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let path = format!("{}/destroy", device(&client, &self.identifier).await?);
+        client.delete(&path).await?;
+        client.done("destroyed; its identifier is free again");
+        Ok(Code::Done)
+    }
+
     pub(in crate::cli) async fn restore(self) -> anyhow::Result<Code> {
         let client = self.remote.client()?;
         let path = device(&client, &self.identifier).await?;

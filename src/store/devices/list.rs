@@ -2,12 +2,14 @@
 //! together at run time, of fixed texts and bound values.
 
 use super::DeviceView;
-use super::query::{Cond, Dialect, Piece, Pieces, Test, Value, dialect};
+use super::query::{Cond, Piece, Pieces, Test, Value};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::ids::DeviceId;
+use crate::store::engine::{Dialect, dialect};
 use crate::store::{On, Result};
 use sqlx::QueryBuilder;
+use std::collections::HashMap;
 
 /// What a list of devices is narrowed to.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +38,37 @@ impl Filter {
             None => cond,
             Some(before) => Cond::And(Box::new(before), Box::new(cond)),
         });
+    }
+
+    /// Whether only devices with a connection, now or before, can match.
+    fn has_connection(&self) -> bool {
+        fn within(cond: &Cond) -> bool {
+            match cond {
+                Cond::And(a, b) => within(a) || within(b),
+                Cond::Is(Test::Connection(word)) => word != "not_seen",
+                Cond::Is(Test::LastSeen { .. }) => true,
+                _ => false,
+            }
+        }
+        self.cond.as_ref().is_some_and(within)
+    }
+
+    /// Replaces parts of tags by the tags that have them, when there are not too many: these are found by an index.
+    async fn resolve(&self, on: &mut impl On) -> Result<Self> {
+        let mut found = self.clone();
+        if let Some(cond) = &mut found.cond {
+            let mut parts = Vec::new();
+            tag_parts(cond, &mut parts);
+            for test in parts {
+                let Test::TagPart(part) = &*test else {
+                    continue;
+                };
+                if let Some(tags) = tags_with(on, part).await? {
+                    *test = Test::AnyTag(tags);
+                }
+            }
+        }
+        Ok(found)
     }
 
     fn pieces(&self, now: Micros, dialect: Dialect) -> Pieces {
@@ -121,7 +154,56 @@ impl Order {
     }
 }
 
-/// A page of the product's devices, and how many there are in all.
+fn tag_parts<'c>(cond: &'c mut Cond, into: &mut Vec<&'c mut Test>) {
+    match cond {
+        Cond::And(a, b) | Cond::Or(a, b) => {
+            tag_parts(a, into);
+            tag_parts(b, into);
+        }
+        Cond::Not(a) => tag_parts(a, into),
+        Cond::Is(test @ Test::TagPart(_)) => into.push(test),
+        Cond::Is(_) => {}
+    }
+}
+
+/// Different tags that are looked at; a server with more of them looks at the devices instead.
+const TAGS: i64 = 5_000;
+/// Tags with a part that are looked for.
+const TAGS_FOUND: usize = 200;
+
+/// The tags of the server that have this part, found by hopping from one tag to the next in their index; `None` when there
+/// are too many.
+async fn tags_with(on: &mut impl On, part: &str) -> Result<Option<Vec<String>>> {
+    let rows: Vec<(Option<String>,)> = fetch_all!(
+        on,
+        sql!(
+            "devices.different_tags",
+            "WITH RECURSIVE t(tag) AS (
+               SELECT MIN(tag) FROM device_tags
+               UNION ALL
+               SELECT (SELECT MIN(n.tag) FROM device_tags n WHERE n.tag > t.tag)
+               FROM t WHERE t.tag IS NOT NULL
+             ) SELECT tag FROM t LIMIT $1"
+        ),
+        TAGS
+    )?;
+    if rows.len() as i64 >= TAGS {
+        return Ok(None);
+    }
+    let part = part.to_lowercase();
+    let all: Vec<String> = rows
+        .into_iter()
+        .filter_map(|r| r.0)
+        .filter(|t| t.to_lowercase().contains(&part))
+        .collect();
+    Ok((all.len() <= TAGS_FOUND).then_some(all))
+}
+
+/// From so many matches on, the newest connections are walked in their order instead of sorting all matches.
+const WALK: i64 = 5_000;
+
+/// A page of the product's devices, and how many there are in all. The page is chosen by number first, so that what is sorted
+/// is small, and what belongs to a device is read for those alone that are shown.
 pub async fn list(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -131,25 +213,62 @@ pub async fn list(
     limit: i64,
     now: Micros,
 ) -> Result<(Vec<DeviceView>, i64)> {
+    let filter = &filter.resolve(on).await?;
     let pieces = filter.pieces(now, dialect(on));
-    let rows = on_engine!(on, |c| {
-        let mut q = QueryBuilder::new(view_columns!());
-        narrow!(q, scope, filter, pieces);
-        q.push(order.0.text(order.1));
-        q.push(" LIMIT ")
-            .push_bind(limit)
-            .push(" OFFSET ")
-            .push_bind(offset);
-        q.build_query_as::<DeviceView>().fetch_all(c).await
-    })?;
     let total: (i64,) = on_engine!(on, |c| {
         let mut q = QueryBuilder::new(
-            "SELECT COUNT(*) FROM devices d LEFT JOIN connections c ON c.device_id = d.id ",
+            "SELECT COUNT(*) FROM devices d LEFT JOIN connections c ON c.device_id = d.id",
         );
         narrow!(q, scope, filter, pieces);
         q.build_query_as().fetch_one(c).await
     })?;
+    let by_connection = matches!(order, (Order::EstablishedAt | Order::LastSeenAt, false));
+    let walk = by_connection && total.0 >= WALK && filter.has_connection();
+    let ids: Vec<(DeviceId,)> = on_engine!(on, |c| {
+        // The order of a CROSS JOIN is kept by SQLite, and PostgreSQL plans it as any other.
+        let mut q = QueryBuilder::new(if walk {
+            "SELECT d.id FROM connections c CROSS JOIN devices d"
+        } else {
+            "SELECT d.id FROM devices d LEFT JOIN connections c ON c.device_id = d.id"
+        });
+        narrow!(q, scope, filter, pieces);
+        if walk {
+            q.push(" AND d.id = c.device_id");
+            q.push(match order.0 {
+                Order::EstablishedAt => " ORDER BY c.established_at DESC, c.device_id",
+                _ => " ORDER BY c.last_seen_at DESC, c.device_id",
+            });
+        } else {
+            q.push(order.0.text(order.1));
+        }
+        q.push(" LIMIT ")
+            .push_bind(limit)
+            .push(" OFFSET ")
+            .push_bind(offset);
+        q.build_query_as().fetch_all(c).await
+    })?;
+    let ids: Vec<DeviceId> = ids.into_iter().map(|r| r.0).collect();
+    let mut rows = views(on, &ids).await?;
+    let place: HashMap<DeviceId, usize> = ids.iter().copied().zip(0..).collect();
+    rows.sort_by_key(|d| place.get(&d.id).copied());
     Ok((rows, total.0))
+}
+
+/// What is shown of these devices, in any order.
+async fn views(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<DeviceView>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(on_engine!(on, |c| {
+        let mut q = QueryBuilder::new(view_columns!());
+        q.push(" WHERE d.id IN (");
+        let mut s = q.separated(", ");
+        for id in ids {
+            s.push_bind(*id);
+        }
+        s.push_unseparated(")");
+        q.build_query_as::<DeviceView>().fetch_all(c).await
+    })?)
 }
 
 /// Tags of many devices, for a list.

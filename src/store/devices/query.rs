@@ -3,7 +3,7 @@
 
 use super::list::like;
 use crate::clock::Micros;
-use crate::store::engine::{Conn, On};
+use crate::store::engine::Dialect;
 use std::time::Duration;
 
 /// Conditions.
@@ -62,6 +62,8 @@ pub enum Test {
     Tag(String),
     /// Some tag has this part.
     TagPart(String),
+    /// Has one of these tags.
+    AnyTag(Vec<String>),
     /// Has no tag.
     Untagged,
     /// Status of its newest health report; `unknown` without one.
@@ -86,20 +88,6 @@ pub enum Test {
     Ungrouped,
     /// A metric of its newest health report.
     Metric(String, Compare, f64),
-}
-
-/// Which engine a text is for, where they differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-pub(super) fn dialect(on: &mut impl On) -> Dialect {
-    match on.conn() {
-        Conn::Sqlite(_) => Dialect::Sqlite,
-        Conn::Postgres(_) => Dialect::Postgres,
-    }
 }
 
 /// A value to bind.
@@ -193,7 +181,8 @@ impl Pieces {
                     self.sql("d.status = 'registered'");
                 }
                 "connected" => {
-                    self.sql("d.online");
+                    // As an equation, so that an index may end with it.
+                    self.sql("d.online = TRUE");
                 }
                 other => {
                     self.sql("COALESCE(c.status, '') = ").text(other);
@@ -206,16 +195,24 @@ impl Pieces {
                     .bind(Value::Time(then));
             }
             Test::Tag(t) => {
-                self.sql(
-                    "EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = ",
-                )
-                .text(t)
-                .sql(")");
+                self.sql("d.id IN (SELECT t.device_id FROM device_tags t WHERE t.tag = ")
+                    .text(t)
+                    .sql(")");
             }
             Test::TagPart(t) => {
                 self.sql("EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
                     .text(&like(t))
                     .sql(" ESCAPE '\\')");
+            }
+            Test::AnyTag(all) if all.is_empty() => {
+                self.sql("FALSE");
+            }
+            Test::AnyTag(all) => {
+                self.sql("d.id IN (SELECT t.device_id FROM device_tags t WHERE t.tag IN (");
+                for (i, t) in all.iter().enumerate() {
+                    self.sql(if i == 0 { "" } else { ", " }).text(t);
+                }
+                self.sql("))");
             }
             Test::Untagged => {
                 self.sql("NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
@@ -232,10 +229,10 @@ impl Pieces {
             }
             Test::Updates(u) => match u.as_str() {
                 "enabled" => {
-                    self.sql("d.updates_enabled");
+                    self.sql("d.updates_enabled = TRUE");
                 }
                 "disabled" => {
-                    self.sql("NOT d.updates_enabled");
+                    self.sql("d.updates_enabled = FALSE");
                 }
                 _ => {
                     self.sql("COALESCE(d.blocked_until, 0) > ")

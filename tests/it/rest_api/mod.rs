@@ -7,6 +7,7 @@ mod lists;
 mod logins;
 mod matrix;
 mod nh;
+mod points;
 mod resources;
 mod tokens;
 mod webhooks;

@@ -1,0 +1,95 @@
+//! `nervecenter import …`: takes a fleet over.
+
+use super::exit::Code;
+use super::{output, runtime};
+use crate::access::vault::Vault;
+use crate::config::Options;
+use crate::fleet::nerves_hub;
+use crate::node::setup;
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Take a fleet over from another server.
+#[derive(Subcommand)]
+pub(super) enum Import {
+    /// From the database of an original NervesHub: organisations, people, products, keys, secrets, authorities, devices.
+    #[command(name = "nerveshub")]
+    NervesHub(NervesHub),
+}
+
+#[derive(Args)]
+pub(super) struct NervesHub {
+    /// The original's database, `postgres://…`; it is only read.
+    #[arg(long, value_name = "URL")]
+    database_url: String,
+    /// Folder of this server's data [default: ./nervecenter-data].
+    #[arg(long, env = "NERVECENTER_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// This server's own database, if it is PostgreSQL.
+    #[arg(
+        long,
+        env = "NERVECENTER_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    into: Option<String>,
+    /// This server's file of settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Do it; without this flag it is only tried, and told what would happen.
+    #[arg(long)]
+    commit: bool,
+    /// Print one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Import {
+    pub(super) fn run(self) -> anyhow::Result<Code> {
+        let Self::NervesHub(c) = self;
+        output::logs("warn");
+        runtime()?.block_on(c.run())
+    }
+}
+
+impl NervesHub {
+    async fn run(self) -> anyhow::Result<Code> {
+        let options = Options {
+            data_dir: self.data_dir,
+            database_url: self.into,
+            config: self.config,
+            node_key: std::env::var("NERVECENTER_NODE_KEY").ok(),
+            ..Options::default()
+        };
+        let config = match options.resolve() {
+            Ok(config) => config,
+            Err(e) => {
+                output::error(&e.to_string());
+                return Ok(Code::BadConfig);
+            }
+        };
+        let db = setup::database(&config).await?;
+        let vault = Vault::new(&setup::node_key(&config, &db).await?);
+        let report = nerves_hub::import(&db, &vault, &self.database_url, !self.commit).await;
+        db.close().await;
+        let report = report.context("nothing was imported")?;
+        if self.json {
+            output::json(&report)?;
+            return Ok(Code::Done);
+        }
+        for (kind, n) in &report.imported {
+            output::data(&format!("imported  {n:>8}  {kind}"));
+        }
+        for (kind, n) in &report.present {
+            output::data(&format!("present   {n:>8}  {kind}"));
+        }
+        for why in &report.skipped {
+            output::data(&format!("skipped             {why}"));
+        }
+        if !self.commit {
+            output::talk("only tried, nothing was changed; --commit does it");
+        }
+        Ok(Code::Done)
+    }
+}
