@@ -134,6 +134,10 @@ pub enum Order {
 }
 
 impl Order {
+    fn by_connection(self) -> bool {
+        matches!(self, Self::EstablishedAt | Self::LastSeenAt)
+    }
+
     fn text(self, descending: bool) -> &'static str {
         match (self, descending) {
             (Self::Identifier, false) => " ORDER BY d.identifier, d.id",
@@ -199,6 +203,9 @@ async fn tags_with(on: &mut impl On, part: &str) -> Result<Option<Vec<String>>> 
     Ok((all.len() <= TAGS_FOUND).then_some(all))
 }
 
+/// Joins the connection of each device, if it ever had one.
+const CONNECTION: &str = " LEFT JOIN connections c ON c.device_id = d.id";
+
 /// From so many matches on, the newest connections are walked in their order instead of sorting all matches.
 const WALK: i64 = 5_000;
 
@@ -215,22 +222,25 @@ pub async fn list(
 ) -> Result<(Vec<DeviceView>, i64)> {
     let filter = &filter.resolve(on).await?;
     let pieces = filter.pieces(now, dialect(on));
+    // SQLite looks up each connection, asked for or not.
+    let asks = pieces.mention("c.");
     let total: (i64,) = on_engine!(on, |c| {
-        let mut q = QueryBuilder::new(
-            "SELECT COUNT(*) FROM devices d LEFT JOIN connections c ON c.device_id = d.id",
-        );
+        let mut q = QueryBuilder::new("SELECT COUNT(*) FROM devices d");
+        q.push(if asks { CONNECTION } else { "" });
         narrow!(q, scope, filter, pieces);
         q.build_query_as().fetch_one(c).await
     })?;
-    let by_connection = matches!(order, (Order::EstablishedAt | Order::LastSeenAt, false));
-    let walk = by_connection && total.0 >= WALK && filter.has_connection();
+    let walk = order.0.by_connection() && !order.1 && total.0 >= WALK && filter.has_connection();
     let ids: Vec<(DeviceId,)> = on_engine!(on, |c| {
         // The order of a CROSS JOIN is kept by SQLite, and PostgreSQL plans it as any other.
         let mut q = QueryBuilder::new(if walk {
             "SELECT d.id FROM connections c CROSS JOIN devices d"
         } else {
-            "SELECT d.id FROM devices d LEFT JOIN connections c ON c.device_id = d.id"
+            "SELECT d.id FROM devices d"
         });
+        if !walk && (asks || order.0.by_connection()) {
+            q.push(CONNECTION);
+        }
         narrow!(q, scope, filter, pieces);
         if walk {
             q.push(" AND d.id = c.device_id");

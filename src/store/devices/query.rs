@@ -114,6 +114,12 @@ const REPORT: &str =
     "(SELECT h.report FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)";
 
 impl Pieces {
+    /// Whether any of the text has this word.
+    pub fn mention(&self, word: &str) -> bool {
+        let has = |p: &Piece| matches!(p, Piece::Sql(text) if text.contains(word));
+        self.0.iter().any(has)
+    }
+
     fn sql(&mut self, text: &'static str) -> &mut Self {
         self.0.push(Piece::Sql(text));
         self
