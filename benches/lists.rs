@@ -1,5 +1,5 @@
-//! A product with half a million devices: how long a page of the device list takes with two filters and a sort, beside the
-//! plans of its queries, and how long the import of 100,000 devices takes.
+//! A product with half a million devices: how long a page of the device list takes with two filters and a sort, and
+//! how long the import of 100,000 devices takes.
 //!
 //! `cargo bench --bench lists`; `POSTGRES=1` runs on a throw-away PostgreSQL, `DEVICES=500000` is the size of the product.
 #![allow(
