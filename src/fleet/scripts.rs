@@ -7,7 +7,7 @@ use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
-use crate::ids::{DeviceId, NodeId, ScriptId};
+use crate::ids::ScriptId;
 use crate::limits::{SCRIPT_BYTES, SCRIPT_TIME};
 use crate::store::audit::{self, Resource};
 use crate::store::{self, Db};
@@ -199,62 +199,35 @@ pub async fn run(
     let node = store::connections::node_of(&mut w, device)
         .await?
         .ok_or(Refusal::Unavailable)?;
+    // Who runs what is written before it runs: neither a stop of the server nor an asker who leaves can hide it.
+    let name = &scope.person().name;
+    let text = format!(
+        "User {name} ran script {} on device {identifier}",
+        script.name
+    );
+    let details = json!({"script": {"id": script.id, "name": script.name, "text": script.text}});
+    let (resource, details) = (Resource::Device(device), details.to_string());
+    audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
     w.commit().await?;
-    let ran = Ran {
-        app,
-        scope,
-        identifier,
-        device,
-        script: &script,
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let mut waiting = app
+        .runs
+        .begin(device, &script.text, millis)
+        .ok_or(Refusal::Unavailable)?;
+    app.nudge(node, device, Nudge::Script(waiting.id));
+    let Ok(Ok(Some(output))) = tokio::time::timeout(time, &mut waiting.output).await else {
+        return Err(Refusal::Unavailable);
     };
-    let outcome = ran.wait(node, time).await;
-    ran.note(outcome.as_deref().ok()).await?;
-    outcome
-}
-
-/// A script on its way to a device.
-struct Ran<'r> {
-    app: &'r App,
-    scope: &'r Scope<Product>,
-    identifier: &'r str,
-    device: DeviceId,
-    script: &'r ScriptRow,
-}
-
-impl Ran<'_> {
-    async fn wait(&self, node: NodeId, time: Duration) -> Result<String> {
-        let (app, device) = (self.app, self.device);
-        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let mut waiting = app
-            .runs
-            .begin(device, &self.script.text, millis)
-            .ok_or(Refusal::Unavailable)?;
-        app.nudge(node, device, Nudge::Script(waiting.id));
-        match tokio::time::timeout(time, &mut waiting.output).await {
-            Ok(Ok(Some(output))) => Ok(output),
-            _ => Err(Refusal::Unavailable),
-        }
-    }
-
-    /// Who ran what on which device, and what it printed: what is long is cut, and says so.
-    async fn note(&self, output: Option<&str>) -> Result<()> {
-        let name = &self.scope.person().name;
-        let (script, device) = (&self.script.name, self.identifier);
-        let text = format!("User {name} ran script {script} on device {device}");
-        let kept: Option<String> = output.map(|o| o.chars().take(OUTPUT_CHARS).collect());
-        let details = json!({
-            "script": {"id": self.script.id, "name": script, "text": self.script.text},
-            "answered": output.is_some(),
-            "output_cut": output.is_some_and(|o| o.chars().count() > OUTPUT_CHARS),
-            "output": kept,
-        });
-        let mut w = self.app.db.write().await?;
-        let resource = Resource::Device(self.device);
-        let (details, now) = (details.to_string(), clock::now());
-        audit::with_details(&mut w, self.scope, resource, &text, &details, now).await?;
-        w.commit().await?;
-        Ok(())
-    }
+    let kept: String = output.chars().take(OUTPUT_CHARS).collect();
+    let text = format!(
+        "Device {identifier} answered script {} to {name}",
+        script.name
+    );
+    let details = json!({"output_cut": kept.len() < output.len(), "output": kept}).to_string();
+    let mut w = app.db.write().await?;
+    audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
+    w.commit().await?;
+    Ok(output)
 }
 
 /// Characters of a script's output that the audit log keeps.

@@ -170,4 +170,16 @@ async fn a_script_runs_on_its_device_and_nowhere_else(server: Server) {
     let audited =
         "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%ran script uptime on device one'";
     assert_eq!(server.count(audited).await, 4);
+    // What was run is kept, and what came of it where something did: not of the run that nobody answered.
+    let path = Api::product("/devices/one/audit_logs?search=script%20uptime");
+    let log = api.get(&path).await.json()["data"].clone();
+    let told: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| &e["details"])
+        .collect();
+    assert_eq!(told.len(), 7, "{log}");
+    assert_eq!(told[0]["output"], "up 3 days\n:ok");
+    assert_eq!(told[1]["script"]["text"], "uptime()");
 }
