@@ -83,6 +83,16 @@ pub fn private(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether a URL names such an address itself; what a name means is looked up at the connect.
+pub fn inside(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(ip) => private(ip),
+        Err(_) => bare.eq_ignore_ascii_case("localhost") || bare.ends_with(".localhost"),
+    }
+}
+
 fn check_url(app: &App, url: &str) -> Result<()> {
     if url.is_empty() {
         return Err(field("url", BLANK));
@@ -98,13 +108,7 @@ fn check_url(app: &App, url: &str) -> Result<()> {
             "must not hold a user or a password; check the signature instead",
         ));
     }
-    let host = parsed.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let inside = match bare.parse::<IpAddr>() {
-        Ok(ip) => private(ip),
-        Err(_) => bare.eq_ignore_ascii_case("localhost") || bare.ends_with(".localhost"),
-    };
-    if inside && !open {
+    if inside(&parsed) && !open {
         return Err(field(
             "url",
             "is a private address, which the operator of this server does not allow",

@@ -1,5 +1,6 @@
 //! The reconcile tick and the renewal of the server certificate.
 
+use super::each_tick;
 use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
@@ -32,65 +33,32 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
 
 /// Deletes reports and log lines that have had their time, a little at once so that others can write between.
 pub async fn sweep(app: App, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        loop {
-            match sweep_some(&app).await {
-                Ok(false) => break,
-                Ok(true) => tokio::time::sleep(Duration::from_millis(200)).await,
-                Err(e) => {
-                    tracing::warn!(error = %e, "old reports not deleted, the next sweep tries again");
-                    break;
-                }
-            }
-            if stop.is_cancelled() {
-                return;
-            }
-        }
-    }
+    let (pause, failed) = (Duration::from_millis(200), "old reports not deleted");
+    each_tick(SWEEP_EVERY, pause, stop, failed, || sweep_some(app.clone())).await;
 }
 
 /// Puts new audit entries into the chain, soon after they are written.
 pub async fn seal(app: App, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(SEAL_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        loop {
-            match seal_some(&app).await {
-                Ok(n) if n >= SEAL_ROWS => {}
-                Ok(_) => break,
-                Err(e) => {
-                    tracing::warn!(error = %e, "audit entries not sealed, the next tick tries again");
-                    break;
-                }
-            }
-        }
-    }
+    let (pause, failed) = (Duration::ZERO, "audit entries not sealed");
+    each_tick(SEAL_EVERY, pause, stop, failed, || seal_some(app.clone())).await;
 }
 
-async fn seal_some(app: &App) -> store::Result<i64> {
+/// Whether there may be more.
+async fn seal_some(app: App) -> store::Result<bool> {
     // Most ticks find nothing, and need no writer for that.
     let mut r = app.db.read().await?;
     if !chain::waits(&mut r).await? {
-        return Ok(0);
+        return Ok(false);
     }
     drop(r);
     let mut w = app.db.write().await?;
     let sealed = chain::seal(&mut w, &|text| app.vault.chain(text), SEAL_ROWS).await?;
     w.commit().await?;
-    Ok(sealed)
+    Ok(sealed >= SEAL_ROWS)
 }
 
 /// Whether there may be more.
-async fn sweep_some(app: &App) -> store::Result<bool> {
+async fn sweep_some(app: App) -> store::Result<bool> {
     let now = clock::now();
     let mut w = app.db.write().await?;
     let health = health_reports::sweep(&mut w, now.before(HEALTH_LIFE), SWEEP_ROWS).await?;

@@ -1,5 +1,36 @@
 //! Background work. A job has no input beyond its row, may be run twice, and shows its state in the database.
 
+use crate::store;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
 pub mod deltas;
 pub mod housekeeping;
 pub mod webhooks;
+
+/// Works each tick, and again after a pause while there is more. What fails is tried again by the next tick.
+async fn each_tick<F>(
+    period: Duration,
+    pause: Duration,
+    stop: CancellationToken,
+    failed: &'static str,
+    work: impl Fn() -> F,
+) where
+    F: Future<Output = store::Result<bool>>,
+{
+    let mut tick = interval(period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        loop {
+            match work().await {
+                Ok(true) if !stop.is_cancelled() => sleep(pause).await,
+                Ok(_) => break,
+                Err(e) => {
+                    tracing::warn!(error = %e, "{failed}, the next tick tries again");
+                    break;
+                }
+            }
+        }
+    }
+}

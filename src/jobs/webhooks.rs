@@ -1,10 +1,11 @@
 //! Sends what webhooks are to be told (Standard Webhooks 1.0): signed, a few at once, and again with longer and longer pauses
 //! until the receiver takes it.
 
+use super::each_tick;
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
-use crate::fleet::webhooks::{LABEL, private};
+use crate::fleet::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
 use crate::store::{self, webhooks};
 use aws_lc_rs::hmac;
@@ -57,33 +58,24 @@ pub async fn run(app: App, stop: CancellationToken) {
             return;
         }
     };
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
+    let (second, failed) = (Duration::from_secs(1), "webhooks not sent");
+    each_tick(second, Duration::ZERO, stop.clone(), failed, || {
+        // What is cut off by a stop is taken again.
+        let (app, client, stop) = (app.clone(), client.clone(), stop.clone());
+        async move {
+            let round = stop.run_until_cancelled_owned(round(app, client)).await;
+            round.unwrap_or(Ok(false))
         }
-        loop {
-            let round = stop.run_until_cancelled(round(&app, &client)).await;
-            match round {
-                None => return,
-                Some(Ok(n)) if n as i64 >= WEBHOOK_BATCH => {}
-                Some(Ok(_)) => break,
-                Some(Err(e)) => {
-                    tracing::warn!(error = %e, "webhooks not sent, the next tick tries again");
-                    break;
-                }
-            }
-        }
-    }
+    })
+    .await;
 }
 
-async fn round(app: &App, client: &reqwest::Client) -> store::Result<usize> {
+/// Whether there may be more.
+async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
     webhooks::look(&mut r).await?;
     if !webhooks::waits(&mut r, clock::now()).await? {
-        return Ok(0);
+        return Ok(false);
     }
     drop(r);
     let now = clock::now();
@@ -92,13 +84,13 @@ async fn round(app: &App, client: &reqwest::Client) -> store::Result<usize> {
     let until = now.after(WEBHOOK_TIME * 4);
     let due = webhooks::take(&mut w, now, until, WEBHOOK_BATCH).await?;
     w.commit().await?;
-    let sent = join_all(due.iter().map(|d| send(app, client, d))).await;
+    let sent = join_all(due.iter().map(|d| send(&app, &client, d))).await;
     let mut w = app.db.write().await?;
     for (d, answer) in due.iter().zip(&sent) {
         note(&mut w, d, answer).await?;
     }
     w.commit().await?;
-    Ok(due.len())
+    Ok(due.len() as i64 >= WEBHOOK_BATCH)
 }
 
 /// The status of the answer, or why there was none.
@@ -108,9 +100,7 @@ async fn send(app: &App, client: &reqwest::Client, d: &Due) -> Result<u16, Strin
         .open(&d.secret, LABEL)
         .map_err(|e| e.to_string())?;
     let url = reqwest::Url::parse(&d.url).map_err(|e| e.to_string())?;
-    let bare = url.host_str().unwrap_or_default();
-    let literal = bare.trim_matches(['[', ']']).parse();
-    if literal.is_ok_and(private) && !app.policy.private_webhooks {
+    if inside(&url) && !app.policy.private_webhooks {
         return Err("a private address is not allowed".into());
     }
     let stamp = clock::now().secs();
