@@ -57,6 +57,7 @@ mod jobs;
 mod limits;
 mod node;
 mod rollout;
+mod segment;
 mod sim;
 mod store;
 mod terminal;

@@ -1,8 +1,10 @@
 //! Successful answers: `{"data": …}` or nothing.
 
-use axum::body::Body;
+use crate::segment::segment;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::Stream;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -70,13 +72,20 @@ pub(super) fn path(parts: &[&str]) -> String {
     let mut text = String::from("/api");
     for part in parts {
         text.push('/');
-        for b in part.bytes() {
-            if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'@') {
-                text.push(char::from(b));
-            } else {
-                text.push_str(&format!("%{b:02X}"));
-            }
-        }
+        text.push_str(&segment(part));
     }
     text
+}
+
+/// A file that is made while it is sent.
+pub(super) fn file<S, B>(kind: &'static str, name: &'static str, parts: S) -> Response
+where
+    S: Stream<Item = std::io::Result<B>> + Send + 'static,
+    B: Into<Bytes>,
+{
+    let mut answer = Response::new(Body::from_stream(parts));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
+    answer
 }

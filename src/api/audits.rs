@@ -1,20 +1,17 @@
 //! The audit log: routes of our own.
 
-use super::answer::page;
+use super::answer::{file, page};
 use super::contract::{Field, Kind, may};
 use super::error::Result;
 use super::extensions::document;
 use super::extract::Name;
 use super::params::{Params, paging};
-use crate::access::scope::{Org, Product, Scope};
+use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::audits::{self, Entry, Narrow};
 use crate::fleet::refusal::field;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
 use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -96,13 +93,10 @@ fn narrow(p: &Params) -> Result<Narrow> {
 
 /// `GET /orgs/:org/audit_logs`.
 pub(super) async fn of_org(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
-    let (number, size) = paging(&p, 25)?;
-    let (rows, total) = audits::page(&app.db, &scope, &narrow(&p)?, number, size).await?;
-    let data: Vec<_> = rows.iter().map(view).collect();
-    Ok(page(&data, number, size, total))
+    listed(&app, &scope, narrow(&p)?, &p).await
 }
 
-async fn listed(app: &App, scope: &Scope<Product>, narrow: Narrow, p: &Params) -> Result {
+async fn listed(app: &App, scope: &impl InOrg, narrow: Narrow, p: &Params) -> Result {
     let (number, size) = paging(p, 25)?;
     let (rows, total) = audits::page(&app.db, scope, &narrow, number, size).await?;
     let data: Vec<_> = rows.iter().map(view).collect();
@@ -178,22 +172,13 @@ pub(super) async fn export(State(app): State<App>, scope: Scope<Org>, p: Params)
         }
         Ok(Some((text, (n + 1, next, app, scope, narrow))))
     });
-    let mut answer = Response::new(Body::from_stream(body));
-    let (kind, name) = if csv {
-        (
-            "text/csv; charset=utf-8",
-            "attachment; filename=\"audit-log.csv\"",
-        )
+    Ok(if csv {
+        let name = "attachment; filename=\"audit-log.csv\"";
+        file("text/csv; charset=utf-8", name, body)
     } else {
-        (
-            "application/json; charset=utf-8",
-            "attachment; filename=\"audit-log.json\"",
-        )
-    };
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
-    Ok(answer)
+        let name = "attachment; filename=\"audit-log.json\"";
+        file("application/json; charset=utf-8", name, body)
+    })
 }
 
 const HEADER: &str = "id,sequence,at,actor_type,actor,actor_email,resource_type,resource,product,description,details\r\n";

@@ -1,5 +1,6 @@
 //! Many devices at once: import and export (rest-api 10.7, 21.6).
 
+use super::answer::file;
 use super::error::{Error, Result};
 use super::params::tags;
 use crate::access::scope::{Product, Role, Scope};
@@ -12,7 +13,7 @@ use crate::limits::{EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -140,11 +141,6 @@ pub(super) async fn export(State(app): State<App>, scope: Scope<Product>) -> Res
         };
         Ok(Some((text, (false, next, app, scope))))
     });
-    let mut answer = Response::new(Body::from_stream(body));
-    let headers = answer.headers_mut();
-    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-    headers.insert(header::CONTENT_TYPE, kind);
-    let name = HeaderValue::from_static("attachment; filename=\"devices.csv\"");
-    headers.insert(header::CONTENT_DISPOSITION, name);
-    Ok(answer)
+    let name = "attachment; filename=\"devices.csv\"";
+    Ok(file("text/csv; charset=utf-8", name, body))
 }

@@ -11,8 +11,8 @@ use crate::fleet;
 use crate::fleet::devices::{
     self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Test, pattern,
 };
-use crate::fleet::moves;
-use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::refusal::field;
+use crate::fleet::{moves, query};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -328,8 +328,8 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let (number, size) = paging(&p, 10)?;
     let (mut filter, order) = (filter(p.map("filters"))?, order(&p)?);
-    if let Some(query) = p.text("query").filter(|q| !q.trim().is_empty()) {
-        devices::narrow(&app.db, &scope, &mut filter, query).await?;
+    if let Some(text) = p.text("query").filter(|q| !q.trim().is_empty()) {
+        query::narrow(&app.db, &scope, &mut filter, text).await?;
     }
     let found = devices::list(&app.db, &scope, &filter, order, number, size).await?;
     let data: Vec<_> = found.devices.iter().map(view).collect();
@@ -337,14 +337,10 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Param
 }
 
 fn form(p: &Params) -> fleet::Result<DeviceForm> {
-    let updates_enabled = match p.0.get("updates_enabled") {
-        None => None,
-        Some(v) => Some(flag(v).ok_or_else(|| field("updates_enabled", INVALID))?),
-    };
     Ok(DeviceForm {
         description: p.nullable("description"),
         tags: p.tags()?,
-        updates_enabled,
+        updates_enabled: p.switch("updates_enabled")?,
         extensions: p.0.get("extensions").cloned(),
         connecting_code: p.nullable("connecting_code"),
         restore: p.0.get("deleted_at").is_some_and(Value::is_null),

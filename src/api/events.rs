@@ -6,7 +6,7 @@ use super::extract::Name;
 use crate::access::scope::{Person, Product, Scope};
 use crate::app::App;
 use crate::fleet::progress::{self, About, Happening};
-use crate::fleet::{Refusal, audits, scopes};
+use crate::fleet::{Refusal, scopes};
 use crate::limits::{EVENT_BURST, EVENT_PAUSE, VIEWER_LOOK};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -50,9 +50,8 @@ pub(super) async fn of_device(
     Name(d): Name,
     headers: HeaderMap,
 ) -> Result {
-    let narrow = audits::of_device(&app.db, &scope, &d, audits::Narrow::default()).await?;
-    let device = narrow.device.ok_or(Refusal::NotFound)?;
-    begin(app, scope, &headers, About::Device(device))
+    let about = About::device(&app.db, &scope, &d).await?;
+    begin(app, scope, &headers, about)
 }
 
 /// `GET …/deployments/:name/events`.
@@ -62,9 +61,8 @@ pub(super) async fn of_group(
     Name(name): Name,
     headers: HeaderMap,
 ) -> Result {
-    let narrow = audits::of_group(&app.db, &scope, &name, audits::Narrow::default()).await?;
-    let group = narrow.group.ok_or(Refusal::NotFound)?;
-    begin(app, scope, &headers, About::Group(group))
+    let about = About::group(&app.db, &scope, &name).await?;
+    begin(app, scope, &headers, about)
 }
 
 fn begin(app: App, scope: Scope<Product>, headers: &HeaderMap, about: About) -> Result {

@@ -4,7 +4,7 @@ use super::contract::Asks;
 use super::error::Error;
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::{devices, scopes};
+use crate::fleet::{self, Refusal, devices, scopes};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
@@ -150,6 +150,18 @@ impl FromRequestParts<App> for Word {
             .map(|v| Self(v.clone()))
             .ok_or(Error::NoRoute)
     }
+}
+
+impl Word {
+    /// The part as a number; what is none names nothing.
+    pub fn number(&self) -> fleet::Result<i64> {
+        number_of(&self.0)
+    }
+}
+
+/// A part of a path that is a number.
+pub(super) fn number_of(text: &str) -> fleet::Result<i64> {
+    text.parse().map_err(|_| Refusal::NotFound)
 }
 
 /// The device in the path, where a certificate's serial follows it.

@@ -93,6 +93,12 @@ impl Params {
         flag(self.0.get(key)?)
     }
 
+    /// A boolean of a form; one that is none is refused under its name.
+    pub fn switch(&self, key: &str) -> Result<Option<bool>, Refusal> {
+        let read = |v| flag(v).ok_or_else(|| field(key, INVALID));
+        self.0.get(key).map(read).transpose()
+    }
+
     /// A map.
     pub fn map(&self, key: &str) -> Option<&Map<String, Value>> {
         self.0.get(key).and_then(Value::as_object)

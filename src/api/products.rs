@@ -2,12 +2,12 @@
 
 use super::answer::{created, none, ok, path};
 use super::error::Result;
-use super::params::{Params, flag};
+use super::params::Params;
 use crate::access::scope::{Org, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::Refusal;
 use crate::fleet::products::{self, ProductRow};
-use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::refusal::field;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -95,14 +95,7 @@ fn changes(p: &Params) -> Result<Option<bool>> {
         let text = "ESP-IDF firmware is not supported by this version";
         return Err(field("allow_unsigned_esp_idf_firmware", text).into());
     }
-    match p.0.get("require_unique_firmware_version") {
-        None => Ok(None),
-        Some(v) => {
-            Ok(Some(flag(v).ok_or_else(|| {
-                field("require_unique_firmware_version", INVALID)
-            })?))
-        }
-    }
+    Ok(p.switch("require_unique_firmware_version")?)
 }
 
 /// `DELETE /products/:product`.

@@ -13,13 +13,13 @@ use crate::access::random_id;
 use crate::access::scope::Role;
 use crate::app::App;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const VIEW: Asks = Asks::Member(Role::View);
 const MANAGE: Asks = Asks::Member(Role::Manage);
@@ -55,7 +55,7 @@ pub fn router(app: App) -> Router {
         .says("To the page")
         .bare(302, "To /api/docs");
     let (api, text) = c.done();
-    let text = Arc::new(text.to_string());
+    let text = Bytes::from(text.to_string());
     let api = api
         .fallback(|| async { Error::NoRoute })
         .method_not_allowed_fallback(|| async { Error::NoMethod })
@@ -1127,11 +1127,11 @@ fn for_audits(c: &mut Contract) {
 
 /// The OpenAPI document, made once.
 #[derive(Clone)]
-struct Document(Arc<String>);
+struct Document(Bytes);
 
 async fn document(Extension(Document(text)): Extension<Document>) -> Response {
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], text.as_str().to_owned()).into_response()
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 async fn docs() -> Response {

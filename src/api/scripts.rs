@@ -3,7 +3,7 @@
 use super::answer::{none, ok, page};
 use super::contract::{Field, Kind, may};
 use super::error::Result;
-use super::extract::Name;
+use super::extract::{Name, number_of};
 use super::params::{Params, number, paging};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
@@ -98,10 +98,7 @@ fn view(s: &ScriptRow) -> Script {
 }
 
 fn id_of(path: &HashMap<String, String>) -> fleet::Result<ScriptId> {
-    path.get("script")
-        .and_then(|id| id.parse().ok())
-        .map(ScriptId)
-        .ok_or(Refusal::NotFound)
+    number_of(path.get("script").map_or("", String::as_str)).map(ScriptId)
 }
 
 fn form(p: &Params) -> fleet::Result<ScriptForm> {

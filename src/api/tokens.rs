@@ -3,14 +3,14 @@
 use super::answer::{created, none, ok, path};
 use super::contract::{Field, Kind, may, need};
 use super::error::Result;
-use super::extract::{Caller, Word};
+use super::extract::{Caller, Word, number_of};
 use super::params::{Params, number};
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::clock;
+use crate::fleet;
 use crate::fleet::refusal::field;
 use crate::fleet::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
-use crate::fleet::{self, Refusal};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -127,10 +127,6 @@ fn form(p: &Params) -> fleet::Result<TokenForm> {
     })
 }
 
-fn id_of(text: &str) -> fleet::Result<i64> {
-    text.parse().map_err(|_| Refusal::NotFound)
-}
-
 /// `GET /users/me/tokens`.
 pub(super) async fn list(State(app): State<App>, Caller(person): Caller) -> Result {
     let all = tokens::list(&app.db, &person).await?;
@@ -144,12 +140,8 @@ pub(super) async fn create(State(app): State<App>, Caller(person): Caller, p: Pa
 }
 
 /// `DELETE /users/me/tokens/:token`.
-pub(super) async fn delete(
-    State(app): State<App>,
-    Caller(person): Caller,
-    Word(id): Word,
-) -> Result {
-    tokens::delete(&app.db, &person, id_of(&id)?).await?;
+pub(super) async fn delete(State(app): State<App>, Caller(person): Caller, token: Word) -> Result {
+    tokens::delete(&app.db, &person, token.number()?).await?;
     Ok(none())
 }
 
@@ -209,6 +201,6 @@ pub(super) async fn remove_of_service(
     Path((_, name, id)): Path<(String, String, String)>,
 ) -> Result {
     let scope = scope.allow(Role::Admin)?;
-    tokens::remove_of_service(&app.db, &scope, &name, id_of(&id)?).await?;
+    tokens::remove_of_service(&app.db, &scope, &name, number_of(&id)?).await?;
     Ok(none())
 }

@@ -4,13 +4,12 @@ use super::answer::{created, none, ok, page, path};
 use super::contract::{Field, Kind, may, need};
 use super::error::Result;
 use super::extensions::document;
-use super::extract::Word;
-use super::params::{Params, flag, paging, tags};
+use super::extract::{Word, number_of};
+use super::params::{Params, paging, tags};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::refusal::{INVALID, field};
+use crate::fleet;
 use crate::fleet::webhooks::{self, Delivery, Webhook, WebhookForm};
-use crate::fleet::{self, Refusal};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -131,20 +130,12 @@ fn form(p: &Params) -> fleet::Result<WebhookForm> {
         None => None,
         Some(v) => Some(tags(v).ok_or_else(webhooks::not_events)?),
     };
-    let active = match p.0.get("active") {
-        None => None,
-        Some(v) => Some(flag(v).ok_or_else(|| field("active", INVALID))?),
-    };
     Ok(WebhookForm {
         url: p.string("url"),
         description: p.nullable("description"),
         events,
-        active,
+        active: p.switch("active")?,
     })
-}
-
-fn number(text: &str) -> fleet::Result<i64> {
-    text.parse().map_err(|_| Refusal::NotFound)
 }
 
 /// `GET /webhooks`.
@@ -169,10 +160,10 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
 }
 
 /// `GET /webhooks/:webhook`.
-pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, Word(id): Word) -> Result {
+pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
     Ok(ok(&view(
-        &webhooks::show(&app.db, &scope, number(&id)?).await?,
+        &webhooks::show(&app.db, &scope, hook.number()?).await?,
     )))
 }
 
@@ -180,29 +171,25 @@ pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, Word(id)
 pub(super) async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
-    Word(id): Word,
+    hook: Word,
     p: Params,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let hook = webhooks::update(&app, &scope, number(&id)?, form(&p)?).await?;
-    Ok(ok(&view(&hook)))
+    let changed = webhooks::update(&app, &scope, hook.number()?, form(&p)?).await?;
+    Ok(ok(&view(&changed)))
 }
 
 /// `DELETE /webhooks/:webhook`.
-pub(super) async fn delete(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Word(id): Word,
-) -> Result {
+pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    webhooks::delete(&app.db, &scope, number(&id)?).await?;
+    webhooks::delete(&app.db, &scope, hook.number()?).await?;
     Ok(none())
 }
 
 /// `POST /webhooks/:webhook/test`.
-pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, Word(id): Word) -> Result {
+pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let filed = webhooks::test(&app.db, &scope, number(&id)?).await?;
+    let filed = webhooks::test(&app.db, &scope, hook.number()?).await?;
     Ok(created(None, &delivery(&filed)))
 }
 
@@ -210,12 +197,12 @@ pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, Word(id)
 pub(super) async fn log(
     State(app): State<App>,
     scope: Scope<Product>,
-    Word(id): Word,
+    hook: Word,
     p: Params,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (at, size) = paging(&p, 25)?;
-    let (rows, total) = webhooks::log(&app.db, &scope, number(&id)?, at, size).await?;
+    let (rows, total) = webhooks::log(&app.db, &scope, hook.number()?, at, size).await?;
     let data: Vec<_> = rows.iter().map(delivery).collect();
     Ok(page(&data, at, size, total))
 }
@@ -227,7 +214,7 @@ pub(super) async fn retry(
     Path(parts): Path<HashMap<String, String>>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let part = |key: &str| number(parts.get(key).map_or("", String::as_str));
+    let part = |key: &str| number_of(parts.get(key).map_or("", String::as_str));
     webhooks::again(&app.db, &scope, part("webhook")?, part("delivery")?).await?;
     Ok(none())
 }

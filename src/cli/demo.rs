@@ -1,6 +1,8 @@
 //! `nervecenter demo`: the whole job in one process, over real sockets and the real API.
 
 use super::exit::Code;
+use super::remote::Client;
+use super::remote::firmware::upload;
 use super::{output, runtime, told_to_stop};
 use crate::access::random;
 use crate::access::vault::Vault;
@@ -14,8 +16,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use reqwest::Method;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -90,14 +93,11 @@ impl Demo {
         let vault = Vault::new(&setup::node_key(&config, &node.app.db).await?);
         let login =
             setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;
-        let api = Api {
-            http: reqwest::Client::new(),
-            base: format!("http://{}/api/orgs/demo", node.web),
-            product: product.clone(),
-            token: login.token,
-        };
+        let base = format!("http://{}", node.web);
+        let api = Api(Client::of(base, login.token, "demo", &product)?);
         let key = json!({"name": product, "key": made.public});
-        api.send(reqwest::Method::POST, "keys", &key)
+        api.0
+            .send(Method::POST, "orgs/demo/keys", &key)
             .await
             .context("could not register the key")?;
         self.talk("uploading the firmware and pointing a deployment group at each target's 1.0.0");
@@ -332,79 +332,37 @@ fn changed(rng: &mut StdRng, old: &[u8]) -> Vec<u8> {
     new
 }
 
-/// The API as a developer's script uses it.
-struct Api {
-    http: reqwest::Client,
-    base: String,
-    product: String,
-    token: String,
-}
+/// The API as a developer's script uses it, within the demo's product.
+struct Api(Client);
 
 impl Api {
-    async fn send(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: &Value,
-    ) -> anyhow::Result<Value> {
-        let url = format!("{}/{path}", self.base);
-        let answer = self
-            .http
-            .request(method, url)
-            .bearer_auth(&self.token)
-            .json(body)
-            .send()
-            .await?;
-        Self::data(answer).await
-    }
-
-    async fn data(answer: reqwest::Response) -> anyhow::Result<Value> {
-        let status = answer.status();
-        let body: Value = answer.json().await?;
-        if !status.is_success() {
-            bail!("{status}: {body}");
-        }
-        body.get("data").cloned().context("an answer without data")
-    }
-
     async fn upload(&self, path: &Path) -> anyhow::Result<String> {
-        let file = tokio::fs::File::open(path).await?;
-        let stream =
-            reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 65_536));
-        let part = reqwest::multipart::Part::stream(stream).file_name("firmware.fw");
-        let form = reqwest::multipart::Form::new().part("firmware", part);
-        let url = format!("{}/products/{}/firmwares", self.base, self.product);
-        let answer = self
-            .http
-            .post(url)
-            .bearer_auth(&self.token)
-            .multipart(form)
-            .send()
-            .await?;
-        let data = Self::data(answer)
+        let to = format!("{}/firmwares", self.0.in_product().await?);
+        let data = upload(&self.0, &to, "firmware", path, &ProgressBar::hidden())
             .await
             .with_context(|| format!("could not upload {}", path.display()))?;
-        data.get("uuid")
-            .and_then(Value::as_str)
+        data["uuid"]
+            .as_str()
             .map(str::to_owned)
             .context("an upload without uuid")
     }
 
     async fn group(&self, name: &str, firmware: &str, slots: u64) -> anyhow::Result<()> {
-        let path = format!("products/{}/deployments", self.product);
+        let path = format!("{}/deployments", self.0.in_product().await?);
         let body =
             json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
-        self.send(reqwest::Method::POST, &path, &body).await?;
+        self.0.send(Method::POST, &path, &body).await?;
         let body = json!({"deployment": {"is_active": true, "concurrent_updates": slots}});
-        self.send(reqwest::Method::PUT, &format!("{path}/{name}"), &body)
+        self.0
+            .send(Method::PUT, &format!("{path}/{name}"), &body)
             .await?;
         Ok(())
     }
 
     async fn release(&self, group: &str, firmware: &str) -> anyhow::Result<()> {
-        let path = format!("products/{}/deployments/{group}", self.product);
+        let path = format!("{}/deployments/{group}", self.0.in_product().await?);
         let body = json!({"deployment": {"firmware": firmware}});
-        self.send(reqwest::Method::PUT, &path, &body).await?;
+        self.0.send(Method::PUT, &path, &body).await?;
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! `nervecenter device …`: a device's console, shell and files, through a server.
 
 use super::exit::Code;
-use super::remote::Remote;
 use super::remote::device as rest;
+use super::remote::{Group, Remote};
 use super::socket::Channel;
 use super::{output, runtime, tty};
 use anyhow::{Context as _, bail};
@@ -46,8 +46,7 @@ pub(super) enum Device {
     /// Move a device to another product.
     Move(rest::Move),
     /// A device's certificates.
-    #[command(subcommand)]
-    Cert(rest::Cert),
+    Cert(Group<rest::Cert>),
     /// Register the devices of a CSV file, all or none; its first line names the columns.
     Import(rest::Files),
     /// Print what happens to devices, a line of JSON each.

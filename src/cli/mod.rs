@@ -42,29 +42,21 @@ enum Command {
     #[command(subcommand)]
     Device(device::Device),
     /// Deployment groups of a server: which devices get which firmware, and how fast.
-    #[command(subcommand)]
-    Deployment(remote::deployment::Deployment),
+    Deployment(remote::Group<remote::deployment::Deployment>),
     /// Organizations and their people.
-    #[command(subcommand)]
-    Org(remote::orgs::Org),
+    Org(remote::Group<remote::orgs::Org>),
     /// Products.
-    #[command(subcommand)]
-    Product(remote::orgs::Product),
+    Product(remote::Group<remote::orgs::Product>),
     /// Public keys whose firmware a server accepts.
-    #[command(subcommand)]
-    Key(remote::keys::Key),
+    Key(remote::Group<remote::keys::Key>),
     /// Certificate authorities whose devices may connect.
-    #[command(subcommand)]
-    Ca(remote::keys::Ca),
+    Ca(remote::Group<remote::keys::Ca>),
     /// Support scripts.
-    #[command(subcommand)]
-    Script(remote::scripts::Script),
+    Script(remote::Group<remote::scripts::Script>),
     /// Archives: signed files for applications on devices.
-    #[command(subcommand)]
-    Archive(remote::scripts::Archive),
+    Archive(remote::Group<remote::scripts::Archive>),
     /// API tokens.
-    #[command(subcommand)]
-    Token(remote::login::Token),
+    Token(remote::Group<remote::login::Token>),
     /// Log in to a server.
     Login(remote::login::Login),
     /// Forget the login.

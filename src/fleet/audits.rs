@@ -1,8 +1,9 @@
 //! The audit log, as people read it.
 
-use super::{Refusal, Result};
+use super::{Refusal, Result, devices};
 use crate::access::scope::{InOrg, Product, Scope};
-use crate::store::{self, Db};
+use crate::ids::GroupId;
+use crate::store::{self, Db, On};
 
 pub use crate::store::audit::list::{Entry, Narrow};
 
@@ -58,13 +59,21 @@ pub async fn of_device(
     narrow: Narrow,
 ) -> Result<Narrow> {
     let mut r = db.read().await?;
-    let view = store::devices::view(&mut r, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(Narrow {
-        device: Some(view.id),
+        device: Some(device),
         ..narrow
     })
+}
+
+/// The number of a deployment group of the product.
+pub(super) async fn group_of(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    name: &str,
+) -> Result<GroupId> {
+    let group = store::deployment_groups::by_name(on, scope, name).await?;
+    group.map(|g| g.id).ok_or(Refusal::NotFound)
 }
 
 /// Narrows to a deployment group's own entries.
@@ -78,11 +87,9 @@ pub async fn of_group(
     narrow: Narrow,
 ) -> Result<Narrow> {
     let mut r = db.read().await?;
-    let group = store::deployment_groups::by_name(&mut r, scope, name)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let group = group_of(&mut r, scope, name).await?;
     Ok(Narrow {
-        group: Some(group.id),
+        group: Some(group),
         ..narrow
     })
 }

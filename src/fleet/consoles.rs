@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
 use crate::ids::{DeviceId, UserId};
-use crate::store;
 use crate::store::audit::{self, Resource};
 use crate::terminal::{Kind, Typed};
 use serde_json::{Map, Value, json};
@@ -43,9 +42,7 @@ async fn allowed(
 pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
     let scope = allowed(app, person, identifier, Role::View).await?;
     let mut r = app.db.read().await?;
-    store::devices::id_of(&mut r, &scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)
+    devices::id_of(&mut r, &scope, identifier).await
 }
 
 /// Sits down before a device's terminal, if the person may.
@@ -55,9 +52,7 @@ pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<Devi
 pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Result<Place> {
     let scope = allowed(app, person, identifier, Role::Manage).await?;
     let mut w = app.db.write().await?;
-    let device = store::devices::id_of(&mut w, &scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let device = devices::id_of(&mut w, &scope, identifier).await?;
     let name = &scope.person().name;
     let what = match kind {
         Kind::Console => "console",

@@ -1,6 +1,5 @@
 //! Devices, as people manage them.
 
-use super::query::{self, Kind, Mistake};
 use super::refusal::{BLANK, TAKEN, field};
 use super::{Refusal, Result};
 use crate::access::random_id;
@@ -19,70 +18,9 @@ use crate::store::{self, Db, On, Write};
 use crate::terminal;
 use std::collections::HashMap;
 
+pub use crate::store::devices::like as pattern;
 pub use crate::store::devices::query::{Compare, Test};
 pub use crate::store::devices::{DeviceView, Filter as DeviceFilter, Order as DeviceOrder};
-
-/// The pattern that finds a text within others.
-pub fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-/// Narrows a list by a query of people.
-///
-/// # Errors
-/// A mistake in it, or a value that the product does not know, with the column where it stands.
-pub async fn narrow(
-    db: &Db,
-    scope: &Scope<Product>,
-    filter: &mut Filter,
-    text: &str,
-) -> Result<()> {
-    let refuse = |m: &Mistake| {
-        Refusal::Fields(serde_json::json!({"query": [m.to_string()], "column": m.at + 1}))
-    };
-    let query = query::parse(text).map_err(|m| refuse(&m))?;
-    let mut r = db.read().await?;
-    for named in &query.named {
-        let (known, what) = match named.kind {
-            Kind::Platform => {
-                let known = store::devices::has_platform(&mut r, scope, &named.value).await?;
-                (known, "no device has the platform")
-            }
-            Kind::Architecture => {
-                let known = store::devices::has_architecture(&mut r, scope, &named.value).await?;
-                (known, "no device has the architecture")
-            }
-            Kind::Tag => {
-                let known = store::devices::has_tag(&mut r, scope, &named.value).await?;
-                (known, "no device has the tag")
-            }
-            Kind::Firmware => {
-                let found =
-                    store::firmwares::by_uuid(&mut r, scope.product().id, &named.value).await?;
-                (found.is_some(), "the product has no firmware with the uuid")
-            }
-            Kind::Group => {
-                let found = store::deployment_groups::by_name(&mut r, scope, &named.value).await?;
-                (found.is_some(), "the product has no deployment group named")
-            }
-        };
-        if !known {
-            let what = format!("{what} {:?}", named.value);
-            return Err(refuse(&Mistake { at: named.at, what }));
-        }
-    }
-    filter.with_deleted |= query.names_deleted;
-    filter.all_of(query.cond);
-    Ok(())
-}
 
 /// A device with its tags; `None` when they were never set.
 pub struct Device {
@@ -136,6 +74,16 @@ async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> 
         None
     };
     Ok(Device { view, tags })
+}
+
+/// The number of a device of the scope's organisation.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn id_of(on: &mut impl On, scope: &impl InOrg, identifier: &str) -> Result<DeviceId> {
+    store::devices::id_of(on, scope, identifier)
+        .await?
+        .ok_or(Refusal::NotFound)
 }
 
 /// One device of the scope's organisation.
@@ -540,9 +488,7 @@ pub async fn secrets(
     identifier: &str,
 ) -> Result<Vec<ProductSecret>> {
     let mut r = db.read().await?;
-    let device = store::devices::id_of(&mut r, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let device = id_of(&mut r, scope, identifier).await?;
     Ok(store::secrets::of_device(&mut r, device).await?)
 }
 

@@ -1,7 +1,7 @@
 //! Which extensions devices may use, and what these report.
 
 use super::refusal::{INVALID, field};
-use super::{Refusal, Result, telling};
+use super::{Result, devices, telling};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::bus::Nudge;
@@ -188,30 +188,23 @@ pub async fn health(
     store::health_reports::add(w, device, &row).await
 }
 
-/// The number of a device of the scope's product.
-async fn find(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
-    store::devices::id_of(on, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)
-}
-
 /// The switches of a device.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`super::Refusal::NotFound`].
 pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Switches> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(of_device(&mut r, device).await?)
 }
 
 /// Asks a device for a health report, if it is there and its extension attached; it comes in a moment.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`super::Refusal::NotFound`].
 pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let mut r = app.db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     if let Some(node) = store::connections::node_of(&mut r, device).await? {
         app.nudge(node, device, Nudge::Health);
     }
@@ -221,7 +214,7 @@ pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> 
 /// A device's health reports since an instant, newest first.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`super::Refusal::NotFound`].
 pub async fn health_of(
     db: &Db,
     scope: &Scope<Product>,
@@ -230,28 +223,28 @@ pub async fn health_of(
     most: i64,
 ) -> Result<Vec<HealthReport>> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::health_reports::newest(&mut r, device, since, most).await?)
 }
 
 /// A device's last position.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`super::Refusal::NotFound`].
 pub async fn location_of(
     db: &Db,
     scope: &Scope<Product>,
     identifier: &str,
 ) -> Result<Option<Location>> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::locations::get(&mut r, device).await?)
 }
 
 /// A device's log lines, newest first.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`super::Refusal::NotFound`].
 pub async fn logs_of(
     db: &Db,
     scope: &Scope<Product>,
@@ -259,7 +252,7 @@ pub async fn logs_of(
     most: i64,
 ) -> Result<Vec<LogLine>> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::device_logs::newest(&mut r, device, most).await?)
 }
 

@@ -1,9 +1,8 @@
 //! What is over: a device's connections, firmwares and updates, as people read them.
 
-use super::{Refusal, Result};
+use super::{Refusal, Result, devices};
 use crate::access::scope::{Product, Scope};
-use crate::ids::DeviceId;
-use crate::store::{self, Db, On};
+use crate::store::{self, Db};
 
 pub use crate::store::history::{PastConnection, PastFirmware, PastUpdate};
 pub use crate::store::network_identities::IdentityRow;
@@ -23,12 +22,6 @@ pub struct Updates {
     pub saved_bytes: i64,
 }
 
-async fn find(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
-    store::devices::id_of(on, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)
-}
-
 /// A device's connections, newest first, the present one among them.
 ///
 /// # Errors
@@ -40,7 +33,7 @@ pub async fn connections(
     most: i64,
 ) -> Result<Vec<PastConnection>> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::history::connections(&mut r, device, most).await?)
 }
 
@@ -55,7 +48,7 @@ pub async fn firmwares(
     most: i64,
 ) -> Result<Vec<PastFirmware>> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::history::firmwares(&mut r, device, most).await?)
 }
 
@@ -70,7 +63,7 @@ pub async fn updates(
     most: i64,
 ) -> Result<Updates> {
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     let newest = store::history::updates(&mut r, device, most).await?;
     let (count, sent_bytes, saved_bytes) = store::history::update_sums(&mut r, device).await?;
     Ok(Updates {
@@ -99,6 +92,6 @@ pub async fn identities(
         )));
     }
     let mut r = db.read().await?;
-    let device = find(&mut r, scope, identifier).await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(store::network_identities::of_device(&mut r, device, service, instance).await?)
 }

@@ -118,7 +118,7 @@ pub async fn apply(
     out.extensions = extensions::of_device(w, device).await?.usable();
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
-    let data = json!({"firmware_uuid": after.fw_uuid, "version": after.fw_version});
+    let data = || json!({"firmware_uuid": after.fw_uuid, "version": after.fw_version});
     webhooks::file_of_device(w, device, "device.online", data, now).await?;
     Ok(out)
 }

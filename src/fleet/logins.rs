@@ -29,8 +29,7 @@ const INVITED: Duration = Duration::from_secs(48 * 3600);
 /// Too many that wait.
 pub async fn begin(app: &App, note: &str) -> Result<CliSession> {
     let now = clock::now();
-    let token = uuid::Uuid::from_bytes(random());
-    let token = uuid::Builder::from_random_bytes(token.into_bytes()).into_uuid();
+    let token = uuid::Builder::from_random_bytes(random()).into_uuid();
     let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
     let note: String = note.chars().take(255).collect();
     let mut w = app.db.write().await?;

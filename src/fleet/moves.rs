@@ -29,9 +29,7 @@ pub async fn move_device(
         .allow(Role::Manage)?;
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let id = store::devices::id_of(&mut w, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let id = devices::id_of(&mut w, scope, identifier).await?;
     let device = store::devices::row(&mut w, id)
         .await?
         .ok_or(Refusal::NotFound)?;

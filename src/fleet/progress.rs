@@ -1,8 +1,7 @@
 //! What happens to devices, as it happens, for programs that watch (rest-api 17.1). In this process only; whoever is behind
 //! misses some, and the database has the truth.
 
-use super::Result;
-use super::extensions;
+use super::{Result, audits, devices, extensions};
 use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, GroupId};
@@ -122,6 +121,28 @@ pub enum About {
     Device(DeviceId),
     /// The devices of a deployment group.
     Group(GroupId),
+}
+
+impl About {
+    /// One device.
+    ///
+    /// # Errors
+    /// [`super::Refusal::NotFound`].
+    pub async fn device(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Self> {
+        let mut r = db.read().await?;
+        Ok(Self::Device(
+            devices::id_of(&mut r, scope, identifier).await?,
+        ))
+    }
+
+    /// The devices of a deployment group.
+    ///
+    /// # Errors
+    /// [`super::Refusal::NotFound`].
+    pub async fn group(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Self> {
+        let mut r = db.read().await?;
+        Ok(Self::Group(audits::group_of(&mut r, scope, name).await?))
+    }
 }
 
 /// The identifiers of those devices that a stream is about.

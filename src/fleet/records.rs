@@ -257,7 +257,7 @@ async fn disconnected(
     }
     history::keep_ended(w, device, connection).await?;
     devices::offline(w, record.device).await?;
-    let data = json!({ "reason": reason });
+    let data = || json!({ "reason": reason });
     webhooks::file_of_device(w, device, "device.offline", data, record.at).await?;
     outcome::abandon_untold(w, record.device).await
 }

@@ -56,10 +56,10 @@ async fn serve_with(
                 continue;
             }
         };
-        let routes = router.clone();
+        let routes = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            TowerToHyperService::new(routes.clone()).call(request)
+            routes.call(request)
         });
         let stop = stop.clone();
         running.spawn(async move {

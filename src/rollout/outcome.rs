@@ -165,7 +165,7 @@ async fn ended(
     let Some(row) = row else { return Ok(None) };
     inflight::remove(w, device).await?;
     if let End::Penalty(text) = &end {
-        let data = json!({"reason": text, "firmware_uuid": row.target_uuid});
+        let data = || json!({"reason": text, "firmware_uuid": row.target_uuid});
         webhooks::file_of_device(w, device, "update.failed", data, now).await?;
     }
     if let (true, Some(target), End::Penalty(_)) = (row.delta_id.is_some(), &row.target_uuid, &end)
@@ -262,7 +262,7 @@ async fn came_back(
     }
     let text = "Device came back with the firmware it had before the update";
     note(w, before.id, text, now).await?;
-    let data = json!({"reason": text, "firmware_uuid": row.target_uuid});
+    let data = || json!({"reason": text, "firmware_uuid": row.target_uuid});
     webhooks::file_of_device(w, before.id, "update.failed", data, now).await?;
     Ok(row.group_id)
 }
@@ -295,10 +295,12 @@ async fn succeeded(
         full: target.size,
     };
     inflight::succeeded(w, &stat, now).await?;
-    let data = json!({
-        "from_uuid": stat.source, "firmware_uuid": stat.target, "version": target.version,
-        "bytes": stat.sent, "delta": stat.delta,
-    });
+    let data = || {
+        json!({
+            "from_uuid": stat.source, "firmware_uuid": stat.target, "version": target.version,
+            "bytes": stat.sent, "delta": stat.delta,
+        })
+    };
     webhooks::file_of_device(w, before.id, "update.completed", data, now).await?;
     if let Some(group) = row.group_id {
         deployment_groups::updated_one(w, group).await?;

@@ -251,16 +251,21 @@ pub async fn ders_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
     })?)
 }
 
+macro_rules! holder {
+    ($which:literal) => {
+        concat!(
+            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
+             FROM device_certificates c JOIN devices d ON d.id = c.device_id WHERE ",
+            $which
+        )
+    };
+}
+
 /// The device that holds exactly this certificate.
 pub async fn holder(on: &mut impl On, fingerprint: &str) -> Result<Option<Holder>> {
     fetch_optional!(
         on,
-        sql!(
-            "certificates.holder",
-            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
-             FROM device_certificates c JOIN devices d ON d.id = c.device_id
-             WHERE c.fingerprint = $1"
-        ),
+        sql!("certificates.holder", holder!("c.fingerprint = $1")),
         fingerprint
     )
 }
@@ -271,9 +276,7 @@ pub async fn holder_of_exactly(on: &mut impl On, sha256: &str) -> Result<Option<
         on,
         sql!(
             "certificates.holder_of_exactly",
-            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
-             FROM device_certificates c JOIN devices d ON d.id = c.device_id
-             WHERE c.fingerprint_sha256 = $1 ORDER BY c.id LIMIT 1"
+            holder!("c.fingerprint_sha256 = $1 ORDER BY c.id LIMIT 1")
         ),
         sha256
     )
@@ -285,9 +288,7 @@ pub async fn holder_of_key(on: &mut impl On, key: &str) -> Result<Option<Holder>
         on,
         sql!(
             "certificates.holder_of_key",
-            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
-             FROM device_certificates c JOIN devices d ON d.id = c.device_id
-             WHERE c.public_key_fingerprint = $1 ORDER BY c.id LIMIT 1"
+            holder!("c.public_key_fingerprint = $1 ORDER BY c.id LIMIT 1")
         ),
         key
     )

@@ -10,7 +10,7 @@ pub use bulk::NewDevice;
 pub use candidates::{
     Candidate, count_in_group, eligible, fifo, lifo, next_run_by_group, next_source,
 };
-pub(in crate::store) use list::like;
+pub use list::like;
 pub use list::{Filter, Order, has_architecture, has_platform, has_tag, list, tags_of};
 
 /// A device as the device plane and the rollout see it.

@@ -238,12 +238,12 @@ pub async fn file(
     Ok(())
 }
 
-/// The same about a device.
+/// The same about a device; what is told is put together only when somebody wants it.
 pub async fn file_of_device(
     w: &mut Write,
     device: DeviceId,
     event: &str,
-    mut data: Value,
+    data: impl FnOnce() -> Value,
     now: Micros,
 ) -> Result<()> {
     if !WANTED.load(Ordering::Relaxed) {
@@ -262,6 +262,7 @@ pub async fn file_of_device(
     let Some((product, identifier, name, org)) = row else {
         return Ok(());
     };
+    let mut data = data();
     if let Value::Object(map) = &mut data {
         map.insert("device".into(), identifier.into());
         map.insert("product".into(), name.into());

@@ -1,6 +1,6 @@
 //! `nervecenter deployment …`.
 
-use super::{Client, Remote, part, query};
+use super::{Ask, Client, part, query};
 use crate::cli::exit::Code;
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -14,21 +14,14 @@ use std::time::Duration;
 #[derive(Subcommand)]
 pub(in crate::cli) enum Deployment {
     /// List the groups.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Show a group.
     Show {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// Make a group; it is off until it is activated.
     Create {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// uuid of the firmware of its first release.
@@ -43,8 +36,6 @@ pub(in crate::cli) enum Deployment {
     },
     /// Change settings, such as concurrent_updates=20 or notes="slow".
     Update {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// Settings.
@@ -53,8 +44,6 @@ pub(in crate::cli) enum Deployment {
     },
     /// Make a release of a firmware.
     Release {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// The firmware's uuid.
@@ -62,36 +51,26 @@ pub(in crate::cli) enum Deployment {
     },
     /// Release the firmware of the release before the current one again.
     Rollback {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// List a group's releases, newest first.
     Releases {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// Switch a group on: it updates its devices.
     Activate {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// Switch a group off: no update begins.
     Pause {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// Say how many devices run the current release; with --watch until all do.
     Status {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// Go on until all do.
@@ -100,8 +79,6 @@ pub(in crate::cli) enum Deployment {
     },
     /// Delete a group; its devices keep running.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
@@ -115,19 +92,17 @@ async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
     ))
 }
 
-async fn put(remote: &Remote, name: &str, settings: Value) -> anyhow::Result<Code> {
-    let client = remote.client()?;
-    let path = group(&client, name).await?;
+async fn put(client: &Client, name: &str, settings: Value) -> anyhow::Result<Code> {
+    let path = group(client, name).await?;
     let body = json!({ "deployment": settings });
     client.one(&client.send(Method::PUT, &path, &body).await?)?;
     Ok(Code::Done)
 }
 
-impl Deployment {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Deployment {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let path = format!("{}/deployments", client.in_product().await?);
                 let all = client.get(&path).await?;
                 client.table(
@@ -143,38 +118,28 @@ impl Deployment {
                     ],
                 )?;
             }
-            Self::Show { remote, name } => {
-                let client = remote.client()?;
-                client.one(&client.get(&group(&client, &name).await?).await?)?;
+            Self::Show { name } => {
+                client.one(&client.get(&group(client, &name).await?).await?)?;
             }
             Self::Create {
-                remote,
                 name,
                 firmware,
                 tags,
                 version,
             } => {
-                let client = remote.client()?;
                 let path = format!("{}/deployments", client.in_product().await?);
                 let conditions = json!({"version": version, "tags": tags});
                 let body = json!({"name": name, "firmware": firmware, "conditions": conditions});
                 client.one(&client.send(Method::POST, &path, &body).await?)?;
                 client.done("it is off; `nervecenter deployment activate` switches it on");
             }
-            Self::Update {
-                remote,
-                name,
-                settings,
-            } => return put(&remote, &name, read(&settings)?).await,
-            Self::Release {
-                remote,
-                name,
-                firmware,
-            } => return put(&remote, &name, json!({ "firmware": firmware })).await,
-            Self::Rollback { remote, name } => return rollback(&remote, &name).await,
-            Self::Releases { remote, name } => {
-                let client = remote.client()?;
-                let path = format!("{}/releases", group(&client, &name).await?);
+            Self::Update { name, settings } => return put(client, &name, read(&settings)?).await,
+            Self::Release { name, firmware } => {
+                return put(client, &name, json!({ "firmware": firmware })).await;
+            }
+            Self::Rollback { name } => return rollback(client, &name).await,
+            Self::Releases { name } => {
+                let path = format!("{}/releases", group(client, &name).await?);
                 let all = client.get(&path).await?;
                 client.table(
                     &all,
@@ -186,20 +151,15 @@ impl Deployment {
                     ],
                 )?;
             }
-            Self::Activate { remote, name } => {
-                return put(&remote, &name, json!({"state": "on"})).await;
+            Self::Activate { name } => {
+                return put(client, &name, json!({"state": "on"})).await;
             }
-            Self::Pause { remote, name } => {
-                return put(&remote, &name, json!({"state": "off"})).await;
+            Self::Pause { name } => {
+                return put(client, &name, json!({"state": "off"})).await;
             }
-            Self::Status {
-                remote,
-                name,
-                watch,
-            } => return status(&remote, &name, watch).await,
-            Self::Delete { remote, name } => {
-                let client = remote.client()?;
-                client.delete(&group(&client, &name).await?).await?;
+            Self::Status { name, watch } => return status(client, &name, watch).await,
+            Self::Delete { name } => {
+                client.delete(&group(client, &name).await?).await?;
                 client.done("deleted");
             }
         }
@@ -223,15 +183,14 @@ fn read(settings: &[String]) -> anyhow::Result<Value> {
     Ok(map.into())
 }
 
-async fn rollback(remote: &Remote, name: &str) -> anyhow::Result<Code> {
-    let client = remote.client()?;
-    let path = format!("{}/releases", group(&client, name).await?);
+async fn rollback(client: &Client, name: &str) -> anyhow::Result<Code> {
+    let path = format!("{}/releases", group(client, name).await?);
     let all = client.get(&path).await?;
     let uuid = |i: usize| all[i]["firmware"]["uuid"].as_str().map(str::to_owned);
     let now = uuid(0).context("the group has no release")?;
     let before = (1..).map_while(uuid).find(|u| *u != now);
     let before = before.context("every release of the group has the same firmware")?;
-    let path = group(&client, name).await?;
+    let path = group(client, name).await?;
     let body = json!({"deployment": {"firmware": before, "description": "rollback"}});
     client.one(&client.send(Method::PUT, &path, &body).await?)?;
     client.done("released again; devices go back as fast as the group lets them");
@@ -247,10 +206,9 @@ async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64
         .context("the server does not count devices")
 }
 
-async fn status(remote: &Remote, name: &str, watch: bool) -> anyhow::Result<Code> {
-    let client = remote.client()?;
+async fn status(client: &Client, name: &str, watch: bool) -> anyhow::Result<Code> {
     let product = client.in_product().await?;
-    let path = group(&client, name).await?;
+    let path = group(client, name).await?;
     let bar = if watch && std::io::stderr().is_terminal() {
         ProgressBar::new(0)
     } else {
@@ -264,15 +222,15 @@ async fn status(remote: &Remote, name: &str, watch: bool) -> anyhow::Result<Code
         let firmware = found["firmware_uuid"].as_str().unwrap_or_default();
         let quoted = Value::from(name).to_string();
         let within = format!("deployment_group = {quoted}");
-        let total = count(&client, &product, &within).await?;
+        let total = count(client, &product, &within).await?;
         let updated = count(
-            &client,
+            client,
             &product,
             &format!("{within} and firmware = {firmware}"),
         )
         .await?;
         let updating = count(
-            &client,
+            client,
             &product,
             &format!("{within} and update_status is updating"),
         )

@@ -1,6 +1,6 @@
 //! `nervecenter device list|show|create|…`.
 
-use super::{Client, Remote, part};
+use super::{Ask, Client, Remote, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use anyhow::Context as _;
@@ -97,15 +97,11 @@ pub(in crate::cli) struct Events {
 pub(in crate::cli) enum Cert {
     /// List a device's certificates.
     List {
-        #[command(flatten)]
-        remote: Remote,
         /// The device's identifier.
         identifier: String,
     },
     /// Register a certificate of a device.
     Import {
-        #[command(flatten)]
-        remote: Remote,
         /// The device's identifier.
         identifier: String,
         /// The certificate.
@@ -299,12 +295,11 @@ impl Events {
     }
 }
 
-impl Cert {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Cert {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote, identifier } => {
-                let client = remote.client()?;
-                let path = format!("{}/certificates", device(&client, &identifier).await?);
+            Self::List { identifier } => {
+                let path = format!("{}/certificates", device(client, &identifier).await?);
                 let all = client.get(&path).await?;
                 let columns = [
                     ("SERIAL", "/serial"),
@@ -313,15 +308,10 @@ impl Cert {
                 ];
                 client.table(&all, &columns)?;
             }
-            Self::Import {
-                remote,
-                identifier,
-                file,
-            } => {
-                let client = remote.client()?;
+            Self::Import { identifier, file } => {
                 let pem = std::fs::read(&file)
                     .with_context(|| format!("could not read {}", file.display()))?;
-                let path = format!("{}/certificates", device(&client, &identifier).await?);
+                let path = format!("{}/certificates", device(client, &identifier).await?);
                 let body = json!({"cert": STANDARD.encode(pem)});
                 client.one(&client.send(Method::POST, &path, &body).await?)?;
             }

@@ -56,11 +56,11 @@ pub(in crate::cli) struct Delete {
 }
 
 /// A bar on a terminal; nothing elsewhere.
-fn bar(length: u64, what: &str) -> ProgressBar {
+pub(super) fn bar(what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(length);
+    let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
     {
         bar.set_style(style);
@@ -70,16 +70,17 @@ fn bar(length: u64, what: &str) -> ProgressBar {
 }
 
 /// Uploads a file as the part of this name; the data of the answer.
-pub(super) async fn upload(
+pub(in crate::cli) async fn upload(
     client: &Client,
     path: &str,
     name: &'static str,
     file: &Path,
+    bar: &ProgressBar,
 ) -> anyhow::Result<Value> {
     let could_not = || format!("could not read {}", file.display());
     let open = tokio::fs::File::open(file).await.with_context(could_not)?;
     let size = open.metadata().await.with_context(could_not)?.len();
-    let bar = bar(size, "uploading");
+    bar.set_length(size);
     let counted = bar.clone();
     let chunks = tokio_util::io::ReaderStream::with_capacity(open, 65_536).inspect(move |chunk| {
         if let Ok(bytes) = chunk {
@@ -132,6 +133,7 @@ impl Publish {
             &format!("{product}/firmwares"),
             "firmware",
             &self.file,
+            &bar("uploading"),
         )
         .await?;
         let uuid = made["uuid"]
@@ -193,7 +195,8 @@ impl Download {
             .unwrap_or_else(|| format!("{}.fw", self.uuid).into());
         let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
         let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
-        let bar = bar(answer.content_length().unwrap_or(0), "downloading");
+        let bar = bar("downloading");
+        bar.set_length(answer.content_length().unwrap_or(0));
         let mut chunks = answer.bytes_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;

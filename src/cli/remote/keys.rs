@@ -1,6 +1,6 @@
 //! `nervecenter key …`, `ca …`.
 
-use super::{Remote, part};
+use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use crate::firmware::keys::PublicKey;
@@ -17,14 +17,9 @@ use std::path::{Path, PathBuf};
 #[derive(Subcommand)]
 pub(in crate::cli) enum Key {
     /// List the keys.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Register a public key, made by `firmware keygen`, `fwup -g` or `nh`.
     Import {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// The file with the public key.
@@ -33,8 +28,6 @@ pub(in crate::cli) enum Key {
     },
     /// Delete a key that nothing was signed with.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
@@ -44,14 +37,9 @@ pub(in crate::cli) enum Key {
 #[derive(Subcommand)]
 pub(in crate::cli) enum Ca {
     /// List the authorities.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Register an authority; its key proves here, without leaving this machine, that it is yours.
     Register {
-        #[command(flatten)]
-        remote: Remote,
         /// Its certificate.
         #[arg(value_name = "CA.pem")]
         cert: PathBuf,
@@ -64,8 +52,6 @@ pub(in crate::cli) enum Ca {
     },
     /// Forget an authority.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its decimal serial number.
         serial: String,
     },
@@ -75,11 +61,10 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("could not read {}", path.display()))
 }
 
-impl Key {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Key {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let all = client
                     .get(&format!("{}/keys", client.in_org().await?))
                     .await?;
@@ -88,17 +73,15 @@ impl Key {
                     &[("NAME", "/name"), ("KEY", "/key"), ("SCHEME", "/scheme")],
                 )?;
             }
-            Self::Import { remote, name, file } => {
+            Self::Import { name, file } => {
                 let key =
                     PublicKey::parse(&read(&file)?).with_context(|| file.display().to_string())?;
-                let client = remote.client()?;
                 let path = format!("{}/keys", client.in_org().await?);
                 let body = json!({"name": name, "key": key.text()});
                 let made = client.send(Method::POST, &path, &body).await?;
                 client.one(&made)?;
             }
-            Self::Delete { remote, name } => {
-                let client = remote.client()?;
+            Self::Delete { name } => {
                 let path = format!("{}/keys/{}", client.in_org().await?, part(&name));
                 client.delete(&path).await?;
                 client.done("deleted");
@@ -108,11 +91,10 @@ impl Key {
     }
 }
 
-impl Ca {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Ca {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let path = format!("{}/ca_certificates", client.in_org().await?);
                 let all = client.get(&path).await?;
                 client.table(
@@ -125,12 +107,10 @@ impl Ca {
                 )?;
             }
             Self::Register {
-                remote,
                 cert,
                 key,
                 description,
             } => {
-                let client = remote.client()?;
                 let path = format!("{}/ca_certificates", client.in_org().await?);
                 let token = client.get(&format!("{path}/verification_token")).await?;
                 let token = token["verification_token"].as_str();
@@ -144,8 +124,7 @@ impl Ca {
                 let made = client.send(Method::POST, &path, &body).await?;
                 client.one(&made)?;
             }
-            Self::Delete { remote, serial } => {
-                let client = remote.client()?;
+            Self::Delete { serial } => {
                 let org = client.in_org().await?;
                 client
                     .delete(&format!("{org}/ca_certificates/{}", part(&serial)))

@@ -1,6 +1,6 @@
 //! `nervecenter login`, `logout`, `whoami`, `token …`.
 
-use super::{Kept, Remote};
+use super::{Ask, Client, Kept, Remote};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use anyhow::{Context as _, bail};
@@ -38,14 +38,9 @@ pub(in crate::cli) struct Whoami {
 #[derive(Subcommand)]
 pub(in crate::cli) enum Token {
     /// List your tokens.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Make a token and print it.
     Create {
-        #[command(flatten)]
-        remote: Remote,
         /// What it is for.
         note: String,
         /// full, read, or publish: firmware only.
@@ -60,8 +55,6 @@ pub(in crate::cli) enum Token {
     },
     /// Delete a token by its number.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its number.
         id: i64,
     },
@@ -199,11 +192,10 @@ impl Whoami {
     }
 }
 
-impl Token {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Token {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let all = client.get("users/me/tokens").await?;
                 client.table(
                     &all,
@@ -218,13 +210,11 @@ impl Token {
                 )?;
             }
             Self::Create {
-                remote,
                 note,
                 access,
                 only,
                 expires,
             } => {
-                let client = remote.client()?;
                 let body = json!({"note": note, "access": access, "product": only, "expires_in_days": expires});
                 let made = client.send(Method::POST, "users/me/tokens", &body).await?;
                 if client.json() {
@@ -233,8 +223,7 @@ impl Token {
                     output::data(made["token"].as_str().unwrap_or_default());
                 }
             }
-            Self::Delete { remote, id } => {
-                let client = remote.client()?;
+            Self::Delete { id } => {
                 client.delete(&format!("users/me/tokens/{id}")).await?;
                 client.done("deleted");
             }

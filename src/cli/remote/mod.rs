@@ -8,11 +8,13 @@ pub(super) mod login;
 pub(super) mod orgs;
 pub(super) mod scripts;
 
+pub(super) use crate::segment::segment as part;
+
 use super::exit::Code;
 use super::output;
 use super::socket::Server;
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,31 +22,58 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Which server, who asks, and for what.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(super) struct Remote {
     /// The server's web address [default: that of `nervecenter login`, else http://127.0.0.1:4000].
-    #[arg(long, env = "NERVECENTER_URL", value_name = "URL")]
+    #[arg(long, global = true, env = "NERVECENTER_URL", value_name = "URL")]
     server: Option<String>,
     /// An API token [default: that of `nervecenter login`].
     #[arg(
         long,
+        global = true,
         env = "NERVECENTER_TOKEN",
         value_name = "TOKEN",
         hide_env_values = true
     )]
     token: Option<String>,
     /// CA that the server's certificate is trusted by, instead of the system's.
-    #[arg(long, value_name = "CA.pem")]
+    #[arg(long, global = true, value_name = "CA.pem")]
     server_ca: Option<PathBuf>,
     /// The organization [default: the only one that you belong to].
-    #[arg(long, env = "NERVECENTER_ORG", value_name = "ORG")]
+    #[arg(long, global = true, env = "NERVECENTER_ORG", value_name = "ORG")]
     org: Option<String>,
     /// The product [default: the only one of the organization].
-    #[arg(long, env = "NERVECENTER_PRODUCT", value_name = "PRODUCT")]
+    #[arg(
+        long,
+        global = true,
+        env = "NERVECENTER_PRODUCT",
+        value_name = "PRODUCT"
+    )]
     product: Option<String>,
     /// Print JSON, as the server answers it.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+}
+
+/// Commands about one kind of thing: which server is said once, before or behind them.
+#[derive(Args)]
+pub(super) struct Group<C: Subcommand> {
+    #[command(flatten)]
+    remote: Remote,
+    #[command(subcommand)]
+    command: C,
+}
+
+/// A command that asks a server.
+pub(super) trait Ask: Subcommand {
+    /// Asks, and prints what comes of it.
+    async fn ask(self, client: &Client) -> anyhow::Result<Code>;
+}
+
+impl<C: Ask> Group<C> {
+    pub(super) async fn run(self) -> anyhow::Result<Code> {
+        self.command.ask(&self.remote.client()?).await
+    }
 }
 
 /// What `login` keeps, readable by its owner only.
@@ -172,19 +201,6 @@ impl Remote {
     }
 }
 
-/// A part of a path.
-pub(super) fn part(text: &str) -> String {
-    let mut out = String::new();
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'@') {
-            out.push(char::from(b));
-        } else {
-            out.push_str(&format!("%{b:02X}"));
-        }
-    }
-    out
-}
-
 /// A value of a query.
 pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
@@ -193,6 +209,27 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
 }
 
 impl Client {
+    /// A client of the server at `base`, for this product, that has nothing of its own kept.
+    pub(super) fn of(
+        base: String,
+        token: String,
+        org: &str,
+        product: &str,
+    ) -> anyhow::Result<Self> {
+        let options = Remote {
+            org: Some(org.to_owned()),
+            product: Some(product.to_owned()),
+            ..Remote::default()
+        };
+        Ok(Self {
+            http: options.http()?,
+            base,
+            token,
+            kept: Kept::default(),
+            options,
+        })
+    }
+
     pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/api/{path}", self.base);
         self.http.request(method, url).bearer_auth(&self.token)

@@ -1,6 +1,6 @@
 //! `nervecenter org …`, `product …`.
 
-use super::{Remote, part};
+use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use clap::Subcommand;
 use reqwest::Method;
@@ -10,19 +10,11 @@ use serde_json::json;
 #[derive(Subcommand)]
 pub(in crate::cli) enum Org {
     /// List the organizations that you belong to.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// List the members.
-    Members {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    Members,
     /// Make a person a member, or invite one.
     Invite {
-        #[command(flatten)]
-        remote: Remote,
         /// The person's email.
         email: String,
         /// view, manage or admin.
@@ -31,8 +23,6 @@ pub(in crate::cli) enum Org {
     },
     /// Take a member out.
     Remove {
-        #[command(flatten)]
-        remote: Remote,
         /// The person's email.
         email: String,
     },
@@ -42,36 +32,27 @@ pub(in crate::cli) enum Org {
 #[derive(Subcommand)]
 pub(in crate::cli) enum Product {
     /// List the products.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Make a product.
     Create {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
     /// Delete an empty product.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
     },
 }
 
-impl Org {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Org {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let all = client.get("orgs").await?;
                 client.table(&all, &[("NAME", "/name"), ("SINCE", "/inserted_at")])?;
             }
-            Self::Members { remote } => {
-                let client = remote.client()?;
+            Self::Members => {
                 let all = client
                     .get(&format!("{}/users", client.in_org().await?))
                     .await?;
@@ -80,23 +61,20 @@ impl Org {
                     &[("NAME", "/name"), ("EMAIL", "/email"), ("ROLE", "/role")],
                 )?;
             }
-            Self::Invite {
-                remote,
-                email,
-                role,
-            } => {
-                let client = remote.client()?;
-                let path = format!("{}/users/invite", client.in_org().await?);
+            Self::Invite { email, role } => {
+                let org = client.in_org().await?;
+                let path = format!("{org}/users/invite");
                 let body = json!({"email": email, "role": role});
                 let made = client.send(Method::POST, &path, &body).await?;
                 if made.is_object() {
                     client.done(&format!("{email} is a member now"));
                 } else {
-                    client.done(&format!("{email} has no account here; an invitation with a link waits (`GET /api/{path}`)").replace("users/invite", "invites"));
+                    client.done(&format!(
+                        "{email} has no account here; an invitation with a link waits (`GET /api/{org}/invites`)"
+                    ));
                 }
             }
-            Self::Remove { remote, email } => {
-                let client = remote.client()?;
+            Self::Remove { email } => {
                 let path = format!("{}/users/{}", client.in_org().await?, part(&email));
                 client.delete(&path).await?;
                 client.done("removed");
@@ -106,26 +84,23 @@ impl Org {
     }
 }
 
-impl Product {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Product {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let all = client
                     .get(&format!("{}/products", client.in_org().await?))
                     .await?;
                 client.table(&all, &[("NAME", "/name")])?;
             }
-            Self::Create { remote, name } => {
-                let client = remote.client()?;
+            Self::Create { name } => {
                 let path = format!("{}/products", client.in_org().await?);
                 let made = client
                     .send(Method::POST, &path, &json!({"name": name}))
                     .await?;
                 client.one(&made)?;
             }
-            Self::Delete { remote, name } => {
-                let client = remote.client()?;
+            Self::Delete { name } => {
                 let path = format!("{}/products/{}", client.in_org().await?, part(&name));
                 client.delete(&path).await?;
                 client.done("deleted");

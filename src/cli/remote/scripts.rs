@@ -1,6 +1,7 @@
 //! `nervecenter script …`, `archive …`.
 
-use super::{Remote, part};
+use super::firmware::{bar, upload};
+use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use anyhow::Context as _;
@@ -13,14 +14,9 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub(in crate::cli) enum Script {
     /// List the scripts.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Keep a script for the product.
     Create {
-        #[command(flatten)]
-        remote: Remote,
         /// Its name.
         name: String,
         /// The file with the Elixir code.
@@ -28,8 +24,6 @@ pub(in crate::cli) enum Script {
     },
     /// Run a script, by name or number, on a device, and print what it prints.
     Run {
-        #[command(flatten)]
-        remote: Remote,
         /// The device's identifier.
         identifier: String,
         /// The script.
@@ -44,37 +38,28 @@ pub(in crate::cli) enum Script {
 #[derive(Subcommand)]
 pub(in crate::cli) enum Archive {
     /// List the archives.
-    List {
-        #[command(flatten)]
-        remote: Remote,
-    },
+    List,
     /// Upload an archive.
     Publish {
-        #[command(flatten)]
-        remote: Remote,
         /// The file.
         file: PathBuf,
     },
     /// Delete an archive that no release uses.
     Delete {
-        #[command(flatten)]
-        remote: Remote,
         /// Its uuid.
         uuid: String,
     },
 }
 
-impl Script {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Script {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let path = format!("{}/scripts", client.in_product().await?);
                 let all = Value::Array(client.all(&path, &[]).await?);
                 client.table(&all, &[("ID", "/id"), ("NAME", "/name"), ("TAGS", "/tags")])?;
             }
-            Self::Create { remote, name, file } => {
-                let client = remote.client()?;
+            Self::Create { name, file } => {
                 let text = std::fs::read_to_string(&file)
                     .with_context(|| format!("could not read {}", file.display()))?;
                 let path = format!("{}/scripts", client.in_product().await?);
@@ -82,12 +67,10 @@ impl Script {
                 client.one(&client.send(Method::POST, &path, &body).await?)?;
             }
             Self::Run {
-                remote,
                 identifier,
                 script,
                 timeout,
             } => {
-                let client = remote.client()?;
                 let path = format!(
                     "{}/devices/{}/scripts/{}?timeout={timeout}",
                     client.in_product().await?,
@@ -105,11 +88,10 @@ impl Script {
     }
 }
 
-impl Archive {
-    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+impl Ask for Archive {
+    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
-            Self::List { remote } => {
-                let client = remote.client()?;
+            Self::List => {
                 let path = format!("{}/archives", client.in_product().await?);
                 let all = client.get(&path).await?;
                 client.table(
@@ -122,14 +104,12 @@ impl Archive {
                     ],
                 )?;
             }
-            Self::Publish { remote, file } => {
-                let client = remote.client()?;
+            Self::Publish { file } => {
                 let path = format!("{}/archives", client.in_product().await?);
-                let made = super::firmware::upload(&client, &path, "archive", &file).await?;
+                let made = upload(client, &path, "archive", &file, &bar("uploading")).await?;
                 client.one(&made)?;
             }
-            Self::Delete { remote, uuid } => {
-                let client = remote.client()?;
+            Self::Delete { uuid } => {
                 let path = format!("{}/archives/{}", client.in_product().await?, part(&uuid));
                 client.delete(&path).await?;
                 client.done("deleted");

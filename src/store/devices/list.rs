@@ -80,7 +80,8 @@ impl Filter {
     }
 }
 
-pub(in crate::store) fn like(text: &str) -> String {
+/// The pattern that finds a text within others, in any case.
+pub fn like(text: &str) -> String {
     let mut p = String::from("%");
     for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '\\') {

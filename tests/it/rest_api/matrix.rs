@@ -90,14 +90,6 @@ async fn token(api: &Api, more: Value) -> String {
     made["token"].as_str().unwrap().to_owned()
 }
 
-async fn member(server: &Server, role: &str) -> Api {
-    let email = format!("{role}@acme.org");
-    let other = server.bootstrap(&email, "other", "thing");
-    let form = json!({"email": email, "role": role});
-    server.api().post("/api/orgs/acme/users", form).await.data();
-    server.api().with_token(other["token"].as_str().unwrap())
-}
-
 async fn askers(server: &Server) -> Vec<Asker> {
     let root = server.api();
     let stranger = server.bootstrap("eve@else.org", "else", "thing");
@@ -129,7 +121,7 @@ async fn askers(server: &Server) -> Vec<Asker> {
         asker("a stranger", stranger, None, "full"),
     ];
     for role in ["view", "manage"] {
-        all.push(asker(role, member(server, role).await, Some(role), "full"));
+        all.push(asker(role, server.member(role).await, Some(role), "full"));
     }
     let product = format!("acme/{}", fixtures::PRODUCT);
     root.post("/api/orgs/acme/products", json!({"name": "second"}))

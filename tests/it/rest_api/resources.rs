@@ -18,21 +18,6 @@ fn detail(text: &str) -> Value {
     json!({"errors": {"detail": text}})
 }
 
-/// A member of `acme` with this role.
-async fn member(server: &Server, role: &str) -> Api {
-    let email = format!("{role}@acme.org");
-    let other = server.bootstrap(&email, "other", "thing");
-    let api = server.api();
-    let answer = api
-        .post(
-            "/api/orgs/acme/users",
-            json!({"email": email, "role": role}),
-        )
-        .await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    api.with_token(other["token"].as_str().unwrap())
-}
-
 async fn tokens_roles_and_scopes(server: Server) {
     let api = server.api();
     let me = api.get("/api/users/me").await;
@@ -80,7 +65,7 @@ async fn tokens_roles_and_scopes(server: Server) {
     ] {
         assert_eq!(eve.get(&path).await.status, 404, "{path}");
     }
-    let viewer = member(&server, "view").await;
+    let viewer = server.member("view").await;
     assert_eq!(viewer.get(&Api::product("/devices")).await.status, 200);
     for (path, body) in [
         (
@@ -99,7 +84,7 @@ async fn tokens_roles_and_scopes(server: Server) {
         );
     }
     assert_eq!(viewer.get("/api/orgs/acme/users").await.status, 401);
-    let manager = member(&server, "manage").await;
+    let manager = server.member("manage").await;
     assert_eq!(
         manager
             .post(&Api::product("/devices"), json!({"identifier": "m"}))
@@ -155,7 +140,7 @@ async fn tokens_roles_and_scopes(server: Server) {
 
 async fn members_are_managed_by_administrators(server: Server) {
     let api = server.api();
-    let bob = member(&server, "view").await;
+    let bob = server.member("view").await;
     let path = "/api/orgs/acme/users/view@acme.org";
     assert_eq!(
         api.get(path).await.data(),

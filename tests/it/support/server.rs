@@ -96,6 +96,16 @@ impl Server {
         Api::new(&self.web, self.login["token"].as_str().unwrap())
     }
 
+    /// The client of a member of `acme` with this role.
+    pub async fn member(&self, role: &str) -> Api {
+        let email = format!("{role}@acme.org");
+        let other = self.bootstrap(&email, "other", "thing");
+        let form = serde_json::json!({"email": email, "role": role});
+        let answer = self.api().post("/api/orgs/acme/users", form).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        self.api().with_token(other["token"].as_str().unwrap())
+    }
+
     pub fn login(&self, key: &str) -> &str {
         self.login[key].as_str().unwrap()
     }
