@@ -9,6 +9,7 @@ use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
+use crate::fleet::uploads::Uploads;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
@@ -24,6 +25,8 @@ pub struct Policy {
     pub unproven_cas: bool,
     /// Whether webhooks may go to private addresses.
     pub private_webhooks: bool,
+    /// Whether mail is sent.
+    pub mail: bool,
     /// Public address of the web, without a slash at its end.
     pub web_url: Option<String>,
 }
@@ -61,6 +64,8 @@ pub struct App {
     pub polls: Arc<Polls>,
     /// Sockets of people.
     pub viewers: Arc<Semaphore>,
+    /// Uploads that wait for more.
+    pub sessions: Arc<Uploads>,
     /// Uploads in progress.
     pub uploads: Arc<Semaphore>,
 }

@@ -78,6 +78,12 @@ pub const UPLOAD_BYTES: u64 = 200_000_000;
 pub const UPLOADS: usize = 16;
 /// An upload that sends nothing for this long is given up.
 pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
+/// Uploads in several requests that wait for more on one node: each holds a staging file and up to a MiB.
+pub const UPLOAD_SESSIONS: usize = 32;
+/// Such an upload makes room for another one after this time without a request.
+pub const UPLOAD_IDLE: Duration = Duration::from_secs(120);
+/// Such an upload is given up after this time without a request.
+pub const UPLOAD_LIFE: Duration = Duration::from_secs(6 * 3600);
 /// Happenings that an event stream tells together.
 pub const EVENT_BURST: usize = 500;
 /// How long an event stream gathers what comes at once.
@@ -87,6 +93,18 @@ pub const EVENT_PAUSE: Duration = Duration::from_millis(100);
 pub const WEBHOOK_TIME: Duration = Duration::from_secs(15);
 /// Messages that are sent to webhooks at once.
 pub const WEBHOOK_BATCH: i64 = 32;
+/// Happenings that one mail tells of; more are left out, and the mail says so.
+pub const MAIL_EVENTS: i64 = 200;
+/// A mail waits so long for what else happens.
+pub const MAIL_GATHER: Duration = Duration::from_secs(5);
+/// The next mail of a rule comes no sooner.
+pub const MAIL_PAUSE: Duration = Duration::from_secs(300);
+/// An attempt to send a mail ends after this time.
+pub const MAIL_TIME: Duration = Duration::from_secs(30);
+/// Mails that are sent at once.
+pub const MAIL_BATCH: i64 = 8;
+/// How long it is kept that a mail was sent.
+pub const MAIL_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// How long the log of a webhook is kept.
 pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 

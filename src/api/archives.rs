@@ -36,7 +36,7 @@ pub(super) struct Archive {
     uploaded_at: String,
 }
 
-fn view(a: &ArchiveRow) -> Archive {
+pub(super) fn view(a: &ArchiveRow) -> Archive {
     Archive {
         uuid: a.uuid.clone(),
         version: a.version.clone(),

@@ -421,6 +421,12 @@ impl Row<'_> {
         self.body("multipart/form-data", schema)
     }
 
+    /// Bytes as they are.
+    pub fn bytes(self) -> Self {
+        let schema = json!({"type": "string", "format": "binary"});
+        self.body("application/octet-stream", schema)
+    }
+
     /// Answers 200 with data.
     pub fn gives<D: JsonSchema>(self) -> Self {
         self.data::<D>(200, "Found")

@@ -136,7 +136,7 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`.
 pub(super) struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -144,11 +144,18 @@ impl FromRequestParts<App> for Word {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let map = parts_of(parts, app).await?;
-        ["token", "account", "identifier", "webhook"]
-            .iter()
-            .find_map(|k| map.get(*k))
-            .map(|v| Self(v.clone()))
-            .ok_or(Error::NoRoute)
+        [
+            "token",
+            "account",
+            "identifier",
+            "webhook",
+            "rule",
+            "upload",
+        ]
+        .iter()
+        .find_map(|k| map.get(*k))
+        .map(|v| Self(v.clone()))
+        .ok_or(Error::NoRoute)
     }
 }
 

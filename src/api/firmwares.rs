@@ -35,7 +35,7 @@ pub(super) struct Firmware {
     tool: &'static str,
 }
 
-fn view(f: &FirmwareRow) -> Firmware {
+pub(super) fn view(f: &FirmwareRow) -> Firmware {
     Firmware {
         uuid: f.uuid.clone(),
         version: f.version.clone(),

@@ -19,6 +19,7 @@ mod extract;
 mod firmwares;
 mod history;
 mod keys;
+mod mail_rules;
 mod pages;
 mod params;
 mod products;
@@ -28,6 +29,7 @@ mod shared_secrets;
 mod socket;
 mod tokens;
 mod upload;
+mod uploads;
 mod users;
 mod webhooks;
 

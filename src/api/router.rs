@@ -6,8 +6,8 @@ use super::contract::{Contract, Field, Kind, may, need};
 use super::error::Error;
 use super::{
     archives, audits, bulk, ca_certificates, deployments, device_certificates, devices, endpoints,
-    events, extensions, firmwares, history, keys, pages, products, scripts, shared_secrets, socket,
-    tokens, users, webhooks,
+    events, extensions, firmwares, history, keys, mail_rules, pages, products, scripts,
+    shared_secrets, socket, tokens, uploads, users, webhooks,
 };
 use crate::access::random_id;
 use crate::access::scope::Role;
@@ -804,6 +804,7 @@ fn files(c: &mut Contract) {
     .says("To a signed link that expires")
     .bare(302, "To the file");
 
+    for_uploads(c);
     c.chapter(
         "Archives",
         "Signed files for applications on devices. Beyond NervesHub.",
@@ -1086,6 +1087,114 @@ fn for_webhooks(c: &mut Contract) {
     )
     .says("Send a message again")
     .ends();
+    for_mail(c);
+}
+
+fn for_uploads(c: &mut Contract) {
+    c.chapter(
+        "Uploads",
+        "A file in several requests, so that one that was cut goes on where it stopped. Beyond NervesHub.",
+    );
+    c.post(
+        "/orgs/{org}/products/{product}/uploads",
+        Publisher(Role::Manage),
+        uploads::begin,
+    )
+    .says("Begin an upload, or find the one of the same file that was cut; it waits for six hours")
+    .takes(uploads::FIELDS)
+    .creates::<uploads::View>();
+    c.get(
+        "/orgs/{org}/products/{product}/uploads/{upload}",
+        Publisher(Role::Manage),
+        uploads::show,
+    )
+    .says("How far it is")
+    .gives::<uploads::View>();
+    c.patch(
+        "/orgs/{org}/products/{product}/uploads/{upload}",
+        Publisher(Role::Manage),
+        uploads::write,
+    )
+    .says("Send bytes from an offset on; what came of a request that is cut is kept")
+    .query(uploads::FROM)
+    .bytes()
+    .gives::<uploads::View>()
+    .refuses(409, "Another offset is the right one")
+    .refuses(413, "More bytes than were announced");
+    c.delete(
+        "/orgs/{org}/products/{product}/uploads/{upload}",
+        Publisher(Role::Manage),
+        uploads::cancel,
+    )
+    .says("Give it up")
+    .ends();
+    c.post(
+        "/orgs/{org}/products/{product}/uploads/{upload}/firmware",
+        Publisher(Role::Manage),
+        uploads::firmware,
+    )
+    .says("Make a firmware of it")
+    .creates::<firmwares::Firmware>()
+    .refuses(409, "There is more to send");
+    c.post(
+        "/orgs/{org}/products/{product}/uploads/{upload}/archive",
+        MANAGE,
+        uploads::archive,
+    )
+    .says("Make an archive of it")
+    .creates::<archives::Archive>()
+    .refuses(409, "There is more to send");
+}
+
+fn for_mail(c: &mut Contract) {
+    c.chapter(
+        "Mail Rules",
+        "Members who are told by mail of what webhooks are told; several events become one mail. Beyond NervesHub.",
+    );
+    c.get(
+        "/orgs/{org}/products/{product}/mail_rules",
+        MANAGE,
+        mail_rules::list,
+    )
+    .says("The product's mail rules")
+    .gives::<Vec<mail_rules::View>>();
+    c.post(
+        "/orgs/{org}/products/{product}/mail_rules",
+        MANAGE,
+        mail_rules::create,
+    )
+    .says("Make a mail rule")
+    .takes(mail_rules::FIELDS)
+    .creates::<mail_rules::View>();
+    c.get(
+        "/orgs/{org}/products/{product}/mail_rules/{rule}",
+        MANAGE,
+        mail_rules::show,
+    )
+    .says("One mail rule, with how its last mail went")
+    .gives::<mail_rules::View>();
+    c.put(
+        "/orgs/{org}/products/{product}/mail_rules/{rule}",
+        MANAGE,
+        mail_rules::update,
+    )
+    .says("Change a mail rule")
+    .takes(mail_rules::CHANGES)
+    .gives::<mail_rules::View>();
+    c.delete(
+        "/orgs/{org}/products/{product}/mail_rules/{rule}",
+        MANAGE,
+        mail_rules::delete,
+    )
+    .says("Delete a mail rule")
+    .ends();
+    c.post(
+        "/orgs/{org}/products/{product}/mail_rules/{rule}/test",
+        MANAGE,
+        mail_rules::test,
+    )
+    .says("Send a mail that says it is a test")
+    .creates::<mail_rules::View>();
 }
 
 fn for_audits(c: &mut Contract) {

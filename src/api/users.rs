@@ -130,8 +130,8 @@ pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Par
         "read" if p.text("email").is_none() => "view",
         word => word,
     };
-    let Some(member) = orgs::add_member(&app.db, &scope, email, role).await? else {
-        logins::invite(&app.db, &scope, email, role).await?;
+    let Some(member) = orgs::add_member(&app, &scope, email, role).await? else {
+        logins::invite(&app, &scope, email, role).await?;
         return Ok(none());
     };
     let location = path(&["orgs", &scope.at().name, "users", email]);
@@ -178,6 +178,6 @@ pub(super) async fn remove_member(
     Name(email): Name,
 ) -> Result {
     let scope = scope.allow(Role::Admin)?;
-    orgs::remove_member(&app.db, &scope, &email).await?;
+    orgs::remove_member(&app, &scope, &email).await?;
     Ok(none())
 }

@@ -2,7 +2,7 @@
 
 use super::exit::Code;
 use super::remote::Client;
-use super::remote::firmware::upload;
+use super::remote::upload::upload;
 use super::{output, runtime, told_to_stop};
 use crate::access::random;
 use crate::access::vault::Vault;

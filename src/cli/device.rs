@@ -117,7 +117,7 @@ impl Device {
                 Self::Reconnect(c) => c.act("reconnect").await,
                 Self::Upgrade(c) => c.run().await,
                 Self::Move(c) => c.run().await,
-                Self::Cert(c) => c.run().await,
+                Self::Cert(c) => c.certificates().await,
                 Self::Import(c) => c.import().await,
                 Self::Events(c) => c.run().await,
                 Self::Console(c) => {

@@ -1,7 +1,10 @@
 //! Settings of the server: a flag, else `NERVECENTER_…`, else the file, else the default. Checked before any port is
 //! bound.
 
+use crate::access::vault::Secret;
 use clap::Args;
+use lettre::message::Mailbox;
+use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,6 +97,17 @@ pub struct Options {
     /// Whether webhooks may go to private addresses: on or off [default: off].
     #[arg(long, env = "NERVECENTER_PRIVATE_WEBHOOKS", value_name = "ON|OFF")]
     pub private_webhooks: Option<String>,
+    /// Mail server: `smtps://USER:PASSWORD@HOST`, or `smtp://HOST:PORT?tls=required` for STARTTLS; no mail is sent without.
+    #[arg(
+        long,
+        env = "NERVECENTER_SMTP_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub smtp_url: Option<String>,
+    /// Who mails are from: `Nervecenter <ota@example.org>`.
+    #[arg(long, env = "NERVECENTER_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
     /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
     /// later; older clients try again here.
     #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
@@ -134,6 +148,9 @@ pub struct Config {
     pub web_url: Option<String>,
     /// Whether webhooks may go to private addresses.
     pub private_webhooks: bool,
+    /// How mail is sent.
+    #[serde(serialize_with = "from_only")]
+    pub mail: Option<Mail>,
     /// Where devices are sent.
     pub redirect_devices: Option<String>,
 }
@@ -148,6 +165,12 @@ fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::
         _ => u.clone(),
     });
     text.serialize(s)
+}
+
+/// The sender; the URL holds a password.
+fn from_only<S: serde::Serializer>(mail: &Option<Mail>, s: S) -> Result<S::Ok, S::Error> {
+    let from = mail.as_ref().map(|m| m.from.to_string());
+    from.serialize(s)
 }
 
 impl Options {
@@ -198,8 +221,9 @@ impl Options {
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
             shared_secrets: switch("shared-secrets", self.shared_secrets, true)?,
             unproven_cas: switch("unproven-cas", self.unproven_cas, false)?,
-            web_url: url("web-url", self.web_url, web)?,
+            web_url: url("web-url", self.web_url.clone(), web)?,
             private_webhooks: switch("private-webhooks", self.private_webhooks, false)?,
+            mail: mail(self.smtp_url, self.mail_from, self.web_url.is_some())?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
         })
     }
@@ -219,6 +243,8 @@ impl Options {
         self.unproven_cas = self.unproven_cas.take().or(file.unproven_cas);
         self.web_url = self.web_url.take().or(file.web_url);
         self.private_webhooks = self.private_webhooks.take().or(file.private_webhooks);
+        self.smtp_url = self.smtp_url.take().or(file.smtp_url);
+        self.mail_from = self.mail_from.take().or(file.mail_from);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
@@ -256,6 +282,55 @@ fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<boo
             value: text.to_owned(),
             why: "must be on or off".into(),
         }),
+    }
+}
+
+/// How mail is sent.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The mail server, with the password if it wants one.
+    pub url: Secret,
+    /// Who mails are from.
+    pub from: Mailbox,
+}
+
+/// Mails hold links, so that they need the web's address beside the server's.
+fn mail(
+    smtp: Option<String>,
+    from: Option<String>,
+    web: bool,
+) -> Result<Option<Mail>, ConfigError> {
+    let bad = |flag, value: &str, why: String| ConfigError::Value {
+        flag,
+        value: value.to_owned(),
+        why,
+    };
+    let Some(url) = smtp else {
+        return match from {
+            None => Ok(None),
+            Some(from) => Err(bad("mail-from", &from, "needs --smtp-url beside it".into())),
+        };
+    };
+    if let Err(e) = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url) {
+        let why = format!("{e}; such as smtps://USER:PASSWORD@mail.example.org");
+        return Err(bad("smtp-url", "…", why));
+    }
+    if !web {
+        let why = "needs --web-url beside it, since mails hold links".into();
+        return Err(bad("smtp-url", "…", why));
+    }
+    let Some(from) = from else {
+        return Err(bad("smtp-url", "…", "needs --mail-from beside it".into()));
+    };
+    match from.parse() {
+        Ok(parsed) => Ok(Some(Mail {
+            url: Secret::new(url),
+            from: parsed,
+        })),
+        Err(_) => {
+            let why = "is no address, such as Nervecenter <ota@example.org>".into();
+            Err(bad("mail-from", &from, why))
+        }
     }
 }
 
@@ -343,6 +418,42 @@ mod tests {
             ..Options::default()
         });
         assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
+        let smtp = |url: &str, from: Option<&str>, web: Option<&str>| {
+            of(Options {
+                smtp_url: Some(url.into()),
+                mail_from: from.map(str::to_owned),
+                web_url: web.map(str::to_owned),
+                ..Options::default()
+            })
+        };
+        let web = Some("https://n.org");
+        for (text, flag, fix) in [
+            (
+                smtp("imap://u:hunter2@h", None, web),
+                "--smtp-url",
+                "smtps://",
+            ),
+            (
+                smtp("smtps://u:hunter2@h", None, web),
+                "--smtp-url",
+                "--mail-from",
+            ),
+            (
+                smtp("smtps://u:hunter2@h", Some("a@b.c"), None),
+                "--smtp-url",
+                "--web-url",
+            ),
+            (
+                smtp("smtps://u:hunter2@h", Some("me"), web),
+                "--mail-from",
+                "ota@",
+            ),
+        ] {
+            assert!(
+                text.starts_with(flag) && text.contains(fix) && !text.contains("hunter2"),
+                "{text}"
+            );
+        }
         for bad in ["http://x", "https://", "https://x/path", "https://x\r\ny"] {
             let away = of(Options {
                 redirect_devices: Some(bad.into()),

@@ -78,6 +78,7 @@ pub struct Upload {
     state: Option<(Staged, Summing)>,
     buffer: BytesMut,
     received: u64,
+    expected: Option<String>,
 }
 
 impl Upload {
@@ -90,7 +91,18 @@ impl Upload {
             state: Some((app.blobs.stage()?, Summing::default())),
             buffer: BytesMut::with_capacity(PART),
             received: 0,
+            expected: None,
         })
+    }
+
+    /// Bytes that have come.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Wants this SHA-256, in upper-case hex digits, of the whole.
+    pub fn expect(&mut self, sha256: String) {
+        self.expected = Some(sha256);
     }
 
     /// Takes the next bytes.
@@ -155,6 +167,13 @@ impl Upload {
             .state
             .take()
             .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+        let sums = sums.finish();
+        if self.expected.is_some_and(|e| e != sums.whole) {
+            return Err(field(
+                "sha256",
+                "is not that of what came; upload the file again",
+            ));
+        }
         let mut r = app.db.read().await?;
         let held = store::keys::of_org(&mut r, scope.product().org.id).await?;
         drop(r);
@@ -180,7 +199,7 @@ impl Upload {
             .get(checked.key)
             .ok_or(store::Error::Missing("org_keys"))?
             .id;
-        Ok((staged, checked, key, sums.finish()))
+        Ok((staged, checked, key, sums))
     }
 }
 
@@ -271,7 +290,7 @@ async fn store_firmware(
         "org": p.org.name, "product": p.name, "uuid": new.uuid, "version": new.version,
         "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
     });
-    store::webhooks::file(&mut w, p.id, "firmware.published", &data, now).await?;
+    store::messages::file(&mut w, p.id, "firmware.published", &data, now).await?;
     let blobs = app.blobs.clone();
     spawn_blocking(move || blobs.keep(staged, Blob::Firmware(id)))
         .await

@@ -8,7 +8,7 @@ use crate::store::archives::ArchiveRow;
 use crate::store::devices::{DeviceRow, Metadata};
 use crate::store::{
     self, Error, Write, archives, connections, deployment_groups, devices, firmwares, history,
-    keys, webhooks,
+    keys, messages,
 };
 use serde_json::json;
 
@@ -119,7 +119,7 @@ pub async fn apply(
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
     let data = || json!({"firmware_uuid": after.fw_uuid, "version": after.fw_version});
-    webhooks::file_of_device(w, device, "device.online", data, now).await?;
+    messages::file_of_device(w, device, "device.online", data, now).await?;
     Ok(out)
 }
 

@@ -1,12 +1,12 @@
 //! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
 
 use super::refusal::{INVALID, field};
-use super::{Refusal, Result, users};
+use super::{Refusal, Result, mails, users};
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
 use crate::access::{password, random};
 use crate::app::App;
-use crate::clock;
+use crate::clock::{self, Micros};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::cli_sessions::{self, CliSession};
 use crate::store::invites::{self, Invite};
@@ -161,7 +161,7 @@ impl Polls {
 ///
 /// # Errors
 /// An unknown role, or an address that is none.
-pub async fn invite(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<()> {
+pub async fn invite(app: &App, scope: &Scope<Org>, email: &str, role: &str) -> Result<()> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let plausible = email.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.contains('.') && !email.contains(char::is_whitespace)
@@ -170,14 +170,16 @@ pub async fn invite(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Res
         return Err(field("email", INVALID));
     }
     let now = clock::now();
-    let mut w = db.write().await?;
-    invites::add(&mut w, scope, email, role.word(), now).await?;
+    let mut w = app.db.write().await?;
+    let id = invites::add(&mut w, scope, email, role.word(), now).await?;
+    mails::invited(app, &mut w, scope, email, &link(app, id, email, now)).await?;
     let text = format!(
         "{} invited {email} with the role {}",
         scope.person().name,
         role.word()
     );
     audit::in_org(&mut w, scope, &text, now).await?;
+    mails::members_changed(app, &mut w, scope, None, &text).await?;
     w.commit().await?;
     Ok(())
 }
@@ -192,18 +194,16 @@ pub async fn invitations(app: &App, scope: &Scope<Org>) -> Result<Vec<(Invite, S
     Ok(all
         .into_iter()
         .map(|i| {
-            let link = link(app, &i);
+            let link = link(app, i.id, &i.email, i.inserted_at);
             (i, link)
         })
         .collect())
 }
 
-fn link(app: &App, invite: &Invite) -> String {
-    let proof = app.vault.proof(
-        &format!("invite {} {}", invite.id, invite.email),
-        invite.inserted_at.after(INVITED).secs(),
-    );
-    format!("/invite/{}.{proof}", invite.id)
+fn link(app: &App, id: i64, email: &str, at: Micros) -> String {
+    let about = format!("invite {id} {email}");
+    let proof = app.vault.proof(&about, at.after(INVITED).secs());
+    format!("/invite/{id}.{proof}")
 }
 
 /// Takes an invitation back.

@@ -1,8 +1,9 @@
 //! Organisations and members.
 
 use super::refusal::{INVALID, field};
-use super::{Refusal, Result};
+use super::{Refusal, Result, mails};
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
+use crate::app::App;
 use crate::clock;
 use crate::store::audit;
 use crate::store::{self, Db, Write};
@@ -57,13 +58,13 @@ pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> 
 /// # Errors
 /// An unknown role or person, or one who is a member already.
 pub async fn add_member(
-    db: &Db,
+    app: &App,
     scope: &Scope<Org>,
     email: &str,
     role: &str,
 ) -> Result<Option<Member>> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
-    let mut w = db.write().await?;
+    let mut w = app.db.write().await?;
     let Some(user) = store::users::by_email(&mut w, email).await? else {
         return Ok(None);
     };
@@ -78,8 +79,9 @@ pub async fn add_member(
         role.word()
     );
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    mails::members_changed(app, &mut w, scope, Some(&user.email), &text).await?;
     w.commit().await?;
-    member(db, scope, email).await.map(Some)
+    member(&app.db, scope, email).await.map(Some)
 }
 
 /// Changes a member's role. The last administrator stays one.
@@ -120,20 +122,17 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
 ///
 /// # Errors
 /// An unknown member, or the last administrator.
-pub async fn remove_member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
-    let mut w = db.write().await?;
+pub async fn remove_member(app: &App, scope: &Scope<Org>, email: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
     let found = store::orgs::member(&mut w, scope, email)
         .await?
         .ok_or(Refusal::NotFound)?;
     keep_an_admin(&mut w, scope, &found).await?;
     store::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    audit::in_org(
-        &mut w,
-        scope,
-        &format!("{} removed the member {email}", scope.person().name),
-        clock::now(),
-    )
-    .await?;
+    store::mails::remove_rules_of(&mut w, scope, found.user_id).await?;
+    let text = format!("{} removed the member {email}", scope.person().name);
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    mails::members_changed(app, &mut w, scope, None, &text).await?;
     w.commit().await?;
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::store::audit::{self, Actor, Resource};
 use crate::store::device_logs::{self, LogLine};
 use crate::store::locations::{self, Location};
 use crate::store::{
-    self, Write, batch, certificates, connections, devices, endpoints, history, inflight,
-    network_identities, webhooks,
+    self, Write, batch, certificates, connections, devices, endpoints, history, inflight, messages,
+    network_identities,
 };
 use serde_json::{Value, json};
 
@@ -258,6 +258,6 @@ async fn disconnected(
     history::keep_ended(w, device, connection).await?;
     devices::offline(w, record.device).await?;
     let data = || json!({ "reason": reason });
-    webhooks::file_of_device(w, device, "device.offline", data, record.at).await?;
+    messages::file_of_device(w, device, "device.offline", data, record.at).await?;
     outcome::abandon_untold(w, record.device).await
 }

@@ -117,7 +117,11 @@ fn check_url(app: &App, url: &str) -> Result<()> {
     Ok(())
 }
 
-fn lines(events: &[String]) -> Result<String> {
+/// Kinds of messages as they are stored, a line each.
+///
+/// # Errors
+/// None, or one that is unknown.
+pub(super) fn kinds(events: &[String]) -> Result<String> {
     if events.is_empty() {
         return Err(field("events", BLANK));
     }
@@ -166,7 +170,7 @@ pub async fn create(
 ) -> Result<(WebhookRow, Secret)> {
     let url = form.url.unwrap_or_default();
     check_url(app, &url)?;
-    let events = lines(&form.events.unwrap_or_default())?;
+    let events = kinds(&form.events.unwrap_or_default())?;
     let secret = Secret::new(format!("whsec_{}", STANDARD.encode(random::<32>())));
     let sealed = app.vault.seal(&secret, LABEL);
     let description = form.description.flatten();
@@ -201,7 +205,7 @@ pub async fn update(
     let url = form.url.unwrap_or(before.url);
     check_url(app, &url)?;
     let events = match form.events {
-        Some(events) => lines(&events)?,
+        Some(events) => kinds(&events)?,
         None => before.events,
     };
     let description = form.description.unwrap_or(before.description);

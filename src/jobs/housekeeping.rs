@@ -5,12 +5,12 @@ use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
 use crate::limits::{
-    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, NOTIFICATION_LIFE, SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY,
-    SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, MAIL_LIFE, NOTIFICATION_LIFE, SEAL_EVERY, SEAL_ROWS,
+    SWEEP_EVERY, SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store::audit::chain;
-use crate::store::{self, device_logs, health_reports, history, notifications, webhooks};
+use crate::store::{self, device_logs, health_reports, history, mails, notifications, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -68,9 +68,10 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let updates = history::sweep_updates(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
     let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
+    let mailed = mails::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
-    Ok([health, logs, ended, ran, updates, notes, told]
+    Ok([health, logs, ended, ran, updates, notes, told, mailed]
         .iter()
         .any(|n| *n >= full))
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 pub mod deltas;
 pub mod housekeeping;
+pub mod mails;
 pub mod webhooks;
 
 /// Works each tick, and again after a pause while there is more. What fails is tried again by the next tick.

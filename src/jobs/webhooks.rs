@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::clock;
 use crate::fleet::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
-use crate::store::{self, webhooks};
+use crate::store::{self, messages, webhooks};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,7 +73,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Whether there may be more.
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
-    webhooks::look(&mut r).await?;
+    messages::look(&mut r).await?;
     if !webhooks::waits(&mut r, clock::now()).await? {
         return Ok(false);
     }

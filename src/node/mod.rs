@@ -19,7 +19,8 @@ use crate::fleet::logins::Polls;
 use crate::fleet::progress::Watchers;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
-use crate::jobs::{deltas, housekeeping, webhooks};
+use crate::fleet::uploads::Uploads;
+use crate::jobs::{deltas, housekeeping, mails, webhooks};
 use crate::limits::{DRAIN_TIME, UPLOADS, VIEWERS};
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -93,6 +94,7 @@ impl Node {
             policy: Arc::new(Policy {
                 unproven_cas: config.unproven_cas,
                 private_webhooks: config.private_webhooks,
+                mail: config.mail.is_some(),
                 web_url: config
                     .web_url
                     .as_deref()
@@ -110,6 +112,7 @@ impl Node {
             stopping: accepting.clone(),
             polls: Arc::new(Polls::default()),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
+            sessions: Arc::new(Uploads::default()),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
         };
         // Whatever this node held before it stopped or crashed is gone.
@@ -152,6 +155,9 @@ impl Node {
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
         loops.spawn(webhooks::run(app.clone(), stop.clone()));
+        if let Some(mail) = &config.mail {
+            loops.spawn(mails::run(app.clone(), mail.clone(), stop.clone()));
+        }
         loops.spawn(housekeeping::seal(app.clone(), stop.clone()));
         loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));

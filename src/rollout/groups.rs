@@ -380,7 +380,7 @@ pub async fn release(
     let data = json!({
         "org": p.org.name, "product": p.name, "deployment_group": name, "by": scope.person().name,
     });
-    store::webhooks::file(&mut w, p.id, "release.created", &data, now).await?;
+    store::messages::file(&mut w, p.id, "release.created", &data, now).await?;
     w.commit().await?;
     hint(bus, group.id, filed);
     show(db, scope, name).await

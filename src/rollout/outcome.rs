@@ -9,8 +9,8 @@ use crate::store::deployment_groups::GroupRow;
 use crate::store::devices::DeviceRow;
 use crate::store::inflight::{InFlight, NewClaim, Success};
 use crate::store::{
-    self, Error, On, Write, deltas, deployment_groups, devices, firmwares, inflight, releases,
-    webhooks,
+    self, Error, On, Write, deltas, deployment_groups, devices, firmwares, inflight, messages,
+    releases,
 };
 use serde_json::json;
 use std::time::Duration;
@@ -166,7 +166,7 @@ async fn ended(
     inflight::remove(w, device).await?;
     if let End::Penalty(text) = &end {
         let data = || json!({"reason": text, "firmware_uuid": row.target_uuid});
-        webhooks::file_of_device(w, device, "update.failed", data, now).await?;
+        messages::file_of_device(w, device, "update.failed", data, now).await?;
     }
     if let (true, Some(target), End::Penalty(_)) = (row.delta_id.is_some(), &row.target_uuid, &end)
     {
@@ -263,7 +263,7 @@ async fn came_back(
     let text = "Device came back with the firmware it had before the update";
     note(w, before.id, text, now).await?;
     let data = || json!({"reason": text, "firmware_uuid": row.target_uuid});
-    webhooks::file_of_device(w, before.id, "update.failed", data, now).await?;
+    messages::file_of_device(w, before.id, "update.failed", data, now).await?;
     Ok(row.group_id)
 }
 
@@ -301,7 +301,7 @@ async fn succeeded(
             "bytes": stat.sent, "delta": stat.delta,
         })
     };
-    webhooks::file_of_device(w, before.id, "update.completed", data, now).await?;
+    messages::file_of_device(w, before.id, "update.completed", data, now).await?;
     if let Some(group) = row.group_id {
         deployment_groups::updated_one(w, group).await?;
     }

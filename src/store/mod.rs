@@ -28,6 +28,8 @@ pub mod inflight;
 pub mod invites;
 pub mod keys;
 pub mod locations;
+pub mod mails;
+pub mod messages;
 pub mod nerves_hub;
 pub mod network_identities;
 pub mod nodes;

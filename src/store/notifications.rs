@@ -56,7 +56,7 @@ pub async fn add(
         now
     )?;
     let data = serde_json::json!({"level": level, "title": title, "message": message});
-    super::webhooks::file(w, product, "notification.raised", &data, now).await
+    super::messages::file(w, product, "notification.raised", &data, now).await
 }
 
 /// A page of a product's notifications, last occurrence first, and how many there are.

@@ -125,7 +125,7 @@ pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>
 }
 
 /// One member by email.
-pub async fn member(on: &mut impl On, scope: &Scope<Org>, email: &str) -> Result<Option<Member>> {
+pub async fn member(on: &mut impl On, scope: &impl InOrg, email: &str) -> Result<Option<Member>> {
     fetch_optional!(
         on,
         sql!(

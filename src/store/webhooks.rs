@@ -1,17 +1,12 @@
-//! Programs that are told over HTTP, and the queue of what they are to be told. A message is filed in the transaction of what
-//! happened, so that none is lost; the job that sends it may send it twice, and says so by its id.
+//! Programs that are told over HTTP, and the queue of what they are to be told ([`super::messages`] files it). The job that
+//! sends a message may send it twice, and says so by its id.
 
-use super::{Error, On, Result, Write};
+use super::{Error, On, Result, Write, messages};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, ProductId};
+use crate::ids::ProductId;
 use serde_json::{Value, json};
 use sqlx::FromRow;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether any webhook of the server is active, as far as this process knows: what happens at device rate asks no database
-/// for that. Whoever makes one sets it, and the sending job looks every few seconds.
-static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// A webhook.
 #[derive(Debug, Clone, FromRow)]
@@ -116,7 +111,7 @@ pub async fn add(
         s.active,
         now
     )?;
-    WANTED.store(true, Ordering::Relaxed);
+    messages::wanted();
     row.map(|r| r.0).ok_or(Error::Missing("webhooks"))
 }
 
@@ -144,7 +139,7 @@ pub async fn set(
         s.active,
         now
     )?;
-    WANTED.store(true, Ordering::Relaxed);
+    messages::wanted();
     Ok(())
 }
 
@@ -189,35 +184,19 @@ pub async fn gone(w: &mut Write, id: i64, now: Micros) -> Result<()> {
     Ok(())
 }
 
-/// Looks whether any is active.
-pub async fn look(on: &mut impl On) -> Result<()> {
-    let row: Option<(i64,)> = fetch_optional!(
-        on,
-        sql!(
-            "webhooks.look",
-            "SELECT id FROM webhooks WHERE active ORDER BY id LIMIT 1"
-        )
-    )?;
-    WANTED.store(row.is_some(), Ordering::Relaxed);
-    Ok(())
-}
-
 /// The body of a message, as Standard Webhooks has it.
 fn body(event: &str, data: &Value, now: Micros) -> String {
     json!({"type": event, "timestamp": now.zulu(), "data": data}).to_string()
 }
 
 /// Files a message for the product's webhooks that want this kind.
-pub async fn file(
+pub(super) async fn file(
     w: &mut Write,
     product: ProductId,
     event: &str,
     data: &Value,
     now: Micros,
 ) -> Result<()> {
-    if !WANTED.load(Ordering::Relaxed) {
-        return Ok(());
-    }
     let message = format!("msg_{}", uuid::Uuid::now_v7().simple());
     execute!(
         w,
@@ -236,39 +215,6 @@ pub async fn file(
         now
     )?;
     Ok(())
-}
-
-/// The same about a device; what is told is put together only when somebody wants it.
-pub async fn file_of_device(
-    w: &mut Write,
-    device: DeviceId,
-    event: &str,
-    data: impl FnOnce() -> Value,
-    now: Micros,
-) -> Result<()> {
-    if !WANTED.load(Ordering::Relaxed) {
-        return Ok(());
-    }
-    let row: Option<(ProductId, String, String, String)> = fetch_optional!(
-        w,
-        sql!(
-            "webhooks.about_device",
-            "SELECT d.product_id, d.identifier, p.name, o.name
-             FROM devices d JOIN products p ON p.id = d.product_id JOIN orgs o ON o.id = d.org_id
-             WHERE d.id = $1"
-        ),
-        device
-    )?;
-    let Some((product, identifier, name, org)) = row else {
-        return Ok(());
-    };
-    let mut data = data();
-    if let Value::Object(map) = &mut data {
-        map.insert("device".into(), identifier.into());
-        map.insert("product".into(), name.into());
-        map.insert("org".into(), org.into());
-    }
-    file(w, product, event, &data, now).await
 }
 
 /// Files a message for one webhook, whatever it wants.

@@ -1,5 +1,6 @@
 //! The command line as a client of a server, from the login to the rollback.
 
+use crate::support::device::{Device, Pair};
 use crate::support::server::BINARY;
 use crate::support::{Api, Engine, Server, fixtures};
 use serde_json::Value;
@@ -215,6 +216,52 @@ async fn from_the_login_to_the_rollback() {
         key.to_str().unwrap(),
     ]);
     assert_eq!(cli.json(&["ca", "list"]).as_array().unwrap().len(), 1);
+    // A device's certificate, made here; its authority lets it in.
+    let into = home.path().to_str().unwrap();
+    let factory = [
+        "device",
+        "cert",
+        "create",
+        "made-here-1",
+        "--signer-cert",
+        cert.to_str().unwrap(),
+        "--signer-key",
+        key.to_str().unwrap(),
+        "--path",
+        into,
+    ];
+    let made = cli.text(&factory);
+    let files: Vec<_> = made
+        .lines()
+        .map(|l| std::fs::read_to_string(l).unwrap())
+        .collect();
+    let (_, der) = x509_parser::pem::parse_x509_pem(files[0].as_bytes()).unwrap();
+    let parsed = der.parse_x509().unwrap();
+    let years = (parsed.validity.not_after.timestamp() - parsed.validity.not_before.timestamp())
+        / (365 * 86_400);
+    assert_eq!(
+        (parsed.subject.to_string().as_str(), years),
+        ("CN=made-here-1", 31)
+    );
+    assert_eq!(parsed.raw_serial().len(), 20);
+    let pair = Pair {
+        cert: files[0].clone(),
+        key: files[1].clone(),
+    };
+    cli.text(&["device", "create", "made-here-1"]);
+    cli.text(&[
+        "device",
+        "cert",
+        "import",
+        "made-here-1",
+        made.lines().next().unwrap(),
+    ]);
+    Device::certificate(&server, &pair).await.unwrap();
+    let (code, said) = cli.fails(&factory);
+    assert!(
+        code == 1 && said.contains("could not write"),
+        "{code} {said}"
+    );
     // Tokens, and what a narrow one may not.
     let narrow = cli.text(&["token", "create", "ci", "--access", "publish"]);
     let out = Command::new(BINARY)

@@ -1,5 +1,6 @@
 //! `nervecenter device list|show|create|…`.
 
+use super::certificate::Create;
 use super::{Ask, Client, Remote, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
@@ -95,6 +96,8 @@ pub(in crate::cli) struct Events {
 /// Certificates of a device.
 #[derive(Subcommand)]
 pub(in crate::cli) enum Cert {
+    /// Make a key and a certificate on this machine; it asks no server.
+    Create(Create),
     /// List a device's certificates.
     List {
         /// The device's identifier.
@@ -298,6 +301,7 @@ impl Events {
 impl Ask for Cert {
     async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
+            Self::Create(create) => return create.run(Some(&client.org().await?)),
             Self::List { identifier } => {
                 let path = format!("{}/certificates", device(client, &identifier).await?);
                 let all = client.get(&path).await?;

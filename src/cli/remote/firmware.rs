@@ -1,6 +1,7 @@
 //! `nervecenter firmware publish|list|download|delete`.
 
-use super::{Client, Remote, part};
+use super::upload::upload;
+use super::{Remote, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use crate::firmware::check;
@@ -10,10 +11,10 @@ use clap::Args;
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Upload signed firmware, and release it if you say where.
 #[derive(Args)]
@@ -67,36 +68,6 @@ pub(super) fn bar(what: &str) -> ProgressBar {
     }
     bar.set_message(what.to_owned());
     bar
-}
-
-/// Uploads a file as the part of this name; the data of the answer.
-pub(in crate::cli) async fn upload(
-    client: &Client,
-    path: &str,
-    name: &'static str,
-    file: &Path,
-    bar: &ProgressBar,
-) -> anyhow::Result<Value> {
-    let could_not = || format!("could not read {}", file.display());
-    let open = tokio::fs::File::open(file).await.with_context(could_not)?;
-    let size = open.metadata().await.with_context(could_not)?.len();
-    bar.set_length(size);
-    let counted = bar.clone();
-    let chunks = tokio_util::io::ReaderStream::with_capacity(open, 65_536).inspect(move |chunk| {
-        if let Ok(bytes) = chunk {
-            counted.inc(bytes.len() as u64);
-        }
-    });
-    let stream = reqwest::Body::wrap_stream(chunks);
-    let shown = file.file_name().map(|n| n.to_string_lossy().into_owned());
-    let part = reqwest::multipart::Part::stream_with_length(stream, size)
-        .file_name(shown.unwrap_or_else(|| "file.fw".into()));
-    let form = reqwest::multipart::Form::new().part(name, part);
-    let answer = client
-        .whole(client.request(Method::POST, path).multipart(form))
-        .await;
-    bar.finish_and_clear();
-    Ok(answer?["data"].take())
 }
 
 impl Publish {

@@ -1,5 +1,6 @@
 //! The operator's and developer's tool over the REST API; it works with an original NervesHub server as well.
 
+mod certificate;
 pub(super) mod deployment;
 pub(super) mod device;
 pub(super) mod firmware;
@@ -7,6 +8,7 @@ pub(super) mod keys;
 pub(super) mod login;
 pub(super) mod orgs;
 pub(super) mod scripts;
+pub(super) mod upload;
 
 pub(super) use crate::segment::segment as part;
 
@@ -135,6 +137,14 @@ pub(super) struct Client {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Unauthorized(String);
+
+/// The server refused, or could not.
+#[derive(Debug, thiserror::Error)]
+#[error("{said}")]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    said: String,
+}
 
 /// The exit code of an error.
 pub(super) fn code_of(e: &anyhow::Error) -> Code {
@@ -268,7 +278,7 @@ impl Client {
                 "{said} (is the token valid, and is its role high enough?)"
             ))
             .into()),
-            _ => bail!(said),
+            _ => Err(Refused { status, said }.into()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `nervecenter script …`, `archive …`.
 
-use super::firmware::{bar, upload};
+use super::firmware::bar;
+use super::upload::upload;
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;

@@ -23,6 +23,7 @@ fn filled(template: &str, device: &str) -> String {
         ("{account}", "nothing"),
         ("{identifier}", "nothing"),
         ("{webhook}", "999999"),
+        ("{rule}", "999999"),
         ("{delivery}", "999999"),
         ("{upload}", "nothing"),
         ("{session}", "nothing"),

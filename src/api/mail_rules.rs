@@ -1,0 +1,141 @@
+//! Mail rules: routes of our own.
+
+use super::answer::{created, none, ok, path};
+use super::contract::{Field, Kind, may, need};
+use super::error::Result;
+use super::extract::Word;
+use super::params::{Params, tags};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet;
+use crate::fleet::mails::{self, MailRule, MailRuleForm};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Fields of a new rule.
+pub(super) const FIELDS: &[Field] = &[
+    need(
+        "email",
+        Kind::Text,
+        "Who is told: a member of the organization",
+    ),
+    need("events", Kind::Tags, "As for webhooks"),
+    may(
+        "active",
+        Kind::Flag,
+        "Whether mails are sent; true unless given",
+    ),
+];
+
+/// Fields of a change.
+pub(super) const CHANGES: &[Field] = &[
+    may("events", Kind::Tags, "As for webhooks"),
+    may("active", Kind::Flag, "Whether mails are sent"),
+];
+
+/// A mail rule.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MailRule")]
+pub(super) struct View {
+    /// A number.
+    id: i64,
+    /// Who is told.
+    email: String,
+    /// Kinds of messages.
+    events: Vec<String>,
+    /// Whether mails are sent.
+    active: bool,
+    /// How the last mail stands: `pending`, `sent` or `failed`.
+    last_status: Option<String>,
+    /// Why its last attempt failed.
+    last_error: Option<String>,
+    /// When it was sent or given up, `2026-08-22T08:33:49Z`.
+    last_at: Option<String>,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+}
+
+fn view(r: &MailRule) -> View {
+    View {
+        id: r.id,
+        email: r.email.clone(),
+        events: r.events.lines().map(str::to_owned).collect(),
+        active: r.active,
+        last_status: r.last_status.clone(),
+        last_error: r.last_error.clone(),
+        last_at: r.last_at.map(|t| t.zulu()),
+        inserted_at: r.inserted_at.naive(),
+        updated_at: r.updated_at.naive(),
+    }
+}
+
+fn form(p: &Params) -> fleet::Result<MailRuleForm> {
+    let events = match p.0.get("events") {
+        None => None,
+        Some(v) => Some(tags(v).ok_or_else(fleet::webhooks::not_events)?),
+    };
+    Ok(MailRuleForm {
+        email: p.string("email"),
+        events,
+        active: p.switch("active")?,
+    })
+}
+
+/// `GET /mail_rules`.
+pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let all = mails::list(&app.db, &scope).await?;
+    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+}
+
+/// `POST /mail_rules`.
+pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let made = mails::create(&app, &scope, form(&p)?).await?;
+    let (at, id) = (scope.product(), made.id.to_string());
+    let location = path(&[
+        "orgs",
+        &at.org.name,
+        "products",
+        &at.name,
+        "mail_rules",
+        &id,
+    ]);
+    Ok(created(Some(&location), &view(&made)))
+}
+
+/// `GET /mail_rules/:rule`.
+pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let found = mails::show(&app.db, &scope, rule.number()?).await?;
+    Ok(ok(&view(&found)))
+}
+
+/// `PUT /mail_rules/:rule`.
+pub(super) async fn update(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    rule: Word,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let changed = mails::update(&app, &scope, rule.number()?, form(&p)?).await?;
+    Ok(ok(&view(&changed)))
+}
+
+/// `DELETE /mail_rules/:rule`.
+pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    mails::delete(&app.db, &scope, rule.number()?).await?;
+    Ok(none())
+}
+
+/// `POST /mail_rules/:rule/test`.
+pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let filed = mails::test(&app, &scope, rule.number()?).await?;
+    Ok(created(None, &view(&filed)))
+}

@@ -1,0 +1,105 @@
+//! Uploads that can go on after a cut: routes of our own.
+
+use super::answer::{created, none, ok, path};
+use super::contract::{Field, Kind, need};
+use super::error::Result;
+use super::extract::Word;
+use super::params::{Params, number};
+use super::{archives, firmwares};
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::uploads::{self, Standing};
+use axum::body::Body;
+use axum::extract::{Query, State};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Fields of a new upload.
+pub(super) const FIELDS: &[Field] = &[
+    need("size", Kind::Number, "Bytes of the file"),
+    need("sha256", Kind::Text, "Its SHA-256 in 64 hex digits"),
+];
+
+/// What a request with bytes says of them.
+pub(super) const FROM: &[Field] = &[need("offset", Kind::Number, "Where in the file they begin")];
+
+/// An upload.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Upload")]
+pub(super) struct View {
+    /// What names it.
+    id: String,
+    /// Bytes of the file.
+    size: u64,
+    /// Bytes that have come: where to go on.
+    offset: u64,
+}
+
+fn view(s: &Standing) -> View {
+    View {
+        id: s.id.clone(),
+        size: s.size,
+        offset: s.offset,
+    }
+}
+
+fn at<'a>(scope: &'a Scope<Product>, rest: [&'a str; 2]) -> String {
+    let p = scope.product();
+    path(&["orgs", &p.org.name, "products", &p.name, rest[0], rest[1]])
+}
+
+/// `POST /uploads`.
+pub(super) async fn begin(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let size = p.0.get("size").and_then(number);
+    let begun = uploads::begin(&app, &scope, size, p.text("sha256")).await?;
+    let location = at(&scope, ["uploads", &begun.id]);
+    Ok(created(Some(&location), &view(&begun)))
+}
+
+/// `GET /uploads/:upload`.
+pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    Ok(ok(&view(&uploads::standing(&app, &scope, &id.0).await?)))
+}
+
+/// `PATCH /uploads/:upload?offset=`: the bytes as they are.
+pub(super) async fn write(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    id: Word,
+    Query(query): Query<HashMap<String, String>>,
+    body: Body,
+) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let offset = query.get("offset").and_then(|o| o.parse().ok());
+    let offset = offset.ok_or_else(|| field("offset", INVALID))?;
+    let body = body.into_data_stream();
+    let stands = uploads::write(&app, &scope, &id.0, offset, body).await?;
+    Ok(ok(&view(&stands)))
+}
+
+/// `DELETE /uploads/:upload`.
+pub(super) async fn cancel(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    uploads::cancel(&app, &scope, &id.0)?;
+    Ok(none())
+}
+
+/// `POST /uploads/:upload/firmware`.
+pub(super) async fn firmware(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let made = uploads::firmware(&app, scope.clone(), &id.0).await?;
+    let location = at(&scope, ["firmwares", &made.uuid]);
+    Ok(created(Some(&location), &firmwares::view(&made)))
+}
+
+/// `POST /uploads/:upload/archive`.
+pub(super) async fn archive(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let made = uploads::archive(&app, scope.clone(), &id.0).await?;
+    let location = at(&scope, ["archives", &made.uuid]);
+    Ok(created(Some(&location), &archives::view(&made)))
+}

@@ -1,0 +1,254 @@
+//! Uploads in several requests, so that one that was cut goes on where it stopped. They live on the node that began them and
+//! end with it: whoever then goes on is told that there is none, and begins anew.
+
+use super::firmwares::Upload;
+use super::refusal::field;
+use super::{Refusal, Result, archives};
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::ids::{ProductId, UserId};
+use crate::limits::{UPLOAD_BYTES, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_SESSIONS, UPLOAD_STALL};
+use crate::store::archives::ArchiveRow;
+use crate::store::firmwares::FirmwareRow;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How an upload stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What names it.
+    pub id: String,
+    /// Bytes of the whole file.
+    pub size: u64,
+    /// Bytes that have come: where to go on.
+    pub offset: u64,
+}
+
+/// Whose upload of which file: the same person who sends the same file goes on with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    product: ProductId,
+    user: UserId,
+}
+
+struct Session {
+    owner: Owner,
+    size: u64,
+    sha256: String,
+    upload: Arc<tokio::sync::Mutex<Upload>>,
+    /// Ends the request that writes, when another one comes: it may be one whose sender is long gone.
+    writer: CancellationToken,
+    touched: Instant,
+}
+
+/// Uploads that wait for more. What a stranger can fill is bounded.
+#[derive(Default)]
+pub struct Uploads(Mutex<HashMap<String, Session>>);
+
+impl Uploads {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+        // Nothing is half done when a holder panics: each change is one call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn owner(scope: &Scope<Product>) -> Owner {
+    Owner {
+        product: scope.product().id,
+        user: scope.person().id,
+    }
+}
+
+/// Begins an upload, or finds the one of the same file that was cut.
+///
+/// # Errors
+/// A size or a sum that cannot be, or too many uploads that wait.
+pub async fn begin(
+    app: &App,
+    scope: &Scope<Product>,
+    size: Option<i64>,
+    sha256: Option<&str>,
+) -> Result<Standing> {
+    let size = size
+        .and_then(|s| u64::try_from(s).ok())
+        .filter(|s| (1..=UPLOAD_BYTES).contains(s));
+    let text = format!("must be between 1 and {UPLOAD_BYTES}");
+    let size = size.ok_or_else(|| field("size", &text))?;
+    let sha256 = sha256.unwrap_or_default().to_ascii_uppercase();
+    if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(field(
+            "sha256",
+            "must be the file's SHA-256 in 64 hex digits",
+        ));
+    }
+    let (owner, now) = (owner(scope), Instant::now());
+    let known = {
+        let mut all = app.sessions.all();
+        all.retain(|_, s| now.duration_since(s.touched) < UPLOAD_LIFE);
+        let same = |s: &Session| s.owner == owner && s.size == size && s.sha256 == sha256;
+        let found = all.iter().find(|(_, s)| same(s));
+        found.map(|(id, _)| id.clone())
+    };
+    if let Some(id) = known {
+        return standing(app, scope, &id).await;
+    }
+    let upload = Upload::begin(app)?;
+    let mut all = app.sessions.all();
+    if all.len() >= UPLOAD_SESSIONS {
+        let oldest = all.iter().min_by_key(|(_, s)| s.touched);
+        let idle = oldest.filter(|(_, s)| now.duration_since(s.touched) > UPLOAD_IDLE);
+        let Some(id) = idle.map(|(id, _)| id.clone()) else {
+            let text = "Too many uploads are under way on this server; try again in a few minutes.";
+            return Err(Refusal::Detail(text.into()));
+        };
+        all.remove(&id);
+    }
+    let id = uuid::Uuid::new_v4().to_string();
+    let session = Session {
+        owner,
+        size,
+        sha256,
+        upload: Arc::new(tokio::sync::Mutex::new(upload)),
+        writer: CancellationToken::new(),
+        touched: now,
+    };
+    all.insert(id.clone(), session);
+    Ok(Standing {
+        id,
+        size,
+        offset: 0,
+    })
+}
+
+/// Takes the turn of the request that writes until now.
+fn turn(
+    app: &App,
+    scope: &Scope<Product>,
+    id: &str,
+) -> Result<(u64, Arc<tokio::sync::Mutex<Upload>>, CancellationToken)> {
+    let mut all = app.sessions.all();
+    let found = all.get_mut(id).filter(|s| s.owner == owner(scope));
+    let session = found.ok_or(Refusal::NotFound)?;
+    session.touched = Instant::now();
+    session.writer.cancel();
+    session.writer = CancellationToken::new();
+    Ok((session.size, session.upload.clone(), session.writer.clone()))
+}
+
+/// How an upload stands. A request that still writes to it is ended: whoever asks has given that one up.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub async fn standing(app: &App, scope: &Scope<Product>, id: &str) -> Result<Standing> {
+    let (size, upload, _) = turn(app, scope, id)?;
+    let offset = upload.lock().await.received();
+    Ok(Standing {
+        id: id.to_owned(),
+        size,
+        offset,
+    })
+}
+
+/// Takes bytes from `offset` on, as far as they come.
+///
+/// # Errors
+/// [`Refusal::NotFound`]; [`Refusal::Conflict`] with the right offset; more than was announced; a stream that broke off, whose
+/// bytes until there are kept.
+pub async fn write<S, E>(
+    app: &App,
+    scope: &Scope<Product>,
+    id: &str,
+    offset: u64,
+    mut body: S,
+) -> Result<Standing>
+where
+    S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
+{
+    let (size, upload, ended) = turn(app, scope, id)?;
+    let place = app.uploads.acquire().await;
+    let _place = place.map_err(|e| Refusal::Fault(e.to_string()))?;
+    let mut upload = upload.lock().await;
+    if upload.received() != offset {
+        let text = format!(
+            "The upload stands at byte {}, not at {offset}; go on from there.",
+            upload.received()
+        );
+        return Err(Refusal::Conflict(text));
+    }
+    let cut = || Refusal::Bad("the upload broke off; what came is kept".into());
+    loop {
+        let next = tokio::time::timeout(UPLOAD_STALL, body.next());
+        let next = ended.run_until_cancelled(next).await.ok_or_else(cut)?;
+        let Some(chunk) = next.map_err(|_| cut())? else {
+            break;
+        };
+        let chunk = chunk.map_err(|_| cut())?;
+        if upload.received() + chunk.len() as u64 > size {
+            return Err(Refusal::TooLarge);
+        }
+        if let Err(e) = upload.write(chunk).await {
+            // A disk that fails leaves nothing to go on from.
+            app.sessions.all().remove(id);
+            return Err(e);
+        }
+    }
+    Ok(Standing {
+        id: id.to_owned(),
+        size,
+        offset: upload.received(),
+    })
+}
+
+/// Gives an upload up.
+///
+/// # Errors
+/// [`Refusal::NotFound`].
+pub fn cancel(app: &App, scope: &Scope<Product>, id: &str) -> Result<()> {
+    turn(app, scope, id)?;
+    app.sessions.all().remove(id);
+    Ok(())
+}
+
+/// The whole upload; from here on there is nothing to go on with.
+async fn whole(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
+    let (size, upload, _) = turn(app, scope, id)?;
+    let at = upload.lock().await.received();
+    if at != size {
+        let text = format!("The upload stands at byte {at} of {size}; send the rest first.");
+        return Err(Refusal::Conflict(text));
+    }
+    let session = app.sessions.all().remove(id).ok_or(Refusal::NotFound)?;
+    drop(upload);
+    let upload = Arc::into_inner(session.upload).ok_or(Refusal::NotFound)?;
+    let mut upload = upload.into_inner();
+    upload.expect(session.sha256);
+    Ok(upload)
+}
+
+/// Makes a firmware of a whole upload. It goes on when the asker does not wait for it.
+///
+/// # Errors
+/// As for an upload in one request; what was received is gone then.
+pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
+    let upload = whole(app, &scope, id).await?;
+    let task_app = app.clone();
+    let work = async move { upload.finish(&task_app, &scope).await };
+    let done = app.background.spawn(work).await;
+    done.map_err(|e| Refusal::Fault(e.to_string()))?
+}
+
+/// Makes an archive of a whole upload.
+///
+/// # Errors
+/// As for an upload in one request; what was received is gone then.
+pub async fn archive(app: &App, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
+    let upload = whole(app, &scope, id).await?;
+    let task_app = app.clone();
+    let work = async move { archives::finish(&task_app, &scope, upload).await };
+    let done = app.background.spawn(work).await;
+    done.map_err(|e| Refusal::Fault(e.to_string()))?
+}

@@ -1,0 +1,126 @@
+//! Sends mail: gathers what rules have to tell, and hands it to the mail server, again with longer and longer pauses until it
+//! takes it.
+
+use super::each_tick;
+use crate::access::vault::Secret;
+use crate::app::App;
+use crate::clock;
+use crate::config::Mail;
+use crate::fleet::mails::{LABEL, gather};
+use crate::limits::{MAIL_BATCH, MAIL_TIME};
+use crate::store::{self, mails, messages};
+use futures_util::future::join_all;
+use lettre::message::header::ContentType;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use mails::DueMail;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Pauses between attempts, as RFC 5321, 4.5.4.1 proposes: quickly at first, then every few hours, for some two days.
+const PAUSES: [u64; 10] = [
+    60, 600, 1_800, 7_200, 14_400, 14_400, 28_800, 28_800, 28_800, 43_200,
+];
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Runs until it is told to stop.
+pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
+    let transport = match Transport::from_url(mail.url.reveal()) {
+        Ok(builder) => builder.timeout(Some(MAIL_TIME)).build(),
+        Err(e) => {
+            tracing::error!(error = %e, "mail is not sent");
+            return;
+        }
+    };
+    messages::mails();
+    let (second, failed) = (Duration::from_secs(1), "mail not sent");
+    each_tick(second, Duration::ZERO, stop.clone(), failed, || {
+        // What is cut off by a stop is taken again.
+        let (app, mail, stop) = (app.clone(), mail.clone(), stop.clone());
+        let transport = transport.clone();
+        async move {
+            let round = stop.run_until_cancelled_owned(round(app, mail, transport));
+            round.await.unwrap_or(Ok(false))
+        }
+    })
+    .await;
+}
+
+/// Whether there may be more.
+async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool> {
+    let now = clock::now();
+    gather(&app, now).await?;
+    let mut r = app.db.read().await?;
+    if !mails::waits(&mut r, now).await? {
+        return Ok(false);
+    }
+    drop(r);
+    let mut w = app.db.write().await?;
+    // A process that dies meanwhile leaves them to be taken again.
+    let until = now.after(MAIL_TIME * 4);
+    let due = mails::take(&mut w, now, until, MAIL_BATCH).await?;
+    w.commit().await?;
+    let sent = join_all(due.iter().map(|d| send(&app, &mail, &transport, d))).await;
+    let mut w = app.db.write().await?;
+    for (d, outcome) in due.iter().zip(&sent) {
+        note(&mut w, d, outcome).await?;
+    }
+    w.commit().await?;
+    Ok(due.len() as i64 >= MAIL_BATCH)
+}
+
+/// Why a mail was not sent, and whether another attempt could help.
+struct Unsent {
+    why: String,
+    again: bool,
+}
+
+async fn send(app: &App, mail: &Mail, transport: &Transport, d: &DueMail) -> Result<(), Unsent> {
+    let never = |why: String| Unsent { why, again: false };
+    let text: Secret = app
+        .vault
+        .open(&d.body, LABEL)
+        .map_err(|e| never(e.to_string()))?;
+    let to = d
+        .recipient
+        .parse()
+        .map_err(|e| never(format!("{} is no address: {e}", d.recipient)))?;
+    let message = Message::builder()
+        .from(mail.from.clone())
+        .to(to)
+        .subject(&d.subject)
+        .header(ContentType::TEXT_PLAIN)
+        .body(text.reveal().to_owned())
+        .map_err(|e| never(e.to_string()))?;
+    let sent = tokio::time::timeout(MAIL_TIME * 2, transport.send(message)).await;
+    match sent {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(e)) => Err(Unsent {
+            why: e.to_string().chars().take(255).collect(),
+            again: !e.is_permanent(),
+        }),
+        Err(_) => Err(Unsent {
+            why: "the mail server did not answer in time".into(),
+            again: true,
+        }),
+    }
+}
+
+async fn note(
+    w: &mut store::Write,
+    d: &DueMail,
+    outcome: &Result<(), Unsent>,
+) -> store::Result<()> {
+    let now = clock::now();
+    let pause = usize::try_from(d.attempts).ok().and_then(|n| PAUSES.get(n));
+    let (status, error) = match (outcome, pause) {
+        (Ok(()), _) => ("sent", None),
+        (Err(e), Some(_)) if e.again => ("pending", Some(&*e.why)),
+        (Err(e), _) => ("failed", Some(&*e.why)),
+    };
+    if let Some(error) = error {
+        tracing::warn!(mail = d.id, error, "mail not sent");
+    }
+    let due_at = now.after(Duration::from_secs(pause.copied().unwrap_or(0)));
+    mails::tried(w, d.id, status, due_at, error, now).await
+}

@@ -1,0 +1,213 @@
+//! Mail: a mail server of the test's own gets invitations, word to administrators, and what rules tell.
+
+use crate::support::{Api, Engine, Server};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+type Inbox = Arc<Mutex<Vec<String>>>;
+
+/// Takes mails as RFC 5321 has it.
+async fn mail_server() -> (String, Inbox) {
+    let inbox = Inbox::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let kept = inbox.clone();
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(dialogue(socket, kept.clone()));
+        }
+    });
+    (url, inbox)
+}
+
+async fn dialogue(socket: TcpStream, inbox: Inbox) {
+    let (reader, mut writer) = socket.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    let _ = writer.write_all(b"220 test\r\n").await;
+    while let Ok(Some(line)) = lines.next_line().await {
+        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
+            "DATA" => {
+                let _ = writer.write_all(b"354 go on\r\n").await;
+                let mut mail = String::new();
+                while let Ok(Some(line)) = lines.next_line().await {
+                    if line == "." {
+                        break;
+                    }
+                    mail.push_str(&line);
+                    mail.push('\n');
+                }
+                inbox.lock().unwrap().push(mail);
+                b"250 taken\r\n"
+            }
+            "RCPT" if line.contains("nobody@") => b"550 no such person\r\n",
+            "QUIT" => b"221 bye\r\n",
+            _ => b"250 fine\r\n",
+        };
+        let _ = writer.write_all(answer).await;
+    }
+}
+
+/// The mail that holds both texts, when it has come; soft line ends of quoted-printable are taken out.
+async fn mail(inbox: &Inbox, to: &str, part: &str) -> String {
+    let started = Instant::now();
+    loop {
+        let all = inbox.lock().unwrap().clone();
+        let plain = all.iter().map(|m| m.replace("=\n", "").replace("=3D", "="));
+        let wanted = format!("To: {to}");
+        if let Some(found) = plain
+            .into_iter()
+            .find(|m| m.contains(&wanted) && m.contains(part))
+        {
+            return found;
+        }
+        let late = started.elapsed() > Duration::from_secs(30);
+        assert!(!late, "no mail to {to} with {part:?} among {all:#?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p20_invitations_and_rules_are_mailed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let (url, inbox) = mail_server().await;
+        let flags = [
+            "--smtp-url",
+            &url,
+            "--mail-from",
+            "Nervecenter <ota@acme.org>",
+            "--web-url",
+            "https://n.acme.org",
+        ];
+        let Some(server) = Server::with(engine, &flags).await else {
+            continue;
+        };
+        let api = server.api();
+        // A person who has an account is told; so are the other administrators, here none.
+        server.member("admin").await;
+        mail(&inbox, "admin@acme.org", "You are a member of acme").await;
+        // One who has none gets a link that works; the other administrator hears of it.
+        let form = json!({"email": "new@far.org", "role": "view"});
+        assert_eq!(api.post("/api/orgs/acme/users", form).await.status, 204);
+        let invitation = mail(&inbox, "new@far.org", "invites you to acme").await;
+        assert!(invitation.contains("From: Nervecenter <ota@acme.org>"));
+        mail(&inbox, "admin@acme.org", "invited new@far.org").await;
+        let start = invitation.find("https://n.acme.org/invite/").unwrap();
+        let link = invitation[start..].split_whitespace().next().unwrap();
+        let path = link.strip_prefix("https://n.acme.org").unwrap();
+        let page = api.get(path).await;
+        assert!(
+            page.status == 200 && page.text.contains("new@far.org"),
+            "{}",
+            page.text
+        );
+
+        let rules = Api::product("/mail_rules");
+        let events = json!(["firmware.published", "device.online"]);
+        for (form, field) in [
+            (
+                json!({"email": "stranger@far.org", "events": events}),
+                "email",
+            ),
+            (
+                json!({"email": "admin@acme.org", "events": ["door.open"]}),
+                "events",
+            ),
+            (json!({"email": "admin@acme.org"}), "events"),
+        ] {
+            let answer = api.post(&rules, form).await;
+            assert!(answer.errors()[field].is_array(), "{}", answer.text);
+        }
+        let form = json!({"email": "admin@acme.org", "events": events});
+        let made = api.post(&rules, form).await.data();
+        let rule = format!("{rules}/{}", made["id"]);
+        assert_eq!(made["last_status"], json!(null));
+        api.post(&format!("{rule}/test"), json!({})).await.data();
+        mail(&inbox, "admin@acme.org", "[acme/fixture-product] Test").await;
+        server
+            .until(
+                "SELECT COUNT(*) FROM mails WHERE status = 'sent' AND rule_id IS NOT NULL",
+                1,
+            )
+            .await;
+        assert_eq!(api.get(&rule).await.data()["last_status"], "sent");
+        assert_eq!(
+            server
+                .count("SELECT COUNT(*) FROM mails WHERE LENGTH(body) > 0 AND status = 'sent'")
+                .await,
+            0,
+            "texts that were sent are forgotten"
+        );
+        // What happens at once is one mail; what is not asked for is in none.
+        api.register_key().await;
+        api.upload("good/rpi4-1.0.0.fw").await;
+        api.upload("good/rpi4-1.1.0.fw").await;
+        let digest = mail(&inbox, "admin@acme.org", "2 events").await;
+        assert!(
+            digest.contains("Firmware 1.0.0") && digest.contains("Firmware 1.1.0"),
+            "{digest}"
+        );
+        // The next mail waits, and collects.
+        api.upload("good/bbb-1.0.0.fw").await;
+        assert_eq!(server.count("SELECT COUNT(*) FROM mail_events").await, 1);
+        assert_eq!(
+            api.put(&rule, json!({"active": false})).await.data()["active"],
+            false
+        );
+        let another = api.put(&rule, json!({"email": "jane@acme.org"})).await;
+        assert!(another.errors()["email"].is_array(), "{}", another.text);
+        // Who leaves is told no more.
+        assert_eq!(
+            api.delete("/api/orgs/acme/users/admin@acme.org")
+                .await
+                .status,
+            204
+        );
+        assert_eq!(api.get(&rules).await.data(), json!([]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_delivered_says_so() {
+    let (url, _inbox) = mail_server().await;
+    let flags = [
+        "--smtp-url",
+        &url,
+        "--mail-from",
+        "ota@acme.org",
+        "--web-url",
+        "https://n.org",
+    ];
+    let server = Server::with(Engine::Sqlite, &flags).await.unwrap();
+    let api = server.api();
+    server.bootstrap("nobody@acme.org", "acme", "fixture-product");
+    let form = json!({"email": "nobody@acme.org", "events": ["device.offline"]});
+    let made = api.post(&Api::product("/mail_rules"), form).await.data();
+    let rule = Api::product(&format!("/mail_rules/{}", made["id"]));
+    api.post(&format!("{rule}/test"), json!({})).await.data();
+    server
+        .until("SELECT COUNT(*) FROM mails WHERE status = 'failed'", 1)
+        .await;
+    let stands = api.get(&rule).await.data();
+    assert!(
+        stands["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("no such person"),
+        "{stands}"
+    );
+    assert_eq!(api.delete(&rule).await.status, 204);
+    assert_eq!(api.get(&rule).await.status, 404);
+    // A server without mail says what it lacks.
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let form = json!({"email": "jane@acme.org", "events": ["device.offline"]});
+    let refused = server.api().post(&Api::product("/mail_rules"), form).await;
+    assert!(
+        refused.status == 422 && refused.text.contains("--smtp-url"),
+        "{}",
+        refused.text
+    );
+}

@@ -1,0 +1,158 @@
+//! Uploads that go on after a cut: piece by piece, and by the command line through a line that breaks.
+
+use crate::support::api::Answer;
+use crate::support::server::BINARY;
+use crate::support::{Api, Engine, Server, fixtures};
+use aws_lc_rs::digest::{SHA256, digest};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const FILE: &str = "good/rpi4-1.0.0.fw";
+
+fn sum(bytes: &[u8]) -> String {
+    hex::encode(digest(&SHA256, bytes))
+}
+
+async fn piece(api: &Api, id: &Value, offset: usize, bytes: &[u8]) -> Answer {
+    let id = id.as_str().unwrap();
+    let path = Api::product(&format!("/uploads/{id}?offset={offset}"));
+    let request = api
+        .raw(Method::PATCH, &path)
+        .header("content-type", "application/octet-stream")
+        .body(bytes.to_vec());
+    Api::answer(request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_comes_in_pieces() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let api = server.api();
+    api.register_key().await;
+    let (uploads, file) = (Api::product("/uploads"), fixtures::bytes(FILE));
+    for (form, field) in [
+        (json!({"sha256": sum(&file)}), "size"),
+        (json!({"size": 0, "sha256": sum(&file)}), "size"),
+        (json!({"size": 200_000_001, "sha256": sum(&file)}), "size"),
+        (json!({"size": 5, "sha256": "abc"}), "sha256"),
+        (json!({"size": 5}), "sha256"),
+    ] {
+        let answer = api.post(&uploads, form).await;
+        assert!(
+            answer.status == 422 && answer.errors()[field].is_array(),
+            "{}",
+            answer.text
+        );
+    }
+    let form = json!({"size": file.len(), "sha256": sum(&file)});
+    let begun = api.post(&uploads, form.clone()).await;
+    assert_eq!(begun.status, 201);
+    let one = begun.header("location").to_owned();
+    let id = begun.data()["id"].clone();
+    let half = file.len() / 2;
+    assert_eq!(
+        piece(&api, &id, 0, &file[..half]).await.data()["offset"],
+        half
+    );
+    // Whoever asks again for the same file goes on; nobody else does.
+    let again = api.post(&uploads, form.clone()).await.data();
+    assert_eq!((&again["id"], &again["offset"]), (&id, &json!(half)));
+    let other = server.member("manage").await;
+    assert_eq!(other.get(&one).await.status, 404);
+    assert_ne!(other.post(&uploads, form.clone()).await.data()["id"], id);
+    let wrong = piece(&api, &id, 7, &file[7..]).await;
+    assert!(
+        wrong.status == 409 && wrong.text.contains(&half.to_string()),
+        "{}",
+        wrong.text
+    );
+    let early = api.post(&format!("{one}/firmware"), json!({})).await;
+    assert_eq!(early.status, 409, "{}", early.text);
+    let more = [&file[half..], b"x"].concat();
+    assert_eq!(piece(&api, &id, half, &more).await.status, 413);
+    let at = api.get(&one).await.data()["offset"].as_u64().unwrap();
+    let at = usize::try_from(at).unwrap();
+    piece(&api, &id, at, &file[at..]).await.data();
+    let made = api.post(&format!("{one}/firmware"), json!({})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let uuid = made.data()["uuid"].as_str().unwrap().to_owned();
+    assert!(made.header("location").ends_with(&uuid));
+    assert_eq!(api.get(&one).await.status, 404, "it is over");
+    // A sum that is another's, and giving up.
+    let form = json!({"size": 3, "sha256": sum(b"abd")});
+    let id = api.post(&uploads, form.clone()).await.data()["id"].clone();
+    piece(&api, &id, 0, b"abc").await.data();
+    let path = format!("{uploads}/{}/archive", id.as_str().unwrap());
+    let refused = api.post(&path, json!({})).await;
+    assert!(refused.errors()["sha256"].is_array(), "{}", refused.text);
+    let id = api.post(&uploads, form).await.data()["id"].clone();
+    let path = format!("{uploads}/{}", id.as_str().unwrap());
+    assert_eq!(api.delete(&path).await.status, 204);
+    assert_eq!(api.get(&path).await.status, 404);
+}
+
+/// Passes connections on, but breaks the first three that bring this many bytes.
+async fn breaking_line(to: String, most: usize) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    let (cuts, kept) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = cuts.clone();
+    kept.store(3, Ordering::Relaxed);
+    tokio::spawn(async move {
+        loop {
+            let (near, _) = listener.accept().await.unwrap();
+            let far = TcpStream::connect(&to).await.unwrap();
+            let (cuts, left) = (counted.clone(), kept.clone());
+            tokio::spawn(async move {
+                let (mut from, mut back) = near.into_split();
+                let (mut answers, mut on) = far.into_split();
+                let up = async {
+                    let (mut passed, mut buffer) = (0, vec![0; 4_096]);
+                    while let Ok(n) = from.read(&mut buffer).await
+                        && n > 0
+                        && on.write_all(&buffer[..n]).await.is_ok()
+                    {
+                        passed += n;
+                        if passed > most && left.load(Ordering::Relaxed) > 0 {
+                            left.fetch_sub(1, Ordering::Relaxed);
+                            cuts.fetch_add(1, Ordering::Relaxed);
+                            return;
+                        }
+                    }
+                };
+                tokio::select! {
+                    () = up => {}
+                    _ = tokio::io::copy(&mut answers, &mut back) => {}
+                }
+            });
+        }
+    });
+    (at, cuts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_goes_on_after_cuts() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let api = server.api();
+    api.register_key().await;
+    let (line, cuts) = breaking_line(server.web.clone(), 30_000).await;
+    let file = fixtures::path(FILE);
+    let token = server.login("token").to_owned();
+    let out = tokio::process::Command::new(BINARY)
+        .args(["firmware", "publish", "--json", "--server", &line])
+        .arg(&file)
+        .env("NERVECENTER_TOKEN", token)
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert_eq!(cuts.load(Ordering::Relaxed), 3);
+    let made: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(made["version"], "1.0.0");
+    let all = api.get(&Api::product("/firmwares")).await.data();
+    assert_eq!(all.as_array().unwrap().len(), 1);
+}
