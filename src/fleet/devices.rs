@@ -401,14 +401,9 @@ async fn ask(
 /// # Errors
 /// [`Refusal::NotFound`].
 pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
-    let mut r = app.db.read().await?;
-    let view = store::devices::view(&mut r, scope, identifier)
-        .await?
-        .ok_or(Refusal::NotFound)?;
-    if let Some(node) = store::connections::node_of(&mut r, view.id).await? {
-        app.nudge(node, view.id, Nudge::Reconnect);
-    }
-    Ok(())
+    let name = &scope.person().name;
+    let text = format!("User {name} disconnected device {identifier}");
+    ask(app, scope, identifier, &text, Nudge::Reconnect).await
 }
 
 /// Pushes one firmware, in full, and turns automatic updates off so that the group does not take it back.

@@ -12,4 +12,5 @@ mod points;
 mod resources;
 mod resume;
 mod tokens;
+mod tour;
 mod webhooks;

@@ -22,7 +22,7 @@ pub async fn document(http: &reqwest::Client, base: &Url) -> &'static Value {
 }
 
 /// The path of the document that this address is of, the most literal one first.
-fn template<'d>(document: &'d Value, path: &str) -> Option<&'d str> {
+pub fn template<'d>(document: &'d Value, path: &str) -> Option<&'d str> {
     let wanted: Vec<&str> = path.split('/').collect();
     let fits = |template: &str| {
         let parts: Vec<&str> = template.split('/').collect();
