@@ -67,6 +67,8 @@ pub const BATCH_ROWS: usize = 500;
 /// Records that may wait for a group commit; senders wait beyond it (back-pressure).
 pub const BATCH_QUEUE: usize = 4_096;
 
+/// How often the database looks how much there is of what.
+pub const OPTIMIZE_EVERY: Duration = Duration::from_secs(1_800);
 /// How often new audit entries are sealed.
 pub const SEAL_EVERY: Duration = Duration::from_secs(2);
 /// Audit entries sealed in one transaction.

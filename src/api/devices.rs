@@ -214,7 +214,11 @@ pub(super) const FILTERS: &[Field] = &[
     ),
 ];
 
-fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
+/// The filters of a list (rest-api 10.2), as a request or a command line has them.
+///
+/// # Errors
+/// A filter that is none, or a value that it cannot have.
+pub fn filter(map: Option<&Map<String, Value>>) -> fleet::Result<DeviceFilter> {
     let mut f = DeviceFilter::default();
     let mut metric = (None, None, None);
     for (key, value) in map.into_iter().flatten() {
@@ -280,7 +284,7 @@ fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
             "only_updating" if flag(value) == Some(true) => f.and(Test::Updating),
             // It changes nothing in the original's API either: deleted devices are never listed.
             "only_updating" | "display_deleted" => {}
-            _ => return Err(field(key, "is not a filter of this list").into()),
+            _ => return Err(field(key, "is not a filter of this list")),
         }
     }
     match metric {
@@ -288,7 +292,7 @@ fn filter(map: Option<&Map<String, Value>>) -> Result<DeviceFilter> {
         (None, None, None) => {}
         _ => {
             let text = "metrics_key, metrics_operator and metrics_value go together";
-            return Err(field("metrics_key", text).into());
+            return Err(field("metrics_key", text));
         }
     }
     Ok(f)
@@ -307,16 +311,9 @@ const UPDATES: &[&str] = &["enabled", "disabled", "penalty-box"];
 const HEALTH: &[&str] = &["healthy", "warning", "unhealthy", "unknown"];
 
 fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
-    let order = match p.text("sort").unwrap_or("identifier") {
-        "identifier" => DeviceOrder::Identifier,
-        "description" => DeviceOrder::Description,
-        "inserted_at" => DeviceOrder::InsertedAt,
-        "updated_at" => DeviceOrder::UpdatedAt,
-        "updates_enabled" => DeviceOrder::UpdatesEnabled,
-        "connection_established_at" => DeviceOrder::EstablishedAt,
-        "connection_last_seen_at" => DeviceOrder::LastSeenAt,
-        _ => return Err(field("sort", "is not a column that devices can be sorted by").into()),
-    };
+    let order = DeviceOrder::parse(p.text("sort").unwrap_or("identifier"));
+    let order =
+        order.ok_or_else(|| field("sort", "is not a column that devices can be sorted by"))?;
     match p.text("sort_direction").unwrap_or("asc") {
         "asc" => Ok((order, false)),
         "desc" => Ok((order, true)),

@@ -33,5 +33,6 @@ mod uploads;
 mod users;
 mod webhooks;
 
+pub use devices::filter as device_filter;
 pub use pages::Peer;
 pub use router::router;

@@ -233,7 +233,11 @@ fn org(c: &mut Contract) {
                 Text,
                 "Base64 of the 32 bytes of an Ed25519 public key",
             ),
-            may("scheme", Words(&["ed25519"]), "What kind of key"),
+            may(
+                "scheme",
+                Words(&["ed25519", "secure_boot_v2_rsa"]),
+                "What kind of key",
+            ),
         ])
         .creates::<keys::Key>();
     c.get("/orgs/{org}/keys/{name}", VIEW, keys::show)

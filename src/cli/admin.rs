@@ -4,14 +4,17 @@ use super::exit::Code;
 use super::{output, runtime};
 use crate::access::password;
 use crate::access::vault::Vault;
+use crate::api;
 use crate::clock;
 use crate::config::Options;
+use crate::fleet::{query, scopes};
 use crate::node::setup;
 use crate::store;
 use crate::store::audit::chain;
+use crate::store::devices::Order;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Map, json};
 
 /// Work on a server's own data.
 #[derive(Subcommand)]
@@ -22,6 +25,8 @@ pub(super) enum Admin {
     ResetPassword(ResetPassword),
     /// Bring the database's schema up to date.
     Migrate(Migrate),
+    /// Show how the database finds the devices of a query: why a list is slow.
+    ExplainDevices(Box<ExplainDevices>),
     /// Check that no entry of the audit log was altered or removed.
     VerifyAudit(VerifyAudit),
 }
@@ -36,6 +41,29 @@ pub(super) struct VerifyAudit {
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ExplainDevices {
+    #[command(flatten)]
+    options: Options,
+    /// API token of a member.
+    #[arg(long, env = "NERVECENTER_TOKEN", hide_env_values = true)]
+    token: String,
+    /// The organisation's name.
+    #[arg(long)]
+    org: String,
+    /// The product's name.
+    #[arg(long)]
+    product: String,
+    /// Sorted by: identifier, inserted_at, connection_last_seen_at and others.
+    #[arg(long, default_value = "identifier")]
+    sort: String,
+    /// A filter of the list, such as `platform=rpi4`; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    filter: Vec<String>,
+    /// A query, as for `device list`.
+    query: Option<String>,
 }
 
 #[derive(Args)]
@@ -82,6 +110,7 @@ impl Admin {
                 Self::Bootstrap(c) => c.run().await,
                 Self::ResetPassword(c) => c.run().await,
                 Self::Migrate(c) => c.run().await,
+                Self::ExplainDevices(c) => c.run().await,
                 Self::VerifyAudit(c) => c.run().await,
             }
         })
@@ -139,6 +168,36 @@ impl ResetPassword {
         } else {
             output::data(&new);
         }
+        Ok(Code::Done)
+    }
+}
+
+impl ExplainDevices {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        let order = Order::parse(&self.sort)
+            .with_context(|| format!("--sort {:?}: devices cannot be sorted by it", self.sort))?;
+        let db = setup::database(&config).await?;
+        let person = scopes::person(&db, &self.token).await?;
+        let person = person.context("--token: nobody has it")?;
+        let scope = scopes::product(&db, person, &self.org, &self.product).await?;
+        let mut filters = Map::new();
+        for given in &self.filter {
+            let (name, value) = given
+                .split_once('=')
+                .with_context(|| format!("--filter {given:?}: must be NAME=VALUE"))?;
+            filters.insert(name.to_owned(), value.into());
+        }
+        let mut filter = api::device_filter(Some(&filters))?;
+        if let Some(text) = &self.query {
+            query::narrow(&db, &scope, &mut filter, text).await?;
+        }
+        let mut r = db.read().await?;
+        let order = (order, false);
+        let plan = store::devices::explain(&mut r, &scope, &filter, order, clock::now()).await?;
+        drop(r);
+        db.close().await;
+        plan.iter().for_each(|line| output::data(line));
         Ok(Code::Done)
     }
 }

@@ -261,21 +261,24 @@ pub async fn store_certificate(
             "the certificate has no authority key identifier, so its signer cannot be told",
         )
     })?;
-    if table::ca_by_ski(w, &aki)
-        .await?
-        .is_some_and(|ca| ca.org_id != org)
-    {
-        return Err(field("org", "Signer CA registered with another org"));
-    }
-    if table::holder(w, &facts.fingerprint).await?.is_some() {
-        return Err(field("fingerprint", TAKEN));
-    }
+    // What is wrong with the certificate is told together; what it collides with, by the serial first.
+    let mut errors = serde_json::Map::new();
     let other = table::holder_of_key(w, &facts.public_key_fingerprint).await?;
     if other.is_some_and(|h| h.device_id != device) {
-        return Err(field(
-            "public_key_fingerprint",
-            "public key already associated with another device",
-        ));
+        let text = "public key already associated with another device";
+        errors.insert("public_key_fingerprint".into(), json!([text]));
+    }
+    let signer = table::ca_by_ski(w, &aki).await?;
+    if signer.is_some_and(|ca| ca.org_id != org) {
+        let text = "Signer CA registered with another org";
+        errors.insert("org".into(), json!([text]));
+    }
+    if !errors.is_empty() {
+        return Err(Refusal::Fields(errors.into()));
+    }
+    if let Some(holder) = table::holder(w, &facts.fingerprint).await? {
+        let same = holder.device_id == device;
+        return Err(field(if same { "serial" } else { "fingerprint" }, TAKEN));
     }
     let new = NewCertificate {
         serial: facts.serial.clone(),

@@ -1,5 +1,6 @@
 //! Firmware: upload, list, delete.
 
+use super::keys::ED25519;
 use super::refusal::{TAKEN, field};
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
@@ -175,7 +176,8 @@ impl Upload {
             ));
         }
         let mut r = app.db.read().await?;
-        let held = store::keys::of_org(&mut r, scope.product().org.id).await?;
+        let mut held = store::keys::of_org(&mut r, scope.product().org.id).await?;
+        held.retain(|k| k.scheme == ED25519);
         drop(r);
         let keys: Vec<PublicKey> = held
             .iter()

@@ -8,6 +8,10 @@ use crate::firmware::keys::PublicKey;
 use crate::store::audit;
 use crate::store::{self, Db};
 use serde_json::json;
+use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::{PublicKey as Key, RSAPublicKey};
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 pub use crate::store::keys::KeyRow;
 
@@ -31,6 +35,49 @@ pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
         .ok_or(Refusal::NotFound)
 }
 
+/// Keys that sign for fwup.
+pub const ED25519: &str = "ed25519";
+/// Keys that sign for Secure Boot v2 of the ESP32.
+pub const SECURE_BOOT: &str = "secure_boot_v2_rsa";
+
+/// As strict as the original: padded base64 of 32 bytes, and nothing around it.
+fn ed25519(key: &str) -> Result<()> {
+    let parsed = PublicKey::parse(key.as_bytes()).ok();
+    if parsed.is_some_and(|k| k.text() == key) {
+        return Ok(());
+    }
+    let text = "invalid key, please check this is a valid Ed25519 public key";
+    Err(field("key", text))
+}
+
+/// RSA-3072 in PEM: `PUBLIC KEY` (RFC 5280) or `RSA PUBLIC KEY` (RFC 8017).
+///
+/// # Errors
+/// Anything else.
+pub fn rsa(key: &str) -> Result<()> {
+    let none = || field("key", "invalid key, expected a PEM-encoded RSA public key");
+    let (_, pem) = parse_x509_pem(key.as_bytes()).map_err(|_| none())?;
+    let bits = match pem.label.as_str() {
+        "PUBLIC KEY" => match SubjectPublicKeyInfo::from_der(&pem.contents) {
+            Ok((_, info)) => match info.parsed() {
+                Ok(Key::RSA(rsa)) => rsa.key_size(),
+                _ => return Err(none()),
+            },
+            Err(_) => return Err(none()),
+        },
+        "RSA PUBLIC KEY" => match RSAPublicKey::from_der(&pem.contents) {
+            Ok((_, rsa)) => rsa.key_size(),
+            Err(_) => return Err(none()),
+        },
+        _ => return Err(none()),
+    };
+    if bits != 3_072 {
+        let text = format!("expected an RSA-3072 public key, got {bits} bits");
+        return Err(field("key", &text));
+    }
+    Ok(())
+}
+
 /// Registers a key. It is stored in one spelling, so that one key cannot be registered twice.
 ///
 /// # Errors
@@ -46,26 +93,15 @@ pub async fn create(
     let key = key
         .filter(|k| !k.trim().is_empty())
         .ok_or_else(|| field("key", BLANK))?;
-    match scheme.unwrap_or("ed25519") {
-        "ed25519" => {}
-        "secure_boot_v2_rsa" => {
-            return Err(field(
-                "scheme",
-                "secure_boot_v2_rsa keys are not supported by this version",
-            ));
-        }
+    let scheme = scheme.unwrap_or(ED25519);
+    match scheme {
+        ED25519 => ed25519(key)?,
+        SECURE_BOOT => rsa(key)?,
         _ => return Err(field("scheme", INVALID)),
     }
-    let key = PublicKey::parse(key.trim().as_bytes())
-        .map_err(|_| {
-            field(
-                "key",
-                "invalid key, please check this is a valid Ed25519 public key",
-            )
-        })?
-        .text();
     let mut w = db.write().await?;
-    let Some(id) = store::keys::add(&mut w, scope.org().id, &name, &key, clock::now()).await?
+    let Some(id) =
+        store::keys::add(&mut w, scope.org().id, &name, key, scheme, clock::now()).await?
     else {
         let same_name = store::keys::by_name(&mut w, scope, &name).await?.is_some();
         return Err(field(if same_name { "name" } else { "key" }, TAKEN));
@@ -81,8 +117,8 @@ pub async fn create(
     Ok(KeyRow {
         id,
         name,
-        key,
-        scheme: "ed25519".into(),
+        key: key.to_owned(),
+        scheme: scheme.to_owned(),
     })
 }
 

@@ -75,7 +75,7 @@ async fn bring_key(
     while held.iter().any(|k| k.name == name) {
         name.push_str("-moved");
     }
-    keys::add(w, org, &name, &key.key, now).await?;
+    keys::add(w, org, &name, &key.key, &key.scheme, now).await?;
     Ok(())
 }
 

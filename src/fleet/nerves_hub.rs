@@ -3,6 +3,7 @@
 //! What is here already is left alone, so that it can be done again; all of it is one transaction.
 
 use super::certificates::store_certificate;
+use super::keys::{ED25519, SECURE_BOOT, rsa};
 use super::x509::Facts;
 use super::{Refusal, Result};
 use crate::access;
@@ -312,15 +313,19 @@ impl Import<'_> {
             return Ok(());
         };
         let name = text(row, "name");
-        let scheme = row["scheme"].as_str().unwrap_or("ed25519");
-        let key = PublicKey::parse(text(row, "key").trim().as_bytes());
-        let (Ok(key), "ed25519") = (key, scheme) else {
-            self.report.skip(format!(
-                "signing key {name}: {scheme} keys are not supported, or it is none"
-            ));
+        let scheme = row["scheme"].as_str().unwrap_or(ED25519);
+        let given = text(row, "key").trim();
+        let key = match scheme {
+            ED25519 => PublicKey::parse(given.as_bytes()).ok().map(|k| k.text()),
+            SECURE_BOOT => rsa(given).ok().map(|()| given.to_owned()),
+            _ => None,
+        };
+        let Some(key) = key else {
+            self.report
+                .skip(format!("signing key {name}: it is no {scheme} key"));
             return Ok(());
         };
-        match keys::add(&mut self.w, org, name, &key.text(), self.now).await? {
+        match keys::add(&mut self.w, org, name, &key, scheme, self.now).await? {
             Some(_) => self.report.made("keys"),
             None => self.report.there("keys"),
         }

@@ -66,7 +66,7 @@ impl What {
 pub struct Watchers(broadcast::Sender<Happening>);
 
 /// Happenings in flight before the slowest watcher misses some.
-const DEPTH: usize = 4_096;
+pub const DEPTH: usize = 4_096;
 
 impl Default for Watchers {
     fn default() -> Self {

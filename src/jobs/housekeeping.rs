@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
 use crate::limits::{
-    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, MAIL_LIFE, NOTIFICATION_LIFE, SEAL_EVERY, SEAL_ROWS,
-    SWEEP_EVERY, SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, MAIL_LIFE, NOTIFICATION_LIFE, OPTIMIZE_EVERY,
+    SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store::audit::chain;
@@ -41,6 +41,16 @@ pub async fn sweep(app: App, stop: CancellationToken) {
 pub async fn seal(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "audit entries not sealed");
     each_tick(SEAL_EVERY, pause, stop, failed, || seal_some(app.clone())).await;
+}
+
+/// Keeps what the database knows of its own tables fresh.
+pub async fn optimize(app: App, stop: CancellationToken) {
+    let (pause, failed) = (Duration::ZERO, "the database's statistics not renewed");
+    each_tick(OPTIMIZE_EVERY, pause, stop, failed, || {
+        let db = app.db.clone();
+        async move { db.optimize().await.map(|()| false) }
+    })
+    .await;
 }
 
 /// Whether there may be more.

@@ -158,6 +158,7 @@ impl Node {
         if let Some(mail) = &config.mail {
             loops.spawn(mails::run(app.clone(), mail.clone(), stop.clone()));
         }
+        loops.spawn(housekeeping::optimize(app.clone(), stop.clone()));
         loops.spawn(housekeeping::seal(app.clone(), stop.clone()));
         loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));

@@ -11,7 +11,7 @@ pub use candidates::{
     Candidate, count_in_group, eligible, fifo, lifo, next_run_by_group, next_source,
 };
 pub use list::like;
-pub use list::{Filter, Order, has_architecture, has_platform, has_tag, list, tags_of};
+pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, list, tags_of};
 
 /// A device as the device plane and the rollout see it.
 #[derive(Debug, Clone, FromRow)]

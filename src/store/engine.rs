@@ -202,6 +202,15 @@ impl Db {
         Ok(Self::Sqlite { read, write })
     }
 
+    /// Lets SQLite look how much there is of what, where that has changed: its plans rest on it. Connections that read learn of
+    /// it when they are opened anew, within half an hour. PostgreSQL does so by itself.
+    pub async fn optimize(&self) -> Result<()> {
+        if let Self::Sqlite { write, .. } = self {
+            sqlx::raw_sql("PRAGMA optimize").execute(write).await?;
+        }
+        Ok(())
+    }
+
     /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
     pub async fn open_postgres(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("nervecenter");

@@ -13,9 +13,9 @@ pub struct KeyRow {
     pub id: KeyId,
     /// Name, unique in the organisation.
     pub name: String,
-    /// Padded standard base64 of the 32 bytes.
+    /// Padded standard base64 of the 32 bytes, or the PEM of an RSA key.
     pub key: String,
-    /// `ed25519`.
+    /// `ed25519`, which signs firmware for fwup, or `secure_boot_v2_rsa`.
     pub scheme: String,
 }
 
@@ -25,6 +25,7 @@ pub async fn add(
     org: OrgId,
     name: &str,
     key: &str,
+    scheme: &str,
     now: Micros,
 ) -> Result<Option<KeyId>> {
     let row: Option<(KeyId,)> = fetch_optional!(
@@ -32,11 +33,12 @@ pub async fn add(
         sql!(
             "keys.add",
             "INSERT INTO org_keys (org_id, name, key, scheme, inserted_at)
-             VALUES ($1, $2, $3, 'ed25519', $4) ON CONFLICT DO NOTHING RETURNING id"
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id"
         ),
         org,
         name,
         key,
+        scheme,
         now
     )?;
     Ok(row.map(|r| r.0))

@@ -138,10 +138,17 @@ async fn world(w: &mut Write, name: &str) -> World {
 async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> FirmwareId {
     let key = match keys::of_org(w, world.org).await.unwrap().first() {
         Some(k) => k.id,
-        None => keys::add(w, world.org, "k", &format!("key of {}", world.org), NOW)
-            .await
-            .unwrap()
-            .unwrap(),
+        None => keys::add(
+            w,
+            world.org,
+            "k",
+            &format!("key of {}", world.org),
+            "ed25519",
+            NOW,
+        )
+        .await
+        .unwrap()
+        .unwrap(),
     };
     let new = NewFirmware {
         key,

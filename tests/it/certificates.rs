@@ -180,7 +180,7 @@ async fn known_certificates_are_taken_and_others_judged(server: Server) {
         .await;
     assert_eq!(
         errors(again),
-        (422, json!({"fingerprint": ["has already been taken"]}))
+        (422, json!({"serial": ["has already been taken"]}))
     );
     assert_eq!(api.post(&path, json!({"cert": "%%%"})).await.status, 400);
     assert_eq!(api.post(&path, json!({})).await.status, 400);

@@ -8,11 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 crate::both_engines! {
-    a_device_moves_with_its_certificates_and_its_key
+    p49_a_device_moves_with_its_certificates_and_its_key
     secrets_of_a_device_are_rotated
 }
 
-async fn a_device_moves_with_its_certificates_and_its_key(server: Server) {
+async fn p49_a_device_moves_with_its_certificates_and_its_key(server: Server) {
     let api = server.api();
     api.register_key().await;
     let firmware = api.upload("good/rpi4-1.0.0.fw").await;

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 crate::both_engines! {
-    scripts_are_kept_by_the_product
-    a_script_runs_on_its_device_and_nowhere_else
+    p63_scripts_are_kept_by_the_product
+    p64_a_script_runs_on_its_device_and_nowhere_else
 }
 
-async fn scripts_are_kept_by_the_product(server: Server) {
+async fn p63_scripts_are_kept_by_the_product(server: Server) {
     let api = server.api();
     let path = Api::product("/scripts");
     let form = json!({"name": "uptime", "text": "uptime()", "tags": "Info,ops"});
@@ -106,7 +106,7 @@ async fn run(api: &Api, d: &mut Device, path: &str, reply: impl Fn(&str) -> Valu
     answer
 }
 
-async fn a_script_runs_on_its_device_and_nowhere_else(server: Server) {
+async fn p64_a_script_runs_on_its_device_and_nowhere_else(server: Server) {
     let api = server.api();
     let form = json!({"name": "uptime", "text": "uptime()"});
     let made = api.post(&Api::product("/scripts"), form).await.data();

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 crate::both_engines! {
-    several_people_share_a_console
+    p68_several_people_share_a_console
     files_pass_both_ways_and_within_their_bounds
     a_shell_is_shared_like_a_console
-    code_is_typed_into_the_console
-    programs_watch_how_updates_go
+    p47_code_is_typed_into_the_console
+    p66_and_p67_programs_watch_how_updates_go
 }
 
 /// A device with a console of this version.
@@ -38,7 +38,7 @@ async fn up(d: &mut Device, text: &str) {
     d.say("2", "console", "up", json!({ "data": text })).await;
 }
 
-async fn several_people_share_a_console(server: Server) {
+async fn p68_several_people_share_a_console(server: Server) {
     let api = server.api();
     let ok = json!({"status": "ok", "response": {}});
     let unauthorized = json!({"status": "error", "response": {"reason": "unauthorized"}});
@@ -310,7 +310,7 @@ async fn a_shell_is_shared_like_a_console(server: Server) {
     assert_eq!(joe.event("output").await["data"], "caf\u{e9} \u{fffd}");
 }
 
-async fn code_is_typed_into_the_console(server: Server) {
+async fn p47_code_is_typed_into_the_console(server: Server) {
     let api = server.api();
     let path = Api::product("/devices/one/code");
     let mut d = console(&server, "one", "1.0.0").await;
@@ -370,7 +370,7 @@ async fn code_is_typed_into_the_console(server: Server) {
     assert_eq!((answer.status, answer.text.as_str()), (200, "up()\n3 days"));
 }
 
-async fn programs_watch_how_updates_go(server: Server) {
+async fn p66_and_p67_programs_watch_how_updates_go(server: Server) {
     let watch = async |topic: &str, token: &str| {
         let connected = Viewer::connect(&server, "/events-socket/websocket", token).await;
         connected.unwrap().joined(topic).await

@@ -37,11 +37,11 @@ const BAD: [(&str, &[&str]); 14] = [
 ];
 
 crate::both_engines! {
-    every_fixture_gets_its_answer
+    p54_every_fixture_gets_its_answer
     a_key_is_needed_and_versions_are_unique
 }
 
-async fn every_fixture_gets_its_answer(server: Server) {
+async fn p54_every_fixture_gets_its_answer(server: Server) {
     let api = server.api();
     api.register_key().await;
     for target in ["rpi4", "bbb", "grisp2", "x86_64", "mangopi_mq_pro"] {

@@ -8,7 +8,7 @@ use crate::clock::Micros;
 use crate::ids::DeviceId;
 use crate::store::engine::{Dialect, dialect};
 use crate::store::{On, Result};
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, Row as _};
 use std::collections::HashMap;
 
 /// What a list of devices is narrowed to.
@@ -135,6 +135,20 @@ pub enum Order {
 }
 
 impl Order {
+    /// The order of this word (rest-api 10.2).
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "identifier" => Self::Identifier,
+            "description" => Self::Description,
+            "inserted_at" => Self::InsertedAt,
+            "updated_at" => Self::UpdatedAt,
+            "updates_enabled" => Self::UpdatesEnabled,
+            "connection_established_at" => Self::EstablishedAt,
+            "connection_last_seen_at" => Self::LastSeenAt,
+            _ => return None,
+        })
+    }
+
     fn by_connection(self) -> bool {
         matches!(self, Self::EstablishedAt | Self::LastSeenAt)
     }
@@ -210,6 +224,100 @@ const CONNECTION: &str = " LEFT JOIN connections c ON c.device_id = d.id";
 /// From so many matches on, the newest connections are walked in their order instead of sorting all matches.
 const WALK: i64 = 5_000;
 
+/// How a page is found.
+struct Plan {
+    filter: Filter,
+    pieces: Pieces,
+    order: (Order, bool),
+    /// Whether a condition is on the connection.
+    asks: bool,
+    /// Whether the matches are counted while they are read for the page.
+    counts: bool,
+    /// Whether the newest connections are walked in their order.
+    walk: bool,
+}
+
+impl Plan {
+    fn new(filter: Filter, order: (Order, bool), now: Micros, dialect: Dialect) -> Self {
+        let pieces = filter.pieces(now, dialect);
+        Self {
+            // SQLite looks up each connection, asked for or not.
+            asks: pieces.mention("c."),
+            // What tags find is read row by row, and in no order: once is enough.
+            counts: dialect == Dialect::Postgres
+                && pieces.mention("device_tags")
+                && !order.0.by_connection(),
+            walk: false,
+            filter,
+            pieces,
+            order,
+        }
+    }
+
+    fn walks(&self, total: i64) -> bool {
+        let newest_first = self.order.0.by_connection() && !self.order.1;
+        newest_first && total >= WALK && self.filter.has_connection()
+    }
+
+    fn joins(&self) -> bool {
+        self.asks || self.order.0.by_connection()
+    }
+}
+
+macro_rules! count {
+    ($begin:expr, $scope:expr, $plan:expr) => {{
+        let mut q = QueryBuilder::new($begin);
+        q.push("SELECT COUNT(*) FROM devices d");
+        q.push(if $plan.asks { CONNECTION } else { "" });
+        narrow!(q, $scope, $plan.filter, $plan.pieces);
+        q
+    }};
+}
+
+macro_rules! page {
+    ($begin:expr, $scope:expr, $plan:expr, $offset:expr, $limit:expr) => {{
+        let mut q = QueryBuilder::new($begin);
+        q.push(match ($plan.counts, $plan.walk) {
+            // A limit would tempt PostgreSQL to walk all devices in the order asked for.
+            (true, _) => {
+                "WITH m AS MATERIALIZED (SELECT d.id, d.identifier, d.description, d.inserted_at,
+                                                d.updated_at, d.updates_enabled FROM devices d"
+            }
+            // The order of a CROSS JOIN is kept by SQLite, and PostgreSQL plans it as any other.
+            (_, true) => "SELECT d.id, CAST(0 AS BIGINT) FROM connections c CROSS JOIN devices d",
+            _ => "SELECT d.id, CAST(0 AS BIGINT) FROM devices d",
+        });
+        if !$plan.walk && $plan.joins() {
+            q.push(CONNECTION);
+        }
+        narrow!(q, $scope, $plan.filter, $plan.pieces);
+        if $plan.counts {
+            q.push(") SELECT d.id, COUNT(*) OVER () FROM m d");
+        }
+        if $plan.walk {
+            q.push(" AND d.id = c.device_id");
+            q.push(match $plan.order.0 {
+                Order::EstablishedAt => " ORDER BY c.established_at DESC, c.device_id",
+                _ => " ORDER BY c.last_seen_at DESC, c.device_id",
+            });
+        } else {
+            q.push($plan.order.0.text($plan.order.1));
+        }
+        q.push(" LIMIT ")
+            .push_bind($limit)
+            .push(" OFFSET ")
+            .push_bind($offset);
+        q
+    }};
+}
+
+async fn counted(on: &mut impl On, scope: &Scope<Product>, plan: &Plan) -> Result<i64> {
+    let total: (i64,) = on_engine!(on, |c| {
+        count!("", scope, plan).build_query_as().fetch_one(c).await
+    })?;
+    Ok(total.0)
+}
+
 /// A page of the product's devices, and how many there are in all. The page is chosen by number first, so that what is sorted
 /// is small, and what belongs to a device is read for those alone that are shown.
 pub async fn list(
@@ -221,48 +329,76 @@ pub async fn list(
     limit: i64,
     now: Micros,
 ) -> Result<(Vec<DeviceView>, i64)> {
-    let filter = &filter.resolve(on).await?;
-    let pieces = filter.pieces(now, dialect(on));
-    // SQLite looks up each connection, asked for or not.
-    let asks = pieces.mention("c.");
-    let total: (i64,) = on_engine!(on, |c| {
-        let mut q = QueryBuilder::new("SELECT COUNT(*) FROM devices d");
-        q.push(if asks { CONNECTION } else { "" });
-        narrow!(q, scope, filter, pieces);
-        q.build_query_as().fetch_one(c).await
+    let filter = filter.resolve(on).await?;
+    let mut plan = Plan::new(filter, order, now, dialect(on));
+    let mut total = None;
+    if !plan.counts {
+        let n = counted(on, scope, &plan).await?;
+        plan.walk = plan.walks(n);
+        total = Some(n);
+    }
+    let found: Vec<(DeviceId, i64)> = on_engine!(on, |c| {
+        page!("", scope, plan, offset, limit)
+            .build_query_as()
+            .fetch_all(c)
+            .await
     })?;
-    let walk = order.0.by_connection() && !order.1 && total.0 >= WALK && filter.has_connection();
-    let ids: Vec<(DeviceId,)> = on_engine!(on, |c| {
-        // The order of a CROSS JOIN is kept by SQLite, and PostgreSQL plans it as any other.
-        let mut q = QueryBuilder::new(if walk {
-            "SELECT d.id FROM connections c CROSS JOIN devices d"
-        } else {
-            "SELECT d.id FROM devices d"
-        });
-        if !walk && (asks || order.0.by_connection()) {
-            q.push(CONNECTION);
-        }
-        narrow!(q, scope, filter, pieces);
-        if walk {
-            q.push(" AND d.id = c.device_id");
-            q.push(match order.0 {
-                Order::EstablishedAt => " ORDER BY c.established_at DESC, c.device_id",
-                _ => " ORDER BY c.last_seen_at DESC, c.device_id",
-            });
-        } else {
-            q.push(order.0.text(order.1));
-        }
-        q.push(" LIMIT ")
-            .push_bind(limit)
-            .push(" OFFSET ")
-            .push_bind(offset);
-        q.build_query_as().fetch_all(c).await
-    })?;
-    let ids: Vec<DeviceId> = ids.into_iter().map(|r| r.0).collect();
+    let total = match (total, found.first()) {
+        (Some(n), _) => n,
+        (None, Some((_, n))) => *n,
+        (None, None) if offset == 0 => 0,
+        // Behind the last page.
+        (None, None) => counted(on, scope, &plan).await?,
+    };
+    let ids: Vec<DeviceId> = found.into_iter().map(|r| r.0).collect();
     let mut rows = views(on, &ids).await?;
     let place: HashMap<DeviceId, usize> = ids.iter().copied().zip(0..).collect();
     rows.sort_by_key(|d| place.get(&d.id).copied());
-    Ok((rows, total.0))
+    Ok((rows, total))
+}
+
+/// How the engine finds the first page, a line a step: first the count, where it is counted alone, then the page.
+pub async fn explain(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    order: (Order, bool),
+    now: Micros,
+) -> Result<Vec<String>> {
+    let engine = dialect(on);
+    let begin = match engine {
+        Dialect::Sqlite => "EXPLAIN QUERY PLAN ",
+        Dialect::Postgres => "EXPLAIN (ANALYZE, TIMING OFF) ",
+    };
+    let column = match engine {
+        Dialect::Sqlite => "detail",
+        Dialect::Postgres => "QUERY PLAN",
+    };
+    let filter = filter.resolve(on).await?;
+    let mut plan = Plan::new(filter, order, now, engine);
+    let mut lines = Vec::new();
+    if !plan.counts {
+        let n = counted(on, scope, &plan).await?;
+        plan.walk = plan.walks(n);
+        let rows: Vec<String> = on_engine!(on, |c| {
+            let rows = count!(begin, scope, plan).build().fetch_all(c).await?;
+            rows.iter()
+                .map(|r| r.try_get(column))
+                .collect::<sqlx::Result<Vec<String>>>()
+        })?;
+        lines.extend(rows);
+    }
+    let rows: Vec<String> = on_engine!(on, |c| {
+        let rows = page!(begin, scope, plan, 0_i64, 25_i64)
+            .build()
+            .fetch_all(c)
+            .await?;
+        rows.iter()
+            .map(|r| r.try_get(column))
+            .collect::<sqlx::Result<Vec<String>>>()
+    })?;
+    lines.extend(rows);
+    Ok(lines)
 }
 
 /// What is shown of these devices, in any order.

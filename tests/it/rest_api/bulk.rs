@@ -8,9 +8,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 crate::both_engines! {
-    csv_is_imported_all_or_nothing_and_exported_again
-    a_manifest_is_imported_in_the_background
-    a_certificate_names_its_device
+    p73_csv_is_imported_all_or_nothing_and_exported_again
+    p44_a_manifest_is_imported_in_the_background
+    p45_a_certificate_names_its_device
 }
 
 async fn csv(api: &Api, text: String) -> crate::support::api::Answer {
@@ -18,7 +18,7 @@ async fn csv(api: &Api, text: String) -> crate::support::api::Answer {
     Api::answer(request.header("content-type", "text/csv").body(text)).await
 }
 
-async fn csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
+async fn p73_csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
     let api = server.api();
     api.post(&Api::product("/devices"), json!({"identifier": "old"}))
         .await
@@ -102,7 +102,7 @@ async fn csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
     assert_eq!(api.get(&Api::product("/devices.csv")).await.text, out.text);
 }
 
-async fn a_manifest_is_imported_in_the_background(server: Server) {
+async fn p44_a_manifest_is_imported_in_the_background(server: Server) {
     let api = server.api();
     let leaf = ca("Chip").leaf("chip-1", Leaf::default());
     let der = leaf
@@ -139,7 +139,7 @@ async fn a_manifest_is_imported_in_the_background(server: Server) {
     assert_eq!(api.post(&path, json!({"a": 1})).await.status, 400);
 }
 
-async fn a_certificate_names_its_device(server: Server) {
+async fn p45_a_certificate_names_its_device(server: Server) {
     let api = server.api();
     let ca = ca("Rig");
     let leaf = ca.leaf("d1", Leaf::default());

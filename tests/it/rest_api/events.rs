@@ -9,6 +9,7 @@ use std::time::Duration;
 
 crate::both_engines! {
     a_stream_tells_of_its_devices_only
+    a_stream_of_a_group_tells_of_no_other_device
 }
 
 /// Reads events until one is of this kind.
@@ -94,4 +95,40 @@ async fn a_stream_tells_of_its_devices_only(server: Server) {
     let offline = until(&mut all, "offline").await;
     assert_eq!(offline["device"], "a");
     drop(b);
+}
+
+async fn a_stream_of_a_group_tells_of_no_other_device(server: Server) {
+    let api = server.api();
+    api.register_key().await;
+    let firmware = api.upload("good/rpi4-1.0.0.fw").await;
+    let uuid = firmware["uuid"].as_str().unwrap();
+    api.group(
+        "g",
+        uuid,
+        json!({"conditions": {"tags": ["in"], "version": ""}}),
+    )
+    .await;
+    for (name, tag) in [("inside", "in"), ("outside", "out")] {
+        let form = json!({"identifier": name, "tags": [tag]});
+        api.post(&Api::product("/devices"), form).await.data();
+    }
+    // The first join puts a device into its group.
+    let mut inside = Device::secret(&server, "inside").await.unwrap();
+    inside.join(running(&firmware), json!({})).await;
+    let view = api.get("/api/devices/inside").await.data();
+    assert_eq!(view["deployment_group"]["name"], "g");
+    let path = Api::product("/deployments/g/events");
+    let answer = api.raw(Method::GET, &path).send().await.unwrap();
+    let mut stream = answer.bytes_stream().boxed();
+    let mut outside = Device::secret(&server, "outside").await.unwrap();
+    outside.join(running(&firmware), json!({})).await;
+    let progress = json!({"stage": "downloading", "value": 10});
+    outside.push("fwup_progress", progress.clone()).await;
+    inside.push("fwup_progress", progress).await;
+    let update = until(&mut stream, "firmware_update").await;
+    assert_eq!(
+        update["device"], "inside",
+        "nothing of the other came before"
+    );
+    drop((inside, outside));
 }

@@ -1,11 +1,11 @@
 //! Lists of devices by filters and queries; iroh endpoints.
 
-use crate::support::{Api, Server};
+use crate::support::{Api, Engine, Server};
 use serde_json::{Value, json};
 
 crate::both_engines! {
-    devices_are_found_by_filters_and_queries
-    iroh_endpoints_belong_to_people_and_devices
+    p35_devices_are_found_by_filters_and_queries
+    p29_and_p30_iroh_endpoints_belong_to_people_and_devices
 }
 
 async fn names(api: &Api, query: &str) -> Vec<String> {
@@ -23,7 +23,7 @@ async fn by_query(api: &Api, query: &str) -> Vec<String> {
     names(api, &format!("query={text}")).await
 }
 
-async fn devices_are_found_by_filters_and_queries(server: Server) {
+async fn p35_devices_are_found_by_filters_and_queries(server: Server) {
     let api = server.api();
     api.register_key().await;
     let fw = api.upload("good/rpi4-1.0.0.fw").await;
@@ -136,7 +136,7 @@ async fn devices_are_found_by_filters_and_queries(server: Server) {
     assert_eq!(by_query(&api, "deleted = true").await, ["red"]);
 }
 
-async fn iroh_endpoints_belong_to_people_and_devices(server: Server) {
+async fn p29_and_p30_iroh_endpoints_belong_to_people_and_devices(server: Server) {
     let api = server.api();
     let path = "/api/orgs/acme/iroh_endpoints";
     let form =
@@ -210,4 +210,34 @@ async fn iroh_endpoints_belong_to_people_and_devices(server: Server) {
     );
     assert_eq!(api.delete(&format!("{path}/free")).await.status, 204);
     assert_eq!(api.delete(&format!("{path}/free")).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_list_is_found_is_explained() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(server) = Server::start(engine).await else {
+            continue;
+        };
+        for args in [
+            &["explain-devices", "--filter", "firmware_version=1.0.0"][..],
+            &["explain-devices", "connection = connected"],
+            &[
+                "explain-devices",
+                "--sort",
+                "connection_last_seen_at",
+                "tags contains a",
+            ],
+        ] {
+            if args.last() == Some(&"tags contains a") {
+                let form = json!({"identifier": "d", "tags": ["a"]});
+                server
+                    .api()
+                    .post(&Api::product("/devices"), form)
+                    .await
+                    .data();
+            }
+            let plan = server.admin(args);
+            assert!(plan.to_lowercase().contains("devices"), "{args:?}: {plan}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 crate::both_engines! {
-    a_command_line_logs_in_through_a_browser
+    p07_and_p08_a_command_line_logs_in_through_a_browser
     people_are_invited_and_join
 }
 
@@ -25,7 +25,7 @@ fn path_of(url: &str) -> String {
     reqwest::Url::parse(url).unwrap().path().to_owned()
 }
 
-async fn a_command_line_logs_in_through_a_browser(server: Server) {
+async fn p07_and_p08_a_command_line_logs_in_through_a_browser(server: Server) {
     let api = server.api().anonymous();
     let begun = api
         .post("/api/auth/cli_session", json!({"note": "laptop"}))

@@ -94,7 +94,7 @@ fn needs(command: &str, status: u16, data: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_of_the_real_program_is_answered_as_it_needs() {
+async fn p70_and_p71_each_request_of_the_real_program_is_answered_as_it_needs() {
     // That program cannot prove that a CA is its owner's, so that its operator must allow it.
     let flags = ["--unproven-cas", "on"];
     let server = Server::with(Engine::Sqlite, &flags).await.unwrap();

@@ -271,7 +271,7 @@ async fn products_and_keys(server: Server) {
         ),
         (
             json!({"name": "same", "key": unpadded}),
-            json!({"key": ["has already been taken"]}),
+            json!({"key": ["invalid key, please check this is a valid Ed25519 public key"]}),
         ),
         (json!({"key": key}), json!({"name": ["can't be blank"]})),
         (json!({"name": "x"}), json!({"key": ["can't be blank"]})),

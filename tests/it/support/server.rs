@@ -91,6 +91,25 @@ impl Server {
         serde_json::from_slice(&out.stdout).unwrap()
     }
 
+    /// What a subcommand of `admin` about the product prints, beside the running server.
+    pub fn admin(&self, args: &[&str]) -> String {
+        let mut command = Command::new(BINARY);
+        command.args(["admin", args[0], "--org", "acme"]);
+        command.args(["--product", super::fixtures::PRODUCT]);
+        command.args(&args[1..]);
+        command.env("NERVECENTER_TOKEN", self.login("token"));
+        match &self.database_url {
+            Some(url) => command.args(["--database-url", url]),
+            None => command
+                .arg("--data-dir")
+                .arg(self.folder.path().join("data")),
+        };
+        let out = command.output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{args:?}: {said}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
     /// The administrator's client.
     pub fn api(&self) -> Api {
         Api::new(&self.web, self.login["token"].as_str().unwrap())
