@@ -15,7 +15,7 @@ use crate::app::App;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get};
@@ -1260,6 +1260,13 @@ async fn to_docs() -> Response {
     (StatusCode::FOUND, [(header::LOCATION, "/api/docs")]).into_response()
 }
 
+/// Whether a body is longer than what is read of it in any case.
+fn long_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|n| n > 8_192)
+}
+
 /// What every answer of the API carries, and the one kind of answer that it has.
 async fn dress(request: Request, next: Next) -> Response {
     let accept = request
@@ -1274,6 +1281,7 @@ async fn dress(request: Request, next: Next) -> Response {
             || word.contains("application/*")
             || word.contains("text/*")
     };
+    let long = long_body(request.headers());
     // The page is for browsers, which also ask for anything else.
     let page = matches!(request.uri().path(), "/docs" | "/swaggerui");
     let mut answer = if page || accept.split(',').any(fits) {
@@ -1281,7 +1289,12 @@ async fn dress(request: Request, next: Next) -> Response {
     } else {
         Error::NotAcceptable.into_response()
     };
+    let refused = answer.status().is_client_error();
     let headers = answer.headers_mut();
+    if refused && long {
+        // Its rest may be unread, and the connection good for nothing else: who would send on it again is told.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("max-age=0, private, must-revalidate"),

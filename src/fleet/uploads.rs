@@ -35,11 +35,14 @@ struct Owner {
     user: UserId,
 }
 
+/// What has come; empty once something is made of it.
+type Slot = Arc<tokio::sync::Mutex<Option<Upload>>>;
+
 struct Session {
     owner: Owner,
     size: u64,
     sha256: String,
-    upload: Arc<tokio::sync::Mutex<Upload>>,
+    upload: Slot,
     /// Ends the request that writes, when another one comes: it may be one whose sender is long gone.
     writer: CancellationToken,
     touched: Instant,
@@ -112,7 +115,7 @@ pub async fn begin(
         owner,
         size,
         sha256,
-        upload: Arc::new(tokio::sync::Mutex::new(upload)),
+        upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
         writer: CancellationToken::new(),
         touched: now,
     };
@@ -125,11 +128,7 @@ pub async fn begin(
 }
 
 /// Takes the turn of the request that writes until now.
-fn turn(
-    app: &App,
-    scope: &Scope<Product>,
-    id: &str,
-) -> Result<(u64, Arc<tokio::sync::Mutex<Upload>>, CancellationToken)> {
+fn turn(app: &App, scope: &Scope<Product>, id: &str) -> Result<(u64, Slot, CancellationToken)> {
     let mut all = app.sessions.all();
     let found = all.get_mut(id).filter(|s| s.owner == owner(scope));
     let session = found.ok_or(Refusal::NotFound)?;
@@ -145,7 +144,8 @@ fn turn(
 /// [`Refusal::NotFound`].
 pub async fn standing(app: &App, scope: &Scope<Product>, id: &str) -> Result<Standing> {
     let (size, upload, _) = turn(app, scope, id)?;
-    let offset = upload.lock().await.received();
+    let upload = upload.lock().await;
+    let offset = upload.as_ref().ok_or(Refusal::NotFound)?.received();
     Ok(Standing {
         id: id.to_owned(),
         size,
@@ -172,6 +172,7 @@ where
     let place = app.uploads.acquire().await;
     let _place = place.map_err(|e| Refusal::Fault(e.to_string()))?;
     let mut upload = upload.lock().await;
+    let upload = upload.as_mut().ok_or(Refusal::NotFound)?;
     if upload.received() != offset {
         let text = format!(
             "The upload stands at byte {}, not at {offset}; go on from there.",
@@ -215,16 +216,15 @@ pub fn cancel(app: &App, scope: &Scope<Product>, id: &str) -> Result<()> {
 
 /// The whole upload; from here on there is nothing to go on with.
 async fn whole(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
-    let (size, upload, _) = turn(app, scope, id)?;
-    let at = upload.lock().await.received();
+    let (size, slot, _) = turn(app, scope, id)?;
+    let mut slot = slot.lock().await;
+    let at = slot.as_ref().ok_or(Refusal::NotFound)?.received();
     if at != size {
         let text = format!("The upload stands at byte {at} of {size}; send the rest first.");
         return Err(Refusal::Conflict(text));
     }
+    let mut upload = slot.take().ok_or(Refusal::NotFound)?;
     let session = app.sessions.all().remove(id).ok_or(Refusal::NotFound)?;
-    drop(upload);
-    let upload = Arc::into_inner(session.upload).ok_or(Refusal::NotFound)?;
-    let mut upload = upload.into_inner();
     upload.expect(session.sha256);
     Ok(upload)
 }

@@ -87,15 +87,9 @@ impl Publish {
             return Ok(Code::BadFirmware);
         }
         let meta = Meta::parse(&head.conf)?;
-        let value = |key: &str| {
-            meta.values
-                .iter()
-                .find(|(k, _)| k.as_str() == key)
-                .map(|(_, v)| v.as_str())
-        };
         let mut remote = self.remote.clone();
         if remote.product.is_none() {
-            remote.product = value("meta-product").map(str::to_owned);
+            remote.product = meta.get("product").map(str::to_owned);
         }
         let client = remote.client()?;
         let product = client.in_product().await?;

@@ -136,31 +136,36 @@ impl Pieces {
 
     /// Adds a condition in parentheses.
     pub fn cond(&mut self, cond: &Cond, now: Micros, dialect: Dialect) {
+        self.within(cond, false, now, dialect);
+    }
+
+    /// The same, within a `NOT` or not: only there NULL and false are different.
+    fn within(&mut self, cond: &Cond, not: bool, now: Micros, dialect: Dialect) {
         match cond {
             Cond::And(a, b) | Cond::Or(a, b) => {
                 self.sql("(");
-                self.cond(a, now, dialect);
+                self.within(a, not, now, dialect);
                 self.sql(if matches!(cond, Cond::And(..)) {
                     " AND "
                 } else {
                     " OR "
                 });
-                self.cond(b, now, dialect);
+                self.within(b, not, now, dialect);
                 self.sql(")");
             }
             Cond::Not(a) => {
                 self.sql("NOT ");
-                self.cond(a, now, dialect);
+                self.within(a, true, now, dialect);
             }
             Cond::Is(test) => {
                 self.sql("(");
-                self.test(test, now, dialect);
+                self.test(test, not, now, dialect);
                 self.sql(")");
             }
         }
     }
 
-    fn test(&mut self, test: &Test, now: Micros, dialect: Dialect) {
+    fn test(&mut self, test: &Test, not: bool, now: Micros, dialect: Dialect) {
         match test {
             Test::Identifier(p) => {
                 self.sql("lower(d.identifier) LIKE ")
@@ -168,8 +173,8 @@ impl Pieces {
                     .sql(" ESCAPE '\\'");
             }
             Test::Search(p) => self.search(&p.to_lowercase()),
-            Test::Platform(v, negated) => self.reported("d.fw_platform", v, *negated),
-            Test::Architecture(v, negated) => self.reported("d.fw_architecture", v, *negated),
+            Test::Platform(v, negated) => self.reported("d.fw_platform", v, *negated, not),
+            Test::Architecture(v, negated) => self.reported("d.fw_architecture", v, *negated, not),
             Test::Firmware(v, negated) => {
                 self.sql(if *negated {
                     "d.fw_uuid <> '' AND d.fw_uuid <> "
@@ -178,7 +183,7 @@ impl Pieces {
                 });
                 self.text(v);
             }
-            Test::Version(v) => self.reported("d.fw_version", v, false),
+            Test::Version(v) => self.reported("d.fw_version", v, false, not),
             Test::NoPlatform => {
                 self.sql("d.fw_platform IS NULL");
             }
@@ -288,9 +293,13 @@ impl Pieces {
             .sql(" ESCAPE '\\')");
     }
 
-    /// A device that never reported it matches neither the value nor its opposite.
-    fn reported(&mut self, column: &'static str, value: &str, negated: bool) {
-        self.sql(column).sql(" IS NOT NULL AND ").sql(column);
+    /// A device that never reported it matches neither the value nor its opposite. A bare comparison says so too, and lets
+    /// engines use an index for all of it, but not within a `NOT`.
+    fn reported(&mut self, column: &'static str, value: &str, negated: bool, not: bool) {
+        if not {
+            self.sql(column).sql(" IS NOT NULL AND ");
+        }
+        self.sql(column);
         self.sql(if negated { " <> " } else { " = " }).text(value);
     }
 

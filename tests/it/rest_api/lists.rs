@@ -241,3 +241,41 @@ async fn how_a_list_is_found_is_explained() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_means_all_others_also_those_that_never_said() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(server) = Server::start(engine).await else {
+            continue;
+        };
+        let api = server.api();
+        for name in ["a", "b", "c"] {
+            let form = json!({"identifier": name});
+            api.post(&Api::product("/devices"), form).await.data();
+        }
+        server
+            .run("UPDATE devices SET fw_platform = 'rpi4' WHERE identifier = 'a'")
+            .await;
+        server
+            .run("UPDATE devices SET fw_platform = 'bbb' WHERE identifier = 'b'")
+            .await;
+        for (query, found) in [
+            ("platform = rpi4", "a"),
+            ("platform != rpi4", "b"),
+            ("not (platform = rpi4)", "b c"),
+            ("not (platform != rpi4)", "a c"),
+            ("not (not (platform = rpi4))", "a"),
+        ] {
+            let query = form_urlencoded::byte_serialize(query.as_bytes()).collect::<String>();
+            let path = Api::product(&format!("/devices?query={query}"));
+            let all = api.get(&path).await.data();
+            let names: Vec<_> = all
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|d| d["identifier"].as_str())
+                .collect();
+            assert_eq!(names.join(" "), found, "{query} on {engine:?}");
+        }
+    }
+}

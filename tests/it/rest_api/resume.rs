@@ -156,3 +156,36 @@ async fn the_command_line_goes_on_after_cuts() {
     let all = api.get(&Api::product("/firmwares")).await.data();
     assert_eq!(all.as_array().unwrap().len(), 1);
 }
+
+/// A server that knows no such uploads, as the original: it has `firmwares` alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_pieces_gets_the_file_at_once() {
+    use axum::extract::{DefaultBodyLimit, Multipart};
+    use axum::http::StatusCode;
+    use axum::routing::post;
+    let taken = |mut form: Multipart| async move {
+        let part = form.next_field().await.unwrap().unwrap();
+        assert_eq!(part.name(), Some("firmware"));
+        let bytes = part.bytes().await.unwrap();
+        let made = json!({"data": {"uuid": "u", "size": bytes.len()}});
+        (StatusCode::CREATED, axum::Json(made))
+    };
+    let route = "/api/orgs/acme/products/fixture-product/firmwares";
+    let routes = axum::Router::new()
+        .route(route, post(taken))
+        .layer(DefaultBodyLimit::disable());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let out = tokio::process::Command::new(BINARY)
+        .args(["firmware", "publish", "--json", "--server", &at])
+        .args(["--org", "acme", "--token", "t"])
+        .arg(fixtures::path(FILE))
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    let made: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(made["size"], fixtures::bytes(FILE).len());
+}
