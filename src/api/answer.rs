@@ -1,5 +1,6 @@
 //! Successful answers: `{"data": …}` or nothing.
 
+use crate::access::scope::{Product, Scope};
 use crate::segment::segment;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -75,6 +76,14 @@ pub(super) fn path(parts: &[&str]) -> String {
         text.push_str(&segment(part));
     }
     text
+}
+
+/// The address of something in the scope's product.
+pub(super) fn in_product(scope: &Scope<Product>, rest: &[&str]) -> String {
+    let at = scope.product();
+    let mut parts = vec!["orgs", &at.org.name, "products", &at.name];
+    parts.extend(rest);
+    path(&parts)
 }
 
 /// A file that is made while it is sent.

@@ -1,7 +1,7 @@
 //! Archives: signed files for the device's application. Routes of our own, shaped like those of firmware; the original has
 //! them in its console only.
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::error::Result;
 use super::extract::Name;
 use super::upload::{host_of, received};
@@ -72,15 +72,7 @@ pub(super) async fn upload(
     let scope = scope.allow(Role::Manage)?;
     let upload = received(&app, form, "archive").await?;
     let archive = archives::finish(&app, &scope, upload).await?;
-    let at = scope.product();
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "archives",
-        &archive.uuid,
-    ]);
+    let location = in_product(&scope, &["archives", &archive.uuid]);
     Ok(created(Some(&location), &view(&archive)))
 }
 

@@ -1,6 +1,6 @@
 //! Deployment groups; the path says deployments (rest-api 14).
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::error::{Error, Result};
 use super::extract::Name;
 use super::params::{Params, flag, number, tags};
@@ -187,15 +187,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
         architecture: p.string("architecture"),
     };
     let group = groups::create(&app.db, &scope, form).await?;
-    let at = scope.product();
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "deployments",
-        &group.row.name,
-    ]);
+    let location = in_product(&scope, &["deployments", &group.row.name]);
     Ok(created(Some(&location), &view(&group, false)))
 }
 

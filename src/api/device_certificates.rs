@@ -1,6 +1,6 @@
 //! Certificates of a device (rest-api 11).
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::error::{Error, Result};
 use super::extract::{DeviceName, Name};
 use super::params::Params;
@@ -65,17 +65,7 @@ pub(super) async fn create(
     let scope = scope.allow(Role::Manage)?;
     let cert = p.text("cert").ok_or(Error::Malformed)?;
     let added = certificates::add(&app.db, &scope, &d, cert).await?;
-    let at = scope.product();
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "devices",
-        &d,
-        "certificates",
-        &added.serial,
-    ]);
+    let location = in_product(&scope, &["devices", &d, "certificates", &added.serial]);
     Ok(created(Some(&location), &view(&added)))
 }
 

@@ -1,6 +1,6 @@
 //! Devices (rest-api 10).
 
-use super::answer::{created, none, ok, page, path};
+use super::answer::{created, in_product, none, ok, page};
 use super::contract::{Field, Kind, may};
 use super::error::Result;
 use super::extract::Name;
@@ -348,15 +348,7 @@ fn form(p: &Params) -> fleet::Result<DeviceForm> {
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let device = devices::create(&app, &scope, p.text("identifier"), form(&p)?).await?;
-    let at = scope.product();
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "devices",
-        &device.view.identifier,
-    ]);
+    let location = in_product(&scope, &["devices", &device.view.identifier]);
     Ok(created(Some(&location), &view(&device)))
 }
 

@@ -1,6 +1,6 @@
 //! Firmware (rest-api 13).
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::error::Result;
 use super::extract::Name;
 use super::upload::{host_of, received};
@@ -71,15 +71,7 @@ pub(super) async fn upload(
     let scope = scope.allow(Role::Manage)?;
     let upload = received(&app, form, "firmware").await?;
     let firmware = upload.finish(&app, &scope).await?;
-    let at = scope.product();
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "firmwares",
-        &firmware.uuid,
-    ]);
+    let location = in_product(&scope, &["firmwares", &firmware.uuid]);
     Ok(created(Some(&location), &view(&firmware)))
 }
 

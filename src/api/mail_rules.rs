@@ -1,10 +1,11 @@
 //! Mail rules: routes of our own.
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::contract::{Field, Kind, may, need};
 use super::error::Result;
 use super::extract::Word;
-use super::params::{Params, tags};
+use super::params::Params;
+use super::webhooks::events;
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
@@ -73,13 +74,9 @@ fn view(r: &MailRule) -> View {
 }
 
 fn form(p: &Params) -> fleet::Result<MailRuleForm> {
-    let events = match p.0.get("events") {
-        None => None,
-        Some(v) => Some(tags(v).ok_or_else(fleet::webhooks::not_events)?),
-    };
     Ok(MailRuleForm {
         email: p.string("email"),
-        events,
+        events: events(p)?,
         active: p.switch("active")?,
     })
 }
@@ -95,15 +92,8 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Resul
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let made = mails::create(&app, &scope, form(&p)?).await?;
-    let (at, id) = (scope.product(), made.id.to_string());
-    let location = path(&[
-        "orgs",
-        &at.org.name,
-        "products",
-        &at.name,
-        "mail_rules",
-        &id,
-    ]);
+    let id = made.id.to_string();
+    let location = in_product(&scope, &["mail_rules", &id]);
     Ok(created(Some(&location), &view(&made)))
 }
 

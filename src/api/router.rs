@@ -976,6 +976,7 @@ fn scripts_and_notices(c: &mut Contract) {
     .refuses(403, "The device is away or silent");
 
     for_webhooks(c);
+    for_mail(c);
     c.chapter(
         "Events",
         "What happens to devices, as Server-Sent Events: online, offline, firmware_update, health. Beyond NervesHub; its event socket is at /events-socket.",
@@ -1091,7 +1092,6 @@ fn for_webhooks(c: &mut Contract) {
     )
     .says("Send a message again")
     .ends();
-    for_mail(c);
 }
 
 fn for_uploads(c: &mut Contract) {

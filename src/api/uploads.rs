@@ -1,6 +1,6 @@
 //! Uploads that can go on after a cut: routes of our own.
 
-use super::answer::{created, none, ok, path};
+use super::answer::{created, in_product, none, ok};
 use super::contract::{Field, Kind, need};
 use super::error::Result;
 use super::extract::Word;
@@ -45,17 +45,12 @@ fn view(s: &Standing) -> View {
     }
 }
 
-fn at<'a>(scope: &'a Scope<Product>, rest: [&'a str; 2]) -> String {
-    let p = scope.product();
-    path(&["orgs", &p.org.name, "products", &p.name, rest[0], rest[1]])
-}
-
 /// `POST /uploads`.
 pub(super) async fn begin(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let size = p.0.get("size").and_then(number);
     let begun = uploads::begin(&app, &scope, size, p.text("sha256")).await?;
-    let location = at(&scope, ["uploads", &begun.id]);
+    let location = in_product(&scope, &["uploads", &begun.id]);
     Ok(created(Some(&location), &view(&begun)))
 }
 
@@ -92,7 +87,7 @@ pub(super) async fn cancel(State(app): State<App>, scope: Scope<Product>, id: Wo
 pub(super) async fn firmware(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let made = uploads::firmware(&app, scope.clone(), &id.0).await?;
-    let location = at(&scope, ["firmwares", &made.uuid]);
+    let location = in_product(&scope, &["firmwares", &made.uuid]);
     Ok(created(Some(&location), &firmwares::view(&made)))
 }
 
@@ -100,6 +95,6 @@ pub(super) async fn firmware(State(app): State<App>, scope: Scope<Product>, id: 
 pub(super) async fn archive(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let made = uploads::archive(&app, scope.clone(), &id.0).await?;
-    let location = at(&scope, ["archives", &made.uuid]);
+    let location = in_product(&scope, &["archives", &made.uuid]);
     Ok(created(Some(&location), &archives::view(&made)))
 }

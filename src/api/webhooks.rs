@@ -1,6 +1,6 @@
 //! Webhooks: routes of our own.
 
-use super::answer::{created, none, ok, page, path};
+use super::answer::{created, in_product, none, ok, page};
 use super::contract::{Field, Kind, may, need};
 use super::error::Result;
 use super::extensions::document;
@@ -125,15 +125,17 @@ fn delivery(d: &Delivery) -> WebhookDelivery {
     }
 }
 
+/// The kinds of messages of a form.
+pub(super) fn events(p: &Params) -> fleet::Result<Option<Vec<String>>> {
+    let read = |v| tags(v).ok_or_else(webhooks::not_events);
+    p.0.get("events").map(read).transpose()
+}
+
 fn form(p: &Params) -> fleet::Result<WebhookForm> {
-    let events = match p.0.get("events") {
-        None => None,
-        Some(v) => Some(tags(v).ok_or_else(webhooks::not_events)?),
-    };
     Ok(WebhookForm {
         url: p.string("url"),
         description: p.nullable("description"),
-        events,
+        events: events(p)?,
         active: p.switch("active")?,
     })
 }
@@ -149,9 +151,7 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Resul
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (made, secret) = webhooks::create(&app, &scope, form(&p)?).await?;
-    let at = scope.product();
-    let id = made.id.to_string();
-    let location = path(&["orgs", &at.org.name, "products", &at.name, "webhooks", &id]);
+    let location = in_product(&scope, &["webhooks", &made.id.to_string()]);
     let new = NewWebhook {
         view: view(&made),
         secret: secret.reveal().to_owned(),

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::firmware::check::Checked;
 use crate::ids::KeyId;
 use crate::store::archives::NewArchive;
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::{self, Db};
 use semver::Version;
 use serde_json::{Value, json};
@@ -89,14 +89,13 @@ async fn keep(
     let id = store::archives::add(&mut w, scope, &new, now)
         .await?
         .ok_or_else(|| field("uuid", TAKEN))?;
-    let p = scope.product();
     let text = format!(
         "{} uploaded archive {} {}",
         scope.person().name,
         new.version,
         new.uuid
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     let blobs = app.blobs.clone();
     spawn_blocking(move || blobs.keep(staged, Blob::Archive(id)))
         .await
@@ -127,7 +126,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
         scope.person().name,
         archive.version
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
     app.blobs.remove(Blob::Archive(archive.id)).await?;
     Ok(())

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::clock;
 use crate::ids::DeviceId;
 use crate::limits::IMPORT_ROWS;
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::devices::{NewDevice, bulk};
 use crate::store::{self, Db, notifications};
 use base64::Engine as _;
@@ -93,7 +93,7 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
     bulk::tag_many(&mut w, &tags).await?;
     let n = rows.len();
     let text = format!("User {} imported {n} devices", scope.person().name);
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
     Ok(n as u64)
 }
@@ -234,7 +234,7 @@ async fn tell(app: &App, scope: &Scope<Product>, all: usize, failed: &[String]) 
         "User {} imported {good} of {all} devices of a manifest",
         scope.person().name
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
     Ok(())
 }

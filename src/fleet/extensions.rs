@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, Extension, Extensions};
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::{self, Db, On, Write};
 use serde_json::{Map, Value, json};
 
@@ -96,7 +96,7 @@ pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> R
         p.name,
         after.words().join(", ")
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
     telling::of_extensions(app, p.id);
     Ok(after)

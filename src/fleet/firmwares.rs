@@ -13,7 +13,7 @@ use crate::firmware::meta;
 use crate::firmware::zip::ZipError;
 use crate::ids::KeyId;
 use crate::limits::UPLOAD_BYTES;
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::firmwares::NewFirmware;
 use crate::store::{self, Db};
 use aws_lc_rs::digest::{Context, SHA256, digest};
@@ -287,7 +287,7 @@ async fn store_firmware(
         new.version,
         new.uuid
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     let data = json!({
         "org": p.org.name, "product": p.name, "uuid": new.uuid, "version": new.version,
         "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
@@ -346,7 +346,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
         scope.person().name,
         firmware.version
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
     app.blobs.remove(Blob::Firmware(firmware.id)).await?;
     for (a, b) in deltas {

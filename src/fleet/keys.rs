@@ -57,20 +57,22 @@ fn ed25519(key: &str) -> Result<()> {
 pub fn rsa(key: &str) -> Result<()> {
     let none = || field("key", "invalid key, expected a PEM-encoded RSA public key");
     let (_, pem) = parse_x509_pem(key.as_bytes()).map_err(|_| none())?;
-    let bits = match pem.label.as_str() {
-        "PUBLIC KEY" => match SubjectPublicKeyInfo::from_der(&pem.contents) {
-            Ok((_, info)) => match info.parsed() {
-                Ok(Key::RSA(rsa)) => rsa.key_size(),
-                _ => return Err(none()),
-            },
-            Err(_) => return Err(none()),
-        },
-        "RSA PUBLIC KEY" => match RSAPublicKey::from_der(&pem.contents) {
-            Ok((_, rsa)) => rsa.key_size(),
-            Err(_) => return Err(none()),
-        },
-        _ => return Err(none()),
+    let key_size = |info: SubjectPublicKeyInfo<'_>| match info.parsed() {
+        Ok(Key::RSA(rsa)) => Some(rsa.key_size()),
+        _ => None,
     };
+    let bits = match pem.label.as_str() {
+        "PUBLIC KEY" => {
+            let info = SubjectPublicKeyInfo::from_der(&pem.contents).ok();
+            info.and_then(|(_, info)| key_size(info))
+        }
+        "RSA PUBLIC KEY" => {
+            let rsa = RSAPublicKey::from_der(&pem.contents).ok();
+            rsa.map(|(_, rsa)| rsa.key_size())
+        }
+        _ => None,
+    };
+    let bits = bits.ok_or_else(none)?;
     if bits != 3_072 {
         let text = format!("expected an RSA-3072 public key, got {bits} bits");
         return Err(field("key", &text));

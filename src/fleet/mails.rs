@@ -2,14 +2,13 @@
 //! goes. Nothing is filed on a server that sends no mail.
 
 use super::refusal::field;
-use super::webhooks::kinds;
+use super::webhooks::{kinds, note};
 use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::limits::{MAIL_EVENTS, MAIL_GATHER, MAIL_PAUSE};
-use crate::store::audit::{self, Resource};
 use crate::store::mails::{self, DueRule, EventRow, NewMail, RuleRow};
 use crate::store::{self, Db, Write};
 use serde_json::Value;
@@ -51,13 +50,6 @@ pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
     let all = list(db, scope).await?;
     let found = all.into_iter().find(|r| r.id == id);
     found.ok_or(Refusal::NotFound)
-}
-
-async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<()> {
-    let resource = Resource::Product(scope.product().id);
-    let text = format!("{} {what}", scope.person().name);
-    audit::in_product(w, scope, resource, &text, clock::now()).await?;
-    Ok(())
 }
 
 fn able(app: &App) -> Result<()> {
@@ -241,6 +233,9 @@ pub async fn members_changed(
     added: Option<&str>,
     what: &str,
 ) -> store::Result<()> {
+    if !app.policy.mail {
+        return Ok(());
+    }
     let (by, org) = (scope.person(), scope.org());
     let web = address(app, "/");
     if let Some(email) = added {
@@ -250,9 +245,6 @@ pub async fn members_changed(
             by.name, org.name
         );
         file(app, w, None, email, &subject, text).await?;
-    }
-    if !app.policy.mail {
-        return Ok(());
     }
     for email in mails::other_admins(w, org.id, by.id).await? {
         if Some(email.as_str()) == added {
@@ -274,13 +266,13 @@ pub async fn members_changed(
 /// The database's.
 pub async fn gather(app: &App, now: Micros) -> store::Result<()> {
     let mut r = app.db.read().await?;
-    let since = now.before(MAIL_GATHER);
-    if mails::due_rules(&mut r, now, since).await?.is_empty() {
+    let due = mails::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
+    drop(r);
+    if due.is_empty() {
         return Ok(());
     }
-    drop(r);
     let mut w = app.db.write().await?;
-    for rule in mails::due_rules(&mut w, now, since).await? {
+    for rule in due {
         if !mails::take_rule(&mut w, &rule, now.after(MAIL_PAUSE)).await? {
             continue;
         }

@@ -4,7 +4,7 @@ use super::Result;
 use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};
 use crate::ids::ProductId;
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::devices::DeviceRow;
 use crate::store::{self, Db, Write, notifications};
 
@@ -91,7 +91,7 @@ pub async fn dismiss(db: &Db, scope: &Scope<Product>) -> Result<()> {
         scope.person().name,
         p.name
     );
-    audit::in_product(&mut w, scope, Resource::Product(p.id), &text, now).await?;
+    audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
     Ok(())
 }

@@ -81,14 +81,7 @@ pub async fn set_unique_versions(
         scope.person().name,
         scope.product().name
     );
-    audit::in_product(
-        &mut w,
-        scope,
-        Resource::Product(scope.product().id),
-        &text,
-        clock::now(),
-    )
-    .await?;
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
     show(db, scope).await
 }
@@ -122,14 +115,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
         scope.person().name,
         scope.product().name
     );
-    audit::in_product(
-        &mut w,
-        scope,
-        Resource::Product(scope.product().id),
-        &text,
-        clock::now(),
-    )
-    .await?;
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
     store::products::delete(&mut w, scope).await?;
     w.commit().await?;
     Ok(())
@@ -155,10 +141,9 @@ pub async fn add_secret(
 ) -> Result<(String, Secret)> {
     let mut w = db.write().await?;
     let pair = new_secret(&mut w, vault, scope.product().id, clock::now()).await?;
-    audit::in_product(
+    audit::on_product(
         &mut w,
         scope,
-        Resource::Product(scope.product().id),
         &format!("{} created a shared secret", scope.person().name),
         clock::now(),
     )
@@ -191,10 +176,9 @@ pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Re
     if !store::secrets::deactivate(&mut w, scope, key, clock::now()).await? {
         return Err(Refusal::NotFound);
     }
-    audit::in_product(
+    audit::on_product(
         &mut w,
         scope,
-        Resource::Product(scope.product().id),
         &format!("{} deactivated a shared secret", scope.person().name),
         clock::now(),
     )

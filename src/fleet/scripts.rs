@@ -104,7 +104,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
         scope.person().name,
         product.name
     );
-    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::on_product(&mut w, scope, &entry, now).await?;
     w.commit().await?;
     show(db, scope, id).await
 }
@@ -143,7 +143,7 @@ pub async fn update(
         scope.person().name,
         product.name
     );
-    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::on_product(&mut w, scope, &entry, now).await?;
     w.commit().await?;
     show(db, scope, id).await
 }
@@ -166,7 +166,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<()>
         script.name,
         product.name
     );
-    audit::in_product(&mut w, scope, Resource::Product(product.id), &entry, now).await?;
+    audit::on_product(&mut w, scope, &entry, now).await?;
     w.commit().await?;
     Ok(())
 }

@@ -229,16 +229,22 @@ async fn whole(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
     Ok(upload)
 }
 
-/// Makes a firmware of a whole upload. It goes on when the asker does not wait for it.
+/// Waits for work that goes on when the asker does not wait for it.
+async fn finished<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let done = app.background.spawn(work).await;
+    done.map_err(|e| Refusal::Fault(e.to_string()))?
+}
+
+/// Makes a firmware of a whole upload.
 ///
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
 pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
-    let upload = whole(app, &scope, id).await?;
-    let task_app = app.clone();
-    let work = async move { upload.finish(&task_app, &scope).await };
-    let done = app.background.spawn(work).await;
-    done.map_err(|e| Refusal::Fault(e.to_string()))?
+    let (upload, task) = (whole(app, &scope, id).await?, app.clone());
+    finished(app, async move { upload.finish(&task, &scope).await }).await
 }
 
 /// Makes an archive of a whole upload.
@@ -246,9 +252,7 @@ pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<Firm
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
 pub async fn archive(app: &App, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
-    let upload = whole(app, &scope, id).await?;
-    let task_app = app.clone();
-    let work = async move { archives::finish(&task_app, &scope, upload).await };
-    let done = app.background.spawn(work).await;
-    done.map_err(|e| Refusal::Fault(e.to_string()))?
+    let (upload, task) = (whole(app, &scope, id).await?, app.clone());
+    let work = async move { archives::finish(&task, &scope, upload).await };
+    finished(app, work).await
 }

@@ -7,7 +7,7 @@ use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
-use crate::store::audit::{self, Resource};
+use crate::store::audit;
 use crate::store::webhooks::{self, DeliveryRow, Settings, WebhookRow};
 use crate::store::{Db, Write};
 use base64::Engine as _;
@@ -152,10 +152,10 @@ pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow
         .ok_or(Refusal::NotFound)
 }
 
-async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<()> {
-    let resource = Resource::Product(scope.product().id);
+/// What a person did to what the product tells others, in the audit log.
+pub(super) async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<()> {
     let text = format!("{} {what}", scope.person().name);
-    audit::in_product(w, scope, resource, &text, clock::now()).await?;
+    audit::on_product(w, scope, &text, clock::now()).await?;
     Ok(())
 }
 

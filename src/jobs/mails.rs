@@ -1,7 +1,7 @@
 //! Sends mail: gathers what rules have to tell, and hands it to the mail server, again with longer and longer pauses until it
 //! takes it.
 
-use super::each_tick;
+use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
@@ -35,13 +35,8 @@ pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
     messages::mails();
     let (second, failed) = (Duration::from_secs(1), "mail not sent");
     each_tick(second, Duration::ZERO, stop.clone(), failed, || {
-        // What is cut off by a stop is taken again.
-        let (app, mail, stop) = (app.clone(), mail.clone(), stop.clone());
-        let transport = transport.clone();
-        async move {
-            let round = stop.run_until_cancelled_owned(round(app, mail, transport));
-            round.await.unwrap_or(Ok(false))
-        }
+        let round = round(app.clone(), mail.clone(), transport.clone());
+        unless_stopped(stop.clone(), round)
     })
     .await;
 }
@@ -112,7 +107,7 @@ async fn note(
     outcome: &Result<(), Unsent>,
 ) -> store::Result<()> {
     let now = clock::now();
-    let pause = usize::try_from(d.attempts).ok().and_then(|n| PAUSES.get(n));
+    let pause = pause(&PAUSES, d.attempts);
     let (status, error) = match (outcome, pause) {
         (Ok(()), _) => ("sent", None),
         (Err(e), Some(_)) if e.again => ("pending", Some(&*e.why)),
@@ -121,6 +116,6 @@ async fn note(
     if let Some(error) = error {
         tracing::warn!(mail = d.id, error, "mail not sent");
     }
-    let due_at = now.after(Duration::from_secs(pause.copied().unwrap_or(0)));
+    let due_at = now.after(pause.unwrap_or_default());
     mails::tried(w, d.id, status, due_at, error, now).await
 }

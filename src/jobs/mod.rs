@@ -10,6 +10,21 @@ pub mod housekeeping;
 pub mod mails;
 pub mod webhooks;
 
+/// Ends a round of sending when the server stops; what is cut off is taken again.
+async fn unless_stopped(
+    stop: CancellationToken,
+    round: impl Future<Output = store::Result<bool>>,
+) -> store::Result<bool> {
+    let done = stop.run_until_cancelled_owned(round).await;
+    done.unwrap_or(Ok(false))
+}
+
+/// The pause, of these in seconds, behind so many attempts; none when they were enough.
+fn pause(pauses: &[u64], attempts: i64) -> Option<Duration> {
+    let n = usize::try_from(attempts).ok()?;
+    pauses.get(n).copied().map(Duration::from_secs)
+}
+
 /// Works each tick, and again after a pause while there is more. What fails is tried again by the next tick.
 async fn each_tick<F>(
     period: Duration,

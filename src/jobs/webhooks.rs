@@ -1,7 +1,7 @@
 //! Sends what webhooks are to be told (Standard Webhooks 1.0): signed, a few at once, and again with longer and longer pauses
 //! until the receiver takes it.
 
-use super::each_tick;
+use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
@@ -60,12 +60,7 @@ pub async fn run(app: App, stop: CancellationToken) {
     };
     let (second, failed) = (Duration::from_secs(1), "webhooks not sent");
     each_tick(second, Duration::ZERO, stop.clone(), failed, || {
-        // What is cut off by a stop is taken again.
-        let (app, client, stop) = (app.clone(), client.clone(), stop.clone());
-        async move {
-            let round = stop.run_until_cancelled_owned(round(app, client)).await;
-            round.unwrap_or(Ok(false))
-        }
+        unless_stopped(stop.clone(), round(app.clone(), client.clone()))
     })
     .await;
 }
@@ -141,7 +136,7 @@ fn sign(secret: &Secret, id: &str, stamp: i64, body: &str) -> Result<String, Str
 
 async fn note(w: &mut store::Write, d: &Due, answer: &Result<u16, String>) -> store::Result<()> {
     let now = clock::now();
-    let pause = usize::try_from(d.attempts).ok().and_then(|n| PAUSES.get(n));
+    let pause = pause(&PAUSES, d.attempts);
     let (status, error) = match answer {
         Ok(200..=299) => ("delivered", None),
         Ok(410) => {
@@ -162,7 +157,7 @@ async fn note(w: &mut store::Write, d: &Due, answer: &Result<u16, String>) -> st
     };
     let outcome = Outcome {
         status,
-        due_at: now.after(Duration::from_secs(pause.copied().unwrap_or(0))),
+        due_at: now.after(pause.unwrap_or_default()),
         answer: answer.as_ref().ok().map(|s| i64::from(*s)),
         error: error.as_deref(),
     };

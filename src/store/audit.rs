@@ -112,6 +112,17 @@ pub async fn with_details(
     Ok(())
 }
 
+/// An entry of a person about the product of the scope itself.
+pub async fn on_product(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    description: &str,
+    now: Micros,
+) -> Result<()> {
+    let resource = Resource::Product(scope.product().id);
+    in_product(w, scope, resource, description, now).await
+}
+
 /// Writes what a person did in a product.
 pub async fn in_product(
     w: &mut Write,

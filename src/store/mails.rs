@@ -110,7 +110,7 @@ pub async fn add_rule(
         active,
         now
     )?;
-    messages::wanted();
+    messages::rule_wants();
     row.map(|r| r.0).ok_or(Error::Missing("mail_rules"))
 }
 
@@ -136,7 +136,7 @@ pub async fn set_rule(
         active,
         now
     )?;
-    messages::wanted();
+    messages::rule_wants();
     Ok(())
 }
 

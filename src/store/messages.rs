@@ -8,16 +8,24 @@ use crate::limits::MAIL_EVENTS;
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether any webhook or mail rule of the server is active, as far as this process knows: what happens at device rate asks no
-/// database for that. Whoever makes one sets it, and the sending job looks every few seconds.
-static WANTED: AtomicBool = AtomicBool::new(false);
+/// Whether any webhook of the server is active, as far as this process knows: what happens at device rate asks no database for
+/// that. Whoever makes one sets it, and the sending job looks every few seconds.
+static WEBHOOKS: AtomicBool = AtomicBool::new(false);
+
+/// The same of mail rules.
+static RULES: AtomicBool = AtomicBool::new(false);
 
 /// Whether this process sends mail; what nobody would send is not collected.
 static MAILS: AtomicBool = AtomicBool::new(false);
 
-/// Says that somebody wants to be told.
-pub fn wanted() {
-    WANTED.store(true, Ordering::Relaxed);
+/// Says that a webhook wants to be told.
+pub fn webhook_wants() {
+    WEBHOOKS.store(true, Ordering::Relaxed);
+}
+
+/// Says that a mail rule wants to be told.
+pub fn rule_wants() {
+    RULES.store(true, Ordering::Relaxed);
 }
 
 /// Says that mail is sent here.
@@ -25,17 +33,27 @@ pub fn mails() {
     MAILS.store(true, Ordering::Relaxed);
 }
 
-/// Looks whether anybody wants to be told.
+fn webhooks_want() -> bool {
+    WEBHOOKS.load(Ordering::Relaxed)
+}
+
+fn rules_want() -> bool {
+    RULES.load(Ordering::Relaxed) && MAILS.load(Ordering::Relaxed)
+}
+
+/// Looks who wants to be told.
 pub async fn look(on: &mut impl On) -> Result<()> {
-    let row: Option<(i64,)> = fetch_optional!(
+    let row: Option<(Option<i64>, Option<i64>)> = fetch_optional!(
         on,
         sql!(
             "messages.look",
-            "SELECT id FROM webhooks WHERE active
-             UNION ALL SELECT id FROM mail_rules WHERE active ORDER BY id LIMIT 1"
+            "SELECT (SELECT MIN(id) FROM webhooks WHERE active),
+                    (SELECT MIN(id) FROM mail_rules WHERE active)"
         )
     )?;
-    WANTED.store(row.is_some(), Ordering::Relaxed);
+    let (webhook, rule) = row.unwrap_or_default();
+    WEBHOOKS.store(webhook.is_some(), Ordering::Relaxed);
+    RULES.store(rule.is_some(), Ordering::Relaxed);
     Ok(())
 }
 
@@ -47,11 +65,10 @@ pub async fn file(
     data: &Value,
     now: Micros,
 ) -> Result<()> {
-    if !WANTED.load(Ordering::Relaxed) {
-        return Ok(());
+    if webhooks_want() {
+        webhooks::file(w, product, event, data, now).await?;
     }
-    webhooks::file(w, product, event, data, now).await?;
-    if !MAILS.load(Ordering::Relaxed) {
+    if !rules_want() {
         return Ok(());
     }
     execute!(
@@ -81,7 +98,7 @@ pub async fn file_of_device(
     data: impl FnOnce() -> Value,
     now: Micros,
 ) -> Result<()> {
-    if !WANTED.load(Ordering::Relaxed) {
+    if !webhooks_want() && !rules_want() {
         return Ok(());
     }
     let row: Option<(ProductId, String, String, String)> = fetch_optional!(

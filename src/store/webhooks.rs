@@ -111,7 +111,7 @@ pub async fn add(
         s.active,
         now
     )?;
-    messages::wanted();
+    messages::webhook_wants();
     row.map(|r| r.0).ok_or(Error::Missing("webhooks"))
 }
 
@@ -139,7 +139,7 @@ pub async fn set(
         s.active,
         now
     )?;
-    messages::wanted();
+    messages::webhook_wants();
     Ok(())
 }
 

@@ -318,6 +318,24 @@ async fn counted(on: &mut impl On, scope: &Scope<Product>, plan: &Plan) -> Resul
     Ok(total.0)
 }
 
+/// How a page is to be found, and how many match, where that is counted first.
+async fn planned(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    order: (Order, bool),
+    now: Micros,
+) -> Result<(Plan, Option<i64>)> {
+    let filter = filter.resolve(on).await?;
+    let mut plan = Plan::new(filter, order, now, dialect(on));
+    if plan.counts {
+        return Ok((plan, None));
+    }
+    let total = counted(on, scope, &plan).await?;
+    plan.walk = plan.walks(total);
+    Ok((plan, Some(total)))
+}
+
 /// A page of the product's devices, and how many there are in all. The page is chosen by number first, so that what is sorted
 /// is small, and what belongs to a device is read for those alone that are shown.
 pub async fn list(
@@ -329,14 +347,7 @@ pub async fn list(
     limit: i64,
     now: Micros,
 ) -> Result<(Vec<DeviceView>, i64)> {
-    let filter = filter.resolve(on).await?;
-    let mut plan = Plan::new(filter, order, now, dialect(on));
-    let mut total = None;
-    if !plan.counts {
-        let n = counted(on, scope, &plan).await?;
-        plan.walk = plan.walks(n);
-        total = Some(n);
-    }
+    let (plan, total) = planned(on, scope, filter, order, now).await?;
     let found: Vec<(DeviceId, i64)> = on_engine!(on, |c| {
         page!("", scope, plan, offset, limit)
             .build_query_as()
@@ -374,12 +385,9 @@ pub async fn explain(
         Dialect::Sqlite => "detail",
         Dialect::Postgres => "QUERY PLAN",
     };
-    let filter = filter.resolve(on).await?;
-    let mut plan = Plan::new(filter, order, now, engine);
+    let (plan, total) = planned(on, scope, filter, order, now).await?;
     let mut lines = Vec::new();
-    if !plan.counts {
-        let n = counted(on, scope, &plan).await?;
-        plan.walk = plan.walks(n);
+    if total.is_some() {
         let rows: Vec<String> = on_engine!(on, |c| {
             let rows = count!(begin, scope, plan).build().fetch_all(c).await?;
             rows.iter()

@@ -4,7 +4,7 @@ use super::{Api, postgres};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_nervecenter");
@@ -76,19 +76,24 @@ impl Server {
             "--product",
             product,
         ]);
-        match &self.database_url {
-            Some(url) => command.args(["--database-url", url]),
-            None => command
-                .arg("--data-dir")
-                .arg(self.folder.path().join("data")),
-        };
-        let out = command.output().unwrap();
+        let out = self.on_its_data(&mut command);
         assert!(
             out.status.success(),
             "{}",
             String::from_utf8_lossy(&out.stderr)
         );
         serde_json::from_slice(&out.stdout).unwrap()
+    }
+
+    /// Runs a command beside the running server, on the same data.
+    fn on_its_data(&self, command: &mut Command) -> Output {
+        match &self.database_url {
+            Some(url) => command.args(["--database-url", url]),
+            None => command
+                .arg("--data-dir")
+                .arg(self.folder.path().join("data")),
+        };
+        command.output().unwrap()
     }
 
     /// What a subcommand of `admin` about the product prints, beside the running server.
@@ -98,13 +103,7 @@ impl Server {
         command.args(["--product", super::fixtures::PRODUCT]);
         command.args(&args[1..]);
         command.env("NERVECENTER_TOKEN", self.login("token"));
-        match &self.database_url {
-            Some(url) => command.args(["--database-url", url]),
-            None => command
-                .arg("--data-dir")
-                .arg(self.folder.path().join("data")),
-        };
-        let out = command.output().unwrap();
+        let out = self.on_its_data(&mut command);
         let said = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "{args:?}: {said}");
         String::from_utf8(out.stdout).unwrap()
