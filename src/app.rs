@@ -25,6 +25,8 @@ pub struct Policy {
     pub unproven_cas: bool,
     /// Whether webhooks may go to private addresses.
     pub private_webhooks: bool,
+    /// Whether products may take ESP-IDF images.
+    pub esp_idf: bool,
     /// Whether mail is sent.
     pub mail: bool,
     /// Public address of the web, without a slash at its end.

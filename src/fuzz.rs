@@ -1,11 +1,12 @@
 //! Doors for the fuzz targets: each decoder that reads what strangers send. Compiled only for them (`--cfg fuzzing`).
 
 use crate::clock::Micros;
+use crate::delta::detools;
 use crate::device::identity::secret;
 use crate::device::session::{Input, Session, Welcome};
 use crate::device::wire::{Format, Packet};
 use crate::firmware::meta::{Meta, features};
-use crate::firmware::{check, zip};
+use crate::firmware::{check, esp_idf, zip};
 use crate::fleet::x509::{Facts, first_in_pem, signed_by};
 use crate::ids::Extensions;
 use crate::limits::META_CONF_BYTES;
@@ -88,4 +89,23 @@ pub fn zip(data: &[u8]) {
         }
     }
     let _ = check::check(&mut file, &[]);
+}
+
+/// ESP-IDF images, and patches between them: the first two bytes are the length of the source.
+pub fn esp_idf(data: &[u8]) {
+    if let Ok(checked) = esp_idf::check(&mut Cursor::new(data), &[], true) {
+        assert!(checked.key.is_none(), "nobody's key signed it");
+    }
+    let Some((length, rest)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+    let (source, other) = rest.split_at(length);
+    // A patch names the size of what it gives; beyond some it would only take time.
+    if other.get(2).is_some_and(|b| b & 0x80 == 0) || other.get(3).is_some_and(|b| b & 0x80 == 0) {
+        let _ = detools::apply(source, other);
+    }
+    if let Ok(patch) = detools::create(source, other) {
+        assert!(detools::apply(source, &patch).is_ok_and(|made| made == other));
+    }
 }

@@ -127,6 +127,9 @@ pub const ZIP_NAME_BYTES: usize = 511;
 pub const UNPACKED_BYTES: u64 = 4 << 30;
 /// Bytes that a firmware's largest delta-capable resource may have for a delta to be made: both images are in memory.
 pub const DELTA_SOURCE_BYTES: u64 = 512 << 20;
+/// Bytes that an ESP-IDF image may have for a delta to be made: flash has 16 MiB for two of them, and making one takes some
+/// forty bytes of memory for each.
+pub const ESP_DELTA_BYTES: usize = 8 << 20;
 /// Nesting and number of sections and values of a `meta.conf`.
 pub const CONF_NODES: usize = 50_000;
 

@@ -99,6 +99,6 @@ pub(super) async fn download(
     let blob = Blob::Archive(archive.id);
     let url = app
         .links
-        .url(host_of(&headers), blob, &archive.uuid, clock::now());
+        .url(host_of(&headers), blob, &archive.uuid, "fw", clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

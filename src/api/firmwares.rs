@@ -31,8 +31,8 @@ pub(super) struct Firmware {
     product: String,
     /// Who built it.
     author: Option<String>,
-    /// `fwup`.
-    tool: &'static str,
+    /// `fwup` or `esp-idf`.
+    tool: String,
 }
 
 pub(super) fn view(f: &FirmwareRow) -> Firmware {
@@ -43,7 +43,7 @@ pub(super) fn view(f: &FirmwareRow) -> Firmware {
         platform: f.platform.clone(),
         product: f.product.clone(),
         author: f.author.clone(),
-        tool: "fwup",
+        tool: f.tool.clone(),
     }
 }
 
@@ -99,6 +99,7 @@ pub(super) async fn download(
         host_of(&headers),
         Blob::Firmware(firmware.id),
         &firmware.uuid,
+        firmware.extension(),
         clock::now(),
     );
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())

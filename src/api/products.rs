@@ -6,12 +6,12 @@ use super::params::Params;
 use crate::access::scope::{Org, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::Refusal;
-use crate::fleet::products::{self, ProductRow};
-use crate::fleet::refusal::field;
+use crate::fleet::products::{self, Changes, ProductRow};
+use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::Value;
 
 /// A product.
 #[derive(Serialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub(super) struct View {
     /// Whether a version can be uploaded once only for a platform and architecture.
     require_unique_firmware_version: bool,
     /// Which kinds of firmware it takes.
-    allowed_update_tools: Vec<&'static str>,
+    allowed_update_tools: Vec<String>,
     /// Whether ESP-IDF images need no signature.
     allow_unsigned_esp_idf_firmware: bool,
 }
@@ -31,8 +31,8 @@ pub(super) fn view(p: &ProductRow) -> View {
     View {
         name: p.name.clone(),
         require_unique_firmware_version: p.require_unique_firmware_version,
-        allowed_update_tools: vec!["fwup"],
-        allow_unsigned_esp_idf_firmware: false,
+        allowed_update_tools: p.tools().into_iter().map(str::to_owned).collect(),
+        allow_unsigned_esp_idf_firmware: p.allow_unsigned_esp_idf_firmware,
     }
 }
 
@@ -58,16 +58,15 @@ pub(super) async fn show(State(app): State<App>, scope: Scope<Product>) -> Resul
 /// `PUT` and `PATCH /products/:product`.
 pub(super) async fn update(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let unique = changes(&p)?;
-    let product = match unique {
-        Some(unique) => products::set_unique_versions(&app.db, &scope, unique).await?,
+    let product = match changes(&p)? {
+        Some(changes) => products::update(&app, &scope, changes).await?,
         None => products::show(&app.db, &scope).await?,
     };
     Ok(ok(&view(&product)))
 }
 
-/// Takes the settings; anything else in the body is refused by name.
-fn changes(p: &Params) -> Result<Option<bool>> {
+/// Takes the settings, none if there are none; anything else in the body is refused by name.
+fn changes(p: &Params) -> Result<Option<Changes>> {
     const KNOWN: [&str; 3] = [
         "require_unique_firmware_version",
         "allowed_update_tools",
@@ -85,17 +84,27 @@ fn changes(p: &Params) -> Result<Option<bool>> {
         );
         return Err(Refusal::Detail(text).into());
     }
-    if let Some(tools) = p.0.get("allowed_update_tools")
-        && *tools != json!(["fwup"])
-    {
-        let text = "only [\"fwup\"] is supported by this version";
-        return Err(field("allowed_update_tools", text).into());
+    if p.0.is_empty() {
+        return Ok(None);
     }
-    if p.flag("allow_unsigned_esp_idf_firmware") == Some(true) {
-        let text = "ESP-IDF firmware is not supported by this version";
-        return Err(field("allow_unsigned_esp_idf_firmware", text).into());
+    let tools = p.0.get("allowed_update_tools");
+    Ok(Some(Changes {
+        unique_versions: p.switch("require_unique_firmware_version")?,
+        tools: tools.map(names).transpose()?,
+        unsigned_esp_idf: p.switch("allow_unsigned_esp_idf_firmware")?,
+    }))
+}
+
+/// A list of names.
+fn names(value: &Value) -> Result<Vec<String>> {
+    let texts = value.as_array().map(|all| {
+        let texts = all.iter().map(|v| v.as_str().map(str::to_owned));
+        texts.collect::<Option<Vec<_>>>()
+    });
+    match texts {
+        Some(Some(names)) if names.len() <= 100 => Ok(names),
+        _ => Err(field("allowed_update_tools", INVALID).into()),
     }
-    Ok(p.switch("require_unique_firmware_version")?)
 }
 
 /// `DELETE /products/:product`.

@@ -350,8 +350,16 @@ fn products_and_secrets(c: &mut Contract) {
             Flag,
             "Whether a version can be uploaded once only",
         ),
-        may("allowed_update_tools", Tags, "`fwup`"),
-        may("allow_unsigned_esp_idf_firmware", Flag, "Not supported yet"),
+        may(
+            "allowed_update_tools",
+            Tags,
+            "Which kinds of firmware it takes: `fwup`, `esp-idf`",
+        ),
+        may(
+            "allow_unsigned_esp_idf_firmware",
+            Flag,
+            "Whether ESP-IDF images need no signature",
+        ),
     ];
     c.put(PRODUCT, MANAGE, products::update)
         .says("Change settings; a product cannot be renamed")

@@ -1,14 +1,18 @@
-//! `nervecenter delta A.fw B.fw -o D.fw`.
+//! `nervecenter delta A B -o D`, of fwup files or of ESP-IDF images.
 
 use super::exit::Code;
 use super::output;
-use crate::delta::bundle::bundle;
+use crate::delta::bundle::{Patched, bundle};
+use crate::delta::detools;
+use crate::firmware::kind::Kind;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Read as _, Write as _};
 use std::path::PathBuf;
+use std::time::Instant;
+use tempfile::NamedTempFile;
 
 /// Make the delta between two firmware files.
 #[derive(Args)]
@@ -25,6 +29,11 @@ pub(super) struct Delta {
     json: bool,
 }
 
+fn none(e: &dyn std::error::Error) -> Code {
+    output::error(&format!("no delta: {e}"));
+    Code::BadFirmware
+}
+
 impl Delta {
     pub(super) fn run(self) -> anyhow::Result<Code> {
         let open = |path: &PathBuf| {
@@ -35,7 +44,18 @@ impl Delta {
         let folder = self.output.parent().filter(|p| !p.as_os_str().is_empty());
         let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))
             .with_context(|| format!("could not write beside {}", self.output.display()))?;
-        let started = std::time::Instant::now();
+        let started = Instant::now();
+        if Kind::of(&mut target)? == Some(Kind::EspIdf) {
+            let (mut from, mut to) = (Vec::new(), Vec::new());
+            source.read_to_end(&mut from)?;
+            target.read_to_end(&mut to)?;
+            let patch = match detools::create(&from, &to) {
+                Ok(patch) => patch,
+                Err(e) => return Ok(none(&e)),
+            };
+            staged.write_all(&patch)?;
+            return self.done(staged, patch.len() as u64, full, started, &[]);
+        }
         let made = bundle(
             &mut source,
             &mut target,
@@ -44,11 +64,19 @@ impl Delta {
         );
         let (size, resources) = match made {
             Ok(made) => made,
-            Err(e) => {
-                output::error(&format!("no delta: {e}"));
-                return Ok(Code::BadFirmware);
-            }
+            Err(e) => return Ok(none(&e)),
         };
+        self.done(staged, size, full, started, &resources)
+    }
+
+    fn done(
+        &self,
+        staged: NamedTempFile,
+        size: u64,
+        full: u64,
+        started: Instant,
+        resources: &[Patched],
+    ) -> anyhow::Result<Code> {
         staged
             .persist(&self.output)
             .with_context(|| format!("could not write {}", self.output.display()))?;

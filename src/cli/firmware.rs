@@ -1,17 +1,19 @@
 //! `nervecenter firmware …`: fwup files, offline; what a server does with them is in `remote`.
 
 use super::exit::Code;
+use super::image::{Image, open};
 use super::remote::firmware as rest;
 use super::{output, runtime};
 use crate::access::random;
-use crate::firmware::check::{self, CheckError};
-use crate::firmware::keys::{self, PrivateKey, PublicKey};
-use crate::firmware::meta::{Meta, features};
+use crate::firmware::check;
+use crate::firmware::esp_idf::{self, Description};
+use crate::firmware::keys::{self, PrivateKey, PublicKey, SecureBootKey};
+use crate::firmware::kind::Kind;
+use crate::firmware::meta::features;
 use crate::firmware::write;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -49,7 +51,7 @@ pub(super) struct Inspect {
 pub(super) struct Verify {
     /// The file.
     file: PathBuf,
-    /// File with a public key; may be repeated.
+    /// File with a public key, of an ESP-IDF image in PEM; may be repeated.
     #[arg(short, long, required = true, value_name = "KEY.pub")]
     key: Vec<PathBuf>,
     /// Print one line of JSON.
@@ -91,25 +93,17 @@ impl Firmware {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<File> {
-    File::open(path).with_context(|| format!("could not open {}", path.display()))
-}
-
-fn bad(e: &CheckError) -> Code {
+fn bad(e: &dyn std::error::Error) -> Code {
     output::error(&e.to_string());
     Code::BadFirmware
 }
 
 impl Inspect {
     fn run(self) -> anyhow::Result<Code> {
-        let mut file = open(&self.file)?;
-        let head = match check::head(&mut file) {
-            Ok(head) => head,
+        let (head, meta) = match Image::read(&mut open(&self.file)?) {
+            Ok(Image::Fwup(head, meta)) => (head, meta),
+            Ok(Image::EspIdf(image)) => return inspect_esp_idf(&image, self.json),
             Err(e) => return Ok(bad(&e)),
-        };
-        let meta = match Meta::parse(&head.conf) {
-            Ok(meta) => meta,
-            Err(e) => return Ok(bad(&e.into())),
         };
         let (uuid, needs) = (keys::uuid(&head.conf), features(&meta));
         if self.json {
@@ -161,41 +155,83 @@ impl Inspect {
 
 impl Verify {
     fn run(self) -> anyhow::Result<Code> {
-        let mut keys = Vec::new();
-        for path in &self.key {
-            let text = std::fs::read(path)
-                .with_context(|| format!("could not read {}", path.display()))?;
-            keys.push(PublicKey::parse(&text).with_context(|| path.display().to_string())?);
-        }
-        let checked = match check::check(&mut open(&self.file)?, &keys) {
-            Ok(checked) => checked,
-            Err(e) => return Ok(bad(&e)),
+        let mut file = open(&self.file)?;
+        let texts = self.key.iter().map(|path| {
+            let text = std::fs::read(path);
+            text.with_context(|| format!("could not read {}", path.display()))
+        });
+        let texts: Vec<Vec<u8>> = texts.collect::<anyhow::Result<_>>()?;
+        let named = |n: usize| self.key.get(n).map(|p| p.display().to_string());
+        let good = if Kind::of(&mut file)? == Some(Kind::EspIdf) {
+            let mut keys = Vec::new();
+            for (text, path) in texts.iter().zip(&self.key) {
+                let key = SecureBootKey::parse(&String::from_utf8_lossy(text));
+                keys.push(key.with_context(|| path.display().to_string())?);
+            }
+            match esp_idf::check(&mut file, &keys, false) {
+                Ok(c) => {
+                    let d = c.description;
+                    let by = c.key.and_then(named);
+                    (d.uuid, c.version, d.product, d.platform, d.architecture, by)
+                }
+                Err(e) => return Ok(bad(&e)),
+            }
+        } else {
+            let mut keys = Vec::new();
+            for (text, path) in texts.iter().zip(&self.key) {
+                keys.push(PublicKey::parse(text).with_context(|| path.display().to_string())?);
+            }
+            match check::check(&mut file, &keys) {
+                Ok(c) => {
+                    let by = named(c.key);
+                    (c.uuid, c.version, c.product, c.platform, c.architecture, by)
+                }
+                Err(e) => return Ok(bad(&e)),
+            }
         };
-        let by = self
-            .key
-            .get(checked.key)
-            .map(|p| p.display().to_string())
-            .unwrap_or_default();
+        let (uuid, version, product, platform, architecture, by) = good;
+        let by = by.unwrap_or_default();
         if self.json {
-            output::json(
-                &json!({"uuid": checked.uuid, "version": checked.version.to_string(), "key": by}),
-            )?;
+            output::json(&json!({"uuid": uuid, "version": version.to_string(), "key": by}))?;
         } else {
             output::talk(&format!(
-                "good: {} {} for {} {}, signed by {by}",
-                checked.product, checked.version, checked.platform, checked.architecture
+                "good: {product} {version} for {platform} {architecture}, signed by {by}"
             ));
         }
         Ok(Code::Done)
     }
 }
 
+fn inspect_esp_idf(image: &Description, json: bool) -> anyhow::Result<Code> {
+    let version = esp_idf::version(&image.version).map(|v| v.to_string());
+    let facts = json!({
+        "uuid": image.uuid, "product": image.product, "version": version,
+        "project_version": image.version, "platform": image.platform,
+        "architecture": image.architecture, "idf_version": image.idf_version,
+    });
+    if json {
+        output::json(&facts)?;
+        return Ok(Code::Done);
+    }
+    for (key, value) in facts.as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap_or("none: PROJECT_VER is no version");
+        output::data(&format!("{key:16} {value}"));
+    }
+    Ok(Code::Done)
+}
+
 impl Sign {
     fn run(self) -> anyhow::Result<Code> {
+        let mut file = open(&self.file)?;
+        if Kind::of(&mut file)? == Some(Kind::EspIdf) {
+            output::error(
+                "ESP-IDF images are signed with `espsecure sign-data --version 2 --keyfile KEY.pem`, before or in their build",
+            );
+            return Ok(Code::BadFirmware);
+        }
         let text = std::fs::read(&self.key)
             .with_context(|| format!("could not read {}", self.key.display()))?;
         let key = PrivateKey::parse(&text).with_context(|| self.key.display().to_string())?;
-        let mut file = open(&self.file)?;
         let head = match check::head(&mut file) {
             Ok(head) => head,
             Err(e) => return Ok(bad(&e)),

@@ -6,6 +6,7 @@ mod demo;
 mod device;
 pub mod exit;
 mod firmware;
+mod image;
 mod import;
 mod output;
 mod remote;

@@ -97,6 +97,9 @@ pub struct Options {
     /// Whether webhooks may go to private addresses: on or off [default: off].
     #[arg(long, env = "NERVECENTER_PRIVATE_WEBHOOKS", value_name = "ON|OFF")]
     pub private_webhooks: Option<String>,
+    /// Whether products may take ESP-IDF images, once they say so themselves: on or off [default: off].
+    #[arg(long, env = "NERVECENTER_ESP_IDF", value_name = "ON|OFF")]
+    pub esp_idf: Option<String>,
     /// Mail server: `smtps://USER:PASSWORD@HOST`, or `smtp://HOST:PORT?tls=required` for STARTTLS; no mail is sent without.
     #[arg(
         long,
@@ -148,6 +151,8 @@ pub struct Config {
     pub web_url: Option<String>,
     /// Whether webhooks may go to private addresses.
     pub private_webhooks: bool,
+    /// Whether products may take ESP-IDF images.
+    pub esp_idf: bool,
     /// How mail is sent.
     #[serde(serialize_with = "from_only")]
     pub mail: Option<Mail>,
@@ -223,6 +228,7 @@ impl Options {
             unproven_cas: switch("unproven-cas", self.unproven_cas, false)?,
             web_url: url("web-url", self.web_url.clone(), web)?,
             private_webhooks: switch("private-webhooks", self.private_webhooks, false)?,
+            esp_idf: switch("esp-idf", self.esp_idf, false)?,
             mail: mail(self.smtp_url, self.mail_from, self.web_url.is_some())?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
         })
@@ -243,6 +249,7 @@ impl Options {
         self.unproven_cas = self.unproven_cas.take().or(file.unproven_cas);
         self.web_url = self.web_url.take().or(file.web_url);
         self.private_webhooks = self.private_webhooks.take().or(file.private_webhooks);
+        self.esp_idf = self.esp_idf.take().or(file.esp_idf);
         self.smtp_url = self.smtp_url.take().or(file.smtp_url);
         self.mail_from = self.mail_from.take().or(file.mail_from);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);

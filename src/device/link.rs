@@ -394,6 +394,7 @@ async fn offer(link: &mut Link) -> Flow {
                 &link.at.host,
                 offer.blob(),
                 &offer.firmware.uuid,
+                offer.firmware.extension(),
                 clock::now(),
             );
             tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");
@@ -415,7 +416,7 @@ impl Place {
     /// The payload of an archive, with a link that this device can use.
     fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
         let links = &self.app.links;
-        let url = links.url(&self.host, Blob::Archive(a.id), &a.uuid, clock::now());
+        let url = links.url(&self.host, Blob::Archive(a.id), &a.uuid, "fw", clock::now());
         archives::payload(a, &url)
     }
 

@@ -75,8 +75,10 @@ fn ok(data: &Value) -> Answer {
 fn payload(app: &App, polled: &Polled, host: &str) -> Value {
     match &polled.offer {
         Some(offer) => {
-            let uuid = &offer.firmware.uuid;
-            let url = app.links.url(host, offer.blob(), uuid, clock::now());
+            let f = &offer.firmware;
+            let url = app
+                .links
+                .url(host, offer.blob(), &f.uuid, f.extension(), clock::now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

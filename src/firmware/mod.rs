@@ -1,10 +1,13 @@
-//! fwup firmware files: container, `meta.conf`, signatures, uuid. Pure: bytes in, facts out; no disk, no network, no
-//! database. What a server must check is in reference firmware.md, section 9, and [`check::check`] does it in one pass.
+//! Firmware files: the containers of fwup and of ESP-IDF, `meta.conf`, signatures, uuid. Pure: bytes in, facts out; no disk, no
+//! network, no database. What a server must check is in reference firmware.md, section 9; [`check::check`] does it for fwup in one
+//! pass, [`esp_idf::check`] for an ESP-IDF image.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod check;
 pub mod conf;
+pub mod esp_idf;
 pub mod keys;
+pub mod kind;
 pub mod meta;
 pub mod write;
 pub mod zip;

@@ -1,6 +1,7 @@
 //! Firmware: upload, list, delete.
 
-use super::keys::ED25519;
+use super::keys::{ED25519, KeyRow, SECURE_BOOT};
+use super::products::ProductRow;
 use super::refusal::{TAKEN, field};
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
@@ -8,7 +9,9 @@ use crate::app::App;
 use crate::blob::{Blob, Staged};
 use crate::clock;
 use crate::firmware::check::{self, CheckError, Checked};
-use crate::firmware::keys::PublicKey;
+use crate::firmware::esp_idf::{self, EspError};
+use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::firmware::kind::Kind;
 use crate::firmware::meta;
 use crate::firmware::zip::ZipError;
 use crate::ids::KeyId;
@@ -147,24 +150,52 @@ impl Upload {
     /// # Errors
     /// The first check that fails, with what to do about it.
     pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
-        let (staged, checked, key, sums) = self.checked(app, scope).await?;
-        store_firmware(app, scope, record(&checked, key, &sums), staged).await
+        let product = super::products::show(&app.db, scope).await?;
+        let (mut staged, sums) = self.complete().await?;
+        let kind = spawn_blocking(move || Kind::of(staged.file()).map(|kind| (staged, kind))).await;
+        let (staged, kind) = kind
+            .map_err(|e| Refusal::Fault(e.to_string()))?
+            .map_err(crate::blob::BlobError::from)?;
+        let Some(kind) = kind else {
+            // Read as a fwup archive, it says what is wrong with it.
+            let refused = fwup(app, scope, staged).await.err();
+            return Err(refused.unwrap_or_else(|| Refusal::Detail(UNRECOGNISED.into())));
+        };
+        taken(app, &product, kind)?;
+        let (staged, new) = match kind {
+            Kind::Fwup => {
+                let (staged, checked, key) = fwup(app, scope, staged).await?;
+                (staged, record(&checked, key, &sums))
+            }
+            Kind::EspIdf => {
+                let unsigned = product.allow_unsigned_esp_idf_firmware;
+                esp_idf(app, scope, staged, unsigned, &sums).await?
+            }
+        };
+        store_firmware(app, scope, new, staged).await
     }
 
-    /// Checks what was received against the organisation's keys and the product: the file, what is in it, which key
-    /// signed it, its sums.
+    /// Checks an fwup file that was received against the organisation's keys and the product: the file, what is in it,
+    /// which key signed it, its sums.
     ///
     /// # Errors
     /// The first check that fails, with what to do about it.
     pub async fn checked(
-        mut self,
+        self,
         app: &App,
         scope: &Scope<Product>,
     ) -> Result<(Staged, Checked, KeyId, Sums)> {
+        let (staged, sums) = self.complete().await?;
+        let (staged, checked, key) = fwup(app, scope, staged).await?;
+        Ok((staged, checked, key, sums))
+    }
+
+    /// The whole file and its sums.
+    async fn complete(mut self) -> Result<(Staged, Sums)> {
         if !self.buffer.is_empty() {
             self.flush().await?;
         }
-        let (mut staged, sums) = self
+        let (staged, sums) = self
             .state
             .take()
             .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
@@ -175,33 +206,128 @@ impl Upload {
                 "is not that of what came; upload the file again",
             ));
         }
-        let mut r = app.db.read().await?;
-        let mut held = store::keys::of_org(&mut r, scope.product().org.id).await?;
-        held.retain(|k| k.scheme == ED25519);
-        drop(r);
-        let keys: Vec<PublicKey> = held
-            .iter()
-            .filter_map(|k| PublicKey::parse(k.key.as_bytes()).ok())
-            .collect();
-        let (staged, checked) = spawn_blocking(move || {
-            let checked = check::check(staged.file(), &keys);
-            (staged, checked)
-        })
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))?;
-        let checked = checked.map_err(refused)?;
-        let p = scope.product();
-        if checked.product != p.name {
-            return Err(Refusal::Detail(format!(
-                "This firmware is built for the product {:?}, but was uploaded to {:?}.",
-                checked.product, p.name
-            )));
+        Ok((staged, sums))
+    }
+}
+
+/// Whether server and product take this kind.
+fn taken(app: &App, product: &ProductRow, kind: Kind) -> Result<()> {
+    if kind == Kind::EspIdf && !app.policy.esp_idf {
+        return Err(Refusal::Detail(UNRECOGNISED.into()));
+    }
+    if !product.tools().contains(&kind.name()) {
+        return Err(Refusal::Detail(format!(
+            "The product {:?} does not take {} firmware; allow it in the product's settings (allowed_update_tools).",
+            product.name,
+            kind.name()
+        )));
+    }
+    Ok(())
+}
+
+/// The organisation's keys of a scheme, in an order that stays.
+async fn keys_of(app: &App, scope: &Scope<Product>, scheme: &str) -> Result<Vec<KeyRow>> {
+    let mut r = app.db.read().await?;
+    let mut held = store::keys::of_org(&mut r, scope.product().org.id).await?;
+    held.retain(|k| k.scheme == scheme);
+    Ok(held)
+}
+
+/// Refuses what was built for another product.
+fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
+    let p = scope.product();
+    if built_for == p.name {
+        return Ok(());
+    }
+    Err(Refusal::Detail(format!(
+        "This firmware is built for the product {built_for:?}, but was uploaded to {:?}.",
+        p.name
+    )))
+}
+
+/// Checks an fwup file.
+async fn fwup(
+    app: &App,
+    scope: &Scope<Product>,
+    mut staged: Staged,
+) -> Result<(Staged, Checked, KeyId)> {
+    let held = keys_of(app, scope, ED25519).await?;
+    let (ids, keys): (Vec<KeyId>, Vec<PublicKey>) = held
+        .iter()
+        .filter_map(|k| Some((k.id, PublicKey::parse(k.key.as_bytes()).ok()?)))
+        .unzip();
+    let (staged, checked) = spawn_blocking(move || {
+        let checked = check::check(staged.file(), &keys);
+        (staged, checked)
+    })
+    .await
+    .map_err(|e| Refusal::Fault(e.to_string()))?;
+    let checked = checked.map_err(refused)?;
+    same_product(scope, &checked.product)?;
+    let key = ids.get(checked.key);
+    let key = *key.ok_or(store::Error::Missing("org_keys"))?;
+    Ok((staged, checked, key))
+}
+
+/// Checks an ESP-IDF image.
+async fn esp_idf(
+    app: &App,
+    scope: &Scope<Product>,
+    mut staged: Staged,
+    unsigned: bool,
+    sums: &Sums,
+) -> Result<(Staged, NewFirmware)> {
+    let held = keys_of(app, scope, SECURE_BOOT).await?;
+    let (ids, keys): (Vec<KeyId>, Vec<SecureBootKey>) = held
+        .iter()
+        .filter_map(|k| Some((k.id, SecureBootKey::parse(&k.key).ok()?)))
+        .unzip();
+    let (staged, checked) = spawn_blocking(move || {
+        let checked = esp_idf::check(staged.file(), &keys, unsigned);
+        (staged, checked)
+    })
+    .await
+    .map_err(|e| Refusal::Fault(e.to_string()))?;
+    let checked = checked.map_err(|e| match e {
+        EspError::Io(e) => Refusal::Blob(e.into()),
+        other => Refusal::Detail(sentence(&other.to_string())),
+    })?;
+    let (says, version) = (checked.description, checked.version.to_string());
+    same_product(scope, &says.product)?;
+    let new = NewFirmware {
+        tool: Kind::EspIdf,
+        signer: checked.key.and_then(|n| ids.get(n).copied()),
+        uuid: says.uuid,
+        version,
+        platform: says.platform,
+        architecture: says.architecture,
+        author: None,
+        description: Some(format!("ESP-IDF {}", says.idf_version)),
+        misc: None,
+        vcs_identifier: None,
+        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
+        checksum: sums.whole.clone(),
+        partials: sums.parts.clone(),
+        // Whatever an image is built of, another one can be patched to it; which devices can apply it they say themselves.
+        delta_updatable: true,
+        full_fwup_version: "0.0.0".into(),
+        delta_fwup_version: "0.0.0".into(),
+    };
+    Ok((staged, new))
+}
+
+/// What a file of no known kind is told.
+const UNRECOGNISED: &str = "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it, or an ESP-IDF application image (.bin) where the server takes them.";
+
+/// A sentence begins with a capital, but a name that it begins with stays as it is.
+fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(c) if !first.contains(['-', '.', '/']) => {
+            format!("{}{}.", c.to_uppercase(), letters.as_str())
         }
-        let key = held
-            .get(checked.key)
-            .ok_or(store::Error::Missing("org_keys"))?
-            .id;
-        Ok((staged, checked, key, sums))
+        _ => format!("{text}."),
     }
 }
 
@@ -210,17 +336,8 @@ fn refused(e: CheckError) -> Refusal {
     match e {
         CheckError::Version(_) => field("version", "must be a valid semantic version"),
         CheckError::Zip(ZipError::Io(e)) => Refusal::Blob(e.into()),
-        CheckError::Zip(ZipError::NotZip) => Refusal::Detail(
-            "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it.".into(),
-        ),
-        other => {
-            let text = other.to_string();
-            // A sentence begins with a capital, but a name that it begins with stays as it is.
-            let named = text.split(' ').next().is_some_and(|w| w.contains(['-', '.', '/']));
-            let mut letters = text.chars();
-            let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-            Refusal::Detail(if named { format!("{text}.") } else { format!("{first}{}.", letters.as_str()) })
-        }
+        CheckError::Zip(ZipError::NotZip) => Refusal::Detail(UNRECOGNISED.into()),
+        other => Refusal::Detail(sentence(&other.to_string())),
     }
 }
 
@@ -228,7 +345,8 @@ fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
     let features = meta::features(&c.meta);
     let text = |key: &str| c.meta.get(key).map(str::to_owned);
     NewFirmware {
-        key,
+        tool: Kind::Fwup,
+        signer: Some(key),
         uuid: c.uuid.clone(),
         version: c.version.to_string(),
         platform: c.platform.clone(),

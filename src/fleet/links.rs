@@ -25,9 +25,10 @@ impl Links {
         }
     }
 
-    /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port).
-    pub fn url(&self, host: &str, blob: Blob, uuid: &str, now: Micros) -> String {
-        let path = path(blob, uuid);
+    /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port);
+    /// `extension` is what the file ends with.
+    pub fn url(&self, host: &str, blob: Blob, uuid: &str, extension: &str, now: Micros) -> String {
+        let path = path(blob, uuid, extension);
         let expires = now.after(LINK_LIFE).secs();
         let signature = self.vault.sign_link(&path, expires);
         let base = match &self.base {
@@ -53,12 +54,12 @@ impl Links {
     }
 }
 
-fn path(blob: Blob, uuid: &str) -> String {
+fn path(blob: Blob, uuid: &str, extension: &str) -> String {
     match blob {
-        Blob::Firmware(id) => format!("/download/firmware/{id}/{id}-{uuid}.fw"),
+        Blob::Firmware(id) => format!("/download/firmware/{id}/{id}-{uuid}.{extension}"),
         // Clients of archives name their file after the last part (device-protocol 3.2).
-        Blob::Archive(id) => format!("/download/archive/{id}/{uuid}.fw"),
-        Blob::Delta(a, b) => format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}.delta.fw"),
+        Blob::Archive(id) => format!("/download/archive/{id}/{uuid}.{extension}"),
+        Blob::Delta(a, b) => format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}.delta.{extension}"),
     }
 }
 
@@ -86,7 +87,7 @@ mod tests {
     fn a_link_names_its_file_for_two_days_and_no_other() {
         let (links, now) = (links(), Micros(1_700_000_000_000_000));
         let blob = Blob::Delta(FirmwareId(3), FirmwareId(4));
-        let (path, expires, signature) = parts(&links.url("h", blob, "u", now));
+        let (path, expires, signature) = parts(&links.url("h", blob, "u", "fw", now));
         assert_eq!(links.read(&path, expires, &signature, now), Some(blob));
         let late = now.after(LINK_LIFE);
         assert_eq!(links.read(&path, expires, &signature, late), Some(blob));
@@ -105,7 +106,7 @@ mod tests {
     fn the_path_is_the_same_for_the_same_file_and_its_last_part_differs_for_others() {
         let links = links();
         let last = |blob, at| {
-            let (path, ..) = parts(&links.url("h", blob, "u", Micros(at)));
+            let (path, ..) = parts(&links.url("h", blob, "u", "fw", Micros(at)));
             path.rsplit('/').next().unwrap().to_owned()
         };
         let full = Blob::Firmware(FirmwareId(4));

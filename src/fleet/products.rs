@@ -4,11 +4,14 @@ use super::refusal::{TAKEN, field, name_of};
 use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
+use crate::app::App;
 use crate::clock::{self, Micros};
+use crate::firmware::kind::Kind;
 use crate::ids::ProductId;
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::{self, Db, Write};
 use serde_json::json;
+use std::collections::HashSet;
 
 pub use crate::store::products::ProductRow;
 pub use crate::store::secrets::ProductSecret;
@@ -45,6 +48,9 @@ pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<P
     let id = store::products::add(&mut w, scope.org().id, &name, now)
         .await?
         .ok_or_else(|| field("name", TAKEN))?;
+    let made = store::products::by_id(&mut w, scope, id)
+        .await?
+        .ok_or(store::Error::Missing("products"))?;
     let text = format!("{} created product {name}", scope.person().name);
     let (actor, resource) = (Actor::Person(scope.person()), Resource::Product(id));
     audit::add(
@@ -58,24 +64,66 @@ pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<P
     )
     .await?;
     w.commit().await?;
-    Ok(ProductRow {
-        id,
-        name,
-        require_unique_firmware_version: true,
-    })
+    Ok(made)
 }
 
-/// Sets whether versions must be unique.
+/// Settings to change; what is none stays.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Whether a version can be uploaded once only for a platform and architecture.
+    pub unique_versions: Option<bool>,
+    /// Which kinds of firmware the product takes.
+    pub tools: Option<Vec<String>>,
+    /// Whether an ESP-IDF image may be without a signature.
+    pub unsigned_esp_idf: Option<bool>,
+}
+
+/// Refuses kinds of firmware that do not exist, or that the server does not take.
+fn known_tools(app: &App, tools: &[String]) -> Result<()> {
+    let named = |wanted: &dyn Fn(Option<Kind>) -> bool| -> Vec<&str> {
+        let all = tools.iter().filter(|t| wanted(Kind::named(t)));
+        all.map(String::as_str).collect()
+    };
+    let unknown = named(&|kind| kind.is_none());
+    let refused = |text: String| Err(field("allowed_update_tools", &text));
+    if !unknown.is_empty() {
+        return refused(format!("unknown update tool(s): {}", unknown.join(", ")));
+    }
+    let off = named(&|kind| kind == Some(Kind::EspIdf) && !app.policy.esp_idf);
+    if !off.is_empty() {
+        let off = off.join(", ");
+        return refused(format!("not enabled on this NervesHub instance: {off}"));
+    }
+    Ok(())
+}
+
+/// Changes settings.
 ///
 /// # Errors
-/// The database's.
-pub async fn set_unique_versions(
-    db: &Db,
-    scope: &Scope<Product>,
-    unique: bool,
-) -> Result<ProductRow> {
-    let mut w = db.write().await?;
-    store::products::set_unique_versions(&mut w, scope, unique, clock::now()).await?;
+/// A kind of firmware that does not exist or that the server does not take.
+pub async fn update(app: &App, scope: &Scope<Product>, changes: Changes) -> Result<ProductRow> {
+    let mut w = app.db.write().await?;
+    let p = scope.product();
+    let mut product = store::products::by_name(&mut w, p.org.id, &p.name)
+        .await?
+        .ok_or(Refusal::NotFound)?;
+    if let Some(mut tools) = changes.tools {
+        let mut seen = HashSet::new();
+        tools.retain(|t| seen.insert(t.clone()));
+        // A product keeps what it took before the server stopped to take it.
+        let new = tools.join(",");
+        if new != product.allowed_update_tools {
+            known_tools(app, &tools)?;
+            product.allowed_update_tools = new;
+        }
+    }
+    if let Some(unique) = changes.unique_versions {
+        product.require_unique_firmware_version = unique;
+    }
+    if let Some(unsigned) = changes.unsigned_esp_idf {
+        product.allow_unsigned_esp_idf_firmware = unsigned;
+    }
+    store::products::set(&mut w, scope, &product, clock::now()).await?;
     let text = format!(
         "{} updated product {}",
         scope.person().name,
@@ -83,7 +131,7 @@ pub async fn set_unique_versions(
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    show(db, scope).await
+    Ok(product)
 }
 
 /// Deletes an empty product: one that still holds anything is refused, so that nobody loses a fleet by one request.

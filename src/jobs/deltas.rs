@@ -6,13 +6,15 @@ use crate::blob::{Blob, Staged};
 use crate::bus::Hint;
 use crate::clock;
 use crate::delta::bundle::{BundleError, bundle};
+use crate::delta::detools;
+use crate::firmware::kind::Kind;
 use crate::fleet::firmwares::{PART, Summing, Sums};
 use crate::ids::FirmwareId;
-use crate::limits::{DELTA_TIME, DELTA_TRIES, TICK};
+use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store::deltas::DeltaRow;
 use crate::store::{self, deltas, firmwares};
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek as _, SeekFrom};
+use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use tokio_util::sync::CancellationToken;
 
 /// Runs until it is told to stop.
@@ -124,9 +126,9 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
         .map_err(|e| later(&e))?;
     let staged = app.blobs.stage().map_err(|e| later(&e))?;
     let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
-    let size = u64::try_from(target.size).unwrap_or(0);
+    let (size, kind) = (u64::try_from(target.size).unwrap_or(0), target.kind());
     let done = tokio::task::spawn_blocking(move || {
-        let (staged, sums) = build(from, to, size, staged)?;
+        let (staged, sums) = build(kind, from, to, size, staged)?;
         blobs
             .keep(staged, blob)
             .map_err(|e| Failure::MayPass(e.to_string()))?;
@@ -136,12 +138,18 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
 }
 
 fn build(
+    kind: Kind,
     mut from: File,
     mut to: File,
     size: u64,
     mut staged: Staged,
 ) -> Result<(Staged, Sums), Failure> {
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
+    if kind == Kind::EspIdf {
+        let patch = patch(&mut from, &mut to)?;
+        staged.file().write_all(&patch).map_err(disk)?;
+        return finish(staged);
+    }
     let out = BufWriter::new(&mut *staged.file());
     bundle(&mut from, &mut to, size, out).map_err(|e: BundleError| {
         if e.may_pass() {
@@ -150,9 +158,28 @@ fn build(
             Failure::Never(e.to_string())
         }
     })?;
+    finish(staged)
+}
+
+fn finish(mut staged: Staged) -> Result<(Staged, Sums), Failure> {
+    let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
     staged.file().seek(SeekFrom::Start(0)).map_err(disk)?;
     let sums = sum(staged.file()).map_err(disk)?;
     Ok((staged, sums))
+}
+
+/// The patch between two ESP-IDF images.
+fn patch(from: &mut File, to: &mut File) -> Result<Vec<u8>, Failure> {
+    let read = |file: &mut File| {
+        let mut image = Vec::new();
+        // A byte more than can be patched says that it is too large.
+        file.take(ESP_DELTA_BYTES as u64 + 1)
+            .read_to_end(&mut image)?;
+        Ok(image)
+    };
+    let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
+    let (from, to) = (read(from).map_err(disk)?, read(to).map_err(disk)?);
+    detools::create(&from, &to).map_err(|e| Failure::Never(e.to_string()))
 }
 
 /// Sums of a file, read from its present position.

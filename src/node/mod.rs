@@ -94,6 +94,7 @@ impl Node {
             policy: Arc::new(Policy {
                 unproven_cas: config.unproven_cas,
                 private_webhooks: config.private_webhooks,
+                esp_idf: config.esp_idf,
                 mail: config.mail.is_some(),
                 web_url: config
                     .web_url

@@ -2,6 +2,7 @@
 //! ever (domain 2.6, the rule of this server).
 
 use crate::clock::Micros;
+use crate::firmware::kind::Kind;
 use crate::ids::ProductId;
 use crate::limits::DELTA_WAIT;
 use crate::store::deltas::DeltaRow;
@@ -57,17 +58,23 @@ async fn known(
     target: &FirmwareRow,
 ) -> store::Result<Option<FirmwareRow>> {
     let found = firmwares::by_uuid(w, product, uuid).await?;
-    Ok(found.filter(|f| f.platform == target.platform && f.architecture == target.architecture))
+    Ok(found.filter(|f| {
+        f.platform == target.platform
+            && f.architecture == target.architecture
+            && f.tool == target.tool
+    }))
 }
 
 /// Whether this device can take the delta: its fwup is new enough and no delta to this target failed on it before. A
-/// device that does not say its fwup version gets the full file.
+/// device that does not say its fwup version gets the full file; an ESP-IDF device has none, and what applies its deltas
+/// comes with its own image.
 pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
     let own = device
         .fw_fwup_version
         .as_deref()
         .and_then(|v| Version::parse(v).ok());
     let needed = Version::parse(&target.delta_fwup_version).ok();
-    let new_enough = matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
+    let new_enough = target.kind() == Kind::EspIdf
+        || matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
     new_enough && device.full_next_for.as_deref() != Some(target.uuid.as_str())
 }

@@ -3,6 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
+use crate::firmware::kind::Kind;
 use crate::ids::{FirmwareId, KeyId, ProductId};
 use sqlx::FromRow;
 
@@ -29,6 +30,8 @@ pub struct FirmwareRow {
     pub misc: Option<String>,
     /// VCS identifier.
     pub vcs_identifier: Option<String>,
+    /// `fwup` or `esp-idf`.
+    pub tool: String,
     /// Bytes of the file.
     pub size: i64,
     /// SHA-256, upper-case hex.
@@ -44,8 +47,10 @@ pub struct FirmwareRow {
 /// A firmware to store.
 #[derive(Debug, Clone)]
 pub struct NewFirmware {
-    /// The key that its signature was checked with.
-    pub key: KeyId,
+    /// `fwup` or `esp-idf`.
+    pub tool: Kind,
+    /// The key that its signature was checked with; an ESP-IDF image may be without.
+    pub signer: Option<KeyId>,
     /// uuid.
     pub uuid: String,
     /// Semantic version.
@@ -76,10 +81,22 @@ pub struct NewFirmware {
     pub delta_fwup_version: String,
 }
 
+impl FirmwareRow {
+    /// What its file ends with, without the dot.
+    pub fn extension(&self) -> &'static str {
+        self.kind().extension()
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        Kind::named(&self.tool).unwrap_or(Kind::Fwup)
+    }
+}
+
 macro_rules! firmware_columns {
     () => {
         "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
-                f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.size,
+                f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.tool, f.size,
                 f.checksum, f.partials, f.delta_updatable, f.delta_fwup_version
          FROM firmwares f JOIN products p ON p.id = f.product_id "
     };
@@ -97,15 +114,16 @@ pub async fn add(
         sql!(
             "firmwares.add",
             "INSERT INTO firmwares
-               (org_id, product_id, key_id, uuid, version, platform, architecture, author,
+               (org_id, product_id, tool, signer_id, uuid, version, platform, architecture, author,
                 description, misc, vcs_identifier, size, checksum, partials, delta_updatable,
                 full_fwup_version, delta_fwup_version, inserted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
              ON CONFLICT (product_id, uuid) DO NOTHING RETURNING id"
         ),
         scope.product().org.id,
         scope.product().id,
-        f.key,
+        f.tool.name(),
+        f.signer,
         &f.uuid,
         &f.version,
         &f.platform,

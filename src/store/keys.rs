@@ -79,7 +79,7 @@ pub async fn of_firmware(
         on,
         sql!(
             "keys.of_firmware",
-            "SELECT k.id, k.name, k.key, k.scheme FROM firmwares f JOIN org_keys k ON k.id = f.key_id
+            "SELECT k.id, k.name, k.key, k.scheme FROM firmwares f JOIN org_keys k ON k.id = f.signer_id
              WHERE f.product_id = $1 AND f.uuid = $2"
         ),
         product,
@@ -93,7 +93,7 @@ pub async fn in_use(on: &mut impl On, key: KeyId) -> Result<bool> {
         on,
         sql!(
             "keys.in_use",
-            "SELECT id FROM firmwares WHERE key_id = $1
+            "SELECT id FROM firmwares WHERE signer_id = $1
              UNION ALL SELECT id FROM archives WHERE key_id = $1 ORDER BY 1 LIMIT 1"
         ),
         key

@@ -15,6 +15,25 @@ pub struct ProductRow {
     pub name: String,
     /// Whether (version, platform, architecture) must be new at each upload.
     pub require_unique_firmware_version: bool,
+    /// Which kinds of firmware it takes, joined by commas.
+    pub allowed_update_tools: String,
+    /// Whether an ESP-IDF image may be without a signature.
+    pub allow_unsigned_esp_idf_firmware: bool,
+}
+
+impl ProductRow {
+    /// Which kinds of firmware it takes.
+    pub fn tools(&self) -> Vec<&str> {
+        let named = self.allowed_update_tools.split(',');
+        named.filter(|t| !t.is_empty()).collect()
+    }
+}
+
+macro_rules! product_columns {
+    () => {
+        "SELECT id, name, require_unique_firmware_version, allowed_update_tools,
+                allow_unsigned_esp_idf_firmware FROM products "
+    };
 }
 
 /// Adds a product; `None` when the name is taken in the organisation.
@@ -39,8 +58,7 @@ pub async fn by_name(on: &mut impl On, org: OrgId, name: &str) -> Result<Option<
         on,
         sql!(
             "products.by_name",
-            "SELECT id, name, require_unique_firmware_version FROM products
-             WHERE org_id = $1 AND name = $2"
+            concat!(product_columns!(), "WHERE org_id = $1 AND name = $2")
         ),
         org,
         name
@@ -53,8 +71,10 @@ pub async fn list(on: &mut impl On, org: OrgId) -> Result<Vec<ProductRow>> {
         on,
         sql!(
             "products.list",
-            "SELECT id, name, require_unique_firmware_version FROM products
-             WHERE org_id = $1 ORDER BY name LIMIT 10000"
+            concat!(
+                product_columns!(),
+                "WHERE org_id = $1 ORDER BY name LIMIT 10000"
+            )
         ),
         org
     )
@@ -70,29 +90,31 @@ pub async fn by_id(
         on,
         sql!(
             "products.by_id",
-            "SELECT id, name, require_unique_firmware_version FROM products
-             WHERE org_id = $1 AND id = $2"
+            concat!(product_columns!(), "WHERE org_id = $1 AND id = $2")
         ),
         scope.org().id,
         id
     )
 }
 
-/// Changes the one setting that this version has.
-pub async fn set_unique_versions(
+/// Changes the settings.
+pub async fn set(
     w: &mut Write,
     scope: &Scope<Product>,
-    unique: bool,
+    settings: &ProductRow,
     now: Micros,
 ) -> Result<()> {
     execute!(
         w,
         sql!(
-            "products.set_unique_versions",
-            "UPDATE products SET require_unique_firmware_version = $2, updated_at = $3 WHERE id = $1"
+            "products.set",
+            "UPDATE products SET require_unique_firmware_version = $2, allowed_update_tools = $3,
+               allow_unsigned_esp_idf_firmware = $4, updated_at = $5 WHERE id = $1"
         ),
         scope.product().id,
-        unique,
+        settings.require_unique_firmware_version,
+        &settings.allowed_update_tools,
+        settings.allow_unsigned_esp_idf_firmware,
         now
     )?;
     Ok(())

@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod device;
 mod downloads;
+mod esp_idf;
 mod extensions;
 mod history;
 mod hostile;

@@ -3,16 +3,15 @@
 use super::upload::upload;
 use super::{Remote, part};
 use crate::cli::exit::Code;
+use crate::cli::image::{Image, open};
 use crate::cli::output;
-use crate::firmware::check;
-use crate::firmware::meta::Meta;
+use crate::firmware::kind::Kind;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::json;
-use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
@@ -42,7 +41,7 @@ pub(in crate::cli) struct Download {
     remote: Remote,
     /// Its uuid.
     uuid: String,
-    /// Where to write it [default: UUID.fw].
+    /// Where to write it [default: UUID.fw, or UUID.bin of an ESP-IDF image].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -73,23 +72,20 @@ pub(super) fn bar(what: &str) -> ProgressBar {
 impl Publish {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
         // What the server would refuse is refused before 30 MB are sent.
-        let mut file = File::open(&self.file)
-            .with_context(|| format!("could not open {}", self.file.display()))?;
-        let head = match check::head(&mut file) {
-            Ok(head) => head,
+        let image = match Image::read(&mut open(&self.file)?) {
+            Ok(image) => image,
             Err(e) => {
                 output::error(&e.to_string());
                 return Ok(Code::BadFirmware);
             }
         };
-        if head.signature.is_none() {
+        if image.unsigned() {
             output::error("the file is not signed; sign it with `nervecenter firmware sign`");
             return Ok(Code::BadFirmware);
         }
-        let meta = Meta::parse(&head.conf)?;
         let mut remote = self.remote.clone();
         if remote.product.is_none() {
-            remote.product = meta.get("product").map(str::to_owned);
+            remote.product = image.product().map(str::to_owned);
         }
         let client = remote.client()?;
         let product = client.in_product().await?;
@@ -132,6 +128,7 @@ impl List {
             &all,
             &[
                 ("VERSION", "/version"),
+                ("TOOL", "/tool"),
                 ("PLATFORM", "/platform"),
                 ("ARCH", "/architecture"),
                 ("UUID", "/uuid"),
@@ -155,9 +152,13 @@ impl Download {
             client.whole(client.request(Method::GET, &path)).await?;
             bail!("the file could not be downloaded");
         }
+        // The link that the server redirected to ends as the file does.
+        let end = answer.url().path().rsplit_once('.').map(|(_, end)| end);
+        let end = Kind::ALL.into_iter().find(|k| end == Some(k.extension()));
+        let end = end.unwrap_or(Kind::Fwup).extension();
         let target = self
             .output
-            .unwrap_or_else(|| format!("{}.fw", self.uuid).into());
+            .unwrap_or_else(|| format!("{}.{end}", self.uuid).into());
         let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
         let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
         let bar = bar("downloading");

@@ -3,7 +3,7 @@
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
-use crate::firmware::keys::PublicKey;
+use crate::firmware::keys::{PublicKey, SecureBootKey};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) enum Key {
     /// List the keys.
     List,
-    /// Register a public key, made by `firmware keygen`, `fwup -g` or `nh`.
+    /// Register a public key, made by `firmware keygen`, `fwup -g` or `nh`; or in PEM, for ESP-IDF images.
     Import {
         /// Its name.
         name: String,
@@ -74,10 +74,17 @@ impl Ask for Key {
                 )?;
             }
             Self::Import { name, file } => {
-                let key =
-                    PublicKey::parse(&read(&file)?).with_context(|| file.display().to_string())?;
+                let text = read(&file)?;
+                let shown = || file.display().to_string();
+                let body = if text.starts_with(b"-----BEGIN") {
+                    let pem = String::from_utf8_lossy(&text);
+                    SecureBootKey::parse(&pem).with_context(shown)?;
+                    json!({"name": name, "key": pem, "scheme": "secure_boot_v2_rsa"})
+                } else {
+                    let key = PublicKey::parse(&text).with_context(shown)?;
+                    json!({"name": name, "key": key.text()})
+                };
                 let path = format!("{}/keys", client.in_org().await?);
-                let body = json!({"name": name, "key": key.text()});
                 let made = client.send(Method::POST, &path, &body).await?;
                 client.one(&made)?;
             }

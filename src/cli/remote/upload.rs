@@ -1,7 +1,7 @@
 //! Files to the server: in pieces that survive a cut, or in one request to a server that has no other way.
 
 use super::{Client, Refused};
-use crate::firmware::{check, keys};
+use crate::cli::image::Image;
 use anyhow::Context as _;
 use aws_lc_rs::digest;
 use indicatif::ProgressBar;
@@ -184,8 +184,8 @@ impl Uploading<'_> {
     /// What the server holds of this uuid.
     async fn made(&self) -> Option<Value> {
         let mut open = std::fs::File::open(self.file).ok()?;
-        let head = check::head(&mut open).ok()?;
-        let path = format!("{}/{}", self.list, keys::uuid(&head.conf));
+        let image = Image::read(&mut open).ok()?;
+        let path = format!("{}/{}", self.list, image.uuid());
         self.client.get(&path).await.ok()
     }
 

@@ -1,6 +1,8 @@
 //! The parameters of a join (device-protocol 3.1). Everything else that a device sends there is dropped unread: owners
 //! put secrets into the key-value store.
 
+use crate::firmware::esp_idf;
+use crate::firmware::kind::Kind;
 use crate::limits::METADATA_CHARS;
 use semver::Version;
 use serde_json::{Map, Value};
@@ -64,6 +66,49 @@ fn text(params: &Map<String, Value>, key: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+impl Firmware {
+    fn read(params: &Map<String, Value>) -> Self {
+        let tool = text(params, "update_tool").and_then(|t| Kind::named(&t));
+        let named = ["esp_idf_project_name", "esp_idf_app_elf_sha256"];
+        let esp_idf = named.iter().any(|key| params.contains_key(*key));
+        if tool.map_or(esp_idf, |t| t == Kind::EspIdf) {
+            return Self::read_esp_idf(params);
+        }
+        Self {
+            uuid: text(params, "nerves_fw_uuid"),
+            product: text(params, "nerves_fw_product"),
+            version: text(params, "nerves_fw_version"),
+            platform: text(params, "nerves_fw_platform"),
+            architecture: text(params, "nerves_fw_architecture"),
+            author: text(params, "nerves_fw_author"),
+            description: text(params, "nerves_fw_description"),
+            misc: text(params, "nerves_fw_misc"),
+            vcs_identifier: text(params, "nerves_fw_vcs_identifier"),
+            fwup_version: text(params, "fwup_version"),
+        }
+    }
+
+    /// The same rules that read an image at its upload, so that a device is known by what it runs.
+    fn read_esp_idf(params: &Map<String, Value>) -> Self {
+        let elf = text(params, "esp_idf_app_elf_sha256").and_then(|h| hex::decode(h).ok());
+        let chip = params.get("esp_idf_chip_id").and_then(|id| {
+            let written = || id.as_str()?.parse().ok();
+            id.as_u64().or_else(written)
+        });
+        let (platform, architecture) = chip.map(esp_idf::chip).unzip();
+        let written = text(params, "esp_idf_version");
+        Self {
+            uuid: elf.and_then(|elf| esp_idf::uuid(&elf)),
+            product: text(params, "esp_idf_project_name"),
+            version: written.and_then(|v| Some(esp_idf::version(&v)?.to_string())),
+            platform,
+            architecture,
+            description: text(params, "esp_idf_ver").map(|v| format!("ESP-IDF {v}")),
+            ..Self::default()
+        }
+    }
+}
+
 impl Join {
     /// Reads the parameters; whatever is missing or of a wrong type counts as not given, and nothing makes a join fail.
     pub(super) fn read(params: &Map<String, Value>) -> Self {
@@ -71,18 +116,7 @@ impl Join {
         let flag = |key: &str| meta.and_then(|m| m.get(key)).and_then(Value::as_bool);
         let on_connect = |key: &str| params.get(key).and_then(Value::as_str) == Some("on_connect");
         Self {
-            firmware: Firmware {
-                uuid: text(params, "nerves_fw_uuid"),
-                product: text(params, "nerves_fw_product"),
-                version: text(params, "nerves_fw_version"),
-                platform: text(params, "nerves_fw_platform"),
-                architecture: text(params, "nerves_fw_architecture"),
-                author: text(params, "nerves_fw_author"),
-                description: text(params, "nerves_fw_description"),
-                misc: text(params, "nerves_fw_misc"),
-                vcs_identifier: text(params, "nerves_fw_vcs_identifier"),
-                fwup_version: text(params, "fwup_version"),
-            },
+            firmware: Firmware::read(params),
             console: text(params, "console_version").and_then(|v| Version::parse(&v).ok()),
             api: text(params, "device_api_version")
                 .and_then(|v| Version::parse(&v).ok())
