@@ -115,6 +115,9 @@ pub const IMPORT_ROWS: usize = 500_000;
 /// Rows that an export reads at once.
 pub const EXPORT_ROWS: i64 = 1_000;
 
+/// Files that an import looks through.
+pub const IMPORT_FILES: usize = 1_000_000;
+
 /// A JSON body.
 pub const JSON_BYTES: usize = 8_000_000;
 /// `meta.conf`, unpacked (firmware 1).

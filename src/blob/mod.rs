@@ -65,7 +65,7 @@ impl Staged {
 }
 
 impl Blobs {
-    /// Files under a folder, made when absent. Leftovers of uploads that a crash cut short are removed.
+    /// Files under a folder, made when absent.
     ///
     /// # Errors
     /// The disk's.
@@ -73,15 +73,23 @@ impl Blobs {
         for part in ["firmware", "deltas", "archives", "staging"] {
             std::fs::create_dir_all(root.join(part))?;
         }
-        for left in std::fs::read_dir(root.join("staging"))?.flatten() {
-            // A file that cannot be removed now is tried again at the next start.
-            let _ = std::fs::remove_file(left.path());
-        }
         let store = LocalFileSystem::new_with_prefix(root)?;
         Ok(Self {
             store: Arc::new(store),
             root: root.to_owned(),
         })
+    }
+
+    /// Removes what uploads left that a crash cut short; for the one process that serves these files, at its start.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn sweep(&self) -> Result<(), BlobError> {
+        for left in std::fs::read_dir(self.root.join("staging"))?.flatten() {
+            // A file that cannot be removed now is tried again at the next start.
+            let _ = std::fs::remove_file(left.path());
+        }
+        Ok(())
     }
 
     /// A new file to write to.

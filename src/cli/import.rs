@@ -3,6 +3,7 @@
 use super::exit::Code;
 use super::{output, runtime};
 use crate::access::vault::Vault;
+use crate::blob::Blobs;
 use crate::config::Options;
 use crate::fleet::nerves_hub;
 use crate::node::setup;
@@ -13,7 +14,8 @@ use std::path::PathBuf;
 /// Take a fleet over from another server.
 #[derive(Subcommand)]
 pub(super) enum Import {
-    /// From the database of an original NervesHub: organisations, people, products, keys, secrets, authorities, devices.
+    /// From an original NervesHub: organisations, people, products, keys, secrets, authorities, devices; firmware, archives and
+    /// deployment groups, where the files are there.
     #[command(name = "nerveshub")]
     NervesHub(NervesHub),
 }
@@ -23,6 +25,9 @@ pub(super) struct NervesHub {
     /// The original's database, `postgres://…`; it is only read.
     #[arg(long, value_name = "URL")]
     database_url: String,
+    /// Folder with the original's stored files: its upload folder, or a copy of its bucket. It is only read.
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// Folder of this server's data [default: ./nervecenter-data].
     #[arg(long, env = "NERVECENTER_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -71,9 +76,16 @@ impl NervesHub {
         };
         let db = setup::database(&config).await?;
         let vault = Vault::new(&setup::node_key(&config, &db).await?);
-        let report = nerves_hub::import(&db, &vault, &self.database_url, !self.commit).await;
+        let blobs = Blobs::local(&config.data_dir.join("blobs"))?;
+        let from = nerves_hub::From {
+            database: &self.database_url,
+            files: self.files.as_deref(),
+            commit: self.commit,
+        };
+        let report = nerves_hub::import(&db, &blobs, &vault, &from).await;
         db.close().await;
-        let report = report.context("nothing was imported")?;
+        let report =
+            report.context("the import stopped; what is kept stays, and doing it again goes on")?;
         if self.json {
             output::json(&report)?;
             return Ok(Code::Done);

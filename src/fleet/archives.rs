@@ -1,6 +1,7 @@
 //! Archives: signed files for the device's application. The same checks as firmware, but nothing boots them.
 
-use super::firmwares::{Sums, Upload};
+use super::firmwares::Upload;
+use super::judge::Sums;
 use super::refusal::{TAKEN, field};
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
@@ -64,7 +65,7 @@ pub async fn finish(app: &App, scope: &Scope<Product>, upload: Upload) -> Result
     keep(app, scope, new, staged).await
 }
 
-fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewArchive {
+pub(super) fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewArchive {
     NewArchive {
         key,
         uuid: c.uuid.clone(),

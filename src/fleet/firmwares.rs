@@ -1,6 +1,7 @@
 //! Firmware: upload, list, delete.
 
-use super::keys::{ED25519, KeyRow, SECURE_BOOT};
+use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge};
+use super::keys::KeyRow;
 use super::products::ProductRow;
 use super::refusal::{TAKEN, field};
 use super::{Refusal, Result};
@@ -8,18 +9,13 @@ use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
 use crate::clock;
-use crate::firmware::check::{self, CheckError, Checked};
-use crate::firmware::esp_idf::{self, EspError};
-use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::firmware::check::Checked;
 use crate::firmware::kind::Kind;
-use crate::firmware::meta;
-use crate::firmware::zip::ZipError;
 use crate::ids::KeyId;
 use crate::limits::UPLOAD_BYTES;
 use crate::store::audit;
 use crate::store::firmwares::NewFirmware;
 use crate::store::{self, Db};
-use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::{Bytes, BytesMut};
 use semver::Version;
 use serde_json::json;
@@ -27,55 +23,6 @@ use std::io::Write as _;
 use tokio::task::spawn_blocking;
 
 pub use crate::store::firmwares::FirmwareRow;
-
-/// The parts that have checksums of their own (device-protocol 3.2).
-pub const PART: usize = 1 << 20;
-
-/// Sums of a file: whole and of each part, upper-case hex.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sums {
-    /// Bytes.
-    pub size: u64,
-    /// SHA-256 of all.
-    pub whole: String,
-    /// SHA-256 of each part, joined by commas.
-    pub parts: String,
-}
-
-/// Sums up a file that comes in pieces of [`PART`] bytes, the last one shorter.
-pub struct Summing {
-    whole: Context,
-    parts: Vec<String>,
-    size: u64,
-}
-
-impl Default for Summing {
-    fn default() -> Self {
-        Self {
-            whole: Context::new(&SHA256),
-            parts: Vec::new(),
-            size: 0,
-        }
-    }
-}
-
-impl Summing {
-    /// The next piece.
-    pub fn part(&mut self, piece: &[u8]) {
-        self.whole.update(piece);
-        self.parts.push(hex::encode_upper(digest(&SHA256, piece)));
-        self.size += piece.len() as u64;
-    }
-
-    /// The sums.
-    pub fn finish(self) -> Sums {
-        Sums {
-            size: self.size,
-            whole: hex::encode_upper(self.whole.finish()),
-            parts: self.parts.join(","),
-        }
-    }
-}
 
 /// An upload on its way to disk; at most one part of it is in memory. Dropped unfinished, it leaves nothing.
 pub struct Upload {
@@ -156,23 +103,22 @@ impl Upload {
         let (staged, kind) = kind
             .map_err(|e| Refusal::Fault(e.to_string()))?
             .map_err(crate::blob::BlobError::from)?;
-        let Some(kind) = kind else {
-            // Read as a fwup archive, it says what is wrong with it.
-            let refused = fwup(app, scope, staged).await.err();
-            return Err(refused.unwrap_or_else(|| Refusal::Detail(UNRECOGNISED.into())));
+        // What is of no kind is read as a fwup archive, which says what is wrong with it.
+        let known = kind.unwrap_or(Kind::Fwup);
+        if kind.is_some() {
+            taken(app, &product, known)?;
+        }
+        let keys = keys_of(app, scope).await?;
+        let unsigned = product.allow_unsigned_esp_idf_firmware;
+        let judging = move || {
+            let mut staged = staged;
+            let judged = judge(known, staged.file(), &keys, unsigned, &sums)?;
+            Ok::<_, Refusal>((staged, judged))
         };
-        taken(app, &product, kind)?;
-        let (staged, new) = match kind {
-            Kind::Fwup => {
-                let (staged, checked, key) = fwup(app, scope, staged).await?;
-                (staged, record(&checked, key, &sums))
-            }
-            Kind::EspIdf => {
-                let unsigned = product.allow_unsigned_esp_idf_firmware;
-                esp_idf(app, scope, staged, unsigned, &sums).await?
-            }
-        };
-        store_firmware(app, scope, new, staged).await
+        let judged = spawn_blocking(judging).await;
+        let (staged, judged) = judged.map_err(|e| Refusal::Fault(e.to_string()))??;
+        same_product(scope, &judged.product)?;
+        store_firmware(app, scope, judged.new, staged).await
     }
 
     /// Checks an fwup file that was received against the organisation's keys and the product: the file, what is in it,
@@ -186,7 +132,15 @@ impl Upload {
         scope: &Scope<Product>,
     ) -> Result<(Staged, Checked, KeyId, Sums)> {
         let (staged, sums) = self.complete().await?;
-        let (staged, checked, key) = fwup(app, scope, staged).await?;
+        let keys = keys_of(app, scope).await?;
+        let checking = move || {
+            let mut staged = staged;
+            let (checked, key) = check_fwup(staged.file(), &keys)?;
+            Ok::<_, Refusal>((staged, checked, key))
+        };
+        let checked = spawn_blocking(checking).await;
+        let (staged, checked, key) = checked.map_err(|e| Refusal::Fault(e.to_string()))??;
+        same_product(scope, &checked.product)?;
         Ok((staged, checked, key, sums))
     }
 
@@ -225,12 +179,10 @@ fn taken(app: &App, product: &ProductRow, kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// The organisation's keys of a scheme, in an order that stays.
-async fn keys_of(app: &App, scope: &Scope<Product>, scheme: &str) -> Result<Vec<KeyRow>> {
+/// The organisation's keys, in an order that stays.
+async fn keys_of(app: &App, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
     let mut r = app.db.read().await?;
-    let mut held = store::keys::of_org(&mut r, scope.product().org.id).await?;
-    held.retain(|k| k.scheme == scheme);
-    Ok(held)
+    Ok(store::keys::of_org(&mut r, scope.product().org.id).await?)
 }
 
 /// Refuses what was built for another product.
@@ -243,125 +195,6 @@ fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
         "This firmware is built for the product {built_for:?}, but was uploaded to {:?}.",
         p.name
     )))
-}
-
-/// Checks an fwup file.
-async fn fwup(
-    app: &App,
-    scope: &Scope<Product>,
-    mut staged: Staged,
-) -> Result<(Staged, Checked, KeyId)> {
-    let held = keys_of(app, scope, ED25519).await?;
-    let (ids, keys): (Vec<KeyId>, Vec<PublicKey>) = held
-        .iter()
-        .filter_map(|k| Some((k.id, PublicKey::parse(k.key.as_bytes()).ok()?)))
-        .unzip();
-    let (staged, checked) = spawn_blocking(move || {
-        let checked = check::check(staged.file(), &keys);
-        (staged, checked)
-    })
-    .await
-    .map_err(|e| Refusal::Fault(e.to_string()))?;
-    let checked = checked.map_err(refused)?;
-    same_product(scope, &checked.product)?;
-    let key = ids.get(checked.key);
-    let key = *key.ok_or(store::Error::Missing("org_keys"))?;
-    Ok((staged, checked, key))
-}
-
-/// Checks an ESP-IDF image.
-async fn esp_idf(
-    app: &App,
-    scope: &Scope<Product>,
-    mut staged: Staged,
-    unsigned: bool,
-    sums: &Sums,
-) -> Result<(Staged, NewFirmware)> {
-    let held = keys_of(app, scope, SECURE_BOOT).await?;
-    let (ids, keys): (Vec<KeyId>, Vec<SecureBootKey>) = held
-        .iter()
-        .filter_map(|k| Some((k.id, SecureBootKey::parse(&k.key).ok()?)))
-        .unzip();
-    let (staged, checked) = spawn_blocking(move || {
-        let checked = esp_idf::check(staged.file(), &keys, unsigned);
-        (staged, checked)
-    })
-    .await
-    .map_err(|e| Refusal::Fault(e.to_string()))?;
-    let checked = checked.map_err(|e| match e {
-        EspError::Io(e) => Refusal::Blob(e.into()),
-        other => Refusal::Detail(sentence(&other.to_string())),
-    })?;
-    let (says, version) = (checked.description, checked.version.to_string());
-    same_product(scope, &says.product)?;
-    let new = NewFirmware {
-        tool: Kind::EspIdf,
-        signer: checked.key.and_then(|n| ids.get(n).copied()),
-        uuid: says.uuid,
-        version,
-        platform: says.platform,
-        architecture: says.architecture,
-        author: None,
-        description: Some(format!("ESP-IDF {}", says.idf_version)),
-        misc: None,
-        vcs_identifier: None,
-        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
-        checksum: sums.whole.clone(),
-        partials: sums.parts.clone(),
-        // Whatever an image is built of, another one can be patched to it; which devices can apply it they say themselves.
-        delta_updatable: true,
-        full_fwup_version: "0.0.0".into(),
-        delta_fwup_version: "0.0.0".into(),
-    };
-    Ok((staged, new))
-}
-
-/// What a file of no known kind is told.
-const UNRECOGNISED: &str = "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it, or an ESP-IDF application image (.bin) where the server takes them.";
-
-/// A sentence begins with a capital, but a name that it begins with stays as it is.
-fn sentence(text: &str) -> String {
-    let first = text.split(' ').next().unwrap_or_default();
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(c) if !first.contains(['-', '.', '/']) => {
-            format!("{}{}.", c.to_uppercase(), letters.as_str())
-        }
-        _ => format!("{text}."),
-    }
-}
-
-/// The API's answer to a failed check.
-fn refused(e: CheckError) -> Refusal {
-    match e {
-        CheckError::Version(_) => field("version", "must be a valid semantic version"),
-        CheckError::Zip(ZipError::Io(e)) => Refusal::Blob(e.into()),
-        CheckError::Zip(ZipError::NotZip) => Refusal::Detail(UNRECOGNISED.into()),
-        other => Refusal::Detail(sentence(&other.to_string())),
-    }
-}
-
-fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
-    let features = meta::features(&c.meta);
-    let text = |key: &str| c.meta.get(key).map(str::to_owned);
-    NewFirmware {
-        tool: Kind::Fwup,
-        signer: Some(key),
-        uuid: c.uuid.clone(),
-        version: c.version.to_string(),
-        platform: c.platform.clone(),
-        architecture: c.architecture.clone(),
-        author: text("author"),
-        description: text("description"),
-        misc: text("misc"),
-        vcs_identifier: text("vcs-identifier"),
-        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
-        checksum: sums.whole.clone(),
-        partials: sums.parts.clone(),
-        delta_updatable: features.delta_updatable,
-        full_fwup_version: features.full.to_string(),
-        delta_fwup_version: features.delta.to_string(),
-    }
 }
 
 /// The row and the file become visible together: the file gets its name before the transaction commits, so an accepted
@@ -471,28 +304,4 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
         app.blobs.remove(Blob::Delta(a, b)).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_number_of_parts_is_right_at_exact_multiples_of_a_part() {
-        for (size, parts) in [
-            (1, 1),
-            (PART - 1, 1),
-            (PART, 1),
-            (PART + 1, 2),
-            (2 * PART, 2),
-        ] {
-            let mut sums = Summing::default();
-            for piece in vec![7u8; size].chunks(PART) {
-                sums.part(piece);
-            }
-            let sums = sums.finish();
-            assert_eq!(sums.size, size as u64);
-            assert_eq!(sums.parts.split(',').count(), parts, "{size}");
-        }
-    }
 }

@@ -12,6 +12,7 @@ pub mod extensions;
 pub mod firmwares;
 pub mod history;
 pub mod join;
+pub mod judge;
 pub mod keys;
 pub mod links;
 pub mod logins;

@@ -8,13 +8,13 @@ use crate::clock;
 use crate::delta::bundle::{BundleError, bundle};
 use crate::delta::detools;
 use crate::firmware::kind::Kind;
-use crate::fleet::firmwares::{PART, Summing, Sums};
+use crate::fleet::judge::Sums;
 use crate::ids::FirmwareId;
 use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store::deltas::DeltaRow;
 use crate::store::{self, deltas, firmwares};
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{BufWriter, Read as _, Write as _};
 use tokio_util::sync::CancellationToken;
 
 /// Runs until it is told to stop.
@@ -163,8 +163,7 @@ fn build(
 
 fn finish(mut staged: Staged) -> Result<(Staged, Sums), Failure> {
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
-    staged.file().seek(SeekFrom::Start(0)).map_err(disk)?;
-    let sums = sum(staged.file()).map_err(disk)?;
+    let sums = Sums::of(staged.file()).map_err(disk)?;
     Ok((staged, sums))
 }
 
@@ -180,18 +179,4 @@ fn patch(from: &mut File, to: &mut File) -> Result<Vec<u8>, Failure> {
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
     let (from, to) = (read(from).map_err(disk)?, read(to).map_err(disk)?);
     detools::create(&from, &to).map_err(|e| Failure::Never(e.to_string()))
-}
-
-/// Sums of a file, read from its present position.
-pub fn sum(file: &mut File) -> std::io::Result<Sums> {
-    let mut sums = Summing::default();
-    let mut piece = Vec::with_capacity(PART);
-    loop {
-        piece.clear();
-        let read = file.take(PART as u64).read_to_end(&mut piece)?;
-        if read == 0 {
-            return Ok(sums.finish());
-        }
-        sums.part(&piece);
-    }
 }

@@ -72,6 +72,7 @@ impl Node {
         let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
         let blobs = Blobs::local(&config.data_dir.join("blobs"))
             .context("could not open the file store")?;
+        blobs.sweep().context("could not clear the file store")?;
         let identity = Identity::open(&config.data_dir, &config.tls_name, clock::now())?;
         let bind = |what: &'static str, at: SocketAddr| async move {
             TcpListener::bind(at)

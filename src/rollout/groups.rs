@@ -179,7 +179,7 @@ fn check_notes(notes: Option<&str>) -> Result<()> {
 }
 
 /// Checks conditions and writes them into a group; its condition tags, when they are given.
-fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
+pub(super) fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
     let nested = |name: &str, text: &str| Refusal::Fields(json!({"conditions": { name: [text] }}));
     if let Some(version) = &c.version {
         let version = version.trim();
@@ -286,7 +286,7 @@ async fn archive_of(
     Ok(Some(found.id))
 }
 
-fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
+pub(super) fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
     let p = scope.product();
     let number = |field: &str| {
         NUMBERS
@@ -524,7 +524,7 @@ async fn audit_changes(
 }
 
 /// Writes checked changes into a group.
-fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
+pub(super) fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
     if let Some(name) = &c.name {
         g.name = name_of(Some(name))?;
     }

@@ -10,3 +10,4 @@ pub mod outcome;
 pub mod reconcile;
 pub mod requirement;
 pub mod scheduler;
+pub mod takeover;

@@ -39,6 +39,10 @@ pub enum Table {
     DeviceSecrets,
     /// Firmware.
     Firmwares,
+    /// Archives.
+    Archives,
+    /// Releases of deployment groups.
+    Releases,
     /// Deployment groups.
     Deployments,
 }
@@ -59,6 +63,8 @@ impl Table {
             Self::DeviceCertificates => "device_certificates",
             Self::DeviceSecrets => "device_shared_secret_auths",
             Self::Firmwares => "firmwares",
+            Self::Archives => "archives",
+            Self::Releases => "deployment_releases",
             Self::Deployments => "deployments",
         }
     }

@@ -3,9 +3,10 @@
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::Device;
 use crate::support::server::BINARY;
-use crate::support::{Api, Engine, Server, postgres};
+use crate::support::{Api, Server, fixtures, postgres};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
+use std::path::Path;
 use std::process::Command;
 
 /// The tables that are read, as the original's migrations leave them; columns that are not read are left out.
@@ -14,32 +15,90 @@ CREATE TABLE orgs (id bigserial PRIMARY KEY, name text, deleted_at timestamp, in
 CREATE TABLE users (id bigserial PRIMARY KEY, username text, email text, password_hash text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE org_users (id bigserial PRIMARY KEY, org_id bigint, user_id bigint, role text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE user_tokens (id bigserial PRIMARY KEY, user_id bigint, token bytea, context text, note text, old_token text, inserted_at timestamp DEFAULT now());
-CREATE TABLE products (id bigserial PRIMARY KEY, org_id bigint, name text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
+CREATE TABLE products (id bigserial PRIMARY KEY, org_id bigint, name text, require_unique_firmware_version boolean, allowed_update_tools text[], extensions jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE org_keys (id bigserial PRIMARY KEY, org_id bigint, name text, key text, inserted_at timestamp DEFAULT now());
 CREATE TABLE product_shared_secret_auth (id bigserial PRIMARY KEY, product_id bigint, key text, secret text, deactivated_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE jitp (id bigserial PRIMARY KEY, product_id bigint, tags text[], description text, inserted_at timestamp DEFAULT now());
 CREATE TABLE ca_certificates (id bigserial PRIMARY KEY, org_id bigint, jitp_id bigint, serial text, der bytea, description text, check_expiration boolean, inserted_at timestamp DEFAULT now());
-CREATE TABLE devices (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, identifier text, description text, tags text[], connecting_code text, updates_enabled boolean DEFAULT true, firmware_metadata jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
+CREATE TABLE devices (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, identifier text, description text, tags text[], connecting_code text, updates_enabled boolean DEFAULT true, firmware_metadata jsonb, deployment_id bigint, extensions jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE device_certificates (id bigserial PRIMARY KEY, org_id bigint, device_id bigint, serial text, der bytea, inserted_at timestamp DEFAULT now());
-CREATE TABLE firmwares (id bigserial PRIMARY KEY, uuid text, version text, inserted_at timestamp DEFAULT now());
-CREATE TABLE deployments (id bigserial PRIMARY KEY, name text, inserted_at timestamp DEFAULT now());
+CREATE TABLE firmwares (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, org_key_id bigint, uuid text, version text, platform text, architecture text, tool text, checksum text, inserted_at timestamp DEFAULT now());
+CREATE TABLE archives (id bigserial PRIMARY KEY, product_id bigint, org_key_id bigint, uuid uuid, version text, inserted_at timestamp DEFAULT now());
+CREATE TABLE deployments (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, name text, is_active boolean, conditions jsonb, platform text, architecture text, concurrent_updates integer, device_failure_threshold integer, penalty_timeout_minutes integer, delta_updatable boolean, queue_management text, connecting_code text, notes text, release_network_interfaces text[], release_tags text[], current_deployment_release_id bigint, inserted_at timestamp DEFAULT now());
+CREATE TABLE deployment_releases (id bigserial PRIMARY KEY, deployment_group_id bigint, firmware_id bigint, archive_id bigint, created_by_id bigint, description text, notes text, number integer, inserted_at timestamp DEFAULT now());
 INSERT INTO orgs (name, deleted_at) VALUES ('acme-hub', NULL), ('gone', now());
 INSERT INTO users (username, email, password_hash) VALUES
   ('Ada L', 'ada@hub.org', NULL), ('Bob', 'bob@hub.org', NULL);
 INSERT INTO org_users (org_id, user_id, role) VALUES (1, 1, 'admin'), (1, 2, 'view');
 INSERT INTO user_tokens (user_id, token, context, note) VALUES
   (1, sha512(decode('0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20', 'hex')), 'api', 'ci'), (1, 'x', 'session', NULL);
-INSERT INTO products (org_id, name) VALUES (1, 'fixture-product');
-INSERT INTO org_keys (org_id, name, key) VALUES (1, 'devkey', 'FeSTx4NiKevMN6MtNRBBAhfJuCS+6gD3YpPpmo/yM0k='), (1, 'broken', 'x');
+INSERT INTO products (org_id, name, require_unique_firmware_version, allowed_update_tools, extensions) VALUES (1, 'fixture-product', false, '{fwup,esp-idf}', '{\"health\":true,\"geo\":false}');
+INSERT INTO org_keys (org_id, name, key) VALUES (1, 'devkey', 'rUsovO59S5g3+DVromE1wQ8ffo91v7GKDVx9OVLvfI4='), (1, 'broken', 'x');
 INSERT INTO product_shared_secret_auth (product_id, key, secret) VALUES (1, 'nhp_aaaa', 'secret-of-the-product');
 INSERT INTO jitp (product_id, tags, description) VALUES (1, '{line1}', 'made there');
 INSERT INTO devices (org_id, product_id, identifier, description, tags, updates_enabled, firmware_metadata) VALUES
   (1, 1, 'sn-1', 'first', '{beta,lab}', true, '{\"uuid\":\"u1\",\"product\":\"fixture-product\",\"version\":\"1.0.0\",\"platform\":\"rpi4\",\"architecture\":\"arm\"}'),
   (1, 1, 'sn-2', NULL, NULL, false, NULL);
 INSERT INTO devices (org_id, product_id, identifier, deleted_at) VALUES (1, 1, 'sn-3', now());
-INSERT INTO firmwares (uuid, version) VALUES ('u1', '1.0.0');
-INSERT INTO deployments (name) VALUES ('prod');
+UPDATE devices SET deployment_id = 1, extensions = '{\"health\":false,\"geo\":true}' WHERE id = 2;
+INSERT INTO deployments (org_id, product_id, name, is_active, conditions, platform, architecture, concurrent_updates, device_failure_threshold, penalty_timeout_minutes, delta_updatable, queue_management, connecting_code, notes, release_network_interfaces, release_tags, current_deployment_release_id) VALUES
+  (1, 1, 'prod', true, '{\"version\":\">= 0.9.0\",\"tags\":[\"beta\"],\"tag_operator\":\"or\"}', 'rpi4', 'arm', 7, 4, 120, false, 'LIFO', 'IO.puts(1)', 'the fleet', '{ethernet}', '{canary}', 2),
+  (1, 1, 'lost', false, '{\"version\":\"\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}', 4),
+  (1, 1, 'odd', true, '{\"version\":\"about 1\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}', 5);
 ";
+
+/// A firmware of the fixtures as the original stores it: its uuid and the SHA-256 of its file.
+fn fact(fixture: &str) -> (String, String) {
+    let mut command = Command::new(BINARY);
+    command.args(["firmware", "inspect", "--json"]);
+    let out = command.arg(fixtures::path(fixture)).output().unwrap();
+    let says: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &fixtures::bytes(fixture));
+    (
+        says["uuid"].as_str().unwrap().to_owned(),
+        hex::encode_upper(sum),
+    )
+}
+
+/// The original's files, some of them lost or damaged, and its rows of them.
+fn files(folder: &Path) -> String {
+    let (first, second) = ("good/rpi4-1.0.0.fw", "good/rpi4-1.1.0.fw");
+    let (lost, damaged) = ("good/bbb-1.0.0.fw", "good/bbb-1.1.0.fw");
+    let archive = "good/archive-1.0.0.fw";
+    let mut rows = String::new();
+    for (id, fixture) in [(1, first), (2, second), (3, lost), (4, damaged)] {
+        let (uuid, sum) = fact(fixture);
+        rows.push_str(&format!(
+            "INSERT INTO firmwares (id, org_id, product_id, org_key_id, uuid, version, tool, checksum) VALUES ({id}, 1, 1, 1, '{uuid}', '1.{id}.0', 'fwup', '{sum}');"
+        ));
+        let at = folder.join("firmware/1");
+        std::fs::create_dir_all(&at).unwrap();
+        let mut bytes = fixtures::bytes(fixture);
+        if id == 4 {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        if id != 3 {
+            std::fs::write(at.join(format!("{uuid}.fw")), bytes).unwrap();
+        }
+    }
+    let (uuid, _) = fact(archive);
+    rows.push_str(&format!(
+        "INSERT INTO archives (product_id, org_key_id, uuid, version) VALUES (1, 1, '{uuid}', '1.0.0');"
+    ));
+    std::fs::create_dir_all(folder.join("archives")).unwrap();
+    std::fs::copy(
+        fixtures::path(archive),
+        folder.join(format!("archives/{uuid}.fw")),
+    )
+    .unwrap();
+    // Group 1 had three releases, and went back to the second; the others are of firmware that is not here, or have no good condition.
+    rows.push_str(
+        "INSERT INTO deployment_releases (deployment_group_id, firmware_id, archive_id, created_by_id, description, number) VALUES
+           (1, 1, NULL, 2, 'the first', 1), (1, 2, 1, 1, NULL, 2), (1, 3, NULL, 1, 'lost', 3), (2, 4, NULL, 1, NULL, 1), (3, 1, NULL, 1, NULL, 1);",
+    );
+    rows
+}
 
 fn import(server: &Server, url: &str, more: &[&str]) -> Value {
     let mut command = Command::new(BINARY);
@@ -54,6 +113,11 @@ fn import(server: &Server, url: &str, more: &[&str]) -> Value {
     let out = command
         .arg(server.folder.path().join("data"))
         .args(more)
+        .envs(
+            server
+                .database_url()
+                .map(|url| ("NERVECENTER_DATABASE_URL", url)),
+        )
         .output()
         .unwrap();
     assert!(
@@ -74,18 +138,72 @@ fn der(pem: &str) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_moves_without_touching_a_device() {
+/// Groups, releases, files and settings are as they were there.
+async fn the_rollout_goes_on(server: &Server, ada: &Api) {
+    let at = "/api/orgs/acme-hub/products/fixture-product";
+    let product = ada.get(at).await.data();
+    assert_eq!(
+        (
+            &product["require_unique_firmware_version"],
+            &product["allowed_update_tools"]
+        ),
+        (&json!(false), &json!(["fwup", "esp-idf"]))
+    );
+    let extensions = ada.get(&format!("{at}/extensions")).await.data();
+    assert_eq!(
+        (&extensions["health"], &extensions["geo"]),
+        (&json!(true), &json!(false))
+    );
+    let group = ada.get(&format!("{at}/deployments/prod")).await.data();
+    let (second, _) = fact("good/rpi4-1.1.0.fw");
+    assert_eq!(group["firmware_uuid"], second);
+    let as_there = "SELECT COUNT(*) FROM deployment_groups WHERE name = 'prod' AND is_active AND concurrent_updates = 7
+        AND queue_management = 'LIFO' AND device_failure_threshold = 4 AND penalty_timeout_minutes = 120 AND NOT delta_updatable
+        AND connecting_code = 'IO.puts(1)' AND notes = 'the fleet'";
+    assert_eq!(server.count(as_there).await, 1);
+    assert_eq!(
+        group["conditions"],
+        json!({"version": ">= 0.9.0", "tags": ["beta"], "tag_operator": "or"})
+    );
+    assert_eq!(group["device_count"], 1);
+    let one = ada.get(&format!("{at}/devices/sn-2")).await.data();
+    assert_eq!(one["deployment_group"]["name"], "prod");
+    let firmwares = ada.get(&format!("{at}/firmwares")).await.data();
+    assert_eq!(firmwares.as_array().unwrap().len(), 2);
+    let off = "SELECT COUNT(*) FROM devices WHERE identifier = 'sn-2' AND extensions_off <> 0";
+    assert_eq!(server.count(off).await, 1);
+    let words = "SELECT COUNT(*) FROM group_words WHERE kind IN ('release_tag', 'interface')";
+    assert_eq!(server.count(words).await, 2);
+    let told = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE 'Deployment group prod was imported%'";
+    assert_eq!(server.count(told).await, 1);
+    let download = format!("{at}/firmwares/{second}/download");
+    let answer = ada
+        .raw(reqwest::Method::GET, &download)
+        .send()
+        .await
+        .unwrap();
+    let sent = reqwest::get(answer.headers()["location"].to_str().unwrap()).await;
+    let sent = sent.unwrap().bytes().await.unwrap();
+    assert!(sent == fixtures::bytes("good/rpi4-1.1.0.fw"));
+}
+
+crate::both_engines! {
+    a_fleet_moves_without_touching_a_device
+}
+
+async fn a_fleet_moves_without_touching_a_device(server: Server) {
     let Some(url) = postgres::database().await else {
         return;
     };
     let line = ca("Line 1");
     let leaf = line.leaf("sn-1", Leaf::default());
+    let folder = tempfile::tempdir().unwrap();
     let mut c = sqlx::PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut c).await.unwrap();
     let certs = format!(
-        "INSERT INTO ca_certificates (org_id, jitp_id, serial, der, check_expiration) VALUES (1, 1, '1', decode('{}', 'hex'), false);
+        "{}; INSERT INTO ca_certificates (org_id, jitp_id, serial, der, check_expiration) VALUES (1, 1, '1', decode('{}', 'hex'), false);
          INSERT INTO device_certificates (org_id, device_id, serial, der) VALUES (1, 1, '2', decode('{}', 'hex'))",
+        files(folder.path()),
         der(&line.cert),
         der(&leaf.cert)
     );
@@ -100,27 +218,53 @@ async fn a_fleet_moves_without_touching_a_device() {
         .await
         .unwrap();
     c.close().await.unwrap();
-    let server = Server::start(Engine::Sqlite).await.unwrap();
     // First tried: nothing is changed, and what would happen is told.
-    let tried = import(&server, &url, &[]);
+    let place = folder.path().display().to_string();
+    let tried = import(&server, &url, &["--files", &place]);
     assert_eq!(server.count("SELECT COUNT(*) FROM devices").await, 0);
-    let done = import(&server, &url, &["--commit"]);
-    assert_eq!(tried, done);
+    let kept = |part: &str| {
+        let folder = server.folder.path().join("data/blobs").join(part);
+        std::fs::read_dir(folder).unwrap().count()
+    };
+    assert_eq!(
+        (kept("firmware"), kept("archives"), kept("staging")),
+        (0, 0, 0)
+    );
+    // Without the files everything else comes; with them, what was missing.
+    let rows = import(&server, &url, &["--commit"]);
+    assert_eq!(rows["imported"]["devices"], 3);
+    assert_eq!(rows["imported"].get("firmwares"), None);
+    let done = import(&server, &url, &["--commit", "--files", &place]);
+    assert_eq!(tried["skipped"], done["skipped"], "{tried} {done}");
+    let goods = json!({"firmwares": 2, "archives": 1, "deployment groups": 1, "releases": 3});
+    assert_eq!(done["imported"], goods, "{tried} {done}");
+    assert_eq!(
+        (kept("firmware"), kept("archives"), kept("staging")),
+        (2, 1, 0)
+    );
     let expected = json!({
         "orgs": 1, "users": 2, "members": 2, "tokens": 1, "products": 1, "keys": 1, "product secrets": 1,
-        "CA certificates": 1, "devices": 3, "device certificates": 1,
+        "CA certificates": 1, "devices": 3, "device certificates": 1, "firmwares": 2, "archives": 1,
+        "deployment groups": 1,
     });
-    assert_eq!(done["imported"], expected);
+    let mut all = expected.clone();
+    all["releases"] = json!(3);
+    assert_eq!(tried["imported"], all);
     let skipped = done["skipped"].to_string();
     for word in [
         "signing key broken",
-        "firmware 1.0.0 u1",
-        "deployment group prod",
+        "firmware 1.3.0",
+        "its file is not here",
+        "firmware 1.4.0",
+        "does not have the CRC",
+        "deployment group lost: the firmware of its current release is not here",
+        "deployment group odd: its settings are refused",
+        "deployment group prod: 1 earlier releases are left out",
     ] {
         assert!(skipped.contains(word), "{skipped}");
     }
     // Again: all of it is there.
-    let again = import(&server, &url, &["--commit"]);
+    let again = import(&server, &url, &["--commit", "--files", &place]);
     assert_eq!(again["imported"], json!({}));
     assert_eq!(again["present"], expected);
     // People go on with their tokens and passwords.
@@ -142,6 +286,7 @@ async fn a_fleet_moves_without_touching_a_device() {
         false
     );
     assert_eq!(ada.get(&format!("{at}/sn-3")).await.data()["deleted"], true);
+    the_rollout_goes_on(&server, &ada).await;
     let login = json!({"email": "ada@hub.org", "password": "as it was there"});
     assert_eq!(
         server.api().post("/api/users/login", login).await.status,

@@ -1,164 +1,53 @@
-//! Takes a fleet over from an original NervesHub's database: organisations, people with their passwords and API tokens, products,
-//! keys, secrets, authorities, devices and their certificates, so that devices and people notice nothing but another server.
-//! What is here already is left alone, so that it can be done again; all of it is one transaction.
+//! Rows that need no file: people, keys, secrets, authorities, devices.
 
-use super::certificates::store_certificate;
-use super::keys::{ED25519, SECURE_BOOT, rsa};
-use super::x509::Facts;
-use super::{Refusal, Result};
+use super::{Rows, bytes, number, pages, tags, text};
 use crate::access;
-use crate::access::scope::{Grant, Org, Person, Role, Scope};
+use crate::access::scope::{Grant, Person, Product, Role, Scope};
 use crate::access::token;
-use crate::access::vault::{Secret, Vault};
-use crate::clock::{self, Micros};
+use crate::access::vault::Secret;
 use crate::firmware::keys::PublicKey;
-use crate::ids::{DeviceId, OrgId, ProductId, UserId};
+use crate::firmware::kind::Kind;
+use crate::fleet::certificates::store_certificate;
+use crate::fleet::keys::{ED25519, SECURE_BOOT, rsa};
+use crate::fleet::x509::Facts;
+use crate::fleet::{Refusal, Result};
+use crate::ids::{DeviceId, Extension, Extensions, OrgId};
 use crate::store::certificates::{self, NewCa};
 use crate::store::devices::Metadata;
-use crate::store::nerves_hub::{Original, Table};
+use crate::store::keys::KeyRow;
+use crate::store::nerves_hub::Table;
 use crate::store::users::NewToken;
-use crate::store::{self, Db, Write, devices, keys, orgs, products, secrets, users};
+use crate::store::{self, devices, extensions, keys, orgs, products, secrets, users};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-/// What an import did, or would do.
-#[derive(Debug, Default, serde::Serialize)]
-pub struct Report {
-    /// Made, by kind.
-    pub imported: BTreeMap<&'static str, u64>,
-    /// Here already, by kind.
-    pub present: BTreeMap<&'static str, u64>,
-    /// Left out, with the reason.
-    pub skipped: Vec<String>,
-}
-
-/// Reasons that are told one by one.
-const TOLD: usize = 1_000;
-
-impl Report {
-    fn made(&mut self, kind: &'static str) {
-        *self.imported.entry(kind).or_default() += 1;
-    }
-
-    fn there(&mut self, kind: &'static str) {
-        *self.present.entry(kind).or_default() += 1;
-    }
-
-    fn skip(&mut self, why: String) {
-        if self.skipped.len() < TOLD {
-            self.skipped.push(why);
-        }
-    }
-}
-
-struct Import<'i> {
-    from: Original,
-    w: Write,
-    vault: &'i Vault,
-    report: Report,
-    now: Micros,
-    orgs: HashMap<i64, (OrgId, String)>,
-    users: HashMap<i64, (UserId, String, String)>,
-    scopes: HashMap<i64, Scope<Org>>,
-    products: HashMap<i64, (OrgId, ProductId)>,
-    devices: HashMap<i64, (OrgId, DeviceId)>,
-    jitp: HashMap<String, Value>,
-}
-
-fn text<'v>(row: &'v Value, key: &str) -> &'v str {
-    row[key].as_str().unwrap_or_default()
-}
-
-fn number(row: &Value, key: &str) -> i64 {
-    row[key].as_i64().unwrap_or(0)
-}
-
-/// A bytea as JSON has it: `\\x` and hex.
-fn bytes(row: &Value, key: &str) -> Option<Vec<u8>> {
-    hex::decode(row[key].as_str()?.strip_prefix("\\x")?).ok()
-}
-
-/// Tags: an array, or a text with commas in older versions.
-fn tags(row: &Value) -> Option<Vec<String>> {
-    match &row["tags"] {
-        Value::Array(all) => Some(
-            all.iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        ),
-        Value::String(s) if !s.is_empty() => Some(
-            s.split(',')
-                .map(|t| t.trim().to_owned())
-                .filter(|t| !t.is_empty())
-                .collect(),
-        ),
-        _ => None,
-    }
-}
-
-/// Runs an import; with `dry`, nothing of it is kept.
-///
-/// # Errors
-/// A database that cannot be read or written.
-pub async fn import(db: &Db, vault: &Vault, url: &str, dry: bool) -> Result<Report> {
-    let mut import = Import {
-        from: Original::open(url).await?,
-        w: db.write().await?,
-        vault,
-        report: Report::default(),
-        now: clock::now(),
-        orgs: HashMap::new(),
-        users: HashMap::new(),
-        scopes: HashMap::new(),
-        products: HashMap::new(),
-        devices: HashMap::new(),
-        jitp: HashMap::new(),
-    };
-    for table in [
-        Table::Orgs,
-        Table::Users,
-        Table::OrgUsers,
-        Table::UserTokens,
-        Table::Products,
-        Table::OrgKeys,
-        Table::ProductSecrets,
-        Table::Jitp,
-        Table::CaCertificates,
-        Table::Devices,
-        Table::DeviceCertificates,
-        Table::DeviceSecrets,
-        Table::Firmwares,
-        Table::Deployments,
-    ] {
-        import.table(table).await?;
-    }
-    if !dry {
-        import.w.commit().await?;
-    }
-    Ok(import.report)
-}
-
-impl Import<'_> {
-    async fn table(&mut self, table: Table) -> Result<()> {
-        if !self.from.has(table).await? {
-            return Ok(());
-        }
-        let mut after = 0;
-        loop {
-            let rows = self.from.behind(table, after).await?;
-            let Some(last) = rows.last() else {
-                return Ok(());
-            };
-            after = last["id"].as_i64().unwrap_or(i64::MAX);
-            for row in &rows {
-                // What was deleted there is not brought back, except devices, which can be restored.
-                let deleted = row["deleted_at"].is_string() && table != Table::Devices;
-                if !deleted {
+impl Rows<'_> {
+    /// All of them.
+    pub(super) async fn all(&mut self) -> Result<()> {
+        for table in [
+            Table::Orgs,
+            Table::Users,
+            Table::OrgUsers,
+            Table::UserTokens,
+            Table::Products,
+            Table::OrgKeys,
+            Table::ProductSecrets,
+            Table::Jitp,
+            Table::CaCertificates,
+            Table::Devices,
+            Table::DeviceCertificates,
+            Table::DeviceSecrets,
+        ] {
+            // What was deleted there is not brought back, except devices, which can be restored.
+            let deleted = table == Table::Devices;
+            let mut after = 0;
+            while let Some(rows) = pages(&mut self.from, table, &mut after, deleted).await? {
+                for row in &rows {
                     self.row(table, row).await?;
                 }
             }
         }
+        Ok(())
     }
 
     async fn row(&mut self, table: Table, row: &Value) -> Result<()> {
@@ -178,20 +67,18 @@ impl Import<'_> {
             Table::Devices => self.device(row).await,
             Table::DeviceCertificates => self.certificate(row).await,
             Table::DeviceSecrets => self.device_secret(row).await,
-            Table::Firmwares => {
-                let (version, uuid) = (text(row, "version"), text(row, "uuid"));
-                self.report
-                    .skip(format!("firmware {version} {uuid}: upload its file again"));
-                Ok(())
-            }
-            Table::Deployments => {
-                let name = text(row, "name");
-                self.report.skip(format!(
-                    "deployment group {name}: make it again when its firmware is uploaded"
-                ));
-                Ok(())
-            }
+            // These have files, or refer to what has.
+            Table::Firmwares | Table::Archives | Table::Releases | Table::Deployments => Ok(()),
         }
+    }
+
+    /// The signing keys of each organisation.
+    pub(super) async fn keys(&mut self) -> Result<HashMap<OrgId, Vec<KeyRow>>> {
+        let mut all = HashMap::new();
+        for (org, _) in self.orgs.values() {
+            all.insert(*org, keys::of_org(&mut self.w, *org).await?);
+        }
+        Ok(all)
     }
 
     async fn org(&mut self, row: &Value) -> Result<()> {
@@ -293,18 +180,51 @@ impl Import<'_> {
             return Ok(());
         };
         let name = text(row, "name");
-        let id = match products::by_name(&mut self.w, org, name).await? {
+        let (id, new) = match products::by_name(&mut self.w, org, name).await? {
             Some(product) => {
                 self.report.there("products");
-                product.id
+                (product.id, false)
             }
             None => {
                 self.report.made("products");
                 let id = products::add(&mut self.w, org, name, self.now).await?;
-                id.ok_or(store::Error::Missing("products"))?
+                (id.ok_or(store::Error::Missing("products"))?, true)
             }
         };
         self.products.insert(number(row, "id"), (org, id));
+        let Some(scope) = self.scopes.get(&number(row, "org_id")) else {
+            return Ok(());
+        };
+        let (person, w) = (scope.person().clone(), &mut self.w);
+        let scope = access::product_scope(w, person, &scope.at().name, name).await?;
+        let scope = scope.ok_or(store::Error::Missing("products"))?;
+        if new {
+            self.product_settings(&scope, row).await?;
+        }
+        self.product_scopes.insert(number(row, "id"), scope);
+        Ok(())
+    }
+
+    /// What versions of the original that lack a setting do is what it was before there was one.
+    async fn product_settings(&mut self, scope: &Scope<Product>, row: &Value) -> Result<()> {
+        let (p, w) = (scope.product(), &mut self.w);
+        let settings = products::by_name(w, p.org.id, &p.name).await?;
+        let mut settings = settings.ok_or(store::Error::Missing("products"))?;
+        let flag = |row: &Value, key: &str| row[key].as_bool().unwrap_or(false);
+        settings.require_unique_firmware_version = flag(row, "require_unique_firmware_version");
+        settings.allow_unsigned_esp_idf_firmware = flag(row, "allow_unsigned_esp_idf_firmware");
+        if let Some(tools) = row["allowed_update_tools"].as_array() {
+            let known = tools.iter().filter_map(Value::as_str);
+            let known = known.filter(|t| Kind::named(t).is_some());
+            settings.allowed_update_tools = known.collect::<Vec<_>>().join(",");
+        }
+        products::set(w, scope, &settings, self.now).await?;
+        let on = Extension::ALL
+            .into_iter()
+            .fold(Extensions::default(), |all, e| {
+                all.set(e, flag(&row["extensions"], e.word()))
+            });
+        extensions::set_product(w, scope, on.bits(), self.now).await?;
         Ok(())
     }
 
@@ -405,7 +325,7 @@ impl Import<'_> {
         if let Some(known) = devices::by_identifier(&mut self.w, identifier).await? {
             self.report.there("devices");
             if known.org_id == org {
-                self.devices.insert(number(row, "id"), (org, known.id));
+                self.met(row, org, known.id);
             } else {
                 self.report.skip(format!(
                     "device {identifier}: another organisation of this server has it"
@@ -453,9 +373,25 @@ impl Import<'_> {
         if row["deleted_at"].is_string() {
             devices::set_deleted(w, id, Some(now), now).await?;
         }
-        self.devices.insert(number(row, "id"), (org, id));
+        let off = &row["extensions"];
+        let off = Extension::ALL
+            .into_iter()
+            .fold(Extensions::default(), |all, e| {
+                all.set(e, off[e.word()] == false)
+            });
+        if off != Extensions::default() {
+            extensions::set_device_off(&mut self.w, id, off.bits(), now).await?;
+        }
+        self.met(row, org, id);
         self.report.made("devices");
         Ok(())
+    }
+
+    fn met(&mut self, row: &Value, org: OrgId, device: DeviceId) {
+        self.devices.insert(number(row, "id"), (org, device));
+        if let Some(group) = row["deployment_id"].as_i64() {
+            self.members.entry(group).or_default().push(device);
+        }
     }
 
     async fn certificate(&mut self, row: &Value) -> Result<()> {
