@@ -4,7 +4,8 @@
 use super::identity::KnownDevice;
 use super::mailbox::Mailbox;
 use super::registry::{Command, Registry};
-use super::session::{self, Close, Effect, Firmware, Input, Join, Report, Said, Session, Welcome};
+use super::reported;
+use super::session::{self, Close, Effect, Input, Join, Report, Said, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
@@ -13,7 +14,6 @@ use crate::bus::Nudge;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
 use crate::fleet::extensions::{Location, LogLine};
-use crate::fleet::join::{self, Reported};
 use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
@@ -21,7 +21,6 @@ use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TI
 use crate::rollout::offer::Taken;
 use crate::rollout::outcome;
 use crate::store;
-use crate::store::devices::Metadata;
 use crate::terminal;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -327,7 +326,7 @@ fn fragments(kind: Data, mut bytes: Bytes) -> Vec<Frame> {
 async fn store_join(link: &mut Link, join: Join) -> Flow {
     let stored = link
         .at
-        .write(Event::Join(Box::new(domain_join(join))))
+        .write(Event::Join(Box::new(reported::join(join))))
         .await;
     let joined = match stored {
         Ok(Answer::Joined(joined)) => *joined,
@@ -486,47 +485,5 @@ fn identity(i: session::Identity) -> Identity {
         instance: i.instance,
         identifier: i.identifier,
         details: i.details,
-    }
-}
-
-fn domain_join(join: Join) -> join::Join {
-    let takes_archives = join.takes_archives();
-    join::Join {
-        reported: reported(join.firmware),
-        takes_archives,
-        api: join.api.to_string(),
-        downloading: join.downloading,
-        validated: join.validated,
-        reverted: join.reverted,
-        wants_keys: join.wants_keys,
-        wants_archive_keys: join.wants_archive_keys,
-    }
-}
-
-fn reported(f: Firmware) -> Reported {
-    let all = (
-        f.uuid.clone(),
-        f.product,
-        f.version,
-        f.platform,
-        f.architecture,
-    );
-    match all {
-        (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
-            Reported::Complete(Box::new(Metadata {
-                uuid,
-                product,
-                version,
-                platform,
-                architecture,
-                author: f.author,
-                description: f.description,
-                misc: f.misc,
-                vcs_identifier: f.vcs_identifier,
-                fwup_version: f.fwup_version,
-            }))
-        }
-        (Some(uuid), ..) => Reported::Uuid(uuid, f.fwup_version),
-        _ => Reported::Nothing,
     }
 }

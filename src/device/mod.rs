@@ -10,6 +10,7 @@ mod mailbox;
 mod polling;
 pub mod queue;
 pub mod registry;
+mod reported;
 mod request;
 pub mod session;
 pub mod tls;

@@ -1,16 +1,17 @@
 //! The polling API of `nerves_hub_link_http` (device-protocol 6): who am I, and is there an update for me?
 
 use super::identity::KnownDevice;
+use super::reported::reported;
 use super::request::{Answer, Head};
+use super::session::Firmware;
 use crate::access::random_id;
 use crate::app::App;
 use crate::clock;
-use crate::fleet::join::{Join, Reported};
+use crate::fleet::join::Join;
 use crate::fleet::polling::{Poll, Polled};
 use crate::fleet::records::{self, Event, Record};
 use crate::ids::ConnectionId;
 use crate::limits::{METADATA_CHARS, POLL_PAUSE, POLL_SOON};
-use crate::store::devices::Metadata;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -107,36 +108,21 @@ fn join(head: &Head) -> Join {
             .collect();
         (!clean.is_empty()).then_some(clean)
     };
-    let fwup_version = text("fwup-version");
-    // The client sends an underscore, front proxies may turn it into the hyphen that the 1.x server read.
-    let vcs_identifier = text("vcs_identifier").or_else(|| text("vcs-identifier"));
-    let all = (
-        text("uuid"),
-        text("product"),
-        text("version"),
-        text("platform"),
-        text("architecture"),
-    );
-    let reported = match all {
-        (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
-            Reported::Complete(Box::new(Metadata {
-                uuid,
-                product,
-                version,
-                platform,
-                architecture,
-                author: text("author"),
-                description: text("description"),
-                misc: text("misc"),
-                vcs_identifier,
-                fwup_version,
-            }))
-        }
-        (Some(uuid), ..) => Reported::Uuid(uuid, fwup_version),
-        _ => Reported::Nothing,
+    let said = Firmware {
+        uuid: text("uuid"),
+        product: text("product"),
+        version: text("version"),
+        platform: text("platform"),
+        architecture: text("architecture"),
+        author: text("author"),
+        description: text("description"),
+        misc: text("misc"),
+        // The client sends an underscore, front proxies may turn it into the hyphen that the 1.x server read.
+        vcs_identifier: text("vcs_identifier").or_else(|| text("vcs-identifier")),
+        fwup_version: text("fwup-version"),
     };
     Join {
-        reported,
+        reported: reported(said),
         api: "1.0.0".into(),
         ..Join::default()
     }

@@ -1,8 +1,6 @@
 //! The parameters of a join (device-protocol 3.1). Everything else that a device sends there is dropped unread: owners
 //! put secrets into the key-value store.
 
-use crate::firmware::esp_idf;
-use crate::firmware::kind::Kind;
 use crate::limits::METADATA_CHARS;
 use semver::Version;
 use serde_json::{Map, Value};
@@ -32,11 +30,28 @@ pub struct Firmware {
     pub fwup_version: Option<String>,
 }
 
+/// The image that an ESP-IDF device says it runs, as its application's description has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EspIdf {
+    /// `esp_idf_project_name`.
+    pub project: Option<String>,
+    /// `esp_idf_version`.
+    pub version: Option<String>,
+    /// `esp_idf_app_elf_sha256`, in hex digits.
+    pub elf_sha256: Option<String>,
+    /// `esp_idf_ver`.
+    pub idf_version: Option<String>,
+    /// `esp_idf_chip_id`.
+    pub chip_id: Option<u64>,
+}
+
 /// A join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Join {
     /// What it runs.
     pub firmware: Firmware,
+    /// The same from an ESP-IDF device; it stands instead of `firmware`.
+    pub esp_idf: Option<EspIdf>,
     /// `console_version`, of clients that have a console.
     pub console: Option<Version>,
     /// `device_api_version`; missing or unreadable counts as 1.0.0.
@@ -68,12 +83,6 @@ fn text(params: &Map<String, Value>, key: &str) -> Option<String> {
 
 impl Firmware {
     fn read(params: &Map<String, Value>) -> Self {
-        let tool = text(params, "update_tool").and_then(|t| Kind::named(&t));
-        let named = ["esp_idf_project_name", "esp_idf_app_elf_sha256"];
-        let esp_idf = named.iter().any(|key| params.contains_key(*key));
-        if tool.map_or(esp_idf, |t| t == Kind::EspIdf) {
-            return Self::read_esp_idf(params);
-        }
         Self {
             uuid: text(params, "nerves_fw_uuid"),
             product: text(params, "nerves_fw_product"),
@@ -87,25 +96,28 @@ impl Firmware {
             fwup_version: text(params, "fwup_version"),
         }
     }
+}
 
-    /// The same rules that read an image at its upload, so that a device is known by what it runs.
-    fn read_esp_idf(params: &Map<String, Value>) -> Self {
-        let elf = text(params, "esp_idf_app_elf_sha256").and_then(|h| hex::decode(h).ok());
-        let chip = params.get("esp_idf_chip_id").and_then(|id| {
+impl EspIdf {
+    /// What `update_tool` names, and where nothing does, what is there.
+    fn read(params: &Map<String, Value>) -> Option<Self> {
+        let named = ["esp_idf_project_name", "esp_idf_app_elf_sha256"];
+        let there = match text(params, "update_tool").as_deref() {
+            Some("fwup") => false,
+            Some("esp-idf") => true,
+            _ => named.iter().any(|key| params.contains_key(*key)),
+        };
+        let chip_id = params.get("esp_idf_chip_id").and_then(|id| {
             let written = || id.as_str()?.parse().ok();
             id.as_u64().or_else(written)
         });
-        let (platform, architecture) = chip.map(esp_idf::chip).unzip();
-        let written = text(params, "esp_idf_version");
-        Self {
-            uuid: elf.and_then(|elf| esp_idf::uuid(&elf)),
-            product: text(params, "esp_idf_project_name"),
-            version: written.and_then(|v| Some(esp_idf::version(&v)?.to_string())),
-            platform,
-            architecture,
-            description: text(params, "esp_idf_ver").map(|v| format!("ESP-IDF {v}")),
-            ..Self::default()
-        }
+        there.then(|| Self {
+            project: text(params, "esp_idf_project_name"),
+            version: text(params, "esp_idf_version"),
+            elf_sha256: text(params, "esp_idf_app_elf_sha256"),
+            idf_version: text(params, "esp_idf_ver"),
+            chip_id,
+        })
     }
 }
 
@@ -117,6 +129,7 @@ impl Join {
         let on_connect = |key: &str| params.get(key).and_then(Value::as_str) == Some("on_connect");
         Self {
             firmware: Firmware::read(params),
+            esp_idf: EspIdf::read(params),
             console: text(params, "console_version").and_then(|v| Version::parse(&v).ok()),
             api: text(params, "device_api_version")
                 .and_then(|v| Version::parse(&v).ok())

@@ -1,0 +1,104 @@
+//! What a device says of itself when it joins, in the terms of the fleet.
+
+use super::session::{EspIdf, Firmware, Join};
+use crate::firmware::esp_idf;
+use crate::fleet::join::{self, Reported};
+use crate::store::devices::Metadata;
+
+/// A join as the fleet takes it.
+pub(super) fn join(join: Join) -> join::Join {
+    let takes_archives = join.takes_archives();
+    join::Join {
+        reported: reported(join.esp_idf.map_or(join.firmware, of_image)),
+        takes_archives,
+        api: join.api.to_string(),
+        downloading: join.downloading,
+        validated: join.validated,
+        reverted: join.reverted,
+        wants_keys: join.wants_keys,
+        wants_archive_keys: join.wants_archive_keys,
+    }
+}
+
+/// Whether it is complete, or at least names itself.
+pub(super) fn reported(f: Firmware) -> Reported {
+    let all = (
+        f.uuid.clone(),
+        f.product,
+        f.version,
+        f.platform,
+        f.architecture,
+    );
+    match all {
+        (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
+            Reported::Complete(Box::new(Metadata {
+                uuid,
+                product,
+                version,
+                platform,
+                architecture,
+                author: f.author,
+                description: f.description,
+                misc: f.misc,
+                vcs_identifier: f.vcs_identifier,
+                fwup_version: f.fwup_version,
+            }))
+        }
+        (Some(uuid), ..) => Reported::Uuid(uuid, f.fwup_version),
+        _ => Reported::Nothing,
+    }
+}
+
+/// By the rules that read an image at its upload, so that a device is known by what it runs.
+fn of_image(says: EspIdf) -> Firmware {
+    let elf = says.elf_sha256.and_then(|h| hex::decode(h).ok());
+    let (platform, architecture) = says.chip_id.map(esp_idf::chip).unzip();
+    let version = says.version.and_then(|v| esp_idf::version(&v));
+    Firmware {
+        uuid: elf.and_then(|elf| esp_idf::uuid(&elf)),
+        product: says.project,
+        version: version.map(|v| v.to_string()),
+        platform,
+        architecture,
+        description: says.idf_version.map(|v| format!("ESP-IDF {v}")),
+        ..Firmware::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_known_by_the_rules_of_its_upload() {
+        let read = of_image(EspIdf {
+            project: Some("thermo".into()),
+            version: Some("v1.2".into()),
+            elf_sha256: Some("00112233445566778899AABBCCDDEEFF".repeat(2)),
+            idf_version: Some("v5.2.1".into()),
+            chip_id: Some(5),
+        });
+        assert_eq!(
+            read.uuid.as_deref(),
+            Some("00112233-4455-6677-8899-aabbccddeeff")
+        );
+        assert_eq!(read.version.as_deref(), Some("1.2.0"));
+        assert_eq!(read.platform.as_deref(), Some("esp32c3"));
+        assert_eq!(read.architecture.as_deref(), Some("riscv"));
+        assert_eq!(read.description.as_deref(), Some("ESP-IDF v5.2.1"));
+        assert!(matches!(reported(read), Reported::Complete(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_there_and_the_rest_stays() {
+        let odd = of_image(EspIdf {
+            version: Some("main".into()),
+            elf_sha256: Some("00zz".into()),
+            chip_id: Some(9),
+            ..EspIdf::default()
+        });
+        assert_eq!((odd.uuid.as_deref(), odd.version.as_deref()), (None, None));
+        assert_eq!(odd.platform.as_deref(), Some("esp32s3"));
+        assert_eq!(reported(odd), Reported::Nothing);
+    }
+}
