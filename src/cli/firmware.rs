@@ -183,8 +183,12 @@ impl Verify {
             }
             match check::check(&mut file, &keys) {
                 Ok(c) => {
+                    let version = match c.semantic_version() {
+                        Ok(version) => version,
+                        Err(e) => return Ok(bad(&e)),
+                    };
                     let by = named(c.key);
-                    (c.uuid, c.version, c.product, c.platform, c.architecture, by)
+                    (c.uuid, version, c.product, c.platform, c.architecture, by)
                 }
                 Err(e) => return Ok(bad(&e)),
             }

@@ -86,12 +86,22 @@ pub struct Checked {
     pub meta: Meta,
     /// `meta-product`.
     pub product: String,
-    /// `meta-version`, a semantic version.
-    pub version: Version,
+    /// `meta-version`, as it is written.
+    pub version: String,
     /// `meta-platform`.
     pub platform: String,
     /// `meta-architecture`.
     pub architecture: String,
+}
+
+impl Checked {
+    /// Its version, which comes last of what is asked of a firmware (rest-api 13).
+    ///
+    /// # Errors
+    /// One that is no semantic version.
+    pub fn semantic_version(&self) -> Result<Version, CheckError> {
+        Version::parse(&self.version).map_err(|_| CheckError::Version(self.version.clone()))
+    }
 }
 
 /// The head of a firmware file: members, signature and `meta.conf`, not judged yet.
@@ -162,7 +172,6 @@ pub fn check<R: Read + Seek>(file: &mut R, keys: &[PublicKey]) -> Result<Checked
     let version = field("meta-version", "version")?;
     let platform = field("meta-platform", "platform")?;
     let architecture = field("meta-architecture", "architecture")?;
-    let version = Version::parse(&version).map_err(|_| CheckError::Version(version))?;
     let resources = head
         .members
         .get(head.before_resources..)

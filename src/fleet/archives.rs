@@ -69,7 +69,7 @@ pub(super) fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewArchive {
     NewArchive {
         key,
         uuid: c.uuid.clone(),
-        version: c.version.to_string(),
+        version: c.version.clone(),
         platform: c.platform.clone(),
         architecture: c.architecture.clone(),
         description: c.meta.get("description").map(str::to_owned),

@@ -1,6 +1,6 @@
 //! Firmware: upload, list, delete.
 
-use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge};
+use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge, semantic};
 use super::keys::KeyRow;
 use super::products::ProductRow;
 use super::refusal::{TAKEN, field};
@@ -118,7 +118,7 @@ impl Upload {
         let judged = spawn_blocking(judging).await;
         let (staged, judged) = judged.map_err(|e| Refusal::Fault(e.to_string()))??;
         same_product(scope, &judged.product)?;
-        store_firmware(app, scope, judged.new, staged).await
+        store_firmware(app, scope, judged.versioned()?, staged).await
     }
 
     /// Checks an fwup file that was received against the organisation's keys and the product: the file, what is in it,
@@ -141,6 +141,7 @@ impl Upload {
         let checked = spawn_blocking(checking).await;
         let (staged, checked, key) = checked.map_err(|e| Refusal::Fault(e.to_string()))??;
         same_product(scope, &checked.product)?;
+        semantic(&checked.version)?;
         Ok((staged, checked, key, sums))
     }
 

@@ -13,6 +13,7 @@ use crate::ids::KeyId;
 use crate::store;
 use crate::store::firmwares::NewFirmware;
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use semver::Version;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
@@ -93,6 +94,20 @@ pub(super) struct Judged {
     pub product: String,
 }
 
+impl Judged {
+    /// The record, if its version is a semantic one; asked after the product (rest-api 13).
+    pub(super) fn versioned(self) -> Result<NewFirmware> {
+        semantic(&self.new.version)?;
+        Ok(self.new)
+    }
+}
+
+/// Refuses what is no semantic version.
+pub(super) fn semantic(version: &str) -> Result<()> {
+    let parsed = Version::parse(version).map(drop);
+    parsed.map_err(|_| field("version", "must be a valid semantic version"))
+}
+
 /// Checks a file against these keys. It reads all of the file: call it off the async threads.
 pub(super) fn judge(
     kind: Kind,
@@ -105,7 +120,7 @@ pub(super) fn judge(
         Kind::Fwup => {
             let (checked, key) = check_fwup(file, keys)?;
             let new = record(&checked, key, sums);
-            let product = checked.product;
+            let product = checked.product.clone();
             Ok(Judged { new, product })
         }
         Kind::EspIdf => check_esp_idf(file, keys, unsigned, sums),
@@ -177,7 +192,6 @@ fn sentence(text: &str) -> String {
 /// The API's answer to a failed check.
 fn refused(e: CheckError) -> Refusal {
     match e {
-        CheckError::Version(_) => field("version", "must be a valid semantic version"),
         CheckError::Zip(ZipError::Io(e)) => Refusal::Blob(e.into()),
         CheckError::Zip(ZipError::NotZip) => Refusal::Detail(UNRECOGNISED.into()),
         other => Refusal::Detail(sentence(&other.to_string())),
@@ -191,7 +205,7 @@ fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
         tool: Kind::Fwup,
         signer: Some(key),
         uuid: c.uuid.clone(),
-        version: c.version.to_string(),
+        version: c.version.clone(),
         platform: c.platform.clone(),
         architecture: c.architecture.clone(),
         author: text("author"),

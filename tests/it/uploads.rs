@@ -77,6 +77,18 @@ async fn p54_every_fixture_gets_its_answer(server: Server) {
             );
         }
     }
+    // The product is asked for before the version.
+    let other = json!({"name": "other"});
+    api.post("/api/orgs/acme/products", other).await.data();
+    let part = reqwest::multipart::Part::bytes(fixtures::bytes("bad/bad-version-not-semver.fw"));
+    let form = reqwest::multipart::Form::new().part("firmware", part.file_name("a.fw"));
+    let path = "/api/orgs/acme/products/other/firmwares";
+    let answer = Api::answer(api.raw(reqwest::Method::POST, path).multipart(form)).await;
+    assert!(
+        answer.text.contains("built for the product"),
+        "{}",
+        answer.text
+    );
     assert_eq!(server.count("SELECT COUNT(*) FROM firmwares").await, 10);
     let staging = server.folder.path().join("data/blobs/staging");
     assert_eq!(

@@ -6,7 +6,7 @@ use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, BlobError, Blobs, Staged};
 use crate::clock::Micros;
 use crate::firmware::kind::Kind;
-use crate::fleet::judge::{Sums, check_fwup, judge};
+use crate::fleet::judge::{Sums, check_fwup, judge, semantic};
 use crate::fleet::{Refusal, Result};
 use crate::limits::IMPORT_FILES;
 use crate::store::archives::{self, NewArchive};
@@ -137,10 +137,11 @@ fn read(
         What::Firmware => {
             let kind = Kind::of(file).map_err(BlobError::from)?;
             let kind = kind.unwrap_or(Kind::Fwup);
-            New::Firmware(judge(kind, file, keys, unsigned, &sums)?.new)
+            New::Firmware(judge(kind, file, keys, unsigned, &sums)?.versioned()?)
         }
         What::Archive => {
             let (checked, key) = check_fwup(file, keys)?;
+            semantic(&checked.version)?;
             New::Archive(crate::fleet::archives::record(&checked, key, &sums))
         }
     };
