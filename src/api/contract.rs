@@ -231,14 +231,6 @@ impl Contract {
         if !parameters.is_empty() {
             problem(404, "No such thing, or it is not yours to see");
         }
-        problem(
-            400,
-            "The request cannot be read, or lacks what the action is about",
-        );
-        if method != "get" {
-            problem(413, "The body is too large");
-        }
-        problem(422, "A value is refused; `errors` names it");
         let security = match asks {
             Asks::Anyone => json!([]),
             asks => json!([{"bearer_auth": [asks.word()]}]),
@@ -297,6 +289,9 @@ impl Contract {
         (self.router, document)
     }
 }
+
+/// What 422 means.
+const REFUSED: &str = "A value is refused; `errors` names it";
 
 /// `keys::list` as `keys.list`.
 fn name<H>() -> String {
@@ -362,6 +357,28 @@ impl Row<'_> {
         for f in fields {
             self = self.parameter("query", f);
         }
+        self.reads().refuses(422, REFUSED)
+    }
+
+    /// Reads parameters, from the query or a body, though it may name none.
+    pub fn reads(self) -> Self {
+        self.answer(
+            400,
+            problem("The request cannot be read, or lacks what the action is about"),
+        )
+        .answer(413, problem("The body is too large"))
+    }
+
+    /// Reads a body.
+    fn reads_body(self, body: Value) -> Self {
+        self.reads().refuses(422, REFUSED).set("requestBody", body)
+    }
+
+    /// Refuses no value of what it reads.
+    pub fn takes_any(self) -> Self {
+        if let Some(Value::Object(all)) = self.operation.get_mut("responses") {
+            all.remove("422");
+        }
         self
     }
 
@@ -389,18 +406,14 @@ impl Row<'_> {
         }
         let schema = json!({"type": "object", "properties": properties, "required": needed});
         let required = !needed.is_empty();
-        self.set(
-            "requestBody",
+        self.reads_body(
             json!({"required": required, "content": {"application/json": {"schema": schema}}}),
         )
     }
 
     /// A body of another kind.
     pub fn body(self, kind: &str, schema: Value) -> Self {
-        self.set(
-            "requestBody",
-            json!({"required": true, "content": {kind: {"schema": schema}}}),
-        )
+        self.reads_body(json!({"required": true, "content": {kind: {"schema": schema}}}))
     }
 
     /// A body of one of several kinds.
@@ -409,7 +422,7 @@ impl Row<'_> {
             .iter()
             .map(|(kind, schema)| ((*kind).to_owned(), json!({ "schema": schema })))
             .collect();
-        self.set("requestBody", json!({"required": true, "content": content}))
+        self.reads_body(json!({"required": true, "content": content}))
     }
 
     /// A file in this part of a multipart body.
@@ -456,7 +469,8 @@ impl Row<'_> {
             "properties": {"data": data, "pagination": pagination},
         });
         let text = format!("Entries a page, {size} unless given");
-        let mut row = self.query(&[may("pagination[page]", Kind::Number, "The page, from 1")]);
+        let page = may("pagination[page]", Kind::Number, "The page, from 1");
+        let mut row = self.parameter("query", &page).reads();
         if let Some(Value::Array(all)) = row.operation.get_mut("parameters") {
             all.push(json!({
                 "name": "pagination[page_size]", "in": "query", "required": false,

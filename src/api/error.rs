@@ -125,6 +125,7 @@ fn refused(r: Refusal) -> Response {
         Refusal::Conflict(text) => detail(StatusCode::CONFLICT, &text),
         Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
         Refusal::Unavailable => detail(StatusCode::FORBIDDEN, "device not available or responding"),
+        Refusal::Busy(text) => detail(StatusCode::SERVICE_UNAVAILABLE, &text),
         Refusal::Bad(why) => detail(
             StatusCode::BAD_REQUEST,
             &format!("An unknown error occurred, please check the request: {why}."),

@@ -68,7 +68,7 @@ pub(super) async fn of_group(
 fn begin(app: App, scope: Scope<Product>, headers: &HeaderMap, about: About) -> Result {
     let place = app.viewers.clone().try_acquire_owned().map_err(|_| {
         let text = "Too many people and programs watch this server; try again later.";
-        Refusal::Detail(text.into())
+        Refusal::Busy(text.into())
     })?;
     let word = headers.get(header::AUTHORIZATION);
     let word = word.and_then(|v| v.to_str().ok()).unwrap_or_default();

@@ -95,17 +95,21 @@ fn people(c: &mut Contract) {
     c.post("/users/auth", Anyone, users::login)
         .says("Trade a password for a new token")
         .takes(login)
+        .takes_any()
         .gives::<users::Session>()
         .refuses(401, "A wrong email or password");
     c.post("/users/login", Anyone, users::login)
         .says("The same, by the path that `nh` takes")
         .takes(login)
+        .takes_any()
         .gives::<users::Session>()
         .refuses(401, "A wrong email or password")
         .named("users.login_as_nh");
     c.post("/auth/cli_session", Anyone, pages::begin)
         .says("Begin the login of a command line through a browser")
         .takes(&[may("note", Text, "What the token is for")])
+        .takes_any()
+        .refuses(503, "Too many logins wait already")
         .gives::<pages::CliSession>();
     c.get("/auth/cli_session/{session}", Anyone, pages::status)
         .says("Whether it was confirmed; at most 30 times a minute")
@@ -130,6 +134,7 @@ fn people(c: &mut Contract) {
     c.get("/orgs", Person, users::orgs)
         .says("Organizations that you belong to")
         .query(&[may("include", Text, "`products` for their products")])
+        .takes_any()
         .gives::<Vec<users::OrgView>>();
 }
 
@@ -171,7 +176,8 @@ fn org(c: &mut Contract) {
         .gives::<users::MemberView>();
     c.delete("/orgs/{org}/users/{email}", ADMIN, users::remove_member)
         .says("Take a member out; the last administrator stays")
-        .ends();
+        .ends()
+        .refuses(422, "The last administrator");
 
     c.chapter(
         "Service Accounts",
@@ -593,6 +599,7 @@ fn many_devices(c: &mut Contract) {
     )
     .says("The device that holds exactly this certificate")
     .takes(&[need("certificate", Text, "Base64 of its PEM")])
+    .takes_any()
     .gives::<devices::View>()
     .bare(403, "No device of the organization holds it");
 }
@@ -769,10 +776,12 @@ fn short_addresses(c: &mut Contract) {
     c.get("/devices/{device}/scripts", VIEW, scripts::list)
         .says("Scripts of its product")
         .query(scripts::FILTERS)
+        .takes_any()
         .pages::<scripts::ScriptEntry>(25);
     c.post("/devices/{device}/scripts/{script}", VIEW, scripts::run)
         .says("Run a script on it")
         .query(TIMEOUT)
+        .takes_any()
         .plain(200, "text/plain", "What it printed")
         .refuses(403, "The device is away or silent");
 }
@@ -807,7 +816,8 @@ fn files(c: &mut Contract) {
         firmwares::delete,
     )
     .says("Delete a firmware that no release ever used")
-    .ends();
+    .ends()
+    .refuses(422, "A release uses it, or did");
     c.get(
         "/orgs/{org}/products/{product}/firmwares/{uuid}/download",
         MANAGE,
@@ -850,7 +860,7 @@ fn files(c: &mut Contract) {
     )
     .says("Delete an archive that no release uses")
     .ends()
-    .refuses(409, "A release uses it");
+    .refuses(422, "A release uses it");
     c.get(
         "/orgs/{org}/products/{product}/archives/{uuid}/download",
         MANAGE,
@@ -934,6 +944,7 @@ fn scripts_and_notices(c: &mut Contract) {
     )
     .says("Scripts, by name")
     .query(scripts::FILTERS)
+    .takes_any()
     .pages::<scripts::ScriptEntry>(25);
     c.post(
         "/orgs/{org}/products/{product}/scripts",
@@ -980,6 +991,7 @@ fn scripts_and_notices(c: &mut Contract) {
     )
     .says("Run a script, by name or number, on a device")
     .query(TIMEOUT)
+    .takes_any()
     .plain(200, "text/plain", "What it printed")
     .refuses(403, "The device is away or silent");
 
@@ -995,21 +1007,24 @@ fn scripts_and_notices(c: &mut Contract) {
         events::of_product,
     )
     .says("Of all devices of a product")
-    .plain(200, "text/event-stream", "Does not end by itself");
+    .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/events",
         VIEW,
         events::of_device,
     )
     .says("Of one device")
-    .plain(200, "text/event-stream", "Does not end by itself");
+    .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/events",
         VIEW,
         events::of_group,
     )
     .says("Of the devices of a deployment group")
-    .plain(200, "text/event-stream", "Does not end by itself");
+    .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(503, "Too many watch this server");
 
     c.chapter(
         "Audit Log",
@@ -1114,7 +1129,8 @@ fn for_uploads(c: &mut Contract) {
     )
     .says("Begin an upload, or find the one of the same file that was cut; it waits for six hours")
     .takes(uploads::FIELDS)
-    .creates::<uploads::View>();
+    .creates::<uploads::View>()
+    .refuses(503, "Too many uploads are under way");
     c.get(
         "/orgs/{org}/products/{product}/uploads/{upload}",
         Publisher(Role::Manage),
@@ -1155,7 +1171,8 @@ fn for_uploads(c: &mut Contract) {
     )
     .says("Make an archive of it")
     .creates::<archives::Archive>()
-    .refuses(409, "There is more to send");
+    .refuses(409, "There is more to send")
+    .refuses(422, "What came is no archive of this product");
 }
 
 fn for_mail(c: &mut Contract) {
@@ -1206,6 +1223,7 @@ fn for_mail(c: &mut Contract) {
         mail_rules::test,
     )
     .says("Send a mail that says it is a test")
+    .refuses(422, "This server sends no mail")
     .creates::<mail_rules::View>();
 }
 

@@ -34,7 +34,7 @@ pub async fn begin(app: &App, note: &str) -> Result<CliSession> {
     let note: String = note.chars().take(255).collect();
     let mut w = app.db.write().await?;
     if cli_sessions::sweep(&mut w, now.before(WAIT)).await? >= WAITING {
-        return Err(Refusal::Detail(
+        return Err(Refusal::Busy(
             "Too many logins wait for a browser on this server; try again in a few minutes.".into(),
         ));
     }

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// The request lacks what the action is about.
     #[error("bad request: {0}")]
     Bad(String),
+    /// As many as this server serves at once; later there may be room.
+    #[error("{0}")]
+    Busy(String),
     /// Too large.
     #[error("too large")]
     TooLarge,

@@ -106,7 +106,7 @@ pub async fn begin(
         let idle = oldest.filter(|(_, s)| now.duration_since(s.touched) > UPLOAD_IDLE);
         let Some(id) = idle.map(|(id, _)| id.clone()) else {
             let text = "Too many uploads are under way on this server; try again in a few minutes.";
-            return Err(Refusal::Detail(text.into()));
+            return Err(Refusal::Busy(text.into()));
         };
         all.remove(&id);
     }

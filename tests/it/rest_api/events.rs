@@ -1,7 +1,7 @@
 //! What happens to devices, as Server-Sent Events.
 
 use crate::support::device::{Device, running};
-use crate::support::{Api, Server};
+use crate::support::{Api, Engine, Server, contract};
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -52,6 +52,14 @@ async fn a_stream_tells_of_its_devices_only(server: Server) {
             answer.headers()["content-type"],
             "text/event-stream; charset=utf-8"
         );
+        let at = if path == "/events" {
+            path
+        } else {
+            "/devices/{device}/events"
+        };
+        contract::note(&format!(
+            "get /api/orgs/{{org}}/products/{{product}}{at} 200"
+        ));
         answer.bytes_stream().boxed()
     };
     let firmware = json!({
@@ -119,6 +127,8 @@ async fn a_stream_of_a_group_tells_of_no_other_device(server: Server) {
     assert_eq!(view["deployment_group"]["name"], "g");
     let path = Api::product("/deployments/g/events");
     let answer = api.raw(Method::GET, &path).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    contract::note("get /api/orgs/{org}/products/{product}/deployments/{name}/events 200");
     let mut stream = answer.bytes_stream().boxed();
     let mut outside = Device::secret(&server, "outside").await.unwrap();
     outside.join(running(&firmware), json!({})).await;
@@ -131,4 +141,43 @@ async fn a_stream_of_a_group_tells_of_no_other_device(server: Server) {
         "nothing of the other came before"
     );
     drop((inside, outside));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_watch_as_there_is_room_for() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let api = server.api();
+    api.register_key().await;
+    let firmware = api.upload("good/rpi4-1.0.0.fw").await;
+    api.group("g", firmware["uuid"].as_str().unwrap(), json!({}))
+        .await;
+    let device = json!({"identifier": "d"});
+    api.post(&Api::product("/devices"), device).await.data();
+    let path = Api::product("/events");
+    let mut watching = Vec::new();
+    for _ in 0..1_024 {
+        let answer = api.raw(Method::GET, &path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "after {}", watching.len());
+        watching.push(answer);
+    }
+    for path in ["/events", "/devices/d/events", "/deployments/g/events"] {
+        let full = api.get(&Api::product(path)).await;
+        let says = full.text.contains("Too many people");
+        assert!(full.status == 503 && says, "{path}: {}", full.text);
+    }
+    // Who leaves makes room, and the server is none the worse for it.
+    watching.truncate(1_000);
+    let again = async {
+        loop {
+            let answer = api.raw(Method::GET, &path).send().await.unwrap();
+            if answer.status() == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), again)
+        .await
+        .expect("there is room again");
+    assert!(server.rss_kib() < 300_000, "{} KiB", server.rss_kib());
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const ROLES: [&str; 3] = ["view", "manage", "admin"];
 
 /// Fills a path of the document. What an action could destroy is named so that it is not there.
-fn filled(template: &str, device: &str) -> String {
+pub(super) fn filled(template: &str, device: &str) -> String {
     let mut path = template.to_owned();
     for (part, value) in [
         ("{org}", "acme"),

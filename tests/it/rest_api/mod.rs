@@ -9,6 +9,7 @@ mod mail;
 mod matrix;
 mod nh;
 mod points;
+mod refusals;
 mod resources;
 mod resume;
 mod tokens;

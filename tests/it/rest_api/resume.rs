@@ -2,7 +2,7 @@
 
 use crate::support::api::Answer;
 use crate::support::server::BINARY;
-use crate::support::{Api, Engine, Server, fixtures};
+use crate::support::{Api, Engine, Server, contract, fixtures};
 use aws_lc_rs::digest::{SHA256, digest};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,6 +25,20 @@ async fn piece(api: &Api, id: &Value, offset: usize, bytes: &[u8]) -> Answer {
         .header("content-type", "application/octet-stream")
         .body(bytes.to_vec());
     Api::answer(request).await
+}
+
+/// What a body whose chunks have no length is answered with.
+async fn broken_piece(server: &Server, path: &str) -> String {
+    let mut socket = TcpStream::connect(&server.web).await.unwrap();
+    let request = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {}\r\nauthorization: token {}\r\ncontent-type: application/octet-stream\r\ntransfer-encoding: chunked\r\n\r\nlong\r\n",
+        server.web,
+        server.login("token"),
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +85,14 @@ async fn a_file_comes_in_pieces() {
     );
     let early = api.post(&format!("{one}/firmware"), json!({})).await;
     assert_eq!(early.status, 409, "{}", early.text);
+    let early = api.post(&format!("{one}/archive"), json!({})).await;
+    assert_eq!(early.status, 409, "{}", early.text);
+    let broken = broken_piece(&server, &format!("{one}?offset={half}")).await;
+    assert!(
+        broken.contains(" 400 ") && broken.contains("what came is kept"),
+        "{broken}"
+    );
+    contract::note("patch /api/orgs/{org}/products/{product}/uploads/{upload} 400");
     let more = [&file[half..], b"x"].concat();
     assert_eq!(piece(&api, &id, half, &more).await.status, 413);
     let at = api.get(&one).await.data()["offset"].as_u64().unwrap();

@@ -68,7 +68,7 @@ pub async fn hold(http: &reqwest::Client, method: &Method, url: &Url, answer: &A
         "{at} is not in the document: {}",
         answer.text
     );
-    note(document, &at);
+    note(&at);
     let kind = answer.header("content-type");
     let Some(content) = said["content"].as_object() else {
         return;
@@ -90,7 +90,7 @@ pub async fn hold(http: &reqwest::Client, method: &Method, url: &Url, answer: &A
 
 /// Notes an answer that was seen in the folder that `NERVECENTER_ANSWERS` names, beside the document: `.ci/answers.py` finds what
 /// no test saw.
-fn note(document: &Value, at: &str) {
+pub fn note(at: &str) {
     let Some(folder) = std::env::var_os("NERVECENTER_ANSWERS").map(PathBuf::from) else {
         return;
     };
@@ -99,7 +99,8 @@ fn note(document: &Value, at: &str) {
         return;
     }
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("document.json"), document.to_string()).unwrap();
+    let document = DOCUMENT.get().map(Value::to_string);
+    std::fs::write(folder.join("document.json"), document.unwrap_or_default()).unwrap();
     let all: Vec<&str> = seen.iter().map(String::as_str).collect();
     std::fs::write(folder.join("seen"), all.join("\n")).unwrap();
 }
