@@ -599,7 +599,6 @@ fn many_devices(c: &mut Contract) {
     )
     .says("The device that holds exactly this certificate")
     .takes(&[need("certificate", Text, "Base64 of its PEM")])
-    .takes_any()
     .gives::<devices::View>()
     .bare(403, "No device of the organization holds it");
 }

@@ -187,6 +187,9 @@ async fn values_are_refused_by_their_field_wherever_they_are_read() {
         let (answer, at) = ask("gone/move", &target).await;
         refused(answer, &at, "deleted_at");
     }
+    let path = Api::product("/devices/auth");
+    let none = json!({"certificate": "AA=="});
+    refused(api.post(&path, none).await, &path, "");
     let script = json!({"name": "s", "text": "1"});
     let script = api.post(&Api::product("/scripts"), script).await.data()["id"].clone();
     let path = Api::product(&format!("/scripts/{script}"));
