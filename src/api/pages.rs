@@ -101,10 +101,15 @@ pub(super) async fn confirm(
     match logins::confirm(&app, &session, &email, &password).await {
         Ok(Confirmed::Done) => done(),
         Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email or password."),
+        Ok(Confirmed::Unconfirmed) => confirm_form(waits.code, UNCONFIRMED),
         Ok(Confirmed::Taken) | Err(Refusal::NotFound) => failed(),
         Err(e) => Error::from(e).into_response(),
     }
 }
+
+/// What an account that came from another server without a confirmed address is told.
+const UNCONFIRMED: &str = "The address of this account was never confirmed. Whoever runs this server can give it a new \
+    password, which confirms it: nervecenter admin reset-password.";
 
 fn confirm_form(code: i64, problem: &str) -> Response {
     let digits: String = code

@@ -89,6 +89,8 @@ pub enum Confirmed {
     Done,
     /// A wrong email or password.
     Wrong,
+    /// The right ones, of an account whose address was never confirmed.
+    Unconfirmed,
     /// Somebody else has confirmed it.
     Taken,
 }
@@ -109,6 +111,9 @@ pub async fn confirm(app: &App, token: &str, email: &str, password: &str) -> Res
     }
     let now = clock::now();
     let mut w = app.db.write().await?;
+    if !store::users::confirmed(&mut w, person.id).await? {
+        return Ok(Confirmed::Unconfirmed);
+    }
     let note = if session.note.is_empty() {
         "command line"
     } else {

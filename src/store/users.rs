@@ -100,19 +100,45 @@ pub async fn add(
     Ok(row.map(|r| r.0))
 }
 
-/// Sets a new password.
+/// Sets a new password; whoever gets it is who the account is for.
 pub async fn set_password(w: &mut Write, id: UserId, hash: &str, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
             "users.set_password",
-            "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1"
+            "UPDATE users SET password_hash = $2, confirmed = TRUE, updated_at = $3 WHERE id = $1"
         ),
         id,
         hash,
         now
     )?;
     Ok(())
+}
+
+/// Marks an account as one whose address nobody has confirmed.
+pub async fn set_unconfirmed(w: &mut Write, id: UserId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "users.set_unconfirmed",
+            "UPDATE users SET confirmed = FALSE WHERE id = $1"
+        ),
+        id
+    )?;
+    Ok(())
+}
+
+/// Whether somebody has confirmed the account's address.
+pub async fn confirmed(on: &mut impl On, id: UserId) -> Result<bool> {
+    let row: Option<(bool,)> = fetch_optional!(
+        on,
+        sql!(
+            "users.confirmed",
+            "SELECT confirmed FROM users WHERE id = $1"
+        ),
+        id
+    )?;
+    Ok(row.is_some_and(|r| r.0))
 }
 
 /// The person with this login.

@@ -12,7 +12,7 @@ use std::process::Command;
 /// The tables that are read, as the original's migrations leave them; columns that are not read are left out.
 const SCHEMA: &str = "
 CREATE TABLE orgs (id bigserial PRIMARY KEY, name text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE users (id bigserial PRIMARY KEY, username text, email text, password_hash text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
+CREATE TABLE users (id bigserial PRIMARY KEY, username text, email text, password_hash text, confirmed_at timestamp DEFAULT now(), deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE org_users (id bigserial PRIMARY KEY, org_id bigint, user_id bigint, role text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
 CREATE TABLE user_tokens (id bigserial PRIMARY KEY, user_id bigint, token bytea, context text, note text, old_token text, inserted_at timestamp DEFAULT now());
 CREATE TABLE products (id bigserial PRIMARY KEY, org_id bigint, name text, require_unique_firmware_version boolean, allowed_update_tools text[], extensions jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
@@ -29,6 +29,7 @@ CREATE TABLE deployment_releases (id bigserial PRIMARY KEY, deployment_group_id 
 INSERT INTO orgs (name, deleted_at) VALUES ('acme-hub', NULL), ('gone', now());
 INSERT INTO users (username, email, password_hash) VALUES
   ('Ada L', 'ada@hub.org', NULL), ('Bob', 'bob@hub.org', NULL);
+UPDATE users SET confirmed_at = NULL WHERE id = 2;
 INSERT INTO org_users (org_id, user_id, role) VALUES (1, 1, 'admin'), (1, 2, 'view');
 INSERT INTO user_tokens (user_id, token, context, note) VALUES
   (1, sha512(decode('0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20', 'hex')), 'api', 'ci'), (1, 'x', 'session', NULL);
@@ -291,6 +292,12 @@ async fn a_fleet_moves_without_touching_a_device(server: Server) {
     assert_eq!(
         server.api().post("/api/users/login", login).await.status,
         200
+    );
+    let unconfirmed = "SELECT COUNT(*) FROM users WHERE NOT confirmed";
+    assert_eq!(
+        server.count(unconfirmed).await,
+        1,
+        "Bob is, as he was there"
     );
     let bob = json!({"email": "bob@hub.org", "password": ""});
     assert_eq!(server.api().post("/api/users/login", bob).await.status, 401);

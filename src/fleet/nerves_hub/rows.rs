@@ -114,7 +114,12 @@ impl Rows<'_> {
                 // bcrypt, which a login checks as well; without one, a person gets a password by `admin reset-password`.
                 let hash = text(row, "password_hash");
                 let id = users::add(&mut self.w, email, name, hash, self.now).await?;
-                id.ok_or(store::Error::Missing("users"))?
+                let id = id.ok_or(store::Error::Missing("users"))?;
+                // Before there was a column for it, everybody counted as confirmed.
+                if row.get("confirmed_at").is_some_and(Value::is_null) {
+                    users::set_unconfirmed(&mut self.w, id).await?;
+                }
+                id
             }
         };
         self.users

@@ -8,6 +8,32 @@ use serde_json::json;
 crate::both_engines! {
     p07_and_p08_a_command_line_logs_in_through_a_browser
     people_are_invited_and_join
+    p06_an_account_that_was_never_confirmed_logs_in_through_the_api_only
+}
+
+async fn p06_an_account_that_was_never_confirmed_logs_in_through_the_api_only(server: Server) {
+    let api = server.api().anonymous();
+    server.run("UPDATE users SET confirmed = FALSE").await;
+    let (email, password) = (server.login("email"), server.login("password"));
+    let login = json!({"email": email, "password": password});
+    assert_eq!(api.post("/api/users/login", login).await.status, 200);
+    let begun = api.post("/api/auth/cli_session", json!({})).await.data();
+    let page = path_of(begun["url"].as_str().unwrap());
+    let right = [("email", email), ("password", password)];
+    let refused = posted(&api, &page, &right).await;
+    assert!(
+        refused.status == 401 && refused.text.contains("never confirmed"),
+        "{}",
+        refused.text
+    );
+    let poll = format!("/api/auth/cli_session/{}", begun["token"].as_str().unwrap());
+    assert_eq!(api.get(&poll).await.data()["status"], "waiting");
+    // A wrong password says nothing of the account, and a new one confirms it.
+    let wrong = posted(&api, &page, &[("email", email), ("password", "wrong")]).await;
+    assert!(!wrong.text.contains("never confirmed"), "{}", wrong.text);
+    let new = server.reset_password(email);
+    let right = [("email", email), ("password", new.as_str())];
+    assert_eq!(posted(&api, &page, &right).await.status, 200);
 }
 
 async fn posted(api: &Api, path: &str, fields: &[(&str, &str)]) -> Answer {

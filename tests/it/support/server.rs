@@ -101,6 +101,16 @@ impl Server {
         command.output().unwrap()
     }
 
+    /// A new password, by `admin reset-password` beside the running server.
+    pub fn reset_password(&self, email: &str) -> String {
+        let mut command = Command::new(BINARY);
+        command.args(["admin", "reset-password", "--email", email]);
+        let out = self.on_its_data(&mut command);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{said}");
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    }
+
     /// What a subcommand of `admin` about the product prints, beside the running server.
     pub fn admin(&self, args: &[&str]) -> String {
         let mut command = Command::new(BINARY);

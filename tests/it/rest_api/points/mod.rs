@@ -1,5 +1,5 @@
 //! Points of the conformance checklist (rest-api 22), by number, that no other test of this folder or of `uploads`,
-//! `scripts`, `terminals` and `moves` is named after. Point 6 needs accounts that are not confirmed, 74 and 75 are pages.
+//! `scripts`, `terminals` and `moves` is named after. Points 74 and 75 are pages.
 
 mod what;
 mod who;
