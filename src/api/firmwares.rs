@@ -99,7 +99,7 @@ pub(super) async fn download(
         host_of(&headers),
         Blob::Firmware(firmware.id),
         &firmware.uuid,
-        firmware.extension(),
+        firmwares::extension(&firmware),
         clock::now(),
     );
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())

@@ -393,7 +393,7 @@ async fn offer(link: &mut Link) -> Flow {
                 &link.at.host,
                 offer.blob(),
                 &offer.firmware.uuid,
-                offer.firmware.extension(),
+                offer.extension(),
                 clock::now(),
             );
             tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");

@@ -79,7 +79,7 @@ fn payload(app: &App, polled: &Polled, host: &str) -> Value {
             let f = &offer.firmware;
             let url = app
                 .links
-                .url(host, offer.blob(), &f.uuid, f.extension(), clock::now());
+                .url(host, offer.blob(), &f.uuid, offer.extension(), clock::now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

@@ -29,6 +29,11 @@ impl Kind {
         Self::ALL.into_iter().find(|k| k.name() == name)
     }
 
+    /// The kind of a stored firmware; what this version does not know is handled as what every version does.
+    pub fn stored(name: &str) -> Self {
+        Self::named(name).unwrap_or(Self::Fwup)
+    }
+
     /// What its files end with, without the dot.
     pub fn extension(self) -> &'static str {
         match self {

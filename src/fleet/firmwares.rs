@@ -275,6 +275,11 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
         .ok_or(Refusal::NotFound)
 }
 
+/// What a firmware's file ends with, without the dot.
+pub fn extension(firmware: &FirmwareRow) -> &'static str {
+    Kind::stored(&firmware.tool).extension()
+}
+
 /// Deletes a firmware that no release ever used.
 ///
 /// # Errors

@@ -152,7 +152,7 @@ fn check_esp_idf(file: &mut File, keys: &[KeyRow], unsigned: bool, sums: &Sums) 
     })?;
     let (says, version) = (checked.description, checked.version.to_string());
     let new = NewFirmware {
-        tool: Kind::EspIdf,
+        tool: Kind::EspIdf.name(),
         signer: checked.key.and_then(|n| ids.get(n).copied()),
         uuid: says.uuid,
         version,
@@ -202,7 +202,7 @@ fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
     let features = meta::features(&c.meta);
     let text = |key: &str| c.meta.get(key).map(str::to_owned);
     NewFirmware {
-        tool: Kind::Fwup,
+        tool: Kind::Fwup.name(),
         signer: Some(key),
         uuid: c.uuid.clone(),
         version: c.version.clone(),

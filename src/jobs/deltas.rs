@@ -126,7 +126,10 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
         .map_err(|e| later(&e))?;
     let staged = app.blobs.stage().map_err(|e| later(&e))?;
     let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
-    let (size, kind) = (u64::try_from(target.size).unwrap_or(0), target.kind());
+    let (size, kind) = (
+        u64::try_from(target.size).unwrap_or(0),
+        Kind::stored(&target.tool),
+    );
     let done = tokio::task::spawn_blocking(move || {
         let (staged, sums) = build(kind, from, to, size, staged)?;
         blobs

@@ -74,7 +74,7 @@ pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
         .as_deref()
         .and_then(|v| Version::parse(v).ok());
     let needed = Version::parse(&target.delta_fwup_version).ok();
-    let new_enough = target.kind() == Kind::EspIdf
+    let new_enough = Kind::stored(&target.tool) == Kind::EspIdf
         || matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
     new_enough && device.full_next_for.as_deref() != Some(target.uuid.as_str())
 }

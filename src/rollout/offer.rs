@@ -2,6 +2,7 @@
 
 use crate::blob::Blob;
 use crate::clock::Micros;
+use crate::firmware::kind::Kind;
 use crate::ids::{DeviceId, GroupId};
 use crate::store::deltas::DeltaRow;
 use crate::store::firmwares::FirmwareRow;
@@ -84,6 +85,11 @@ impl Offer {
             Some(d) => Blob::Delta(d.source_id, d.target_id),
             None => Blob::Firmware(self.firmware.id),
         }
+    }
+
+    /// What the file ends with, without the dot.
+    pub fn extension(&self) -> &'static str {
+        Kind::stored(&self.firmware.tool).extension()
     }
 
     /// The `update` payload (device-protocol 3.2); size and sums are those of the file that is sent.

@@ -3,7 +3,6 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
 use crate::ids::{FirmwareId, KeyId, ProductId};
 use sqlx::FromRow;
 
@@ -48,7 +47,7 @@ pub struct FirmwareRow {
 #[derive(Debug, Clone)]
 pub struct NewFirmware {
     /// `fwup` or `esp-idf`.
-    pub tool: Kind,
+    pub tool: &'static str,
     /// The key that its signature was checked with; an ESP-IDF image may be without.
     pub signer: Option<KeyId>,
     /// uuid.
@@ -81,18 +80,6 @@ pub struct NewFirmware {
     pub delta_fwup_version: String,
 }
 
-impl FirmwareRow {
-    /// What its file ends with, without the dot.
-    pub fn extension(&self) -> &'static str {
-        self.kind().extension()
-    }
-
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        Kind::named(&self.tool).unwrap_or(Kind::Fwup)
-    }
-}
-
 macro_rules! firmware_columns {
     () => {
         "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
@@ -122,7 +109,7 @@ pub async fn add(
         ),
         scope.product().org.id,
         scope.product().id,
-        f.tool.name(),
+        f.tool,
         f.signer,
         &f.uuid,
         &f.version,

@@ -8,7 +8,6 @@ use super::*;
 use crate::access::scope::{Org, Product, Scope};
 use crate::access::{self, token};
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
 use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
 use crate::store::deployment_groups::GroupRow;
 use crate::store::devices::query::{Compare, Test};
@@ -152,7 +151,7 @@ async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> Fi
         .unwrap(),
     };
     let new = NewFirmware {
-        tool: Kind::Fwup,
+        tool: "fwup",
         signer: Some(key),
         uuid: uuid.into(),
         version: version.into(),

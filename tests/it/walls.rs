@@ -47,6 +47,7 @@ const WALLS: [(&str, &[&str]); 9] = [
         &[
             "access::token",
             "access::vault",
+            "firmware",
             "fleet",
             "rollout",
             "device",
