@@ -100,9 +100,14 @@ pub struct Extensions(u8);
 impl Extensions {
     /// All of them.
     pub fn all() -> Self {
+        Self::of(|_| true)
+    }
+
+    /// Those that are wanted.
+    pub fn of(wanted: impl Fn(Extension) -> bool) -> Self {
         Extension::ALL
             .into_iter()
-            .fold(Self::default(), |all, e| all.set(e, true))
+            .fold(Self::default(), |all, e| all.set(e, wanted(e)))
     }
 
     /// Whether one is in it.

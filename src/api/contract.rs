@@ -362,11 +362,11 @@ impl Row<'_> {
 
     /// Reads parameters, from the query or a body, though it may name none.
     pub fn reads(self) -> Self {
-        self.answer(
+        self.refuses(
             400,
-            problem("The request cannot be read, or lacks what the action is about"),
+            "The request cannot be read, or lacks what the action is about",
         )
-        .answer(413, problem("The body is too large"))
+        .refuses(413, "The body is too large")
     }
 
     /// Reads a body.

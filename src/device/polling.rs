@@ -3,7 +3,7 @@
 use super::identity::KnownDevice;
 use super::reported::reported;
 use super::request::{Answer, Head};
-use super::session::Firmware;
+use super::session::{Firmware, clean};
 use crate::access::random_id;
 use crate::app::App;
 use crate::clock;
@@ -11,7 +11,7 @@ use crate::fleet::join::Join;
 use crate::fleet::polling::{Poll, Polled};
 use crate::fleet::records::{self, Event, Record};
 use crate::ids::ConnectionId;
-use crate::limits::{METADATA_CHARS, POLL_PAUSE, POLL_SOON};
+use crate::limits::{POLL_PAUSE, POLL_SOON};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -100,13 +100,8 @@ fn spread(pause: Duration) -> String {
 /// What the device says of its firmware, in header fields. An empty value counts as absent.
 fn join(head: &Head) -> Join {
     let text = |key: &str| {
-        let value = head.get(&format!("x-nerveshub-{key}"))?;
-        let clean: String = value
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(METADATA_CHARS)
-            .collect();
-        (!clean.is_empty()).then_some(clean)
+        let value = clean(head.get(&format!("x-nerveshub-{key}"))?);
+        (!value.is_empty()).then_some(value)
     };
     let said = Firmware {
         uuid: text("uuid"),

@@ -3,7 +3,7 @@
 use super::firmwares::Upload;
 use super::judge::Sums;
 use super::refusal::{TAKEN, field};
-use super::{Refusal, Result};
+use super::{Refusal, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
@@ -15,7 +15,6 @@ use crate::store::audit;
 use crate::store::{self, Db};
 use semver::Version;
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
 pub use crate::store::archives::ArchiveRow;
 
@@ -98,9 +97,7 @@ async fn keep(
     );
     audit::on_product(&mut w, scope, &text, now).await?;
     let blobs = app.blobs.clone();
-    spawn_blocking(move || blobs.keep(staged, Blob::Archive(id)))
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))??;
+    blocking(move || blobs.keep(staged, Blob::Archive(id))).await??;
     w.commit().await?;
     show(&app.db, scope, &new.uuid).await
 }

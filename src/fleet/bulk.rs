@@ -1,5 +1,6 @@
 //! Many devices at once: from CSV, all or nothing; from manifests of crypto chips, in the background; and out as CSV.
 
+use super::blocking;
 use super::devices::{check_tags, identifier_ok};
 use super::x509::{self, Facts};
 use super::{Refusal, Result, certificates};
@@ -52,10 +53,7 @@ fn refuse(mistakes: Mistakes) -> Refusal {
 /// # Errors
 /// Each bad row by its line; then nothing was changed.
 pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
-    let read = tokio::task::spawn_blocking(move || read(file))
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))?;
-    let rows = read?;
+    let rows = blocking(move || read(file)).await??;
     let now = clock::now();
     let p = scope.product();
     let mut mistakes = Mistakes::new();

@@ -4,7 +4,7 @@ use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge, semanti
 use super::keys::KeyRow;
 use super::products::ProductRow;
 use super::refusal::{TAKEN, field};
-use super::{Refusal, Result};
+use super::{Refusal, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
@@ -20,7 +20,6 @@ use bytes::{Bytes, BytesMut};
 use semver::Version;
 use serde_json::json;
 use std::io::Write as _;
-use tokio::task::spawn_blocking;
 
 pub use crate::store::firmwares::FirmwareRow;
 
@@ -82,13 +81,12 @@ impl Upload {
             .state
             .take()
             .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
-        let done = spawn_blocking(move || {
+        let done = blocking(move || {
             sums.part(&piece);
             staged.file().write_all(&piece)?;
             Ok::<_, std::io::Error>((staged, sums))
         });
-        let done = done.await.map_err(|e| Refusal::Fault(e.to_string()))?;
-        self.state = Some(done.map_err(crate::blob::BlobError::from)?);
+        self.state = Some(done.await?.map_err(crate::blob::BlobError::from)?);
         Ok(())
     }
 
@@ -99,10 +97,8 @@ impl Upload {
     pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
         let product = super::products::show(&app.db, scope).await?;
         let (mut staged, sums) = self.complete().await?;
-        let kind = spawn_blocking(move || Kind::of(staged.file()).map(|kind| (staged, kind))).await;
-        let (staged, kind) = kind
-            .map_err(|e| Refusal::Fault(e.to_string()))?
-            .map_err(crate::blob::BlobError::from)?;
+        let kind = blocking(move || Kind::of(staged.file()).map(|kind| (staged, kind)));
+        let (staged, kind) = kind.await?.map_err(crate::blob::BlobError::from)?;
         // What is of no kind is read as a fwup archive, which says what is wrong with it.
         let known = kind.unwrap_or(Kind::Fwup);
         if kind.is_some() {
@@ -115,8 +111,7 @@ impl Upload {
             let judged = judge(known, staged.file(), &keys, unsigned, &sums)?;
             Ok::<_, Refusal>((staged, judged))
         };
-        let judged = spawn_blocking(judging).await;
-        let (staged, judged) = judged.map_err(|e| Refusal::Fault(e.to_string()))??;
+        let (staged, judged) = blocking(judging).await??;
         same_product(scope, &judged.product)?;
         store_firmware(app, scope, judged.versioned()?, staged).await
     }
@@ -138,8 +133,7 @@ impl Upload {
             let (checked, key) = check_fwup(staged.file(), &keys)?;
             Ok::<_, Refusal>((staged, checked, key))
         };
-        let checked = spawn_blocking(checking).await;
-        let (staged, checked, key) = checked.map_err(|e| Refusal::Fault(e.to_string()))??;
+        let (staged, checked, key) = blocking(checking).await??;
         same_product(scope, &checked.product)?;
         semantic(&checked.version)?;
         Ok((staged, checked, key, sums))
@@ -246,9 +240,7 @@ async fn store_firmware(
     });
     store::messages::file(&mut w, p.id, "firmware.published", &data, now).await?;
     let blobs = app.blobs.clone();
-    spawn_blocking(move || blobs.keep(staged, Blob::Firmware(id)))
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))??;
+    blocking(move || blobs.keep(staged, Blob::Firmware(id))).await??;
     w.commit().await?;
     show(&app.db, scope, &new.uuid).await
 }

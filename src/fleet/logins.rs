@@ -1,5 +1,6 @@
 //! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
 
+use super::blocking;
 use super::refusal::{INVALID, field};
 use super::{Refusal, Result, mails, users};
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
@@ -280,8 +281,7 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
         Some(_) => String::new(),
         None => {
             let secret = secret.to_owned();
-            let hashed = tokio::task::spawn_blocking(move || password::hash(&secret)).await;
-            hashed.map_err(|e| Refusal::Fault(e.to_string()))?
+            blocking(move || password::hash(&secret)).await?
         }
     };
     let mut w = app.db.write().await?;

@@ -41,6 +41,12 @@ pub mod x509;
 use crate::limits::PAGE_SIZE;
 pub use refusal::{Refusal, Result};
 
+/// Work that would hold up other tasks (disk, hashes of passwords), done on a thread that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| Refusal::Fault(e.to_string()))
+}
+
 /// Where a page begins, counted from 1, and how many rows it has: at most [`PAGE_SIZE`].
 fn stretch(page: u64, size: u64) -> (i64, i64) {
     let size = size.clamp(1, PAGE_SIZE);

@@ -1,6 +1,6 @@
 //! People: login and tokens.
 
-use super::{Refusal, Result};
+use super::{Result, blocking};
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
 use crate::clock::{self, Micros};
@@ -42,9 +42,7 @@ pub async fn by_password(db: &Db, email: &str, password: &str) -> Result<Option<
         password.to_owned(),
         user.as_ref().map(|u| u.password_hash.clone()),
     );
-    let right = tokio::task::spawn_blocking(move || password::matches(&given, stored.as_deref()))
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))?;
+    let right = blocking(move || password::matches(&given, stored.as_deref())).await?;
     let Some(user) = user.filter(|_| right) else {
         return Ok(None);
     };

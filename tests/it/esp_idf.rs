@@ -149,28 +149,21 @@ async fn taken(server: Server) {
         .data();
     let tools = json!({"allowed_update_tools": ["esp-idf"]});
     api.put("/api/orgs/acme/products/other", tools).await.data();
-    let foreign = api
-        .raw(reqwest::Method::POST, path)
-        .multipart(form(image()));
-    let foreign = Api::answer(foreign).await;
+    let foreign = api.upload_to(path, image()).await;
     assert!(
         foreign.text.contains("built for the product"),
         "{}",
         foreign.text
     );
     // And this one takes no fwup archives any more.
-    let fwup = form(fixtures::bytes("good/rpi4-1.0.0.fw"));
-    let fwup = Api::answer(api.raw(reqwest::Method::POST, path).multipart(fwup)).await;
+    let fwup = api
+        .upload_to(path, fixtures::bytes("good/rpi4-1.0.0.fw"))
+        .await;
     assert!(
         fwup.text.contains("does not take fwup firmware"),
         "{}",
         fwup.text
     );
-}
-
-fn form(bytes: Vec<u8>) -> reqwest::multipart::Form {
-    let part = reqwest::multipart::Part::bytes(bytes).file_name("app.bin");
-    reqwest::multipart::Form::new().part("firmware", part)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,10 +80,9 @@ async fn p54_every_fixture_gets_its_answer(server: Server) {
     // The product is asked for before the version.
     let other = json!({"name": "other"});
     api.post("/api/orgs/acme/products", other).await.data();
-    let part = reqwest::multipart::Part::bytes(fixtures::bytes("bad/bad-version-not-semver.fw"));
-    let form = reqwest::multipart::Form::new().part("firmware", part.file_name("a.fw"));
+    let file = fixtures::bytes("bad/bad-version-not-semver.fw");
     let path = "/api/orgs/acme/products/other/firmwares";
-    let answer = Api::answer(api.raw(reqwest::Method::POST, path).multipart(form)).await;
+    let answer = api.upload_to(path, file).await;
     assert!(
         answer.text.contains("built for the product"),
         "{}",

@@ -69,7 +69,7 @@ pub struct Join {
 }
 
 /// A text without control characters (a zero byte is more than PostgreSQL takes), cut to its bound.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .take(METADATA_CHARS)

@@ -12,7 +12,7 @@ mod update;
 
 pub use close::Close;
 pub use extensions::{Identity, Said};
-pub use join::{EspIdf, Firmware, Join};
+pub use join::{EspIdf, Firmware, Join, clean};
 pub use update::Report;
 
 use bucket::{Bucket, Rate};

@@ -7,7 +7,7 @@ use crate::blob::{Blob, BlobError, Blobs, Staged};
 use crate::clock::Micros;
 use crate::firmware::kind::Kind;
 use crate::fleet::judge::{Sums, check_fwup, judge, semantic};
-use crate::fleet::{Refusal, Result};
+use crate::fleet::{Result, blocking};
 use crate::limits::IMPORT_FILES;
 use crate::store::archives::{self, NewArchive};
 use crate::store::firmwares::{self, NewFirmware};
@@ -18,7 +18,6 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use tokio::task::spawn_blocking;
 
 /// Files by the uuid that they are named after, wherever in the folder they are: the original's upload folder and a copy of
 /// its bucket differ in their layout, but not in these names.
@@ -31,8 +30,7 @@ impl Shelf {
         let Some(folder) = folder.map(Path::to_owned) else {
             return Ok(Self::default());
         };
-        let found = spawn_blocking(move || look_through(&folder)).await;
-        let found = found.map_err(|e| Refusal::Fault(e.to_string()))?;
+        let found = blocking(move || look_through(&folder)).await?;
         Ok(Self(found.map_err(BlobError::from)?))
     }
 }
@@ -176,8 +174,7 @@ impl Goods<'_> {
         let (keys, unsigned) = (keys.unwrap_or_default(), row["org_key_id"].is_null());
         let blobs = commit.then(|| self.blobs.clone());
         let read = move || read(what, &path, blobs.as_ref(), &keys, unsigned);
-        let read = spawn_blocking(read).await;
-        let (new, staged) = match read.map_err(|e| Refusal::Fault(e.to_string()))? {
+        let (new, staged) = match blocking(read).await? {
             Ok(read) => read,
             Err(why) => {
                 self.report.skip(refuse(&why.to_string()));
@@ -194,8 +191,7 @@ impl Goods<'_> {
         if let Some(blob) = new.add(&mut w, &scope, self.now).await? {
             if let Some(staged) = staged {
                 let blobs = self.blobs.clone();
-                let kept = spawn_blocking(move || blobs.keep(staged, blob)).await;
-                kept.map_err(|e| Refusal::Fault(e.to_string()))??;
+                blocking(move || blobs.keep(staged, blob)).await??;
             }
             self.here(&mut w, what, &scope, row).await?;
             self.report.made(counted);

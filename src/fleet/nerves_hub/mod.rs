@@ -137,7 +137,7 @@ async fn pages(
     after: &mut i64,
     with_deleted: bool,
 ) -> Result<Option<Vec<Value>>> {
-    if !from.has(table).await? {
+    if *after == 0 && !from.has(table).await? {
         return Ok(None);
     }
     let mut rows = from.behind(table, *after).await?;

@@ -11,7 +11,7 @@ use crate::fleet::certificates::store_certificate;
 use crate::fleet::keys::{ED25519, SECURE_BOOT, rsa};
 use crate::fleet::x509::Facts;
 use crate::fleet::{Refusal, Result};
-use crate::ids::{DeviceId, Extension, Extensions, OrgId};
+use crate::ids::{DeviceId, Extensions, OrgId};
 use crate::store::certificates::{self, NewCa};
 use crate::store::devices::Metadata;
 use crate::store::keys::KeyRow;
@@ -224,11 +224,7 @@ impl Rows<'_> {
             settings.allowed_update_tools = known.collect::<Vec<_>>().join(",");
         }
         products::set(w, scope, &settings, self.now).await?;
-        let on = Extension::ALL
-            .into_iter()
-            .fold(Extensions::default(), |all, e| {
-                all.set(e, flag(&row["extensions"], e.word()))
-            });
+        let on = Extensions::of(|e| flag(&row["extensions"], e.word()));
         extensions::set_product(w, scope, on.bits(), self.now).await?;
         Ok(())
     }
@@ -379,11 +375,7 @@ impl Rows<'_> {
             devices::set_deleted(w, id, Some(now), now).await?;
         }
         let off = &row["extensions"];
-        let off = Extension::ALL
-            .into_iter()
-            .fold(Extensions::default(), |all, e| {
-                all.set(e, off[e.word()] == false)
-            });
+        let off = Extensions::of(|e| off[e.word()] == false);
         if off != Extensions::default() {
             extensions::set_device_off(&mut self.w, id, off.bits(), now).await?;
         }

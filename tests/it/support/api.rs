@@ -149,6 +149,11 @@ impl Api {
 
     /// Uploads as `nh` does: chunked, a part without a content type, and a `ttl` field.
     pub async fn upload_bytes(&self, bytes: Vec<u8>) -> Answer {
+        self.upload_to(&Self::product("/firmwares"), bytes).await
+    }
+
+    /// The same to another product's list.
+    pub async fn upload_to(&self, path: &str, bytes: Vec<u8>) -> Answer {
         let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
             bytes.chunks(4_096).map(|c| Ok(c.to_vec())).collect();
         let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
@@ -156,11 +161,7 @@ impl Api {
         let form = reqwest::multipart::Form::new()
             .part("firmware", part)
             .text("ttl", "3600");
-        Self::answer(
-            self.request(Method::POST, &Self::product("/firmwares"))
-                .multipart(form),
-        )
-        .await
+        Self::answer(self.request(Method::POST, path).multipart(form)).await
     }
 
     pub async fn upload(&self, fixture: &str) -> Value {
