@@ -1,20 +1,24 @@
 //! The parts of a running server that its rooms share. `node` builds it; a room takes what it names.
 
+use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
+use crate::budget::Places;
 use crate::bus::{Bus, Hint, Nudge};
+use crate::fleet::Refusal;
 use crate::fleet::links::Links;
 use crate::fleet::logins::Polls;
+use crate::fleet::passwords::PasswordBudget;
 use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
 use crate::fleet::uploads::Uploads;
-use crate::ids::{DeviceId, GroupId, NodeId};
+use crate::health::Health;
+use crate::ids::{DeviceId, GroupId, NodeId, UserId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,6 +46,10 @@ pub struct App {
     pub blobs: Blobs,
     /// What the operator decided.
     pub policy: Arc<Policy>,
+    /// Uses of tokens that a job will write.
+    pub token_uses: Arc<TokenUses>,
+    /// The last look at this server's own state.
+    pub health: Health,
     /// Hints.
     pub bus: Bus,
     /// The node key's uses.
@@ -65,14 +73,31 @@ pub struct App {
     /// Command lines that wait for a browser, by address.
     pub polls: Arc<Polls>,
     /// Sockets of people.
-    pub viewers: Arc<Semaphore>,
+    pub viewers: Arc<Places<UserId>>,
     /// Uploads that wait for more.
     pub sessions: Arc<Uploads>,
     /// Uploads in progress.
-    pub uploads: Arc<Semaphore>,
+    pub uploads: Arc<Places<UserId>>,
+    /// Requests in progress, by person.
+    pub requests: Arc<Places<UserId>>,
+    /// Passwords that are being checked, and how often they may be tried.
+    pub passwords: Arc<PasswordBudget>,
 }
 
 impl App {
+    /// Refuses what would take room that joins, claims and reports need.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when less than the reserve is free.
+    pub fn require_room(&self) -> Result<(), Refusal> {
+        if self.health.has_room() {
+            return Ok(());
+        }
+        Err(Refusal::Busy(
+            "The server's disk is nearly full, so it takes no files; free some space and try again.".into(),
+        ))
+    }
+
     /// Sends a nudge to the node that holds a device's socket.
     pub fn nudge(&self, node: NodeId, device: DeviceId, nudge: Nudge) {
         self.bus.send(Hint::Device {

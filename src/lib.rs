@@ -42,6 +42,7 @@ mod access;
 mod api;
 mod app;
 mod blob;
+mod budget;
 mod bus;
 pub mod cli;
 mod clock;
@@ -52,6 +53,7 @@ mod firmware;
 mod fleet;
 #[cfg(fuzzing)]
 pub mod fuzz;
+mod health;
 mod ids;
 mod jobs;
 mod limits;

@@ -67,6 +67,29 @@ pub const BATCH_ROWS: usize = 500;
 /// Records that may wait for a group commit; senders wait beyond it (back-pressure).
 pub const BATCH_QUEUE: usize = 4_096;
 
+/// How long a socket waits until what its device said is stored; it is written afterwards all the same.
+pub const NOTE_TIME: Duration = Duration::from_secs(5);
+/// How long a batch is tried again while the database is away; a PostgreSQL that fails over needs some 30 s.
+pub const BATCH_PATIENCE: Duration = Duration::from_secs(180);
+/// The first pause between two such tries; it doubles up to sixteen times this.
+pub const BATCH_RETRY: Duration = Duration::from_millis(125);
+
+/// How often a server looks whether it can do its work.
+pub const HEALTH_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A look at the database that takes longer counts as failed.
+pub const HEALTH_LOOK_TIME: Duration = Duration::from_secs(5);
+/// Free bytes below which uploads, deltas and device logs are refused, so that joins, claims and reports can go on:
+/// at 1 KiB a report this is a quarter of a million of them.
+pub const DISK_RESERVE: u64 = 256 << 20;
+
+/// How often it is written when tokens were last used.
+pub const TOKEN_USES_EVERY: Duration = Duration::from_secs(2);
+
+/// A person's statement is stopped after this time. The slowest list of 500,000 devices takes some 1.5 s.
+pub const STATEMENT_TIME: Duration = Duration::from_secs(8);
+/// Database connections that serve people. Devices and jobs have their own.
+pub const PEOPLE_READERS: u32 = 6;
+
 /// How often the database looks how much there is of what.
 pub const OPTIMIZE_EVERY: Duration = Duration::from_secs(1_800);
 /// How often new audit entries are sealed.
@@ -78,10 +101,37 @@ pub const SEAL_ROWS: i64 = 500;
 pub const UPLOAD_BYTES: u64 = 200_000_000;
 /// Uploads in progress on one node: each holds a staging file.
 pub const UPLOADS: usize = 16;
+/// Of them, those of one person: a quarter, so that nobody's slow line stops the others.
+pub const UPLOADS_A_PERSON: usize = 4;
+/// How long an upload waits for a place that its own person or the server may give free.
+pub const UPLOAD_WAIT: Duration = Duration::from_secs(20);
+/// Bytes a second that an upload must have brought on average once it has taken [`UPLOAD_STALL`]; the slowest real line is a
+/// 2G modem with some 5 KiB/s.
+pub const UPLOAD_RATE: u64 = 2 * 1024;
+/// A body that is not a file must be there in this time.
+pub const BODY_TIME: Duration = Duration::from_secs(30);
+/// The body of a request that needs no token: an email, a password and a note.
+pub const ANONYMOUS_BYTES: usize = 4 * 1024;
+/// The body of a request that needs no token must be there in this time.
+pub const ANONYMOUS_BODY_TIME: Duration = Duration::from_secs(10);
+/// Requests of people in progress.
+pub const REQUESTS: usize = 1_024;
+/// Of them, those of one person.
+pub const REQUESTS_A_PERSON: usize = 32;
+/// Passwords that are checked at the same time. Each check takes 19 MiB and some 50 ms of a core.
+pub const PASSWORD_CHECKS: usize = 2;
+/// Checks that wait for one of these; more are refused.
+pub const PASSWORD_QUEUE: usize = 64;
+/// Wrong passwords of one account, and of one address, before tries are spaced out.
+pub const PASSWORD_TRIES: u32 = 10;
+/// From then on one more try is allowed each time this has passed.
+pub const PASSWORD_PAUSE: Duration = Duration::from_secs(15);
 /// An upload that sends nothing for this long is given up.
 pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
 /// Uploads in several requests that wait for more on one node: each holds a staging file and up to a MiB.
 pub const UPLOAD_SESSIONS: usize = 32;
+/// Of them, those of one person.
+pub const UPLOAD_SESSIONS_A_PERSON: usize = 16;
 /// Such an upload makes room for another one after this time without a request.
 pub const UPLOAD_IDLE: Duration = Duration::from_secs(120);
 /// Such an upload is given up after this time without a request.
@@ -232,6 +282,8 @@ pub const POLL_PAUSE: Duration = Duration::from_secs(600);
 pub const POLL_SOON: Duration = Duration::from_secs(90);
 /// Sockets of people on one node.
 pub const VIEWERS: usize = 1_024;
+/// Of them, those of one person.
+pub const VIEWERS_A_PERSON: usize = 64;
 /// Topics on one of them.
 pub const VIEWER_TOPICS: usize = 16;
 /// A message of a person's socket.

@@ -3,12 +3,14 @@
 pub mod password;
 pub mod scope;
 pub mod token;
+pub mod token_uses;
 pub mod vault;
 
 use crate::clock::Micros;
 use crate::store::{self, Db, On};
 use scope::{Access, Grant, Org, Person, Product, Role, Scope};
 use std::time::Duration;
+use token_uses::TokenUses;
 
 /// Random bytes from the operating system.
 pub fn random<const N: usize>() -> [u8; N] {
@@ -22,8 +24,13 @@ pub fn random_id() -> i64 {
     i64::from_le_bytes(random()) & i64::MAX
 }
 
-/// The person whose API token this is; notes its use, at most once a minute.
-pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option<Person>> {
+/// The person whose API token this is; has its use noted, at most once a minute. Only reads.
+pub async fn by_token(
+    db: &Db,
+    token: &str,
+    uses: &TokenUses,
+    now: Micros,
+) -> store::Result<Option<Person>> {
     let Some(hash) = token::hash(token) else {
         return Ok(None);
     };
@@ -45,9 +52,7 @@ pub async fn by_token(db: &Db, token: &str, now: Micros) -> store::Result<Option
         .last_used_at
         .is_none_or(|at| now.since(at) > Duration::from_secs(60))
     {
-        let mut w = db.write().await?;
-        store::users::token_used(&mut w, owner.token_id, now).await?;
-        w.commit().await?;
+        uses.note(owner.token_id, now);
     }
     Ok(Some(Person {
         id: owner.user_id,

@@ -181,17 +181,29 @@ impl<L> Scope<L> {
 pub trait InOrg {
     /// The organisation.
     fn org(&self) -> &Org;
+
+    /// The one product that the asker's token is for. Every lookup of something below a product takes it: without a
+    /// narrowed token the organisation in the path is enough (as in the original), with one it is not.
+    fn only(&self) -> Option<ProductId>;
 }
 
 impl InOrg for Scope<Org> {
     fn org(&self) -> &Org {
         &self.at
     }
+
+    fn only(&self) -> Option<ProductId> {
+        self.person.grant.product
+    }
 }
 
 impl InOrg for Scope<Product> {
     fn org(&self) -> &Org {
         &self.at.org
+    }
+
+    fn only(&self) -> Option<ProductId> {
+        self.person.grant.product
     }
 }
 

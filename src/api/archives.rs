@@ -70,7 +70,7 @@ pub(super) async fn upload(
     form: std::result::Result<Multipart, MultipartRejection>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let upload = received(&app, form, "archive").await?;
+    let upload = received(&app, scope.person().id, form, "archive").await?;
     let archive = archives::finish(&app, &scope, upload).await?;
     let location = in_product(&scope, &["archives", &archive.uuid]);
     Ok(created(Some(&location), &view(&archive)))

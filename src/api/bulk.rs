@@ -2,15 +2,18 @@
 
 use super::answer::file;
 use super::error::{Error, Result};
-use super::params::tags;
+use super::params::{tags, whole_body};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::bulk::{self, Exported};
+use crate::fleet::cells::harmless;
 use crate::fleet::devices::check_tags;
 use crate::fleet::refusal::field;
+use crate::fleet::uploads::{self, Pace};
 use crate::fleet::{self, Refusal};
-use crate::limits::{EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
-use axum::body::{Body, to_bytes};
+use crate::ids::UserId;
+use crate::limits::{BODY_TIME, EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -40,12 +43,12 @@ pub(super) async fn import(
     let kind = head.headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("text/csv") {
-        let imported = bulk::csv(&app, &scope, spooled(&app, body).await?).await?;
+        let imported =
+            bulk::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
         return Ok(super::answer::ok(&Imported { imported }));
     }
     let wanted = manifest_tags(&head.headers)?;
-    let bytes = to_bytes(body, JSON_BYTES).await;
-    let bytes = bytes.map_err(|_| Refusal::TooLarge)?;
+    let bytes = whole_body(body, JSON_BYTES, BODY_TIME).await?;
     let parsed = serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)?;
     let Value::Array(entries) = parsed else {
         let text = "the manifest must be a JSON array; send CSV with the content-type text/csv";
@@ -71,12 +74,10 @@ fn manifest_tags(headers: &HeaderMap) -> fleet::Result<Vec<String>> {
 }
 
 /// The body in a file without a name.
-async fn spooled(app: &App, body: Body) -> Result<File> {
-    let _place = app
-        .uploads
-        .acquire()
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))?;
+async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
+    app.require_room()?;
+    let _place = uploads::place(app, person).await?;
+    let mut pace = Pace::begin();
     let fault = |e: std::io::Error| Refusal::Fault(format!("a temporary file: {e}"));
     let mut file = tempfile::tempfile().map_err(fault)?;
     let mut chunks = body.into_data_stream();
@@ -87,6 +88,9 @@ async fn spooled(app: &App, body: Body) -> Result<File> {
         .map_err(|_| cut_off())?
     {
         let chunk = chunk.map_err(|_| cut_off())?;
+        if !pace.keeps(chunk.len()) {
+            return Err(cut_off().into());
+        }
         received += chunk.len() as u64;
         if received > UPLOAD_BYTES {
             return Err(Refusal::TooLarge.into());
@@ -121,11 +125,11 @@ pub(super) async fn export(State(app): State<App>, scope: Scope<Product>) -> Res
         for d in &rows {
             let at = scope.product();
             out.write_record([
-                &d.identifier,
-                d.description.as_deref().unwrap_or_default(),
-                &d.tags.join(","),
-                &at.name,
-                &at.org.name,
+                &*harmless(&d.identifier),
+                &*harmless(d.description.as_deref().unwrap_or_default()),
+                &*harmless(&d.tags.join(",")),
+                &*harmless(&at.name),
+                &*harmless(&at.org.name),
                 &d.certificates.join("\n"),
             ])?;
         }

@@ -273,7 +273,9 @@ impl Contract {
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
                 "description": "Compatible with the API of NervesHub 2.0; what is beyond it says so. \
                     Names in paths are names, not ids. Times have three forms, which each field names. \
-                    Roles include the ones before them: view, manage, admin.",
+                    Roles include the ones before them: view, manage, admin. \
+                    Any operation may answer 429 when the asker has its share of the server already, and 503 while the server \
+                    is full, cannot reach its database or has no room left; both carry Retry-After, in seconds.",
             },
             "servers": [{"url": "/"}],
             "tags": self.tags,

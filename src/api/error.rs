@@ -3,9 +3,10 @@
 use super::answer::json_answer;
 use crate::access::scope::Denied;
 use crate::fleet::Refusal;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What a handler returns.
 pub type Result<T = Response> = std::result::Result<T, Error>;
@@ -113,7 +114,31 @@ impl IntoResponse for Error {
     }
 }
 
+/// 503 with the seconds after which another try makes sense (RFC 9110, 10.2.3).
+fn later(text: &str) -> Response {
+    let mut answer = detail(StatusCode::SERVICE_UNAVAILABLE, text);
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    answer
+}
+
+/// 429: this asker has had its share (RFC 6585, 4).
+fn too_many(wait: Duration) -> Response {
+    let seconds = wait.as_secs().max(1);
+    let text = format!("You have asked for too much at once; try again in {seconds} s.");
+    let mut answer = detail(StatusCode::TOO_MANY_REQUESTS, &text);
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+}
+
 fn refused(r: Refusal) -> Response {
+    if let Some(text) = r.passing() {
+        tracing::warn!(error = %r, "request refused for now");
+        return later(text);
+    }
     match r {
         Refusal::NotFound => detail(StatusCode::NOT_FOUND, HIDDEN),
         Refusal::Denied(role) => {
@@ -125,7 +150,8 @@ fn refused(r: Refusal) -> Response {
         Refusal::Conflict(text) => detail(StatusCode::CONFLICT, &text),
         Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
         Refusal::Unavailable => detail(StatusCode::FORBIDDEN, "device not available or responding"),
-        Refusal::Busy(text) => detail(StatusCode::SERVICE_UNAVAILABLE, &text),
+        Refusal::Busy(text) => later(&text),
+        Refusal::TooMany(wait) => too_many(wait),
         Refusal::Bad(why) => detail(
             StatusCode::BAD_REQUEST,
             &format!("An unknown error occurred, please check the request: {why}."),

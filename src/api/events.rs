@@ -5,8 +5,10 @@ use super::error::Result;
 use super::extract::Name;
 use crate::access::scope::{Person, Product, Scope};
 use crate::app::App;
+use crate::budget::Place;
 use crate::fleet::progress::{self, About, Happening};
 use crate::fleet::{Refusal, scopes};
+use crate::ids::UserId;
 use crate::limits::{EVENT_BURST, EVENT_PAUSE, VIEWER_LOOK};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -16,7 +18,6 @@ use futures_util::stream;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -31,7 +32,7 @@ struct Stream {
     happenings: Receiver<Happening>,
     looked: Instant,
     begun: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place<UserId>,
 }
 
 /// `GET …/products/:product/events`.
@@ -66,10 +67,7 @@ pub(super) async fn of_group(
 }
 
 fn begin(app: App, scope: Scope<Product>, headers: &HeaderMap, about: About) -> Result {
-    let place = app.viewers.clone().try_acquire_owned().map_err(|_| {
-        let text = "Too many people and programs watch this server; try again later.";
-        Refusal::Busy(text.into())
-    })?;
+    let place = app.viewers.take(scope.person().id).map_err(Refusal::from)?;
     let word = headers.get(header::AUTHORIZATION);
     let word = word.and_then(|v| v.to_str().ok()).unwrap_or_default();
     let watch = Stream {
@@ -134,7 +132,7 @@ impl Stream {
         self.looked = Instant::now();
         let db = &self.app.db;
         let same = |p: &Person| p.id == self.scope.person().id;
-        let person = scopes::person(db, &self.token).await;
+        let person = scopes::person(&self.app, &self.token).await;
         let Some(person) = person.ok().flatten().filter(same) else {
             return false;
         };

@@ -4,11 +4,26 @@ use super::contract::Asks;
 use super::error::Error;
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
+use crate::budget::Place;
 use crate::fleet::{self, Refusal, devices, scopes};
+use crate::ids::UserId;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// Keeps the place of a request's person among the requests in progress until the request is answered: the middleware
+/// makes it, and who the person is, is found out on the way.
+#[derive(Clone, Default)]
+pub(super) struct RequestPlace(Arc<OnceLock<Place<UserId>>>);
+
+impl RequestPlace {
+    fn keep(&self, place: Place<UserId>) {
+        // A second one of the same request is given back at once.
+        let _ = self.0.set(place);
+    }
+}
 
 /// A person with a valid token.
 pub(super) struct Caller(pub Person);
@@ -27,14 +42,25 @@ impl FromRequestParts<App> for Caller {
         if !matches!(scheme.as_str(), "token" | "bearer") {
             return Err(Error::Unauthorized);
         }
-        let person = scopes::person(&app.db, token).await?;
+        let person = scopes::person(app, token).await?;
         // A token that grants less than this request needs is like none.
         let act = act(parts);
         person
             .filter(|p| p.grant.covers(act))
-            .map(Self)
             .ok_or(Error::Unauthorized)
+            .and_then(|person| {
+                let place = app.requests.take(person.id).map_err(Refusal::from)?;
+                if let Some(held) = parts.extensions.get::<RequestPlace>() {
+                    held.keep(place);
+                }
+                Ok(Self(person))
+            })
     }
+}
+
+/// Whether the route needs no token, so that a stranger's body is read.
+pub(super) fn asks_anyone(parts: &Parts) -> bool {
+    matches!(asks(parts), None | Some(Asks::Anyone))
 }
 
 /// What the route says of who may ask; the contract puts it there.

@@ -69,7 +69,7 @@ pub(super) async fn upload(
     form: std::result::Result<Multipart, MultipartRejection>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let upload = received(&app, form, "firmware").await?;
+    let upload = received(&app, scope.person().id, form, "firmware").await?;
     let firmware = upload.finish(&app, &scope).await?;
     let location = in_product(&scope, &["firmwares", &firmware.uuid]);
     Ok(created(Some(&location), &view(&firmware)))

@@ -91,6 +91,7 @@ pub(super) async fn confirm_page(State(app): State<App>, Path(session): Path<Str
 pub(super) async fn confirm(
     State(app): State<App>,
     Path(session): Path<String>,
+    peer: Option<Extension<Peer>>,
     p: Params,
 ) -> Response {
     let Ok(waits) = logins::waiting(&app.db, &session).await else {
@@ -98,7 +99,7 @@ pub(super) async fn confirm(
     };
     let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
-    match logins::confirm(&app, &session, &email, &password).await {
+    match logins::confirm(&app, &session, &email, &password, peer.map(|p| p.0.0.ip())).await {
         Ok(Confirmed::Done) => done(),
         Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email or password."),
         Ok(Confirmed::Unconfirmed) => confirm_form(waits.code, UNCONFIRMED),
@@ -241,27 +242,54 @@ pub(super) struct Invitation {
     invited_by: String,
     /// `2026-08-22T08:33:49`.
     inserted_at: String,
-    /// Where they accept it; give it to nobody else.
+}
+
+/// An invitation that was just made.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct MadeInvitation {
+    #[serde(flatten)]
+    invitation: Invitation,
+    /// Where they accept it, shown this once: whoever has it can join in their place. It is a path unless the server was told
+    /// its public address (`--web-url`): a request's `Host` header is never believed.
     url: String,
+}
+
+impl From<crate::fleet::logins::Invite> for Invitation {
+    fn from(i: crate::fleet::logins::Invite) -> Self {
+        Self {
+            inserted_at: i.inserted_at.naive(),
+            email: i.email,
+            role: i.role,
+            invited_by: i.invited_by,
+        }
+    }
+}
+
+/// `POST /orgs/:org/invites`.
+pub(super) async fn make_invite(
+    State(app): State<App>,
+    scope: crate::access::scope::Scope<crate::access::scope::Org>,
+    p: Params,
+) -> Result {
+    let scope = scope.allow(crate::access::scope::Role::Admin)?;
+    let (Some(email), Some(role)) = (p.text("email"), p.text("role")) else {
+        return Err(Refusal::Bad("email and role are needed".into()).into());
+    };
+    let (invite, link) = logins::invite(&app, &scope, email, role).await?;
+    let base = app.policy.web_url.clone().unwrap_or_default();
+    let made = MadeInvitation {
+        invitation: invite.into(),
+        url: format!("{base}{link}"),
+    };
+    Ok(super::answer::created(None, &made))
 }
 
 /// `GET /orgs/:org/invites`.
 pub(super) async fn invites(
     State(app): State<App>,
     scope: crate::access::scope::Scope<crate::access::scope::Org>,
-    headers: header::HeaderMap,
 ) -> Result {
-    let base = base(&app, &headers);
     let all = logins::invitations(&app, &scope).await?;
-    let views: Vec<Invitation> = all
-        .into_iter()
-        .map(|(i, link)| Invitation {
-            email: i.email,
-            role: i.role,
-            invited_by: i.invited_by,
-            inserted_at: i.inserted_at.naive(),
-            url: format!("{base}{link}"),
-        })
-        .collect();
+    let views: Vec<Invitation> = all.into_iter().map(Invitation::from).collect();
     Ok(super::answer::ok(&views))
 }

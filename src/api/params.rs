@@ -1,14 +1,16 @@
 //! Parameters of a request: query and body in one map, as the original merges them (rest-api 1.1).
 
 use super::error::Error;
+use super::extract::asks_anyone;
 use crate::app::App;
 use crate::fleet::Refusal;
 use crate::fleet::refusal::{INVALID, field};
-use crate::limits::{JSON_BYTES, PAGE_SIZE};
-use axum::body::to_bytes;
+use crate::limits::{ANONYMOUS_BODY_TIME, ANONYMOUS_BYTES, BODY_TIME, JSON_BYTES, PAGE_SIZE};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// The map. A body overrides the query.
 pub(super) struct Params(pub Map<String, Value>);
@@ -25,9 +27,12 @@ impl FromRequest<App> for Params {
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok())
             .unwrap_or("");
-        let bytes = to_bytes(body, JSON_BYTES)
-            .await
-            .map_err(|_| Refusal::TooLarge)?;
+        let (most, time) = if asks_anyone(&head) {
+            (ANONYMOUS_BYTES, ANONYMOUS_BODY_TIME)
+        } else {
+            (JSON_BYTES, BODY_TIME)
+        };
+        let bytes = whole_body(body, most, time).await?;
         if bytes.is_empty() {
             return Ok(Self(map));
         }
@@ -46,6 +51,13 @@ impl FromRequest<App> for Params {
         }
         Ok(Self(map))
     }
+}
+
+/// A body that is received whole, in a bounded time.
+pub(super) async fn whole_body(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
+    let bytes = tokio::time::timeout(time, to_bytes(body, most)).await;
+    let late = |_| Refusal::Bad("the body did not arrive in time".into());
+    bytes.map_err(late)?.map_err(|_| Refusal::TooLarge)
 }
 
 fn has_nul(value: &Value) -> bool {

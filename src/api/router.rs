@@ -4,6 +4,7 @@ use super::contract::Asks::{self, Anyone, Person, Publisher};
 use super::contract::Kind::{Flag, Map, Number, Tags, Text, Words};
 use super::contract::{Contract, Field, Kind, may, need};
 use super::error::Error;
+use super::extract::RequestPlace;
 use super::{
     archives, audits, bulk, ca_certificates, deployments, device_certificates, devices, endpoints,
     events, extensions, firmwares, history, keys, mail_rules, pages, products, scripts,
@@ -74,14 +75,11 @@ pub fn router(app: App) -> Router {
             "/invite/{link}",
             get(pages::invite_page).post(pages::accept),
         );
-    for path in [
-        "/status/alive",
-        "/status/_health",
-        "/status/health",
-        "/status/healthy",
-    ] {
+    for path in ["/status/_health", "/status/health", "/status/healthy"] {
         web = web.route(path, any(health));
     }
+    web = web.route("/status/alive", any(alive));
+    web = web.route("/status/ready", any(ready));
     web.with_state(app)
 }
 
@@ -97,13 +95,21 @@ fn people(c: &mut Contract) {
         .takes(login)
         .takes_any()
         .gives::<users::Session>()
-        .refuses(401, "A wrong email or password");
+        .refuses(401, "A wrong email or password")
+        .refuses(
+            429,
+            "Too many wrong passwords of this account, or from this address",
+        );
     c.post("/users/login", Anyone, users::login)
         .says("The same, by the path that `nh` takes")
         .takes(login)
         .takes_any()
         .gives::<users::Session>()
         .refuses(401, "A wrong email or password")
+        .refuses(
+            429,
+            "Too many wrong passwords of this account, or from this address",
+        )
         .named("users.login_as_nh");
     c.post("/auth/cli_session", Anyone, pages::begin)
         .says("Begin the login of a command line through a browser")
@@ -162,8 +168,12 @@ fn org(c: &mut Contract) {
         .bare(204, "Nobody has this email; an invitation waits for them")
         .named("users.invite");
     c.get("/orgs/{org}/invites", ADMIN, pages::invites)
-        .says("Open invitations with their links. Beyond NervesHub")
+        .says("Open invitations. Beyond NervesHub")
         .gives::<Vec<pages::Invitation>>();
+    c.post("/orgs/{org}/invites", ADMIN, pages::make_invite)
+        .says("Invite somebody and get the link, which is shown this once. Inviting the same address again makes a new link. Beyond NervesHub")
+        .takes(member)
+        .creates::<pages::MadeInvitation>();
     c.delete("/orgs/{org}/invites/{email}", ADMIN, users::rescind)
         .says("Take an invitation back. Beyond NervesHub")
         .ends();
@@ -1007,6 +1017,7 @@ fn scripts_and_notices(c: &mut Contract) {
     )
     .says("Of all devices of a product")
     .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(429, "You watch in too many places already")
     .refuses(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/events",
@@ -1015,6 +1026,7 @@ fn scripts_and_notices(c: &mut Contract) {
     )
     .says("Of one device")
     .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(429, "You watch in too many places already")
     .refuses(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/events",
@@ -1023,6 +1035,7 @@ fn scripts_and_notices(c: &mut Contract) {
     )
     .says("Of the devices of a deployment group")
     .plain(200, "text/event-stream", "Does not end by itself")
+    .refuses(429, "You watch in too many places already")
     .refuses(503, "Too many watch this server");
 
     c.chapter(
@@ -1129,6 +1142,7 @@ fn for_uploads(c: &mut Contract) {
     .says("Begin an upload, or find the one of the same file that was cut; it waits for six hours")
     .takes(uploads::FIELDS)
     .creates::<uploads::View>()
+    .refuses(429, "Too many of your uploads are under way")
     .refuses(503, "Too many uploads are under way");
     c.get(
         "/orgs/{org}/products/{product}/uploads/{upload}",
@@ -1293,7 +1307,9 @@ fn long_body(headers: &HeaderMap) -> bool {
 }
 
 /// What every answer of the API carries, and the one kind of answer that it has.
-async fn dress(request: Request, next: Next) -> Response {
+async fn dress(mut request: Request, next: Next) -> Response {
+    let held = RequestPlace::default();
+    request.extensions_mut().insert(held.clone());
     let accept = request
         .headers()
         .get(header::ACCEPT)
@@ -1314,6 +1330,7 @@ async fn dress(request: Request, next: Next) -> Response {
     } else {
         Error::NotAcceptable.into_response()
     };
+    drop(held);
     let refused = answer.status().is_client_error();
     let headers = answer.headers_mut();
     if refused && long {
@@ -1330,8 +1347,36 @@ async fn dress(request: Request, next: Next) -> Response {
     answer
 }
 
+/// The process answers; nothing else is said.
+async fn alive() -> &'static str {
+    "Hello, Friend!"
+}
+
+/// Whether this server can do its work: 200, or 503 with what is wrong and what to do.
+async fn ready(State(app): State<App>) -> Response {
+    let problems = app.health.problems();
+    let told: Vec<_> = problems
+        .iter()
+        .map(|p| serde_json::json!({"problem": p, "advice": p.advice()}))
+        .collect();
+    let status = if problems.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = serde_json::json!({"ready": problems.is_empty(), "problems": told});
+    let mut answer = super::answer::json_answer(status, &body);
+    if !problems.is_empty() {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    answer
+}
+
+/// Whether the database takes writes, in the words of the original.
 async fn health(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.db.alive().await {
+    if app.health.database_answers() {
         (StatusCode::OK, "Hello, Friend!")
     } else {
         (StatusCode::INTERNAL_SERVER_ERROR, "Sorry, Friend :(")

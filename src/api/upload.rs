@@ -4,6 +4,8 @@ use super::error::{Error, Result};
 use crate::app::App;
 use crate::fleet::Refusal;
 use crate::fleet::firmwares::Upload;
+use crate::fleet::uploads::{self, Pace};
+use crate::ids::UserId;
 use crate::limits::UPLOAD_STALL;
 use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartRejection};
@@ -13,6 +15,7 @@ use tokio::time::timeout;
 /// The part of this name, received whole; other parts are ignored.
 pub(super) async fn received(
     app: &App,
+    person: UserId,
     form: std::result::Result<Multipart, MultipartRejection>,
     part: &str,
 ) -> Result<Upload> {
@@ -21,15 +24,13 @@ pub(super) async fn received(
         Refusal::Detail(text)
     };
     let mut form = form.map_err(|_| missing())?;
-    let _place = app
-        .uploads
-        .acquire()
-        .await
-        .map_err(|e| Refusal::Fault(e.to_string()))?;
+    app.require_room()?;
+    let _place = uploads::place(app, person).await?;
+    let mut pace = Pace::begin();
     let mut received = None;
     while let Some(field) = next(&mut form).await? {
         if field.name() == Some(part) && received.is_none() {
-            received = Some(receive(app, field).await?);
+            received = Some(receive(app, field, &mut pace).await?);
         }
     }
     Ok(received.ok_or_else(missing)?)
@@ -46,14 +47,15 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>> {
         .map_err(|_| cut_off())
 }
 
-async fn receive(app: &App, mut field: Field<'_>) -> Result<Upload> {
+async fn receive(app: &App, mut field: Field<'_>, pace: &mut Pace) -> Result<Upload> {
     let mut upload = Upload::begin(app)?;
     loop {
         let chunk = timeout(UPLOAD_STALL, field.chunk())
             .await
             .map_err(|_| cut_off())?;
         match chunk.map_err(|_| cut_off())? {
-            Some(bytes) => upload.write(bytes).await?,
+            Some(bytes) if pace.keeps(bytes.len()) => upload.write(bytes).await?,
+            Some(_) => return Err(cut_off()),
             None => return Ok(upload),
         }
     }

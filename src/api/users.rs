@@ -3,12 +3,13 @@
 use super::answer::{created, none, ok, path};
 use super::error::{Error, Result};
 use super::extract::{Caller, Name};
+use super::pages::Peer;
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::fleet::orgs::{self, Member};
 use crate::fleet::{Refusal, logins, users};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -60,12 +61,16 @@ pub(super) struct OrgView {
 }
 
 /// `POST /users/auth` and `/users/login`.
-pub(super) async fn login(State(app): State<App>, p: Params) -> Result {
+pub(super) async fn login(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    p: Params,
+) -> Result {
     let (Some(email), Some(password)) = (p.text("email"), p.text("password")) else {
         return Err(Error::WrongPassword);
     };
     let note = p.text("note").unwrap_or_default();
-    let session = users::login(&app.db, email, password, note)
+    let session = users::login(&app, email, password, note, peer.map(|p| p.0.0.ip()))
         .await?
         .ok_or(Error::WrongPassword)?;
     Ok(ok(&Session {

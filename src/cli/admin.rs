@@ -2,7 +2,9 @@
 
 use super::exit::Code;
 use super::{output, runtime};
+use crate::access;
 use crate::access::password;
+use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::api;
 use crate::clock;
@@ -178,7 +180,8 @@ impl ExplainDevices {
         let order = Order::parse(&self.sort)
             .with_context(|| format!("--sort {:?}: devices cannot be sorted by it", self.sort))?;
         let db = setup::database(&config).await?;
-        let person = scopes::person(&db, &self.token).await?;
+        let person =
+            access::by_token(&db, &self.token, &TokenUses::default(), clock::now()).await?;
         let person = person.context("--token: nobody has it")?;
         let scope = scopes::product(&db, person, &self.org, &self.product).await?;
         let mut filters = Map::new();

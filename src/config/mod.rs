@@ -2,6 +2,7 @@
 //! bound.
 
 use crate::access::vault::Secret;
+use crate::limits::DISK_RESERVE;
 use clap::Args;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
@@ -115,6 +116,10 @@ pub struct Options {
     /// later; older clients try again here.
     #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
     pub redirect_devices: Option<String>,
+    /// MiB of the disk that must stay free: below it uploads, deltas and device logs are refused, while joins, claims and
+    /// reports go on [default: 256].
+    #[arg(long, env = "NERVECENTER_DISK_RESERVE_MIB", value_name = "MIB")]
+    pub disk_reserve_mib: Option<u64>,
 }
 
 /// Checked settings.
@@ -158,18 +163,44 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// Where devices are sent.
     pub redirect_devices: Option<String>,
+    /// Bytes of the data folder's disk that must stay free.
+    pub disk_reserve: u64,
 }
 
 /// A URL without its password.
 fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
-    let text = url.as_ref().map(|u| match (u.find("://"), u.rfind('@')) {
-        (Some(a), Some(b)) if a + 3 < b => {
-            let user = u[a + 3..b].split(':').next().unwrap_or_default();
-            format!("{}{user}:***{}", &u[..a + 3], &u[b..])
+    url.as_deref().map(without_passwords).serialize(s)
+}
+
+/// Masks the password before the host, and every parameter that libpq or a driver reads as one (`password`,
+/// `sslpassword`, `passfile` and what else has `pass` or `secret` in its name).
+fn without_passwords(url: &str) -> String {
+    let (front, query) = url.split_once('?').unwrap_or((url, ""));
+    let front = match (front.find("://"), front.rfind('@')) {
+        (Some(a), Some(b)) if a + 3 <= b => {
+            let user = front[a + 3..b].split(':').next().unwrap_or_default();
+            format!("{}{user}:***{}", &front[..a + 3], &front[b..])
         }
-        _ => u.clone(),
+        _ => front.to_owned(),
+    };
+    if query.is_empty() {
+        return front;
+    }
+    let masked = query.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded: String = form_urlencoded::parse(name.as_bytes())
+            .map(|(name, _)| name.to_lowercase())
+            .collect();
+        let secret = ["pass", "secret", "token", "key"]
+            .iter()
+            .any(|w| decoded.contains(w));
+        if secret {
+            format!("{name}=***")
+        } else {
+            format!("{name}={value}")
+        }
     });
-    text.serialize(s)
+    format!("{front}?{}", masked.collect::<Vec<_>>().join("&"))
 }
 
 /// The sender; the URL holds a password.
@@ -231,6 +262,9 @@ impl Options {
             esp_idf: switch("esp-idf", self.esp_idf, false)?,
             mail: mail(self.smtp_url, self.mail_from, self.web_url.is_some())?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
+            disk_reserve: self
+                .disk_reserve_mib
+                .map_or(DISK_RESERVE, |m| m.saturating_mul(1 << 20)),
         })
     }
 
@@ -253,6 +287,7 @@ impl Options {
         self.smtp_url = self.smtp_url.take().or(file.smtp_url);
         self.mail_from = self.mail_from.take().or(file.mail_from);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
+        self.disk_reserve_mib = self.disk_reserve_mib.or(file.disk_reserve_mib);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
         }
@@ -475,6 +510,25 @@ mod tests {
             })
             .contains("--tls-name")
         );
+    }
+
+    #[test]
+    fn every_spelling_of_a_password_is_masked() {
+        for url in [
+            "postgres://u:hunter2@h/db",
+            "postgres://u:hun@hunter2@h/db",
+            "postgres://:hunter2@h/db",
+            "postgres://h/db?user=u&password=hunter2",
+            "postgres://h/db?PASSWORD=hunter2&sslmode=require",
+            "postgres://h/db?%70assword=hunter2",
+            "postgres://u:hunter2@h/db?sslpassword=hunter2",
+        ] {
+            let masked = without_passwords(url);
+            assert!(!masked.contains("hunter2"), "{masked}");
+            assert!(masked.contains("@h/db") || masked.contains("//h/db"));
+        }
+        let plain = "postgres://u@h/db?sslmode=require";
+        assert!(without_passwords(plain).ends_with("?sslmode=require"));
     }
 
     #[test]

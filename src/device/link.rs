@@ -17,7 +17,7 @@ use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, OUTPUT_PAUSE, SEND_TIME};
+use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, OUTPUT_PAUSE, SEND_TIME};
 use crate::rollout::offer::Taken;
 use crate::rollout::outcome;
 use crate::store;
@@ -431,10 +431,18 @@ impl Place {
 
     /// Stores what a device said. It is not told when that fails: it would not understand.
     async fn note(&self, event: Event) -> Flow {
-        match self.write(event).await {
-            Ok(Answer::Done(group)) => self.app.wake(group),
-            Ok(_) => {}
-            Err(e) => tracing::warn!(device = %self.device, error = %e, "report not stored"),
+        if matches!(event, Event::Log(_)) && !self.app.health.has_room() {
+            // Log lines make room for what updates need.
+            return Ok(());
+        }
+        // While the database is away the record stays in its batch; the socket must go on answering heartbeats.
+        match tokio::time::timeout(NOTE_TIME, self.write(event)).await {
+            Err(_) => {
+                tracing::warn!(device = %self.device, "a report waits for the database")
+            }
+            Ok(Ok(Answer::Done(group))) => self.app.wake(group),
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) => tracing::warn!(device = %self.device, error = %e, "report not stored"),
         }
         Ok(())
     }

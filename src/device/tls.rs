@@ -124,7 +124,8 @@ impl Identity {
             path: folder.clone(),
             source,
         })?;
-        if !folder.join("ca.pem").exists() {
+        // Both or none: a key that is there is never overwritten.
+        if !folder.join("ca.pem").exists() && !folder.join("ca.key").exists() {
             make_ca(&folder, now)?;
         }
         let names = all_names(names);

@@ -3,7 +3,7 @@
 use super::blocking;
 use super::devices::{check_tags, identifier_ok};
 use super::x509::{self, Facts};
-use super::{Refusal, Result, certificates};
+use super::{Refusal, Result, cells, certificates};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::clock;
@@ -126,7 +126,7 @@ fn read(file: File) -> Result<Vec<Row>> {
         }
         let text = |at: Option<usize>| {
             let value = at.and_then(|i| record.get(i)).filter(|v| !v.is_empty());
-            value.map(str::to_owned)
+            value.map(|v| cells::plain(v).to_owned())
         };
         let mut row = Row {
             line,

@@ -268,8 +268,9 @@ pub async fn store_certificate(
         let text = "public key already associated with another device";
         errors.insert("public_key_fingerprint".into(), json!([text]));
     }
-    let signer = table::ca_by_ski(w, &aki).await?;
-    if signer.is_some_and(|ca| ca.org_id != org) {
+    let mut signers = table::cas_by_ski(w, &aki).await?;
+    signers.retain(|ca| x509::signed_by(&ca.der, &facts.der, clock::now()));
+    if !signers.is_empty() && signers.iter().all(|ca| ca.org_id != org) {
         let text = "Signer CA registered with another org";
         errors.insert("org".into(), json!([text]));
     }

@@ -1,6 +1,5 @@
 //! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
 
-use super::blocking;
 use super::refusal::{INVALID, field};
 use super::{Refusal, Result, mails, users};
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
@@ -10,7 +9,8 @@ use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::cli_sessions::{self, CliSession};
-use crate::store::invites::{self, Invite};
+use crate::store::invites;
+pub use crate::store::invites::Invite;
 use crate::store::{self, Db};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -100,9 +100,15 @@ pub enum Confirmed {
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn confirm(app: &App, token: &str, email: &str, password: &str) -> Result<Confirmed> {
+pub async fn confirm(
+    app: &App,
+    token: &str,
+    email: &str,
+    password: &str,
+    from: Option<IpAddr>,
+) -> Result<Confirmed> {
     let session = waiting(&app.db, token).await?;
-    let Some(person) = users::by_password(&app.db, email, password).await? else {
+    let Some(person) = users::by_password(app, email, password, from).await? else {
         return Ok(Confirmed::Wrong);
     };
     match session.user_id {
@@ -165,9 +171,16 @@ impl Polls {
 
 /// Invites somebody who is no user of the server yet.
 ///
+/// Returns the path of the link, which is a capability: it is shown this once, or mailed, and never again.
+///
 /// # Errors
 /// An unknown role, or an address that is none.
-pub async fn invite(app: &App, scope: &Scope<Org>, email: &str, role: &str) -> Result<()> {
+pub async fn invite(
+    app: &App,
+    scope: &Scope<Org>,
+    email: &str,
+    role: &str,
+) -> Result<(Invite, String)> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let plausible = email.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.contains('.') && !email.contains(char::is_whitespace)
@@ -178,7 +191,8 @@ pub async fn invite(app: &App, scope: &Scope<Org>, email: &str, role: &str) -> R
     let now = clock::now();
     let mut w = app.db.write().await?;
     let id = invites::add(&mut w, scope, email, role.word(), now).await?;
-    mails::invited(app, &mut w, scope, email, &link(app, id, email, now)).await?;
+    let link = link(app, id, email, now);
+    mails::invited(app, &mut w, scope, email, &link).await?;
     let text = format!(
         "{} invited {email} with the role {}",
         scope.person().name,
@@ -186,24 +200,18 @@ pub async fn invite(app: &App, scope: &Scope<Org>, email: &str, role: &str) -> R
     );
     audit::in_org(&mut w, scope, &text, now).await?;
     mails::members_changed(app, &mut w, scope, None, &text).await?;
+    let made = invites::find(&mut w, id, now.before(INVITED)).await?;
     w.commit().await?;
-    Ok(())
+    Ok((made.ok_or(store::Error::Missing("invites"))?, link))
 }
 
-/// The organisation's open invitations, newest first, each with the path of its link.
+/// The organisation's open invitations, newest first, without their links.
 ///
 /// # Errors
 /// The database's.
-pub async fn invitations(app: &App, scope: &Scope<Org>) -> Result<Vec<(Invite, String)>> {
+pub async fn invitations(app: &App, scope: &Scope<Org>) -> Result<Vec<Invite>> {
     let mut r = app.db.read().await?;
-    let all = invites::list(&mut r, scope, clock::now().before(INVITED)).await?;
-    Ok(all
-        .into_iter()
-        .map(|i| {
-            let link = link(app, i.id, &i.email, i.inserted_at);
-            (i, link)
-        })
-        .collect())
+    Ok(invites::list(&mut r, scope, clock::now().before(INVITED)).await?)
 }
 
 fn link(app: &App, id: i64, email: &str, at: Micros) -> String {
@@ -261,7 +269,7 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
     let now = clock::now();
     let (user, name) = match known {
         Some(_) => {
-            let person = users::by_password(&app.db, &invite.email, secret).await?;
+            let person = users::by_password(app, &invite.email, secret, None).await?;
             let text = "is not the password of your account on this server";
             let person = person.ok_or_else(|| field("password", text))?;
             (Some(person.id), person.name)
@@ -281,7 +289,7 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
         Some(_) => String::new(),
         None => {
             let secret = secret.to_owned();
-            blocking(move || password::hash(&secret)).await?
+            app.passwords.check(move || password::hash(&secret)).await?
         }
     };
     let mut w = app.db.write().await?;

@@ -4,6 +4,7 @@
 pub mod archives;
 pub mod audits;
 pub mod bulk;
+pub mod cells;
 pub mod certificates;
 pub mod consoles;
 pub mod devices;
@@ -21,6 +22,7 @@ pub mod moves;
 pub mod nerves_hub;
 pub mod notices;
 pub mod orgs;
+pub mod passwords;
 pub mod polling;
 pub mod products;
 pub mod progress;

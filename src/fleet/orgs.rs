@@ -24,7 +24,9 @@ pub async fn of(
     let mut all = Vec::new();
     for org in store::orgs::of_user(&mut r, person.id).await? {
         let held = if products {
-            Some(store::products::list(&mut r, org.id).await?)
+            let mut all = store::products::list(&mut r, org.id).await?;
+            all.retain(|p| person.grant.product.is_none_or(|only| only == p.id));
+            Some(all)
         } else {
             None
         };

@@ -2,6 +2,7 @@
 
 use crate::access::scope::{Denied, Role};
 use crate::blob::BlobError;
+use crate::budget;
 use crate::store;
 use serde_json::Value;
 
@@ -38,6 +39,9 @@ pub enum Refusal {
     /// As many as this server serves at once; later there may be room.
     #[error("{0}")]
     Busy(String),
+    /// The asker has had its share for now; another try makes sense after this time.
+    #[error("too many requests; try again in {} s", .0.as_secs().max(1))]
+    TooMany(std::time::Duration),
     /// Too large.
     #[error("too large")]
     TooLarge,
@@ -50,6 +54,33 @@ pub enum Refusal {
     /// A fault of this server.
     #[error("{0}")]
     Fault(String),
+}
+
+impl Refusal {
+    /// What to tell when the store is in trouble that passes, or the query was too expensive: the request itself may be
+    /// made again.
+    pub fn passing(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(e) if e.is_unavailable() => Some(
+                "The server cannot reach its database, or has no room left; try again in some seconds.",
+            ),
+            Self::Store(store::Error::TooSlow) => Some(
+                "This query takes too long and was stopped; narrow it, for example by a tag, a platform or the beginning of an identifier.",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl From<budget::Refused> for Refusal {
+    fn from(why: budget::Refused) -> Self {
+        match why {
+            budget::Refused::Share => Self::TooMany(std::time::Duration::from_secs(5)),
+            budget::Refused::Full => {
+                Self::Busy("The server serves as many of these as it can; try again later.".into())
+            }
+        }
+    }
 }
 
 impl From<Denied> for Refusal {

@@ -4,6 +4,7 @@
 use super::{Refusal, Result};
 use crate::access;
 use crate::access::scope::{Org, Person, Product, Scope};
+use crate::app::App;
 use crate::clock;
 use crate::store::Db;
 
@@ -11,8 +12,8 @@ use crate::store::Db;
 ///
 /// # Errors
 /// The database's.
-pub async fn person(db: &Db, token: &str) -> Result<Option<Person>> {
-    Ok(access::by_token(db, token, clock::now()).await?)
+pub async fn person(app: &App, token: &str) -> Result<Option<Person>> {
+    Ok(access::by_token(&app.db, token, &app.token_uses, clock::now()).await?)
 }
 
 /// A person's scope in an organisation.

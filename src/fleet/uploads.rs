@@ -6,15 +6,19 @@ use super::refusal::field;
 use super::{Refusal, Result, archives};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
+use crate::budget::Place;
 use crate::ids::{ProductId, UserId};
-use crate::limits::{UPLOAD_BYTES, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_SESSIONS, UPLOAD_STALL};
+use crate::limits::{
+    UPLOAD_BYTES, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_RATE, UPLOAD_SESSIONS, UPLOAD_SESSIONS_A_PERSON,
+    UPLOAD_STALL, UPLOAD_WAIT,
+};
 use crate::store::archives::ArchiveRow;
 use crate::store::firmwares::FirmwareRow;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How an upload stands.
@@ -66,6 +70,44 @@ fn owner(scope: &Scope<Product>) -> Owner {
     }
 }
 
+/// A place for an upload, after some waiting if need be.
+///
+/// # Errors
+/// [`Refusal::TooMany`] while this person's others take its share, [`Refusal::Busy`] while the server has no place.
+pub async fn place(app: &App, person: UserId) -> Result<Place<UserId>> {
+    let until = Instant::now() + UPLOAD_WAIT;
+    loop {
+        match app.uploads.take(person) {
+            Ok(place) => return Ok(place),
+            Err(why) if Instant::now() >= until => return Err(why.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Whether an upload comes fast enough to keep its place.
+pub struct Pace {
+    begun: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// The first byte is awaited.
+    pub fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    /// Counts what came; false when it was less than [`UPLOAD_RATE`] on average for longer than [`UPLOAD_STALL`].
+    pub fn keeps(&mut self, came: usize) -> bool {
+        self.bytes += came as u64;
+        let time = self.begun.elapsed();
+        time <= UPLOAD_STALL || self.bytes >= time.as_secs() * UPLOAD_RATE
+    }
+}
+
 /// Begins an upload, or finds the one of the same file that was cut.
 ///
 /// # Errors
@@ -88,6 +130,7 @@ pub async fn begin(
             "must be the file's SHA-256 in 64 hex digits",
         ));
     }
+    app.require_room()?;
     let (owner, now) = (owner(scope), Instant::now());
     let known = {
         let mut all = app.sessions.all();
@@ -101,6 +144,10 @@ pub async fn begin(
     }
     let upload = Upload::begin(app)?;
     let mut all = app.sessions.all();
+    let own = all.values().filter(|s| s.owner.user == owner.user).count();
+    if own >= UPLOAD_SESSIONS_A_PERSON {
+        return Err(Refusal::TooMany(UPLOAD_IDLE));
+    }
     if all.len() >= UPLOAD_SESSIONS {
         let oldest = all.iter().min_by_key(|(_, s)| s.touched);
         let idle = oldest.filter(|(_, s)| now.duration_since(s.touched) > UPLOAD_IDLE);
@@ -169,8 +216,7 @@ where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
 {
     let (size, upload, ended) = turn(app, scope, id)?;
-    let place = app.uploads.acquire().await;
-    let _place = place.map_err(|e| Refusal::Fault(e.to_string()))?;
+    let _place = place(app, scope.person().id).await?;
     let mut upload = upload.lock().await;
     let upload = upload.as_mut().ok_or(Refusal::NotFound)?;
     if upload.received() != offset {
@@ -181,6 +227,7 @@ where
         return Err(Refusal::Conflict(text));
     }
     let cut = || Refusal::Bad("the upload broke off; what came is kept".into());
+    let mut pace = Pace::begin();
     loop {
         let next = tokio::time::timeout(UPLOAD_STALL, body.next());
         let next = ended.run_until_cancelled(next).await.ok_or_else(cut)?;
@@ -188,6 +235,9 @@ where
             break;
         };
         let chunk = chunk.map_err(|_| cut())?;
+        if !pace.keeps(chunk.len()) {
+            return Err(cut());
+        }
         if upload.received() + chunk.len() as u64 > size {
             return Err(Refusal::TooLarge);
         }

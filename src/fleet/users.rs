@@ -1,12 +1,14 @@
 //! People: login and tokens.
 
-use super::{Result, blocking};
+use super::Result;
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
+use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::ids::{OrgId, UserId};
 use crate::store::users::NewToken;
-use crate::store::{self, Db, Write};
+use crate::store::{self, Write, audit};
+use std::net::IpAddr;
 
 /// A login that worked.
 pub struct Session {
@@ -20,12 +22,20 @@ pub struct Session {
 ///
 /// # Errors
 /// The database's.
-pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<Option<Session>> {
-    let Some(person) = by_password(db, email, password).await? else {
+pub async fn login(
+    app: &App,
+    email: &str,
+    password: &str,
+    note: &str,
+    from: Option<IpAddr>,
+) -> Result<Option<Session>> {
+    let Some(person) = by_password(app, email, password, from).await? else {
         return Ok(None);
     };
-    let mut w = db.write().await?;
-    let token = mint(&mut w, person.id, note, clock::now()).await?;
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let token = mint(&mut w, person.id, note, now).await?;
+    audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;
     Ok(Some(Session { person, token }))
 }
@@ -33,25 +43,45 @@ pub async fn login(db: &Db, email: &str, password: &str, note: &str) -> Result<O
 /// The person whose password this is. `None` for a wrong email or password alike.
 ///
 /// # Errors
-/// The database's.
-pub async fn by_password(db: &Db, email: &str, password: &str) -> Result<Option<Person>> {
-    let mut r = db.read().await?;
+/// [`Refusal::TooMany`] after too many wrong ones; [`Refusal::Busy`] when the server checks as many as it can.
+pub async fn by_password(
+    app: &App,
+    email: &str,
+    password: &str,
+    from: Option<IpAddr>,
+) -> Result<Option<Person>> {
+    app.passwords.may_try(email, from)?;
+    let mut r = app.db.read().await?;
     let user = store::users::by_email(&mut r, email).await?;
     drop(r);
     let (given, stored) = (
         password.to_owned(),
         user.as_ref().map(|u| u.password_hash.clone()),
     );
-    let right = blocking(move || password::matches(&given, stored.as_deref())).await?;
-    let Some(user) = user.filter(|_| right) else {
-        return Ok(None);
-    };
-    Ok(Some(Person {
+    let check = move || password::matches(&given, stored.as_deref());
+    let right = app.passwords.check(check).await?;
+    let person = user.map(|user| Person {
         id: user.id,
         name: user.name,
         email: user.email,
         grant: Grant::default(),
-    }))
+    });
+    if right {
+        return Ok(person);
+    }
+    let first = app.passwords.failed(email, from);
+    // The one that exhausts the tries is told with them; every single one would let a stranger fill the log.
+    if let Some(person) = person.filter(|_| first) {
+        let now = clock::now();
+        let text = format!(
+            "Somebody tried wrong passwords of {}; further tries are slowed down",
+            person.email
+        );
+        let mut w = app.db.write().await?;
+        audit::of_person(&mut w, &person, &text, now).await?;
+        w.commit().await?;
+    }
+    Ok(None)
 }
 
 /// Makes a token for a person.

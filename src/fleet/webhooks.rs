@@ -74,6 +74,11 @@ pub fn private(ip: IpAddr) -> bool {
                     || v6.is_multicast()
                     || (first & 0xfe00) == 0xfc00
                     || (first & 0xffc0) == 0xfe80
+                    // Site-local addresses: deprecated (RFC 3879), and still routed inside.
+                    || (first & 0xffc0) == 0xfec0
+                    // IPv4-compatible (`::/96`) and SIIT addresses (`::ffff:0:0:0/96`) mean IPv4 ones as well.
+                    || v6.segments()[..6] == [0; 6]
+                    || v6.segments()[..6] == [0, 0, 0, 0, 0xffff, 0]
                     // Translated and documentation prefixes reach or mean IPv4 addresses.
                     || (first == 0x64 && v6.segments()[1] == 0xff9b)
                     || first == 0x2002
@@ -313,6 +318,11 @@ mod tests {
             "64:ff9b::a00:1",
             "::",
             "2001:db8::1",
+            "fec0::1",
+            "feff::1",
+            "::10.0.0.1",
+            "::7f00:1",
+            "::ffff:0:10.0.0.1",
         ] {
             assert!(private(ip.parse().unwrap()), "{ip}");
         }

@@ -15,6 +15,7 @@ use crate::store::deltas::DeltaRow;
 use crate::store::{self, deltas, firmwares};
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Runs until it is told to stop.
@@ -46,6 +47,9 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// Takes one job and does it. False when there was none.
 async fn next(app: &App) -> store::Result<bool> {
+    if !app.health.has_room() {
+        return Ok(false);
+    }
     let now = clock::now();
     let mut w = app.db.write().await?;
     let job = deltas::take(&mut w, app.node, now.before(DELTA_TIME), now).await?;
@@ -72,17 +76,24 @@ async fn next(app: &App) -> store::Result<bool> {
             tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
         }
         Err(Failure::Never(why)) => fail(app, &job, "failed", &why).await?,
-        Err(Failure::MayPass(why)) if job.tries >= DELTA_TRIES => {
-            fail(app, &job, "failed", &why).await?;
-        }
         Err(Failure::MayPass(why)) => {
+            let now = clock::now();
+            let pause = retry_pause(now.since(job.inserted_at));
+            tracing::warn!(source = %job.source_id, target = %job.target_id, why, ?pause, "delta not made, it is tried again");
+            let free = now.before(DELTA_TIME).after(pause);
             let mut w = app.db.write().await?;
-            deltas::retry(&mut w, job.id, &why, clock::now()).await?;
+            deltas::retry(&mut w, job.id, &why, free, now).await?;
             w.commit().await?;
         }
     }
     wake_groups(app, job.target_id).await?;
     Ok(true)
+}
+
+/// The pause before a pair is tried again: half its age, so that the pauses grow, between 15 s and an hour. A disk that
+/// was full or a file that could not be read may be well again; a pair that can never succeed is told apart.
+fn retry_pause(age: Duration) -> Duration {
+    (age / 2).clamp(Duration::from_secs(15), Duration::from_secs(3600))
 }
 
 async fn fail(app: &App, job: &DeltaRow, status: &str, why: &str) -> store::Result<()> {

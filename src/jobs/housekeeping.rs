@@ -6,11 +6,14 @@ use crate::clock;
 use crate::device::tls::Identity;
 use crate::limits::{
     CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, MAIL_LIFE, NOTIFICATION_LIFE, OPTIMIZE_EVERY,
-    SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, UPDATE_LIFE, WEBHOOK_LIFE,
+    SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY, UPDATE_LIFE,
+    WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store::audit::chain;
-use crate::store::{self, device_logs, health_reports, history, mails, notifications, webhooks};
+use crate::store::{
+    self, device_logs, health_reports, history, mails, notifications, users, webhooks,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +44,27 @@ pub async fn sweep(app: App, stop: CancellationToken) {
 pub async fn seal(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "audit entries not sealed");
     each_tick(SEAL_EVERY, pause, stop, failed, || seal_some(app.clone())).await;
+}
+
+/// Writes when tokens were last used.
+pub async fn token_uses(app: App, stop: CancellationToken) {
+    let (pause, failed) = (Duration::ZERO, "uses of tokens not written");
+    each_tick(TOKEN_USES_EVERY, pause, stop, failed, || {
+        write_token_uses(app.clone())
+    })
+    .await;
+}
+
+async fn write_token_uses(app: App) -> store::Result<bool> {
+    let uses = app.token_uses.take();
+    for some in uses.chunks(500) {
+        let mut w = app.db.write().await?;
+        for (token, at) in some {
+            users::token_used(&mut w, *token, *at).await?;
+        }
+        w.commit().await?;
+    }
+    Ok(false)
 }
 
 /// Keeps what the database knows of its own tables fresh.

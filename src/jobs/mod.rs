@@ -6,6 +6,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 pub mod deltas;
+pub mod health;
 pub mod housekeeping;
 pub mod mails;
 pub mod webhooks;

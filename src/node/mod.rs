@@ -1,12 +1,14 @@
 //! Builds the parts of a server in order, runs them, and stops them in reverse.
 
 mod http;
+mod secret_files;
 pub mod setup;
 
 use crate::access::vault::Vault;
 use crate::api;
 use crate::app::{App, Policy};
 use crate::blob::Blobs;
+use crate::budget::Places;
 use crate::bus::{Bus, Hint};
 use crate::clock;
 use crate::config::Config;
@@ -20,8 +22,11 @@ use crate::fleet::progress::Watchers;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
 use crate::fleet::uploads::Uploads;
-use crate::jobs::{deltas, housekeeping, mails, webhooks};
-use crate::limits::{DRAIN_TIME, UPLOADS, VIEWERS};
+use crate::health::Health;
+use crate::jobs::{deltas, health, housekeeping, mails, webhooks};
+use crate::limits::{
+    DRAIN_TIME, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
+};
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
 use anyhow::Context as _;
@@ -31,7 +36,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,12 +72,15 @@ impl Node {
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let lock = setup::lock(&config.data_dir)?;
         let db = setup::database(config).await?;
+        secret_files::check(config, &db).await?;
         let node = setup::node_id(&config.data_dir)?;
+        setup::claim_database(&db, node).await?;
         let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
         let blobs = Blobs::local(&config.data_dir.join("blobs"))
             .context("could not open the file store")?;
         blobs.sweep().context("could not clear the file store")?;
         let identity = Identity::open(&config.data_dir, &config.tls_name, clock::now())?;
+        secret_files::keep(config, &db).await?;
         let bind = |what: &'static str, at: SocketAddr| async move {
             TcpListener::bind(at)
                 .await
@@ -102,6 +109,8 @@ impl Node {
                     .as_deref()
                     .map(|u| u.trim_end_matches('/').to_owned()),
             }),
+            token_uses: Arc::default(),
+            health: Health::default(),
             bus: Bus::memory(),
             vault,
             node,
@@ -113,9 +122,11 @@ impl Node {
             background: loops.clone(),
             stopping: accepting.clone(),
             polls: Arc::new(Polls::default()),
-            viewers: Arc::new(Semaphore::new(VIEWERS)),
+            viewers: Arc::new(Places::new(VIEWERS, VIEWERS_A_PERSON)),
             sessions: Arc::new(Uploads::default()),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
+            requests: Arc::new(Places::new(REQUESTS, REQUESTS_A_PERSON)),
+            passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.
         reconcile::bury(&app.db, &app.bus, node, clock::now()).await?;
@@ -153,8 +164,15 @@ impl Node {
             node: app.node,
         };
         loops.spawn(scheduler.run(stop.clone()));
+        let watched = health::Watched {
+            folder: config.data_dir.clone(),
+            reserve: config.disk_reserve,
+            files: secret_files::watched(config),
+        };
+        loops.spawn(health::run(app.clone(), watched, stop.clone()));
         loops.spawn(deltas::run(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
         loops.spawn(webhooks::run(app.clone(), stop.clone()));
         if let Some(mail) = &config.mail {
@@ -179,7 +197,12 @@ impl Node {
         );
         let quiet = &self.accepting;
         loops.spawn(endpoint.run(devices, quiet.clone()));
-        loops.spawn(http::serve(web, api::router(app.clone()), quiet.clone()));
+        // What people ask for has its own connections to the database.
+        let people = App {
+            db: app.db.for_people(),
+            ..app.clone()
+        };
+        loops.spawn(http::serve(web, api::router(people), quiet.clone()));
         loops.spawn(http::serve(
             downloads,
             download::router(app.clone()),
@@ -208,9 +231,19 @@ impl Node {
             tracing::warn!(left = self.loops.len(), "tasks did not end in time");
         }
         let db = self.app.db.clone();
+        let node = self.app.node;
         drop(self.app);
         // The writer ends when the last sender is gone; one that a stuck task holds must not keep the process.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
+        let released = setup::release_database(&db, node);
+        if !matches!(
+            tokio::time::timeout(Duration::from_secs(5), released).await,
+            Ok(Ok(()))
+        ) {
+            tracing::warn!(
+                "the next server on this database has to wait until this one counts as dead"
+            );
+        }
         db.close().await;
     }
 }

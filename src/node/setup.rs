@@ -1,5 +1,6 @@
 //! What a server needs before it can start: folder, database, keys, the first person.
 
+use super::secret_files;
 use crate::access::scope::Role;
 use crate::access::vault::Vault;
 use crate::access::{password, random, random_id};
@@ -8,6 +9,7 @@ use crate::config::Config;
 use crate::fleet::refusal::name_of;
 use crate::fleet::{products, users};
 use crate::ids::NodeId;
+use crate::limits::NODE_SILENCE;
 use crate::store::{self, Db, nodes};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -23,7 +25,7 @@ pub struct Lock(#[expect(dead_code, reason = "the file is locked while it is ope
 /// # Errors
 /// The disk's, or another server that has it.
 pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
-    fs::create_dir_all(folder)
+    private_folder(folder)
         .with_context(|| format!("could not make the data folder {}", folder.display()))?;
     let path = folder.join("lock");
     let file =
@@ -47,7 +49,7 @@ pub async fn database(config: &Config) -> anyhow::Result<Db> {
             .await
             .context("could not open the PostgreSQL database"),
         None => {
-            fs::create_dir_all(&config.data_dir).context("could not make the data folder")?;
+            private_folder(&config.data_dir).context("could not make the data folder")?;
             let path = config.data_dir.join("nervecenter.db");
             Db::open_sqlite(&path)
                 .await
@@ -56,13 +58,52 @@ pub async fn database(config: &Config) -> anyhow::Result<Db> {
     }
 }
 
-/// Writes a small secret file, for the owner's eyes only.
+/// Makes a folder that only its owner may look into, or takes the rights of others away.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+/// Takes the database for this server: until several nodes can share the work, a second one is refused.
+///
+/// # Errors
+/// Another server that was alive within [`NODE_SILENCE`]; the database's.
+pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
+    w.commit().await?;
+    if let Some(other) = other {
+        bail!(
+            "another server uses this database: node {} was alive less than {} s ago; stop it, or wait that long after it died",
+            other.0,
+            NODE_SILENCE.as_secs()
+        );
+    }
+    Ok(())
+}
+
+/// Gives the database free for the next server.
+///
+/// # Errors
+/// The database's.
+pub async fn release_database(db: &Db, node: NodeId) -> store::Result<()> {
+    let mut w = db.write().await?;
+    nodes::forget(&mut w, node).await?;
+    w.commit().await
+}
+
+/// Writes a small secret file, for the owner's eyes only. An existing file is never overwritten.
 fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist(path)
+    file.persist_noclobber(path)
         .with_context(|| format!("could not write {}", path.display()))?;
     Ok(())
 }
@@ -90,6 +131,12 @@ pub fn node_id(folder: &Path) -> anyhow::Result<NodeId> {
 /// # Errors
 /// The disk's or the database's, or a file that was changed.
 pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
+    let key = read_node_key(config, db).await?;
+    secret_files::check_node_key(db, &key).await?;
+    Ok(key)
+}
+
+async fn read_node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     if let Some(key) = config.node_key {
         return Ok(key);
     }
@@ -103,6 +150,12 @@ pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     }
     let path = config.data_dir.join("node.key");
     if !path.exists() {
+        if secret_files::in_use(db).await? {
+            bail!(
+                "{} is missing, and the database beside it is in use; put the key back from a backup: the secrets in the database are encrypted with it",
+                path.display()
+            );
+        }
         keep(&path, &hex::encode(random::<32>()))?;
     }
     let text = fs::read_to_string(&path)?;

@@ -1,6 +1,6 @@
 //! Audit entries: who did what to which thing. Written in the transaction of the change itself.
 
-use super::{Result, Write};
+use super::{Result, Write, devices, orgs};
 use crate::access::scope::{InOrg as _, Org, Person, Product, Scope};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
@@ -123,7 +123,8 @@ pub async fn on_product(
     in_product(w, scope, resource, description, now).await
 }
 
-/// Writes what a person did in a product.
+/// Writes what a person did in a product. What is about a device goes to the device's own product, which the path need
+/// not name.
 pub async fn in_product(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -133,7 +134,21 @@ pub async fn in_product(
 ) -> Result<()> {
     let p = scope.product();
     let actor = Actor::Person(scope.person());
-    add(w, p.org.id, Some(p.id), actor, resource, text, now).await
+    let own = match resource {
+        Resource::Device(device) => devices::row(w, device).await?.map(|d| d.product_id),
+        _ => None,
+    };
+    let product = own.unwrap_or(p.id);
+    add(w, p.org.id, Some(product), actor, resource, text, now).await
+}
+
+/// Writes what happened to a person's account, for each of its organizations.
+pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) -> Result<()> {
+    for org in orgs::of_user(w, person.id).await? {
+        let resource = Resource::Org(org.id);
+        add(w, org.id, None, Actor::Person(person), resource, text, now).await?;
+    }
+    Ok(())
 }
 
 /// Writes what a person did to the organisation itself.

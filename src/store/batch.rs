@@ -1,7 +1,7 @@
 //! Group commit: what arrives at device rate shares transactions instead of having one each.
 
 use super::{Db, Error, Result, Write};
-use crate::limits::{BATCH_QUEUE, BATCH_ROWS};
+use crate::limits::{BATCH_PATIENCE, BATCH_QUEUE, BATCH_RETRY, BATCH_ROWS};
 use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,16 +58,22 @@ async fn write_all<R: Record>(db: Db, mut records: mpsc::Receiver<Slot<R>>) {
     while records.recv_many(&mut batch, BATCH_ROWS).await > 0 {
         batch.sort_by_key(|(r, _)| r.key());
         let taken = std::mem::take(&mut batch);
-        match together(&db, &taken).await {
+        match persist(&db, &taken).await {
             Ok(answers) => {
                 for ((_, to), answer) in taken.into_iter().zip(answers) {
                     // The sender may have gone away; the record is written all the same.
                     let _ = to.send(Ok(answer));
                 }
             }
+            Err(e) if e.is_unavailable() => {
+                tracing::error!(error = %e, records = taken.len(), "what devices said is lost: the database was away for too long");
+                for (_, to) in taken {
+                    let _ = to.send(Err(e.clone()));
+                }
+            }
             Err(e) if taken.len() == 1 => {
                 for (_, to) in taken {
-                    let _ = to.send(Err(Error::Engine(sqlx::Error::Protocol(e.to_string()))));
+                    let _ = to.send(Err(e.clone()));
                 }
             }
             Err(e) => {
@@ -76,6 +82,35 @@ async fn write_all<R: Record>(db: Db, mut records: mpsc::Receiver<Slot<R>>) {
                     let alone = one(&db, &record).await;
                     let _ = to.send(alone);
                 }
+            }
+        }
+    }
+}
+
+/// Writes a batch, and goes on trying while the engine itself is away or full: the records wait here and their senders
+/// behind the queue, both bounded. Nothing is tried one by one meanwhile, since each try would wait for the engine too.
+async fn persist<R: Record>(db: &Db, batch: &[Slot<R>]) -> Result<Vec<R::Answer>> {
+    let begun = tokio::time::Instant::now();
+    let mut pause = BATCH_RETRY;
+    let mut told = false;
+    loop {
+        match together(db, batch).await {
+            Err(e) if e.is_unavailable() && begun.elapsed() < BATCH_PATIENCE => {
+                if !told {
+                    tracing::warn!(error = %e, records = batch.len(), "the database is away; what devices say waits");
+                    told = true;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(BATCH_RETRY * 16);
+            }
+            outcome => {
+                if told && outcome.is_ok() {
+                    tracing::info!(
+                        records = batch.len(),
+                        "the database is back; what waited is written"
+                    );
+                }
+                return outcome;
             }
         }
     }

@@ -65,7 +65,7 @@ macro_rules! ca_columns {
     };
 }
 
-/// Registers a CA; `None` when its serial or key identifier is taken anywhere on the server.
+/// Registers a CA; `None` when its serial or key identifier is taken in the organization.
 pub async fn add_ca(
     w: &mut Write,
     scope: &Scope<Org>,
@@ -130,13 +130,14 @@ pub async fn ca(on: &mut impl On, scope: &Scope<Org>, serial: &str) -> Result<Op
     )
 }
 
-/// The CA that a certificate's authority key identifier names; for the device plane.
-pub async fn ca_by_ski(on: &mut impl On, ski: &[u8]) -> Result<Option<CaRow>> {
-    fetch_optional!(
+/// The CAs that a certificate's authority key identifier may mean, of all organizations, oldest first; for the device
+/// plane. Anybody can register a CA with any key identifier, so only a signature tells which one is meant.
+pub async fn cas_by_ski(on: &mut impl On, ski: &[u8]) -> Result<Vec<CaRow>> {
+    fetch_all!(
         on,
         sql!(
-            "certificates.ca_by_ski",
-            concat!(ca_columns!(), "WHERE c.ski = $1")
+            "certificates.cas_by_ski",
+            concat!(ca_columns!(), "WHERE c.ski = $1 ORDER BY c.id LIMIT 100")
         ),
         ski
     )

@@ -167,16 +167,18 @@ pub async fn failed(w: &mut Write, id: i64, status: &str, reason: &str, now: Mic
     Ok(())
 }
 
-/// A failed try that will be repeated: the row is free again.
-pub async fn retry(w: &mut Write, id: i64, reason: &str, now: Micros) -> Result<()> {
+/// A failed try that will be repeated: the job counts as taken at `taken`, so that [`take`] finds it stale when its pause
+/// is over, and its tries without an end begin anew.
+pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
             "deltas.retry",
-            "UPDATE deltas SET taken_at = NULL, taken_by = NULL, reason = $2, updated_at = $3
+            "UPDATE deltas SET taken_at = $2, taken_by = NULL, tries = 0, reason = $3, updated_at = $4
              WHERE id = $1"
         ),
         id,
+        taken,
         reason,
         now
     )?;

@@ -494,10 +494,15 @@ pub async fn view(
         on,
         sql!(
             "devices.view",
-            concat!(view_columns!(), "WHERE d.org_id = $1 AND d.identifier = $2")
+            concat!(
+                view_columns!(),
+                "WHERE d.org_id = $1 AND d.identifier = $2
+                   AND (CAST($3 AS BIGINT) IS NULL OR d.product_id = $3)"
+            )
         ),
         scope.org().id,
-        identifier
+        identifier,
+        scope.only()
     )
 }
 
@@ -511,10 +516,12 @@ pub async fn id_of(
         on,
         sql!(
             "devices.id_of",
-            "SELECT id FROM devices WHERE org_id = $1 AND identifier = $2"
+            "SELECT id FROM devices WHERE org_id = $1 AND identifier = $2
+               AND (CAST($3 AS BIGINT) IS NULL OR product_id = $3)"
         ),
         scope.org().id,
-        identifier
+        identifier,
+        scope.only()
     )?;
     Ok(row.map(|r| r.0))
 }

@@ -1,6 +1,6 @@
 //! Server processes that share the database.
 
-use super::{Result, Write};
+use super::{On, Result, Write};
 use crate::clock::Micros;
 use crate::ids::NodeId;
 
@@ -17,6 +17,39 @@ pub async fn alive(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
         now
     )?;
     Ok(())
+}
+
+/// Claims the database for one server process: the node that was seen since `since` and is not this one, if there is any;
+/// otherwise this node is entered in the same transaction.
+pub async fn claim_server(
+    w: &mut Write,
+    node: NodeId,
+    since: Micros,
+    now: Micros,
+) -> Result<Option<NodeId>> {
+    // Two servers that start together take turns at this row.
+    setting(w, "server", b"").await?;
+    execute!(
+        w,
+        sql!(
+            "nodes.lock_server",
+            "UPDATE settings SET value = value WHERE name = 'server'"
+        )
+    )?;
+    let other: Option<(NodeId,)> = fetch_optional!(
+        w,
+        sql!(
+            "nodes.other",
+            "SELECT id FROM nodes WHERE id <> $1 AND seen_at >= $2 ORDER BY seen_at DESC NULLS LAST, id LIMIT 1"
+        ),
+        node,
+        since
+    )?;
+    if let Some((other,)) = other {
+        return Ok(Some(other));
+    }
+    alive(w, node, now).await?;
+    Ok(None)
 }
 
 /// Nodes that have been silent since before `since`.
@@ -60,13 +93,19 @@ pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>>
         name,
         value
     )?;
+    let row = find_setting(w, name).await?;
+    row.ok_or(super::Error::Missing("settings"))
+}
+
+/// The value that is kept under a name.
+pub async fn find_setting(on: &mut impl On, name: &str) -> Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> = fetch_optional!(
-        w,
+        on,
         sql!(
             "nodes.setting",
             "SELECT value FROM settings WHERE name = $1"
         ),
         name
     )?;
-    row.map(|r| r.0).ok_or(super::Error::Missing("settings"))
+    Ok(row.map(|r| r.0))
 }

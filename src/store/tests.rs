@@ -65,6 +65,7 @@ both_engines! {
     two_schedulers_never_claim_beyond_the_limit => racing_claims;
     a_group_commit_survives_one_bad_record => batching;
     hot_queries_seek_and_do_not_scan => plans;
+    a_connection_in_an_unknown_state_is_not_used_again => connections_survive;
 }
 
 async fn prepares(db: &Db) {
@@ -81,7 +82,7 @@ async fn prepares(db: &Db) {
                     .map(|_| ())
                     .unwrap_or_else(|e| panic!("{}: {e}", s.name));
             }
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 let mut c = pool.acquire().await.unwrap();
                 (&mut *c)
                     .prepare(text)
@@ -294,27 +295,39 @@ async fn people(db: &Db) {
     new.expires_at = Some(later(60));
     users::add_token(&mut w, &new, NOW).await.unwrap();
     w.commit().await.unwrap();
-    let person = access::by_token(db, &token, NOW).await.unwrap().unwrap();
+    let uses = access::token_uses::TokenUses::default();
+    let person = access::by_token(db, &token, &uses, NOW)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((person.id, person.email.as_str()), (id, "a@x.org"));
-    let narrow = access::by_token(db, &ends, NOW).await.unwrap().unwrap();
+    let narrow = access::by_token(db, &ends, &uses, NOW)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(narrow.grant.covers(access::scope::Act::Read));
     assert!(!narrow.grant.covers(access::scope::Act::Change));
-    let late = access::by_token(db, &ends, later(60)).await.unwrap();
+    let late = access::by_token(db, &ends, &uses, later(60)).await.unwrap();
     assert_eq!(late, None, "it has ended");
     assert_eq!(
-        access::by_token(db, &token::text([8; 32]), NOW)
+        access::by_token(db, &token::text([8; 32]), &uses, NOW)
             .await
             .unwrap(),
         None
     );
     let mut r = db.read().await.unwrap();
     assert!(users::any(&mut r).await.unwrap());
-    let used = users::by_token(&mut r, &hash)
-        .await
-        .unwrap()
-        .unwrap()
-        .last_used_at;
-    assert_eq!(used, Some(NOW));
+    let row = users::by_token(&mut r, &hash).await.unwrap().unwrap();
+    assert_eq!(row.last_used_at, None, "who reads does not write");
+    let noted = uses.take();
+    assert!(noted.contains(&(row.token_id, NOW)));
+    drop(r);
+    let mut w = db.write().await.unwrap();
+    for (token, at) in noted {
+        users::token_used(&mut w, token, at).await.unwrap();
+    }
+    let row = users::by_token(&mut w, &hash).await.unwrap().unwrap();
+    assert_eq!(row.last_used_at, Some(NOW));
 }
 
 async fn tenants(db: &Db) {
@@ -1153,7 +1166,8 @@ async fn columns(db: &Db) -> BTreeSet<String> {
             out.extend(rows.into_iter().map(|(i,)| format!("index {i}")));
         }
     }
-    out.retain(|c| !c.starts_with("_sqlx_migrations"));
+    // SQLite's own table of the numbers that were given out.
+    out.retain(|c| !c.starts_with("_sqlx_migrations") && !c.starts_with("sqlite_sequence"));
     out
 }
 
@@ -1196,4 +1210,73 @@ async fn a_reader_cannot_write_on_sqlite() {
     };
     let tried = sqlx::query("DELETE FROM users").execute(read).await;
     assert!(tried.unwrap_err().to_string().contains("readonly"));
+}
+
+/// A connection whose transaction failed, was dropped in the middle, or was left is never given back as it was.
+async fn connections_survive(db: &Db) {
+    let count = async || {
+        let mut r = db.read().await.unwrap();
+        users::any(&mut r).await.unwrap()
+    };
+    // Left without a commit: rolled back.
+    let mut w = db.write().await.unwrap();
+    users::add(&mut w, "a@x.org", "A", "hash", NOW)
+        .await
+        .unwrap();
+    drop(w);
+    let mut w = db.write().await.unwrap();
+    assert!(!users::any(&mut w).await.unwrap(), "rolled back");
+    // A statement that the engine refuses: the transaction is over, and the next one is a new one.
+    let refused: Result<Option<(i64,)>> =
+        fetch_optional!(&mut w, "SELECT CAST(1 AS BIGINT) FROM no_such_table");
+    assert!(refused.is_err());
+    drop(w);
+    // Futures that are dropped at any of their awaits.
+    for polls in 0..40u32 {
+        let mut work = Box::pin(async {
+            let mut w = db.write().await?;
+            let email = format!("{polls}@x.org");
+            users::add(&mut w, &email, "B", "hash", NOW).await?;
+            w.commit().await
+        });
+        for _ in 0..polls {
+            let poll = futures_util::poll!(&mut work);
+            if poll.is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(work);
+    }
+    for n in 0..20 {
+        let mut w = db.write().await.expect("the writer works after all that");
+        let email = format!("{n}@y.org");
+        users::add(&mut w, &email, "C", "hash", NOW).await.unwrap();
+        w.commit().await.unwrap();
+    }
+    assert!(count().await);
+}
+
+/// A full database fails the write that does not fit, and the writer goes on as soon as there is room.
+#[tokio::test]
+async fn a_full_disk_does_not_kill_the_writer() {
+    let (db, _folder) = sqlite().await;
+    let Db::Sqlite { write, .. } = &db else {
+        unreachable!()
+    };
+    let pages = |n: i64| {
+        let text = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {n}"));
+        sqlx::query(text).execute(write)
+    };
+    // SQLite answers as on a full disk when the file may not grow; the limit is the connection's.
+    pages(1).await.unwrap();
+    let text = "x".repeat(1 << 20);
+    let grow = async |name: &str| {
+        let mut w = db.write().await?;
+        nodes::setting(&mut w, name, text.as_bytes()).await?;
+        w.commit().await
+    };
+    let full = grow("a").await.unwrap_err();
+    assert!(full.is_unavailable(), "{full}");
+    grow("b").await.expect("the writer was opened anew");
 }

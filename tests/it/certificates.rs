@@ -10,6 +10,47 @@ use serde_json::json;
 crate::both_engines! {
     a_registered_ca_introduces_devices
     known_certificates_are_taken_and_others_judged
+    one_tenant_cannot_block_the_ca_of_another
+}
+
+async fn one_tenant_cannot_block_the_ca_of_another(server: Server) {
+    let shared = ca("factory");
+    let (api, other) = (
+        server.api(),
+        server.bootstrap("eve@else.org", "else", "fixture-product"),
+    );
+    let eve = api.with_token(other["token"].as_str().unwrap());
+    // The other one is first, introduces devices, and even has another CA with the same key.
+    shared.register_in(&eve, "else", true).await;
+    shared.register_in(&api, "acme", false).await;
+    let form = json!({"identifier": "dev-1"});
+    api.post(&Api::product("/devices"), form).await.data();
+    let ours = shared.leaf("dev-1", Leaf::default());
+    assert_eq!(
+        status(&server, &ours).await,
+        101,
+        "the organization that knows the device decides"
+    );
+    let listed = api
+        .get(&Api::product("/devices/dev-1/certificates"))
+        .await
+        .data();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(
+        eve.get("/api/orgs/else/products/fixture-product/devices/dev-1")
+            .await
+            .status,
+        404
+    );
+    // One that nobody registered goes to who introduces devices.
+    let new = shared.leaf("dev-2", Leaf::default());
+    assert_eq!(status(&server, &new).await, 101);
+    assert_eq!(
+        eve.get("/api/orgs/else/products/fixture-product/devices/dev-2")
+            .await
+            .status,
+        200
+    );
 }
 
 async fn status(server: &Server, pair: &Pair) -> u16 {

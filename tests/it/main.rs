@@ -13,6 +13,7 @@ mod device;
 mod downloads;
 mod esp_idf;
 mod extensions;
+mod faults;
 mod history;
 mod hostile;
 mod moves;

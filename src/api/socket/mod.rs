@@ -5,11 +5,12 @@ mod frame;
 
 use crate::access::scope::{Act, Person};
 use crate::app::App;
+use crate::budget::{self, Refused};
 use crate::fleet::consoles::{self, Place};
 use crate::fleet::progress::{Happening, What};
 use crate::fleet::terminals::{Blocked, Shown};
 use crate::fleet::{Refusal, scopes};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, UserId};
 use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
 use crate::terminal::{Kind, Typed};
 use axum::body::Body;
@@ -24,7 +25,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -76,7 +77,7 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
         )
             .into_response();
     };
-    let person = match scopes::person(&app.db, &asked.token).await {
+    let person = match scopes::person(&app, &asked.token).await {
         Ok(person) => person,
         Err(e) => {
             tracing::warn!(error = %e, "a socket could not be authenticated");
@@ -91,9 +92,16 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     let (Some(person), Some(version)) = (person, Version::parse(asked.vsn.as_deref())) else {
         return StatusCode::FORBIDDEN.into_response();
     };
-    let Ok(place) = app.viewers.clone().try_acquire_owned() else {
-        let text = "too many people's sockets are open on this server";
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    let place = match app.viewers.take(person.id) {
+        Ok(place) => place,
+        Err(Refused::Share) => {
+            let text = "you have too many sockets open on this server";
+            return (StatusCode::TOO_MANY_REQUESTS, text).into_response();
+        }
+        Err(Refused::Full) => {
+            let text = "too many people's sockets are open on this server";
+            return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+        }
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let task = app.clone();
@@ -167,7 +175,7 @@ struct Link {
     waiting: Option<(usize, Typed, u32)>,
 }
 
-async fn serve(mut link: Link, raw: Upgraded, _place: OwnedSemaphorePermit) {
+async fn serve(mut link: Link, raw: Upgraded, _place: budget::Place<UserId>) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(VIEWER_MESSAGE_BYTES))
         .max_frame_size(Some(VIEWER_MESSAGE_BYTES));
@@ -242,7 +250,7 @@ impl Link {
     /// Whether the person may still do what was allowed at the beginning: `None` when the token is gone, else what to say
     /// of terminals that are not theirs any more.
     async fn look_again(&mut self) -> Option<Vec<String>> {
-        match scopes::person(&self.app.db, &self.token).await {
+        match scopes::person(&self.app, &self.token).await {
             Ok(None) => return None,
             Ok(Some(_)) => {}
             Err(e) => {

@@ -70,7 +70,7 @@ impl Ask for Org {
                     client.done(&format!("{email} is a member now"));
                 } else {
                     client.done(&format!(
-                        "{email} has no account here; an invitation with a link waits (`GET /api/{org}/invites`)"
+                        "{email} has no account here; an invitation waits; the server mails its link if it has mail, else POST it to /api/orgs/{org}/invites to get the link"
                     ));
                 }
             }

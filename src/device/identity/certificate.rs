@@ -47,13 +47,22 @@ pub async fn decide(
             ..known
         });
     }
-    let ca = signer(&mut r, &facts, leaf, now).await?;
+    let signers = signers(&mut r, &facts, leaf, now).await?;
     let name = facts
         .common_name
         .clone()
         .ok_or(Refused::No("the certificate has no common name"))?;
     let renewal = certificates::holder_of_key(&mut r, &facts.public_key_fingerprint).await?;
+    let registered = devices::by_identifier(&mut r, &name).await?;
     drop(r);
+    // Where several organizations registered this CA, the one that knows the device decides, then the one that was first.
+    let home = renewal.as_ref().map(|h| h.org_id);
+    let home = home.or(registered.map(|d| d.org_id));
+    let own = signers.iter().find(|ca| Some(ca.org_id) == home);
+    let ca = own
+        .or(signers.iter().find(|ca| ca.jitp_product_id.is_some()))
+        .or(signers.first())
+        .ok_or(Refused::No("an unknown signer"))?;
     let mut w = app.db.write().await?;
     let (device, org) = match renewal {
         Some(h) if h.deleted_at.is_some() => return Err(Refused::No("the device is deleted")),
@@ -66,7 +75,7 @@ pub async fn decide(
             return Err(Refused::No("the signer belongs to another organisation"));
         }
         Some(h) => (h.device_id, h.org_id),
-        None => (newcomer(&mut w, &ca, &name, now).await?, ca.org_id),
+        None => (newcomer(&mut w, ca, &name, now).await?, ca.org_id),
     };
     keep(&mut w, org, device, &facts).await?;
     w.commit().await?;
@@ -84,31 +93,41 @@ async fn companion(r: &mut Read, der: &[u8]) -> Result<(), Refused> {
     if root {
         return Ok(());
     }
-    let ski = facts.ski.ok_or(unknown)?;
-    match certificates::ca_by_ski(r, &ski).await? {
-        Some(_) => Ok(()),
-        None => Err(Refused::No("an unknown intermediate certificate")),
+    let Some(ski) = facts.ski else {
+        return Err(unknown);
+    };
+    if certificates::cas_by_ski(r, &ski).await?.is_empty() {
+        return Err(unknown);
     }
+    Ok(())
 }
 
-/// The registered CA that signed the leaf.
-async fn signer(r: &mut Read, facts: &Facts, leaf: &[u8], now: Micros) -> Result<CaRow, Refused> {
+/// The registered CAs that signed the leaf: more than one when several organizations registered the same.
+async fn signers(
+    r: &mut Read,
+    facts: &Facts,
+    leaf: &[u8],
+    now: Micros,
+) -> Result<Vec<CaRow>, Refused> {
     let aki = facts
         .aki
         .as_ref()
         .ok_or(Refused::No("the certificate names no signer"))?;
-    let ca = certificates::ca_by_ski(r, aki)
-        .await?
-        .ok_or(Refused::No("an unknown signer"))?;
-    if ca.check_expiration && now > ca.not_after {
-        return Err(Refused::No("the signer has expired, and its expiry counts"));
+    let mut all = certificates::cas_by_ski(r, aki).await?;
+    if all.is_empty() {
+        return Err(Refused::No("an unknown signer"));
     }
-    if !signed_by(&ca.der, leaf, now) {
+    all.retain(|ca| signed_by(&ca.der, leaf, now));
+    if all.is_empty() {
         return Err(Refused::No(
             "the signer did not sign the certificate, or it has expired",
         ));
     }
-    Ok(ca)
+    all.retain(|ca| !ca.check_expiration || now <= ca.not_after);
+    if all.is_empty() {
+        return Err(Refused::No("the signer has expired, and its expiry counts"));
+    }
+    Ok(all)
 }
 
 /// A new key: for a device that is registered and has none, or for one that the CA introduces.
@@ -146,9 +165,10 @@ async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Res
     match store_certificate(w, org, device, facts).await {
         Ok(()) => Ok(()),
         Err(Refusal::Store(e)) => Err(Refused::Unavailable(e)),
-        Err(Refusal::Fault(e)) => Err(Refused::Unavailable(store::Error::Engine(
-            sqlx::Error::Protocol(e),
-        ))),
+        Err(Refusal::Fault(e)) => {
+            tracing::error!(error = %e, "a certificate could not be stored");
+            Err(Refused::Unavailable(store::Error::Stopping))
+        }
         Err(_) => Err(Refused::No(
             "the certificate cannot be stored for this device",
         )),

@@ -1,7 +1,7 @@
 //! The login of a command line through a browser, and invitations.
 
 use crate::support::api::Answer;
-use crate::support::{Api, Server};
+use crate::support::{Api, Engine, Server};
 use reqwest::Method;
 use serde_json::json;
 
@@ -144,7 +144,14 @@ async fn people_are_invited_and_join(server: Server) {
         (&open[0]["email"], &open[0]["role"]),
         (&json!("new@acme.org"), &json!("manage"))
     );
-    let page = path_of(open[0]["url"].as_str().unwrap());
+    // What only reads never gets a link: it would make a reader an administrator.
+    assert_eq!(open[0].get("url"), None, "{open}");
+    let form = json!({"email": "new@acme.org", "role": "manage"});
+    let made = api.post("/api/orgs/acme/invites", form).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let link = made.data()["url"].as_str().unwrap().to_owned();
+    assert!(link.starts_with("/invite/"), "no Host header in it: {link}");
+    let page = link;
     assert!(api.anonymous().get(&page).await.text.contains("Join acme"));
     assert_eq!(api.anonymous().get(&format!("{page}x")).await.status, 404);
     let short = posted(
@@ -187,4 +194,60 @@ async fn people_are_invited_and_join(server: Server) {
             .status,
         404
     );
+}
+
+/// Wrong passwords are slowed down, and neither their bodies nor their checks take the server's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_passwords_is_slow_and_cheap() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let stranger = server.api().anonymous();
+    let password = server.reset_password("jane@acme.org");
+    let before = server.rss_kib();
+    // 40 at once, of accounts that are not there: each is answered.
+    let tries = (0..40).map(|n| {
+        let form = json!({"email": format!("{n}@acme.org"), "password": "wrong"});
+        let stranger = &stranger;
+        async move { stranger.post("/api/users/auth", form).await.status }
+    });
+    let statuses = futures_util::future::join_all(tries).await;
+    assert!(statuses.iter().all(|s| *s == 401), "{statuses:?}");
+    let form = json!({"email": "x", "password": "x".repeat(8_000)});
+    assert_eq!(stranger.post("/api/users/auth", form).await.status, 413);
+    let grown = server.rss_kib().saturating_sub(before);
+    assert!(grown < 200 * 1024, "{grown} KiB more");
+    // One account is held back after ten, whatever the password then is; another one is not.
+    let wrong = json!({"email": "jane@acme.org", "password": "wrong"});
+    let mut held = None;
+    for _ in 0..13 {
+        let answer = stranger.post("/api/users/auth", wrong.clone()).await;
+        if answer.status == 429 {
+            held = Some(answer);
+        }
+    }
+    let held = held.expect("the account is held back");
+    let wait: u64 = held.header("retry-after").parse().unwrap();
+    assert!((1..=15).contains(&wait), "{wait}");
+    let right = json!({"email": "jane@acme.org", "password": password});
+    assert_eq!(stranger.post("/api/users/login", right).await.status, 429);
+    let told = server.api().get("/api/orgs/acme/audit_logs").await.text;
+    assert!(told.contains("tried wrong passwords"), "{told}");
+}
+
+/// A body that never ends is given up, and a stranger's is short.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_lacks_its_last_byte_is_given_up() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut socket = tokio::net::TcpStream::connect(&server.web).await.unwrap();
+    let head = "POST /api/users/auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"email\":";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(
+        std::time::Duration::from_secs(20),
+        socket.read_to_end(&mut answer),
+    );
+    ended.await.expect("the connection ends").unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("did not arrive in time"), "{answer}");
 }

@@ -207,3 +207,58 @@ async fn every_route_by_everybody() {
     }
     assert!(rows > 700, "only {rows} rows");
 }
+
+/// A token for one product against a device of another: each route that names a device, under the path of the token's own
+/// product and by the short address.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrowed_token_reaches_no_device_of_another_product() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let root = server.api();
+    root.post("/api/orgs/acme/products", json!({"name": "second"}))
+        .await
+        .data();
+    let form = json!({"identifier": "first-1", "description": "of the first product"});
+    root.post(&Api::product("/devices"), form).await.data();
+    let narrow = root.with_token(&token(&root, json!({"product": "acme/second"})).await);
+    let state = async || {
+        let device = root.get("/api/devices/first-1").await.data();
+        let secrets = server.count("SELECT COUNT(*) FROM device_secrets").await;
+        let entries = server.count("SELECT COUNT(*) FROM audit_logs").await;
+        (device, secrets, entries)
+    };
+    let before = state().await;
+    let document = root.get("/api/openapi").await.json();
+    let mut asked = 0;
+    for (template, methods) in document["paths"].as_object().unwrap() {
+        if !template.contains("{device}") || template.ends_with("/events") {
+            continue;
+        }
+        let path = filled(template, "first-1").replace(fixtures::PRODUCT, "second");
+        for method in methods.as_object().unwrap().keys() {
+            let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let body = json!({
+                "description": "taken over", "connecting_code": "IO.puts(1)", "code": "1", "uuid": "x",
+                "org": "acme", "product": "second", "name": "x", "cert": "x", "tags": ["x"],
+            });
+            let mut request = narrow.raw(verb, &path);
+            if method != "get" && method != "delete" {
+                request = request.json(&body);
+            }
+            let answer = Api::answer(request).await;
+            asked += 1;
+            let at = format!("{method} {path}: {} {}", answer.status, answer.text);
+            assert!(
+                (400..500).contains(&answer.status)
+                    && !answer.text.contains("of the first product"),
+                "{at}"
+            );
+        }
+    }
+    assert!(asked > 25, "only {asked}");
+    assert_eq!(state().await, before, "nothing was changed or noted");
+    // What the organization lists for it is its own product alone.
+    let orgs = narrow.get("/api/orgs?include=products").await.data();
+    let products: Vec<_> = orgs[0]["products"].as_array().unwrap().iter().collect();
+    assert_eq!(products.len(), 1, "{orgs}");
+    assert_eq!(products[0]["name"], "second");
+}

@@ -19,6 +19,8 @@ struct Operation {
     path: String,
     answers: Value,
     body: Option<String>,
+    /// Whether it needs no token, so that a stranger's body is read.
+    stranger: bool,
 }
 
 async fn operations(api: &Api) -> Vec<Operation> {
@@ -39,6 +41,7 @@ async fn operations(api: &Api) -> Vec<Operation> {
                 path: filled(template, "d"),
                 answers: operation["responses"].clone(),
                 body: content.map(|c| c.keys().next().unwrap().clone()),
+                stranger: operation["x-role"] == "anyone",
             });
         }
     }
@@ -115,6 +118,8 @@ async fn a_body_that_cannot_be_read_is_a_bad_request_wherever_a_body_is_read() {
 async fn a_body_that_is_too_large_is_refused_wherever_a_body_is_read() {
     let large = |o: &Operation| match o.body.as_deref() {
         Some("multipart/form-data") => [&vec![b' '; FILE][..], b"\r\n--x--\r\n"].concat(),
+        // A stranger's is bounded by what a login needs.
+        _ if o.stranger => vec![b' '; 4 * 1024 + 1],
         _ => vec![b' '; LARGE],
     };
     let wrong = wrong(413, |o| o.refuses(413), large).await;
@@ -213,10 +218,17 @@ async fn what_strangers_and_programs_can_pile_up_has_an_end() {
     let api = server.api();
     let uploads = Api::product("/uploads");
     let begin = |n: usize| json!({"size": 5, "sha256": format!("{n:064x}")});
-    for n in 0..32 {
+    for n in 0..16 {
         api.post(&uploads, begin(n)).await.data();
     }
-    let full = api.post(&uploads, begin(32)).await;
+    let share = api.post(&uploads, begin(99)).await;
+    assert_eq!(share.status, 429, "one person's share: {}", share.text);
+    let other = server.member("manage").await;
+    for n in 16..32 {
+        other.post(&uploads, begin(n)).await.data();
+    }
+    let third = server.member("admin").await;
+    let full = third.post(&uploads, begin(32)).await;
     assert!(
         full.status == 503 && full.text.contains("Too many uploads"),
         "{}",

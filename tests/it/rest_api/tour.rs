@@ -308,6 +308,11 @@ async fn people(t: &mut Tour<'_>) {
     )
     .await;
     t.get("/api/orgs/acme/invites").await;
+    t.post(
+        "/api/orgs/acme/invites",
+        json!({"email": "new@far.org", "role": "view"}),
+    )
+    .await;
     t.delete("/api/orgs/acme/invites/new@far.org").await;
     // Service accounts.
     let accounts = "/api/orgs/acme/service_accounts";

@@ -61,6 +61,11 @@ pub async fn hold(http: &reqwest::Client, method: &Method, url: &Url, answer: &A
     if operation.is_null() {
         return;
     }
+    // What any operation may answer stands at the document's head: these two, with the time to wait.
+    if matches!(answer.status, 429 | 503) && !answer.header("retry-after").is_empty() {
+        note(&format!("{method} {template} {}", answer.status));
+        return;
+    }
     let at = format!("{method} {template} {}", answer.status);
     let said = &operation["responses"][answer.status.to_string()];
     assert!(

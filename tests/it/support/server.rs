@@ -41,12 +41,16 @@ impl Server {
 
     /// Starts one with further flags.
     pub async fn with(engine: Engine, flags: &[&str]) -> Option<Self> {
+        Self::inside(engine, tempfile::tempdir().unwrap(), flags).await
+    }
+
+    /// Starts one whose data is in this folder.
+    pub async fn inside(engine: Engine, folder: TempDir, flags: &[&str]) -> Option<Self> {
         provider();
         let database_url = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::database().await?),
         };
-        let folder = tempfile::tempdir().unwrap();
         let (child, ready) = launch(&folder, database_url.as_deref(), ["127.0.0.1:0"; 3], flags);
         let mut server = Self {
             child,
@@ -131,7 +135,12 @@ impl Server {
 
     /// The client of a member of `acme` with this role.
     pub async fn member(&self, role: &str) -> Api {
-        let email = format!("{role}@acme.org");
+        self.member_called(role, role).await
+    }
+
+    /// The client of another member with this name and role.
+    pub async fn member_called(&self, name: &str, role: &str) -> Api {
+        let email = format!("{name}@acme.org");
         let other = self.bootstrap(&email, "other", "thing");
         let form = serde_json::json!({"email": email, "role": role});
         let answer = self.api().post("/api/orgs/acme/users", form).await;
@@ -168,6 +177,23 @@ impl Server {
                 .success()
         );
         self.child.wait().unwrap().code()
+    }
+
+    /// Starts the program again on the same data; it must refuse. Its exit code and what it said.
+    pub fn refused(&self, flags: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(BINARY);
+        command.args(["serve", "--web-listen", "127.0.0.1:0"]);
+        command.args(["--device-listen", "127.0.0.1:0", "--download-listen"]);
+        command.arg("127.0.0.1:0").args(flags);
+        let out = self.on_its_data(&mut command);
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert!(!out.status.success(), "it started: {said}");
+        (out.status.code(), said)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Whether the process still runs.

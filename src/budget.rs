@@ -1,0 +1,167 @@
+//! One way to bound what an asker may take, whoever the asker is: [`Places`] bounds what somebody holds at once, with a
+//! share for each and the rest kept for others, and [`Rate`] how often somebody may do something. Keys are what a
+//! stranger cannot choose freely: a person's or token's id, an organization's, an address.
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The asker holds its whole share: it must end something first (429).
+    Share,
+    /// The server itself is full (503).
+    Full,
+}
+
+/// Places that askers hold at the same time.
+#[derive(Debug)]
+pub struct Places<K: Eq + Hash + Clone> {
+    taken: Arc<Mutex<Taken<K>>>,
+    places: usize,
+    share: usize,
+}
+
+#[derive(Debug)]
+struct Taken<K> {
+    all: usize,
+    by_asker: HashMap<K, usize>,
+}
+
+/// A place; given back when it is dropped.
+#[derive(Debug)]
+pub struct Place<K: Eq + Hash + Clone> {
+    taken: Arc<Mutex<Taken<K>>>,
+    asker: K,
+}
+
+impl<K: Eq + Hash + Clone> Places<K> {
+    /// As many places, of which one asker may hold `share`.
+    pub fn new(places: usize, share: usize) -> Self {
+        let taken = Taken {
+            all: 0,
+            by_asker: HashMap::new(),
+        };
+        Self {
+            taken: Arc::new(Mutex::new(taken)),
+            places,
+            share,
+        }
+    }
+
+    /// Takes a place, or says at once why there is none. The map never holds more askers than there are places.
+    pub fn take(&self, asker: K) -> Result<Place<K>, Refused> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = taken.by_asker.get(&asker).copied().unwrap_or(0);
+        if held >= self.share {
+            return Err(Refused::Share);
+        }
+        if taken.all >= self.places {
+            return Err(Refused::Full);
+        }
+        taken.all += 1;
+        taken.by_asker.insert(asker.clone(), held + 1);
+        Ok(Place {
+            taken: self.taken.clone(),
+            asker,
+        })
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.all = taken.all.saturating_sub(1);
+        let held = taken.by_asker.get(&self.asker).copied().unwrap_or(0);
+        if held <= 1 {
+            taken.by_asker.remove(&self.asker);
+        } else {
+            taken.by_asker.insert(self.asker.clone(), held - 1);
+        }
+    }
+}
+
+/// How often an asker may do something: a burst, and from then on one more each `every`.
+pub struct Rate<K: Eq + Hash + Clone> {
+    limiter: DefaultKeyedRateLimiter<K>,
+    clock: DefaultClock,
+}
+
+/// Askers that are remembered; who has not asked for a while is forgotten before.
+const REMEMBERED: usize = 50_000;
+
+impl<K: Eq + Hash + Clone> Rate<K> {
+    /// A rate of `burst` at once and one more each `every`.
+    pub fn new(burst: NonZeroU32, every: Duration) -> Self {
+        let quota = Quota::with_period(every)
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(burst);
+        Self {
+            limiter: DefaultKeyedRateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+        }
+    }
+
+    /// Counts one try.
+    ///
+    /// # Errors
+    /// The time after which the next one is allowed.
+    pub fn count(&self, asker: &K) -> Result<(), Duration> {
+        if self.limiter.len() >= REMEMBERED {
+            self.limiter.retain_recent();
+        }
+        self.limiter
+            .check_key(asker)
+            .map_err(|until| until.wait_time_from(self.clock.now()))
+    }
+}
+
+impl<K: Eq + Hash + Clone> std::fmt::Debug for Rate<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rate")
+            .field("askers", &self.limiter.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_asker_never_takes_the_places_of_others() {
+        let places = Places::new(5, 2);
+        let (a, _b) = (places.take("a").unwrap(), places.take("a").unwrap());
+        assert_eq!(places.take("a").unwrap_err(), Refused::Share);
+        let _others = [places.take("b").unwrap(), places.take("c").unwrap()];
+        drop(a);
+        let _again = places.take("a").unwrap();
+        let _last = places.take("d").unwrap();
+        assert_eq!(places.take("e").unwrap_err(), Refused::Full);
+    }
+
+    #[test]
+    fn a_place_is_given_back_once() {
+        let places = Places::new(1, 1);
+        for _ in 0..3 {
+            let place = places.take(1).unwrap();
+            assert!(places.take(2).is_err());
+            drop(place);
+        }
+        assert!(places.taken.lock().unwrap().by_asker.is_empty());
+    }
+
+    #[test]
+    fn a_rate_counts_each_asker_alone() {
+        let rate = Rate::new(NonZeroU32::new(2).unwrap(), Duration::from_secs(60));
+        assert!(rate.count(&"a").is_ok() && rate.count(&"a").is_ok());
+        let wait = rate.count(&"a").unwrap_err();
+        assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60));
+        assert!(rate.count(&"b").is_ok());
+    }
+}

@@ -1,0 +1,189 @@
+//! A connection that is borrowed from a pool, to read or for one transaction. What it must never do is to go back into
+//! the pool in an unknown state: SQLite rolls back by itself when the disk is full, and a future that is dropped in
+//! the middle leaves a statement, or a BEGIN, under way. So each statement is announced before it runs and settled
+//! after it; a connection with an unsettled or failed statement is closed, and the pool opens another one.
+
+use super::Result;
+use sqlx::pool::PoolConnection;
+use sqlx::{Database, PgConnection, Postgres, Sqlite, SqliteConnection};
+use std::time::Duration;
+
+/// A rollback of a transaction in which nothing failed is one message; an engine that does not answer it in this time
+/// loses the connection.
+const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+
+/// A connection of either engine, as the macros match it.
+pub enum Conn<'c> {
+    /// SQLite.
+    Sqlite(&'c mut SqliteConnection),
+    /// PostgreSQL.
+    Postgres(&'c mut PgConnection),
+}
+
+/// Anything a query can run on.
+pub trait On {
+    /// The connection, for one statement; [`On::settle`] must follow when it has ended.
+    fn conn(&mut self) -> Conn<'_>;
+
+    /// Says that the statement has ended, and whether well.
+    fn settle(&mut self, ok: bool);
+}
+
+/// Which engine a text is for, where no text is the same on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The engine of a connection.
+pub fn dialect(on: &mut impl On) -> Dialect {
+    let dialect = match on.conn() {
+        Conn::Sqlite(_) => Dialect::Sqlite,
+        Conn::Postgres(_) => Dialect::Postgres,
+    };
+    on.settle(true);
+    dialect
+}
+
+/// A connection and whether it may be used again.
+pub struct Held<D: Database> {
+    conn: PoolConnection<D>,
+    /// A statement was begun and has not been settled.
+    running: bool,
+    failed: bool,
+}
+
+impl<D: Database> Held<D> {
+    pub(super) fn new(conn: PoolConnection<D>) -> Self {
+        Self {
+            conn,
+            running: false,
+            failed: false,
+        }
+    }
+
+    fn begin(&mut self) -> &mut D::Connection {
+        self.running = true;
+        &mut self.conn
+    }
+
+    fn settle(&mut self, ok: bool) {
+        self.running = false;
+        self.failed |= !ok;
+    }
+
+    fn good(&self) -> bool {
+        !self.running && !self.failed
+    }
+}
+
+impl<D: Database> Drop for Held<D> {
+    fn drop(&mut self) {
+        if !self.good() {
+            self.conn.close_on_drop();
+        }
+    }
+}
+
+/// A connection that only reads.
+pub enum Read {
+    /// SQLite, opened read-only.
+    Sqlite(Held<Sqlite>),
+    /// PostgreSQL.
+    Postgres(Held<Postgres>),
+}
+
+impl On for Read {
+    fn conn(&mut self) -> Conn<'_> {
+        match self {
+            Self::Sqlite(c) => Conn::Sqlite(c.begin()),
+            Self::Postgres(c) => Conn::Postgres(c.begin()),
+        }
+    }
+
+    fn settle(&mut self, ok: bool) {
+        match self {
+            Self::Sqlite(c) => c.settle(ok),
+            Self::Postgres(c) => c.settle(ok),
+        }
+    }
+}
+
+/// One transaction; rolled back unless [`Write::commit`] returns `Ok`.
+pub struct Write {
+    /// Present until the transaction has ended.
+    held: Option<Read>,
+}
+
+impl On for Write {
+    fn conn(&mut self) -> Conn<'_> {
+        self.held().conn()
+    }
+
+    fn settle(&mut self, ok: bool) {
+        self.held().settle(ok);
+    }
+}
+
+impl Write {
+    /// Begins a transaction on a connection that may write.
+    pub(super) async fn begin(held: Read) -> Result<Self> {
+        let text = match held {
+            Read::Sqlite(_) => "BEGIN IMMEDIATE",
+            Read::Postgres(_) => "BEGIN",
+        };
+        let mut held = held;
+        run(&mut held, text).await?;
+        Ok(Self { held: Some(held) })
+    }
+
+    /// Makes the transaction last.
+    ///
+    /// # Errors
+    /// Nothing of the transaction is kept, unless the engine went away just after it committed.
+    pub async fn commit(mut self) -> Result<()> {
+        // Taken out first: if this future is dropped now, the connection is closed and not rolled back and reused.
+        if let Some(mut held) = self.held.take() {
+            run(&mut held, "COMMIT").await?;
+        }
+        Ok(())
+    }
+
+    fn held(&mut self) -> &mut Read {
+        self.held
+            .as_mut()
+            .expect("only commit takes the connection, and it takes the transaction too")
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        let Some(mut held) = self.held.take() else {
+            return;
+        };
+        let good = match &held {
+            Read::Sqlite(c) => c.good(),
+            Read::Postgres(c) => c.good(),
+        };
+        // What failed or is under way is closed by `Held`, which also rolls back.
+        if good && tokio::runtime::Handle::try_current().is_ok() {
+            tokio::spawn(async move {
+                let ended = tokio::time::timeout(ROLLBACK_TIME, run(&mut held, "ROLLBACK")).await;
+                if !matches!(ended, Ok(Ok(()))) {
+                    tracing::warn!(
+                        "a transaction could not be rolled back; its connection is closed"
+                    );
+                }
+            });
+        }
+    }
+}
+
+/// Runs a statement without arguments and without a prepared plan.
+async fn run(held: &mut Read, text: &'static str) -> Result<()> {
+    on_engine!(held, |c| sqlx::raw_sql(text).execute(c).await.map(|_| ()))?;
+    Ok(())
+}

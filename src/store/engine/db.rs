@@ -1,0 +1,228 @@
+//! The database as a value: which engine, its pools, and for whom they are.
+
+use super::connection::Held;
+use super::{Error, Read, Result, Write};
+use crate::limits::{PEOPLE_READERS, STATEMENT_TIME};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Instructions of SQLite's virtual machine between two looks at the clock; about a tenth of a millisecond.
+const STEPS: i32 = 10_000;
+
+/// The database: one of two engines. Devices and jobs have their own connections; a value made by [`Db::for_people`]
+/// uses others, whose statements are stopped after [`STATEMENT_TIME`], so that no query of a person can keep devices
+/// waiting.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Embedded: many readers, one writer whose transactions begin `IMMEDIATE`.
+    Sqlite {
+        /// Readers for devices and jobs.
+        read: SqlitePool,
+        /// Readers for people.
+        people_read: SqlitePool,
+        /// The one writer.
+        write: SqlitePool,
+        /// The file, as it was opened.
+        file: Arc<Opened>,
+        /// Whether this value serves people.
+        people: bool,
+    },
+    /// A PostgreSQL server, version 15 or later.
+    Postgres {
+        /// Connections for devices and jobs.
+        pool: PgPool,
+        /// Connections for people.
+        people_pool: PgPool,
+        /// Whether this value serves people.
+        people: bool,
+    },
+}
+
+/// The SQLite file that was opened, to notice that another one, or none, has taken its name.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where it is.
+    pub path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Opened {
+    fn new(path: &Path) -> std::io::Result<Self> {
+        let file = std::fs::metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: file.dev(),
+            inode: file.ino(),
+        })
+    }
+
+    /// Whether the name still leads to the file that is open.
+    pub fn in_place(&self) -> bool {
+        Self::new(&self.path).is_ok_and(|now| (now.device, now.inode) == (self.device, self.inode))
+    }
+}
+
+impl Db {
+    /// Opens the SQLite file, made when absent and readable by its owner only, and brings its schema up to date.
+    /// `synchronous = FULL`: an accepted firmware survives a power cut, and group commit makes that cheap.
+    pub async fn open_sqlite(path: &Path) -> Result<Self> {
+        private_file(path).map_err(sqlx::Error::Io)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(20))
+            .pragma("temp_store", "memory")
+            .optimize_on_close(true, None);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!("./migrations/sqlite").run(&write).await?;
+        let options = options.read_only(true);
+        let readers = |n: u32| SqlitePoolOptions::new().max_connections(n);
+        Ok(Self::Sqlite {
+            read: readers(4).connect_with(options.clone()).await?,
+            people_read: readers(PEOPLE_READERS).connect_with(options).await?,
+            write,
+            file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
+            people: false,
+        })
+    }
+
+    /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
+    pub async fn open_postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url)?.application_name("nervecenter");
+        let pool = |n: u32, wait: u64| {
+            PgPoolOptions::new()
+                .max_connections(n)
+                .acquire_timeout(Duration::from_secs(wait))
+        };
+        let devices = pool(12, 10).connect_with(options.clone()).await?;
+        sqlx::migrate!("./migrations/postgres")
+            .run(&devices)
+            .await?;
+        let limit = format!("{}ms", STATEMENT_TIME.as_millis());
+        let limited = options.options([("statement_timeout", limit)]);
+        Ok(Self::Postgres {
+            pool: devices,
+            people_pool: pool(PEOPLE_READERS, 5).connect_lazy_with(limited),
+            people: false,
+        })
+    }
+
+    /// The same database through the connections that are for people.
+    pub fn for_people(&self) -> Self {
+        let mut db = self.clone();
+        match &mut db {
+            Self::Sqlite { people, .. } | Self::Postgres { people, .. } => *people = true,
+        }
+        db
+    }
+
+    /// Runs `PRAGMA optimize`, which refreshes the query planner's statistics. Connections that read learn of it when they are
+    /// opened anew, within half an hour. PostgreSQL does so by itself.
+    pub async fn optimize(&self) -> Result<()> {
+        if let Self::Sqlite { write, .. } = self {
+            let mut on = Read::Sqlite(Held::new(write.acquire().await?));
+            on_engine!(&mut on, |c| sqlx::raw_sql("PRAGMA optimize")
+                .execute(c)
+                .await
+                .map(|_| ()))?;
+        }
+        Ok(())
+    }
+
+    /// A reader.
+    pub async fn read(&self) -> Result<Read> {
+        Ok(match self {
+            Self::Sqlite {
+                read,
+                people: false,
+                ..
+            } => Read::Sqlite(Held::new(read.acquire().await?)),
+            Self::Sqlite { people_read, .. } => {
+                let mut conn = people_read.acquire().await?;
+                let end = Instant::now() + STATEMENT_TIME;
+                conn.lock_handle()
+                    .await?
+                    .set_progress_handler(STEPS, move || Instant::now() < end);
+                Read::Sqlite(Held::new(conn))
+            }
+            Self::Postgres { .. } => Read::Postgres(Held::new(self.server()?.acquire().await?)),
+        })
+    }
+
+    /// Begins a transaction.
+    pub async fn write(&self) -> Result<Write> {
+        let held = match self {
+            Self::Sqlite { write, .. } => Read::Sqlite(Held::new(write.acquire().await?)),
+            Self::Postgres { .. } => self.read().await?,
+        };
+        Write::begin(held).await
+    }
+
+    /// The PostgreSQL pool of whom this value is for.
+    fn server(&self) -> Result<&PgPool> {
+        match self {
+            Self::Postgres {
+                pool,
+                people: false,
+                ..
+            } => Ok(pool),
+            Self::Postgres { people_pool, .. } => Ok(people_pool),
+            Self::Sqlite { .. } => Err(Error::Missing("a PostgreSQL pool")),
+        }
+    }
+
+    /// The SQLite file; none on PostgreSQL.
+    pub fn file(&self) -> Option<&Opened> {
+        match self {
+            Self::Sqlite { file, .. } => Some(file),
+            Self::Postgres { .. } => None,
+        }
+    }
+
+    /// Waits for what is running and closes the files or sockets.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite {
+                read,
+                people_read,
+                write,
+                ..
+            } => {
+                read.close().await;
+                people_read.close().await;
+                write.close().await;
+            }
+            Self::Postgres {
+                pool, people_pool, ..
+            } => {
+                people_pool.close().await;
+                pool.close().await;
+            }
+        }
+    }
+}
+
+/// Makes the file with mode 0600 when it is absent, and takes rights of others away when it is there.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?
+        .set_permissions(std::fs::Permissions::from_mode(0o600))
+}

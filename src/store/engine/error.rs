@@ -1,0 +1,122 @@
+//! Why the store could not do something, and what a caller may do about it.
+
+/// Why the store could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The engine refused the statement.
+    #[error("database: {0}")]
+    Engine(std::sync::Arc<sqlx::Error>),
+    /// The engine cannot be reached, has no room left, or has no connection free: the same statement may succeed later.
+    #[error("database is unavailable: {0}")]
+    Unavailable(std::sync::Arc<sqlx::Error>),
+    /// A person's statement took longer than `limits::STATEMENT_TIME`.
+    #[error("the query took too long and was stopped")]
+    TooSlow,
+    /// A migration failed or the database belongs to a newer version.
+    #[error("database schema: {0}")]
+    Schema(std::sync::Arc<sqlx::migrate::MigrateError>),
+    /// A row holds what this version cannot read.
+    #[error("table {table}, row {row}: column {column} holds {value:?}")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id.
+        row: i64,
+        /// What it holds.
+        value: String,
+    },
+    /// A row that must exist is gone, for example because another node removed it.
+    #[error("a row of {0} is missing")]
+    Missing(&'static str),
+    /// The batcher stopped before it wrote the record.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// What a store function returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether the engine itself is away or full, so that any other statement would fail now as well.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(e: sqlx::Error) -> Self {
+        match kind(&e) {
+            Kind::Away => Self::Unavailable(e.into()),
+            Kind::Slow => Self::TooSlow,
+            Kind::Refused => Self::Engine(e.into()),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for Error {
+    fn from(e: sqlx::migrate::MigrateError) -> Self {
+        match e {
+            sqlx::migrate::MigrateError::Execute(e) => e.into(),
+            e => Self::Schema(e.into()),
+        }
+    }
+}
+
+enum Kind {
+    Away,
+    Slow,
+    Refused,
+}
+
+fn kind(e: &sqlx::Error) -> Kind {
+    let sqlx::Error::Database(e) = e else {
+        return match e {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Kind::Away,
+            // sqlx 0.9 reports a PostgreSQL connection that ends in the middle of a message this way.
+            sqlx::Error::Protocol(_) => Kind::Away,
+            _ => Kind::Refused,
+        };
+    };
+    let code = e.code().unwrap_or_default();
+    if e.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        sqlite_kind(code.parse().unwrap_or(0))
+    } else {
+        postgres_kind(&code)
+    }
+}
+
+/// The low byte of SQLite's extended result code is the primary one (<https://sqlite.org/rescode.html>).
+fn sqlite_kind(extended: i64) -> Kind {
+    match extended & 0xff {
+        // BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB.
+        5 | 6 | 7 | 8 | 10 | 11 | 13 | 14 | 26 => Kind::Away,
+        // INTERRUPT, which only the progress handler of `db` causes.
+        9 => Kind::Slow,
+        _ => Kind::Refused,
+    }
+}
+
+/// PostgreSQL's SQLSTATE classes (manual, appendix A).
+fn postgres_kind(code: &str) -> Kind {
+    match code {
+        // query_canceled: statement_timeout.
+        "57014" => Kind::Slow,
+        // read_only_sql_transaction: a standby after a fail-over. object_not_in_prerequisite_state: the database takes no
+        // connections for now.
+        "25006" | "55000" => Kind::Away,
+        // Connection, insufficient resources, operator intervention, system error.
+        c if ["08", "53", "57", "58"]
+            .iter()
+            .any(|class| c.starts_with(class)) =>
+        {
+            Kind::Away
+        }
+        _ => Kind::Refused,
+    }
+}
