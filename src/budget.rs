@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +129,22 @@ impl<K: Eq + Hash + Clone> std::fmt::Debug for Rate<K> {
     }
 }
 
+/// Lets something through once a minute, so that a fault that repeats does not fill the log.
+#[derive(Debug, Default)]
+pub struct OnceAMinute(Mutex<Option<Instant>>);
+
+impl OnceAMinute {
+    /// Whether a minute has passed since the last time it was due.
+    pub fn due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|at| at.elapsed() >= Duration::from_secs(60));
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +170,13 @@ mod tests {
             drop(place);
         }
         assert!(places.taken.lock().unwrap().by_asker.is_empty());
+    }
+
+    #[test]
+    fn what_repeats_is_said_once_a_minute() {
+        let once = OnceAMinute::default();
+        assert!(once.due());
+        assert!(!once.due() && !once.due());
     }
 
     #[test]

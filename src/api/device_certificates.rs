@@ -90,6 +90,6 @@ pub(super) async fn delete(
     Name(serial): Name,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    certificates::delete(&app.db, &scope, &d, &serial).await?;
+    certificates::delete(&app, &scope, &d, &serial).await?;
     Ok(none())
 }

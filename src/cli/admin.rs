@@ -4,6 +4,7 @@ use super::exit::Code;
 use super::{output, runtime};
 use crate::access;
 use crate::access::password;
+use crate::access::scope::{Grant, Person};
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::api;
@@ -162,7 +163,21 @@ impl ResetPassword {
         let user = store::users::by_email(&mut w, &self.email)
             .await?
             .with_context(|| format!("--email {:?}: no such user", self.email))?;
-        store::users::set_password(&mut w, user.id, &hash, clock::now()).await?;
+        let now = clock::now();
+        store::users::set_password(&mut w, user.id, &hash, now).await?;
+        // Whoever knew the old password may have opened more with it.
+        store::users::delete_tokens(&mut w, user.id).await?;
+        let person = Person {
+            id: user.id,
+            name: user.name,
+            email: user.email,
+            grant: Grant::default(),
+        };
+        let text = format!(
+            "The password of {} was reset on the server; all tokens of this person ended",
+            person.email
+        );
+        store::audit::of_person(&mut w, &person, &text, now).await?;
         w.commit().await?;
         db.close().await;
         if self.json {

@@ -273,7 +273,9 @@ impl Files {
     fn take(&mut self, event: &str, payload: &Value) -> anyhow::Result<Option<String>> {
         let name = payload["filename"].as_str().unwrap_or_default();
         // The server has looked, too; this writes into a folder of yours.
-        let safe = Path::new(name).file_name().is_some_and(|f| f == name);
+        let safe = Path::new(name).file_name().is_some_and(|f| f == name)
+            && !name.starts_with('.')
+            && !name.contains(char::is_control);
         let Some(folder) = &self.folder else {
             let begins = event == "file-data/start";
             let hint = format!("the device sends {name}; --files DIR keeps such files");
@@ -281,12 +283,20 @@ impl Files {
         };
         let path = folder.join(name);
         match event {
+            "file-data/start" if !safe => {
+                let text = "the device sends a file with a hidden name or a path; it is not kept";
+                Ok(Some(text.into()))
+            }
             _ if !safe => Ok(None),
             "file-data/start" => {
-                let file = File::create(&path);
-                let file = file.with_context(|| format!("could not write {}", path.display()))?;
-                self.open.insert(name.to_owned(), file);
-                Ok(None)
+                // Only new files: what is there may be yours, or a link to elsewhere.
+                match File::create_new(&path) {
+                    Ok(file) => {
+                        self.open.insert(name.to_owned(), file);
+                        Ok(None)
+                    }
+                    Err(e) => Ok(Some(format!("{} is not kept: {e}", path.display()))),
+                }
             }
             "file-data" => {
                 let data = STANDARD.decode(payload["data"].as_str().unwrap_or_default())?;

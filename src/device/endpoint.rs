@@ -9,6 +9,7 @@ use super::registry::Registry;
 use super::request::{self, Answer, Head, read_head};
 use super::wire::Format;
 use crate::app::App;
+use crate::budget::OnceAMinute;
 use crate::clock::{self, Micros};
 use crate::limits::{
     DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_TIME, PENDING_CONNECTIONS,
@@ -111,6 +112,7 @@ impl Endpoint {
 
     /// Accepts until it is told to stop.
     pub async fn run(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let told = OnceAMinute::default();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -126,7 +128,9 @@ impl Endpoint {
                 }
                 Err(e) => {
                     // Out of descriptors, most likely: give the closing ones a moment.
-                    tracing::warn!(error = %e, "could not accept a device connection");
+                    if told.due() {
+                        tracing::warn!(error = %e, "could not accept device connections; said at most once a minute");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }

@@ -221,7 +221,9 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
     let (name, extra, comment) = (f.u16()?, f.u16()?, f.u16()?);
     let (disk, _internal, _external, offset) = (f.u16()?, f.u16()?, f.u32()?, f.u32()?);
     let name = path(f.bytes(usize::from(name))?)?;
-    f.bytes(usize::from(extra))?;
+    if !plain_extras(f.bytes(usize::from(extra))?) {
+        return Err(member_error(&name, EXTRAS));
+    }
     f.bytes(usize::from(comment))?;
     if disk != 0 {
         return Err(shape("several disks"));
@@ -254,6 +256,28 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
         size,
         offset: u64::from(offset),
     })
+}
+
+/// What is said of a member with other extra fields.
+const EXTRAS: &str = "has an extra field that fwup does not write";
+
+/// Whether these are the extra fields that fwup writes, and no others: 0x5455, times, and 0x7875, owners. Others change
+/// what a reader sees: by 0x7075, the Unicode path, libarchive on the device would unpack the member under another name
+/// than the one whose hash was checked (APPNOTE 4.6.9).
+fn plain_extras(mut fields: &[u8]) -> bool {
+    while let Some((head, rest)) = fields.split_first_chunk::<4>() {
+        let [id_low, id_high, size_low, size_high] = *head;
+        let id = u16::from_le_bytes([id_low, id_high]);
+        let size = usize::from(u16::from_le_bytes([size_low, size_high]));
+        let Some((_, next)) = rest.split_at_checked(size) else {
+            return false;
+        };
+        if !matches!(id, 0x5455 | 0x7875) {
+            return false;
+        }
+        fields = next;
+    }
+    fields.is_empty()
 }
 
 fn packing(method: u16) -> Option<Method> {
@@ -299,6 +323,12 @@ fn local<R: Read + Seek>(file: &mut R, e: &Entry, next: u64) -> Result<Member, Z
     let (crc, packed, size, name, extra) = (f.u32()?, f.u32()?, f.u32()?, f.u16()?, f.u16()?);
     let mut raw = vec![0u8; usize::from(name)];
     file.read_exact(&mut raw).map_err(|_| ZipError::Truncated)?;
+    let mut extras = vec![0u8; usize::from(extra)];
+    file.read_exact(&mut extras)
+        .map_err(|_| ZipError::Truncated)?;
+    if !plain_extras(&extras) {
+        return Err(member_error(&e.name, EXTRAS));
+    }
     if raw != e.name.as_bytes() {
         return Err(member_error(
             &e.name,
@@ -462,4 +492,37 @@ pub fn unpack_small<R: Read + Seek>(
         Ok(())
     })?;
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[u8] = include_bytes!("../../firmware-fixtures/good/rpi4-1.0.0.fw");
+
+    fn read(bytes: &[u8]) -> Result<Vec<Member>, ZipError> {
+        members(&mut io::Cursor::new(bytes))
+    }
+
+    /// A Unicode path in a local header renames a member for the device's libarchive, behind the back of every check.
+    #[test]
+    fn an_extra_field_that_fwup_does_not_write_is_refused_in_either_header() {
+        read(GOOD).unwrap();
+        let places: Vec<usize> = GOOD
+            .windows(4)
+            .enumerate()
+            .filter(|(_, w)| **w == [0x75, 0x78, 0x0b, 0x00])
+            .map(|(at, _)| at)
+            .collect();
+        assert!(places.len() >= 4, "local and central ones");
+        for at in places {
+            let mut bytes = GOOD.to_vec();
+            bytes[at..at + 2].copy_from_slice(&0x7075u16.to_le_bytes());
+            let refused = read(&bytes).unwrap_err().to_string();
+            assert!(refused.contains("extra field"), "{refused}");
+        }
+        assert!(plain_extras(&[]));
+        assert!(!plain_extras(&[0x55, 0x54, 9, 0, 1]), "cut off");
+        assert!(!plain_extras(&[0x55, 0x54, 0]), "a piece of a head");
+    }
 }

@@ -318,8 +318,13 @@ pub async fn whose(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn delete(db: &Db, scope: &Scope<Product>, identifier: &str, serial: &str) -> Result<()> {
-    let mut w = db.write().await?;
+pub async fn delete(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    serial: &str,
+) -> Result<()> {
+    let mut w = app.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(Refusal::NotFound)?;
@@ -338,6 +343,8 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, identifier: &str, serial: &
         clock::now(),
     )
     .await?;
+    let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
+    super::devices::cut(app, device.id, node);
     Ok(())
 }

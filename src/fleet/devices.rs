@@ -8,7 +8,7 @@ use crate::access::vault::{Secret, new_pair};
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock::{self, Micros};
-use crate::ids::{ClaimId, DeviceId};
+use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS};
 use crate::store::audit::{self, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
@@ -487,7 +487,14 @@ pub async fn secrets(
     Ok(store::secrets::of_device(&mut r, device).await?)
 }
 
-/// Deactivates a shared secret of a device: it is refused at its next connect.
+/// Closes the device's socket after something that may have opened it was taken away: it is judged anew when it comes back.
+pub(super) fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
+    if let Some(node) = node {
+        app.nudge(node, device, Nudge::Reconnect);
+    }
+}
+
+/// Deactivates a shared secret of a device: its socket is closed, and it is not let in by this secret again.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
@@ -508,7 +515,9 @@ pub async fn deactivate_secret(
         scope.person().name
     );
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
+    let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
+    cut(app, device.id, node);
     Ok(())
 }
 

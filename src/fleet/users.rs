@@ -43,7 +43,7 @@ pub async fn login(
 /// The person whose password this is. `None` for a wrong email or password alike.
 ///
 /// # Errors
-/// [`Refusal::TooMany`] after too many wrong ones; [`Refusal::Busy`] when the server checks as many as it can.
+/// [`super::Refusal::TooMany`] after too many wrong ones; [`super::Refusal::Busy`] when the server checks as many as it can.
 pub async fn by_password(
     app: &App,
     email: &str,

@@ -1,6 +1,7 @@
 //! HTTP listeners for people and downloads: bounded in number, and a head must arrive in time.
 
 use crate::api::Peer;
+use crate::budget::OnceAMinute;
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -40,6 +41,7 @@ async fn serve_with(
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let running = TaskTracker::new();
+    let told = OnceAMinute::default();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
             return;
@@ -51,7 +53,9 @@ async fn serve_with(
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(e) => {
-                tracing::warn!(error = %e, "could not accept an HTTP connection");
+                if told.due() {
+                    tracing::warn!(error = %e, "could not accept HTTP connections; said at most once a minute");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }

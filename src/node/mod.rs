@@ -70,6 +70,7 @@ impl Node {
         reason = "the batch writer outlives the trackers that it serves"
     )]
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        setup::raise_descriptor_limit();
         let lock = setup::lock(&config.data_dir)?;
         let db = setup::database(config).await?;
         secret_files::check(config, &db).await?;

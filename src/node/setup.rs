@@ -39,6 +39,26 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
     Ok(Lock(file))
 }
 
+/// Raises the soft limit of open files to the hard one: each device holds a socket, and many systems begin with 1,024 for
+/// the sake of programs that use `select`.
+pub fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => tracing::debug!(files = ?limit.maximum, "limit of open files raised"),
+        Err(e) => {
+            tracing::warn!(error = %e, files = ?limit.current, "the limit of open files stays low");
+        }
+    }
+}
+
 /// Opens the database that the settings name.
 ///
 /// # Errors

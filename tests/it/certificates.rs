@@ -6,11 +6,13 @@ use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use std::time::Duration;
 
 crate::both_engines! {
     a_registered_ca_introduces_devices
     known_certificates_are_taken_and_others_judged
     one_tenant_cannot_block_the_ca_of_another
+    what_let_a_device_in_closes_its_socket_when_it_is_taken_away
 }
 
 async fn one_tenant_cannot_block_the_ca_of_another(server: Server) {
@@ -51,6 +53,34 @@ async fn one_tenant_cannot_block_the_ca_of_another(server: Server) {
             .status,
         200
     );
+}
+
+async fn what_let_a_device_in_closes_its_socket_when_it_is_taken_away(server: Server) {
+    let (api, ca) = (server.api(), ca("factory"));
+    ca.register(&api, true).await;
+    let pair = ca.leaf("dev-1", Leaf::default());
+    let mut device = Device::certificate(&server, &pair).await.unwrap();
+    device.join(json!({}), json!({})).await;
+    let path = Api::product("/devices/dev-1/certificates");
+    let listed = api.get(&path).await.data();
+    let serial = listed[0]["serial"].as_str().unwrap();
+    assert_eq!(api.delete(&format!("{path}/{serial}")).await.status, 204);
+    let closed = device.closed_within(Duration::from_secs(5)).await;
+    assert!(closed.is_some(), "the socket was left open");
+    // The same with a shared secret of its own.
+    let path = Api::product("/devices/dev-1/shared_secrets");
+    let made = api.post(&path, json!({})).await.data();
+    let (key, secret) = (
+        made["key"].as_str().unwrap(),
+        made["secret"].as_str().unwrap(),
+    );
+    let mut device = Device::by_key(&server, key, secret, "dev-1").await.unwrap();
+    device.join(json!({}), json!({})).await;
+    let encoded = key.replace('/', "%2F").replace('+', "%2B");
+    assert_eq!(api.delete(&format!("{path}/{encoded}")).await.status, 204);
+    let closed = device.closed_within(Duration::from_secs(5)).await;
+    assert!(closed.is_some(), "the socket was left open");
+    assert!(Device::by_key(&server, key, secret, "dev-1").await.is_err());
 }
 
 async fn status(server: &Server, pair: &Pair) -> u16 {

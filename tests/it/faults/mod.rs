@@ -1,6 +1,8 @@
 //! What a server does when the world under it breaks: it says what is wrong, loses nothing that it acknowledged, and
 //! goes on by itself when the fault is over.
 
+mod crash;
+
 use crate::support::device::Device;
 use crate::support::{Api, Engine, Server, postgres};
 use serde_json::{Value, json};

@@ -139,6 +139,9 @@ async fn people_are_invited_and_join(server: Server) {
         )
         .await;
     assert_eq!(bad.errors(), json!({"email": ["is invalid"]}));
+    let form = json!({"email": "no address", "role": "view"});
+    let bad = api.post("/api/orgs/acme/invites", form).await;
+    assert_eq!(bad.errors(), json!({"email": ["is invalid"]}));
     let open = api.get("/api/orgs/acme/invites").await.data();
     assert_eq!(
         (&open[0]["email"], &open[0]["role"]),
@@ -201,7 +204,10 @@ async fn people_are_invited_and_join(server: Server) {
 async fn guessing_passwords_is_slow_and_cheap() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let stranger = server.api().anonymous();
+    let reader = server.member("admin").await;
     let password = server.reset_password("jane@acme.org");
+    // What the old password had opened is closed, and it is noted.
+    assert_eq!(server.api().get("/api/users/me").await.status, 401);
     let before = server.rss_kib();
     // 40 at once, of accounts that are not there: each is answered.
     let tries = (0..40).map(|n| {
@@ -229,8 +235,9 @@ async fn guessing_passwords_is_slow_and_cheap() {
     assert!((1..=15).contains(&wait), "{wait}");
     let right = json!({"email": "jane@acme.org", "password": password});
     assert_eq!(stranger.post("/api/users/login", right).await.status, 429);
-    let told = server.api().get("/api/orgs/acme/audit_logs").await.text;
+    let told = reader.get("/api/orgs/acme/audit_logs").await.text;
     assert!(told.contains("tried wrong passwords"), "{told}");
+    assert!(told.contains("was reset on the server"), "{told}");
 }
 
 /// A body that never ends is given up, and a stranger's is short.

@@ -13,6 +13,7 @@ use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 /// What changes something without an entry, and why that is right.
 const SILENT: [(&str, &str); 12] = [
@@ -453,8 +454,6 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     .await;
     let auth = json!({"certificate": STANDARD.encode(&pair.cert)});
     t.post(&p("/devices/auth"), auth).await;
-    let mut d = Device::certificate(t.server, &pair).await.unwrap();
-    d.join(running(firmware), json!({})).await;
     let secret = t.post(&format!("{one}/shared_secrets"), json!({})).await;
     t.get(&format!("{one}/shared_secrets")).await;
     t.delete(&format!(
@@ -462,6 +461,8 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
         secret["key"].as_str().unwrap()
     ))
     .await;
+    let mut d = Device::certificate(t.server, &pair).await.unwrap();
+    d.join(running(firmware), json!({})).await;
     t.entries = t.entries().await;
     // What it has.
     for what in [
@@ -525,6 +526,11 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     let serial = made["serial"].as_str().unwrap();
     t.get(&format!("{one}/audit_logs")).await;
     t.delete(&format!("{one}/certificates/{serial}")).await;
+    // The certificate had let it in: its socket is closed.
+    assert!(d.closed_within(Duration::from_secs(10)).await.is_some());
+    t.server
+        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
+        .await;
     t.get(&p("/devices?sort=identifier")).await;
     t.get(&p("/devices.csv")).await;
     let path = p("/devices/import");
