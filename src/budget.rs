@@ -2,6 +2,7 @@
 //! share for each and the rest kept for others, and [`Rate`] how often somebody may do something. Keys are what a
 //! stranger cannot choose freely: a person's or token's id, an organization's, an address.
 
+use crate::limits::ASKERS_REMEMBERED;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::collections::HashMap;
@@ -92,9 +93,6 @@ pub struct Rate<K: Eq + Hash + Clone> {
     clock: DefaultClock,
 }
 
-/// Askers that are remembered; who has not asked for a while is forgotten before.
-const REMEMBERED: usize = 50_000;
-
 impl<K: Eq + Hash + Clone> Rate<K> {
     /// A rate of `burst` at once and one more each `every`.
     pub fn new(burst: NonZeroU32, every: Duration) -> Self {
@@ -112,7 +110,7 @@ impl<K: Eq + Hash + Clone> Rate<K> {
     /// # Errors
     /// The time after which the next one is allowed.
     pub fn count(&self, asker: &K) -> Result<(), Duration> {
-        if self.limiter.len() >= REMEMBERED {
+        if self.limiter.len() >= ASKERS_REMEMBERED {
             self.limiter.retain_recent();
         }
         self.limiter

@@ -4,7 +4,6 @@
 
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What may be wrong with a server, in the words of `/status/ready`. They name no path and no address, since the
 /// page needs no login.
@@ -48,14 +47,12 @@ impl Problem {
 #[derive(Debug, Clone)]
 pub struct Health {
     problems: Arc<ArcSwap<Vec<Problem>>>,
-    full: Arc<AtomicBool>,
 }
 
 impl Default for Health {
     fn default() -> Self {
         Self {
             problems: Arc::new(ArcSwap::from_pointee(vec![Problem::Starting])),
-            full: Arc::default(),
         }
     }
 }
@@ -72,8 +69,6 @@ impl Health {
                 tracing::info!(problem = ?over, "the server is well again");
             }
         }
-        self.full
-            .store(found.contains(&Problem::DiskFull), Ordering::Relaxed);
         self.problems.store(Arc::new(found));
     }
 
@@ -89,6 +84,6 @@ impl Health {
 
     /// Whether there is room for files beyond what joins and reports need.
     pub fn has_room(&self) -> bool {
-        !self.full.load(Ordering::Relaxed)
+        !self.problems.load().contains(&Problem::DiskFull)
     }
 }

@@ -45,6 +45,8 @@ pub const IDENTIFIER_CHARS: usize = 255;
 pub const METADATA_CHARS: usize = 512;
 /// PBKDF2 rounds that a device may ask for in `x-nh-alg` (device-protocol 1.6): they cost CPU before any check.
 pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
+/// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
+pub const KDF_ROUNDS_INLINE: u32 = 1_000;
 /// PBKDF2 output bytes that a device may ask for.
 pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 /// Age at which a shared-secret signature expires.
@@ -82,13 +84,30 @@ pub const HEALTH_LOOK_TIME: Duration = Duration::from_secs(5);
 /// at 1 KiB a report this is a quarter of a million of them.
 pub const DISK_RESERVE: u64 = 256 << 20;
 
+/// Tokens whose use is remembered between two writes. A use beyond it is not noted; the token's next one is.
+pub const TOKEN_USES: usize = 10_000;
 /// How often it is written when tokens were last used.
 pub const TOKEN_USES_EVERY: Duration = Duration::from_secs(2);
 
 /// A person's statement is stopped after this time. The slowest list of 500,000 devices takes some 1.5 s.
 pub const STATEMENT_TIME: Duration = Duration::from_secs(8);
+/// Instructions of SQLite's virtual machine between two looks at the clock; about a tenth of a millisecond.
+pub const STATEMENT_STEPS: i32 = 10_000;
 /// Database connections that serve people. Devices and jobs have their own.
 pub const PEOPLE_READERS: u32 = 6;
+/// How long a person's request waits for one of these on PostgreSQL.
+pub const PEOPLE_CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// SQLite connections that read for devices and jobs.
+pub const DEVICE_READERS: u32 = 4;
+/// PostgreSQL connections for devices and jobs.
+pub const DEVICE_CONNECTIONS: u32 = 12;
+/// How long devices and jobs wait for one of these.
+pub const DEVICE_CONNECTION_WAIT: Duration = Duration::from_secs(10);
+/// The rollback of a transaction in which nothing failed is one message; an engine that does not answer it in this time
+/// loses the connection.
+pub const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+/// Askers whose rate is remembered; one that has not asked for a while is forgotten before.
+pub const ASKERS_REMEMBERED: usize = 50_000;
 
 /// How often the database looks how much there is of what.
 pub const OPTIMIZE_EVERY: Duration = Duration::from_secs(1_800);

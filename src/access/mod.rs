@@ -19,6 +19,15 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest
+        .as_ref()
+        .try_into()
+        .expect("a SHA-256 digest has 32 bytes")
+}
+
 /// A random positive number, for ids that no sequence makes.
 pub fn random_id() -> i64 {
     i64::from_le_bytes(random()) & i64::MAX

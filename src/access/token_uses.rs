@@ -2,11 +2,9 @@
 //! the database, and reading goes on when it cannot write.
 
 use crate::clock::Micros;
+use crate::limits::TOKEN_USES;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-
-/// Tokens whose use is remembered between two writes. A use beyond it is not noted; the token's next one is.
-const GATHERED: usize = 10_000;
 
 /// Uses that are not yet written.
 #[derive(Debug, Default)]
@@ -16,7 +14,7 @@ impl TokenUses {
     /// Notes a use of the token in this row.
     pub fn note(&self, token: i64, at: Micros) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < GATHERED || uses.contains_key(&token) {
+        if uses.len() < TOKEN_USES || uses.contains_key(&token) {
             uses.insert(token, at);
         }
     }

@@ -24,7 +24,6 @@ pub(super) async fn received(
         Refusal::Detail(text)
     };
     let mut form = form.map_err(|_| missing())?;
-    app.require_room()?;
     let _place = uploads::place(app, person).await?;
     let mut pace = Pace::begin();
     let mut received = None;

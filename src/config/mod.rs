@@ -172,8 +172,8 @@ fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::
     url.as_deref().map(without_passwords).serialize(s)
 }
 
-/// Masks the password before the host, and every parameter that libpq or a driver reads as one (`password`,
-/// `sslpassword`, `passfile` and what else has `pass` or `secret` in its name).
+/// Masks the password before the host, and the value of every parameter whose name sounds like a secret: libpq and other
+/// drivers read `password`, `sslpassword` and more from there.
 fn without_passwords(url: &str) -> String {
     let (front, query) = url.split_once('?').unwrap_or((url, ""));
     let front = match (front.find("://"), front.rfind('@')) {

@@ -290,9 +290,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
-    if let Some(node) = node {
-        app.nudge(node, device.id, Nudge::Reconnect);
-    }
+    cut(app, device.id, node);
     app.wake(device.group_id);
     Ok(())
 }
@@ -487,7 +485,8 @@ pub async fn secrets(
     Ok(store::secrets::of_device(&mut r, device).await?)
 }
 
-/// Closes the device's socket after something that may have opened it was taken away: it is judged anew when it comes back.
+/// Closes the device's socket, if it has one, because what let it in or where it belongs has changed: it is judged anew
+/// when it comes back.
 pub(super) fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
     if let Some(node) = node {
         app.nudge(node, device, Nudge::Reconnect);

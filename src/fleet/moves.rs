@@ -5,7 +5,6 @@ use super::refusal::field;
 use super::{Refusal, Result, scopes};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::store;
 use crate::store::audit::{self, Actor, Resource};
@@ -48,9 +47,7 @@ pub async fn move_device(
     note(&mut w, &device, &target, now).await?;
     let node = store::connections::node_of(&mut w, id).await?;
     w.commit().await?;
-    if let Some(node) = node {
-        app.nudge(node, id, Nudge::Reconnect);
-    }
+    devices::cut(app, id, node);
     app.wake(device.group_id);
     devices::show(&app.db, &target, identifier).await
 }

@@ -3,7 +3,9 @@
 
 use super::{Refusal, Result, blocking};
 use crate::budget::Rate;
-use crate::limits::{PASSWORD_CHECKS, PASSWORD_PAUSE, PASSWORD_QUEUE, PASSWORD_TRIES};
+use crate::limits::{
+    ASKERS_REMEMBERED, PASSWORD_CHECKS, PASSWORD_PAUSE, PASSWORD_QUEUE, PASSWORD_TRIES,
+};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -19,9 +21,6 @@ enum Tried {
     Account(String),
     Address(IpAddr),
 }
-
-/// Accounts and addresses that are held back at the same time.
-const HELD_BACK: usize = 50_000;
 
 /// The budget of password checks of this server.
 #[derive(Debug)]
@@ -86,11 +85,11 @@ impl PasswordBudget {
         for key in keys(account, from) {
             if let Err(wait) = self.failures.count(&key) {
                 let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-                if held.len() >= HELD_BACK {
+                if held.len() >= ASKERS_REMEMBERED {
                     let now = Instant::now();
                     held.retain(|_, end| *end > now);
                 }
-                if held.len() < HELD_BACK {
+                if held.len() < ASKERS_REMEMBERED {
                     exhausted |= held.insert(key, Instant::now() + wait).is_none();
                 }
             }

@@ -70,11 +70,13 @@ fn owner(scope: &Scope<Product>) -> Owner {
     }
 }
 
-/// A place for an upload, after some waiting if need be.
+/// A place for receiving a file, after some waiting if need be. Whatever takes a file from a person passes here, so that
+/// none is taken when the disk has no room.
 ///
 /// # Errors
 /// [`Refusal::TooMany`] while this person's others take its share, [`Refusal::Busy`] while the server has no place.
 pub async fn place(app: &App, person: UserId) -> Result<Place<UserId>> {
+    app.require_room()?;
     let until = Instant::now() + UPLOAD_WAIT;
     loop {
         match app.uploads.take(person) {

@@ -1,5 +1,6 @@
 //! Looks every two seconds whether this server can do its work, by doing a little of it.
 
+use crate::access::sha256;
 use crate::app::App;
 use crate::clock;
 use crate::health::Problem;
@@ -62,7 +63,5 @@ fn free(folder: &Path) -> Option<u64> {
 
 /// SHA-256 of a small file; none when it cannot be read.
 pub fn digest_of(path: &Path) -> Option<[u8; 32]> {
-    let content = std::fs::read(path).ok()?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
-    digest.as_ref().try_into().ok()
+    std::fs::read(path).ok().map(|content| sha256(&content))
 }

@@ -2,6 +2,7 @@
 //! each is kept in the database when it is first seen. From then on a file that is missing or that changed stops the start:
 //! with a new key nothing encrypted could be read, and with a new CA no device in the field would trust the server.
 
+use crate::access::sha256;
 use crate::config::Config;
 use crate::jobs::health::digest_of;
 use crate::store::{self, Db, nodes};
@@ -103,23 +104,19 @@ pub(super) async fn check_node_key(db: &Db, key: &[u8; 32]) -> anyhow::Result<()
     }
     bail!(
         "the node key is not the one that this database's secrets are encrypted with (fingerprint {}…); give that one by \
-         --node-key or put node.key back. `nervecenter admin rotate-key` changes it",
+         --node-key, or put node.key back",
         short(&kept.unwrap_or_default())
     )
 }
 
 /// The name under which the fingerprint of the node key is kept.
-pub const NODE_KEY: &str = "fingerprint of the node key";
+const NODE_KEY: &str = "fingerprint of the node key";
 
 /// The fingerprint of a node key: SHA-256 of 32 random bytes tells nothing of them.
-pub fn node_key_digest(key: &[u8; 32]) -> [u8; 32] {
+fn node_key_digest(key: &[u8; 32]) -> [u8; 32] {
     let mut named = b"nervecenter node key\n".to_vec();
     named.extend_from_slice(key);
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &named);
-    digest
-        .as_ref()
-        .try_into()
-        .expect("a SHA-256 digest has 32 bytes")
+    sha256(&named)
 }
 
 /// The files whose content must not change while the server runs, with what they hold now.

@@ -70,7 +70,7 @@ impl Ask for Org {
                     client.done(&format!("{email} is a member now"));
                 } else {
                     client.done(&format!(
-                        "{email} has no account here; an invitation waits; the server mails its link if it has mail, else POST it to /api/orgs/{org}/invites to get the link"
+                        "{email} has no account here, so an invitation was made. A server with mail has sent the link; `POST /api/{org}/invites` shows it once"
                     ));
                 }
             }

@@ -8,7 +8,7 @@ use crate::fleet::x509::{Facts, signed_by};
 use crate::fleet::{Refusal, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId};
 use crate::store::certificates::{self, CaRow};
-use crate::store::{self, Read, Write, devices};
+use crate::store::{Read, Write, devices};
 use rustls::pki_types::CertificateDer;
 
 /// Certificates that one connection may bring.
@@ -165,10 +165,7 @@ async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Res
     match store_certificate(w, org, device, facts).await {
         Ok(()) => Ok(()),
         Err(Refusal::Store(e)) => Err(Refused::Unavailable(e)),
-        Err(Refusal::Fault(e)) => {
-            tracing::error!(error = %e, "a certificate could not be stored");
-            Err(Refused::Unavailable(store::Error::Stopping))
-        }
+        Err(Refusal::Fault(e)) => Err(Refused::Unavailable(sqlx::Error::Protocol(e).into())),
         Err(_) => Err(Refused::No(
             "the certificate cannot be stored for this device",
         )),

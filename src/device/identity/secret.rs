@@ -5,7 +5,7 @@ use super::{KnownDevice, Refused, find_or_create};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock::Micros;
-use crate::limits::{KDF_BYTES, KDF_ROUNDS, SIGNATURE_AGE, SIGNATURE_AHEAD};
+use crate::limits::{KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD};
 use crate::store::{devices, secrets};
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
@@ -61,12 +61,9 @@ struct Claim {
     signed_ms: i64,
 }
 
-/// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
-const ROUNDS_INLINE: u32 = 1_000;
-
 /// [`verify`], without holding up other sockets.
 async fn verified(h: &Headers, kdf: Kdf, secret: Secret) -> Option<Claim> {
-    if kdf.rounds.get() <= ROUNDS_INLINE {
+    if kdf.rounds.get() <= KDF_ROUNDS_INLINE {
         return verify(h, &kdf, secret.reveal());
     }
     let h = h.clone();

@@ -4,13 +4,9 @@
 //! after it; a connection with an unsettled or failed statement is closed, and the pool opens another one.
 
 use super::Result;
+use crate::limits::ROLLBACK_TIME;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, PgConnection, Postgres, Sqlite, SqliteConnection};
-use std::time::Duration;
-
-/// A rollback of a transaction in which nothing failed is one message; an engine that does not answer it in this time
-/// loses the connection.
-const ROLLBACK_TIME: Duration = Duration::from_secs(5);
 
 /// A connection of either engine, as the macros match it.
 pub enum Conn<'c> {

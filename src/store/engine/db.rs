@@ -1,8 +1,11 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
 use super::connection::Held;
-use super::{Error, Read, Result, Write};
-use crate::limits::{PEOPLE_READERS, STATEMENT_TIME};
+use super::{Read, Result, Write};
+use crate::limits::{
+    DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, PEOPLE_CONNECTION_WAIT,
+    PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -11,9 +14,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Instructions of SQLite's virtual machine between two looks at the clock; about a tenth of a millisecond.
-const STEPS: i32 = 10_000;
 
 /// The database: one of two engines. Devices and jobs have their own connections; a value made by [`Db::for_people`]
 /// uses others, whose statements are stopped after [`STATEMENT_TIME`], so that no query of a person can keep devices
@@ -92,7 +92,9 @@ impl Db {
         let options = options.read_only(true);
         let readers = |n: u32| SqlitePoolOptions::new().max_connections(n);
         Ok(Self::Sqlite {
-            read: readers(4).connect_with(options.clone()).await?,
+            read: readers(DEVICE_READERS)
+                .connect_with(options.clone())
+                .await?,
             people_read: readers(PEOPLE_READERS).connect_with(options).await?,
             write,
             file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
@@ -103,12 +105,14 @@ impl Db {
     /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
     pub async fn open_postgres(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?.application_name("nervecenter");
-        let pool = |n: u32, wait: u64| {
+        let pool = |n: u32, wait: Duration| {
             PgPoolOptions::new()
                 .max_connections(n)
-                .acquire_timeout(Duration::from_secs(wait))
+                .acquire_timeout(wait)
         };
-        let devices = pool(12, 10).connect_with(options.clone()).await?;
+        let devices = pool(DEVICE_CONNECTIONS, DEVICE_CONNECTION_WAIT)
+            .connect_with(options.clone())
+            .await?;
         sqlx::migrate!("./migrations/postgres")
             .run(&devices)
             .await?;
@@ -116,7 +120,7 @@ impl Db {
         let limited = options.options([("statement_timeout", limit)]);
         Ok(Self::Postgres {
             pool: devices,
-            people_pool: pool(PEOPLE_READERS, 5).connect_lazy_with(limited),
+            people_pool: pool(PEOPLE_READERS, PEOPLE_CONNECTION_WAIT).connect_lazy_with(limited),
             people: false,
         })
     }
@@ -156,10 +160,17 @@ impl Db {
                 let end = Instant::now() + STATEMENT_TIME;
                 conn.lock_handle()
                     .await?
-                    .set_progress_handler(STEPS, move || Instant::now() < end);
+                    .set_progress_handler(STATEMENT_STEPS, move || Instant::now() < end);
                 Read::Sqlite(Held::new(conn))
             }
-            Self::Postgres { .. } => Read::Postgres(Held::new(self.server()?.acquire().await?)),
+            Self::Postgres {
+                pool,
+                people_pool,
+                people,
+            } => {
+                let pool = if *people { people_pool } else { pool };
+                Read::Postgres(Held::new(pool.acquire().await?))
+            }
         })
     }
 
@@ -170,19 +181,6 @@ impl Db {
             Self::Postgres { .. } => self.read().await?,
         };
         Write::begin(held).await
-    }
-
-    /// The PostgreSQL pool of whom this value is for.
-    fn server(&self) -> Result<&PgPool> {
-        match self {
-            Self::Postgres {
-                pool,
-                people: false,
-                ..
-            } => Ok(pool),
-            Self::Postgres { people_pool, .. } => Ok(people_pool),
-            Self::Sqlite { .. } => Err(Error::Missing("a PostgreSQL pool")),
-        }
     }
 
     /// The SQLite file; none on PostgreSQL.

@@ -61,12 +61,12 @@ pub async fn hold(http: &reqwest::Client, method: &Method, url: &Url, answer: &A
     if operation.is_null() {
         return;
     }
+    let at = format!("{method} {template} {}", answer.status);
     // What any operation may answer stands at the document's head: these two, with the time to wait.
     if matches!(answer.status, 429 | 503) && !answer.header("retry-after").is_empty() {
-        note(&format!("{method} {template} {}", answer.status));
+        note(&at);
         return;
     }
-    let at = format!("{method} {template} {}", answer.status);
     let said = &operation["responses"][answer.status.to_string()];
     assert!(
         said.is_object(),
