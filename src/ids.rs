@@ -47,8 +47,32 @@ ids! {
     RunId,
     /// A stored archive.
     ArchiveId,
+    /// A shared secret of a product.
+    SecretId,
     /// One server process; random, kept in the data folder.
     NodeId,
+}
+
+/// A stored file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blob {
+    /// A firmware.
+    Firmware(FirmwareId),
+    /// The delta between two firmwares.
+    Delta(FirmwareId, FirmwareId),
+    /// An archive.
+    Archive(ArchiveId),
+}
+
+impl std::fmt::Display for Blob {
+    /// The path in the file store.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Firmware(id) => write!(f, "firmware/{id}.fw"),
+            Self::Delta(a, b) => write!(f, "deltas/{a}-{b}.fw"),
+            Self::Archive(id) => write!(f, "archives/{id}.fw"),
+        }
+    }
 }
 
 /// An extension of the device protocol that this server knows (device-protocol 4.2).

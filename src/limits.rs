@@ -179,6 +179,17 @@ pub const MAIL_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// How long the log of a webhook is kept.
 pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
+/// Stored files that are read whole at the same time, to see whether they are sound.
+pub const FILE_LOOKS: usize = 2;
+/// Stored files of which it is remembered that they were sound when they were read.
+pub const FILES_REMEMBERED: usize = 100_000;
+/// Bytes a second that the walk through all stored files reads: half a terabyte a day.
+pub const SCRUB_RATE: u64 = 6 << 20;
+/// Pause of that walk after its last file.
+pub const SCRUB_PAUSE: Duration = Duration::from_secs(6 * 3600);
+/// How often files that were found damaged are looked at again; they may have been put back.
+pub const DAMAGED_LOOK_EVERY: Duration = Duration::from_secs(30);
+
 /// Rows of one import.
 pub const IMPORT_ROWS: usize = 500_000;
 /// Rows that an export reads at once.
@@ -309,5 +320,7 @@ pub const VIEWER_TOPICS: usize = 16;
 pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
 /// A person's socket without any frame for this long is closed; clients send a heartbeat each 30 s.
 pub const VIEWER_IDLE: Duration = Duration::from_secs(90);
+/// Looks whether somebody may still do something that lasts come no closer together, however many rights are taken away.
+pub const STANDING_PAUSE: Duration = Duration::from_secs(1);
 /// How often it is looked at whether a person may still use an open socket.
 pub const VIEWER_LOOK: Duration = Duration::from_secs(10);

@@ -71,7 +71,25 @@ pub async fn by_token(
             access,
             product: owner.product_id,
         },
+        token: Some(owner.token_id),
     }))
+}
+
+/// Whether a person may still do at a product what the scope allowed when it was made: the token is there, and so are the
+/// product and the role.
+pub async fn still_allowed(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    now: Micros,
+) -> store::Result<bool> {
+    let (person, at) = (scope.person(), scope.product());
+    if let Some(token) = person.token
+        && !store::users::token_lives(on, token, now).await?
+    {
+        return Ok(false);
+    }
+    let again = product_scope(on, person.clone(), &at.org.name, &at.name).await?;
+    Ok(again.is_some_and(|s| s.product().id == at.id && s.role() >= scope.role()))
 }
 
 /// The scope of a person in an organisation, if the person is a member.

@@ -117,6 +117,8 @@ pub struct Person {
     pub email: String,
     /// What the token grants.
     pub grant: Grant,
+    /// The token's row; none for the local command line.
+    pub token: Option<i64>,
 }
 
 /// An organisation that the asker belongs to.
@@ -155,6 +157,11 @@ pub struct Denied(pub Role);
 impl<L> Scope<L> {
     pub(in crate::access) fn new(person: Person, role: Role, at: L) -> Self {
         Self { person, role, at }
+    }
+
+    /// The person's role.
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// Passes the scope on when its role is at least `role`.

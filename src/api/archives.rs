@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::blob::Blob;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
+use crate::fleet::links::Linked;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -70,7 +71,7 @@ pub(super) async fn upload(
     form: std::result::Result<Multipart, MultipartRejection>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let upload = received(&app, scope.person().id, form, "archive").await?;
+    let upload = received(&app, &scope, form, "archive").await?;
     let archive = archives::finish(&app, &scope, upload).await?;
     let location = in_product(&scope, &["archives", &archive.uuid]);
     Ok(created(Some(&location), &view(&archive)))
@@ -96,9 +97,8 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let archive = archives::show(&app.db, &scope, &uuid).await?;
-    let blob = Blob::Archive(archive.id);
-    let url = app
-        .links
-        .url(host_of(&headers), blob, &archive.uuid, "fw", clock::now());
+    let a = &archive;
+    let file = Linked::new(Blob::Archive(a.id), &a.uuid, &a.checksum, "fwup");
+    let url = app.links.url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

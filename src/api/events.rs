@@ -3,16 +3,17 @@
 
 use super::error::Result;
 use super::extract::Name;
-use crate::access::scope::{Person, Product, Scope};
+use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::budget::Place;
+use crate::fleet::Refusal;
 use crate::fleet::progress::{self, About, Happening};
-use crate::fleet::{Refusal, scopes};
+use crate::fleet::standing::Standing;
 use crate::ids::UserId;
-use crate::limits::{EVENT_BURST, EVENT_PAUSE, VIEWER_LOOK};
+use crate::limits::{EVENT_BURST, EVENT_PAUSE};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use futures_util::stream;
 use serde_json::Value;
@@ -27,21 +28,16 @@ const QUIET: Duration = Duration::from_secs(15);
 struct Stream {
     app: App,
     scope: Scope<Product>,
-    token: String,
+    standing: Standing,
     about: About,
     happenings: Receiver<Happening>,
-    looked: Instant,
     begun: bool,
     _place: Place<UserId>,
 }
 
 /// `GET …/products/:product/events`.
-pub(super) async fn of_product(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    headers: HeaderMap,
-) -> Result {
-    begin(app, scope, &headers, About::Product)
+pub(super) async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
+    begin(app, scope, About::Product)
 }
 
 /// `GET …/devices/:device/events`.
@@ -49,10 +45,9 @@ pub(super) async fn of_device(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
-    headers: HeaderMap,
 ) -> Result {
     let about = About::device(&app.db, &scope, &d).await?;
-    begin(app, scope, &headers, about)
+    begin(app, scope, about)
 }
 
 /// `GET …/deployments/:name/events`.
@@ -60,23 +55,24 @@ pub(super) async fn of_group(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(name): Name,
-    headers: HeaderMap,
 ) -> Result {
     let about = About::group(&app.db, &scope, &name).await?;
-    begin(app, scope, &headers, about)
+    begin(app, scope, about)
 }
 
-fn begin(app: App, scope: Scope<Product>, headers: &HeaderMap, about: About) -> Result {
+fn begin(app: App, scope: Scope<Product>, about: About) -> Result {
     let place = app.viewers.take(scope.person().id).map_err(Refusal::from)?;
-    let word = headers.get(header::AUTHORIZATION);
-    let word = word.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let standing = Standing::begin(&app.db, &scope);
+    let standing = match about {
+        About::Device(device) => standing.about(device),
+        About::Group(_) | About::Product => standing,
+    };
     let watch = Stream {
         happenings: app.progress.watch(),
         app,
         scope,
-        token: word.split(' ').nth(1).unwrap_or_default().to_owned(),
+        standing,
         about,
-        looked: Instant::now(),
         begun: false,
         _place: place,
     };
@@ -106,7 +102,8 @@ impl Stream {
             let quiet = Instant::now() + QUIET;
             tokio::select! {
                 () = self.app.stopping.cancelled() => return None,
-                () = sleep_until(quiet) => return self.still().await.then(|| ": quiet\n\n".into()),
+                () = self.standing.lost() => return None,
+                () = sleep_until(quiet) => return Some(": quiet\n\n".into()),
                 first = self.happenings.recv() => take(first, &mut burst, &mut lost)?,
             }
             // What comes at once goes out together.
@@ -117,7 +114,7 @@ impl Stream {
                     Err(_) => break,
                 }
             }
-            if self.looked.elapsed() >= VIEWER_LOOK && !self.still().await {
+            if !self.standing.holds().await {
                 return None;
             }
             let text = self.texts(&burst, lost).await?;
@@ -125,21 +122,6 @@ impl Stream {
                 return Some(text);
             }
         }
-    }
-
-    /// Whether the token still lets its person watch.
-    async fn still(&mut self) -> bool {
-        self.looked = Instant::now();
-        let db = &self.app.db;
-        let same = |p: &Person| p.id == self.scope.person().id;
-        let person = scopes::person(&self.app, &self.token).await;
-        let Some(person) = person.ok().flatten().filter(same) else {
-            return false;
-        };
-        let at = self.scope.product();
-        scopes::product(db, person, &at.org.name, &at.name)
-            .await
-            .is_ok()
     }
 
     async fn texts(&self, burst: &[Happening], lost: u64) -> Option<String> {

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::blob::Blob;
 use crate::clock;
 use crate::fleet::firmwares::{self, FirmwareRow};
+use crate::fleet::links::Linked;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -69,7 +70,7 @@ pub(super) async fn upload(
     form: std::result::Result<Multipart, MultipartRejection>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let upload = received(&app, scope.person().id, form, "firmware").await?;
+    let upload = received(&app, &scope, form, "firmware").await?;
     let firmware = upload.finish(&app, &scope).await?;
     let location = in_product(&scope, &["firmwares", &firmware.uuid]);
     Ok(created(Some(&location), &view(&firmware)))
@@ -95,12 +96,8 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
-    let url = app.links.url(
-        host_of(&headers),
-        Blob::Firmware(firmware.id),
-        &firmware.uuid,
-        firmwares::extension(&firmware),
-        clock::now(),
-    );
+    let f = &firmware;
+    let file = Linked::new(Blob::Firmware(f.id), &f.uuid, &f.checksum, &f.tool);
+    let url = app.links.url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

@@ -106,6 +106,6 @@ pub(super) async fn delete(
     Name(key): Name,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    products::deactivate_secret(&app.db, &scope, &key).await?;
+    products::deactivate_secret(&app, &scope, &key).await?;
     Ok(none())
 }

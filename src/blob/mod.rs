@@ -1,6 +1,11 @@
 //! Stored files, named for what they are, over `object_store`. Callers never build a path.
 
-use crate::ids::{ArchiveId, FirmwareId};
+mod sound;
+
+pub use crate::ids::Blob;
+pub use sound::Damage;
+pub(crate) use sound::Look;
+
 use crate::limits::UPLOAD_BYTES;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -24,25 +29,9 @@ pub enum BlobError {
     Io(#[from] io::Error),
 }
 
-/// A stored file's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blob {
-    /// A firmware.
-    Firmware(FirmwareId),
-    /// The delta between two firmwares.
-    Delta(FirmwareId, FirmwareId),
-    /// An archive.
-    Archive(ArchiveId),
-}
-
-impl Blob {
-    fn key(self) -> Key {
-        match self {
-            Self::Firmware(id) => Key::from(format!("firmware/{id}.fw")),
-            Self::Delta(a, b) => Key::from(format!("deltas/{a}-{b}.fw")),
-            Self::Archive(id) => Key::from(format!("archives/{id}.fw")),
-        }
-    }
+/// Where a file of this name is.
+fn key(blob: Blob) -> Key {
+    Key::from(blob.to_string())
 }
 
 /// Where files are.
@@ -50,6 +39,7 @@ impl Blob {
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     root: PathBuf,
+    looked: Arc<sound::Looked>,
 }
 
 /// A file on its way in, on this node's disk; gone when dropped.
@@ -77,6 +67,7 @@ impl Blobs {
         Ok(Self {
             store: Arc::new(store),
             root: root.to_owned(),
+            looked: Arc::default(),
         })
     }
 
@@ -109,7 +100,7 @@ impl Blobs {
     /// The disk's.
     pub fn keep(&self, staged: Staged, blob: Blob) -> Result<(), BlobError> {
         staged.file.as_file().sync_all()?;
-        let path = self.root.join(blob.key().as_ref());
+        let path = self.root.join(key(blob).as_ref());
         staged.file.persist(&path).map_err(|e| e.error)?;
         if let Some(folder) = path.parent() {
             File::open(folder)?.sync_all()?;
@@ -122,7 +113,7 @@ impl Blobs {
     /// # Errors
     /// Absent, or the disk's.
     pub async fn open(&self, blob: Blob) -> Result<File, BlobError> {
-        let found = self.store.get(&blob.key()).await?;
+        let found = self.store.get(&key(blob)).await?;
         match found.payload {
             GetResultPayload::File(file, _) => Ok(file),
             GetResultPayload::Stream(mut parts) => {
@@ -152,7 +143,7 @@ impl Blobs {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let found = self.store.get_opts(&blob.key(), options).await?;
+        let found = self.store.get_opts(&key(blob), options).await?;
         Ok(found.into_stream().map_err(io::Error::other).boxed())
     }
 
@@ -161,7 +152,7 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub async fn remove(&self, blob: Blob) -> Result<(), BlobError> {
-        match self.store.delete(&blob.key()).await {
+        match self.store.delete(&key(blob)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(e.into()),
         }

@@ -1,7 +1,7 @@
 //! Messages between parts of the server, and later between nodes. Every message is a hint: it may be lost, doubled or
 //! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
 
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId, SecretId};
 use crate::terminal;
 use tokio::sync::broadcast;
 
@@ -46,6 +46,8 @@ pub enum Hint {
     Group(GroupId),
     /// A delta job was filed.
     Delta,
+    /// A product's shared secret was deactivated: the sockets that it opened are closed.
+    SecretEnded(SecretId),
 }
 
 /// The bus. One process has one; a cluster's will be another variant with the same contract.

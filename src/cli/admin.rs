@@ -172,6 +172,7 @@ impl ResetPassword {
             name: user.name,
             email: user.email,
             grant: Grant::default(),
+            token: None,
         };
         let text = format!(
             "The password of {} was reset on the server; all tokens of this person ended",

@@ -4,7 +4,8 @@
 use crate::app::App;
 use crate::blob::Blob;
 use crate::clock;
-use crate::store::{self, archives, deltas, firmwares};
+use crate::fleet::files::{FileError, require_sound};
+use crate::store::files::{self, FileRow};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -29,13 +30,6 @@ struct Signed {
     signature: String,
 }
 
-/// A stored file's size and its SHA-256.
-struct File {
-    blob: Blob,
-    size: u64,
-    checksum: String,
-}
-
 async fn download(
     State(app): State<App>,
     uri: Uri,
@@ -50,9 +44,10 @@ async fn download(
         let text = "this link is not valid, or not any more; the server gives the device a new one with each update";
         return (StatusCode::FORBIDDEN, text).into_response();
     };
-    match find(&app, blob).await {
+    match find(&app, blob, uri.path()).await {
         Ok(Some(file)) => serve(&app, &file, &method, &headers).await,
         Ok(None) => (StatusCode::NOT_FOUND, "this file was deleted").into_response(),
+        Err(FileError::Damaged(..)) => broken_off(),
         Err(e) => {
             tracing::warn!(error = %e, "download not found for a fault");
             broken_off()
@@ -60,25 +55,16 @@ async fn download(
     }
 }
 
-async fn find(app: &App, blob: Blob) -> store::Result<Option<File>> {
-    let mut r = app.db.read().await?;
-    let found = match blob {
-        Blob::Firmware(id) => firmwares::row(&mut r, id)
-            .await?
-            .map(|f| (f.size, f.checksum)),
-        Blob::Archive(id) => archives::row(&mut r, id)
-            .await?
-            .map(|a| (a.size, a.checksum)),
-        Blob::Delta(a, b) => deltas::of_pair(&mut r, a, b)
-            .await?
-            .filter(|d| d.status == "completed")
-            .and_then(|d| d.size.zip(d.checksum)),
+/// The file that a link names, if it is still the one that the link was made for, and sound.
+async fn find(app: &App, blob: Blob, path: &str) -> Result<Option<FileRow>, FileError> {
+    let mut r = app.db.read().await.map_err(FileError::Store)?;
+    let file = files::of(&mut r, blob).await?;
+    drop(r);
+    let Some(file) = file.filter(|f| f.linked().path() == path) else {
+        return Ok(None);
     };
-    Ok(found.map(|(size, checksum)| File {
-        blob,
-        size: u64::try_from(size).unwrap_or(0),
-        checksum,
-    }))
+    require_sound(app, &file).await?;
+    Ok(Some(file))
 }
 
 /// A fault of ours: the body breaks off, which a device takes for a lost connection and tries again; any status would
@@ -95,7 +81,7 @@ fn broken_off() -> Response {
     response
 }
 
-async fn serve(app: &App, file: &File, method: &Method, headers: &HeaderMap) -> Response {
+async fn serve(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", file.checksum.to_lowercase());
     let fresh = headers
         .get(header::IF_RANGE)

@@ -7,6 +7,7 @@ use super::session::{Firmware, clean};
 use crate::access::random_id;
 use crate::app::App;
 use crate::clock;
+use crate::fleet::files;
 use crate::fleet::join::Join;
 use crate::fleet::polling::{Poll, Polled};
 use crate::fleet::records::{self, Event, Record};
@@ -65,6 +66,13 @@ pub(super) async fn answer(
     if !update {
         return ok(&json!({"identifier": polled.identifier}));
     }
+    let mut polled = polled;
+    if let Some(offer) = &polled.offer
+        && !matches!(files::offerable(app, device.id, offer).await, Ok(true))
+    {
+        polled.offer = None;
+        polled.soon = true;
+    }
     let pause = if polled.soon { POLL_SOON } else { POLL_PAUSE };
     ok(&payload(app, &polled, host)).with("Retry-After", spread(pause))
 }
@@ -76,10 +84,7 @@ fn ok(data: &Value) -> Answer {
 fn payload(app: &App, polled: &Polled, host: &str) -> Value {
     match &polled.offer {
         Some(offer) => {
-            let f = &offer.firmware;
-            let url = app
-                .links
-                .url(host, offer.blob(), &f.uuid, offer.extension(), clock::now());
+            let url = app.links.url(host, &offer.linked(), clock::now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

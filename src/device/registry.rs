@@ -3,10 +3,11 @@
 use super::mailbox::{Mailbox, Sender, mailbox};
 use super::session::Close;
 use crate::bus::Nudge;
-use crate::ids::{ConnectionId, DeviceId};
+use crate::ids::{ConnectionId, DeviceId, SecretId};
 use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME};
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// What a link is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +20,15 @@ pub enum Command {
 
 struct Entry {
     connection: ConnectionId,
+    /// What let it in, if that can be taken away without naming the device.
+    secret: Option<SecretId>,
     mailbox: Sender,
 }
 
 const SHARDS: usize = 64;
+
+/// The pause between two shards whose sockets are closed.
+const END_PAUSE: Duration = Duration::from_millis(50);
 
 /// The sockets of this node.
 pub struct Registry {
@@ -49,13 +55,19 @@ impl Registry {
     }
 
     /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins.
-    pub(super) fn enter(&self, device: DeviceId, connection: ConnectionId) -> Mailbox {
+    pub(super) fn enter(
+        &self,
+        device: DeviceId,
+        connection: ConnectionId,
+        secret: Option<SecretId>,
+    ) -> Mailbox {
         let (sender, mailbox) = mailbox();
         self.with(device, |map| {
             map.insert(
                 device,
                 Entry {
                     connection,
+                    secret,
                     mailbox: sender,
                 },
             )
@@ -103,6 +115,17 @@ impl Registry {
                 }
             }
         });
+    }
+
+    /// Closes all sockets that a product's shared secret opened, shard by shard within some three seconds, so that a fleet
+    /// that has another way in does not come back all at once.
+    pub async fn end_secret(&self, secret: SecretId) {
+        for shard in &self.shards {
+            if let Ok(mut map) = shard.lock() {
+                map.retain(|_, entry| entry.secret != Some(secret));
+            }
+            tokio::time::sleep(END_PAUSE).await;
+        }
     }
 
     /// How many sockets there are.
@@ -157,8 +180,8 @@ mod tests {
     fn the_newcomer_wins_and_a_late_leave_does_not_touch_it() {
         let r = Registry::default();
         let (d, a, b) = (DeviceId(1), ConnectionId(1), ConnectionId(2));
-        let mut first = r.enter(d, a);
-        let mut second = r.enter(d, b);
+        let mut first = r.enter(d, a, None);
+        let mut second = r.enter(d, b, None);
         assert_eq!(first.recv().now_or_never(), Some(None));
         r.leave(d, a);
         r.nudge(d, Nudge::Claim);
@@ -173,7 +196,7 @@ mod tests {
     #[test]
     fn a_full_mailbox_loses_hints_and_blocks_nobody() {
         let r = Registry::default();
-        let mut mail = r.enter(DeviceId(1), ConnectionId(1));
+        let mut mail = r.enter(DeviceId(1), ConnectionId(1), None);
         for _ in 0..100 {
             r.nudge(DeviceId(1), Nudge::Claim);
         }

@@ -1,8 +1,9 @@
 //! Archives: signed files for the device's application. The same checks as firmware, but nothing boots them.
 
+use super::files;
 use super::firmwares::Upload;
 use super::judge::Sums;
-use super::refusal::{TAKEN, field};
+use super::refusal::field;
 use super::{Refusal, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
@@ -86,9 +87,13 @@ async fn keep(
 ) -> Result<ArchiveRow> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let id = store::archives::add(&mut w, scope, &new, now)
-        .await?
-        .ok_or_else(|| field("uuid", TAKEN))?;
+    let Some(id) = store::archives::add(&mut w, scope, &new, now).await? else {
+        let known = store::archives::by_uuid(&mut w, scope.product().id, &new.uuid).await?;
+        drop(w);
+        let blob = Blob::Archive(known.ok_or(Refusal::NotFound)?.id);
+        files::put_back(app, scope, blob, &new.checksum, staged).await?;
+        return show(&app.db, scope, &new.uuid).await;
+    };
     let text = format!(
         "{} uploaded archive {} {}",
         scope.person().name,

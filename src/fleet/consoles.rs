@@ -6,8 +6,9 @@ use crate::access::scope::{Person, Product, Role, Scope};
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
-use crate::ids::{DeviceId, UserId};
+use crate::ids::{DeviceId, ProductId, UserId};
 use crate::store::audit::{self, Resource};
+use crate::store::{self, On};
 use crate::terminal::{Kind, Typed};
 use serde_json::{Map, Value, json};
 
@@ -16,6 +17,8 @@ pub struct Place {
     identifier: Box<str>,
     /// The device.
     device: DeviceId,
+    /// The product that it is in.
+    product: ProductId,
     kind: Kind,
     person: UserId,
     /// What the device prints, and what others say.
@@ -42,7 +45,14 @@ async fn allowed(
 pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
     let scope = allowed(app, person, identifier, Role::View).await?;
     let mut r = app.db.read().await?;
-    devices::id_of(&mut r, &scope, identifier).await
+    live(&mut r, &scope, identifier).await
+}
+
+/// A device that is not deleted.
+async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
+    let device = store::devices::view(on, scope, identifier).await?;
+    let device = device.filter(|d| d.deleted_at.is_none());
+    Ok(device.ok_or(Refusal::NotFound)?.id)
 }
 
 /// Sits down before a device's terminal, if the person may.
@@ -52,7 +62,7 @@ pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<Devi
 pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Result<Place> {
     let scope = allowed(app, person, identifier, Role::Manage).await?;
     let mut w = app.db.write().await?;
-    let device = devices::id_of(&mut w, &scope, identifier).await?;
+    let device = live(&mut w, &scope, identifier).await?;
     let name = &scope.person().name;
     let what = match kind {
         Kind::Console => "console",
@@ -78,6 +88,7 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
     Ok(Place {
         identifier: identifier.into(),
         device,
+        product: scope.product().id,
         kind,
         person: scope.person().id,
         seat,
@@ -85,12 +96,22 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
 }
 
 impl Place {
-    /// Whether the person may still sit here: roles change, people leave, devices move. A fault of the store lets it be.
+    /// Whether the person may still sit here: roles change, people leave, devices move, are deleted, or give their name to
+    /// another one. A fault of the store lets it be.
     pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
-        match allowed(app, person, &self.identifier, Role::Manage).await {
-            Ok(_) | Err(Refusal::Store(_)) => true,
-            Err(_) => false,
+        match self.sits(app, person).await {
+            Ok(sits) => sits,
+            Err(e) => matches!(e, Refusal::Store(_)),
         }
+    }
+
+    async fn sits(&self, app: &App, person: Person) -> Result<bool> {
+        let scope = allowed(app, person, &self.identifier, Role::Manage).await?;
+        if scope.product().id != self.product {
+            return Ok(false);
+        }
+        let mut r = app.db.read().await?;
+        Ok(live(&mut r, &scope, &self.identifier).await? == self.device)
     }
 
     /// What an event of a viewer becomes on the device; `None` for events that no device should get.

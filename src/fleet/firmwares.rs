@@ -1,5 +1,6 @@
 //! Firmware: upload, list, delete.
 
+use super::files;
 use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge, semantic};
 use super::keys::KeyRow;
 use super::products::ProductRow;
@@ -205,11 +206,10 @@ async fn store_firmware(
     let unique = store::products::by_name(&mut w, scope.product().org.id, &scope.product().name)
         .await?
         .is_some_and(|p| p.require_unique_firmware_version);
-    let uuid_known = store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid)
-        .await?
-        .is_some();
-    if uuid_known {
-        return Err(field("uuid", TAKEN));
+    if let Some(known) = store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await? {
+        drop(w);
+        files::put_back(app, scope, Blob::Firmware(known.id), &new.checksum, staged).await?;
+        return show(&app.db, scope, &new.uuid).await;
     }
     if unique
         && store::firmwares::version_taken(
@@ -265,11 +265,6 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
     store::firmwares::by_uuid(&mut r, scope.product().id, uuid)
         .await?
         .ok_or(Refusal::NotFound)
-}
-
-/// What a firmware's file ends with, without the dot.
-pub fn extension(firmware: &FirmwareRow) -> &'static str {
-    Kind::stored(&firmware.tool).extension()
 }
 
 /// Deletes a firmware that no release ever used.

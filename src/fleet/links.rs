@@ -4,6 +4,7 @@
 use crate::access::vault::Vault;
 use crate::blob::Blob;
 use crate::clock::Micros;
+use crate::firmware::kind::Kind;
 use crate::ids::{ArchiveId, FirmwareId};
 use crate::limits::LINK_LIFE;
 use std::sync::Arc;
@@ -25,10 +26,9 @@ impl Links {
         }
     }
 
-    /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port);
-    /// `extension` is what the file ends with.
-    pub fn url(&self, host: &str, blob: Blob, uuid: &str, extension: &str, now: Micros) -> String {
-        let path = path(blob, uuid, extension);
+    /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port).
+    pub fn url(&self, host: &str, file: &Linked<'_>, now: Micros) -> String {
+        let path = file.path();
         let expires = now.after(LINK_LIFE).secs();
         let signature = self.vault.sign_link(&path, expires);
         let base = match &self.base {
@@ -38,7 +38,8 @@ impl Links {
         format!("{base}{path}?expires={expires}&signature={signature}")
     }
 
-    /// The file that a signed, unexpired link names.
+    /// The file that a signed, unexpired link names. Whether that is still the one that the link was made for is seen
+    /// from [`Linked::path`] of what is stored there now.
     pub fn read(&self, path: &str, expires: i64, signature: &str, now: Micros) -> Option<Blob> {
         if now.secs() > expires || !self.vault.link_signed(path, expires, signature) {
             return None;
@@ -54,12 +55,52 @@ impl Links {
     }
 }
 
-fn path(blob: Blob, uuid: &str, extension: &str) -> String {
-    match blob {
-        Blob::Firmware(id) => format!("/download/firmware/{id}/{id}-{uuid}.{extension}"),
-        // Clients of archives name their file after the last part (device-protocol 3.2).
-        Blob::Archive(id) => format!("/download/archive/{id}/{uuid}.{extension}"),
-        Blob::Delta(a, b) => format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}.delta.{extension}"),
+/// What a link is good for: this content of the file under this number, and no other.
+#[derive(Debug, Clone, Copy)]
+pub struct Linked<'a> {
+    blob: Blob,
+    uuid: &'a str,
+    checksum: &'a str,
+    extension: &'static str,
+}
+
+impl<'a> Linked<'a> {
+    /// `uuid` is the firmware's or archive's (for a delta, its target's), `checksum` the SHA-256 of what is sent in
+    /// upper-case hex, `tool` is `fwup` or `esp-idf`.
+    pub fn new(blob: Blob, uuid: &'a str, checksum: &'a str, tool: &str) -> Self {
+        let extension = match blob {
+            Blob::Archive(_) => Kind::Fwup.extension(),
+            Blob::Firmware(_) | Blob::Delta(..) => Kind::stored(tool).extension(),
+        };
+        Self {
+            blob,
+            uuid,
+            checksum,
+            extension,
+        }
+    }
+
+    /// The path: the same for the same bytes, so that a device finds what it has cached, and another one for others. A
+    /// cache goes by the last part alone.
+    pub fn path(&self) -> String {
+        let Self {
+            blob,
+            uuid,
+            extension,
+            ..
+        } = self;
+        let sum: String = self.checksum.chars().take(16).collect();
+        let sum = sum.to_lowercase();
+        match blob {
+            Blob::Firmware(id) => {
+                format!("/download/firmware/{id}/{id}-{uuid}-{sum}.{extension}")
+            }
+            // Clients of archives name their file after the last part (device-protocol 3.2).
+            Blob::Archive(id) => format!("/download/archive/{id}/{sum}/{uuid}.{extension}"),
+            Blob::Delta(a, b) => {
+                format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}-{sum}.delta.{extension}")
+            }
+        }
     }
 }
 
@@ -69,6 +110,10 @@ mod tests {
 
     fn links() -> Links {
         Links::new(Arc::new(Vault::new(&[1; 32])), None, 4002)
+    }
+
+    fn linked(blob: Blob, checksum: &'static str) -> Linked<'static> {
+        Linked::new(blob, "u", checksum, "fwup")
     }
 
     fn parts(url: &str) -> (String, i64, String) {
@@ -87,7 +132,7 @@ mod tests {
     fn a_link_names_its_file_for_two_days_and_no_other() {
         let (links, now) = (links(), Micros(1_700_000_000_000_000));
         let blob = Blob::Delta(FirmwareId(3), FirmwareId(4));
-        let (path, expires, signature) = parts(&links.url("h", blob, "u", "fw", now));
+        let (path, expires, signature) = parts(&links.url("h", &linked(blob, "AB12"), now));
         assert_eq!(links.read(&path, expires, &signature, now), Some(blob));
         let late = now.after(LINK_LIFE);
         assert_eq!(links.read(&path, expires, &signature, late), Some(blob));
@@ -105,13 +150,17 @@ mod tests {
     #[test]
     fn the_path_is_the_same_for_the_same_file_and_its_last_part_differs_for_others() {
         let links = links();
-        let last = |blob, at| {
-            let (path, ..) = parts(&links.url("h", blob, "u", "fw", Micros(at)));
+        let last_of = |blob, sum, at| {
+            let (path, ..) = parts(&links.url("h", &linked(blob, sum), Micros(at)));
             path.rsplit('/').next().unwrap().to_owned()
         };
+        let last = |blob, at| last_of(blob, "AB12", at);
         let full = Blob::Firmware(FirmwareId(4));
         assert_eq!(last(full, 0), last(full, 9_000_000_000));
         assert_ne!(last(full, 0), last(Blob::Firmware(FirmwareId(5)), 0));
+        // A delta that was made anew may have other bytes.
+        let delta = Blob::Delta(FirmwareId(3), FirmwareId(4));
+        assert_ne!(last_of(delta, "AB12", 0), last_of(delta, "AB13", 0));
         assert_ne!(
             last(full, 0),
             last(Blob::Delta(FirmwareId(3), FirmwareId(4)), 0)

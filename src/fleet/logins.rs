@@ -306,6 +306,7 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
         name: name.clone(),
         email: invite.email.clone(),
         grant: Grant::default(),
+        token: None,
     };
     let text = format!("{name} joined with the role {}", invite.role);
     let (actor, resource) = (Actor::Person(&person), Resource::Org(invite.org_id));

@@ -5,6 +5,7 @@ use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
 use crate::app::App;
+use crate::bus::Hint;
 use crate::clock::{self, Micros};
 use crate::firmware::kind::Kind;
 use crate::ids::ProductId;
@@ -219,11 +220,11 @@ pub async fn new_secret(
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Result<()> {
-    let mut w = db.write().await?;
-    if !store::secrets::deactivate(&mut w, scope, key, clock::now()).await? {
-        return Err(Refusal::NotFound);
-    }
+pub async fn deactivate_secret(app: &App, scope: &Scope<Product>, key: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let secret = store::secrets::deactivate(&mut w, scope, key, clock::now())
+        .await?
+        .ok_or(Refusal::NotFound)?;
     audit::on_product(
         &mut w,
         scope,
@@ -232,5 +233,6 @@ pub async fn deactivate_secret(db: &Db, scope: &Scope<Product>, key: &str) -> Re
     )
     .await?;
     w.commit().await?;
+    app.bus.send(Hint::SecretEnded(secret));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::devices::check_tags;
 use super::refusal::{BLANK, field};
+use super::standing::Standing;
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
@@ -215,9 +216,17 @@ pub async fn run(
         .begin(device, &script.text, millis)
         .ok_or(Refusal::Unavailable)?;
     app.nudge(node, device, Nudge::Script(waiting.id));
-    let Ok(Ok(Some(output))) = tokio::time::timeout(time, &mut waiting.output).await else {
+    let mut standing = Standing::begin(&app.db, scope).about(device);
+    let answered = tokio::select! {
+        answered = tokio::time::timeout(time, &mut waiting.output) => answered,
+        () = standing.lost() => return Err(Refusal::NotFound),
+    };
+    let Ok(Ok(Some(output))) = answered else {
         return Err(Refusal::Unavailable);
     };
+    if !standing.holds().await {
+        return Err(Refusal::NotFound);
+    }
     let kept: String = output.chars().take(OUTPUT_CHARS).collect();
     let text = format!(
         "Device {identifier} answered script {} to {name}",

@@ -65,6 +65,7 @@ pub async fn by_password(
         name: user.name,
         email: user.email,
         grant: Grant::default(),
+        token: None,
     });
     if right {
         return Ok(person);

@@ -8,11 +8,12 @@ use crate::clock;
 use crate::delta::bundle::{BundleError, bundle};
 use crate::delta::detools;
 use crate::firmware::kind::Kind;
+use crate::fleet::files::require_sound;
 use crate::fleet::judge::Sums;
 use crate::ids::FirmwareId;
 use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store::deltas::DeltaRow;
-use crate::store::{self, deltas, firmwares};
+use crate::store::{self, deltas, files, firmwares};
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
 use std::time::Duration;
@@ -125,16 +126,8 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
         .map_err(|e| later(&e))?;
     drop(r);
     let target = target.ok_or_else(|| Failure::Never("the target was deleted".into()))?;
-    let from = app
-        .blobs
-        .open(Blob::Firmware(job.source_id))
-        .await
-        .map_err(|e| later(&e))?;
-    let to = app
-        .blobs
-        .open(Blob::Firmware(job.target_id))
-        .await
-        .map_err(|e| later(&e))?;
+    let from = open(app, job.source_id).await?;
+    let to = open(app, job.target_id).await?;
     let staged = app.blobs.stage().map_err(|e| later(&e))?;
     let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
     let (size, kind) = (
@@ -149,6 +142,18 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
         Ok(sums)
     });
     done.await.map_err(|e| Failure::MayPass(e.to_string()))?
+}
+
+/// The file of a firmware. A damaged one may be put back, and a delta of it would be none.
+async fn open(app: &App, firmware: FirmwareId) -> Result<File, Failure> {
+    let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
+    let blob = Blob::Firmware(firmware);
+    let mut r = app.db.read().await.map_err(|e| later(&e))?;
+    let file = files::of(&mut r, blob).await.map_err(|e| later(&e))?;
+    drop(r);
+    let file = file.ok_or_else(|| Failure::Never("one of the two was deleted".into()))?;
+    require_sound(app, &file).await.map_err(|e| later(&e))?;
+    app.blobs.open(blob).await.map_err(|e| later(&e))
 }
 
 fn build(

@@ -9,6 +9,7 @@ pub mod deltas;
 pub mod health;
 pub mod housekeeping;
 pub mod mails;
+pub mod scrub;
 pub mod webhooks;
 
 /// Ends a round of sending when the server stops; what is cut off is taken again.

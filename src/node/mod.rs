@@ -23,7 +23,7 @@ use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
 use crate::fleet::uploads::Uploads;
 use crate::health::Health;
-use crate::jobs::{deltas, health, housekeeping, mails, webhooks};
+use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
     DRAIN_TIME, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
 };
@@ -172,6 +172,8 @@ impl Node {
         };
         loops.spawn(health::run(app.clone(), watched, stop.clone()));
         loops.spawn(deltas::run(app.clone(), stop.clone()));
+        loops.spawn(scrub::all(app.clone(), stop.clone()));
+        loops.spawn(scrub::damaged(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
         loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
@@ -265,7 +267,13 @@ async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
             }) if node == app.node => {
                 registry.nudge(device, nudge);
             }
-            Some(_) => {}
+            // Many sockets take a while; hints for others go on meanwhile.
+            Some(Hint::SecretEnded(secret)) => {
+                let registry = registry.clone();
+                app.background
+                    .spawn(async move { registry.end_secret(secret).await });
+            }
+            Some(Hint::Device { .. } | Hint::Group(_) | Hint::Delta) => {}
             None => return,
         }
     }

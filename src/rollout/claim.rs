@@ -110,7 +110,10 @@ async fn plan(w: &mut Write, group: GroupId, now: Micros) -> store::Result<Optio
     let Some(release) = releases::current(w, group.id).await? else {
         return Ok(None);
     };
-    let Some(target) = firmwares::row(w, release.firmware_id).await? else {
+    let Some(target) = firmwares::row(w, release.firmware_id)
+        .await?
+        .filter(|f| f.damaged_at.is_none())
+    else {
         return Ok(None);
     };
     Ok(Some(Plan {

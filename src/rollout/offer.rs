@@ -2,8 +2,8 @@
 
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
-use crate::ids::{DeviceId, GroupId};
+use crate::fleet::links::Linked;
+use crate::ids::{ClaimId, DeviceId, GroupId};
 use crate::store::deltas::DeltaRow;
 use crate::store::firmwares::FirmwareRow;
 use crate::store::{
@@ -20,6 +20,8 @@ pub struct Offer {
     pub delta: Option<DeltaRow>,
     /// The group, none for a push by hand.
     pub group: Option<GroupId>,
+    /// The claim that it fulfils.
+    pub claim: ClaimId,
 }
 
 /// What came of a device's claim.
@@ -58,7 +60,10 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
             return Ok(Taken::Withdrawn(Some(group)));
         }
     }
-    let Some(firmware) = firmwares::row(w, firmware).await? else {
+    let Some(firmware) = firmwares::row(w, firmware)
+        .await?
+        .filter(|f| f.damaged_at.is_none())
+    else {
         inflight::remove(w, device).await?;
         return Ok(Taken::Withdrawn(row.group_id));
     };
@@ -75,6 +80,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         firmware,
         delta,
         group: row.group_id,
+        claim: row.claim_id,
     })))
 }
 
@@ -87,9 +93,16 @@ impl Offer {
         }
     }
 
-    /// What the file ends with, without the dot.
-    pub fn extension(&self) -> &'static str {
-        Kind::stored(&self.firmware.tool).extension()
+    /// What a link to the file is made of.
+    pub fn linked(&self) -> Linked<'_> {
+        let (f, delta) = (&self.firmware, self.delta.as_ref());
+        let checksum = delta.and_then(|d| d.checksum.as_deref());
+        Linked::new(
+            self.blob(),
+            &f.uuid,
+            checksum.unwrap_or(&f.checksum),
+            &f.tool,
+        )
     }
 
     /// The `update` payload (device-protocol 3.2); size and sums are those of the file that is sent.

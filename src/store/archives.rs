@@ -27,6 +27,8 @@ pub struct ArchiveRow {
     pub checksum: String,
     /// When it was uploaded.
     pub inserted_at: Micros,
+    /// When its file was found missing or damaged; such an archive is told to nobody.
+    pub damaged_at: Option<Micros>,
 }
 
 /// An archive to store.
@@ -53,7 +55,7 @@ pub struct NewArchive {
 macro_rules! archive_columns {
     () => {
         "SELECT a.id, a.uuid, a.version, a.platform, a.architecture, a.description, a.size,
-                a.checksum, a.inserted_at FROM archives a "
+                a.checksum, a.inserted_at, a.damaged_at FROM archives a "
     };
 }
 
@@ -122,18 +124,6 @@ pub async fn by_uuid(
     )
 }
 
-/// One archive by row; for the download of a signed link.
-pub async fn row(on: &mut impl On, id: ArchiveId) -> Result<Option<ArchiveRow>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "archives.row",
-            concat!(archive_columns!(), "WHERE a.id = $1")
-        ),
-        id
-    )
-}
-
 /// The archive of the current release of a device's group, if the device may have it: automatic updates are on and it is
 /// not in the penalty box.
 pub async fn of_device(
@@ -149,7 +139,7 @@ pub async fn of_device(
                 archive_columns!(),
                 "JOIN releases r ON r.archive_id = a.id
                  JOIN devices d ON d.group_id = r.group_id
-                 WHERE d.id = $1 AND d.updates_enabled AND d.deleted_at IS NULL
+                 WHERE d.id = $1 AND d.updates_enabled AND d.deleted_at IS NULL AND a.damaged_at IS NULL
                    AND (d.blocked_until IS NULL OR d.blocked_until <= $2)
                    AND r.number = (SELECT MAX(x.number) FROM releases x WHERE x.group_id = r.group_id)"
             )

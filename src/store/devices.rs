@@ -528,6 +528,7 @@ pub async fn id_of(
 
 /// Destroys a deleted device with all that is kept of it; its identifier is free again. The audit log keeps its entries.
 pub async fn destroy(w: &mut Write, id: DeviceId) -> Result<bool> {
+    w.revokes();
     let n = execute!(
         w,
         sql!(
@@ -632,6 +633,7 @@ pub async fn relocate(
     product: ProductId,
     now: Micros,
 ) -> Result<()> {
+    w.revokes();
     execute!(
         w,
         sql!(
@@ -654,6 +656,7 @@ pub async fn set_deleted(
     deleted_at: Option<Micros>,
     now: Micros,
 ) -> Result<()> {
+    w.revokes();
     execute!(
         w,
         sql!(

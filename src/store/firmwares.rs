@@ -41,6 +41,8 @@ pub struct FirmwareRow {
     pub delta_updatable: bool,
     /// The oldest fwup that takes a delta to it.
     pub delta_fwup_version: String,
+    /// When its file was found missing or damaged; such a firmware is offered to nobody.
+    pub damaged_at: Option<Micros>,
 }
 
 /// A firmware to store.
@@ -84,7 +86,7 @@ macro_rules! firmware_columns {
     () => {
         "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
                 f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.tool, f.size,
-                f.checksum, f.partials, f.delta_updatable, f.delta_fwup_version
+                f.checksum, f.partials, f.delta_updatable, f.delta_fwup_version, f.damaged_at
          FROM firmwares f JOIN products p ON p.id = f.product_id "
     };
 }

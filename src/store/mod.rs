@@ -21,6 +21,7 @@ pub mod device_logs;
 pub mod devices;
 pub mod endpoints;
 pub mod extensions;
+pub mod files;
 pub mod firmwares;
 pub mod health_reports;
 pub mod history;

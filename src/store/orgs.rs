@@ -95,6 +95,7 @@ pub async fn set_member(
     role: &str,
     now: Micros,
 ) -> Result<()> {
+    w.revokes();
     execute!(
         w,
         sql!(
@@ -141,6 +142,7 @@ pub async fn member(on: &mut impl On, scope: &impl InOrg, email: &str) -> Result
 
 /// Takes a member out.
 pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
+    w.revokes();
     execute!(
         w,
         sql!(

@@ -156,6 +156,7 @@ pub async fn delete(w: &mut Write, scope: &Scope<Product>) -> Result<()> {
         ),
         id
     )?;
+    w.revokes();
     execute!(
         w,
         sql!("products.delete", "DELETE FROM products WHERE id = $1"),

@@ -3,7 +3,7 @@
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use sqlx::FromRow;
 
 /// A secret of a product or of one device.
@@ -22,6 +22,8 @@ pub struct ProductSecret {
 /// A key found while a device connects.
 #[derive(Debug, Clone, FromRow)]
 pub struct FoundSecret {
+    /// Row.
+    pub id: SecretId,
     /// Ciphertext.
     pub secret: Vec<u8>,
     /// The product that the device belongs or will belong to.
@@ -74,25 +76,25 @@ pub async fn of_product(on: &mut impl On, product: ProductId) -> Result<Vec<Prod
     )
 }
 
-/// Deactivates one secret; false when there is none of this name.
+/// Deactivates one secret; `None` when there is none of this name.
 pub async fn deactivate(
     w: &mut Write,
     scope: &Scope<Product>,
     key: &str,
     now: Micros,
-) -> Result<bool> {
-    let n = execute!(
+) -> Result<Option<SecretId>> {
+    let row: Option<(SecretId,)> = fetch_optional!(
         w,
         sql!(
             "secrets.deactivate",
             "UPDATE product_secrets SET deactivated_at = $3
-             WHERE product_id = $1 AND key = $2 AND deactivated_at IS NULL"
+             WHERE product_id = $1 AND key = $2 AND deactivated_at IS NULL RETURNING id"
         ),
         scope.product().id,
         key,
         now
     )?;
-    Ok(n > 0)
+    Ok(row.map(|r| r.0))
 }
 
 /// The active product secret of this name.
@@ -101,7 +103,7 @@ pub async fn find(on: &mut impl On, key: &str) -> Result<Option<FoundSecret>> {
         on,
         sql!(
             "secrets.find",
-            "SELECT s.secret, p.id AS product_id, p.org_id FROM product_secrets s
+            "SELECT s.id, s.secret, p.id AS product_id, p.org_id FROM product_secrets s
              JOIN products p ON p.id = s.product_id WHERE s.key = $1 AND s.deactivated_at IS NULL"
         ),
         key

@@ -122,6 +122,7 @@ async fn world(w: &mut Write, name: &str) -> World {
         name: "Jane".into(),
         email,
         grant: access::scope::Grant::default(),
+        token: None,
     };
     let scope = access::product_scope(w, person.clone(), name, "thermo")
         .await

@@ -199,8 +199,23 @@ pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
     )
 }
 
+/// Whether a token is there and has not ended.
+pub async fn token_lives(on: &mut impl On, token: i64, now: Micros) -> Result<bool> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "users.token_lives",
+            "SELECT id FROM tokens WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)"
+        ),
+        token,
+        now
+    )?;
+    Ok(row.is_some())
+}
+
 /// Takes a token away; whether it was there.
 pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<bool> {
+    w.revokes();
     let n = execute!(
         w,
         sql!(
@@ -265,6 +280,7 @@ pub struct Service {
 
 /// Takes all tokens of a person away.
 pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
+    w.revokes();
     execute!(
         w,
         sql!(

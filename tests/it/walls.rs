@@ -112,3 +112,40 @@ fn files_do_no_input_or_output_where_rooms_are_pure() {
         }
     }
 }
+
+/// A statement that takes a right away says so to whoever holds something open (`Write::revokes`).
+#[test]
+fn every_statement_that_takes_a_right_away_says_so() {
+    const TAKES: [&str; 7] = [
+        "DELETE FROM tokens",
+        "DELETE FROM memberships",
+        "INTO memberships",
+        "UPDATE memberships",
+        "DELETE FROM products ",
+        "DELETE FROM devices ",
+        "UPDATE devices SET org_id",
+    ];
+    let mut files = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"),
+        &mut files,
+    );
+    let mut found = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for function in text.split("\npub async fn ").skip(1) {
+            let takes = TAKES.iter().any(|t| function.contains(t))
+                || function.contains("SET deleted_at = $");
+            if takes {
+                found += 1;
+                let name = function.split('(').next().unwrap();
+                assert!(
+                    function.contains("w.revokes()"),
+                    "{}: {name}",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert!(found >= 8, "{found} statements");
+}

@@ -11,7 +11,9 @@ use crate::fleet::progress::{Happening, What};
 use crate::fleet::terminals::{Blocked, Shown};
 use crate::fleet::{Refusal, scopes};
 use crate::ids::{DeviceId, UserId};
-use crate::limits::{SEND_TIME, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS};
+use crate::limits::{
+    SEND_TIME, STANDING_PAUSE, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS,
+};
 use crate::terminal::{Kind, Typed};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
@@ -195,7 +197,9 @@ async fn serve(mut link: Link, raw: Upgraded, _place: budget::Place<UserId>) {
 async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
     let stopping = link.app.stopping.clone();
     let mut heard = Instant::now();
-    let mut look = tokio::time::interval_at(Instant::now() + VIEWER_LOOK, VIEWER_LOOK);
+    let mut revocations = link.app.db.revocations();
+    let mut looked = Instant::now();
+    let mut look = looked + VIEWER_LOOK;
     loop {
         let texts = tokio::select! {
             () = stopping.cancelled() => return CloseCode::Restart,
@@ -218,10 +222,19 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
                 Err(broadcast::error::RecvError::Lagged(_)) => Vec::new(),
                 Err(broadcast::error::RecvError::Closed) => return CloseCode::Restart,
             },
-            _ = look.tick() => match link.look_again().await {
-                Some(texts) => texts,
-                None => return CloseCode::Policy,
-            },
+            // A right was taken away, from whomever.
+            Ok(()) = revocations.changed() => {
+                look = look.min(looked + STANDING_PAUSE);
+                continue;
+            }
+            () = sleep_until(look) => {
+                looked = Instant::now();
+                look = looked + VIEWER_LOOK;
+                match link.look_again().await {
+                    Some(texts) => texts,
+                    None => return CloseCode::Policy,
+                }
+            }
             () = sleep(AGAIN), if link.waiting.is_some() => link.again(),
         };
         for text in texts {
@@ -262,7 +275,7 @@ impl Link {
         for one in std::mem::take(&mut self.watched) {
             let own = consoles::watched(&self.app, self.person.clone(), &one.identifier).await;
             // A fault of the store lets it be.
-            if matches!(own, Ok(_) | Err(Refusal::Store(_))) {
+            if own.map_or_else(|e| matches!(e, Refusal::Store(_)), |d| d == one.device) {
                 self.watched.push(one);
                 continue;
             }

@@ -37,6 +37,7 @@ pub async fn decide(
     let known = KnownDevice {
         id: DeviceId(0),
         fingerprint: Some(facts.fingerprint.clone()),
+        secret: None,
     };
     if let Some(holder) = certificates::holder(&mut r, &facts.fingerprint).await? {
         if holder.deleted_at.is_some() {

@@ -7,6 +7,7 @@ pub mod secret;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::notices;
+use crate::ids::SecretId;
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
@@ -18,6 +19,8 @@ pub struct KnownDevice {
     pub id: DeviceId,
     /// The fingerprint of its certificate, if that is how it came.
     pub fingerprint: Option<String>,
+    /// The product's shared secret, if that is how it came.
+    pub secret: Option<SecretId>,
 }
 
 /// What a connection brought.

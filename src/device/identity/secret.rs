@@ -182,9 +182,10 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
         "the signature's time is not now: the device's clock is wrong, or it is a replay",
     );
     let sealed = Refused::No("the stored secret cannot be decrypted with this node key");
-    let known = |id| KnownDevice {
+    let known = |id, secret| KnownDevice {
         id,
         fingerprint: None,
+        secret,
     };
     let mut r = app.db.read().await?;
     if h.key.starts_with("nhp_") {
@@ -198,7 +199,7 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
         }
         return find_or_create(app, found.org_id, found.product_id, &claim.identifier, now)
             .await
-            .map(known);
+            .map(|id| known(id, Some(found.id)));
     }
     let found = secrets::find_device(&mut r, &h.key)
         .await?
@@ -216,7 +217,7 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
             "the key belongs to another device, or the device is deleted",
         ));
     }
-    Ok(known(device.id))
+    Ok(known(device.id, None))
 }
 
 #[cfg(test)]

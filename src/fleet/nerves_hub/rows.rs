@@ -145,6 +145,7 @@ impl Rows<'_> {
             name,
             email,
             grant: Grant::default(),
+            token: None,
         };
         if let Some(scope) = access::org_scope(&mut self.w, person, &org_name).await? {
             self.scopes.insert(number(row, "org_id"), scope);

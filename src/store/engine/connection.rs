@@ -7,6 +7,8 @@ use super::Result;
 use crate::limits::ROLLBACK_TIME;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, PgConnection, Postgres, Sqlite, SqliteConnection};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A connection of either engine, as the macros match it.
 pub enum Conn<'c> {
@@ -112,7 +114,12 @@ impl On for Read {
 pub struct Write {
     /// Present until the transaction has ended.
     held: Option<Read>,
+    revocations: Revocations,
+    revokes: bool,
 }
+
+/// Counts the transactions that took a right away.
+pub type Revocations = Arc<watch::Sender<u64>>;
 
 impl On for Write {
     fn conn(&mut self) -> Conn<'_> {
@@ -126,14 +133,25 @@ impl On for Write {
 
 impl Write {
     /// Begins a transaction on a connection that may write.
-    pub(super) async fn begin(held: Read) -> Result<Self> {
+    pub(super) async fn begin(held: Read, revocations: Revocations) -> Result<Self> {
         let text = match held {
             Read::Sqlite(_) => "BEGIN IMMEDIATE",
             Read::Postgres(_) => "BEGIN",
         };
         let mut held = held;
         run(&mut held, text).await?;
-        Ok(Self { held: Some(held) })
+        Ok(Self {
+            held: Some(held),
+            revocations,
+            revokes: false,
+        })
+    }
+
+    /// Says that this transaction may take away somebody's right to something that is open: once it is committed, all who
+    /// hold anything open look again ([`super::Db::revocations`]). Every statement that does so says it, which a test of
+    /// the sources holds.
+    pub(in crate::store) fn revokes(&mut self) {
+        self.revokes = true;
     }
 
     /// Makes the transaction last.
@@ -144,6 +162,9 @@ impl Write {
         // Taken out first: if this future is dropped now, the connection is closed and not rolled back and reused.
         if let Some(mut held) = self.held.take() {
             run(&mut held, "COMMIT").await?;
+            if self.revokes {
+                self.revocations.send_modify(|n| *n += 1);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
-use super::connection::Held;
+use super::connection::{Held, Revocations};
 use super::{Read, Result, Write};
 use crate::limits::{
     DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, PEOPLE_CONNECTION_WAIT,
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// The database: one of two engines. Devices and jobs have their own connections; a value made by [`Db::for_people`]
 /// uses others, whose statements are stopped after [`STATEMENT_TIME`], so that no query of a person can keep devices
@@ -30,6 +31,8 @@ pub enum Db {
         write: SqlitePool,
         /// The file, as it was opened.
         file: Arc<Opened>,
+        /// Rights that were taken away.
+        revocations: Revocations,
         /// Whether this value serves people.
         people: bool,
     },
@@ -39,6 +42,8 @@ pub enum Db {
         pool: PgPool,
         /// Connections for people.
         people_pool: PgPool,
+        /// Rights that were taken away.
+        revocations: Revocations,
         /// Whether this value serves people.
         people: bool,
     },
@@ -98,6 +103,7 @@ impl Db {
             people_read: readers(PEOPLE_READERS).connect_with(options).await?,
             write,
             file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
+            revocations: Arc::default(),
             people: false,
         })
     }
@@ -120,6 +126,7 @@ impl Db {
         let limited = options.options([("statement_timeout", limit)]);
         Ok(Self::Postgres {
             pool: devices,
+            revocations: Arc::default(),
             people_pool: pool(PEOPLE_READERS, PEOPLE_CONNECTION_WAIT).connect_lazy_with(limited),
             people: false,
         })
@@ -167,6 +174,7 @@ impl Db {
                 pool,
                 people_pool,
                 people,
+                ..
             } => {
                 let pool = if *people { people_pool } else { pool };
                 Read::Postgres(Held::new(pool.acquire().await?))
@@ -180,7 +188,19 @@ impl Db {
             Self::Sqlite { write, .. } => Read::Sqlite(Held::new(write.acquire().await?)),
             Self::Postgres { .. } => self.read().await?,
         };
-        Write::begin(held).await
+        Write::begin(held, self.counts_revocations().clone()).await
+    }
+
+    fn counts_revocations(&self) -> &Revocations {
+        match self {
+            Self::Sqlite { revocations, .. } | Self::Postgres { revocations, .. } => revocations,
+        }
+    }
+
+    /// Changes each time a right was taken away through this process: whoever holds something open for a person looks
+    /// again whether that person may still have it.
+    pub fn revocations(&self) -> watch::Receiver<u64> {
+        self.counts_revocations().subscribe()
     }
 
     /// The SQLite file; none on PostgreSQL.

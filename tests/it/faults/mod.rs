@@ -2,6 +2,7 @@
 //! goes on by itself when the fault is over.
 
 mod crash;
+mod files;
 
 use crate::support::device::Device;
 use crate::support::{Api, Engine, Server, postgres};

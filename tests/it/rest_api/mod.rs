@@ -12,6 +12,7 @@ mod points;
 mod refusals;
 mod resources;
 mod resume;
+mod revoked;
 mod tokens;
 mod tour;
 mod webhooks;

@@ -1,0 +1,148 @@
+//! Whether a stored file is what was accepted. The length is looked at before each use; the content is read once after a
+//! start, again when the file changed, and in the slow walk of `jobs::scrub`.
+
+use super::{Blob, BlobError, Blobs};
+use crate::limits::{FILE_LOOKS, FILES_REMEMBERED};
+use aws_lc_rs::digest::{Context, SHA256};
+use object_store::{ObjectMeta, ObjectStoreExt as _};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// What is wrong with a stored file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// There is none.
+    #[error("it is missing")]
+    Missing,
+    /// It is longer or shorter.
+    #[error("it has {0} bytes")]
+    Length(u64),
+    /// It has the right length and another content.
+    #[error("its content has changed")]
+    Content,
+    /// The disk cannot read it.
+    #[error("the disk cannot read it")]
+    Unreadable,
+}
+
+/// What was found when a file was last read, and how to tell that it is still the same file.
+struct Found {
+    stamp: String,
+    damage: Option<Damage>,
+}
+
+/// What is known of the files since the start.
+pub(super) struct Looked {
+    found: Mutex<HashMap<Blob, Found>>,
+    /// Places for reading whole files: a start at which a whole fleet wants files reads a few at a time.
+    places: Semaphore,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self {
+            found: Mutex::default(),
+            places: Semaphore::new(FILE_LOOKS),
+        }
+    }
+}
+
+impl Looked {
+    fn found(&self) -> MutexGuard<'_, HashMap<Blob, Found>> {
+        // The map is whole between any two statements.
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, blob: Blob, stamp: &str) -> Option<Option<Damage>> {
+        let found = self.found();
+        let known = found.get(&blob).filter(|f| f.stamp == stamp)?;
+        Some(known.damage)
+    }
+
+    fn remember(&self, blob: Blob, stamp: String, damage: Option<Damage>) {
+        let mut found = self.found();
+        if found.len() >= FILES_REMEMBERED {
+            // Rare enough that reading files once more costs less than keeping an order.
+            found.clear();
+        }
+        found.insert(blob, Found { stamp, damage });
+    }
+}
+
+/// Which reading of a file is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// One since the start, if the file was not changed since.
+    Known,
+    /// One that is done now.
+    Anew,
+}
+
+impl Blobs {
+    /// What is wrong with a stored file that must have this length and SHA-256 (upper-case hex); none when it is sound.
+    ///
+    /// # Errors
+    /// The disk's, when it says nothing about the file.
+    pub(crate) async fn damage(
+        &self,
+        blob: Blob,
+        size: u64,
+        checksum: &str,
+        look: Look,
+    ) -> Result<Option<Damage>, BlobError> {
+        let meta = match self.store.head(&super::key(blob)).await {
+            Ok(meta) => meta,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Some(Damage::Missing)),
+            Err(e) => return Err(e.into()),
+        };
+        if meta.size != size {
+            return Ok(Some(Damage::Length(meta.size)));
+        }
+        let stamp = stamp(&meta);
+        let known = |look| match look {
+            Look::Known => self.looked.known(blob, &stamp),
+            Look::Anew => None,
+        };
+        if let Some(damage) = known(look) {
+            return Ok(damage);
+        }
+        let _place = self.looked.places.acquire().await;
+        // Whoever had the place before may have read the same file.
+        if let Some(damage) = known(look) {
+            return Ok(damage);
+        }
+        let file = self.open(blob).await?;
+        let read = tokio::task::spawn_blocking(move || digest(file)).await;
+        let damage = match read.map_err(io::Error::other)? {
+            Ok(found) if found == checksum => None,
+            Ok(_) => Some(Damage::Content),
+            Err(e) if e.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                Some(Damage::Unreadable)
+            }
+            Err(e) => return Err(e.into()),
+        };
+        self.looked.remember(blob, stamp, damage);
+        Ok(damage)
+    }
+}
+
+/// Tells a file from one that took its place.
+fn stamp(meta: &ObjectMeta) -> String {
+    let tag = meta.e_tag.as_deref().unwrap_or_default();
+    format!("{tag} {}", meta.last_modified.timestamp_micros())
+}
+
+/// SHA-256 of a file as upper-case hex, read piece by piece.
+fn digest(mut file: File) -> io::Result<String> {
+    let mut sum = Context::new(&SHA256);
+    let mut piece = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex::encode_upper(sum.finish())),
+            n => sum.update(&piece[..n]),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Reads all stored files, slowly and for ever, so that a disk that forgets is noticed before a device needs the file.
+
+use super::each_tick;
+use crate::access::random_id;
+use crate::app::App;
+use crate::fleet::files::{FileError, examine, require_sound};
+use crate::limits::{DAMAGED_LOOK_EVERY, SCRUB_PAUSE, SCRUB_RATE};
+use crate::store::files::{self, FileKind, FileRow};
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Walks through all files until the server stops.
+pub async fn all(app: App, stop: CancellationToken) {
+    let mut first = true;
+    loop {
+        for kind in [FileKind::Firmware, FileKind::Archive, FileKind::Delta] {
+            // A server that is restarted each day would else never come to its last files.
+            let from = if first {
+                somewhere(&app, kind).await
+            } else {
+                0
+            };
+            if stop
+                .run_until_cancelled(walk(&app, kind, from))
+                .await
+                .is_none()
+            {
+                return;
+            }
+        }
+        first = false;
+        if stop.run_until_cancelled(sleep(SCRUB_PAUSE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Looks at damaged files again, so that a file that was put back is used within the minute.
+pub async fn damaged(app: App, stop: CancellationToken) {
+    let failed = "damaged files not looked at";
+    each_tick(DAMAGED_LOOK_EVERY, Duration::ZERO, stop, failed, || {
+        let app = app.clone();
+        async move {
+            let mut r = app.db.read().await?;
+            let found = files::damaged(&mut r).await?;
+            drop(r);
+            for file in found {
+                said(require_sound(&app, &file).await);
+            }
+            Ok(false)
+        }
+    })
+    .await;
+}
+
+/// A number below the highest one of this kind.
+async fn somewhere(app: &App, kind: FileKind) -> i64 {
+    let Ok(mut r) = app.db.read().await else {
+        return 0;
+    };
+    let last = files::last(&mut r, kind).await.unwrap_or(0);
+    random_id().checked_rem(last).map_or(0, i64::abs)
+}
+
+async fn walk(app: &App, kind: FileKind, from: i64) {
+    let mut after = from;
+    loop {
+        match next(app, kind, after).await {
+            Ok(Some(file)) => {
+                after = file.id;
+                said(examine(app, &file).await);
+                let pause = Duration::from_millis(file.size * 1_000 / SCRUB_RATE);
+                sleep(pause.max(Duration::from_millis(10))).await;
+            }
+            Ok(None) => return,
+            Err(e) => {
+                tracing::warn!(error = %e, "stored files not looked at, tried again soon");
+                sleep(Duration::from_secs(60)).await;
+            }
+        }
+    }
+}
+
+async fn next(app: &App, kind: FileKind, after: i64) -> crate::store::Result<Option<FileRow>> {
+    let mut r = app.db.read().await?;
+    files::next(&mut r, kind, after).await
+}
+
+/// Damage is told where it is found; what remains is that nothing could be found out.
+fn said(found: Result<(), FileError>) {
+    match found {
+        Ok(()) | Err(FileError::Damaged(..)) => {}
+        Err(e) => tracing::warn!(error = %e, "a stored file was not looked at"),
+    }
+}
