@@ -9,9 +9,9 @@ use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::api;
 use crate::clock;
-use crate::config::Options;
+use crate::config::{self, Options};
 use crate::fleet::{query, scopes};
-use crate::node::setup;
+use crate::node::{rotation, setup};
 use crate::store;
 use crate::store::audit::chain;
 use crate::store::devices::Order;
@@ -32,6 +32,8 @@ pub(super) enum Admin {
     ExplainDevices(Box<ExplainDevices>),
     /// Check that no entry of the audit log was altered or removed.
     VerifyAudit(VerifyAudit),
+    /// Change the node key, and encrypt anew what it protects. The server must be stopped.
+    RotateKey(RotateKey),
 }
 
 #[derive(Args)]
@@ -44,6 +46,20 @@ pub(super) struct VerifyAudit {
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct RotateKey {
+    #[command(flatten)]
+    options: Options,
+    /// The new node key, 64 hex digits; needed when the present one is given by --node-key. Random otherwise.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "NERVECENTER_NEW_NODE_KEY",
+        hide_env_values = true
+    )]
+    new_node_key: Option<String>,
 }
 
 #[derive(Args)]
@@ -115,6 +131,7 @@ impl Admin {
                 Self::Migrate(c) => c.run().await,
                 Self::ExplainDevices(c) => c.run().await,
                 Self::VerifyAudit(c) => c.run().await,
+                Self::RotateKey(c) => c.run().await,
             }
         })
     }
@@ -251,6 +268,27 @@ impl VerifyAudit {
         } else {
             Code::Failed
         })
+    }
+}
+
+impl RotateKey {
+    async fn run(self) -> anyhow::Result<Code> {
+        let config = config!(self.options);
+        let new = match self.new_node_key.map(config::node_key).transpose() {
+            Ok(new) => new,
+            Err(_) => {
+                output::error("--new-node-key must be 64 hex digits");
+                return Ok(Code::BadConfig);
+            }
+        };
+        let done = rotation::rotate(&config, new).await?;
+        output::talk(&format!(
+            "the node key is changed: {} secrets encrypted anew, {} entries of the audit log sealed anew. Links to files \
+             that devices hold are not valid any more; they ask again. The head of the audit log is another one: \
+             `nervecenter admin verify-audit` prints it. Make a new backup: an older one needs the old key",
+            done.secrets, done.entries
+        ));
+        Ok(Code::Done)
     }
 }
 

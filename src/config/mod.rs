@@ -303,7 +303,7 @@ fn read(path: &Path) -> Result<Options, ConfigError> {
     toml::from_str(&text).map_err(|e| bad(e.to_string()))
 }
 
-fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
+pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
     let raw = hex::decode(text.trim())
         .ok()
         .and_then(|raw| raw.try_into().ok());

@@ -13,7 +13,7 @@ use crate::blob::Blob;
 use crate::bus::Nudge;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
-use crate::fleet::extensions::{Location, LogLine};
+use crate::fleet::extensions::{self, Location, LogLine};
 use crate::fleet::files;
 use crate::fleet::links::Linked;
 use crate::fleet::progress::What;
@@ -238,14 +238,7 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
                 None => Ok(()),
             }
         }
-        Some(Command::Nudge(Nudge::Extensions)) => match link.at.write(Event::Extensions).await {
-            Ok(Answer::Extensions(usable)) => handle(link, Input::Extensions(usable)).await,
-            Ok(_) => Ok(()),
-            Err(e) => {
-                tracing::warn!(device = %link.at.device, error = %e, "extensions not read");
-                Ok(())
-            }
-        },
+        Some(Command::Nudge(Nudge::Extensions)) => extensions(link).await,
         Some(Command::Nudge(Nudge::Reconnect | Nudge::Replaced(_))) => Err(Close::Replaced),
     }
 }
@@ -361,14 +354,26 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
 
 /// Looks which archive the device may have, and tells it.
 async fn archive(link: &mut Link) -> Flow {
-    match link.at.write(Event::Archive).await {
-        Ok(Answer::Archive(Some(archive))) => {
+    let (db, device) = (&link.at.app.db, link.at.device);
+    match archives::of_device(db, device, clock::now()).await {
+        Ok(Some(archive)) => {
             let payload = link.at.archive(&archive);
             handle(link, Input::Archive(payload)).await
         }
-        Ok(_) => Ok(()),
+        Ok(None) => Ok(()),
         Err(e) => {
             tracing::warn!(device = %link.at.device, error = %e, "archive not read");
+            Ok(())
+        }
+    }
+}
+
+/// Looks which extensions the device may use, and tells it.
+async fn extensions(link: &mut Link) -> Flow {
+    match extensions::usable(&link.at.app.db, link.at.device).await {
+        Ok(usable) => handle(link, Input::Extensions(usable)).await,
+        Err(e) => {
+            tracing::warn!(device = %link.at.device, error = %e, "extensions not read");
             Ok(())
         }
     }

@@ -8,9 +8,9 @@ use super::{Refusal, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
-use crate::clock;
+use crate::clock::{self, Micros};
 use crate::firmware::check::Checked;
-use crate::ids::KeyId;
+use crate::ids::{DeviceId, KeyId};
 use crate::store::archives::NewArchive;
 use crate::store::audit;
 use crate::store::{self, Db};
@@ -133,4 +133,17 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
     w.commit().await?;
     app.blobs.remove(Blob::Archive(archive.id)).await?;
     Ok(())
+}
+
+/// The archive that a device may have now, if any.
+///
+/// # Errors
+/// The database's.
+pub async fn of_device(
+    db: &Db,
+    device: DeviceId,
+    now: Micros,
+) -> store::Result<Option<ArchiveRow>> {
+    let mut r = db.read().await?;
+    store::archives::of_device(&mut r, device, now).await
 }

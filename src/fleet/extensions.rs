@@ -45,6 +45,15 @@ pub async fn of_device(on: &mut impl On, device: DeviceId) -> store::Result<Swit
     })
 }
 
+/// The extensions that a device may use now.
+///
+/// # Errors
+/// The database's.
+pub async fn usable(db: &Db, device: DeviceId) -> store::Result<Extensions> {
+    let mut r = db.read().await?;
+    Ok(of_device(&mut r, device).await?.usable())
+}
+
 /// The product's switches.
 ///
 /// # Errors

@@ -5,10 +5,9 @@ use super::extensions;
 use super::join::{self, Join, Joined};
 use super::polling::{self, Poll, Polled};
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId, NodeId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::outcome::{self, Report};
-use crate::store::archives::{self, ArchiveRow};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::device_logs::{self, LogLine};
 use crate::store::locations::{self, Location};
@@ -37,16 +36,12 @@ pub enum Event {
     Seen,
     /// Keys that it holds on other networks.
     Identities(Vec<Identity>),
-    /// Which archive may it have?
-    Archive,
     /// A health report.
     Health(Value),
     /// Where it is.
     Location(Location),
     /// A log line.
     Log(LogLine),
-    /// Which extensions may it use?
-    Extensions,
     /// It should be told of its claim.
     TakeClaim,
     /// Its socket closed, for this reason.
@@ -103,10 +98,6 @@ pub enum Answer {
     Joined(Box<Joined>),
     /// What came of the claim.
     Claim(Taken),
-    /// The extensions that it may use.
-    Extensions(Extensions),
-    /// The archive that it may have.
-    Archive(Option<ArchiveRow>),
     /// What a polling device gets.
     Polled(Box<Polled>),
 }
@@ -157,9 +148,6 @@ impl batch::Record for Record {
                 }
                 None
             }
-            Event::Archive => {
-                return Ok(Answer::Archive(archives::of_device(w, device, now).await?));
-            }
             Event::Poll(poll) => {
                 let polled = polling::apply(w, device, self.connection, poll, now).await?;
                 return Ok(Answer::Polled(Box::new(polled)));
@@ -179,10 +167,6 @@ impl batch::Record for Record {
             Event::Log(line) => {
                 device_logs::add(w, device, line, now).await?;
                 None
-            }
-            Event::Extensions => {
-                let usable = extensions::of_device(w, device).await?.usable();
-                return Ok(Answer::Extensions(usable));
             }
             Event::TakeClaim => return Ok(Answer::Claim(offer::take(w, device, now).await?)),
             Event::Disconnected(reason) => disconnected(w, self, reason).await?,

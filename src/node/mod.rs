@@ -1,6 +1,7 @@
 //! Builds the parts of a server in order, runs them, and stops them in reverse.
 
 mod http;
+pub mod rotation;
 mod secret_files;
 pub mod setup;
 

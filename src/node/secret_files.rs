@@ -2,10 +2,11 @@
 //! each is kept in the database when it is first seen. From then on a file that is missing or that changed stops the start:
 //! with a new key nothing encrypted could be read, and with a new CA no device in the field would trust the server.
 
+use super::rotation;
 use crate::access::sha256;
 use crate::config::Config;
 use crate::jobs::health::digest_of;
-use crate::store::{self, Db, nodes};
+use crate::store::{self, Db, Write, nodes};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
 
@@ -33,7 +34,7 @@ fn files(config: &Config) -> Vec<SecretFile> {
     ];
     if config.node_key.is_none() && config.database_url.is_none() {
         files.push(SecretFile {
-            name: "fingerprint node.key",
+            name: KEY_FILE,
             path: config.data_dir.join("node.key"),
             why: "the secrets in the database are encrypted with it",
         });
@@ -51,6 +52,9 @@ pub(super) async fn check(config: &Config, db: &Db) -> anyhow::Result<()> {
         let Some(kept) = nodes::find_setting(&mut r, file.name).await? else {
             continue;
         };
+        if file.name == KEY_FILE {
+            rotation::finish(config, &kept)?;
+        }
         let path = file.path.display();
         match digest_of(&file.path) {
             Some(found) if found[..] == kept[..] => {}
@@ -108,6 +112,25 @@ pub(super) async fn check_node_key(db: &Db, key: &[u8; 32]) -> anyhow::Result<()
         short(&kept.unwrap_or_default())
     )
 }
+
+/// Keeps the fingerprint of another node key.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn keep_node_key(w: &mut Write, key: &[u8; 32]) -> store::Result<()> {
+    nodes::set(w, NODE_KEY, &node_key_digest(key)).await
+}
+
+/// Keeps the fingerprint of another key file.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn keep_key_file(w: &mut Write, content: &[u8]) -> store::Result<()> {
+    nodes::set(w, KEY_FILE, &sha256(content)).await
+}
+
+/// The name under which the fingerprint of the file `node.key` is kept.
+const KEY_FILE: &str = "fingerprint node.key";
 
 /// The name under which the fingerprint of the node key is kept.
 const NODE_KEY: &str = "fingerprint of the node key";

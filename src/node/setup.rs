@@ -118,7 +118,7 @@ pub async fn release_database(db: &Db, node: NodeId) -> store::Result<()> {
 }
 
 /// Writes a small secret file, for the owner's eyes only. An existing file is never overwritten.
-fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
@@ -156,13 +156,16 @@ pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     Ok(key)
 }
 
+/// The setting that holds the node key on PostgreSQL.
+pub(super) const NODE_KEY_ROW: &str = "node_key";
+
 async fn read_node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     if let Some(key) = config.node_key {
         return Ok(key);
     }
     if config.database_url.is_some() {
         let mut w = db.write().await?;
-        let kept = nodes::setting(&mut w, "node_key", &random::<32>()).await?;
+        let kept = nodes::setting(&mut w, NODE_KEY_ROW, &random::<32>()).await?;
         w.commit().await?;
         return kept
             .try_into()

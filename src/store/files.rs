@@ -204,7 +204,7 @@ pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<
             sql!(
                 "files.mark_firmware",
                 "UPDATE firmwares SET damaged_at = $2
-                 WHERE id = $1 AND (damaged_at IS NULL) <> ($2 IS NULL)"
+                 WHERE id = $1 AND (damaged_at IS NULL) <> (CAST($2 AS BIGINT) IS NULL)"
             ),
             id,
             damaged
@@ -214,7 +214,7 @@ pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<
             sql!(
                 "files.mark_archive",
                 "UPDATE archives SET damaged_at = $2
-                 WHERE id = $1 AND (damaged_at IS NULL) <> ($2 IS NULL)"
+                 WHERE id = $1 AND (damaged_at IS NULL) <> (CAST($2 AS BIGINT) IS NULL)"
             ),
             id,
             damaged

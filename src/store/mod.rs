@@ -39,6 +39,7 @@ pub mod orgs;
 pub mod products;
 pub mod releases;
 pub mod scripts;
+pub mod sealed;
 pub mod secrets;
 pub mod users;
 pub mod webhooks;

@@ -97,6 +97,21 @@ pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>>
     row.ok_or(super::Error::Missing("settings"))
 }
 
+/// Gives a setting another value.
+pub async fn set(w: &mut Write, name: &str, value: &[u8]) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "nodes.set",
+            "INSERT INTO settings (name, value) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        ),
+        name,
+        value
+    )?;
+    Ok(())
+}
+
 /// The value that is kept under a name.
 pub async fn find_setting(on: &mut impl On, name: &str) -> Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> = fetch_optional!(

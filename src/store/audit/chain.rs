@@ -206,3 +206,41 @@ pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Re
     found.waiting = waiting.unwrap_or_default().0;
     Ok(found)
 }
+
+/// Makes the chain anew with another key, entry by entry. The caller has verified the old one: what was altered would be
+/// sealed as if it were true.
+pub async fn remake(w: &mut Write, mac: &Mac<'_>) -> Result<i64> {
+    let (mut seq, mut last) = (0, Vec::new());
+    loop {
+        let links: Vec<Link> = fetch_all!(
+            w,
+            sql!(
+                "audit.sealed",
+                "SELECT id, org_id, product_id, actor_type, actor_id, resource_type, resource_id,
+                        description, details, at, seq, mac
+                 FROM audit_logs WHERE seq IS NOT NULL AND seq > $1 ORDER BY seq LIMIT 500"
+            ),
+            seq
+        )?;
+        if links.is_empty() {
+            break;
+        }
+        for link in links {
+            seq = link.seq.unwrap_or(seq);
+            last = link.seal(mac, seq, &last)?;
+            execute!(
+                w,
+                sql!(
+                    "audit.reseal",
+                    "UPDATE audit_logs SET mac = $2 WHERE id = $1"
+                ),
+                link.id,
+                &last
+            )?;
+        }
+    }
+    if seq > 0 {
+        super::super::nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
+    }
+    Ok(seq)
+}

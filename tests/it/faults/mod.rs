@@ -3,6 +3,7 @@
 
 mod crash;
 mod files;
+mod keys;
 
 use crate::support::device::Device;
 use crate::support::{Api, Engine, Server, postgres};

@@ -128,6 +128,33 @@ impl Server {
         String::from_utf8(out.stdout).unwrap()
     }
 
+    /// What a subcommand of `admin` about all of the server prints; whether it succeeded, and what it said.
+    fn administer(&self, args: &[&str]) -> (bool, String, String) {
+        let mut command = Command::new(BINARY);
+        command.arg("admin").args(args);
+        command.arg("--data-dir").arg(self.data());
+        if let Some(url) = &self.database_url {
+            command.args(["--database-url", url]);
+        }
+        let out = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (out.status.success(), text(out.stdout), text(out.stderr))
+    }
+
+    /// What such a subcommand prints.
+    pub fn admin_of_all(&self, args: &[&str]) -> String {
+        let (done, printed, said) = self.administer(args);
+        assert!(done, "{args:?}: {said}");
+        printed
+    }
+
+    /// Why such a subcommand refused.
+    pub fn admin_fails(&self, args: &[&str]) -> String {
+        let (done, printed, said) = self.administer(args);
+        assert!(!done, "{args:?}: {printed}");
+        said
+    }
+
     /// The administrator's client.
     pub fn api(&self) -> Api {
         Api::new(&self.web, self.login["token"].as_str().unwrap())

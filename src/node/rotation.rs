@@ -1,0 +1,135 @@
+//! Another node key: all that the old one protects is encrypted and sealed anew, in one transaction, while no server runs.
+
+use super::{secret_files, setup};
+use crate::access::random;
+use crate::access::vault::Vault;
+use crate::clock;
+use crate::config::Config;
+use crate::fleet::{mails, webhooks};
+use crate::store::audit::chain;
+use crate::store::sealed::{self, Sealed};
+use crate::store::{Db, Write, nodes};
+use anyhow::{Context as _, bail};
+use std::fs;
+use std::path::PathBuf;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Rotated {
+    /// Ciphertexts that were made anew.
+    pub secrets: u64,
+    /// Entries of the audit log that were sealed anew.
+    pub entries: i64,
+}
+
+/// Changes the node key to `new`, or to a random one. The new one is where the old one was: in `node.key`, or in the database; a
+/// key that is given by the configuration has to be changed there by the caller, who must know the new one.
+///
+/// # Errors
+/// A server that runs, a configured key without a new one, a secret that the present key cannot open, an audit log that
+/// does not verify; then nothing was changed.
+pub async fn rotate(config: &Config, new: Option<[u8; 32]>) -> anyhow::Result<Rotated> {
+    if config.node_key.is_some() && new.is_none() {
+        bail!(
+            "the node key is given by the configuration, so give the new one as well: --new-node-key with 64 hex digits"
+        );
+    }
+    let _lock = setup::lock(&config.data_dir)?;
+    let db = setup::database(config).await?;
+    secret_files::check(config, &db).await?;
+    let node = setup::node_id(&config.data_dir)?;
+    setup::claim_database(&db, node).await?;
+    let done = change(config, &db, new.unwrap_or_else(random::<32>)).await;
+    setup::release_database(&db, node).await?;
+    db.close().await;
+    done
+}
+
+async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotated> {
+    let old_key = setup::node_key(config, db).await?;
+    if old_key == new {
+        bail!("the new node key is the one that is in use");
+    }
+    let (old, vault) = (Vault::new(&old_key), Vault::new(&new));
+    let mut w = db.write().await?;
+    // Under the writer's lock, so that nothing is altered between the check and the new seals.
+    let found = chain::verify(&mut w, &|text| old.chain(text), None).await?;
+    if let Some(problem) = found.problems.first() {
+        bail!(
+            "the audit log does not verify, and a new key would hide that: {problem}; see `nervecenter admin verify-audit`"
+        );
+    }
+    let mut done = Rotated::default();
+    for kind in Sealed::ALL {
+        done.secrets += reseal(&mut w, kind, &old, &vault).await?;
+    }
+    sealed::end_logins(&mut w).await?;
+    done.entries = chain::remake(&mut w, &|text| vault.chain(text)).await?;
+    secret_files::keep_node_key(&mut w, &new).await?;
+    if config.node_key.is_some() {
+        w.commit().await?;
+        return Ok(done);
+    }
+    if config.database_url.is_some() {
+        nodes::set(&mut w, setup::NODE_KEY_ROW, &new).await?;
+        w.commit().await?;
+        return Ok(done);
+    }
+    // The file is complete beside the old one before the database changes, and takes its name afterwards; a crash between
+    // is finished by the next start (`finish`).
+    let text = hex::encode(new);
+    let next = beside(config);
+    let _ = fs::remove_file(&next);
+    setup::keep(&next, &text)?;
+    secret_files::keep_key_file(&mut w, text.as_bytes()).await?;
+    w.commit().await?;
+    fs::rename(&next, config.data_dir.join("node.key"))
+        .context("the database has the new key, but node.key.new could not be renamed to node.key; the next start does it")?;
+    tracing::info!(at = %clock::now().zulu(), "the node key was changed");
+    Ok(done)
+}
+
+async fn reseal(w: &mut Write, kind: Sealed, old: &Vault, new: &Vault) -> anyhow::Result<u64> {
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let rows = sealed::behind(w, kind, after).await?;
+        let Some(last) = rows.last() else {
+            return Ok(count);
+        };
+        after = last.id;
+        for row in &rows {
+            let label = match kind {
+                Sealed::ProductSecrets | Sealed::DeviceSecrets => &*row.label,
+                Sealed::Webhooks => webhooks::LABEL,
+                Sealed::Mails => mails::LABEL,
+            };
+            let clear = old.open(&row.sealed, label).with_context(|| {
+                format!(
+                    "row {} of {kind:?} cannot be opened with the present node key",
+                    row.id
+                )
+            })?;
+            sealed::replace(w, kind, row.id, &new.seal(&clear, label)).await?;
+            count += 1;
+        }
+    }
+}
+
+fn beside(config: &Config) -> PathBuf {
+    config.data_dir.join("node.key.new")
+}
+
+/// Finishes a change of the key file that a crash cut short: the database knows which of the two is right.
+///
+/// # Errors
+/// The disk's.
+pub(super) fn finish(config: &Config, kept: &[u8]) -> anyhow::Result<()> {
+    let next = beside(config);
+    match crate::jobs::health::digest_of(&next) {
+        Some(found) if found[..] == *kept => fs::rename(&next, config.data_dir.join("node.key"))
+            .context("could not rename node.key.new"),
+        // The database did not take the change.
+        Some(_) => fs::remove_file(&next).context("could not remove node.key.new"),
+        None => Ok(()),
+    }
+}
