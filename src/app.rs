@@ -3,7 +3,7 @@
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::budget::Places;
+use crate::budget::{Places, Rate};
 use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::Refusal;
 use crate::fleet::links::Links;
@@ -72,6 +72,8 @@ pub struct App {
     pub stopping: CancellationToken,
     /// Command lines that wait for a browser, by address.
     pub polls: Arc<Polls>,
+    /// How much devices may report.
+    pub reports: Arc<Rate<DeviceId>>,
     /// Sockets of people.
     pub viewers: Arc<Places<UserId>>,
     /// Uploads that wait for more.

@@ -105,14 +105,24 @@ impl<K: Eq + Hash + Clone> Rate<K> {
         }
     }
 
+    /// Counts `n` at once, such as the KiB of a report; false when they are beyond the rate, and then they are not counted.
+    pub fn takes(&self, asker: &K, n: NonZeroU32) -> bool {
+        self.tidy();
+        matches!(self.limiter.check_key_n(asker, n), Ok(Ok(())))
+    }
+
+    fn tidy(&self) {
+        if self.limiter.len() >= ASKERS_REMEMBERED {
+            self.limiter.retain_recent();
+        }
+    }
+
     /// Counts one try.
     ///
     /// # Errors
     /// The time after which the next one is allowed.
     pub fn count(&self, asker: &K) -> Result<(), Duration> {
-        if self.limiter.len() >= ASKERS_REMEMBERED {
-            self.limiter.retain_recent();
-        }
+        self.tidy();
         self.limiter
             .check_key(asker)
             .map_err(|until| until.wait_time_from(self.clock.now()))

@@ -1,5 +1,6 @@
 //! Every bound in one table, each with its reason. Nothing a peer can reach is unbounded.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// A TLS handshake must finish in this time; a real one over a slow cellular link takes two to four seconds.
@@ -250,6 +251,11 @@ pub const LOG_BURST: u32 = 10;
 pub const LOGS_A_SECOND: u32 = 5;
 /// Characters of a log line, or of a value of its metadata; the rest is cut off.
 pub const LOG_CHARS: usize = 4_096;
+/// KiB of log lines and health reports that a device may have stored at once. A device that logs a line of 200 bytes each
+/// second sends 17 MiB a day.
+pub const REPORT_KIB_BURST: NonZeroU32 = NonZeroU32::new(8 * 1024).expect("above zero");
+/// From then on one more KiB each time this has passed: 32 MiB a day.
+pub const REPORT_KIB_EVERY: Duration = Duration::from_millis(2_637);
 /// Health reports are kept this long, a device's newest always (domain 4.6).
 pub const HEALTH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Log lines are kept this long.

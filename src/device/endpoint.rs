@@ -9,14 +9,15 @@ use super::registry::Registry;
 use super::request::{self, Answer, Head, read_head};
 use super::wire::Format;
 use crate::app::App;
-use crate::budget::OnceAMinute;
+use crate::budget::{self, OnceAMinute};
 use crate::clock::{self, Micros};
 use crate::limits::{
     DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_TIME, PENDING_CONNECTIONS,
     STORE_TIME,
 };
 use rustls::ServerConfig;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub struct Endpoint {
     shaking: Waiting,
     deciding: Semaphore,
     rate: Rate,
+    of_address: budget::Rate<IpAddr>,
     tasks: TaskTracker,
     redirect: String,
     elsewhere: Option<String>,
@@ -66,6 +68,21 @@ impl Rate {
             self.count.store(0, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed) < self.most
+    }
+}
+
+/// Half of the server's rate for one address: a factory or a carrier may have a whole fleet behind one, and a stranger at
+/// one address must not keep all others out.
+fn address_share(connect_rate: u32) -> budget::Rate<IpAddr> {
+    let share = NonZeroU32::new(connect_rate / 2).unwrap_or(NonZeroU32::MIN);
+    budget::Rate::new(share, Duration::from_secs(1) / share.get())
+}
+
+/// What counts as one address: an IPv6 customer has at least a /64.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -103,6 +120,7 @@ impl Endpoint {
                 count: AtomicU32::new(0),
                 most: settings.connect_rate,
             },
+            of_address: address_share(settings.connect_rate),
             tasks,
             redirect: settings.redirect,
             elsewhere: settings.elsewhere,
@@ -120,7 +138,7 @@ impl Endpoint {
             };
             match accepted {
                 Ok((socket, peer)) => {
-                    if self.rate.allow(clock::now()) {
+                    if self.may_connect(peer.ip()) {
                         let endpoint = self.clone();
                         self.tasks
                             .spawn(async move { endpoint.meet(socket, peer).await });
@@ -135,6 +153,14 @@ impl Endpoint {
                 }
             }
         }
+    }
+
+    /// Whether one more connection is within the rate of its address and that of the server. What an address sends beyond its
+    /// own does not count for the others.
+    fn may_connect(&self, peer: IpAddr) -> bool {
+        // A proxy on this machine, which stands for all addresses.
+        let shared = peer.to_canonical().is_loopback();
+        (shared || self.of_address.count(&network(peer)).is_ok()) && self.rate.allow(clock::now())
     }
 
     /// A connection until its upgrade; its link is a task of its own, so that nothing of this one stays in memory.
@@ -367,6 +393,20 @@ fn local_host(tls: &TlsStream<TcpStream>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_half_of_the_connect_rate_and_takes_no_more_from_others() {
+        let rate = address_share(10);
+        let at = |text: &str| network(text.parse().unwrap());
+        let taken = |from: &str| (0..20).filter(|_| rate.count(&at(from)).is_ok()).count();
+        assert_eq!(taken("192.0.2.1"), 5);
+        assert_eq!(taken("192.0.2.2"), 5);
+        // All of a customer's IPv6 addresses are one, and an IPv4 address is the same in its IPv6 form.
+        assert_eq!(taken("2001:db8::1"), 5);
+        assert_eq!(taken("2001:db8::2"), 0);
+        assert_eq!(taken("2001:db8:0:1::2"), 5);
+        assert_eq!(taken("::ffff:192.0.2.1"), 0);
+    }
 
     #[test]
     fn the_connect_rate_counts_by_the_second() {

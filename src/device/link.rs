@@ -26,6 +26,7 @@ use crate::store;
 use crate::terminal;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -450,6 +451,13 @@ impl Place {
     async fn note(&self, event: Event) -> Flow {
         if matches!(event, Event::Log(_)) && !self.app.health.has_room() {
             // Log lines make room for what updates need.
+            return Ok(());
+        }
+        let kib = event.report_bytes().div_ceil(1024);
+        if let Some(kib) = u32::try_from(kib).ok().and_then(NonZeroU32::new)
+            && !self.app.reports.takes(&self.device, kib)
+        {
+            tracing::debug!(device = %self.device, "a report is beyond what a device may have stored in a day");
             return Ok(());
         }
         // While the database is away the record stays in its batch; the socket must go on answering heartbeats.

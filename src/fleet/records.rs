@@ -102,6 +102,17 @@ pub enum Answer {
     Polled(Box<Polled>),
 }
 
+impl Event {
+    /// Bytes that it adds to what is kept of a device's own telling: log lines and health reports.
+    pub fn report_bytes(&self) -> usize {
+        match self {
+            Self::Log(line) => line.message.len() + line.meta.len() + line.level.len(),
+            Self::Health(report) => report.to_string().len(),
+            _ => 0,
+        }
+    }
+}
+
 impl batch::Record for Record {
     type Answer = Answer;
 

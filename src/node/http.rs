@@ -9,11 +9,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::io::InspectWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,23 +31,131 @@ const GRACE: Duration = Duration::from_secs(10);
 /// downloader gives up a silent connection after 60 s itself, and resumes.
 const STALL: Duration = Duration::from_secs(90);
 
-/// Serves until it is told to stop, then lets running requests end.
+/// A connection has this long to show how fast it is before it may have to give way.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// While all places are taken, one gives way each time this has passed.
+const GIVE_WAY_EVERY: Duration = Duration::from_millis(50);
+
+/// Takes a connection out of the list when it has ended, however it ended.
+struct Left(Arc<Running>, u64);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
+    }
+}
+
+/// Serves people until it is told to stop, then lets running requests end.
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    serve_with(listener, router, stop, STALL).await;
+    let bounds = Bounds {
+        connections: CONNECTIONS,
+        stall: STALL,
+        patience: None,
+    };
+    serve_with(listener, router, stop, bounds).await;
+}
+
+/// Serves downloads in the same way. A device on a line of 3 KiB/s is an honest one, and keeps its place for as long as there
+/// are others; when all are taken, the connection that brought the least in its time gives way. A device resumes.
+pub(super) async fn serve_downloads(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let bounds = Bounds {
+        connections: CONNECTIONS,
+        stall: STALL,
+        patience: Some(PATIENCE),
+    };
+    serve_with(listener, router, stop, bounds).await;
+}
+
+/// What a listener allows.
+struct Bounds {
+    connections: usize,
+    stall: Duration,
+    /// How long a connection may show how fast it is before it may have to give way to others; none where nobody has to.
+    patience: Option<Duration>,
+}
+
+/// A connection, as far as its progress is concerned.
+struct Progress {
+    began: Instant,
+    sent: Arc<AtomicU64>,
+    cut: CancellationToken,
+}
+
+/// The connections of a listener, by number.
+#[derive(Default)]
+struct Running(Mutex<(u64, HashMap<u64, Progress>)>);
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Progress>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, sent: Arc<AtomicU64>, cut: CancellationToken) -> u64 {
+        let mut all = self.lock();
+        all.0 += 1;
+        let number = all.0;
+        let began = Instant::now();
+        all.1.insert(number, Progress { began, sent, cut });
+        number
+    }
+
+    fn leave(&self, number: u64) {
+        self.lock().1.remove(&number);
+    }
+
+    /// Cuts the connection with the fewest bytes a second, of those that had some time to show what they do.
+    fn cut_slowest(&self, patience: Duration) {
+        let all = self.lock();
+        let rate = |p: &Progress| {
+            let millis = p.began.elapsed().as_millis().max(1);
+            u128::from(p.sent.load(Ordering::Relaxed)) * 1_000 / millis
+        };
+        let tried = all
+            .1
+            .values()
+            .filter(|p| p.began.elapsed() >= patience && !p.cut.is_cancelled());
+        if let Some(slowest) = tried.min_by_key(|p| rate(p)) {
+            slowest.cut.cancel();
+        }
+    }
 }
 
 async fn serve_with(
     listener: TcpListener,
     router: Router,
     stop: CancellationToken,
-    stall: Duration,
+    bounds: Bounds,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let all = Arc::new(Running::default());
     let running = TaskTracker::new();
     let told = OnceAMinute::default();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
+        let place = match places.clone().try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                // Somebody may wait: the next place is theirs.
+                let waits = async {
+                    loop {
+                        if let Some(patience) = bounds.patience {
+                            all.cut_slowest(patience);
+                        }
+                        tokio::time::sleep(GIVE_WAY_EVERY).await;
+                    }
+                };
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    place = places.clone().acquire_owned() => match place {
+                        Ok(place) => place,
+                        Err(_) => return,
+                    },
+                    () = waits => return,
+                }
+            }
         };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -68,11 +179,18 @@ async fn serve_with(
             routes.call(request)
         });
         let stop = stop.clone();
+        let (sent, cut) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
+        let number = all.enter(sent.clone(), cut.clone());
+        let all = all.clone();
+        let stall = bounds.stall;
         running.spawn(async move {
             let _place = place;
+            let _left = Left(all, number);
             let mut socket = TimeoutStream::new(socket);
             socket.set_write_timeout(Some(stall));
-            let socket = Box::pin(socket);
+            let socket = Box::pin(InspectWriter::new(socket, move |bytes: &[u8]| {
+                sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            }));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
@@ -81,6 +199,10 @@ async fn serve_with(
             tokio::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
+                () = cut.cancelled() => {
+                    tracing::debug!(%peer, "a slow download gives way to others");
+                    return;
+                }
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -138,12 +260,12 @@ mod tests {
         let at = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(endless));
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve_with(
-            listener,
-            router,
-            stop.clone(),
-            Duration::from_millis(600),
-        ));
+        let bounds = Bounds {
+            connections: CONNECTIONS,
+            stall: Duration::from_millis(600),
+            patience: None,
+        };
+        let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
         let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         let mut stuck = TcpStream::connect(at).await.unwrap();
         stuck.write_all(ask).await.unwrap();
@@ -156,6 +278,55 @@ mod tests {
         }
         assert_eq!(running.load(Ordering::SeqCst), 1);
         drop((slow, stuck));
+        stop.cancel();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no node to spawn through"
+    )]
+    async fn the_slowest_gives_way_when_all_places_are_taken_and_not_before() {
+        let endless = || async {
+            let chunks = futures_util::stream::repeat_with(|| {
+                Ok::<_, std::io::Error>(Bytes::from_static(&[7; 16_384]))
+            });
+            Body::from_stream(chunks)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(endless));
+        let stop = CancellationToken::new();
+        let bounds = Bounds {
+            connections: 3,
+            stall: STALL,
+            patience: Some(Duration::from_millis(200)),
+        };
+        let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
+        let open = async || {
+            let mut socket = TcpStream::connect(at).await.unwrap();
+            let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+            socket.write_all(ask).await.unwrap();
+            socket
+        };
+        let mut buffer = vec![0; 8 << 20];
+        let (mut fast, mut slow) = (open().await, open().await);
+        for _ in 0..4 {
+            fast.read_exact(&mut buffer).await.unwrap();
+            slow.read_exact(&mut buffer[..1_000]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // The third takes the last place, and the one that is kept free is the slowest one's.
+        let mut third = open().await;
+        third.read_exact(&mut buffer).await.unwrap();
+        let mut rest = Vec::new();
+        // Cut: what was on its way comes, and then the end or an error.
+        let ended = slow.read_to_end(&mut rest);
+        let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
+        assert!(ended.is_ok(), "the slowest still holds its place");
+        fast.read_exact(&mut buffer).await.unwrap();
+        open().await.read_exact(&mut buffer).await.unwrap();
         stop.cancel();
         server.await.unwrap();
     }

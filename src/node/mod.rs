@@ -9,7 +9,7 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::app::{App, Policy};
 use crate::blob::Blobs;
-use crate::budget::Places;
+use crate::budget::{Places, Rate};
 use crate::bus::{Bus, Hint};
 use crate::clock;
 use crate::config::Config;
@@ -26,7 +26,8 @@ use crate::fleet::uploads::Uploads;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    DRAIN_TIME, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
+    DRAIN_TIME, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
+    UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -124,6 +125,7 @@ impl Node {
             background: loops.clone(),
             stopping: accepting.clone(),
             polls: Arc::new(Polls::default()),
+            reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             viewers: Arc::new(Places::new(VIEWERS, VIEWERS_A_PERSON)),
             sessions: Arc::new(Uploads::default()),
             uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
@@ -207,7 +209,7 @@ impl Node {
             ..app.clone()
         };
         loops.spawn(http::serve(web, api::router(people), quiet.clone()));
-        loops.spawn(http::serve(
+        loops.spawn(http::serve_downloads(
             downloads,
             download::router(app.clone()),
             quiet.clone(),
