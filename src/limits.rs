@@ -193,6 +193,9 @@ pub const DAMAGED_LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Rows of one import.
 pub const IMPORT_ROWS: usize = 500_000;
+/// Devices that an import writes in one transaction: some 10 ms, after which whoever waits for the writer has a turn.
+pub const IMPORT_SLICE: usize = 250;
+
 /// Rows that an export reads at once.
 pub const EXPORT_ROWS: i64 = 1_000;
 

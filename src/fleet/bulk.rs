@@ -4,14 +4,15 @@ use super::blocking;
 use super::devices::{check_tags, identifier_ok};
 use super::x509::{self, Facts};
 use super::{Refusal, Result, cells, certificates};
+use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::clock;
 use crate::ids::DeviceId;
-use crate::limits::IMPORT_ROWS;
+use crate::limits::{IMPORT_ROWS, IMPORT_SLICE};
 use crate::store::audit;
 use crate::store::devices::{NewDevice, bulk};
-use crate::store::{self, Db, notifications};
+use crate::store::{self, Db, Write, imports, notifications};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -48,21 +49,74 @@ fn refuse(mistakes: Mistakes) -> Refusal {
 
 /// Registers the devices of a CSV file, all or none. The first line names the columns: `identifier`, and any of
 /// `description`, `tags` (with commas or spaces) and `certificates` (PEM); others are ignored, so that an export can be
-/// imported.
+/// imported. It is written slice by slice, so that devices come in between; what was written is taken back when a row
+/// cannot be, or by the next start when the server stops in the middle.
 ///
 /// # Errors
 /// Each bad row by its line; then nothing was changed.
 pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
     let rows = blocking(move || read(file)).await??;
-    let now = clock::now();
-    let p = scope.product();
-    let mut mistakes = Mistakes::new();
+    let import = random_id();
     let mut w = app.db.write().await?;
+    imports::begin(&mut w, import, scope.product().id, clock::now()).await?;
+    w.commit().await?;
+    // Whoever asked may leave: the work goes on to one of its two ends all the same.
+    let (app, scope) = (app.clone(), scope.clone());
+    let tracker = app.background.clone();
+    let done = tracker.spawn(async move {
+        let done = write_slices(&app, &scope, import, &rows).await;
+        if done.is_err()
+            && let Err(e) = take_back(&app.db, import).await
+        {
+            tracing::error!(error = %e, "an import that failed was not taken back; the next start does it");
+        }
+        if let Err(e) = forget(&app.db).await {
+            tracing::warn!(error = %e, "notes of an import not deleted, the next one does it");
+        }
+        done
+    });
+    done.await.map_err(|e| Refusal::Fault(e.to_string()))?
+}
+
+async fn write_slices(app: &App, scope: &Scope<Product>, import: i64, rows: &[Row]) -> Result<u64> {
+    let mut mistakes = Mistakes::new();
+    for slice in rows.chunks(IMPORT_SLICE) {
+        if app.stopping.is_cancelled() {
+            let text = "The server stops; nothing was imported. Send the file again.";
+            return Err(Refusal::Busy(text.into()));
+        }
+        let mut w = app.db.write().await?;
+        let ids = write_slice(&mut w, scope, slice, &mut mistakes).await?;
+        // After a mistake the rest is only looked at, so that all mistakes are told at once.
+        if mistakes.is_empty() {
+            imports::add(&mut w, import, &ids).await?;
+            w.commit().await?;
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(refuse(mistakes));
+    }
+    let n = rows.len();
+    let mut w = app.db.write().await?;
+    let text = format!("User {} imported {n} devices", scope.person().name);
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    imports::complete(&mut w, import).await?;
+    w.commit().await?;
+    Ok(n as u64)
+}
+
+async fn write_slice(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    rows: &[Row],
+    mistakes: &mut Mistakes,
+) -> Result<Vec<DeviceId>> {
+    let p = scope.product();
     let devices: Vec<NewDevice> = rows.iter().map(|r| r.device.clone()).collect();
-    let added = bulk::add_many(&mut w, p.org.id, p.id, &devices, now).await?;
+    let added = bulk::add_many(w, p.org.id, p.id, &devices, clock::now()).await?;
     let ids: HashMap<String, DeviceId> = added.into_iter().map(|(id, name)| (name, id)).collect();
     let mut tags = Vec::new();
-    for row in &rows {
+    for row in rows {
         let Some(id) = ids.get(&row.device.identifier) else {
             let text = format!(
                 "identifier {:?} has already been taken",
@@ -74,8 +128,7 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
         let own = row.device.tags.iter().flatten();
         tags.extend(own.map(|t| (*id, t.as_str())));
         for facts in &row.certificates {
-            let stored = certificates::store_certificate(&mut w, p.org.id, *id, facts).await;
-            match stored {
+            match certificates::store_certificate(w, p.org.id, *id, facts).await {
                 Ok(()) => {}
                 Err(Refusal::Fields(why)) => {
                     let text = format!("certificate {}: {why}", facts.serial);
@@ -85,15 +138,48 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
             }
         }
     }
-    if !mistakes.is_empty() {
-        return Err(refuse(mistakes));
+    bulk::tag_many(w, &tags).await?;
+    Ok(ids.into_values().collect())
+}
+
+/// Takes back what imports have written that a stop of the server cut short. For its start, before devices are let in.
+///
+/// # Errors
+/// The database's.
+pub async fn take_back_unfinished(db: &Db) -> store::Result<()> {
+    loop {
+        let unfinished = imports::unfinished(&mut db.read().await?).await?;
+        let Some(import) = unfinished else {
+            return forget(db).await;
+        };
+        tracing::warn!("an import was cut short by a stop; its devices are taken back");
+        take_back(db, import).await?;
     }
-    bulk::tag_many(&mut w, &tags).await?;
-    let n = rows.len();
-    let text = format!("User {} imported {n} devices", scope.person().name);
-    audit::on_product(&mut w, scope, &text, now).await?;
-    w.commit().await?;
-    Ok(n as u64)
+}
+
+async fn take_back(db: &Db, import: i64) -> store::Result<()> {
+    loop {
+        let mut w = db.write().await?;
+        let gone = imports::take_back_some(&mut w, import, IMPORT_SLICE as i64).await?;
+        if gone == 0 {
+            imports::complete(&mut w, import).await?;
+        }
+        w.commit().await?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn forget(db: &Db) -> store::Result<()> {
+    loop {
+        let mut w = db.write().await?;
+        let gone = imports::forget_some(&mut w, 5_000).await?;
+        w.commit().await?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Reads and checks the whole file before anything is written.

@@ -17,6 +17,7 @@ use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::Identity;
+use crate::fleet::bulk;
 use crate::fleet::links::Links;
 use crate::fleet::logins::Polls;
 use crate::fleet::progress::Watchers;
@@ -133,6 +134,7 @@ impl Node {
             passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.
+        bulk::take_back_unfinished(&app.db).await?;
         reconcile::bury(&app.db, &app.bus, node, clock::now()).await?;
         let node = Self {
             web: web.local_addr()?,

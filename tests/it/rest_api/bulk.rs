@@ -1,6 +1,7 @@
 //! Import and export of many devices.
 
 use crate::support::ca::{Leaf, ca};
+use crate::support::device::Device;
 use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 crate::both_engines! {
     p73_csv_is_imported_all_or_nothing_and_exported_again
+    devices_come_in_while_many_are_imported_and_a_stop_takes_all_back
     p44_a_manifest_is_imported_in_the_background
     p45_a_certificate_names_its_device
 }
@@ -161,4 +163,50 @@ async fn p45_a_certificate_names_its_device(server: Server) {
     let known: Value = api.post(&path, form(&leaf.cert)).await.data();
     assert_eq!(known["identifier"], "d1");
     assert_eq!(api.post(&path, json!({})).await.status, 400);
+}
+
+async fn devices_come_in_while_many_are_imported_and_a_stop_takes_all_back(mut server: Server) {
+    let api = server.api();
+    let text = |from: u32| {
+        let rows: String = (from..from + 20_000)
+            .map(|n| format!("i-{n},a b\n"))
+            .collect();
+        format!("identifier,tags\n{rows}")
+    };
+    const IMPORTED: &str = "SELECT COUNT(*) FROM devices WHERE identifier LIKE 'i-%'";
+    let (asker, all) = (api.clone(), text(0));
+    let import = tokio::spawn(async move { csv(&asker, all).await });
+    while server.count(IMPORTED).await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // It is under way, and a device is let in and stored before it ends.
+    let mut d = Device::secret(&server, "between").await.unwrap();
+    d.join(json!({}), json!({})).await;
+    assert!(!import.is_finished(), "the device came in between");
+    assert_eq!(import.await.unwrap().data(), json!({"imported": 20_000}));
+    assert_eq!(server.count(IMPORTED).await, 20_000);
+    assert_eq!(server.count("SELECT COUNT(*) FROM import_devices").await, 0);
+    // A mistake in the last row: nothing of it stays, and what is told is told by its line.
+    let wrong = csv(&api, format!("{}i-7,\n", text(20_000))).await;
+    assert_eq!(wrong.status, 422);
+    assert_eq!(wrong.json()["errors"]["rows"][0]["line"], 20_002);
+    assert_eq!(server.count(IMPORTED).await, 20_000);
+    // The server is killed in the middle.
+    let (asker, all) = (api.clone(), text(20_000));
+    let import = tokio::spawn(async move {
+        let request = asker.raw(Method::POST, &Api::product("/devices/import"));
+        request
+            .header("content-type", "text/csv")
+            .body(all)
+            .send()
+            .await
+            .is_ok()
+    });
+    while server.count(IMPORTED).await == 20_000 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    server.crash_and_restart();
+    assert!(!import.await.unwrap(), "it was never acknowledged");
+    assert_eq!(server.count(IMPORTED).await, 20_000);
+    assert_eq!(server.count("SELECT COUNT(*) FROM import_devices").await, 0);
 }
