@@ -18,6 +18,7 @@ use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, UserId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +75,10 @@ pub struct App {
     pub polls: Arc<Polls>,
     /// How much devices may report.
     pub reports: Arc<Rate<DeviceId>>,
+    /// How often command lines at an address may begin a login.
+    pub cli_logins: Arc<Rate<IpAddr>>,
+    /// How often a person may test webhooks.
+    pub webhook_tests: Arc<Rate<UserId>>,
     /// Sockets of people.
     pub viewers: Arc<Places<UserId>>,
     /// Uploads that wait for more.

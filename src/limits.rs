@@ -85,6 +85,21 @@ pub const HEALTH_LOOK_TIME: Duration = Duration::from_secs(5);
 /// at 1 KiB a report this is a quarter of a million of them.
 pub const DISK_RESERVE: u64 = 256 << 20;
 
+/// A token that a login made ends when it was not used for so long.
+pub const LOGIN_IDLE: Duration = Duration::from_secs(90 * 86_400);
+/// Logins of one person at once; the one that was used the longest ago makes room.
+pub const LOGINS_A_PERSON: i64 = 100;
+/// Characters of a new password.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
+/// Logins of command lines that one address may begin at once, and the time after which it may begin one more. As many wait
+/// for a browser, whose time is ten minutes.
+pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
+/// See [`CLI_LOGINS`].
+pub const CLI_LOGIN_EVERY: Duration = Duration::from_secs(5);
+/// Tests of webhooks that one person may send at once, and the time after which one more is allowed.
+pub const WEBHOOK_TESTS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
+/// See [`WEBHOOK_TESTS`].
+pub const WEBHOOK_TEST_EVERY: Duration = Duration::from_secs(10);
 /// Tokens whose use is remembered between two writes. A use beyond it is not noted; the token's next one is.
 pub const TOKEN_USES: usize = 10_000;
 /// How often it is written when tokens were last used.

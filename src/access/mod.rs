@@ -7,6 +7,7 @@ pub mod token_uses;
 pub mod vault;
 
 use crate::clock::Micros;
+use crate::limits::LOGIN_IDLE;
 use crate::store::{self, Db, On};
 use scope::{Access, Grant, Org, Person, Product, Role, Scope};
 use std::time::Duration;
@@ -49,6 +50,10 @@ pub async fn by_token(
     };
     drop(r);
     if owner.expires_at.is_some_and(|end| end <= now) {
+        return Ok(None);
+    }
+    let used = owner.last_used_at.unwrap_or(owner.inserted_at);
+    if owner.login && now.since(used) > LOGIN_IDLE {
         return Ok(None);
     }
     let access = Access::parse(&owner.access).ok_or_else(|| store::Error::BadRow {

@@ -49,8 +49,14 @@ pub(super) fn base(app: &App, headers: &header::HeaderMap) -> String {
 }
 
 /// `POST /auth/cli_session`.
-pub(super) async fn begin(State(app): State<App>, headers: header::HeaderMap, p: Params) -> Result {
-    let session = logins::begin(&app, p.text("note").unwrap_or_default()).await?;
+pub(super) async fn begin(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: header::HeaderMap,
+    p: Params,
+) -> Result {
+    let from = peer.map(|Extension(Peer(peer))| peer.ip());
+    let session = logins::begin(&app, p.text("note").unwrap_or_default(), from).await?;
     let url = format!("{}/auth/cli/{}", base(&app, &headers), session.token);
     Ok(super::answer::ok(&CliSession {
         token: session.token,

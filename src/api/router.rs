@@ -125,6 +125,14 @@ fn people(c: &mut Contract) {
         .says("The person whose token it is")
         .gives::<users::Me>();
 
+    c.put("/users/me/password", Person, users::change_password)
+        .says("Change your password; all your other tokens end, and only a token that grants all may ask")
+        .takes(&[
+            need("current_password", Text, "The present one"),
+            need("new_password", Text, "12 to 1,024 characters"),
+        ])
+        .ends()
+        .refuses(429, "Too many wrong passwords");
     c.get("/users/me/tokens", Person, tokens::list)
         .says("Your tokens, newest first; only a token that grants all may ask")
         .gives::<Vec<tokens::View>>();

@@ -8,7 +8,8 @@ use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::fleet::orgs::{self, Member};
-use crate::fleet::{Refusal, logins, users};
+use crate::fleet::refusal::{BLANK, field};
+use crate::fleet::{Refusal, logins, tokens, users};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -86,6 +87,25 @@ pub(super) async fn me(Caller(person): Caller) -> Result {
         name: person.name,
         email: person.email,
     }))
+}
+
+/// `PUT /users/me/password`.
+pub(super) async fn change_password(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    Caller(person): Caller,
+    p: Params,
+) -> Result {
+    // Before the fields are read: what a token may not do, it may not ask about either.
+    tokens::whole(&person)?;
+    let from = peer.map(|Extension(Peer(peer))| peer.ip());
+    let text = |key: &str| match p.text(key) {
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(field(key, BLANK)),
+    };
+    let (present, new) = (text("current_password")?, text("new_password")?);
+    users::change_password(&app, &person, present, new, from).await?;
+    Ok(none())
 }
 
 /// `GET /orgs`.

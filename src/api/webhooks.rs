@@ -189,7 +189,7 @@ pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, hook: 
 /// `POST /webhooks/:webhook/test`.
 pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let filed = webhooks::test(&app.db, &scope, hook.number()?).await?;
+    let filed = webhooks::test(&app, &scope, hook.number()?).await?;
     Ok(created(None, &delivery(&filed)))
 }
 

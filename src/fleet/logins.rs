@@ -28,7 +28,11 @@ const INVITED: Duration = Duration::from_secs(48 * 3600);
 ///
 /// # Errors
 /// Too many that wait.
-pub async fn begin(app: &App, note: &str) -> Result<CliSession> {
+pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
+    // A proxy on this machine stands for all addresses.
+    if let Some(from) = from.filter(|a| !a.is_loopback()) {
+        app.cli_logins.count(&from).map_err(Refusal::TooMany)?;
+    }
     let now = clock::now();
     let token = uuid::Builder::from_random_bytes(random()).into_uuid();
     let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
@@ -126,11 +130,13 @@ pub async fn confirm(
     } else {
         &session.note
     };
-    let text = users::mint(&mut w, person.id, note, now).await?;
+    let text = users::mint_login(&mut w, person.id, note, now).await?;
     let sealed = app.vault.seal(&Secret::new(text), token);
     if !cli_sessions::confirm(&mut w, token, person.id, &sealed).await? {
         return Ok(Confirmed::Taken);
     }
+    let said = format!("{} logged in from a command line: {note}", person.name);
+    audit::of_person(&mut w, &person, &said, now).await?;
     w.commit().await?;
     Ok(Confirmed::Done)
 }

@@ -1,6 +1,7 @@
 //! API tokens as their owners manage them, and accounts for programs.
 
 use super::refusal::{BLANK, INVALID, TAKEN, field, name_of};
+use super::users::Lasting;
 use super::{Refusal, Result, users};
 use crate::access;
 use crate::access::scope::{Access, Grant, InOrg as _, Org, Person, Role, Scope};
@@ -39,7 +40,10 @@ const TOKENS: usize = 200;
 const DAYS: i64 = 3_650;
 
 /// Only a token that grants all may handle tokens, or it could make itself a wider one.
-fn whole(person: &Person) -> Result<()> {
+///
+/// # Errors
+/// [`Refusal::Denied`].
+pub fn whole(person: &Person) -> Result<()> {
     if person.grant.is_full() {
         Ok(())
     } else {
@@ -65,6 +69,8 @@ pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewTok
     whole(person)?;
     let mut w = db.write().await?;
     let made = mint(&mut w, person, person.id, form).await?;
+    let text = format!("{} made a token: {}", person.name, made.row.note);
+    audit::of_person(&mut w, person, &text, clock::now()).await?;
     w.commit().await?;
     Ok(made)
 }
@@ -79,6 +85,8 @@ pub async fn delete(db: &Db, person: &Person, token: i64) -> Result<()> {
     if !store::users::delete_token(&mut w, person.id, token).await? {
         return Err(Refusal::NotFound);
     }
+    let text = format!("{} took token {token} of their own away", person.name);
+    audit::of_person(&mut w, person, &text, clock::now()).await?;
     w.commit().await?;
     Ok(())
 }
@@ -104,17 +112,20 @@ async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) ->
         }
     };
     let now = clock::now();
-    let expires_at = match form.days {
-        None => None,
-        Some(days @ 1..=DAYS) => Some(now.after(Duration::from_secs(days.unsigned_abs() * 86_400))),
+    let lasting = match form.days {
+        None => Lasting::ForEver,
+        Some(days @ 1..=DAYS) => {
+            Lasting::Until(now.after(Duration::from_secs(days.unsigned_abs() * 86_400)))
+        }
         Some(_) => return Err(field("expires_in_days", "must be from 1 to 3650")),
     };
-    if store::users::tokens(w, owner).await?.len() >= TOKENS {
+    let held = store::users::tokens(w, owner).await?;
+    if held.iter().filter(|t| !t.login).count() >= TOKENS {
         let text = format!("You have {TOKENS} tokens; delete one that you do not need.");
         return Err(Refusal::Detail(text));
     }
     let grant = Grant { access, product };
-    let (id, text) = users::mint_narrow(w, owner, note, grant, expires_at, now).await?;
+    let (id, text) = users::mint_narrow(w, owner, note, grant, lasting, now).await?;
     let row = store::users::tokens(w, owner)
         .await?
         .into_iter()

@@ -1,11 +1,13 @@
 //! People: login and tokens.
 
-use super::Result;
+use super::refusal::field;
+use super::{Result, tokens};
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::ids::{OrgId, UserId};
+use crate::limits::{LOGINS_A_PERSON, PASSWORD_CHARS};
 use crate::store::users::NewToken;
 use crate::store::{self, Write, audit};
 use std::net::IpAddr;
@@ -34,7 +36,7 @@ pub async fn login(
     };
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let token = mint(&mut w, person.id, note, now).await?;
+    let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;
     Ok(Some(Session { person, token }))
@@ -85,12 +87,76 @@ pub async fn by_password(
     Ok(None)
 }
 
+/// Makes the token of a login: it ends when it is not used, and there are only so many of one person.
+///
+/// # Errors
+/// The database's.
+pub async fn mint_login(
+    w: &mut Write,
+    user: UserId,
+    note: &str,
+    now: Micros,
+) -> store::Result<String> {
+    store::users::keep_logins(w, user, LOGINS_A_PERSON - 1).await?;
+    let login = Lasting::WhileUsed;
+    let (_, text) = mint_narrow(w, user, note, Grant::default(), login, now).await?;
+    Ok(text)
+}
+
+/// How long a token is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// Until it is taken away.
+    ForEver,
+    /// Until an instant.
+    Until(Micros),
+    /// Until it was not used for [`crate::limits::LOGIN_IDLE`].
+    WhileUsed,
+}
+
+/// Gives a person another password, after the present one. All other tokens of the person end: whoever knew the old
+/// password may have some.
+///
+/// # Errors
+/// A wrong present password, a new one that is too short or too long, a token that grants less than all.
+pub async fn change_password(
+    app: &App,
+    person: &Person,
+    present: &str,
+    new: &str,
+    from: Option<IpAddr>,
+) -> Result<()> {
+    tokens::whole(person)?;
+    if !PASSWORD_CHARS.contains(&new.chars().count()) {
+        let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
+        let text = format!("must have {least} to {most} characters");
+        return Err(field("new_password", &text));
+    }
+    let found = by_password(app, &person.email, present, from).await?;
+    if found.is_none_or(|p| p.id != person.id) {
+        return Err(field("current_password", "is wrong"));
+    }
+    let given = new.to_owned();
+    let hash = app.passwords.check(move || password::hash(&given)).await?;
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    store::users::set_password(&mut w, person.id, &hash, now).await?;
+    store::users::delete_other_tokens(&mut w, person.id, person.token).await?;
+    let text = format!(
+        "{} changed the password; all other tokens of this person ended",
+        person.name
+    );
+    audit::of_person(&mut w, person, &text, now).await?;
+    w.commit().await?;
+    Ok(())
+}
+
 /// Makes a token for a person.
 ///
 /// # Errors
 /// The database's.
 pub async fn mint(w: &mut Write, user: UserId, note: &str, now: Micros) -> store::Result<String> {
-    let (_, text) = mint_narrow(w, user, note, Grant::default(), None, now).await?;
+    let (_, text) = mint_narrow(w, user, note, Grant::default(), Lasting::ForEver, now).await?;
     Ok(text)
 }
 
@@ -103,7 +169,7 @@ pub async fn mint_narrow(
     user: UserId,
     note: &str,
     grant: Grant,
-    expires_at: Option<Micros>,
+    lasting: Lasting,
     now: Micros,
 ) -> store::Result<(i64, String)> {
     let text = token::text(random());
@@ -116,7 +182,11 @@ pub async fn mint_narrow(
         note: &note,
         access: grant.access.word(),
         product: grant.product,
-        expires_at,
+        expires_at: match lasting {
+            Lasting::Until(end) => Some(end),
+            Lasting::ForEver | Lasting::WhileUsed => None,
+        },
+        login: lasting == Lasting::WhileUsed,
     };
     Ok((store::users::add_token(w, &new, now).await?, text))
 }

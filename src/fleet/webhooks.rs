@@ -246,7 +246,10 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn test(db: &Db, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
+pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
+    let db = &app.db;
+    let person = scope.person().id;
+    app.webhook_tests.count(&person).map_err(Refusal::TooMany)?;
     let hook = show(db, scope, id).await?;
     let at = scope.product();
     let data = json!({"org": at.org.name, "product": at.name, "by": scope.person().name});

@@ -5,9 +5,9 @@ use crate::app::App;
 use crate::clock;
 use crate::device::tls::Identity;
 use crate::limits::{
-    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, MAIL_LIFE, NOTIFICATION_LIFE, OPTIMIZE_EVERY,
-    SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY, UPDATE_LIFE,
-    WEBHOOK_LIFE,
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
+    OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY,
+    UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store::audit::chain;
@@ -103,11 +103,14 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
     let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
     let mailed = mails::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
+    let logins = users::sweep_logins(&mut w, now.before(LOGIN_IDLE), SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
-    Ok([health, logs, ended, ran, updates, notes, told, mailed]
-        .iter()
-        .any(|n| *n >= full))
+    Ok([
+        health, logs, ended, ran, updates, notes, told, mailed, logins,
+    ]
+    .iter()
+    .any(|n| *n >= full))
 }
 
 /// Renews the certificate in time, without a restart.

@@ -27,8 +27,9 @@ use crate::fleet::uploads::Uploads;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    DRAIN_TIME, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
-    UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
+    CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS,
+    REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY,
+    WEBHOOK_TESTS,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -127,6 +128,8 @@ impl Node {
             stopping: accepting.clone(),
             polls: Arc::new(Polls::default()),
             reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
+            cli_logins: Arc::new(Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY)),
+            webhook_tests: Arc::new(Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY)),
             viewers: Arc::new(Places::new(VIEWERS, VIEWERS_A_PERSON)),
             sessions: Arc::new(Uploads::default()),
             uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),

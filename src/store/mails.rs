@@ -350,14 +350,19 @@ pub async fn tried(
         ended
     )?;
     if ended.is_some() {
-        let nothing: &[u8] = &[];
-        execute!(
-            w,
-            sql!("mails.forget", "UPDATE mails SET body = $2 WHERE id = $1"),
-            mail,
-            nothing
-        )?;
+        set_body(w, mail, &[]).await?;
     }
+    Ok(())
+}
+
+/// Replaces the ciphertext of a mail's text.
+pub async fn set_body(w: &mut Write, mail: i64, body: &[u8]) -> Result<()> {
+    execute!(
+        w,
+        sql!("mails.set_body", "UPDATE mails SET body = $2 WHERE id = $1"),
+        mail,
+        body
+    )?;
     Ok(())
 }
 

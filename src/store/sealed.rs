@@ -109,15 +109,10 @@ pub async fn replace(w: &mut Write, kind: Sealed, id: i64, sealed: &[u8]) -> Res
             id,
             sealed
         )?,
-        Sealed::Mails => execute!(
-            w,
-            sql!(
-                "sealed.replace_mail",
-                "UPDATE mails SET body = $2 WHERE id = $1"
-            ),
-            id,
-            sealed
-        )?,
+        Sealed::Mails => {
+            super::mails::set_body(w, id, sealed).await?;
+            0
+        }
     };
     Ok(())
 }

@@ -287,6 +287,7 @@ async fn people(db: &Db) {
         access: "full",
         product: None,
         expires_at: None,
+        login: false,
     };
     users::add_token(&mut w, &new, NOW).await.unwrap();
     let ends = token::text([10; 32]);

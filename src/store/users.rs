@@ -38,6 +38,10 @@ pub struct TokenOwner {
     pub product_id: Option<ProductId>,
     /// When it ends.
     pub expires_at: Option<Micros>,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// Whether a login made it.
+    pub login: bool,
 }
 
 /// A token as its owner sees it.
@@ -59,6 +63,8 @@ pub struct TokenRow {
     pub last_used_at: Option<Micros>,
     /// When it ends.
     pub expires_at: Option<Micros>,
+    /// Whether a login made it.
+    pub login: bool,
 }
 
 /// A new token.
@@ -75,6 +81,8 @@ pub struct NewToken<'t> {
     pub product: Option<ProductId>,
     /// When it ends.
     pub expires_at: Option<Micros>,
+    /// Whether a login made it, so that it ends when it is not used.
+    pub login: bool,
 }
 
 /// Adds a person; `None` when the email is taken.
@@ -168,8 +176,8 @@ pub async fn add_token(w: &mut Write, t: &NewToken<'_>, now: Micros) -> Result<i
         w,
         sql!(
             "users.add_token",
-            "INSERT INTO tokens (user_id, hash, note, access, product_id, expires_at, inserted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id"
+            "INSERT INTO tokens (user_id, hash, note, access, product_id, expires_at, inserted_at, login)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id"
         ),
         t.user,
         t.hash,
@@ -177,7 +185,8 @@ pub async fn add_token(w: &mut Write, t: &NewToken<'_>, now: Micros) -> Result<i
         t.access,
         t.product,
         t.expires_at,
-        now
+        now,
+        t.login
     )?;
     row.map(|r| r.0).ok_or(Error::Missing("tokens"))
 }
@@ -189,7 +198,7 @@ pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
         sql!(
             "users.tokens",
             "SELECT t.id, t.note, t.access, o.name AS org, p.name AS product, t.inserted_at,
-                    t.last_used_at, t.expires_at
+                    t.last_used_at, t.expires_at, t.login
              FROM tokens t
              LEFT JOIN products p ON p.id = t.product_id
              LEFT JOIN orgs o ON o.id = p.org_id
@@ -211,6 +220,53 @@ pub async fn token_lives(on: &mut impl On, token: i64, now: Micros) -> Result<bo
         now
     )?;
     Ok(row.is_some())
+}
+
+/// Takes all but the `keep` logins away that a person used last.
+pub async fn keep_logins(w: &mut Write, user: UserId, keep: i64) -> Result<()> {
+    w.revokes();
+    execute!(
+        w,
+        sql!(
+            "users.keep_logins",
+            "DELETE FROM tokens WHERE user_id = $1 AND login AND id NOT IN (
+               SELECT id FROM tokens WHERE user_id = $1 AND login
+               ORDER BY COALESCE(last_used_at, inserted_at) DESC, id DESC LIMIT $2)"
+        ),
+        user,
+        keep
+    )?;
+    Ok(())
+}
+
+/// Deletes some logins that were not used since an instant; how many.
+pub async fn sweep_logins(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    w.revokes();
+    execute!(
+        w,
+        sql!(
+            "users.sweep_logins",
+            "DELETE FROM tokens WHERE id IN (
+               SELECT id FROM tokens WHERE login AND COALESCE(last_used_at, inserted_at) < $1 LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}
+
+/// Takes all tokens of a person away but one.
+pub async fn delete_other_tokens(w: &mut Write, user: UserId, kept: Option<i64>) -> Result<()> {
+    w.revokes();
+    execute!(
+        w,
+        sql!(
+            "users.delete_other_tokens",
+            "DELETE FROM tokens WHERE user_id = $1 AND id <> COALESCE($2, 0)"
+        ),
+        user,
+        kept
+    )?;
+    Ok(())
 }
 
 /// Takes a token away; whether it was there.
@@ -314,7 +370,7 @@ pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner
         sql!(
             "users.by_token",
             "SELECT t.id AS token_id, t.last_used_at, u.id AS user_id, u.email, u.name, t.access,
-                    t.product_id, t.expires_at
+                    t.product_id, t.expires_at, t.inserted_at, t.login
              FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1"
         ),
         hash

@@ -175,6 +175,7 @@ impl Rows<'_> {
             access: "full",
             product: None,
             expires_at: None,
+            login: false,
         };
         users::add_token(&mut self.w, &new, self.now).await?;
         self.report.made("tokens");

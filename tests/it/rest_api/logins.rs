@@ -8,6 +8,8 @@ use serde_json::json;
 crate::both_engines! {
     p07_and_p08_a_command_line_logs_in_through_a_browser
     people_are_invited_and_join
+    a_password_is_changed_and_ends_all_other_tokens
+    a_login_ends_when_it_is_not_used_and_takes_no_place_of_other_tokens
     p06_an_account_that_was_never_confirmed_logs_in_through_the_api_only
 }
 
@@ -257,4 +259,108 @@ async fn a_body_that_lacks_its_last_byte_is_given_up() {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert!(answer.contains("did not arrive in time"), "{answer}");
+}
+
+async fn login(api: &Api, email: &str, password: &str) -> Answer {
+    let form = json!({"email": email, "password": password, "note": "x"});
+    api.post("/api/users/login", form).await
+}
+
+async fn a_password_is_changed_and_ends_all_other_tokens(server: Server) {
+    let api = server.api();
+    let (email, old) = (server.login("email"), server.login("password"));
+    let path = "/api/users/me/password";
+    let session = login(&api, email, old).await.data();
+    let other = api.with_token(session["token"].as_str().unwrap());
+    let new = "a much better one";
+    for (form, name) in [
+        (json!({"new_password": new}), "current_password"),
+        (json!({"current_password": old}), "new_password"),
+        (
+            json!({"current_password": old, "new_password": "short"}),
+            "new_password",
+        ),
+        (
+            json!({"current_password": old, "new_password": 7}),
+            "new_password",
+        ),
+        (
+            json!({"current_password": "wrong", "new_password": new}),
+            "current_password",
+        ),
+    ] {
+        let refused = api.put(path, form).await;
+        assert_eq!(refused.status, 422, "{}", refused.text);
+        assert!(
+            refused.errors()[name].is_array(),
+            "{name}: {}",
+            refused.text
+        );
+    }
+    assert_eq!(other.get("/api/users/me").await.status, 200);
+    let form = json!({"note": "reader", "access": "read"});
+    let reader = api.post("/api/users/me/tokens", form).await.data();
+    let reader = api.with_token(reader["token"].as_str().unwrap());
+    let change = json!({"current_password": old, "new_password": new});
+    assert_eq!(reader.put(path, change.clone()).await.status, 401);
+    assert_eq!(api.put(path, change).await.status, 204);
+    assert_eq!(
+        api.get("/api/users/me").await.status,
+        200,
+        "the one that asked stays"
+    );
+    for ended in [&other, &reader] {
+        assert_eq!(ended.get("/api/users/me").await.status, 401);
+    }
+    assert_eq!(login(&api, email, old).await.status, 401);
+    assert_eq!(login(&api, email, new).await.status, 200);
+    let told = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%changed the password%'";
+    assert_eq!(server.count(told).await, 1);
+}
+
+async fn a_login_ends_when_it_is_not_used_and_takes_no_place_of_other_tokens(server: Server) {
+    let api = server.api();
+    let (email, password) = (server.login("email"), server.login("password"));
+    let session = login(&api, email, password).await.data();
+    let by_login = api.with_token(session["token"].as_str().unwrap());
+    let made = api
+        .post("/api/users/me/tokens", json!({"note": "ci"}))
+        .await
+        .data();
+    let by_hand = api.with_token(made["token"].as_str().unwrap());
+    for used in [&by_login, &by_hand] {
+        assert_eq!(used.get("/api/users/me").await.status, 200);
+    }
+    server
+        .until("SELECT COUNT(*) FROM tokens WHERE last_used_at IS NULL", 0)
+        .await;
+    server
+        .run("UPDATE tokens SET last_used_at = last_used_at - 91 * CAST(86400000000 AS BIGINT)")
+        .await;
+    assert_eq!(by_login.get("/api/users/me").await.status, 401);
+    assert_eq!(by_hand.get("/api/users/me").await.status, 200);
+    // More logins than a person may have: the oldest make room, and none stands in the way of a token.
+    for _ in 0..103 {
+        assert_eq!(login(&api, email, password).await.status, 200);
+    }
+    assert_eq!(
+        server
+            .count("SELECT COUNT(*) FROM tokens WHERE login")
+            .await,
+        100
+    );
+    let told = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%made a token: ci%'";
+    assert_eq!(server.count(told).await, 1);
+    for n in 0..198 {
+        let form = json!({"note": format!("more {n}")});
+        assert_eq!(
+            api.post("/api/users/me/tokens", form).await.status,
+            201,
+            "{n}"
+        );
+    }
+    let refused = api
+        .post("/api/users/me/tokens", json!({"note": "too many"}))
+        .await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
 }

@@ -66,7 +66,8 @@ fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> O
     }
     if needed == "person" {
         // Only a whole token handles tokens.
-        let tokens = template.starts_with("/api/users/me/tokens");
+        let tokens =
+            template.starts_with("/api/users/me/tokens") || template == "/api/users/me/password";
         return (tokens && asker.grant != "full").then_some(401);
     }
     let of_org = template.starts_with("/api/orgs/{org}") && !template.contains("{product}");
