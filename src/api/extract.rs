@@ -2,6 +2,7 @@
 
 use super::contract::Asks;
 use super::error::Error;
+use super::pages::Known;
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
 use crate::budget::Place;
@@ -50,6 +51,9 @@ impl FromRequestParts<App> for Caller {
             .ok_or(Error::Unauthorized)
             .and_then(|person| {
                 let place = app.requests.take(person.id).map_err(Refusal::from)?;
+                if let Some(known) = parts.extensions.get::<Known>() {
+                    known.set();
+                }
                 if let Some(held) = parts.extensions.get::<RequestPlace>() {
                     held.keep(place);
                 }

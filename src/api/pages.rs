@@ -13,10 +13,29 @@ use axum::response::{Html, IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// Whether anybody on this connection has shown a valid token; the listener makes it. While it is false, the connection may
+/// have to give its place to others.
+#[derive(Debug, Clone, Default)]
+pub struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// A valid token was shown.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one was.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// A login that waits for a browser.
 #[derive(Serialize, JsonSchema)]

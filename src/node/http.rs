@@ -1,6 +1,6 @@
 //! HTTP listeners for people and downloads: bounded in number, and a head must arrive in time.
 
-use crate::api::Peer;
+use crate::api::{Known, Peer};
 use crate::budget::OnceAMinute;
 use axum::Router;
 use hyper::Request;
@@ -33,7 +33,11 @@ const STALL: Duration = Duration::from_secs(90);
 
 /// A connection has this long to show how fast it is before it may have to give way.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// While all places are taken, one gives way each time this has passed.
+/// A connection without a token has this long to be done before it may have to give way.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(2);
+/// So many of them give way at once, since whoever fills all places also takes those that become free.
+const STRANGERS_AT_ONCE: usize = 256;
+/// While all places are taken, somebody gives way each time this has passed.
 const GIVE_WAY_EVERY: Duration = Duration::from_millis(50);
 
 /// Takes a connection out of the list when it has ended, however it ended.
@@ -50,7 +54,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     let bounds = Bounds {
         connections: CONNECTIONS,
         stall: STALL,
-        patience: None,
+        gives_way: GivesWay::Strangers,
     };
     serve_with(listener, router, stop, bounds).await;
 }
@@ -65,7 +69,7 @@ pub(super) async fn serve_downloads(
     let bounds = Bounds {
         connections: CONNECTIONS,
         stall: STALL,
-        patience: Some(PATIENCE),
+        gives_way: GivesWay::Slowest(PATIENCE),
     };
     serve_with(listener, router, stop, bounds).await;
 }
@@ -74,12 +78,22 @@ pub(super) async fn serve_downloads(
 struct Bounds {
     connections: usize,
     stall: Duration,
-    /// How long a connection may show how fast it is before it may have to give way to others; none where nobody has to.
-    patience: Option<Duration>,
+    gives_way: GivesWay,
+}
+
+/// Who gives way when all places are taken and somebody may wait for one.
+#[derive(Debug, Clone, Copy)]
+enum GivesWay {
+    /// The one that got the fewest bytes a second, of those that had this time to show how fast they are.
+    Slowest(Duration),
+    /// Those that have shown no valid token within [`STRANGER_PATIENCE`], many at once: a login takes less, and a person with a
+    /// token has a share that is bounded elsewhere.
+    Strangers,
 }
 
 /// A connection, as far as its progress is concerned.
 struct Progress {
+    known: Known,
     began: Instant,
     sent: Arc<AtomicU64>,
     cut: CancellationToken,
@@ -94,12 +108,20 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, sent: Arc<AtomicU64>, cut: CancellationToken) -> u64 {
+    fn enter(&self, known: Known, sent: Arc<AtomicU64>, cut: CancellationToken) -> u64 {
         let mut all = self.lock();
         all.0 += 1;
         let number = all.0;
         let began = Instant::now();
-        all.1.insert(number, Progress { began, sent, cut });
+        all.1.insert(
+            number,
+            Progress {
+                known,
+                began,
+                sent,
+                cut,
+            },
+        );
         number
     }
 
@@ -107,19 +129,30 @@ impl Running {
         self.lock().1.remove(&number);
     }
 
-    /// Cuts the connection with the fewest bytes a second, of those that had some time to show what they do.
-    fn cut_slowest(&self, patience: Duration) {
+    /// Cuts those that have to give way.
+    fn make_room(&self, gives_way: GivesWay) {
         let all = self.lock();
         let rate = |p: &Progress| {
             let millis = p.began.elapsed().as_millis().max(1);
             u128::from(p.sent.load(Ordering::Relaxed)) * 1_000 / millis
         };
+        let patience = match gives_way {
+            GivesWay::Slowest(patience) => patience,
+            GivesWay::Strangers => STRANGER_PATIENCE,
+        };
         let tried = all
             .1
             .values()
             .filter(|p| p.began.elapsed() >= patience && !p.cut.is_cancelled());
-        if let Some(slowest) = tried.min_by_key(|p| rate(p)) {
-            slowest.cut.cancel();
+        match gives_way {
+            GivesWay::Slowest(_) => tried
+                .min_by_key(|p| rate(p))
+                .into_iter()
+                .for_each(|p| p.cut.cancel()),
+            GivesWay::Strangers => tried
+                .filter(|p| !p.known.is_set())
+                .take(STRANGERS_AT_ONCE)
+                .for_each(|p| p.cut.cancel()),
         }
     }
 }
@@ -141,9 +174,7 @@ async fn serve_with(
                 // Somebody may wait: the next place is theirs.
                 let waits = async {
                     loop {
-                        if let Some(patience) = bounds.patience {
-                            all.cut_slowest(patience);
-                        }
+                        all.make_room(bounds.gives_way);
                         tokio::time::sleep(GIVE_WAY_EVERY).await;
                     }
                 };
@@ -174,13 +205,16 @@ async fn serve_with(
         // Else the end of an answer waits for the peer's word that its beginning came, some 40 ms.
         let _ = socket.set_nodelay(true);
         let routes = TowerToHyperService::new(router.clone());
+        let known = Known::default();
+        let shown = known.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(shown.clone());
             routes.call(request)
         });
         let stop = stop.clone();
         let (sent, cut) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
-        let number = all.enter(sent.clone(), cut.clone());
+        let number = all.enter(known, sent.clone(), cut.clone());
         let all = all.clone();
         let stall = bounds.stall;
         running.spawn(async move {
@@ -200,7 +234,7 @@ async fn serve_with(
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
                 () = cut.cancelled() => {
-                    tracing::debug!(%peer, "a slow download gives way to others");
+                    tracing::debug!(%peer, "a connection gives way to others");
                     return;
                 }
                 () = stop.cancelled() => {
@@ -263,7 +297,7 @@ mod tests {
         let bounds = Bounds {
             connections: CONNECTIONS,
             stall: Duration::from_millis(600),
-            patience: None,
+            gives_way: GivesWay::Strangers,
         };
         let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
         let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -301,7 +335,7 @@ mod tests {
         let bounds = Bounds {
             connections: 3,
             stall: STALL,
-            patience: Some(Duration::from_millis(200)),
+            gives_way: GivesWay::Slowest(Duration::from_millis(200)),
         };
         let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
         let open = async || {

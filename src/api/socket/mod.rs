@@ -3,6 +3,7 @@
 
 mod frame;
 
+use super::pages::Known;
 use crate::access::scope::{Act, Person};
 use crate::app::App;
 use crate::budget::{self, Refused};
@@ -94,6 +95,9 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     let (Some(person), Some(version)) = (person, Version::parse(asked.vsn.as_deref())) else {
         return StatusCode::FORBIDDEN.into_response();
     };
+    if let Some(known) = request.extensions().get::<Known>() {
+        known.set();
+    }
     let place = match app.viewers.take(person.id) {
         Ok(place) => place,
         Err(Refused::Share) => {

@@ -1,6 +1,7 @@
 //! What a server does when the world under it breaks: it says what is wrong, loses nothing that it acknowledged, and
 //! goes on by itself when the fault is over.
 
+mod clock;
 mod crash;
 mod files;
 mod keys;

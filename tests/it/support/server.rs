@@ -3,7 +3,7 @@
 use super::{Api, postgres};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -46,12 +46,28 @@ impl Server {
 
     /// Starts one whose data is in this folder.
     pub async fn inside(engine: Engine, folder: TempDir, flags: &[&str]) -> Option<Self> {
+        Self::under(engine, folder, flags, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub async fn under(
+        engine: Engine,
+        folder: TempDir,
+        flags: &[&str],
+        environment: &[(&str, &Path)],
+    ) -> Option<Self> {
         provider();
         let database_url = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::database().await?),
         };
-        let (child, ready) = launch(&folder, database_url.as_deref(), ["127.0.0.1:0"; 3], flags);
+        let (child, ready) = launch(
+            &folder,
+            database_url.as_deref(),
+            ["127.0.0.1:0"; 3],
+            flags,
+            environment,
+        );
         let mut server = Self {
             child,
             database_url,
@@ -189,7 +205,7 @@ impl Server {
     /// Starts it again on the same data and ports, after it has ended.
     pub fn restart(&mut self) {
         let ports = [&*self.web, &*self.devices, &*self.downloads];
-        let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[]);
+        let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[], &[]);
         self.child = child;
     }
 
@@ -316,9 +332,11 @@ fn launch(
     url: Option<&str>,
     [web, devices, downloads]: [&str; 3],
     flags: &[&str],
+    environment: &[(&str, &Path)],
 ) -> (Child, Value) {
     let mut command = Command::new(BINARY);
     command
+        .envs(environment.iter().copied())
         .args([
             "serve",
             "--json",
