@@ -471,6 +471,35 @@ async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
     }
 }
 
+/// Seconds that the database is away; `AWAY=60` tries longer by hand.
+fn away() -> Duration {
+    let asked = std::env::var("AWAY").ok();
+    Duration::from_secs(asked.and_then(|n| n.parse().ok()).unwrap_or(12))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_in_mid_rollout_changes_nothing_about_the_end() {
+    let Some(server) = Server::start(Engine::Postgres).await else {
+        return;
+    };
+    let (api, new, sim) = storm(&server).await;
+    release(&api, &new).await;
+    while server.count("SELECT COUNT(*) FROM update_stats").await < DEVICES / 5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let url = server.database_url().unwrap();
+    crate::faults::set_reachable(url, false).await;
+    tokio::time::sleep(away()).await;
+    assert_eq!(api.get("/status/alive").await.status, 200);
+    let refused = api.get(&Api::product("/devices")).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(!refused.header("retry-after").is_empty());
+    crate::faults::set_reachable(url, true).await;
+    at_rest(&server).await;
+    let report = tokio::task::spawn_blocking(|| sim.finish()).await.unwrap();
+    check_end(&server, &report).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reverting_devices_end_in_the_penalty_box() {
     let server = Server::start(Engine::Sqlite).await.unwrap();

@@ -24,7 +24,7 @@ async fn eventually(what: &str, asked: impl AsyncFn() -> bool) {
 
 /// Cuts all connections to a database and lets nobody in, or lets them in again: what a server sees of a PostgreSQL that
 /// is away.
-async fn set_reachable(url: &str, reachable: bool) {
+pub(crate) async fn set_reachable(url: &str, reachable: bool) {
     let (server, name) = url.rsplit_once('/').expect("a URL of a database");
     let mut admin = PgConnection::connect(&format!("{server}/postgres"))
         .await
@@ -56,8 +56,8 @@ async fn problems(api: &Api) -> Vec<String> {
     named
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_files_keeps_devices_and_heals() {
+/// A server whose data is on a disk of 48 MiB of its own, of which 16 must stay free.
+async fn on_a_small_disk() -> Option<(Mounted, Server)> {
     let folder = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
@@ -65,12 +65,75 @@ async fn a_full_disk_refuses_files_keeps_devices_and_heals() {
         .output();
     if !mounted.is_ok_and(|o| o.status.success()) {
         postgres::skipped("the right to mount a tmpfs");
-        return;
+        return None;
     }
     let mount = Mounted(folder.path().to_owned());
-    let server = Server::inside(Engine::Sqlite, folder, &["--disk-reserve-mib", "16"])
+    let reserve = ["--disk-reserve-mib", "16"];
+    let server = Server::inside(Engine::Sqlite, folder, &reserve)
         .await
         .unwrap();
+    Some((mount, server))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delta_waits_for_room_on_a_full_disk_and_is_made_then() {
+    let Some((mount, server)) = on_a_small_disk().await else {
+        return;
+    };
+    let api = server.api();
+    api.register_key().await;
+    let old = api.upload("good/rpi4-1.0.0.fw").await;
+    let new = api.upload("good/rpi4-1.1.0.fw").await;
+    eventually("ready", async || problems(&api).await.is_empty()).await;
+    let filler = mount.0.join("filler");
+    std::fs::write(&filler, vec![1; 34 << 20]).unwrap();
+    eventually("the disk is full", async || {
+        problems(&api).await == ["disk_full"]
+    })
+    .await;
+    // The release, the join and the claim go on; the delta is asked for and not made.
+    api.group("prod", new["uuid"].as_str().unwrap(), json!({}))
+        .await;
+    let mut device = Device::secret(&server, "dev-1").await.unwrap();
+    device
+        .join(crate::support::device::running(&old), json!({}))
+        .await;
+    server
+        .until("SELECT COUNT(*) FROM deltas WHERE status = 'processing'", 1)
+        .await;
+    assert!(device.silent(3_000).await, "it waits for its delta");
+    assert_eq!(
+        server
+            .count("SELECT COALESCE(SUM(tries), 0) FROM deltas")
+            .await,
+        0
+    );
+    std::fs::remove_file(&filler).unwrap();
+    server
+        .until("SELECT COUNT(*) FROM deltas WHERE status = 'completed'", 1)
+        .await;
+    let update = device.event("update").await;
+    assert_eq!(update["firmware_meta"]["uuid"], new["uuid"]);
+    assert_eq!(
+        server
+            .count("SELECT COUNT(*) FROM deltas WHERE status = 'completed'")
+            .await,
+        1
+    );
+    assert_eq!(
+        server
+            .count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NOT NULL")
+            .await,
+        1
+    );
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_files_keeps_devices_and_heals() {
+    let Some((mount, server)) = on_a_small_disk().await else {
+        return;
+    };
     let api = server.api();
     api.register_key().await;
     eventually("ready", async || problems(&api).await.is_empty()).await;
