@@ -3,7 +3,7 @@
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::budget::{Places, Rate};
+use crate::budget::{Places, Rate, Turns};
 use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::Refusal;
 use crate::fleet::links::Links;
@@ -87,6 +87,8 @@ pub struct App {
     pub uploads: Arc<Places<UserId>>,
     /// Requests in progress, by person.
     pub requests: Arc<Places<UserId>>,
+    /// Reading requests in work, by person.
+    pub reads: Arc<Turns<UserId>>,
     /// Passwords that are being checked, and how often they may be tried.
     pub passwords: Arc<PasswordBudget>,
 }

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,43 @@ impl<K: Eq + Hash + Clone> Drop for Place<K> {
     }
 }
 
+/// So many things at once for each asker, who waits for a turn rather than being refused: what is short, but many of which
+/// would keep others waiting.
+pub struct Turns<K> {
+    each: usize,
+    by_asker: Mutex<HashMap<K, Arc<Semaphore>>>,
+}
+
+impl<K: Eq + Hash + Clone> Turns<K> {
+    /// `each` at once.
+    pub fn new(each: usize) -> Self {
+        Self {
+            each,
+            by_asker: Mutex::default(),
+        }
+    }
+
+    /// Waits for a turn, which ends when it is dropped; none when it does not come in time.
+    pub async fn wait(&self, asker: &K, most: Duration) -> Option<OwnedSemaphorePermit> {
+        let own = {
+            let mut all = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= TURNS_TIDIED {
+                // Those whose askers have or wait for a turn are held elsewhere, too.
+                all.retain(|_, turns| Arc::strong_count(turns) > 1);
+            }
+            let new = || Arc::new(Semaphore::new(self.each));
+            all.entry(asker.clone()).or_insert_with(new).clone()
+        };
+        tokio::time::timeout(most, own.acquire_owned())
+            .await
+            .ok()?
+            .ok()
+    }
+}
+
+/// Askers beyond which those who ask for nothing are forgotten.
+const TURNS_TIDIED: usize = 1_024;
+
 /// How often an asker may do something: a burst, and from then on one more each `every`.
 pub struct Rate<K: Eq + Hash + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
@@ -156,6 +194,22 @@ impl OnceAMinute {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_asker_waits_for_its_own_turns_and_for_nobody_elses() {
+        let turns = Turns::new(2);
+        let second = Duration::from_secs(1);
+        let held = [turns.wait(&1, second).await, turns.wait(&1, second).await];
+        assert!(held.iter().all(Option::is_some));
+        assert!(turns.wait(&1, second).await.is_none());
+        assert!(turns.wait(&2, second).await.is_some());
+        drop(held);
+        assert!(turns.wait(&1, second).await.is_some());
+        for n in 0..5_000 {
+            assert!(turns.wait(&n, second).await.is_some());
+        }
+        assert!(turns.by_asker.lock().unwrap().len() <= TURNS_TIDIED);
+    }
 
     #[test]
     fn one_asker_never_takes_the_places_of_others() {

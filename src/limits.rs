@@ -77,6 +77,9 @@ pub const BATCH_PATIENCE: Duration = Duration::from_secs(180);
 /// The first pause between two such tries; it doubles up to sixteen times this.
 pub const BATCH_RETRY: Duration = Duration::from_millis(125);
 
+/// Open files that sockets of devices leave to people, downloads, the database and stored files; of a low limit a quarter.
+pub const FILES_RESERVE: usize = 1_024;
+
 /// How often a server looks whether it can do its work.
 pub const HEALTH_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A look at the database that takes longer counts as failed.
@@ -153,6 +156,11 @@ pub const ANONYMOUS_BODY_TIME: Duration = Duration::from_secs(10);
 pub const REQUESTS: usize = 1_024;
 /// Of them, those of one person.
 pub const REQUESTS_A_PERSON: usize = 32;
+/// Of them, reading ones that a person has in work; the others wait. A third of the database's connections for people: with
+/// more, the slow lists of one person keep all others waiting.
+pub const READS_A_PERSON: usize = 2;
+/// How long a reading request waits for its person's others.
+pub const READ_WAIT: Duration = Duration::from_secs(30);
 /// Passwords that are checked at the same time. Each check takes 19 MiB and some 50 ms of a core.
 pub const PASSWORD_CHECKS: usize = 2;
 /// Checks that wait for one of these; more are refused.

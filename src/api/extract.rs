@@ -8,21 +8,31 @@ use crate::app::App;
 use crate::budget::Place;
 use crate::fleet::{self, Refusal, devices, scopes};
 use crate::ids::UserId;
+use crate::limits::READ_WAIT;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Keeps the place of a request's person among the requests in progress until the request is answered: the middleware
 /// makes it, and who the person is, is found out on the way.
 #[derive(Clone, Default)]
-pub(super) struct RequestPlace(Arc<OnceLock<Place<UserId>>>);
+pub(super) struct RequestPlace(Arc<OnceLock<Held>>);
+
+/// A place among all requests, and for one that reads a turn among its person's.
+type Held = (Place<UserId>, Option<OwnedSemaphorePermit>);
 
 impl RequestPlace {
-    fn keep(&self, place: Place<UserId>) {
+    fn keep(&self, held: Held) {
         // A second one of the same request is given back at once.
-        let _ = self.0.set(place);
+        let _ = self.0.set(held);
+    }
+
+    fn is_kept(&self) -> bool {
+        self.0.get().is_some()
     }
 }
 
@@ -46,19 +56,26 @@ impl FromRequestParts<App> for Caller {
         let person = scopes::person(app, token).await?;
         // A token that grants less than this request needs is like none.
         let act = act(parts);
-        person
+        let person = person
             .filter(|p| p.grant.covers(act))
-            .ok_or(Error::Unauthorized)
-            .and_then(|person| {
-                let place = app.requests.take(person.id).map_err(Refusal::from)?;
-                if let Some(known) = parts.extensions.get::<Known>() {
-                    known.set();
-                }
-                if let Some(held) = parts.extensions.get::<RequestPlace>() {
-                    held.keep(place);
-                }
-                Ok(Self(person))
-            })
+            .ok_or(Error::Unauthorized)?;
+        let place = app.requests.take(person.id).map_err(Refusal::from)?;
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.set();
+        }
+        if let Some(held) = parts.extensions.get::<RequestPlace>()
+            && !held.is_kept()
+        {
+            let reads = matches!(act, Act::Read | Act::PublishRead);
+            let turn = if reads {
+                let turn = app.reads.wait(&person.id, READ_WAIT).await;
+                Some(turn.ok_or(Refusal::TooMany(Duration::from_secs(1)))?)
+            } else {
+                None
+            };
+            held.keep((place, turn));
+        }
+        Ok(Self(person))
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Endpoint {
     deciding: Semaphore,
     rate: Rate,
     of_address: budget::Rate<IpAddr>,
+    sockets: usize,
     tasks: TaskTracker,
     redirect: String,
     elsewhere: Option<String>,
@@ -91,6 +92,8 @@ fn network(peer: IpAddr) -> IpAddr {
 pub struct Settings {
     /// Connects a second; more are closed without a byte.
     pub connect_rate: u32,
+    /// Sockets at once; more are closed without a byte, and said once a minute.
+    pub sockets: usize,
     /// Where other paths are sent.
     pub redirect: String,
     /// Where devices are sent instead of being let in.
@@ -121,6 +124,7 @@ impl Endpoint {
                 most: settings.connect_rate,
             },
             of_address: address_share(settings.connect_rate),
+            sockets: settings.sockets,
             tasks,
             redirect: settings.redirect,
             elsewhere: settings.elsewhere,
@@ -138,7 +142,14 @@ impl Endpoint {
             };
             match accepted {
                 Ok((socket, peer)) => {
-                    if self.may_connect(peer.ip()) {
+                    if self.tasks.len() >= self.sockets {
+                        if told.due() {
+                            tracing::warn!(
+                                sockets = self.sockets,
+                                "devices are refused, since the limit of open files is near: raise it (ulimit -n); said at most once a minute"
+                            );
+                        }
+                    } else if self.may_connect(peer.ip()) {
                         let endpoint = self.clone();
                         self.tasks
                             .spawn(async move { endpoint.meet(socket, peer).await });

@@ -9,7 +9,7 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::app::{App, Policy};
 use crate::blob::Blobs;
-use crate::budget::{Places, Rate};
+use crate::budget::{Places, Rate, Turns};
 use crate::bus::{Bus, Hint};
 use crate::clock;
 use crate::config::Config;
@@ -27,9 +27,9 @@ use crate::fleet::uploads::Uploads;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS,
-    REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY,
-    WEBHOOK_TESTS,
+    CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, FILES_RESERVE, READS_A_PERSON, REPORT_KIB_BURST,
+    REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS,
+    VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -74,7 +74,7 @@ impl Node {
         reason = "the batch writer outlives the trackers that it serves"
     )]
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        setup::raise_descriptor_limit();
+        let files = setup::raise_descriptor_limit();
         let lock = setup::lock(&config.data_dir)?;
         let db = setup::database(config).await?;
         secret_files::check(config, &db).await?;
@@ -134,6 +134,7 @@ impl Node {
             sessions: Arc::new(Uploads::default()),
             uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
             requests: Arc::new(Places::new(REQUESTS, REQUESTS_A_PERSON)),
+            reads: Arc::new(Turns::new(READS_A_PERSON)),
             passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.
@@ -153,7 +154,7 @@ impl Node {
             writer: tokio::spawn(writer),
             _lock: lock,
         };
-        node.work(config, identity, web, devices, downloads)?;
+        node.work(config, identity, web, devices, downloads, files)?;
         Ok(node)
     }
 
@@ -164,6 +165,7 @@ impl Node {
         web: TcpListener,
         devices: TcpListener,
         downloads: TcpListener,
+        files: usize,
     ) -> anyhow::Result<()> {
         let (app, loops, stop) = (&self.app, &self.loops, &self.working);
         let identity = Arc::new(identity);
@@ -195,6 +197,7 @@ impl Node {
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
         let settings = Settings {
             connect_rate: config.connect_rate,
+            sockets: files.saturating_sub(FILES_RESERVE.min(files / 4)),
             redirect: config.redirect_url.clone(),
             elsewhere: config.redirect_devices.clone(),
             secrets: config.shared_secrets,

@@ -40,21 +40,26 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
 }
 
 /// Raises the soft limit of open files to the hard one: each device holds a socket, and many systems begin with 1,024 for
-/// the sake of programs that use `select`.
-pub fn raise_descriptor_limit() {
+/// the sake of programs that use `select`. How many may be open from here on.
+pub fn raise_descriptor_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
+    let files = |n: Option<u64>| n.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     if limit.current == limit.maximum {
-        return;
+        return files(limit.current);
     }
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
     match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => tracing::debug!(files = ?limit.maximum, "limit of open files raised"),
+        Ok(()) => {
+            tracing::debug!(files = ?limit.maximum, "limit of open files raised");
+            files(limit.maximum)
+        }
         Err(e) => {
             tracing::warn!(error = %e, files = ?limit.current, "the limit of open files stays low");
+            files(limit.current)
         }
     }
 }
