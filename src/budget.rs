@@ -7,6 +7,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -124,6 +125,16 @@ impl<K: Eq + Hash + Clone> Turns<K> {
 
 /// Askers beyond which those who ask for nothing are forgotten.
 const TURNS_TIDIED: usize = 1_024;
+
+/// Who is counted for a request or connection from an address: none for this machine itself, where a proxy stands for all
+/// addresses; for IPv6 a /64, which is the least that one customer has.
+pub fn counted(from: IpAddr) -> Option<IpAddr> {
+    match from.to_canonical() {
+        own if own.is_loopback() => None,
+        IpAddr::V6(v6) => Some(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64))),
+        v4 @ IpAddr::V4(_) => Some(v4),
+    }
+}
 
 /// How often an asker may do something: a burst, and from then on one more each `every`.
 pub struct Rate<K: Eq + Hash + Clone> {

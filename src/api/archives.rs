@@ -7,7 +7,6 @@ use super::extract::Name;
 use super::upload::{host_of, received};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::blob::Blob;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
 use crate::fleet::links::Linked;
@@ -97,8 +96,7 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let archive = archives::show(&app.db, &scope, &uuid).await?;
-    let a = &archive;
-    let file = Linked::new(Blob::Archive(a.id), &a.uuid, &a.checksum, "fwup");
+    let file = Linked::archive(&archive);
     let url = app.links.url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

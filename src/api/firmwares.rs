@@ -6,7 +6,6 @@ use super::extract::Name;
 use super::upload::{host_of, received};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::blob::Blob;
 use crate::clock;
 use crate::fleet::firmwares::{self, FirmwareRow};
 use crate::fleet::links::Linked;
@@ -96,8 +95,7 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
-    let f = &firmware;
-    let file = Linked::new(Blob::Firmware(f.id), &f.uuid, &f.checksum, &f.tool);
+    let file = Linked::firmware(&firmware);
     let url = app.links.url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

@@ -12,13 +12,18 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// The address that a request comes from, if the listener says.
+pub(super) fn address_of(peer: Option<Extension<Peer>>) -> Option<IpAddr> {
+    peer.map(|Extension(Peer(at))| at.ip())
+}
 
 /// Whether anybody on this connection has shown a valid token; the listener makes it. While it is false, the connection may
 /// have to give its place to others.
@@ -74,8 +79,8 @@ pub(super) async fn begin(
     headers: header::HeaderMap,
     p: Params,
 ) -> Result {
-    let from = peer.map(|Extension(Peer(peer))| peer.ip());
-    let session = logins::begin(&app, p.text("note").unwrap_or_default(), from).await?;
+    let note = p.text("note").unwrap_or_default();
+    let session = logins::begin(&app, note, address_of(peer)).await?;
     let url = format!("{}/auth/cli/{}", base(&app, &headers), session.token);
     Ok(super::answer::ok(&CliSession {
         token: session.token,
@@ -90,7 +95,7 @@ pub(super) async fn status(
     peer: Option<Extension<Peer>>,
     Path(session): Path<String>,
 ) -> Result {
-    if peer.is_some_and(|p| !app.polls.allow(p.0.0.ip())) {
+    if address_of(peer).is_some_and(|from| !app.polls.allow(from)) {
         return Ok((StatusCode::FORBIDDEN, "Forbidden\n").into_response());
     }
     if session.contains('\0') {
@@ -124,7 +129,7 @@ pub(super) async fn confirm(
     };
     let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
-    match logins::confirm(&app, &session, &email, &password, peer.map(|p| p.0.0.ip())).await {
+    match logins::confirm(&app, &session, &email, &password, address_of(peer)).await {
         Ok(Confirmed::Done) => done(),
         Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email or password."),
         Ok(Confirmed::Unconfirmed) => confirm_form(waits.code, UNCONFIRMED),

@@ -3,7 +3,7 @@
 use super::answer::{created, none, ok, path};
 use super::error::{Error, Result};
 use super::extract::{Caller, Name};
-use super::pages::Peer;
+use super::pages::{Peer, address_of};
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
@@ -71,7 +71,7 @@ pub(super) async fn login(
         return Err(Error::WrongPassword);
     };
     let note = p.text("note").unwrap_or_default();
-    let session = users::login(&app, email, password, note, peer.map(|p| p.0.0.ip()))
+    let session = users::login(&app, email, password, note, address_of(peer))
         .await?
         .ok_or(Error::WrongPassword)?;
     Ok(ok(&Session {
@@ -98,13 +98,12 @@ pub(super) async fn change_password(
 ) -> Result {
     // Before the fields are read: what a token may not do, it may not ask about either.
     tokens::whole(&person)?;
-    let from = peer.map(|Extension(Peer(peer))| peer.ip());
     let text = |key: &str| match p.text(key) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(field(key, BLANK)),
     };
     let (present, new) = (text("current_password")?, text("new_password")?);
-    users::change_password(&app, &person, present, new, from).await?;
+    users::change_password(&app, &person, present, new, address_of(peer)).await?;
     Ok(none())
 }
 

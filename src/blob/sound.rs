@@ -102,16 +102,16 @@ impl Blobs {
             return Ok(Some(Damage::Length(meta.size)));
         }
         let stamp = stamp(&meta);
-        let known = |look| match look {
+        let known = || match look {
             Look::Known => self.looked.known(blob, &stamp),
             Look::Anew => None,
         };
-        if let Some(damage) = known(look) {
+        if let Some(damage) = known() {
             return Ok(damage);
         }
         let _place = self.looked.places.acquire().await;
         // Whoever had the place before may have read the same file.
-        if let Some(damage) = known(look) {
+        if let Some(damage) = known() {
             return Ok(damage);
         }
         let file = self.open(blob).await?;

@@ -2,7 +2,7 @@
 //! any status of 400 or above as the end); ranges are clamped and answered 206; HEAD equals GET (device-protocol 5).
 
 use crate::app::App;
-use crate::blob::Blob;
+use crate::blob::{Blob, Look};
 use crate::clock;
 use crate::fleet::files::{FileError, require_sound};
 use crate::store::files::{self, FileRow};
@@ -63,7 +63,7 @@ async fn find(app: &App, blob: Blob, path: &str) -> Result<Option<FileRow>, File
     let Some(file) = file.filter(|f| f.linked().path() == path) else {
         return Ok(None);
     };
-    require_sound(app, &file).await?;
+    require_sound(app, &file, Look::Known).await?;
     Ok(Some(file))
 }
 

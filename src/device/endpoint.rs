@@ -16,7 +16,7 @@ use crate::limits::{
     STORE_TIME,
 };
 use rustls::ServerConfig;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -77,14 +77,6 @@ impl Rate {
 fn address_share(connect_rate: u32) -> budget::Rate<IpAddr> {
     let share = NonZeroU32::new(connect_rate / 2).unwrap_or(NonZeroU32::MIN);
     budget::Rate::new(share, Duration::from_secs(1) / share.get())
-}
-
-/// What counts as one address: an IPv6 customer has at least a /64.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 /// Settings of the endpoint.
@@ -169,9 +161,8 @@ impl Endpoint {
     /// Whether one more connection is within the rate of its address and that of the server. What an address sends beyond its
     /// own does not count for the others.
     fn may_connect(&self, peer: IpAddr) -> bool {
-        // A proxy on this machine, which stands for all addresses.
-        let shared = peer.to_canonical().is_loopback();
-        (shared || self.of_address.count(&network(peer)).is_ok()) && self.rate.allow(clock::now())
+        let beyond = |from| self.of_address.count(&from).is_err();
+        !budget::counted(peer).is_some_and(beyond) && self.rate.allow(clock::now())
     }
 
     /// A connection until its upgrade; its link is a task of its own, so that nothing of this one stays in memory.
@@ -412,7 +403,7 @@ mod tests {
     #[test]
     fn an_address_has_half_of_the_connect_rate_and_takes_no_more_from_others() {
         let rate = address_share(10);
-        let at = |text: &str| network(text.parse().unwrap());
+        let at = |text: &str| budget::counted(text.parse().unwrap()).unwrap();
         let taken = |from: &str| (0..20).filter(|_| rate.count(&at(from)).is_ok()).count();
         assert_eq!(taken("192.0.2.1"), 5);
         assert_eq!(taken("192.0.2.2"), 5);
@@ -421,6 +412,10 @@ mod tests {
         assert_eq!(taken("2001:db8::2"), 0);
         assert_eq!(taken("2001:db8:0:1::2"), 5);
         assert_eq!(taken("::ffff:192.0.2.1"), 0);
+        // A proxy on this machine stands for all addresses.
+        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(budget::counted(own.parse().unwrap()), None, "{own}");
+        }
     }
 
     #[test]

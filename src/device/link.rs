@@ -9,7 +9,6 @@ use super::session::{self, Close, Effect, Input, Join, Report, Said, Session, We
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
-use crate::blob::Blob;
 use crate::bus::Nudge;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
@@ -20,7 +19,7 @@ use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
 use crate::ids::{ConnectionId, DeviceId};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, OUTPUT_PAUSE, SEND_TIME};
-use crate::rollout::offer::{Offer, Taken};
+use crate::rollout::offer::Taken;
 use crate::rollout::outcome;
 use crate::store;
 use crate::terminal;
@@ -396,10 +395,10 @@ async fn offer(link: &mut Link) -> Flow {
     }
     match link.at.write(Event::TakeClaim).await {
         Ok(Answer::Claim(Taken::Tell(offer))) => {
-            if !sound(link, &offer).await {
+            let app = &link.at.app;
+            if !files::offerable(app, link.at.device, &offer).await {
                 return Ok(());
             }
-            let app = &link.at.app;
             let url = app.links.url(&link.at.host, &offer.linked(), clock::now());
             tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");
             handle(link, Input::Offer(offer.payload(&url))).await
@@ -416,24 +415,11 @@ async fn offer(link: &mut Link) -> Flow {
     }
 }
 
-/// Whether the file of an offer can be sent; when not, the device is told nothing.
-async fn sound(link: &Link, offer: &Offer) -> bool {
-    let device = link.at.device;
-    match files::offerable(&link.at.app, device, offer).await {
-        Ok(sound) => sound,
-        Err(e) => {
-            tracing::warn!(%device, error = %e, "stored file not looked at, the update lapses and is offered anew");
-            false
-        }
-    }
-}
-
 impl Place {
     /// The payload of an archive, with a link that this device can use.
     fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
         let links = &self.app.links;
-        let file = Linked::new(Blob::Archive(a.id), &a.uuid, &a.checksum, "fwup");
-        let url = links.url(&self.host, &file, clock::now());
+        let url = links.url(&self.host, &Linked::archive(a), clock::now());
         archives::payload(a, &url)
     }
 

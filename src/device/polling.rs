@@ -68,7 +68,7 @@ pub(super) async fn answer(
     }
     let mut polled = polled;
     if let Some(offer) = &polled.offer
-        && !matches!(files::offerable(app, device.id, offer).await, Ok(true))
+        && !files::offerable(app, device.id, offer).await
     {
         polled.offer = None;
         polled.soon = true;

@@ -38,19 +38,7 @@ impl FileRow {
 ///
 /// # Errors
 /// [`FileError::Damaged`], or that nothing could be found out.
-pub async fn require_sound(app: &App, file: &FileRow) -> Result<(), FileError> {
-    look(app, file, Look::Known).await
-}
-
-/// The same, from the disk, whatever is known of the file.
-///
-/// # Errors
-/// As [`require_sound`].
-pub async fn examine(app: &App, file: &FileRow) -> Result<(), FileError> {
-    look(app, file, Look::Anew).await
-}
-
-async fn look(app: &App, file: &FileRow, look: Look) -> Result<(), FileError> {
+pub async fn require_sound(app: &App, file: &FileRow, look: Look) -> Result<(), FileError> {
     let found = app
         .blobs
         .damage(file.blob, file.size, &file.checksum, look)
@@ -147,7 +135,7 @@ pub(super) async fn put_back(
     let file = file
         .filter(|f| f.checksum == checksum)
         .ok_or_else(|| field("uuid", TAKEN))?;
-    match require_sound(app, &file).await {
+    match require_sound(app, &file, Look::Known).await {
         Ok(()) => return Err(field("uuid", TAKEN)),
         Err(FileError::Damaged(..)) => {}
         Err(FileError::Files(e)) => return Err(e.into()),
@@ -168,23 +156,26 @@ pub(super) async fn put_back(
     Ok(())
 }
 
-/// Passes an offer whose file can be sent. One that cannot is taken back from the device, which never heard of it, so that
-/// its slot is free and the try does not count against it.
-///
-/// # Errors
-/// The database's.
-pub async fn offerable(app: &App, device: DeviceId, offer: &Offer) -> store::Result<bool> {
-    let file = files::of(&mut app.db.read().await?, offer.blob()).await?;
-    let why = match &file {
-        Some(file) => require_sound(app, file).await.err(),
-        None => None,
+/// Whether the file of an offer can be sent. One that cannot is taken back from the device, which never heard of it, so that
+/// its slot is free and the try does not count against it; when even that fails, the claim lapses.
+pub async fn offerable(app: &App, device: DeviceId, offer: &Offer) -> bool {
+    let Err(why) = sound_offer(app, offer).await else {
+        return true;
     };
-    if file.is_some() && why.is_none() {
-        return Ok(true);
+    tracing::warn!(%device, error = %why, "an update is not offered");
+    if let Err(e) = withdraw(app, device, offer).await {
+        tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
     }
-    if let Some(why) = why {
-        tracing::warn!(%device, error = %why, "an update is not offered");
-    }
+    false
+}
+
+async fn sound_offer(app: &App, offer: &Offer) -> Result<(), FileError> {
+    let file = files::of(&mut app.db.read().await?, offer.blob()).await?;
+    let file = file.ok_or(FileError::Damaged(offer.blob(), Damage::Missing))?;
+    require_sound(app, &file, Look::Known).await
+}
+
+async fn withdraw(app: &App, device: DeviceId, offer: &Offer) -> store::Result<()> {
     let mut w = app.db.write().await?;
     let row = inflight::of_device(&mut w, device).await?;
     if row.is_some_and(|r| r.claim_id == offer.claim && !r.attempted) {
@@ -192,5 +183,5 @@ pub async fn offerable(app: &App, device: DeviceId, offer: &Offer) -> store::Res
     }
     w.commit().await?;
     app.wake(offer.group);
-    Ok(false)
+    Ok(())
 }

@@ -7,6 +7,8 @@ use crate::clock::Micros;
 use crate::firmware::kind::Kind;
 use crate::ids::{ArchiveId, FirmwareId};
 use crate::limits::LINK_LIFE;
+use crate::store::archives::ArchiveRow;
+use crate::store::firmwares::FirmwareRow;
 use std::sync::Arc;
 
 /// Makes and reads download links.
@@ -68,16 +70,23 @@ impl<'a> Linked<'a> {
     /// `uuid` is the firmware's or archive's (for a delta, its target's), `checksum` the SHA-256 of what is sent in
     /// upper-case hex, `tool` is `fwup` or `esp-idf`.
     pub fn new(blob: Blob, uuid: &'a str, checksum: &'a str, tool: &str) -> Self {
-        let extension = match blob {
-            Blob::Archive(_) => Kind::Fwup.extension(),
-            Blob::Firmware(_) | Blob::Delta(..) => Kind::stored(tool).extension(),
-        };
         Self {
             blob,
             uuid,
             checksum,
-            extension,
+            extension: Kind::stored(tool).extension(),
         }
+    }
+
+    /// A link to a firmware's own file.
+    pub fn firmware(f: &'a FirmwareRow) -> Self {
+        Self::new(Blob::Firmware(f.id), &f.uuid, &f.checksum, &f.tool)
+    }
+
+    /// A link to an archive.
+    pub fn archive(a: &'a ArchiveRow) -> Self {
+        let tool = Kind::Fwup.name();
+        Self::new(Blob::Archive(a.id), &a.uuid, &a.checksum, tool)
     }
 
     /// The path: the same for the same bytes, so that a device finds what it has cached, and another one for others. A

@@ -6,6 +6,7 @@ use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
 use crate::access::{password, random};
 use crate::app::App;
+use crate::budget::counted;
 use crate::clock::{self, Micros};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::cli_sessions::{self, CliSession};
@@ -29,8 +30,7 @@ const INVITED: Duration = Duration::from_secs(48 * 3600);
 /// # Errors
 /// Too many that wait.
 pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
-    // A proxy on this machine stands for all addresses.
-    if let Some(from) = from.filter(|a| !a.is_loopback()) {
+    if let Some(from) = from.and_then(counted) {
         app.cli_logins.count(&from).map_err(Refusal::TooMany)?;
     }
     let now = clock::now();

@@ -2,7 +2,7 @@
 //! stranger can neither fill the memory nor guess on and on.
 
 use super::{Refusal, Result, blocking};
-use crate::budget::Rate;
+use crate::budget::{Rate, counted};
 use crate::limits::{
     ASKERS_REMEMBERED, PASSWORD_CHECKS, PASSWORD_PAUSE, PASSWORD_QUEUE, PASSWORD_TRIES,
 };
@@ -55,7 +55,7 @@ impl Drop for Waiting<'_> {
 fn keys(account: &str, from: Option<IpAddr>) -> impl Iterator<Item = Tried> {
     let account: String = account.trim().chars().take(128).collect();
     let account = Tried::Account(account.to_lowercase());
-    let from = from.filter(|a| !a.is_loopback()).map(Tried::Address);
+    let from = from.and_then(counted).map(Tried::Address);
     std::iter::once(account).chain(from)
 }
 

@@ -2,7 +2,7 @@
 //! leaves it to be taken again, and a delta becomes visible only after it was decoded back to the target.
 
 use crate::app::App;
-use crate::blob::{Blob, Staged};
+use crate::blob::{Blob, Look, Staged};
 use crate::bus::Hint;
 use crate::clock;
 use crate::delta::bundle::{BundleError, bundle};
@@ -152,7 +152,9 @@ async fn open(app: &App, firmware: FirmwareId) -> Result<File, Failure> {
     let file = files::of(&mut r, blob).await.map_err(|e| later(&e))?;
     drop(r);
     let file = file.ok_or_else(|| Failure::Never("one of the two was deleted".into()))?;
-    require_sound(app, &file).await.map_err(|e| later(&e))?;
+    require_sound(app, &file, Look::Known)
+        .await
+        .map_err(|e| later(&e))?;
     app.blobs.open(blob).await.map_err(|e| later(&e))
 }
 

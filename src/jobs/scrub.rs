@@ -3,7 +3,8 @@
 use super::each_tick;
 use crate::access::random_id;
 use crate::app::App;
-use crate::fleet::files::{FileError, examine, require_sound};
+use crate::blob::Look;
+use crate::fleet::files::{FileError, require_sound};
 use crate::limits::{DAMAGED_LOOK_EVERY, SCRUB_PAUSE, SCRUB_RATE};
 use crate::store::files::{self, FileKind, FileRow};
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub async fn damaged(app: App, stop: CancellationToken) {
             let found = files::damaged(&mut r).await?;
             drop(r);
             for file in found {
-                said(require_sound(&app, &file).await);
+                said(require_sound(&app, &file, Look::Known).await);
             }
             Ok(false)
         }
@@ -69,7 +70,7 @@ async fn walk(app: &App, kind: FileKind, from: i64) {
         match next(app, kind, after).await {
             Ok(Some(file)) => {
                 after = file.id;
-                said(examine(app, &file).await);
+                said(require_sound(app, &file, Look::Anew).await);
                 let pause = Duration::from_millis(file.size * 1_000 / SCRUB_RATE);
                 sleep(pause.max(Duration::from_millis(10))).await;
             }

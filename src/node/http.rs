@@ -49,27 +49,21 @@ impl Drop for Left {
     }
 }
 
-/// Serves people until it is told to stop, then lets running requests end.
-pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let bounds = Bounds {
-        connections: CONNECTIONS,
-        stall: STALL,
-        gives_way: GivesWay::Strangers,
-    };
-    serve_with(listener, router, stop, bounds).await;
-}
-
-/// Serves downloads in the same way. A device on a line of 3 KiB/s is an honest one, and keeps its place for as long as there
-/// are others; when all are taken, the connection that brought the least in its time gives way. A device resumes.
-pub(super) async fn serve_downloads(
+/// Serves until it is told to stop, then lets running requests end.
+pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
     stop: CancellationToken,
+    gives_way: GivesWay,
 ) {
     let bounds = Bounds {
         connections: CONNECTIONS,
         stall: STALL,
-        gives_way: GivesWay::Slowest(PATIENCE),
+        patience: match gives_way {
+            GivesWay::Slowest => PATIENCE,
+            GivesWay::Strangers => STRANGER_PATIENCE,
+        },
+        gives_way,
     };
     serve_with(listener, router, stop, bounds).await;
 }
@@ -78,16 +72,19 @@ pub(super) async fn serve_downloads(
 struct Bounds {
     connections: usize,
     stall: Duration,
+    /// A connection keeps its place for this long, whoever waits.
+    patience: Duration,
     gives_way: GivesWay,
 }
 
 /// Who gives way when all places are taken and somebody may wait for one.
 #[derive(Debug, Clone, Copy)]
-enum GivesWay {
-    /// The one that got the fewest bytes a second, of those that had this time to show how fast they are.
-    Slowest(Duration),
-    /// Those that have shown no valid token within [`STRANGER_PATIENCE`], many at once: a login takes less, and a person with a
-    /// token has a share that is bounded elsewhere.
+pub(super) enum GivesWay {
+    /// The one that got the fewest bytes a second: for downloads. A device on a line of 3 KiB/s is an honest one, and keeps its
+    /// place for as long as there are others; a device that is cut resumes.
+    Slowest,
+    /// Those that have shown no valid token, many at once: for the web. A login is done before that, and a person with a token
+    /// has a share that is bounded elsewhere.
     Strangers,
 }
 
@@ -130,22 +127,18 @@ impl Running {
     }
 
     /// Cuts those that have to give way.
-    fn make_room(&self, gives_way: GivesWay) {
+    fn make_room(&self, bounds: &Bounds) {
         let all = self.lock();
         let rate = |p: &Progress| {
             let millis = p.began.elapsed().as_millis().max(1);
             u128::from(p.sent.load(Ordering::Relaxed)) * 1_000 / millis
         };
-        let patience = match gives_way {
-            GivesWay::Slowest(patience) => patience,
-            GivesWay::Strangers => STRANGER_PATIENCE,
-        };
         let tried = all
             .1
             .values()
-            .filter(|p| p.began.elapsed() >= patience && !p.cut.is_cancelled());
-        match gives_way {
-            GivesWay::Slowest(_) => tried
+            .filter(|p| p.began.elapsed() >= bounds.patience && !p.cut.is_cancelled());
+        match bounds.gives_way {
+            GivesWay::Slowest => tried
                 .min_by_key(|p| rate(p))
                 .into_iter()
                 .for_each(|p| p.cut.cancel()),
@@ -174,7 +167,7 @@ async fn serve_with(
                 // Somebody may wait: the next place is theirs.
                 let waits = async {
                     loop {
-                        all.make_room(bounds.gives_way);
+                        all.make_room(&bounds);
                         tokio::time::sleep(GIVE_WAY_EVERY).await;
                     }
                 };
@@ -257,9 +250,18 @@ mod tests {
     use super::*;
     use axum::body::{Body, Bytes};
     use axum::routing::get;
+    use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpStream;
+
+    /// A connection that has asked for the one page that there is.
+    async fn asked(at: SocketAddr) -> TcpStream {
+        let mut socket = TcpStream::connect(at).await.unwrap();
+        let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        socket.write_all(ask).await.unwrap();
+        socket
+    }
 
     /// Counts how many answers are being written.
     struct Held(Arc<AtomicUsize>);
@@ -297,14 +299,11 @@ mod tests {
         let bounds = Bounds {
             connections: CONNECTIONS,
             stall: Duration::from_millis(600),
+            patience: STRANGER_PATIENCE,
             gives_way: GivesWay::Strangers,
         };
         let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
-        let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-        let mut stuck = TcpStream::connect(at).await.unwrap();
-        stuck.write_all(ask).await.unwrap();
-        let mut slow = TcpStream::connect(at).await.unwrap();
-        slow.write_all(ask).await.unwrap();
+        let (stuck, mut slow) = (asked(at).await, asked(at).await);
         let mut buffer = vec![0; 4 << 20];
         for _ in 0..12 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -335,24 +334,19 @@ mod tests {
         let bounds = Bounds {
             connections: 3,
             stall: STALL,
-            gives_way: GivesWay::Slowest(Duration::from_millis(200)),
+            patience: Duration::from_millis(200),
+            gives_way: GivesWay::Slowest,
         };
         let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
-        let open = async || {
-            let mut socket = TcpStream::connect(at).await.unwrap();
-            let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-            socket.write_all(ask).await.unwrap();
-            socket
-        };
         let mut buffer = vec![0; 8 << 20];
-        let (mut fast, mut slow) = (open().await, open().await);
+        let (mut fast, mut slow) = (asked(at).await, asked(at).await);
         for _ in 0..4 {
             fast.read_exact(&mut buffer).await.unwrap();
             slow.read_exact(&mut buffer[..1_000]).await.unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         // The third takes the last place, and the one that is kept free is the slowest one's.
-        let mut third = open().await;
+        let mut third = asked(at).await;
         third.read_exact(&mut buffer).await.unwrap();
         let mut rest = Vec::new();
         // Cut: what was on its way comes, and then the end or an error.
@@ -360,7 +354,7 @@ mod tests {
         let ended = tokio::time::timeout(Duration::from_secs(10), ended).await;
         assert!(ended.is_ok(), "the slowest still holds its place");
         fast.read_exact(&mut buffer).await.unwrap();
-        open().await.read_exact(&mut buffer).await.unwrap();
+        asked(at).await.read_exact(&mut buffer).await.unwrap();
         stop.cancel();
         server.await.unwrap();
     }

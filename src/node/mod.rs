@@ -34,6 +34,7 @@ use crate::limits::{
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
 use anyhow::Context as _;
+use http::GivesWay;
 use setup::Lock;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -216,11 +217,17 @@ impl Node {
             db: app.db.for_people(),
             ..app.clone()
         };
-        loops.spawn(http::serve(web, api::router(people), quiet.clone()));
-        loops.spawn(http::serve_downloads(
+        loops.spawn(http::serve(
+            web,
+            api::router(people),
+            quiet.clone(),
+            GivesWay::Strangers,
+        ));
+        loops.spawn(http::serve(
             downloads,
             download::router(app.clone()),
             quiet.clone(),
+            GivesWay::Slowest,
         ));
         Ok(())
     }

@@ -3,15 +3,15 @@
 use super::{secret_files, setup};
 use crate::access::random;
 use crate::access::vault::Vault;
-use crate::clock;
 use crate::config::Config;
 use crate::fleet::{mails, webhooks};
+use crate::jobs::health::digest_of;
 use crate::store::audit::chain;
 use crate::store::sealed::{self, Sealed};
 use crate::store::{Db, Write, nodes};
 use anyhow::{Context as _, bail};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -66,26 +66,25 @@ async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotat
     sealed::end_logins(&mut w).await?;
     done.entries = chain::remake(&mut w, &|text| vault.chain(text)).await?;
     secret_files::keep_node_key(&mut w, &new).await?;
-    if config.node_key.is_some() {
-        w.commit().await?;
-        return Ok(done);
-    }
-    if config.database_url.is_some() {
+    let file = setup::key_file(config);
+    if let Some(file) = &file {
+        // Complete beside the old one before the database changes, it takes its name afterwards; a crash between is
+        // finished by the next start (`finish`).
+        let text = hex::encode(new);
+        let next = beside(file);
+        // One that an earlier try left may be there or not.
+        let _ = fs::remove_file(&next);
+        setup::keep(&next, &text)?;
+        secret_files::keep_key_file(&mut w, text.as_bytes()).await?;
+    } else if config.node_key.is_none() {
         nodes::set(&mut w, setup::NODE_KEY_ROW, &new).await?;
-        w.commit().await?;
-        return Ok(done);
     }
-    // The file is complete beside the old one before the database changes, and takes its name afterwards; a crash between
-    // is finished by the next start (`finish`).
-    let text = hex::encode(new);
-    let next = beside(config);
-    let _ = fs::remove_file(&next);
-    setup::keep(&next, &text)?;
-    secret_files::keep_key_file(&mut w, text.as_bytes()).await?;
     w.commit().await?;
-    fs::rename(&next, config.data_dir.join("node.key"))
-        .context("the database has the new key, but node.key.new could not be renamed to node.key; the next start does it")?;
-    tracing::info!(at = %clock::now().zulu(), "the node key was changed");
+    if let Some(file) = file {
+        fs::rename(beside(&file), &file).context(
+            "the database has the new key, but node.key.new could not be renamed to node.key; the next start does it",
+        )?;
+    }
     Ok(done)
 }
 
@@ -115,19 +114,21 @@ async fn reseal(w: &mut Write, kind: Sealed, old: &Vault, new: &Vault) -> anyhow
     }
 }
 
-fn beside(config: &Config) -> PathBuf {
-    config.data_dir.join("node.key.new")
+/// Where the new key waits.
+fn beside(file: &Path) -> PathBuf {
+    file.with_extension("key.new")
 }
 
 /// Finishes a change of the key file that a crash cut short: the database knows which of the two is right.
 ///
 /// # Errors
 /// The disk's.
-pub(super) fn finish(config: &Config, kept: &[u8]) -> anyhow::Result<()> {
-    let next = beside(config);
-    match crate::jobs::health::digest_of(&next) {
-        Some(found) if found[..] == *kept => fs::rename(&next, config.data_dir.join("node.key"))
-            .context("could not rename node.key.new"),
+pub(super) fn finish(file: &Path, kept: &[u8]) -> anyhow::Result<()> {
+    let next = beside(file);
+    match digest_of(&next) {
+        Some(found) if found[..] == *kept => {
+            fs::rename(&next, file).context("could not rename node.key.new")
+        }
         // The database did not take the change.
         Some(_) => fs::remove_file(&next).context("could not remove node.key.new"),
         None => Ok(()),

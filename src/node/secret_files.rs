@@ -2,7 +2,7 @@
 //! each is kept in the database when it is first seen. From then on a file that is missing or that changed stops the start:
 //! with a new key nothing encrypted could be read, and with a new CA no device in the field would trust the server.
 
-use super::rotation;
+use super::{rotation, setup};
 use crate::access::sha256;
 use crate::config::Config;
 use crate::jobs::health::digest_of;
@@ -32,10 +32,10 @@ fn files(config: &Config) -> Vec<SecretFile> {
             why: "devices trust only certificates that this key signed",
         },
     ];
-    if config.node_key.is_none() && config.database_url.is_none() {
+    if let Some(path) = setup::key_file(config) {
         files.push(SecretFile {
             name: KEY_FILE,
-            path: config.data_dir.join("node.key"),
+            path,
             why: "the secrets in the database are encrypted with it",
         });
     }
@@ -53,7 +53,7 @@ pub(super) async fn check(config: &Config, db: &Db) -> anyhow::Result<()> {
             continue;
         };
         if file.name == KEY_FILE {
-            rotation::finish(config, &kept)?;
+            rotation::finish(&file.path, &kept)?;
         }
         let path = file.path.display();
         match digest_of(&file.path) {

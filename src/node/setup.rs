@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use serde::Serialize;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Holds the data folder for one server.
 pub struct Lock(#[expect(dead_code, reason = "the file is locked while it is open")] File);
@@ -161,6 +161,12 @@ pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     Ok(key)
 }
 
+/// The file that holds the node key, where it is neither given by the configuration nor a row of a PostgreSQL.
+pub(super) fn key_file(config: &Config) -> Option<PathBuf> {
+    let in_a_file = config.node_key.is_none() && config.database_url.is_none();
+    in_a_file.then(|| config.data_dir.join("node.key"))
+}
+
 /// The setting that holds the node key on PostgreSQL.
 pub(super) const NODE_KEY_ROW: &str = "node_key";
 
@@ -168,15 +174,14 @@ async fn read_node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     if let Some(key) = config.node_key {
         return Ok(key);
     }
-    if config.database_url.is_some() {
+    let Some(path) = key_file(config) else {
         let mut w = db.write().await?;
         let kept = nodes::setting(&mut w, NODE_KEY_ROW, &random::<32>()).await?;
         w.commit().await?;
         return kept
             .try_into()
             .map_err(|_| anyhow::anyhow!("the stored node key is damaged"));
-    }
-    let path = config.data_dir.join("node.key");
+    };
     if !path.exists() {
         if secret_files::in_use(db).await? {
             bail!(

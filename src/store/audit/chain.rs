@@ -3,7 +3,7 @@
 //! since a chain within each change would make all changes wait for one another.
 
 use crate::clock::Micros;
-use crate::store::{Error, On, Result, Write};
+use crate::store::{Error, On, Result, Write, nodes};
 use sqlx::FromRow;
 
 /// What the mac of an entry covers.
@@ -107,16 +107,22 @@ pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
         )?;
         sealed += 1;
     }
-    execute!(
-        w,
-        sql!(
-            "audit.set_head",
-            "UPDATE settings SET value = $2 WHERE name = $1"
-        ),
-        HEAD,
-        head_text(seq, &last, mac).into_bytes()
-    )?;
+    nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
     Ok(sealed)
+}
+
+/// The next thousand sealed entries behind a number of the chain.
+async fn behind(on: &mut impl On, seq: i64) -> Result<Vec<Link>> {
+    fetch_all!(
+        on,
+        sql!(
+            "audit.walk",
+            "SELECT id, org_id, product_id, actor_type, actor_id, resource_type, resource_id,
+                    description, details, at, seq, mac
+             FROM audit_logs WHERE seq > $1 ORDER BY seq LIMIT 1000"
+        ),
+        seq
+    )
 }
 
 /// What a check found.
@@ -140,16 +146,7 @@ pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Re
     let mut found = Found::default();
     let (mut last, mut expected) = (Vec::new(), expect.map(|_| false));
     loop {
-        let links: Vec<Link> = fetch_all!(
-            on,
-            sql!(
-                "audit.walk",
-                "SELECT id, org_id, product_id, actor_type, actor_id, resource_type, resource_id,
-                        description, details, at, seq, mac
-                 FROM audit_logs WHERE seq > $1 ORDER BY seq LIMIT 1000"
-            ),
-            found.sealed
-        )?;
+        let links = behind(on, found.sealed).await?;
         if links.is_empty() {
             break;
         }
@@ -212,16 +209,7 @@ pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Re
 pub async fn remake(w: &mut Write, mac: &Mac<'_>) -> Result<i64> {
     let (mut seq, mut last) = (0, Vec::new());
     loop {
-        let links: Vec<Link> = fetch_all!(
-            w,
-            sql!(
-                "audit.sealed",
-                "SELECT id, org_id, product_id, actor_type, actor_id, resource_type, resource_id,
-                        description, details, at, seq, mac
-                 FROM audit_logs WHERE seq IS NOT NULL AND seq > $1 ORDER BY seq LIMIT 500"
-            ),
-            seq
-        )?;
+        let links = behind(w, seq).await?;
         if links.is_empty() {
             break;
         }
@@ -240,7 +228,7 @@ pub async fn remake(w: &mut Write, mac: &Mac<'_>) -> Result<i64> {
         }
     }
     if seq > 0 {
-        super::super::nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
+        nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
     }
     Ok(seq)
 }
