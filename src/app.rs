@@ -3,11 +3,10 @@
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::budget::{Places, Rate, Turns};
+use crate::budget::{Lane, Places, Rate, Tries, Turns};
 use crate::bus::{Bus, Hint, Nudge};
 use crate::fleet::Refusal;
 use crate::fleet::links::Links;
-use crate::fleet::logins::Polls;
 use crate::fleet::passwords::PasswordBudget;
 use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
@@ -15,7 +14,7 @@ use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
 use crate::fleet::uploads::Uploads;
 use crate::health::Health;
-use crate::ids::{DeviceId, GroupId, NodeId, UserId};
+use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId, UserId};
 use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::net::IpAddr;
@@ -72,9 +71,13 @@ pub struct App {
     /// Whether the server stops.
     pub stopping: CancellationToken,
     /// Command lines that wait for a browser, by address.
-    pub polls: Arc<Polls>,
+    pub polls: Arc<Rate<IpAddr>>,
     /// How much devices may report.
     pub reports: Arc<Rate<DeviceId>>,
+    /// How much all devices of a product may.
+    pub product_reports: Arc<Rate<ProductId>>,
+    /// Checks of device keys, by key and address.
+    pub device_keys: Arc<Tries<(String, IpAddr)>>,
     /// How often command lines at an address may begin a login.
     pub cli_logins: Arc<Rate<IpAddr>>,
     /// How often a person may test webhooks.
@@ -89,6 +92,8 @@ pub struct App {
     pub requests: Arc<Places<UserId>>,
     /// Reading requests in work, by person.
     pub reads: Arc<Turns<UserId>>,
+    /// Lists that read every device of a product, by organization.
+    pub scans: Arc<Lane<OrgId>>,
     /// Passwords that are being checked, and how often they may be tried.
     pub passwords: Arc<PasswordBudget>,
 }

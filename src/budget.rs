@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -91,6 +92,7 @@ impl<K: Eq + Hash + Clone> Drop for Place<K> {
 
 /// So many things at once for each asker, who waits for a turn rather than being refused: what is short, but many of which
 /// would keep others waiting.
+#[derive(Debug)]
 pub struct Turns<K> {
     each: usize,
     by_asker: Mutex<HashMap<K, Arc<Semaphore>>>,
@@ -125,6 +127,76 @@ impl<K: Eq + Hash + Clone> Turns<K> {
 
 /// Askers beyond which those who ask for nothing are forgotten.
 const TURNS_TIDIED: usize = 1_024;
+
+/// Work that costs a core: all askers together have so much in work at once, and one asker a single piece, so that whoever asks
+/// for much waits for itself, and others for one piece of each asker at most.
+#[derive(Debug)]
+pub struct Lane<K: Eq + Hash + Clone> {
+    own: Turns<K>,
+    all: Arc<Semaphore>,
+}
+
+impl<K: Eq + Hash + Clone> Lane<K> {
+    /// `all` in work at once.
+    pub fn new(all: usize) -> Self {
+        Self {
+            own: Turns::new(1),
+            all: Arc::new(Semaphore::new(all)),
+        }
+    }
+
+    /// Waits until the work may begin; it ends when what is answered is dropped.
+    ///
+    /// # Errors
+    /// [`Refused::Share`] when the asker's own work lasts too long, [`Refused::Full`] when that of others does.
+    pub async fn enter(
+        &self,
+        asker: &K,
+        most: Duration,
+    ) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Refused> {
+        let own = self.own.wait(asker, most).await.ok_or(Refused::Share)?;
+        let all = tokio::time::timeout(most, self.all.clone().acquire_owned());
+        match all.await {
+            Ok(Ok(all)) => Ok((own, all)),
+            _ => Err(Refused::Full),
+        }
+    }
+}
+
+/// Tries of something that may fail, such as a key: an asker has so many in work at once, and a failure beyond a rate holds
+/// its turn for a while. So guesses cost the guesser time, and whoever shares the key and succeeds waits its turn only.
+#[derive(Debug)]
+pub struct Tries<K: Eq + Hash + Clone> {
+    turns: Turns<K>,
+    failures: Rate<K>,
+    pause: Duration,
+}
+
+impl<K: Eq + Hash + Clone> Tries<K> {
+    /// `each` in work at once; a failure beyond `failures` takes `pause`.
+    pub fn new(each: usize, failures: Rate<K>, pause: Duration) -> Self {
+        Self {
+            turns: Turns::new(each),
+            failures,
+            pause,
+        }
+    }
+
+    /// Makes a try when its turn has come, at the latest after `most`; none when it failed.
+    pub async fn make<T>(
+        &self,
+        asker: &K,
+        most: Duration,
+        work: impl Future<Output = Option<T>>,
+    ) -> Option<T> {
+        let _turn = self.turns.wait(asker, most).await?;
+        let done = work.await;
+        if done.is_none() && self.failures.count(asker).is_err() {
+            tokio::time::sleep(self.pause).await;
+        }
+        done
+    }
+}
 
 /// Who is counted for a request or connection from an address: none for this machine itself, where a proxy stands for all
 /// addresses; for IPv6 a /64, which is the least that one customer has.
@@ -186,6 +258,23 @@ impl<K: Eq + Hash + Clone> std::fmt::Debug for Rate<K> {
     }
 }
 
+/// On whose account a connection is: nobody's, until a valid token or link was shown on it. The listener makes it, and looks at
+/// it when places run out.
+#[derive(Debug, Clone, Default)]
+pub struct Account(Arc<AtomicI64>);
+
+impl Account {
+    /// Somebody has shown that the connection is theirs; the number is a person's, or for downloads a product's.
+    pub fn set(&self, number: i64) {
+        self.0.store(number, Ordering::Relaxed);
+    }
+
+    /// Whose it is.
+    pub fn number(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|n| *n != 0)
+    }
+}
+
 /// Lets something through once a minute, so that a fault that repeats does not fill the log.
 #[derive(Debug, Default)]
 pub struct OnceAMinute(Mutex<Option<Instant>>);
@@ -220,6 +309,54 @@ mod tests {
             assert!(turns.wait(&n, second).await.is_some());
         }
         assert!(turns.by_asker.lock().unwrap().len() <= TURNS_TIDIED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_lane_others_wait_for_one_piece_of_an_asker() {
+        let lane = Arc::new(Lane::new(1));
+        let second = Duration::from_secs(1);
+        let first = lane.enter(&"many", second).await.unwrap();
+        assert_eq!(
+            lane.enter(&"many", second).await.unwrap_err(),
+            Refused::Share
+        );
+        assert_eq!(
+            lane.enter(&"other", second).await.unwrap_err(),
+            Refused::Full
+        );
+        let (again, other, ()) = tokio::join!(
+            lane.enter(&"many", second),
+            lane.enter(&"other", second),
+            async { drop(first) }
+        );
+        assert!(
+            other.is_ok() && again.is_err(),
+            "the other waited for the first piece only"
+        );
+        drop((again, other));
+        assert!(lane.enter(&"other", second).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_slow_the_one_who_fails() {
+        let once = Rate::new(NonZeroU32::MIN, Duration::from_secs(60));
+        let tries = &Tries::new(1, once, Duration::from_secs(1));
+        let make = |asker: &'static str, good: bool| {
+            let work = async move { good.then_some(()) };
+            async move { tries.make(&asker, Duration::from_secs(60), work).await }
+        };
+        let began = tokio::time::Instant::now();
+        assert!(make("a", true).await.is_some() && make("a", false).await.is_none());
+        assert!(began.elapsed() < Duration::from_millis(10));
+        let (wrong, right) = tokio::join!(make("a", false), make("a", true));
+        assert!(wrong.is_none() && right.is_some());
+        assert!(
+            began.elapsed() >= Duration::from_secs(1),
+            "a turn that failed lasts"
+        );
+        let other = tokio::time::Instant::now();
+        assert!(make("b", false).await.is_none());
+        assert!(other.elapsed() < Duration::from_millis(10));
     }
 
     #[test]

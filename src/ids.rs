@@ -1,13 +1,16 @@
-//! Typed identifiers, so that a device's number cannot be passed where an organisation's is meant.
+//! Typed identifiers, so that a device's number cannot be passed where an organisation's is meant. The numbers of rows come
+//! from the store, which alone can make them.
 
-use serde::{Deserialize, Serialize};
+pub use crate::store::ids::{
+    ArchiveId, Blob, CaId, DeviceId, FirmwareId, GroupId, KeyId, OrgId, ProductId, ReleaseId,
+    ScriptId, SecretId, UserId, WebhookId,
+};
 
-macro_rules! ids {
+macro_rules! random_ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
         #[sqlx(transparent)]
-        #[serde(transparent)]
         pub struct $name(pub i64);
 
         impl std::fmt::Display for $name {
@@ -18,61 +21,15 @@ macro_rules! ids {
     )*};
 }
 
-ids! {
-    /// A person.
-    UserId,
-    /// An organisation.
-    OrgId,
-    /// A product of an organisation.
-    ProductId,
-    /// A device.
-    DeviceId,
-    /// A stored firmware file.
-    FirmwareId,
-    /// A deployment group.
-    GroupId,
-    /// A release of a deployment group.
-    ReleaseId,
-    /// A signing key of an organisation.
-    KeyId,
-    /// A registered CA certificate.
-    CaId,
-    /// One connection of one device; random, so that a late close names the socket that it means.
+random_ids! {
+    /// One connection of one device, so that a late close names the socket that it means.
     ConnectionId,
-    /// One claim of an update slot; random.
+    /// One claim of an update slot.
     ClaimId,
-    /// A support script.
-    ScriptId,
-    /// One run of a script on a device; random.
+    /// One run of a script on a device.
     RunId,
-    /// A stored archive.
-    ArchiveId,
-    /// A shared secret of a product.
-    SecretId,
-    /// One server process; random, kept in the data folder.
+    /// One server process; kept in the data folder.
     NodeId,
-}
-
-/// A stored file's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Blob {
-    /// A firmware.
-    Firmware(FirmwareId),
-    /// The delta between two firmwares.
-    Delta(FirmwareId, FirmwareId),
-    /// An archive.
-    Archive(ArchiveId),
-}
-
-impl std::fmt::Display for Blob {
-    /// The path in the file store.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Firmware(id) => write!(f, "firmware/{id}.fw"),
-            Self::Delta(a, b) => write!(f, "deltas/{a}-{b}.fw"),
-            Self::Archive(id) => write!(f, "archives/{id}.fw"),
-        }
-    }
 }
 
 /// An extension of the device protocol that this server knows (device-protocol 4.2).

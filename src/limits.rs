@@ -48,6 +48,14 @@ pub const METADATA_CHARS: usize = 512;
 pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
 /// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
 pub const KDF_ROUNDS_INLINE: u32 = 1_000;
+/// Checks of one device key from one address that are in work at once.
+pub const KEY_CHECKS: usize = 8;
+/// Wrong signatures of one device key from one address at once, beyond which each takes [`KEY_FAILED_PAUSE`] of a turn.
+pub const KEY_FAILURES: NonZeroU32 = NonZeroU32::new(20).expect("above zero");
+/// How soon one more wrong signature is allowed without a pause.
+pub const KEY_FAILURES_EVERY: Duration = Duration::from_secs(3);
+/// How long a wrong signature beyond the rate holds its turn.
+pub const KEY_FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// PBKDF2 output bytes that a device may ask for.
 pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 /// Age at which a shared-secret signature expires.
@@ -99,6 +107,11 @@ pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
 /// See [`CLI_LOGINS`].
 pub const CLI_LOGIN_EVERY: Duration = Duration::from_secs(5);
+/// How often one address may ask at once whether such a login is done, and the time after which it may once more
+/// (rest-api: the original allows 30 a minute).
+pub const POLLS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
+/// See [`POLLS`].
+pub const POLL_EVERY: Duration = Duration::from_secs(2);
 /// Tests of webhooks that one person may send at once, and the time after which one more is allowed.
 pub const WEBHOOK_TESTS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
 /// See [`WEBHOOK_TESTS`].
@@ -159,6 +172,11 @@ pub const REQUESTS_A_PERSON: usize = 32;
 /// Of them, reading ones that a person has in work; the others wait. A third of the database's connections for people: with
 /// more, the slow lists of one person keep all others waiting.
 pub const READS_A_PERSON: usize = 2;
+/// Lists of devices that no index serves, and that read a whole product, in work at once on the whole server. Each keeps a
+/// core busy; half of the cores are for devices.
+pub fn scans() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
 /// How long a reading request waits for its person's others.
 pub const READ_WAIT: Duration = Duration::from_secs(30);
 /// Passwords that are checked at the same time. Each check takes 19 MiB and some 50 ms of a core.
@@ -282,6 +300,11 @@ pub const LOG_CHARS: usize = 4_096;
 pub const REPORT_KIB_BURST: NonZeroU32 = NonZeroU32::new(8 * 1024).expect("above zero");
 /// From then on one more KiB each time this has passed: 32 MiB a day.
 pub const REPORT_KIB_EVERY: Duration = Duration::from_millis(2_637);
+/// KiB of log lines and health reports that all devices of a product may have stored at once: 4 GiB.
+pub const PRODUCT_KIB_BURST: NonZeroU32 = NonZeroU32::new(4 * 1024 * 1024).expect("above zero");
+/// From then on one more KiB each time this has passed: 64 GiB a day, the reports of 500,000 devices that say how they are
+/// every quarter of an hour and log little.
+pub const PRODUCT_KIB_EVERY: Duration = Duration::from_nanos(1_287_461);
 /// Health reports are kept this long, a device's newest always (domain 4.6).
 pub const HEALTH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Log lines are kept this long.

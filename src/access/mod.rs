@@ -110,7 +110,7 @@ pub async fn org_scope(
     let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
         return Ok(None);
     };
-    let role = role_of(&role, id.0)?;
+    let role = role_of(&role, id.number())?;
     Ok(Some(Scope::new(
         person,
         role,
@@ -131,7 +131,7 @@ pub async fn product_scope(
     let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
         return Ok(None);
     };
-    let role = role_of(&role, id.0)?;
+    let role = role_of(&role, id.number())?;
     let Some(row) = store::products::by_name(on, id, product).await? else {
         return Ok(None);
     };

@@ -106,7 +106,7 @@ pub(super) fn view(d: &Device) -> View {
         connection_status: status.to_owned(),
         status: status.to_owned(),
         firmware_metadata: (!v.fw_uuid.is_empty()).then(|| Metadata {
-            id: uuid::Uuid::from_u64_pair(0, v.id.0.unsigned_abs()).to_string(),
+            id: uuid::Uuid::from_u64_pair(0, v.id.number().unsigned_abs()).to_string(),
             uuid: v.fw_uuid.clone(),
             product: v.fw_product.clone(),
             version: v.fw_version.clone(),
@@ -328,7 +328,7 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Param
     if let Some(text) = p.text("query").filter(|q| !q.trim().is_empty()) {
         query::narrow(&app.db, &scope, &mut filter, text).await?;
     }
-    let found = devices::list(&app.db, &scope, &filter, order, number, size).await?;
+    let found = devices::list(&app, &scope, &filter, order, number, size).await?;
     let data: Vec<_> = found.devices.iter().map(view).collect();
     Ok(page(&data, number, size, found.total))
 }

@@ -180,14 +180,14 @@ mod tests {
         let watchers = Watchers::default();
         let mut slow = watchers.watch();
         for n in 0..DEPTH as i64 + 10 {
-            watchers.tell(DeviceId(n), What::Online);
+            watchers.tell(DeviceId::from(n), What::Online);
         }
         let (mut burst, mut lost) = (Vec::new(), 0);
         for _ in 0..3 {
             take(slow.recv().await, &mut burst, &mut lost).unwrap();
         }
         assert_eq!(lost, 10);
-        let devices: Vec<_> = burst.iter().map(|h| h.device.0).collect();
+        let devices: Vec<_> = burst.iter().map(|h| h.device.number()).collect();
         assert_eq!(devices, [10, 11], "the oldest that is left comes next");
         drop(watchers);
         while take(slow.recv().await, &mut burst, &mut lost).is_some() {}

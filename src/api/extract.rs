@@ -2,10 +2,10 @@
 
 use super::contract::Asks;
 use super::error::Error;
-use super::pages::Known;
+
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
-use crate::budget::Place;
+use crate::budget::{Account, Place};
 use crate::fleet::{self, Refusal, devices, scopes};
 use crate::ids::UserId;
 use crate::limits::READ_WAIT;
@@ -60,8 +60,8 @@ impl FromRequestParts<App> for Caller {
             .filter(|p| p.grant.covers(act))
             .ok_or(Error::Unauthorized)?;
         let place = app.requests.take(person.id).map_err(Refusal::from)?;
-        if let Some(known) = parts.extensions.get::<Known>() {
-            known.set();
+        if let Some(account) = parts.extensions.get::<Account>() {
+            account.set(person.id.number());
         }
         if let Some(held) = parts.extensions.get::<RequestPlace>()
             && !held.is_kept()

@@ -34,5 +34,5 @@ mod users;
 mod webhooks;
 
 pub use devices::filter as device_filter;
-pub use pages::{Known, Peer};
+pub use pages::Peer;
 pub use router::router;

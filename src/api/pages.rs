@@ -4,6 +4,7 @@
 use super::error::{Error, Result};
 use super::params::Params;
 use crate::app::App;
+use crate::budget::{Rate, counted};
 use crate::fleet::Refusal;
 use crate::fleet::logins::{self, Confirmed};
 use axum::Extension;
@@ -13,8 +14,6 @@ use axum::response::{Html, IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -23,23 +22,6 @@ pub struct Peer(pub SocketAddr);
 /// The address that a request comes from, if the listener says.
 pub(super) fn address_of(peer: Option<Extension<Peer>>) -> Option<IpAddr> {
     peer.map(|Extension(Peer(at))| at.ip())
-}
-
-/// Whether anybody on this connection has shown a valid token; the listener makes it. While it is false, the connection may
-/// have to give its place to others.
-#[derive(Debug, Clone, Default)]
-pub struct Known(Arc<AtomicBool>);
-
-impl Known {
-    /// A valid token was shown.
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether one was.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// A login that waits for a browser.
@@ -89,13 +71,18 @@ pub(super) async fn begin(
     }))
 }
 
+fn may_poll(polls: &Rate<IpAddr>, from: Option<IpAddr>) -> bool {
+    from.and_then(counted)
+        .is_none_or(|from| polls.count(&from).is_ok())
+}
+
 /// `GET /auth/cli_session/:session`: polled, so limited by address.
 pub(super) async fn status(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
     Path(session): Path<String>,
 ) -> Result {
-    if address_of(peer).is_some_and(|from| !app.polls.allow(from)) {
+    if !may_poll(&app.polls, address_of(peer)) {
         return Ok((StatusCode::FORBIDDEN, "Forbidden\n").into_response());
     }
     if session.contains('\0') {
@@ -322,4 +309,22 @@ pub(super) async fn invites(
     let all = logins::invitations(&app, &scope).await?;
     let views: Vec<Invitation> = all.into_iter().map(Invitation::from).collect();
     Ok(super::answer::ok(&views))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{POLL_EVERY, POLLS};
+
+    #[test]
+    fn p09_the_31st_poll_at_once_is_one_too_many() {
+        let polls = Rate::new(POLLS, POLL_EVERY);
+        let far = "203.0.113.7".parse().ok();
+        assert!((0..30).all(|_| may_poll(&polls, far)));
+        assert!(!may_poll(&polls, far));
+        let other = "203.0.113.8".parse().ok();
+        assert!(may_poll(&polls, other), "each address has its own count");
+        let near = "127.0.0.1".parse().ok();
+        assert!((0..100).all(|_| may_poll(&polls, near)));
+    }
 }

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::fleet::refusal::{INVALID, field};
 use crate::fleet::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
 use crate::fleet::{self, Refusal};
-use crate::ids::ScriptId;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -75,7 +74,7 @@ fn tags_view(s: &ScriptRow) -> Option<Vec<String>> {
 
 fn entry(s: &ScriptRow) -> ScriptEntry {
     ScriptEntry {
-        id: s.id.0,
+        id: s.id.number(),
         name: s.name.clone(),
         tags: tags_view(s),
     }
@@ -83,22 +82,22 @@ fn entry(s: &ScriptRow) -> ScriptEntry {
 
 fn view(s: &ScriptRow) -> Script {
     Script {
-        id: s.id.0,
+        id: s.id.number(),
         name: s.name.clone(),
         text: s.text.clone(),
         tags: tags_view(s),
         inserted_at: s.inserted_at.naive(),
         updated_at: s.updated_at.naive(),
         created_by: Creator {
-            id: s.creator_id.0,
+            id: s.creator_id.number(),
             name: s.creator_name.clone(),
             email: s.creator_email.clone(),
         },
     }
 }
 
-fn id_of(path: &HashMap<String, String>) -> fleet::Result<ScriptId> {
-    number_of(path.get("script").map_or("", String::as_str)).map(ScriptId)
+fn id_of(path: &HashMap<String, String>) -> fleet::Result<i64> {
+    number_of(path.get("script").map_or("", String::as_str))
 }
 
 fn form(p: &Params) -> fleet::Result<ScriptForm> {

@@ -99,7 +99,7 @@ pub(super) struct WebhookDelivery {
 
 fn view(h: &Webhook) -> View {
     View {
-        id: h.id,
+        id: h.id.number(),
         url: h.url.clone(),
         description: h.description.clone(),
         events: h.events.lines().map(str::to_owned).collect(),

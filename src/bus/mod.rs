@@ -107,12 +107,12 @@ mod tests {
         let bus = Bus::memory();
         bus.send(Hint::Delta);
         let (mut a, mut slow) = (bus.listen(), bus.listen());
-        bus.send(Hint::Group(GroupId(1)));
-        assert_eq!(a.next().await, Some(Hint::Group(GroupId(1))));
+        bus.send(Hint::Group(GroupId::from(1)));
+        assert_eq!(a.next().await, Some(Hint::Group(GroupId::from(1))));
         for i in 0..(DEPTH as i64 + 10) {
-            bus.send(Hint::Group(GroupId(i)));
+            bus.send(Hint::Group(GroupId::from(i)));
         }
-        assert!(matches!(slow.next().await, Some(Hint::Group(g)) if g.0 > 1));
+        assert!(matches!(slow.next().await, Some(Hint::Group(g)) if g.number() > 1));
         drop(bus);
     }
 }

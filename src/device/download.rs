@@ -3,15 +3,16 @@
 
 use crate::app::App;
 use crate::blob::{Blob, Look};
+use crate::budget::Account;
 use crate::clock;
 use crate::fleet::files::{FileError, require_sound};
 use crate::store::files::{self, FileRow};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Deserialize;
 use std::ops::Range;
 
@@ -32,6 +33,7 @@ struct Signed {
 
 async fn download(
     State(app): State<App>,
+    account: Option<Extension<Account>>,
     uri: Uri,
     Query(signed): Query<Signed>,
     method: Method,
@@ -45,9 +47,14 @@ async fn download(
         return (StatusCode::FORBIDDEN, text).into_response();
     };
     match find(&app, blob, uri.path()).await {
-        Ok(Some(file)) => serve(&app, &file, &method, &headers).await,
+        Ok(Some(file)) => {
+            if let Some(Extension(account)) = account {
+                account.set(file.product.number());
+            }
+            serve(&app, &file, &method, &headers).await
+        }
         Ok(None) => (StatusCode::NOT_FOUND, "this file was deleted").into_response(),
-        Err(FileError::Damaged(..)) => broken_off(),
+        Err(FileError::Damaged(..) | FileError::Remade) => broken_off(),
         Err(e) => {
             tracing::warn!(error = %e, "download not found for a fault");
             broken_off()
@@ -59,6 +66,9 @@ async fn download(
 async fn find(app: &App, blob: Blob, path: &str) -> Result<Option<FileRow>, FileError> {
     let mut r = app.db.read().await.map_err(FileError::Store)?;
     let file = files::of(&mut r, blob).await?;
+    if file.is_none() && files::remade(&mut r, blob).await? {
+        return Err(FileError::Remade);
+    }
     drop(r);
     let Some(file) = file.filter(|f| f.linked().path() == path) else {
         return Ok(None);

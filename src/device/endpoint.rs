@@ -282,9 +282,10 @@ impl Endpoint {
         if !self.secrets && matches!(credentials, Credentials::Secret(_)) {
             return Some(Err(Refused::No("shared secrets are switched off")));
         }
-        timeout(STORE_TIME, decide(&self.app, credentials, clock::now()))
-            .await
-            .ok()
+        // A socket that ended meanwhile has no address, and nobody waits for the answer.
+        let from = tls.get_ref().0.peer_addr().ok()?.ip();
+        let decision = decide(&self.app, credentials, from, clock::now());
+        timeout(STORE_TIME, decision).await.ok()
     }
 
     /// Answers a device that asks over HTTP.

@@ -5,22 +5,21 @@ use super::identity::KnownDevice;
 use super::mailbox::Mailbox;
 use super::registry::{Command, Registry};
 use super::reported;
-use super::session::{self, Close, Effect, Input, Join, Report, Said, Session, Welcome};
+use super::session::{Close, Effect, Input, Join, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
-use crate::fleet::extensions::{self, Location, LogLine};
+use crate::fleet::extensions;
 use crate::fleet::files;
 use crate::fleet::links::Linked;
 use crate::fleet::progress::What;
-use crate::fleet::records::{Answer, Arrival, Event, Identity, Record};
-use crate::ids::{ConnectionId, DeviceId};
+use crate::fleet::records::{Answer, Arrival, Event, Record};
+use crate::ids::{ConnectionId, DeviceId, ProductId};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, OUTPUT_PAUSE, SEND_TIME};
 use crate::rollout::offer::Taken;
-use crate::rollout::outcome;
 use crate::store;
 use crate::terminal;
 use bytes::Bytes;
@@ -59,6 +58,7 @@ struct Place {
     app: App,
     registry: Arc<Registry>,
     device: DeviceId,
+    product: ProductId,
     connection: ConnectionId,
     host: Box<str>,
 }
@@ -80,6 +80,7 @@ impl Link {
             app: app.clone(),
             registry: registry.clone(),
             device: known.id,
+            product: known.product,
             connection,
             host: host.into_boxed_str(),
         };
@@ -257,7 +258,7 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Join(join) => Box::pin(store_join(link, *join)).await,
         Effect::Close(close) => Err(close),
         Effect::Report(report) => {
-            let report = outcome_of(report);
+            let report = reported::outcome(report);
             link.at.app.progress.report(link.at.device, &report);
             link.at.note(Event::Report(report)).await
         }
@@ -279,7 +280,7 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
             Ok(())
         }
         Effect::Said(said) => {
-            let event = said_by(*said);
+            let event = reported::said(*said);
             if let Event::Health(report) = &event {
                 link.at.app.progress.health(link.at.device, report);
             }
@@ -441,9 +442,10 @@ impl Place {
         }
         let kib = event.report_bytes().div_ceil(1024);
         if let Some(kib) = u32::try_from(kib).ok().and_then(NonZeroU32::new)
-            && !self.app.reports.takes(&self.device, kib)
+            && !(self.app.reports.takes(&self.device, kib)
+                && self.app.product_reports.takes(&self.product, kib))
         {
-            tracing::debug!(device = %self.device, "a report is beyond what a device may have stored in a day");
+            tracing::debug!(device = %self.device, product = %self.product, "a report is beyond what a device or its product may have stored in a day");
             return Ok(());
         }
         // While the database is away the record stays in its batch; the socket must go on answering heartbeats.
@@ -456,53 +458,5 @@ impl Place {
             Ok(Err(e)) => tracing::warn!(device = %self.device, error = %e, "report not stored"),
         }
         Ok(())
-    }
-}
-
-fn outcome_of(report: Report) -> outcome::Report {
-    match report {
-        Report::Stage(stage, value) => outcome::Report::Stage(stage, value),
-        Report::Failed(why) => outcome::Report::Failed(why),
-        Report::Ignored(why) => outcome::Report::Ignored(why),
-        Report::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
-    }
-}
-
-fn said_by(said: Said) -> Event {
-    match said {
-        Said::Health(report) => Event::Health(report),
-        Said::Identities(all) => Event::Identities(all.into_iter().map(identity).collect()),
-        Said::Location {
-            latitude,
-            longitude,
-            accuracy,
-            source,
-        } => Event::Location(Location {
-            at: clock::now(),
-            latitude,
-            longitude,
-            accuracy,
-            source,
-        }),
-        Said::Log {
-            level,
-            message,
-            meta,
-            at,
-        } => Event::Log(LogLine {
-            at,
-            level,
-            message,
-            meta: meta.to_string(),
-        }),
-    }
-}
-
-fn identity(i: session::Identity) -> Identity {
-    Identity {
-        service: i.service,
-        instance: i.instance,
-        identifier: i.identifier,
-        details: i.details,
     }
 }

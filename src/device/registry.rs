@@ -49,7 +49,7 @@ impl Registry {
         device: DeviceId,
         f: impl FnOnce(&mut HashMap<DeviceId, Entry>) -> T,
     ) -> Option<T> {
-        let shard = usize::try_from(device.0.unsigned_abs() % SHARDS as u64).unwrap_or(0);
+        let shard = usize::try_from(device.number().unsigned_abs() % SHARDS as u64).unwrap_or(0);
         let mut map = self.shards.get(shard)?.lock().ok()?;
         Some(f(&mut map))
     }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_newcomer_wins_and_a_late_leave_does_not_touch_it() {
         let r = Registry::default();
-        let (d, a, b) = (DeviceId(1), ConnectionId(1), ConnectionId(2));
+        let (d, a, b) = (DeviceId::from(1), ConnectionId(1), ConnectionId(2));
         let mut first = r.enter(d, a, None);
         let mut second = r.enter(d, b, None);
         assert_eq!(first.recv().now_or_never(), Some(None));
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn a_full_mailbox_loses_hints_and_blocks_nobody() {
         let r = Registry::default();
-        let mut mail = r.enter(DeviceId(1), ConnectionId(1), None);
+        let mut mail = r.enter(DeviceId::from(1), ConnectionId(1), None);
         for _ in 0..100 {
-            r.nudge(DeviceId(1), Nudge::Claim);
+            r.nudge(DeviceId::from(1), Nudge::Claim);
         }
         let mut got = 0;
         while mail.recv().now_or_never().is_some() {

@@ -1,8 +1,12 @@
-//! What a device says of itself when it joins, in the terms of the fleet.
+//! What a device says, in the terms of the fleet and of the rollout.
 
-use super::session::{EspIdf, Firmware, Join};
+use super::session::{self, EspIdf, Firmware, Join, Report, Said};
+use crate::clock;
 use crate::firmware::esp_idf;
+use crate::fleet::extensions::{Location, LogLine};
 use crate::fleet::join::{self, Reported};
+use crate::fleet::records::{Event, Identity};
+use crate::rollout::outcome;
 use crate::store::devices::Metadata;
 
 /// A join as the fleet takes it.
@@ -62,6 +66,56 @@ fn of_image(says: EspIdf) -> Firmware {
         architecture,
         description: says.idf_version.map(|v| format!("ESP-IDF {v}")),
         ..Firmware::default()
+    }
+}
+
+/// How an update goes, as the rollout takes it.
+pub(super) fn outcome(report: Report) -> outcome::Report {
+    match report {
+        Report::Stage(stage, value) => outcome::Report::Stage(stage, value),
+        Report::Failed(why) => outcome::Report::Failed(why),
+        Report::Ignored(why) => outcome::Report::Ignored(why),
+        Report::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
+    }
+}
+
+/// What it said of its health, networks, place or log, as it is recorded.
+pub(super) fn said(said: Said) -> Event {
+    match said {
+        Said::Health(report) => Event::Health(report),
+        Said::Identities(all) => Event::Identities(all.into_iter().map(identity).collect()),
+        Said::Location {
+            latitude,
+            longitude,
+            accuracy,
+            source,
+        } => Event::Location(Location {
+            at: clock::now(),
+            latitude,
+            longitude,
+            accuracy,
+            source,
+        }),
+        Said::Log {
+            level,
+            message,
+            meta,
+            at,
+        } => Event::Log(LogLine {
+            at,
+            level,
+            message,
+            meta: meta.to_string(),
+        }),
+    }
+}
+
+fn identity(i: session::Identity) -> Identity {
+    Identity {
+        service: i.service,
+        instance: i.instance,
+        identifier: i.identifier,
+        details: i.details,
     }
 }
 

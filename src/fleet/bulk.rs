@@ -1,14 +1,14 @@
 //! Many devices at once: from CSV, all or nothing; from manifests of crypto chips, in the background; and out as CSV.
 
 use super::blocking;
-use super::devices::{check_tags, identifier_ok};
+use super::devices::{check_tags, cut, identifier_ok};
 use super::x509::{self, Facts};
 use super::{Refusal, Result, cells, certificates};
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::clock;
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, NodeId};
 use crate::limits::{IMPORT_ROWS, IMPORT_SLICE};
 use crate::store::audit;
 use crate::store::devices::{NewDevice, bulk};
@@ -66,7 +66,7 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
     let done = tracker.spawn(async move {
         let done = write_slices(&app, &scope, import, &rows).await;
         if done.is_err()
-            && let Err(e) = take_back(&app.db, import).await
+            && let Err(e) = take_back(&app.db, import, |device, node| cut(&app, device, node)).await
         {
             tracing::error!(error = %e, "an import that failed was not taken back; the next start does it");
         }
@@ -153,18 +153,27 @@ pub async fn take_back_unfinished(db: &Db) -> store::Result<()> {
             return forget(db).await;
         };
         tracing::warn!("an import was cut short by a stop; its devices are taken back");
-        take_back(db, import).await?;
+        take_back(db, import, |_, _| {}).await?;
     }
 }
 
-async fn take_back(db: &Db, import: i64) -> store::Result<()> {
+/// Takes an import back; `cut` closes the sockets of devices that came in meanwhile.
+async fn take_back(
+    db: &Db,
+    import: i64,
+    cut: impl Fn(DeviceId, Option<NodeId>),
+) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
+        let devices = imports::some(&mut w, import, IMPORT_SLICE as i64).await?;
         let gone = imports::take_back_some(&mut w, import, IMPORT_SLICE as i64).await?;
         if gone == 0 {
             imports::complete(&mut w, import).await?;
         }
         w.commit().await?;
+        for (device, node) in devices {
+            cut(device, node);
+        }
         if gone == 0 {
             return Ok(());
         }

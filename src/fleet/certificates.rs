@@ -158,7 +158,7 @@ async fn profile(
     let Some(form) = form else { return Ok(None) };
     let blank = |name: &str| Refusal::Fields(json!({"jitp": { name: [BLANK] }}));
     let product = match form.product.ok_or_else(|| blank("product_id"))? {
-        Ok(id) => store::products::by_id(w, scope, ProductId(id)).await?,
+        Ok(id) => store::products::by_id(w, scope, id).await?,
         Err(name) => store::products::by_name(w, scope.org().id, &name).await?,
     };
     let product = product

@@ -19,6 +19,9 @@ pub enum FileError {
     /// It was looked at, and is not what was accepted.
     #[error("the stored file {0} is damaged: {1}")]
     Damaged(Blob, Damage),
+    /// It was damaged, and is made anew.
+    #[error("the delta is made anew")]
+    Remade,
     /// The file store did not answer.
     #[error(transparent)]
     Files(#[from] crate::blob::BlobError),
@@ -137,7 +140,7 @@ pub(super) async fn put_back(
         .ok_or_else(|| field("uuid", TAKEN))?;
     match require_sound(app, &file, Look::Known).await {
         Ok(()) => return Err(field("uuid", TAKEN)),
-        Err(FileError::Damaged(..)) => {}
+        Err(FileError::Damaged(..) | FileError::Remade) => {}
         Err(FileError::Files(e)) => return Err(e.into()),
         Err(FileError::Store(e)) => return Err(e.into()),
     }

@@ -5,7 +5,6 @@ use crate::access::vault::Vault;
 use crate::blob::Blob;
 use crate::clock::Micros;
 use crate::firmware::kind::Kind;
-use crate::ids::{ArchiveId, FirmwareId};
 use crate::limits::LINK_LIFE;
 use crate::store::archives::ArchiveRow;
 use crate::store::firmwares::FirmwareRow;
@@ -46,14 +45,7 @@ impl Links {
         if now.secs() > expires || !self.vault.link_signed(path, expires, signature) {
             return None;
         }
-        let mut parts = path.strip_prefix("/download/")?.split('/');
-        let number = |p: Option<&str>| p?.parse::<i64>().ok().map(FirmwareId);
-        match parts.next()? {
-            "firmware" => Some(Blob::Firmware(number(parts.next())?)),
-            "delta" => Some(Blob::Delta(number(parts.next())?, number(parts.next())?)),
-            "archive" => Some(Blob::Archive(ArchiveId(parts.next()?.parse().ok()?))),
-            _ => None,
-        }
+        Blob::in_link(path.strip_prefix("/download/")?)
     }
 }
 
@@ -116,6 +108,7 @@ impl<'a> Linked<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::FirmwareId;
 
     fn links() -> Links {
         Links::new(Arc::new(Vault::new(&[1; 32])), None, 4002)
@@ -140,7 +133,7 @@ mod tests {
     #[test]
     fn a_link_names_its_file_for_two_days_and_no_other() {
         let (links, now) = (links(), Micros(1_700_000_000_000_000));
-        let blob = Blob::Delta(FirmwareId(3), FirmwareId(4));
+        let blob = Blob::Delta(FirmwareId::from(3), FirmwareId::from(4));
         let (path, expires, signature) = parts(&links.url("h", &linked(blob, "AB12"), now));
         assert_eq!(links.read(&path, expires, &signature, now), Some(blob));
         let late = now.after(LINK_LIFE);
@@ -164,15 +157,15 @@ mod tests {
             path.rsplit('/').next().unwrap().to_owned()
         };
         let last = |blob, at| last_of(blob, "AB12", at);
-        let full = Blob::Firmware(FirmwareId(4));
+        let full = Blob::Firmware(FirmwareId::from(4));
         assert_eq!(last(full, 0), last(full, 9_000_000_000));
-        assert_ne!(last(full, 0), last(Blob::Firmware(FirmwareId(5)), 0));
+        assert_ne!(last(full, 0), last(Blob::Firmware(FirmwareId::from(5)), 0));
         // A delta that was made anew may have other bytes.
-        let delta = Blob::Delta(FirmwareId(3), FirmwareId(4));
+        let delta = Blob::Delta(FirmwareId::from(3), FirmwareId::from(4));
         assert_ne!(last_of(delta, "AB12", 0), last_of(delta, "AB13", 0));
         assert_ne!(
             last(full, 0),
-            last(Blob::Delta(FirmwareId(3), FirmwareId(4)), 0)
+            last(Blob::Delta(FirmwareId::from(3), FirmwareId::from(4)), 0)
         );
     }
 }

@@ -13,10 +13,8 @@ use crate::store::cli_sessions::{self, CliSession};
 use crate::store::invites;
 pub use crate::store::invites::Invite;
 use crate::store::{self, Db};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a command line waits for its browser.
 const WAIT: Duration = Duration::from_secs(5 * 60);
@@ -139,40 +137,6 @@ pub async fn confirm(
     audit::of_person(&mut w, &person, &said, now).await?;
     w.commit().await?;
     Ok(Confirmed::Done)
-}
-
-/// Requests of one address in a minute (fixed windows). What a stranger can fill is bounded: with too many addresses the
-/// window begins anew.
-#[derive(Debug)]
-pub struct Polls(Mutex<(Instant, HashMap<IpAddr, u32>)>);
-
-/// Polls of one address in a minute.
-const POLLS: u32 = 30;
-/// Addresses that are counted.
-const ADDRESSES: usize = 50_000;
-
-impl Default for Polls {
-    fn default() -> Self {
-        Self(Mutex::new((Instant::now(), HashMap::new())))
-    }
-}
-
-impl Polls {
-    /// Counts a request; false when it is one too many.
-    pub fn allow(&self, peer: IpAddr) -> bool {
-        if peer.is_loopback() {
-            return true;
-        }
-        let Ok(mut window) = self.0.lock() else {
-            return true;
-        };
-        if window.0.elapsed() >= Duration::from_secs(60) || window.1.len() >= ADDRESSES {
-            *window = (Instant::now(), HashMap::new());
-        }
-        let count = window.1.entry(peer).or_default();
-        *count += 1;
-        *count <= POLLS
-    }
 }
 
 /// Invites somebody who is no user of the server yet.
@@ -319,23 +283,4 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
     audit::add(&mut w, invite.org_id, None, actor, resource, &text, now).await?;
     w.commit().await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p09_the_31st_poll_in_a_minute_is_one_too_many() {
-        let polls = Polls::default();
-        let (far, other) = (
-            "203.0.113.7".parse().unwrap(),
-            "203.0.113.8".parse().unwrap(),
-        );
-        assert!((0..30).all(|_| polls.allow(far)));
-        assert!(!polls.allow(far));
-        assert!(polls.allow(other), "each address has its own count");
-        let near = "127.0.0.1".parse().unwrap();
-        assert!((0..100).all(|_| polls.allow(near)));
-    }
 }

@@ -49,7 +49,7 @@ pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<P
     let id = store::products::add(&mut w, scope.org().id, &name, now)
         .await?
         .ok_or_else(|| field("name", TAKEN))?;
-    let made = store::products::by_id(&mut w, scope, id)
+    let made = store::products::by_id(&mut w, scope, id.number())
         .await?
         .ok_or(store::Error::Missing("products"))?;
     let text = format!("{} created product {name}", scope.person().name);

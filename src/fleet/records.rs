@@ -117,7 +117,7 @@ impl batch::Record for Record {
     type Answer = Answer;
 
     fn key(&self) -> i64 {
-        self.device.0
+        self.device.number()
     }
 
     async fn apply(&self, w: &mut Write) -> store::Result<Answer> {

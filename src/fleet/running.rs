@@ -85,14 +85,17 @@ mod tests {
     #[tokio::test]
     async fn only_the_device_that_runs_it_answers_and_only_once() {
         let runs = Runs::default();
-        let mut waiting = runs.begin(DeviceId(1), "1 + 1", 500).unwrap();
+        let mut waiting = runs.begin(DeviceId::from(1), "1 + 1", 500).unwrap();
         let id = waiting.id;
-        assert_eq!(runs.script(DeviceId(2), id), None);
-        assert_eq!(runs.script(DeviceId(1), id), Some(("1 + 1".into(), 500)));
-        runs.finish(DeviceId(2), id, Some("forged".into()));
-        runs.finish(DeviceId(1), RunId(id.0 ^ 1), Some("lost".into()));
-        runs.finish(DeviceId(1), id, Some("2".into()));
-        runs.finish(DeviceId(1), id, Some("3".into()));
+        assert_eq!(runs.script(DeviceId::from(2), id), None);
+        assert_eq!(
+            runs.script(DeviceId::from(1), id),
+            Some(("1 + 1".into(), 500))
+        );
+        runs.finish(DeviceId::from(2), id, Some("forged".into()));
+        runs.finish(DeviceId::from(1), RunId(id.0 ^ 1), Some("lost".into()));
+        runs.finish(DeviceId::from(1), id, Some("2".into()));
+        runs.finish(DeviceId::from(1), id, Some("3".into()));
         assert_eq!((&mut waiting.output).await.unwrap(), Some("2".into()));
         drop(waiting);
         assert_eq!(runs.lock().len(), 0);
@@ -102,10 +105,10 @@ mod tests {
     fn there_are_never_too_many() {
         let runs = Runs::default();
         let all: Vec<_> = (0..SCRIPT_RUNS)
-            .map(|_| runs.begin(DeviceId(1), "x", 1).unwrap())
+            .map(|_| runs.begin(DeviceId::from(1), "x", 1).unwrap())
             .collect();
-        assert!(runs.begin(DeviceId(1), "x", 1).is_none());
+        assert!(runs.begin(DeviceId::from(1), "x", 1).is_none());
         drop(all);
-        assert!(runs.begin(DeviceId(1), "x", 1).is_some());
+        assert!(runs.begin(DeviceId::from(1), "x", 1).is_some());
     }
 }

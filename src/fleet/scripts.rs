@@ -8,7 +8,6 @@ use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::bus::Nudge;
 use crate::clock;
-use crate::ids::ScriptId;
 use crate::limits::{SCRIPT_BYTES, SCRIPT_TIME};
 use crate::store::audit::{self, Resource};
 use crate::store::{self, Db};
@@ -80,9 +79,9 @@ pub async fn list(
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn show(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<ScriptRow> {
+pub async fn show(db: &Db, scope: &Scope<Product>, number: i64) -> Result<ScriptRow> {
     let mut r = db.read().await?;
-    store::scripts::by_id(&mut r, scope, id)
+    store::scripts::by_id(&mut r, scope, number)
         .await?
         .ok_or(Refusal::NotFound)
 }
@@ -107,7 +106,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
     );
     audit::on_product(&mut w, scope, &entry, now).await?;
     w.commit().await?;
-    show(db, scope, id).await
+    show(db, scope, id.number()).await
 }
 
 /// Changes a script.
@@ -117,13 +116,13 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
 pub async fn update(
     db: &Db,
     scope: &Scope<Product>,
-    id: ScriptId,
+    number: i64,
     form: ScriptForm,
 ) -> Result<ScriptRow> {
     form.check()?;
     let now = clock::now();
     let mut w = db.write().await?;
-    let before = store::scripts::by_id(&mut w, scope, id)
+    let before = store::scripts::by_id(&mut w, scope, number)
         .await?
         .ok_or(Refusal::NotFound)?;
     let tags = if form.tags.is_some() {
@@ -135,31 +134,31 @@ pub async fn update(
         form.name.unwrap_or(before.name),
         form.text.unwrap_or(before.text),
     );
-    if !store::scripts::set(&mut w, scope, id, &name, &text, tags.as_deref(), now).await? {
+    if !store::scripts::set(&mut w, scope, before.id, &name, &text, tags.as_deref(), now).await? {
         return Err(Refusal::NotFound);
     }
     let product = scope.product();
     let entry = format!(
-        "User {} updated script named {name} with id {id} for product {}",
+        "User {} updated script named {name} with id {number} for product {}",
         scope.person().name,
         product.name
     );
     audit::on_product(&mut w, scope, &entry, now).await?;
     w.commit().await?;
-    show(db, scope, id).await
+    show(db, scope, number).await
 }
 
 /// Deletes a script.
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn delete(db: &Db, scope: &Scope<Product>, id: ScriptId) -> Result<()> {
+pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;
-    let script = store::scripts::by_id(&mut w, scope, id)
+    let script = store::scripts::by_id(&mut w, scope, number)
         .await?
         .ok_or(Refusal::NotFound)?;
-    store::scripts::delete(&mut w, scope, id).await?;
+    store::scripts::delete(&mut w, scope, script.id).await?;
     let product = scope.product();
     let entry = format!(
         "User {} removed script named {} from product {}",
@@ -194,7 +193,7 @@ pub async fn run(
     if found.is_none()
         && let Ok(id) = script.parse()
     {
-        found = store::scripts::by_id(&mut w, scope, ScriptId(id)).await?;
+        found = store::scripts::by_id(&mut w, scope, id).await?;
     }
     let script = found.ok_or(Refusal::NotFound)?;
     let node = store::connections::node_of(&mut w, device)

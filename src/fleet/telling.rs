@@ -36,7 +36,7 @@ fn begin(app: &App, whom: Whom, nudge: Nudge) {
 }
 
 async fn tell(app: &App, whom: Whom, nudge: Nudge) -> store::Result<()> {
-    let mut after = DeviceId(0);
+    let mut after = DeviceId::NONE;
     loop {
         let page = page(app, whom, after).await?;
         let Some((last, _)) = page.last() else {

@@ -372,7 +372,7 @@ fn at_least_two(version: &str) -> bool {
 mod tests {
     use super::*;
 
-    const D: DeviceId = DeviceId(1);
+    const D: DeviceId = DeviceId::NONE;
     const C: ConnectionId = ConnectionId(7);
     const K: Kind = Kind::Console;
 
@@ -412,7 +412,7 @@ mod tests {
         let left = json!({"name": "Joe", "event": "closed the console"});
         assert_eq!(next(&mut one).await.1, left);
         // Another device's terminal is another terminal.
-        all.say(DeviceId(2), K, C, Said::Output("forged".into()))
+        all.say(DeviceId::from(2), K, C, Said::Output("forged".into()))
             .await;
         assert!(one.shown.try_recv().is_err());
     }
@@ -452,7 +452,7 @@ mod tests {
         }
         assert_eq!(all.type_in(D, K, key()), Err(Blocked::Full));
         assert_eq!(all.take(D, K).unwrap().len(), TERMINAL_INBOX);
-        assert_eq!(all.take(DeviceId(2), K), None);
+        assert_eq!(all.take(DeviceId::from(2), K), None);
         let file = Typed::Event("file-data/start", json!({"filename": "a"}));
         assert_eq!(all.type_in(D, K, file), Err(Blocked::NoFiles));
         all.close(D, ConnectionId(8));
@@ -469,10 +469,10 @@ mod tests {
     fn there_are_never_too_many() {
         let all = Terminals::default();
         let mut seats: Vec<Seat> = (0..TERMINALS as i64)
-            .map(|i| all.watch(DeviceId(i), K, "x").unwrap())
+            .map(|i| all.watch(DeviceId::from(i), K, "x").unwrap())
             .collect();
-        assert!(all.watch(DeviceId(-1), K, "x").is_none());
+        assert!(all.watch(DeviceId::from(-1), K, "x").is_none());
         seats.pop();
-        assert!(all.watch(DeviceId(-1), K, "x").is_some());
+        assert!(all.watch(DeviceId::from(-1), K, "x").is_some());
     }
 }

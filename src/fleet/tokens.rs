@@ -199,7 +199,7 @@ pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<(
     let found = service(&mut w, scope, name).await?;
     store::users::delete_tokens(&mut w, found.id).await?;
     store::orgs::remove_member(&mut w, scope, found.id).await?;
-    let gone = address(&scope.org().name, &format!("{name}.{}", found.id.0));
+    let gone = address(&scope.org().name, &format!("{name}.{}", found.id));
     store::users::retire_service(&mut w, found.id, &gone, now).await?;
     let text = format!("{} removed service account {name}", scope.person().name);
     audit::in_org(&mut w, scope, &text, now).await?;

@@ -153,7 +153,7 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<WebhookRow>> {
 pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow> {
     let all = list(db, scope).await?;
     all.into_iter()
-        .find(|h| h.id == id)
+        .find(|h| h.id.number() == id)
         .ok_or(Refusal::NotFound)
 }
 
@@ -193,7 +193,7 @@ pub async fn create(
     let id = webhooks::add(&mut w, scope, &settings, &sealed, clock::now()).await?;
     note(&mut w, scope, &format!("created a webhook to {url}")).await?;
     w.commit().await?;
-    Ok((show(&app.db, scope, id).await?, secret))
+    Ok((show(&app.db, scope, id.number()).await?, secret))
 }
 
 /// Changes a webhook.
@@ -221,7 +221,7 @@ pub async fn update(
         active: form.active.unwrap_or(before.active),
     };
     let mut w = app.db.write().await?;
-    webhooks::set(&mut w, scope, id, &settings, clock::now()).await?;
+    webhooks::set(&mut w, scope, before.id, &settings, clock::now()).await?;
     note(&mut w, scope, &format!("changed the webhook to {url}")).await?;
     w.commit().await?;
     show(&app.db, scope, id).await
@@ -232,12 +232,17 @@ pub async fn update(
 /// # Errors
 /// [`Refusal::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
-    let url = show(db, scope, id).await?.url;
+    let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
-    if !webhooks::remove(&mut w, scope, id).await? {
+    if !webhooks::remove(&mut w, scope, hook.id).await? {
         return Err(Refusal::NotFound);
     }
-    note(&mut w, scope, &format!("deleted the webhook to {url}")).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("deleted the webhook to {}", hook.url),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }

@@ -91,7 +91,7 @@ async fn next(app: &App, kind: FileKind, after: i64) -> crate::store::Result<Opt
 /// Damage is told where it is found; what remains is that nothing could be found out.
 fn said(found: Result<(), FileError>) {
     match found {
-        Ok(()) | Err(FileError::Damaged(..)) => {}
+        Ok(()) | Err(FileError::Damaged(..) | FileError::Remade) => {}
         Err(e) => tracing::warn!(error = %e, "a stored file was not looked at"),
     }
 }

@@ -1,7 +1,7 @@
 //! HTTP listeners for people and downloads: bounded in number, and a head must arrive in time.
 
-use crate::api::{Known, Peer};
-use crate::budget::OnceAMinute;
+use crate::api::Peer;
+use crate::budget::{Account, OnceAMinute};
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,8 +81,9 @@ struct Bounds {
 /// Who gives way when all places are taken and somebody may wait for one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum GivesWay {
-    /// The one that got the fewest bytes a second: for downloads. A device on a line of 3 KiB/s is an honest one, and keeps its
-    /// place for as long as there are others; a device that is cut resumes.
+    /// One of the product that holds the most places, and of those the one that got the fewest bytes a second: for downloads.
+    /// Who has shown no valid link goes first. A device on a line of 3 KiB/s is an honest one, and keeps its place for as long as
+    /// there are others; a device that is cut resumes.
     Slowest,
     /// Those that have shown no valid token, many at once: for the web. A login is done before that, and a person with a token
     /// has a share that is bounded elsewhere.
@@ -90,7 +92,7 @@ pub(super) enum GivesWay {
 
 /// A connection, as far as its progress is concerned.
 struct Progress {
-    known: Known,
+    account: Account,
     began: Instant,
     sent: Arc<AtomicU64>,
     cut: CancellationToken,
@@ -105,7 +107,7 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, known: Known, sent: Arc<AtomicU64>, cut: CancellationToken) -> u64 {
+    fn enter(&self, account: Account, sent: Arc<AtomicU64>, cut: CancellationToken) -> u64 {
         let mut all = self.lock();
         all.0 += 1;
         let number = all.0;
@@ -113,7 +115,7 @@ impl Running {
         all.1.insert(
             number,
             Progress {
-                known,
+                account,
                 began,
                 sent,
                 cut,
@@ -133,17 +135,25 @@ impl Running {
             let millis = p.began.elapsed().as_millis().max(1);
             u128::from(p.sent.load(Ordering::Relaxed)) * 1_000 / millis
         };
+        let mut held: HashMap<i64, usize> = HashMap::new();
+        for whose in all.1.values().filter_map(|p| p.account.number()) {
+            *held.entry(whose).or_default() += 1;
+        }
         let tried = all
             .1
             .values()
             .filter(|p| p.began.elapsed() >= bounds.patience && !p.cut.is_cancelled());
         match bounds.gives_way {
             GivesWay::Slowest => tried
-                .min_by_key(|p| rate(p))
+                .min_by_key(|p| {
+                    let whose = p.account.number();
+                    let held = whose.map_or(usize::MAX, |n| held.get(&n).copied().unwrap_or(0));
+                    (Reverse(held), rate(p))
+                })
                 .into_iter()
                 .for_each(|p| p.cut.cancel()),
             GivesWay::Strangers => tried
-                .filter(|p| !p.known.is_set())
+                .filter(|p| p.account.number().is_none())
                 .take(STRANGERS_AT_ONCE)
                 .for_each(|p| p.cut.cancel()),
         }
@@ -198,8 +208,8 @@ async fn serve_with(
         // Else the end of an answer waits for the peer's word that its beginning came, some 40 ms.
         let _ = socket.set_nodelay(true);
         let routes = TowerToHyperService::new(router.clone());
-        let known = Known::default();
-        let shown = known.clone();
+        let account = Account::default();
+        let shown = account.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request.extensions_mut().insert(shown.clone());
@@ -207,7 +217,7 @@ async fn serve_with(
         });
         let stop = stop.clone();
         let (sent, cut) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
-        let number = all.enter(known, sent.clone(), cut.clone());
+        let number = all.enter(account, sent.clone(), cut.clone());
         let all = all.clone();
         let stall = bounds.stall;
         running.spawn(async move {
@@ -248,7 +258,9 @@ async fn serve_with(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Extension;
     use axum::body::{Body, Bytes};
+    use axum::extract::Path;
     use axum::routing::get;
     use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -260,6 +272,14 @@ mod tests {
         let mut socket = TcpStream::connect(at).await.unwrap();
         let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         socket.write_all(ask).await.unwrap();
+        socket
+    }
+
+    /// The same on somebody's account.
+    async fn asked_by(at: SocketAddr, whose: i64) -> TcpStream {
+        let mut socket = TcpStream::connect(at).await.unwrap();
+        let ask = format!("GET /{whose} HTTP/1.1\r\nhost: x\r\n\r\n");
+        socket.write_all(ask.as_bytes()).await.unwrap();
         socket
     }
 
@@ -355,6 +375,60 @@ mod tests {
         assert!(ended.is_ok(), "the slowest still holds its place");
         fast.read_exact(&mut buffer).await.unwrap();
         asked(at).await.read_exact(&mut buffer).await.unwrap();
+        stop.cancel();
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no node to spawn through"
+    )]
+    async fn who_holds_the_most_places_gives_way_to_others() {
+        let endless = |Path(whose): Path<i64>, Extension(account): Extension<Account>| async move {
+            account.set(whose);
+            let chunks = futures_util::stream::repeat_with(|| {
+                Ok::<_, std::io::Error>(Bytes::from_static(&[7; 16_384]))
+            });
+            Body::from_stream(chunks)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/{whose}", get(endless));
+        let stop = CancellationToken::new();
+        let bounds = Bounds {
+            connections: 4,
+            stall: STALL,
+            patience: Duration::from_millis(200),
+            gives_way: GivesWay::Slowest,
+        };
+        let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
+        let mut buffer = vec![0; 8 << 20];
+        // The slowest of all is the only one of its product; the other product's fast ones give way.
+        let mut alone = asked_by(at, 2).await;
+        let mut many = [asked_by(at, 1).await, asked_by(at, 1).await];
+        for _ in 0..4 {
+            alone.read_exact(&mut buffer[..1_000]).await.unwrap();
+            for fast in &mut many {
+                fast.read_exact(&mut buffer).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut last = asked_by(at, 1).await;
+        last.read_exact(&mut buffer).await.unwrap();
+        let [mut one, mut other] = many;
+        let (mut none, mut void) = (tokio::io::sink(), tokio::io::sink());
+        let cut = async {
+            tokio::select! {
+                _ = tokio::io::copy(&mut one, &mut none) => {}
+                _ = tokio::io::copy(&mut other, &mut void) => {}
+            }
+        };
+        let cut = tokio::time::timeout(Duration::from_secs(10), cut).await;
+        assert!(cut.is_ok(), "nobody gave way");
+        for _ in 0..4 {
+            alone.read_exact(&mut buffer).await.unwrap();
+        }
         stop.cancel();
         server.await.unwrap();
     }

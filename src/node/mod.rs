@@ -9,7 +9,7 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::app::{App, Policy};
 use crate::blob::Blobs;
-use crate::budget::{Places, Rate, Turns};
+use crate::budget::{Lane, Places, Rate, Tries, Turns};
 use crate::bus::{Bus, Hint};
 use crate::clock;
 use crate::config::Config;
@@ -19,7 +19,6 @@ use crate::device::registry::Registry;
 use crate::device::tls::Identity;
 use crate::fleet::bulk;
 use crate::fleet::links::Links;
-use crate::fleet::logins::Polls;
 use crate::fleet::progress::Watchers;
 use crate::fleet::running::Runs;
 use crate::fleet::terminals::Terminals;
@@ -27,9 +26,10 @@ use crate::fleet::uploads::Uploads;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, FILES_RESERVE, READS_A_PERSON, REPORT_KIB_BURST,
-    REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON, VIEWERS,
-    VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    self, CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, FILES_RESERVE, KEY_CHECKS, KEY_FAILED_PAUSE,
+    KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY,
+    READS_A_PERSON, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
+    UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -127,8 +127,14 @@ impl Node {
             terminals: Terminals::default(),
             background: loops.clone(),
             stopping: accepting.clone(),
-            polls: Arc::new(Polls::default()),
+            polls: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
+            product_reports: Arc::new(Rate::new(PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY)),
+            device_keys: Arc::new(Tries::new(
+                KEY_CHECKS,
+                Rate::new(KEY_FAILURES, KEY_FAILURES_EVERY),
+                KEY_FAILED_PAUSE,
+            )),
             cli_logins: Arc::new(Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY)),
             webhook_tests: Arc::new(Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY)),
             viewers: Arc::new(Places::new(VIEWERS, VIEWERS_A_PERSON)),
@@ -136,6 +142,7 @@ impl Node {
             uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
             requests: Arc::new(Places::new(REQUESTS, REQUESTS_A_PERSON)),
             reads: Arc::new(Turns::new(READS_A_PERSON)),
+            scans: Arc::new(Lane::new(limits::scans())),
             passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.

@@ -300,7 +300,7 @@ async fn queue<'s>(
     }
     queue.sort_by_key(|(c, _)| {
         let since = if lifo { -c.since.0 } else { c.since.0 };
-        let id = if lifo { -c.id.0 } else { c.id.0 };
+        let id = if lifo { -c.id.number() } else { c.id.number() };
         (since, id)
     });
     Ok(queue)

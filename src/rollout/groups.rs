@@ -295,7 +295,7 @@ pub(super) fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) 
             .map_or(0, |(_, default, _)| *default)
     };
     GroupRow {
-        id: GroupId(0),
+        id: GroupId::NONE,
         org_id: p.org.id,
         product_id: p.id,
         name: name.to_owned(),

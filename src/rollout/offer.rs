@@ -135,7 +135,7 @@ impl Offer {
             "size": size,
             "checksum": checksum,
             "partials_checksums": partials.split(',').collect::<Vec<_>>(),
-            "deployment_id": self.group.map(|g| g.0),
+            "deployment_id": self.group.map(GroupId::number),
         })
     }
 }

@@ -196,6 +196,8 @@ pub struct Holder {
     pub device_id: DeviceId,
     /// Its organisation.
     pub org_id: OrgId,
+    /// Its product.
+    pub product_id: ProductId,
     /// Its identifier.
     pub identifier: String,
     /// When it was deleted.
@@ -255,7 +257,7 @@ pub async fn ders_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
 macro_rules! holder {
     ($which:literal) => {
         concat!(
-            "SELECT d.id AS device_id, d.org_id, d.identifier, d.deleted_at
+            "SELECT d.id AS device_id, d.org_id, d.product_id, d.identifier, d.deleted_at
              FROM device_certificates c JOIN devices d ON d.id = c.device_id WHERE ",
             $which
         )

@@ -1,8 +1,8 @@
 //! What a stored file has to be, whichever kind it is: for downloads, and for the job that looks whether all are sound.
 
+use super::ids::{ArchiveId, Blob, FirmwareId, ProductId};
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{ArchiveId, Blob, FirmwareId, ProductId};
 use sqlx::FromRow;
 
 /// A stored file as it was when it was accepted.
@@ -135,6 +135,23 @@ pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
         ),
     };
     Ok(found.map(|f| f.file(kind)))
+}
+
+/// Whether this is a delta that was sent before and is made anew now, so that it will be there again.
+pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
+    let Blob::Delta(source, target) = blob else {
+        return Ok(false);
+    };
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "files.remade",
+            "SELECT id FROM deltas WHERE source_id = $1 AND target_id = $2 AND status = 'processing'"
+        ),
+        source,
+        target
+    )?;
+    Ok(row.is_some())
 }
 
 /// The file of this kind with the next higher number, for a walk through all of them.

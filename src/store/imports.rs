@@ -2,7 +2,7 @@
 
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, ProductId};
+use crate::ids::{DeviceId, NodeId, ProductId};
 use sqlx::QueryBuilder;
 
 /// Begins an import.
@@ -71,7 +71,26 @@ pub async fn unfinished(on: &mut impl On) -> Result<Option<i64>> {
     Ok(row.map(|r| r.0))
 }
 
-/// Takes some devices of an import back, with all that is kept of them; how many.
+/// Devices of an import, at most so many, and the node that holds a socket of each.
+pub async fn some(
+    on: &mut impl On,
+    import: i64,
+    most: i64,
+) -> Result<Vec<(DeviceId, Option<NodeId>)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "imports.some",
+            "SELECT i.device_id, c.node_id FROM import_devices i
+             LEFT JOIN connections c ON c.device_id = i.device_id AND c.status <> 'disconnected'
+             WHERE i.import_id = $1 ORDER BY i.device_id LIMIT $2"
+        ),
+        import,
+        most
+    )
+}
+
+/// Takes the devices that [`some`] names back, with all that is kept of them; how many.
 pub async fn take_back_some(w: &mut Write, import: i64, most: i64) -> Result<u64> {
     // Whoever sat down before one of them does not sit before its successor.
     w.revokes();
@@ -80,7 +99,7 @@ pub async fn take_back_some(w: &mut Write, import: i64, most: i64) -> Result<u64
         sql!(
             "imports.take_back_some",
             "DELETE FROM devices WHERE id IN (
-               SELECT device_id FROM import_devices WHERE import_id = $1 LIMIT $2)"
+               SELECT device_id FROM import_devices WHERE import_id = $1 ORDER BY device_id LIMIT $2)"
         ),
         import,
         most

@@ -25,6 +25,7 @@ pub mod files;
 pub mod firmwares;
 pub mod health_reports;
 pub mod history;
+pub mod ids;
 pub mod imports;
 pub mod inflight;
 pub mod invites;

@@ -84,7 +84,7 @@ pub async fn list(on: &mut impl On, org: OrgId) -> Result<Vec<ProductRow>> {
 pub async fn by_id(
     on: &mut impl On,
     scope: &Scope<Org>,
-    id: ProductId,
+    number: i64,
 ) -> Result<Option<ProductRow>> {
     fetch_optional!(
         on,
@@ -93,7 +93,7 @@ pub async fn by_id(
             concat!(product_columns!(), "WHERE org_id = $1 AND id = $2")
         ),
         scope.org().id,
-        id
+        number
     )
 }
 

@@ -86,13 +86,13 @@ pub async fn add(
 pub async fn by_id(
     on: &mut impl On,
     scope: &Scope<Product>,
-    id: ScriptId,
+    number: i64,
 ) -> Result<Option<ScriptRow>> {
     fetch_optional!(
         on,
         sql!("scripts.by_id", concat!(script_columns!(), "AND s.id = $2")),
         scope.product().id,
-        id
+        number
     )
 }
 

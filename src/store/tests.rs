@@ -178,7 +178,7 @@ async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> Fi
 
 fn group_row(world: &World, name: &str) -> GroupRow {
     GroupRow {
-        id: GroupId(0),
+        id: GroupId::NONE,
         org_id: world.org,
         product_id: world.product,
         name: name.into(),

@@ -4,7 +4,7 @@
 use super::{Error, On, Result, Write, messages};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::ProductId;
+use crate::ids::{ProductId, WebhookId};
 use serde_json::{Value, json};
 use sqlx::FromRow;
 
@@ -12,7 +12,7 @@ use sqlx::FromRow;
 #[derive(Debug, Clone, FromRow)]
 pub struct WebhookRow {
     /// Row.
-    pub id: i64,
+    pub id: WebhookId,
     /// Where messages go.
     pub url: String,
     /// Free text.
@@ -60,7 +60,7 @@ pub struct Due {
     /// The delivery.
     pub id: i64,
     /// Its webhook.
-    pub webhook_id: i64,
+    pub webhook_id: WebhookId,
     /// Names the message.
     pub message: String,
     /// JSON.
@@ -92,9 +92,9 @@ pub async fn add(
     s: &Settings<'_>,
     secret: &[u8],
     now: Micros,
-) -> Result<i64> {
+) -> Result<WebhookId> {
     let p = scope.product();
-    let row: Option<(i64,)> = fetch_optional!(
+    let row: Option<(WebhookId,)> = fetch_optional!(
         w,
         sql!(
             "webhooks.add",
@@ -119,7 +119,7 @@ pub async fn add(
 pub async fn set(
     w: &mut Write,
     scope: &Scope<Product>,
-    id: i64,
+    id: WebhookId,
     s: &Settings<'_>,
     now: Micros,
 ) -> Result<()> {
@@ -157,7 +157,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Webhoo
 }
 
 /// Takes one away with its messages; whether it was there.
-pub async fn remove(w: &mut Write, scope: &Scope<Product>, id: i64) -> Result<bool> {
+pub async fn remove(w: &mut Write, scope: &Scope<Product>, id: WebhookId) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
@@ -171,7 +171,7 @@ pub async fn remove(w: &mut Write, scope: &Scope<Product>, id: i64) -> Result<bo
 }
 
 /// Switches one off that says it is gone.
-pub async fn gone(w: &mut Write, id: i64, now: Micros) -> Result<()> {
+pub async fn gone(w: &mut Write, id: WebhookId, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
@@ -220,7 +220,7 @@ pub(super) async fn file(
 /// Files a message for one webhook, whatever it wants.
 pub async fn file_one(
     w: &mut Write,
-    webhook: i64,
+    webhook: WebhookId,
     event: &str,
     data: &Value,
     now: Micros,
@@ -246,7 +246,7 @@ pub async fn file_one(
 /// A page of a webhook's messages, newest first, and how many there are in all.
 pub async fn deliveries(
     on: &mut impl On,
-    webhook: i64,
+    webhook: WebhookId,
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<DeliveryRow>, i64)> {
@@ -274,7 +274,7 @@ pub async fn deliveries(
 }
 
 /// Sends a message again, at once; whether it was there.
-pub async fn again(w: &mut Write, webhook: i64, delivery: i64, now: Micros) -> Result<bool> {
+pub async fn again(w: &mut Write, webhook: WebhookId, delivery: i64, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
         sql!(

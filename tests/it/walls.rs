@@ -149,3 +149,112 @@ fn every_statement_that_takes_a_right_away_says_so() {
     }
     assert!(found >= 8, "{found} statements");
 }
+
+/// Whatever of the store is found by a text or a bare number, without a scope and without an id that a lookup has made, is one of
+/// these: a proof that somebody brings, or the work of a job. What people ask for never is.
+#[test]
+fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
+    const BY_A_PROOF: [&str; 15] = [
+        "certificates::cas_by_ski",
+        "certificates::holder",
+        "certificates::holder_of_exactly",
+        "certificates::holder_of_key",
+        "certificates::used",
+        "cli_sessions::fetched",
+        "cli_sessions::find",
+        "devices::by_identifier",
+        "endpoints::known",
+        "invites::find",
+        "secrets::find",
+        "secrets::find_device",
+        "users::by_token",
+        "users::token_lives",
+        "users::token_used",
+    ];
+    const BY_A_LOGIN_OR_ADMIN: [&str; 5] = [
+        "cli_sessions::add",
+        "orgs::add",
+        "orgs::by_name",
+        "users::add",
+        "users::by_email",
+    ];
+    const BY_A_JOB: [&str; 19] = [
+        "audit::chain::verify",
+        "deltas::completed",
+        "deltas::failed",
+        "deltas::retry",
+        "deltas::row",
+        "files::next",
+        "imports::complete",
+        "imports::some",
+        "imports::take_back_some",
+        "mails::set_body",
+        "mails::take_events",
+        "mails::tried",
+        "nodes::find_setting",
+        "nodes::set",
+        "nodes::setting",
+        "sealed::behind",
+        "sealed::replace",
+        "users::add_token",
+        "webhooks::tried",
+    ];
+    let listed: Vec<&str> = [&BY_A_PROOF[..], &BY_A_LOGIN_OR_ADMIN, &BY_A_JOB].concat();
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let mut files = Vec::new();
+    sources(&store, &mut files);
+    let mut bare = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&store).unwrap().with_extension("");
+        let name = name.to_string_lossy().replace('/', "::");
+        if name.starts_with("engine") || name == "tests" {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for function in text.split("\npub async fn ").skip(1) {
+            let (own, rest) = function.split_once('(').unwrap();
+            let own = own.split('<').next().unwrap();
+            let taken = rest.split(") -> ").next().unwrap();
+            if by_text_or_number(taken) && !by_scope_or_id(taken) {
+                bare.push(format!("{name}::{own}"));
+            }
+        }
+    }
+    bare.sort();
+    let unlisted: Vec<_> = bare
+        .iter()
+        .filter(|b| !listed.contains(&b.as_str()))
+        .collect();
+    assert!(
+        unlisted.is_empty(),
+        "without a scope or an id: {unlisted:?}"
+    );
+    let gone: Vec<_> = listed
+        .iter()
+        .filter(|l| !bare.iter().any(|b| b == *l))
+        .collect();
+    assert!(gone.is_empty(), "listed, and not there any more: {gone:?}");
+}
+
+/// Whether parameters have a scope, or an id out of `store::ids`, which only the store makes.
+fn by_scope_or_id(taken: &str) -> bool {
+    taken.contains("Scope<")
+        || taken.contains("&Person")
+        || taken.contains("InOrg")
+        || taken.contains("Blob")
+        || taken
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.len() > 2 && word.ends_with("Id"))
+}
+
+/// Whether parameters have a text, bytes or a number that could name a row.
+fn by_text_or_number(taken: &str) -> bool {
+    taken
+        .split(',')
+        .filter_map(|p| p.split_once(':'))
+        .any(|(name, kind)| {
+            let kind = kind.trim();
+            let counts = ["offset", "limit", "most", "tries"].contains(&name.trim());
+            kind.contains("&str") || kind.contains("&[u8]") || (kind == "i64" && !counts)
+        })
+}

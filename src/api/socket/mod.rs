@@ -3,10 +3,9 @@
 
 mod frame;
 
-use super::pages::Known;
 use crate::access::scope::{Act, Person};
 use crate::app::App;
-use crate::budget::{self, Refused};
+use crate::budget::{self, Account, Refused};
 use crate::fleet::consoles::{self, Place};
 use crate::fleet::progress::{Happening, What};
 use crate::fleet::terminals::{Blocked, Shown};
@@ -95,8 +94,8 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     let (Some(person), Some(version)) = (person, Version::parse(asked.vsn.as_deref())) else {
         return StatusCode::FORBIDDEN.into_response();
     };
-    if let Some(known) = request.extensions().get::<Known>() {
-        known.set();
+    if let Some(account) = request.extensions().get::<Account>() {
+        account.set(person.id.number());
     }
     let place = match app.viewers.take(person.id) {
         Ok(place) => place,

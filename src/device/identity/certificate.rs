@@ -6,7 +6,7 @@ use crate::clock::Micros;
 use crate::fleet::certificates::store_certificate;
 use crate::fleet::x509::{Facts, signed_by};
 use crate::fleet::{Refusal, devices::identifier_ok};
-use crate::ids::{DeviceId, OrgId};
+use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::certificates::{self, CaRow};
 use crate::store::{Read, Write, devices};
 use rustls::pki_types::CertificateDer;
@@ -34,8 +34,9 @@ pub async fn decide(
     for other in others {
         companion(&mut r, other).await?;
     }
-    let known = KnownDevice {
-        id: DeviceId(0),
+    let known = |id, product| KnownDevice {
+        id,
+        product,
         fingerprint: Some(facts.fingerprint.clone()),
         secret: None,
     };
@@ -43,10 +44,7 @@ pub async fn decide(
         if holder.deleted_at.is_some() {
             return Err(Refused::No("the device is deleted"));
         }
-        return Ok(KnownDevice {
-            id: holder.device_id,
-            ..known
-        });
+        return Ok(known(holder.device_id, holder.product_id));
     }
     let signers = signers(&mut r, &facts, leaf, now).await?;
     let name = facts
@@ -65,7 +63,7 @@ pub async fn decide(
         .or(signers.first())
         .ok_or(Refused::No("an unknown signer"))?;
     let mut w = app.db.write().await?;
-    let (device, org) = match renewal {
+    let (device, product) = match renewal {
         Some(h) if h.deleted_at.is_some() => return Err(Refused::No("the device is deleted")),
         Some(h) if h.identifier != name => {
             return Err(Refused::No(
@@ -75,15 +73,12 @@ pub async fn decide(
         Some(h) if h.org_id != ca.org_id => {
             return Err(Refused::No("the signer belongs to another organisation"));
         }
-        Some(h) => (h.device_id, h.org_id),
-        None => (newcomer(&mut w, ca, &name, now).await?, ca.org_id),
+        Some(h) => (h.device_id, h.product_id),
+        None => newcomer(&mut w, ca, &name, now).await?,
     };
-    keep(&mut w, org, device, &facts).await?;
+    keep(&mut w, ca.org_id, device, &facts).await?;
     w.commit().await?;
-    Ok(KnownDevice {
-        id: device,
-        ..known
-    })
+    Ok(known(device, product))
 }
 
 /// Any other certificate of the chain must be a root, or a CA that is registered.
@@ -132,7 +127,12 @@ async fn signers(
 }
 
 /// A new key: for a device that is registered and has none, or for one that the CA introduces.
-async fn newcomer(w: &mut Write, ca: &CaRow, name: &str, now: Micros) -> Result<DeviceId, Refused> {
+async fn newcomer(
+    w: &mut Write,
+    ca: &CaRow,
+    name: &str,
+    now: Micros,
+) -> Result<(DeviceId, ProductId), Refused> {
     if let Some(d) = devices::by_identifier(w, name).await? {
         if d.org_id != ca.org_id {
             return Err(Refused::No("the identifier exists in another organisation"));
@@ -143,7 +143,7 @@ async fn newcomer(w: &mut Write, ca: &CaRow, name: &str, now: Micros) -> Result<
         if certificates::any(w, d.id).await? {
             return Err(Refused::No("the device has a certificate with another key"));
         }
-        return Ok(d.id);
+        return Ok((d.id, d.product_id));
     }
     let product = ca
         .jitp_product_id
@@ -157,9 +157,10 @@ async fn newcomer(w: &mut Write, ca: &CaRow, name: &str, now: Micros) -> Result<
         .and_then(|t| serde_json::from_str(t).ok())
         .unwrap_or_default();
     let description = ca.jitp_description.as_deref();
-    devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
+    let device = devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
         .await?
-        .ok_or(Refused::No("the identifier was taken at the same moment"))
+        .ok_or(Refused::No("the identifier was taken at the same moment"))?;
+    Ok((device, product))
 }
 
 async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Result<(), Refused> {

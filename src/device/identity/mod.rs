@@ -7,16 +7,18 @@ pub mod secret;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::notices;
-use crate::ids::SecretId;
-use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
+use std::net::IpAddr;
 
 /// A device whose key or secret was proven and whose record the store holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownDevice {
     /// The device.
     pub id: DeviceId,
+    /// Its product.
+    pub product: ProductId,
     /// The fingerprint of its certificate, if that is how it came.
     pub fingerprint: Option<String>,
     /// The product's shared secret, if that is how it came.
@@ -50,18 +52,19 @@ pub enum Refused {
     Unavailable(#[from] store::Error),
 }
 
-/// Decides.
+/// Decides who asks; `from` is where it asks from.
 ///
 /// # Errors
 /// See [`Refused`].
 pub async fn decide(
     app: &App,
     credentials: Credentials<'_>,
+    from: IpAddr,
     now: Micros,
 ) -> Result<KnownDevice, Refused> {
     match credentials {
         Credentials::Certificate(chain) => certificate::decide(app, chain, now).await,
-        Credentials::Secret(headers) => secret::decide(app, &headers, now).await,
+        Credentials::Secret(headers) => secret::decide(app, &headers, from, now).await,
         Credentials::Unusable => Err(Refused::No("headers without usable credentials")),
         Credentials::Nothing => Err(Refused::Nothing),
     }

@@ -4,12 +4,16 @@
 use super::{KnownDevice, Refused, find_or_create};
 use crate::access::vault::Secret;
 use crate::app::App;
+use crate::budget;
 use crate::clock::Micros;
-use crate::limits::{KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD};
+use crate::limits::{
+    KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD, STORE_TIME,
+};
 use crate::store::{devices, secrets};
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 /// The four headers.
@@ -61,14 +65,28 @@ struct Claim {
     signed_ms: i64,
 }
 
-/// [`verify`], without holding up other sockets.
-async fn verified(h: &Headers, kdf: Kdf, secret: Secret) -> Option<Claim> {
-    if kdf.rounds.get() <= KDF_ROUNDS_INLINE {
-        return verify(h, &kdf, secret.reveal());
-    }
-    let h = h.clone();
-    let checked = tokio::task::spawn_blocking(move || verify(&h, &kdf, secret.reveal()));
-    checked.await.ok().flatten()
+/// [`verify`], without holding up other sockets: long ones on a thread of their own, and those of a key that fails often
+/// from an address one after the other, with pauses.
+async fn verified(
+    app: &App,
+    h: &Headers,
+    from: IpAddr,
+    kdf: Kdf,
+    secret: Secret,
+) -> Result<Claim, Refused> {
+    let check = async {
+        if kdf.rounds.get() <= KDF_ROUNDS_INLINE {
+            return verify(h, &kdf, secret.reveal());
+        }
+        let h = h.clone();
+        let checked = tokio::task::spawn_blocking(move || verify(&h, &kdf, secret.reveal()));
+        checked.await.ok().flatten()
+    };
+    let asker = (h.key.clone(), budget::counted(from).unwrap_or(from));
+    // Whoever waits longer than the store may take is told to come again before this ends.
+    let most = STORE_TIME * 2;
+    let claim = app.device_keys.make(&asker, most, check).await;
+    claim.ok_or(Refused::No("the signature does not match"))
 }
 
 /// Checks the token with a secret; the claim is looked at only when the signature is right.
@@ -172,18 +190,23 @@ fn integer(rest: &mut &[u8]) -> Option<i64> {
 ///
 /// # Errors
 /// See [`Refused`].
-pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, Refused> {
+pub async fn decide(
+    app: &App,
+    h: &Headers,
+    from: IpAddr,
+    now: Micros,
+) -> Result<KnownDevice, Refused> {
     let kdf = kdf(&h.algorithm).ok_or(Refused::No("x-nh-alg is not one that is taken"))?;
     if h.key.len() > 512 || h.key.contains('\0') {
         return Err(Refused::No("x-nh-key is too long"));
     }
-    let wrong = Refused::No("the signature does not match");
     let late = Refused::No(
         "the signature's time is not now: the device's clock is wrong, or it is a replay",
     );
     let sealed = Refused::No("the stored secret cannot be decrypted with this node key");
-    let known = |id, secret| KnownDevice {
+    let known = |id, product, secret| KnownDevice {
         id,
+        product,
         fingerprint: None,
         secret,
     };
@@ -193,13 +216,13 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
         drop(r);
         let found = found.ok_or(Refused::No("unknown product key"))?;
         let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
-        let claim = verified(h, kdf, secret).await.ok_or(wrong)?;
+        let claim = verified(app, h, from, kdf, secret).await?;
         if !timely(claim.signed_ms, now) {
             return Err(late);
         }
         return find_or_create(app, found.org_id, found.product_id, &claim.identifier, now)
             .await
-            .map(|id| known(id, Some(found.id)));
+            .map(|id| known(id, found.product_id, Some(found.id)));
     }
     let found = secrets::find_device(&mut r, &h.key)
         .await?
@@ -207,8 +230,9 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
     let device = devices::row(&mut r, found.device_id)
         .await?
         .ok_or(Refused::No("unknown device key"))?;
+    drop(r);
     let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
-    let claim = verified(h, kdf, secret).await.ok_or(wrong)?;
+    let claim = verified(app, h, from, kdf, secret).await?;
     if !timely(claim.signed_ms, now) {
         return Err(late);
     }
@@ -217,7 +241,7 @@ pub async fn decide(app: &App, h: &Headers, now: Micros) -> Result<KnownDevice, 
             "the key belongs to another device, or the device is deleted",
         ));
     }
-    Ok(known(device.id, None))
+    Ok(known(device.id, device.product_id, None))
 }
 
 #[cfg(test)]

@@ -53,6 +53,29 @@ impl Filter {
         self.cond.as_ref().is_some_and(within)
     }
 
+    /// Whether no index finds what is asked for, so that every device of the product is read.
+    pub fn reads_all(&self) -> bool {
+        fn served(cond: &Cond) -> bool {
+            match cond {
+                Cond::And(a, b) => served(a) || served(b),
+                Cond::Or(a, b) => served(a) && served(b),
+                Cond::Not(_) => false,
+                Cond::Is(test) => matches!(
+                    test,
+                    Test::Platform(_, false)
+                        | Test::Architecture(_, false)
+                        | Test::Version(_)
+                        | Test::Tag(_)
+                        | Test::AnyTag(_)
+                        | Test::Updating
+                        | Test::Group(_)
+                        | Test::GroupNumber(_)
+                ),
+            }
+        }
+        self.cond.as_ref().is_some_and(|c| !served(c))
+    }
+
     /// Replaces parts of tags by the tags that have them, when there are not too many: these are found by an index.
     async fn resolve(&self, on: &mut impl On) -> Result<Self> {
         let mut found = self.clone();

@@ -1,0 +1,112 @@
+//! Numbers of rows. Only the store makes them, out of rows that it has found: whoever holds one got it from a lookup in a
+//! scope, by a proof (a key, a certificate, a token) or from a row that was found so. That a path or a body says a number
+//! gives nobody an id. It is a compile error elsewhere, as a missing scope is.
+
+use serde::Serialize;
+
+macro_rules! row_ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type)]
+        #[sqlx(transparent)]
+        #[serde(transparent)]
+        pub struct $name(pub(in crate::store) i64);
+
+        impl $name {
+            /// The number, to be shown or hashed.
+            pub fn number(self) -> i64 {
+                self.0
+            }
+        }
+
+        /// Any number, for unit tests of what never asks the store.
+        #[cfg(test)]
+        impl From<i64> for $name {
+            fn from(number: i64) -> Self {
+                Self(number)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.number().fmt(f)
+            }
+        }
+    )*};
+}
+
+row_ids! {
+    /// A person.
+    UserId,
+    /// An organisation.
+    OrgId,
+    /// A product of an organisation.
+    ProductId,
+    /// A device.
+    DeviceId,
+    /// A stored firmware file.
+    FirmwareId,
+    /// A deployment group.
+    GroupId,
+    /// A release of a deployment group.
+    ReleaseId,
+    /// A signing key of an organisation.
+    KeyId,
+    /// A registered CA certificate.
+    CaId,
+    /// A support script.
+    ScriptId,
+    /// A stored archive.
+    ArchiveId,
+    /// A shared secret of a product.
+    SecretId,
+    /// A webhook of a product.
+    WebhookId,
+}
+
+impl DeviceId {
+    /// The number of no device, below all that there are: where a walk begins.
+    pub const NONE: Self = Self(0);
+}
+
+impl GroupId {
+    /// The number of no group, for one that is not stored yet.
+    pub const NONE: Self = Self(0);
+}
+
+/// A stored file's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Blob {
+    /// A firmware.
+    Firmware(FirmwareId),
+    /// The delta between two firmwares.
+    Delta(FirmwareId, FirmwareId),
+    /// An archive.
+    Archive(ArchiveId),
+}
+
+impl std::fmt::Display for Blob {
+    /// The path in the file store.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Firmware(id) => write!(f, "firmware/{id}.fw"),
+            Self::Delta(a, b) => write!(f, "deltas/{a}-{b}.fw"),
+            Self::Archive(id) => write!(f, "archives/{id}.fw"),
+        }
+    }
+}
+
+impl Blob {
+    /// The file that the path of a link names, behind `/download/`. Whoever asks has checked the link's signature.
+    pub fn in_link(path: &str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let kind = parts.next()?;
+        let mut number = || parts.next()?.parse::<i64>().ok();
+        Some(match kind {
+            "firmware" => Self::Firmware(FirmwareId(number()?)),
+            "delta" => Self::Delta(FirmwareId(number()?), FirmwareId(number()?)),
+            "archive" => Self::Archive(ArchiveId(number()?)),
+            _ => return None,
+        })
+    }
+}
