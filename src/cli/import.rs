@@ -10,6 +10,7 @@ use crate::node::setup;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Take a fleet over from another server.
 #[derive(Subcommand)]
@@ -99,8 +100,17 @@ impl NervesHub {
         for why in &report.skipped {
             output::data(&format!("skipped             {why}"));
         }
-        if !self.commit {
-            output::talk("only tried, nothing was changed; --commit does it");
+        for left in &report.left {
+            output::data(&format!(
+                "left      {:>8}  {}: {}",
+                left.count, left.what, left.reason
+            ));
+        }
+        if let Some(expected) = report.expected_seconds {
+            let took = Duration::from_secs(expected);
+            output::talk(&format!(
+                "only tried, nothing was changed; --commit does it, in about {took:?}"
+            ));
         }
         Ok(Code::Done)
     }

@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(5 * 60);
 /// Logins that wait at once: strangers begin them.
 const WAITING: i64 = 10_000;
 /// How long an invitation can be accepted.
-const INVITED: Duration = Duration::from_secs(48 * 3600);
+pub(super) const INVITED: Duration = Duration::from_secs(48 * 3600);
 
 /// Begins a login.
 ///

@@ -28,7 +28,8 @@ pub struct ScriptForm {
 }
 
 impl ScriptForm {
-    fn check(&self) -> Result<()> {
+    /// Refuses what could not be kept or run.
+    pub(super) fn check(&self) -> Result<()> {
         if let Some(tags) = self.tags.as_ref().and_then(Option::as_ref) {
             check_tags(tags)?;
         }
@@ -50,7 +51,8 @@ impl ScriptForm {
         Ok(())
     }
 
-    fn lines(&self) -> Option<String> {
+    /// The tags as they are stored, one a line.
+    pub(super) fn lines(&self) -> Option<String> {
         self.tags
             .as_ref()
             .and_then(Option::as_ref)

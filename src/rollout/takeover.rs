@@ -10,7 +10,7 @@ use crate::store::audit::{self, Resource};
 use crate::store::deployment_groups as table;
 use crate::store::firmwares::FirmwareRow;
 
-/// Makes a group with its settings, on or off as it was; its releases are still to be made, and `firmware`, that of its current
+/// Makes a group with its settings, on or off as it was, and `made` when it was made there; its releases are still to be made, and `firmware`, that of its current
 /// one, says what platform and architecture it is for.
 ///
 /// # Errors
@@ -21,6 +21,7 @@ pub async fn take_over(
     name: &str,
     firmware: &FirmwareRow,
     settings: Changes,
+    made: Micros,
     now: Micros,
 ) -> Result<GroupRow> {
     let mut row = blank(scope, name, firmware);
@@ -29,7 +30,7 @@ pub async fn take_over(
         Some(conditions) => apply_conditions(&mut row, conditions)?,
         None => None,
     };
-    row.id = table::add(w, &row, now)
+    row.id = table::add(w, &row, made)
         .await?
         .ok_or_else(|| field("name", TAKEN))?;
     let lists = [

@@ -41,6 +41,7 @@ impl Resource {
 }
 
 pub mod chain;
+pub mod imported;
 pub mod list;
 
 /// Writes an entry. The text is cut at 500 characters (rest-api 18).

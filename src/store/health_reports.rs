@@ -38,6 +38,24 @@ pub async fn add(w: &mut Write, device: DeviceId, report: &HealthReport) -> Resu
     Ok(())
 }
 
+/// Adds a report that a device sent to another server; false when there is one of that instant.
+pub async fn add_past(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "health_reports.add_past",
+            "INSERT INTO health_reports (device_id, at, status, reasons, report)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_id, at) DO NOTHING"
+        ),
+        device,
+        report.at,
+        &report.status,
+        &report.reasons,
+        &report.report
+    )?;
+    Ok(n == 1)
+}
+
 /// A device's newest reports since an instant.
 pub async fn newest(
     on: &mut impl On,

@@ -3,7 +3,7 @@
 
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, NodeId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
 use sqlx::FromRow;
 
 /// A connection, over or not.
@@ -183,6 +183,91 @@ pub async fn validation(w: &mut Write, device: DeviceId) -> Result<()> {
         device
     )?;
     Ok(())
+}
+
+/// Adds a firmware that a device ran before it came to this server; false when it is known, or anything newer is.
+pub async fn add_past_firmware(w: &mut Write, device: DeviceId, f: &PastFirmware) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_firmware",
+            "INSERT INTO device_firmwares
+               (device_id, uuid, version, platform, architecture, validation, auto_revert, at)
+             SELECT d.id, $2, $3, $4, $5, $6, CAST($7 AS BOOLEAN), $8 FROM devices d
+             WHERE d.id = $1 AND NOT EXISTS (SELECT 1 FROM device_firmwares f
+               WHERE f.device_id = $1 AND (f.at > $8 OR f.at = $8 AND f.uuid = $2))"
+        ),
+        device,
+        &f.uuid,
+        f.version.as_deref(),
+        f.platform.as_deref(),
+        f.architecture.as_deref(),
+        &f.validation,
+        f.auto_revert,
+        f.at
+    )?;
+    Ok(n == 1)
+}
+
+/// Adds an update that a device made before it came to this server; false when it is known.
+pub async fn add_past_update(
+    w: &mut Write,
+    device: DeviceId,
+    group: Option<GroupId>,
+    u: &PastUpdate,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_update",
+            "INSERT INTO update_stats
+               (product_id, device_id, group_id, kind, source_uuid, target_uuid, sent_bytes,
+                full_bytes, at)
+             SELECT d.product_id, d.id, CAST($2 AS BIGINT), $3, $4, $5, CAST($6 AS BIGINT),
+                    CAST($7 AS BIGINT), $8 FROM devices d
+             WHERE d.id = $1 AND NOT EXISTS (SELECT 1 FROM update_stats s
+               WHERE s.device_id = $1 AND s.at = $8 AND s.target_uuid = $5)"
+        ),
+        device,
+        group,
+        &u.kind,
+        &u.source_uuid,
+        &u.target_uuid,
+        u.sent_bytes,
+        u.full_bytes,
+        u.at
+    )?;
+    Ok(n == 1)
+}
+
+/// Adds the last connection that a device had to another server; false when it has had one here.
+pub async fn add_past_connection(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    c: &PastConnection,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_connection",
+            "INSERT INTO connections
+               (device_id, id, node_id, status, established_at, last_seen_at, disconnected_at,
+                api_version, peer, reason, types)
+             VALUES ($1, $2, 0, 'disconnected', $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (device_id) DO NOTHING"
+        ),
+        device,
+        id,
+        c.established_at,
+        c.last_seen_at,
+        c.disconnected_at,
+        c.api_version.as_deref(),
+        c.peer.as_deref(),
+        c.reason.as_deref(),
+        c.types.as_deref()
+    )?;
+    Ok(n == 1)
 }
 
 /// The firmwares that a device ran, newest first.

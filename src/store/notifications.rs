@@ -59,6 +59,29 @@ pub async fn add(
     super::messages::file(w, product, "notification.raised", &data, now).await
 }
 
+/// Adds a notification of another server as it is there, and tells nobody; false when its event is noted here already.
+pub async fn add_past(w: &mut Write, product: ProductId, note: &NotificationRow) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "notifications.add_past",
+            "INSERT INTO notifications
+               (product_id, event_key, level, title, message, occurrences, last_at, inserted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (product_id, event_key) DO NOTHING"
+        ),
+        product,
+        &note.event_key,
+        &note.level,
+        &note.title,
+        &note.message,
+        note.occurrences,
+        note.last_at,
+        note.inserted_at
+    )?;
+    Ok(n == 1)
+}
+
 /// A page of a product's notifications, last occurrence first, and how many there are.
 pub async fn list(
     on: &mut impl On,

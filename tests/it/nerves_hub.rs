@@ -9,27 +9,22 @@ use sqlx::Connection as _;
 use std::path::Path;
 use std::process::Command;
 
-/// The tables that are read, as the original's migrations leave them; columns that are not read are left out.
-const SCHEMA: &str = "
-CREATE TABLE orgs (id bigserial PRIMARY KEY, name text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE users (id bigserial PRIMARY KEY, username text, email text, password_hash text, confirmed_at timestamp DEFAULT now(), deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE org_users (id bigserial PRIMARY KEY, org_id bigint, user_id bigint, role text, deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE user_tokens (id bigserial PRIMARY KEY, user_id bigint, token bytea, context text, note text, old_token text, inserted_at timestamp DEFAULT now());
-CREATE TABLE products (id bigserial PRIMARY KEY, org_id bigint, name text, require_unique_firmware_version boolean, allowed_update_tools text[], extensions jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE org_keys (id bigserial PRIMARY KEY, org_id bigint, name text, key text, inserted_at timestamp DEFAULT now());
-CREATE TABLE product_shared_secret_auth (id bigserial PRIMARY KEY, product_id bigint, key text, secret text, deactivated_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE jitp (id bigserial PRIMARY KEY, product_id bigint, tags text[], description text, inserted_at timestamp DEFAULT now());
-CREATE TABLE ca_certificates (id bigserial PRIMARY KEY, org_id bigint, jitp_id bigint, serial text, der bytea, description text, check_expiration boolean, inserted_at timestamp DEFAULT now());
-CREATE TABLE devices (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, identifier text, description text, tags text[], connecting_code text, updates_enabled boolean DEFAULT true, firmware_metadata jsonb, deployment_id bigint, extensions jsonb, deleted_at timestamp, inserted_at timestamp DEFAULT now());
-CREATE TABLE device_certificates (id bigserial PRIMARY KEY, org_id bigint, device_id bigint, serial text, der bytea, inserted_at timestamp DEFAULT now());
-CREATE TABLE firmwares (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, org_key_id bigint, uuid text, version text, platform text, architecture text, tool text, checksum text, inserted_at timestamp DEFAULT now());
-CREATE TABLE archives (id bigserial PRIMARY KEY, product_id bigint, org_key_id bigint, uuid uuid, version text, inserted_at timestamp DEFAULT now());
-CREATE TABLE deployments (id bigserial PRIMARY KEY, org_id bigint, product_id bigint, name text, is_active boolean, conditions jsonb, platform text, architecture text, concurrent_updates integer, device_failure_threshold integer, penalty_timeout_minutes integer, delta_updatable boolean, queue_management text, connecting_code text, notes text, release_network_interfaces text[], release_tags text[], current_deployment_release_id bigint, inserted_at timestamp DEFAULT now());
-CREATE TABLE deployment_releases (id bigserial PRIMARY KEY, deployment_group_id bigint, firmware_id bigint, archive_id bigint, created_by_id bigint, description text, notes text, number integer, inserted_at timestamp DEFAULT now());
+mod every_column;
+
+/// The original's tables, with their types and constraints. The original itself writes these two times of every row.
+const SCHEMA: &str = concat!(
+    include_str!("nerves_hub/schema.sql"),
+    "DO $$ DECLARE c record; BEGIN
+       FOR c IN SELECT table_name, column_name FROM information_schema.columns
+                WHERE table_schema = 'public' AND column_name IN ('inserted_at', 'updated_at')
+       LOOP EXECUTE format('ALTER TABLE %I ALTER %I SET DEFAULT now()', c.table_name, c.column_name); END LOOP;
+     END $$;"
+);
+
+const FLEET: &str = "
 INSERT INTO orgs (name, deleted_at) VALUES ('acme-hub', NULL), ('gone', now());
-INSERT INTO users (username, email, password_hash) VALUES
-  ('Ada L', 'ada@hub.org', NULL), ('Bob', 'bob@hub.org', NULL);
-UPDATE users SET confirmed_at = NULL WHERE id = 2;
+INSERT INTO users (username, email, password_hash, confirmed_at) VALUES
+  ('Ada L', 'ada@hub.org', NULL, now()), ('Bob', 'bob@hub.org', NULL, NULL);
 INSERT INTO org_users (org_id, user_id, role) VALUES (1, 1, 'admin'), (1, 2, 'view');
 INSERT INTO user_tokens (user_id, token, context, note) VALUES
   (1, sha512(decode('0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20', 'hex')), 'api', 'ci'), (1, 'x', 'session', NULL);
@@ -41,11 +36,18 @@ INSERT INTO devices (org_id, product_id, identifier, description, tags, updates_
   (1, 1, 'sn-1', 'first', '{beta,lab}', true, '{\"uuid\":\"u1\",\"product\":\"fixture-product\",\"version\":\"1.0.0\",\"platform\":\"rpi4\",\"architecture\":\"arm\"}'),
   (1, 1, 'sn-2', NULL, NULL, false, NULL);
 INSERT INTO devices (org_id, product_id, identifier, deleted_at) VALUES (1, 1, 'sn-3', now());
+INSERT INTO deployments (org_id, product_id, name, is_active, conditions, platform, architecture, concurrent_updates, device_failure_threshold, penalty_timeout_minutes, delta_updatable, queue_management, connecting_code, notes, release_network_interfaces, release_tags) VALUES
+  (1, 1, 'prod', true, '{\"version\":\">= 0.9.0\",\"tags\":[\"beta\"],\"tag_operator\":\"or\"}', 'rpi4', 'arm', 7, 4, 120, false, 'LIFO', 'IO.puts(1)', 'the fleet', '{ethernet}', '{canary}'),
+  (1, 1, 'lost', false, '{\"version\":\"\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}'),
+  (1, 1, 'odd', true, '{\"version\":\"about 1\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}');
 UPDATE devices SET deployment_id = 1, extensions = '{\"health\":false,\"geo\":true}' WHERE id = 2;
-INSERT INTO deployments (org_id, product_id, name, is_active, conditions, platform, architecture, concurrent_updates, device_failure_threshold, penalty_timeout_minutes, delta_updatable, queue_management, connecting_code, notes, release_network_interfaces, release_tags, current_deployment_release_id) VALUES
-  (1, 1, 'prod', true, '{\"version\":\">= 0.9.0\",\"tags\":[\"beta\"],\"tag_operator\":\"or\"}', 'rpi4', 'arm', 7, 4, 120, false, 'LIFO', 'IO.puts(1)', 'the fleet', '{ethernet}', '{canary}', 2),
-  (1, 1, 'lost', false, '{\"version\":\"\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}', 4),
-  (1, 1, 'odd', true, '{\"version\":\"about 1\",\"tags\":[]}', 'rpi4', 'arm', 10, 3, 1440, true, 'FIFO', NULL, NULL, '{}', '{}', 5);
+";
+
+/// Which releases are current, once there are any.
+const CURRENT: &str = "
+UPDATE deployments SET current_deployment_release_id = 2 WHERE id = 1;
+UPDATE deployments SET current_deployment_release_id = 4 WHERE id = 2;
+UPDATE deployments SET current_deployment_release_id = 5 WHERE id = 3;
 ";
 
 /// A firmware of the fixtures as the original stores it: its uuid and the SHA-256 of its file.
@@ -70,7 +72,8 @@ fn files(folder: &Path) -> String {
     for (id, fixture) in [(1, first), (2, second), (3, lost), (4, damaged)] {
         let (uuid, sum) = fact(fixture);
         rows.push_str(&format!(
-            "INSERT INTO firmwares (id, org_id, product_id, org_key_id, uuid, version, tool, checksum) VALUES ({id}, 1, 1, 1, '{uuid}', '1.{id}.0', 'fwup', '{sum}');"
+            "INSERT INTO firmwares (id, org_id, product_id, org_key_id, uuid, version, platform, architecture, upload_metadata, tool, checksum)
+             VALUES ({id}, 1, 1, 1, '{uuid}', '1.{id}.0', 'rpi4', 'arm', '{{}}', 'fwup', '{sum}');"
         ));
         let at = folder.join("firmware/1");
         std::fs::create_dir_all(&at).unwrap();
@@ -85,7 +88,7 @@ fn files(folder: &Path) -> String {
     }
     let (uuid, _) = fact(archive);
     rows.push_str(&format!(
-        "INSERT INTO archives (product_id, org_key_id, uuid, version) VALUES (1, 1, '{uuid}', '1.0.0');"
+        "INSERT INTO archives (product_id, org_key_id, uuid, version, size, platform, architecture) VALUES (1, 1, '{uuid}', '1.0.0', 1, 'generic', 'generic');"
     ));
     std::fs::create_dir_all(folder.join("archives")).unwrap();
     std::fs::copy(
@@ -98,6 +101,7 @@ fn files(folder: &Path) -> String {
         "INSERT INTO deployment_releases (deployment_group_id, firmware_id, archive_id, created_by_id, description, number) VALUES
            (1, 1, NULL, 2, 'the first', 1), (1, 2, 1, 1, NULL, 2), (1, 3, NULL, 1, 'lost', 3), (2, 4, NULL, 1, NULL, 1), (3, 1, NULL, 1, NULL, 1);",
     );
+    rows.push_str(CURRENT);
     rows
 }
 
@@ -201,9 +205,10 @@ async fn a_fleet_moves_without_touching_a_device(server: Server) {
     let folder = tempfile::tempdir().unwrap();
     let mut c = sqlx::PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut c).await.unwrap();
+    sqlx::raw_sql(FLEET).execute(&mut c).await.unwrap();
     let certs = format!(
-        "{}; INSERT INTO ca_certificates (org_id, jitp_id, serial, der, check_expiration) VALUES (1, 1, '1', decode('{}', 'hex'), false);
-         INSERT INTO device_certificates (org_id, device_id, serial, der) VALUES (1, 1, '2', decode('{}', 'hex'))",
+        "{}; INSERT INTO ca_certificates (org_id, jitp_id, serial, der, check_expiration, not_before, not_after) VALUES (1, 1, '1', decode('{}', 'hex'), false, now(), now());
+         INSERT INTO device_certificates (org_id, device_id, serial, der, not_before, not_after) VALUES (1, 1, '2', decode('{}', 'hex'), now(), now())",
         files(folder.path()),
         der(&line.cert),
         der(&leaf.cert)

@@ -1,7 +1,7 @@
 //! Firmware and archives. A row of the original is worth nothing without its file, and a file is checked here as at an upload,
 //! so that no device gets what an upload would refuse.
 
-use super::{Goods, number, text};
+use super::{Goods, ORPHAN, made_at, number, text};
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, BlobError, Blobs, Staged};
 use crate::clock::Micros;
@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Files by the uuid that they are named after, wherever in the folder they are: the original's upload folder and a copy of
 /// its bucket differ in their layout, but not in these names.
@@ -156,6 +157,7 @@ impl Goods<'_> {
         };
         let refuse = |why: &str| format!("{named} {version} {uuid}: {why}");
         let Some(scope) = self.scopes.get(&number(row, "product_id")).cloned() else {
+            self.report.leave(counted, 1, ORPHAN);
             return Ok(());
         };
         let commit = self.commits();
@@ -174,7 +176,10 @@ impl Goods<'_> {
         let (keys, unsigned) = (keys.unwrap_or_default(), row["org_key_id"].is_null());
         let blobs = commit.then(|| self.blobs.clone());
         let read = move || read(what, &path, blobs.as_ref(), &keys, unsigned);
-        let (new, staged) = match blocking(read).await? {
+        let begun = Instant::now();
+        let read = blocking(read).await?;
+        self.reading += begun.elapsed();
+        let (new, staged) = match read {
             Ok(read) => read,
             Err(why) => {
                 self.report.skip(refuse(&why.to_string()));
@@ -188,7 +193,7 @@ impl Goods<'_> {
             return Ok(());
         }
         let mut w = self.begin().await?;
-        if let Some(blob) = new.add(&mut w, &scope, self.now).await? {
+        if let Some(blob) = new.add(&mut w, &scope, made_at(row, self.now)).await? {
             if let Some(staged) = staged {
                 let blobs = self.blobs.clone();
                 blocking(move || blobs.keep(staged, blob)).await??;

@@ -1,12 +1,13 @@
-//! Deployment groups with their releases, and the devices in them.
+//! Deployment groups with their releases, the devices in them, and the updates that these made.
 
-use super::{Goods, number, text};
+use super::{Goods, Member, ORPHAN, changed_at, made_at, number, text};
+use crate::access::scope::{Product, Scope};
 use crate::fleet::{Refusal, Result};
-use crate::ids::DeviceId;
 use crate::rollout::groups::{Changes, Conditions, GroupRow, NUMBERS};
 use crate::rollout::takeover::take_over;
 use crate::store::firmwares::FirmwareRow;
-use crate::store::{Write, deployment_groups, devices, releases};
+use crate::store::history::{self, PastUpdate};
+use crate::store::{Write, deployment_groups, devices, inflight, releases};
 use serde_json::Value;
 
 /// A list of words, or none where the original's version has no such column.
@@ -51,7 +52,9 @@ impl Goods<'_> {
     pub(super) async fn group(&mut self, row: &Value) -> Result<()> {
         let (there, name) = (number(row, "id"), text(row, "name"));
         let refuse = |why: &str| format!("deployment group {name}: {why}");
+        let all = self.releases_of(row);
         let Some(scope) = self.scopes.get(&number(row, "product_id")).cloned() else {
+            self.report.leave("deployments", 1, ORPHAN);
             return Ok(());
         };
         let commit = self.commits();
@@ -59,10 +62,9 @@ impl Goods<'_> {
         let members = self.members.remove(&there).unwrap_or_default();
         if let Some(known) = deployment_groups::by_name(&mut w, &scope, name).await? {
             self.report.there("deployment groups");
-            self.enter(&mut w, &known, &members).await?;
+            self.enter(&mut w, there, &known, &members).await?;
             return self.end(w, commit).await;
         }
-        let all = self.releases_of(row);
         let current = all
             .last()
             .and_then(|r| self.firmwares.get(&number(r, "firmware_id")));
@@ -71,8 +73,9 @@ impl Goods<'_> {
             self.report.skip(refuse(why));
             return self.end(w, commit).await;
         };
-        let made = take_over(&mut w, &scope, name, &current, settings(row), self.now).await;
-        let group = match made {
+        let (made, now) = (made_at(row, self.now), self.now);
+        let group = take_over(&mut w, &scope, name, &current, settings(row), made, now).await;
+        let group = match group {
             Ok(group) => group,
             Err(Refusal::Fields(why)) => {
                 self.report
@@ -81,10 +84,29 @@ impl Goods<'_> {
             }
             Err(other) => return Err(other),
         };
+        let left = self.release_all(&mut w, &scope, &group, &all).await?;
+        if left > 0 {
+            let why = format!("{left} earlier releases are left out, their firmware is not here");
+            self.report.skip(refuse(&why));
+        }
+        deployment_groups::save(&mut w, &group, changed_at(row, self.now)).await?;
+        self.enter(&mut w, there, &group, &members).await?;
+        self.report.made("deployment groups");
+        self.end(w, commit).await
+    }
+
+    /// Makes the releases of a new group; how many are left out, since their firmware is not here.
+    async fn release_all(
+        &mut self,
+        w: &mut Write,
+        scope: &Scope<Product>,
+        group: &GroupRow,
+        all: &[Value],
+    ) -> Result<u64> {
         let (mut left, person) = (0, scope.person().id);
-        for release in &all {
+        for release in all {
             let firmware = self.firmwares.get(&number(release, "firmware_id"));
-            let Some(firmware) = firmware.filter(|f| fits(f, &group)) else {
+            let Some(firmware) = firmware.filter(|f| fits(f, group)) else {
                 left += 1;
                 continue;
             };
@@ -92,25 +114,19 @@ impl Goods<'_> {
             let by = self.users.get(&number(release, "created_by_id"));
             let (description, notes) = (&release["description"], &release["notes"]);
             releases::add(
-                &mut w,
+                w,
                 group.id,
                 firmware.id,
                 archive,
                 description.as_str(),
                 notes.as_str(),
                 by.copied().unwrap_or(person),
-                self.now,
+                made_at(release, self.now),
             )
             .await?;
             self.report.made("releases");
         }
-        if left > 0 {
-            let why = format!("{left} earlier releases are left out, their firmware is not here");
-            self.report.skip(refuse(&why));
-        }
-        self.enter(&mut w, &group, &members).await?;
-        self.report.made("deployment groups");
-        self.end(w, commit).await
+        Ok(left)
     }
 
     /// The releases in their order, the current one last. Older versions of the original have none, but a firmware in the group.
@@ -130,17 +146,57 @@ impl Goods<'_> {
         all
     }
 
-    /// Puts the devices into the group that were in it there and are in none here.
-    async fn enter(&self, w: &mut Write, group: &GroupRow, members: &[DeviceId]) -> Result<()> {
-        for device in members {
-            let free = devices::row(w, *device)
-                .await?
-                .is_some_and(|d| d.group_id.is_none() && d.product_id == group.product_id);
-            if free {
-                devices::set_group(w, *device, Some(group.id), self.now).await?;
+    /// Puts the devices into the group that were in it there and are in none here, with their attempts at its release.
+    async fn enter(
+        &mut self,
+        w: &mut Write,
+        there: i64,
+        group: &GroupRow,
+        members: &[Member],
+    ) -> Result<()> {
+        let place = (group.org_id, group.product_id, group.id);
+        self.groups.insert(there, place);
+        let release = releases::current(w, group.id).await?;
+        for member in members {
+            let device = devices::row(w, member.device).await?;
+            let free = device.filter(|d| d.group_id.is_none() && d.product_id == group.product_id);
+            let Some(device) = free else {
+                continue;
+            };
+            devices::set_group(w, device.id, Some(group.id), member.changed).await?;
+            for at in &member.attempts {
+                if let Some(release) = &release {
+                    inflight::attempt(w, device.id, release.id, *at).await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// A slice of the updates that succeeded.
+    pub(super) async fn updates(&mut self, rows: &[Value]) -> Result<()> {
+        let commit = self.commits();
+        let mut w = self.begin().await?;
+        for row in rows {
+            let Some(device) = self.devices.get(&number(row, "device_id")) else {
+                self.report.leave("update_stats", 1, ORPHAN);
+                continue;
+            };
+            let group = self.groups.get(&number(row, "deployment_id")).map(|g| g.2);
+            let sent = number(row, "update_bytes");
+            let delta = text(row, "type").ends_with("delta");
+            let update = PastUpdate {
+                kind: if delta { "delta" } else { "full" }.to_owned(),
+                source_uuid: text(row, "source_firmware_uuid").to_owned(),
+                target_uuid: text(row, "target_firmware_uuid").to_owned(),
+                sent_bytes: sent,
+                full_bytes: sent.saturating_add(number(row, "saved_bytes")),
+                at: made_at(row, self.now),
+            };
+            let made = history::add_past_update(&mut w, device.id, group, &update).await?;
+            self.report.count("updates", made);
+        }
+        self.end(w, commit).await
     }
 }
 

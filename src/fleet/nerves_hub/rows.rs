@@ -1,53 +1,69 @@
-//! Rows that need no file: people, keys, secrets, authorities, devices.
+//! What needs no file, in the order in which one thing refers to another; here what products and organisations hold.
 
-use super::{Rows, bytes, number, pages, tags, text};
+use super::{ORPHAN, Rows, bytes, changed_at, made_at, number, slice, tags, text, time};
 use crate::access;
-use crate::access::scope::{Grant, Person, Product, Role, Scope};
-use crate::access::token;
+use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
 use crate::firmware::keys::PublicKey;
 use crate::firmware::kind::Kind;
-use crate::fleet::certificates::store_certificate;
+use crate::fleet::Result;
 use crate::fleet::keys::{ED25519, SECURE_BOOT, rsa};
+use crate::fleet::scripts::ScriptForm;
 use crate::fleet::x509::Facts;
-use crate::fleet::{Refusal, Result};
-use crate::ids::{DeviceId, Extensions, OrgId};
+use crate::ids::{Extensions, OrgId};
 use crate::store::certificates::{self, NewCa};
-use crate::store::devices::Metadata;
 use crate::store::keys::KeyRow;
 use crate::store::nerves_hub::Table;
-use crate::store::users::NewToken;
-use crate::store::{self, devices, extensions, keys, orgs, products, secrets, users};
+use crate::store::notifications::{self, NotificationRow};
+use crate::store::scripts::{self, ScriptFilter};
+use crate::store::{self, extensions, keys, products, secrets};
 use serde_json::Value;
 use std::collections::HashMap;
 
-impl Rows<'_> {
-    /// All of them.
-    pub(super) async fn all(&mut self) -> Result<()> {
+impl<'i> Rows<'i> {
+    /// All of them, a transaction a slice if they are kept.
+    pub(super) async fn all(mut self) -> Result<Rows<'i>> {
         for table in [
             Table::Orgs,
             Table::Users,
             Table::OrgUsers,
             Table::UserTokens,
+            Table::Invites,
             Table::Products,
             Table::OrgKeys,
             Table::ProductSecrets,
+            Table::Scripts,
+            Table::Notifications,
             Table::Jitp,
             Table::CaCertificates,
             Table::Devices,
             Table::DeviceCertificates,
             Table::DeviceSecrets,
+            Table::NetworkIdentities,
+            Table::DeviceFirmwares,
+            Table::DeviceHealth,
+            Table::Connections,
         ] {
+            if !self.from.begin(table).await? {
+                continue;
+            }
             // What was deleted there is not brought back, except devices, which can be restored.
             let deleted = table == Table::Devices;
-            let mut after = 0;
-            while let Some(rows) = pages(&mut self.from, table, &mut after, deleted).await? {
+            while let Some(rows) = slice(&mut self.from, deleted).await? {
                 for row in &rows {
                     self.row(table, row).await?;
                 }
+                if self.commit {
+                    self.w.commit().await?;
+                    self.w = self.db.write().await?;
+                }
             }
         }
-        Ok(())
+        let unused = self.jitp.values().filter(|(_, used)| !used).count();
+        let unused = u64::try_from(unused).unwrap_or(u64::MAX);
+        let why = "no certificate authority that was brought uses it";
+        self.report.leave("jitp", unused, why);
+        Ok(self)
     }
 
     async fn row(&mut self, table: Table, row: &Value) -> Result<()> {
@@ -56,19 +72,32 @@ impl Rows<'_> {
             Table::Users => self.user(row).await,
             Table::OrgUsers => self.member(row).await,
             Table::UserTokens => self.token(row).await,
+            Table::Invites => self.invite(row).await,
             Table::Products => self.product(row).await,
             Table::OrgKeys => self.key(row).await,
             Table::ProductSecrets => self.product_secret(row).await,
+            Table::Scripts => self.script(row).await,
+            Table::Notifications => self.notification(row).await,
             Table::Jitp => {
-                self.jitp.insert(row["id"].to_string(), row.clone());
+                self.jitp
+                    .insert(row["id"].to_string(), (row.clone(), false));
                 Ok(())
             }
             Table::CaCertificates => self.ca(row).await,
             Table::Devices => self.device(row).await,
             Table::DeviceCertificates => self.certificate(row).await,
             Table::DeviceSecrets => self.device_secret(row).await,
+            Table::NetworkIdentities => self.identity(row).await,
+            Table::DeviceFirmwares => self.past_firmware(row).await,
+            Table::DeviceHealth => self.health(row).await,
+            Table::Connections => self.connection(row).await,
             // These have files, or refer to what has.
-            Table::Firmwares | Table::Archives | Table::Releases | Table::Deployments => Ok(()),
+            Table::Firmwares
+            | Table::Archives
+            | Table::Releases
+            | Table::Deployments
+            | Table::UpdateStats
+            | Table::AuditLogs => Ok(()),
         }
     }
 
@@ -81,109 +110,9 @@ impl Rows<'_> {
         Ok(all)
     }
 
-    async fn org(&mut self, row: &Value) -> Result<()> {
-        let name = text(row, "name");
-        let id = match orgs::by_name(&mut self.w, name).await? {
-            Some(org) => {
-                self.report.there("orgs");
-                org.id
-            }
-            None => {
-                self.report.made("orgs");
-                let id = orgs::add(&mut self.w, name, self.now).await?;
-                id.ok_or(store::Error::Missing("orgs"))?
-            }
-        };
-        self.orgs.insert(number(row, "id"), (id, name.to_owned()));
-        Ok(())
-    }
-
-    async fn user(&mut self, row: &Value) -> Result<()> {
-        let email = text(row, "email");
-        let name = match text(row, "username") {
-            "" => email,
-            name => name,
-        };
-        let id = match users::by_email(&mut self.w, email).await? {
-            Some(user) => {
-                self.report.there("users");
-                user.id
-            }
-            None => {
-                self.report.made("users");
-                // bcrypt, which a login checks as well; without one, a person gets a password by `admin reset-password`.
-                let hash = text(row, "password_hash");
-                let id = users::add(&mut self.w, email, name, hash, self.now).await?;
-                let id = id.ok_or(store::Error::Missing("users"))?;
-                // Before there was a column for it, everybody counted as confirmed.
-                if row.get("confirmed_at").is_some_and(Value::is_null) {
-                    users::set_unconfirmed(&mut self.w, id).await?;
-                }
-                id
-            }
-        };
-        self.users
-            .insert(number(row, "id"), (id, name.to_owned(), email.to_owned()));
-        Ok(())
-    }
-
-    async fn member(&mut self, row: &Value) -> Result<()> {
-        let org = self.orgs.get(&number(row, "org_id")).cloned();
-        let user = self.users.get(&number(row, "user_id")).cloned();
-        let (Some((org, org_name)), Some((user, name, email))) = (org, user) else {
-            return Ok(());
-        };
-        let role = Role::parse(text(row, "role")).unwrap_or(Role::View);
-        if orgs::role_of(&mut self.w, user, &org_name).await?.is_none() {
-            orgs::set_member(&mut self.w, org, user, role.word(), self.now).await?;
-            self.report.made("members");
-        } else {
-            self.report.there("members");
-        }
-        let person = Person {
-            id: user,
-            name,
-            email,
-            grant: Grant::default(),
-            token: None,
-        };
-        if let Some(scope) = access::org_scope(&mut self.w, person, &org_name).await? {
-            self.scopes.insert(number(row, "org_id"), scope);
-        }
-        Ok(())
-    }
-
-    async fn token(&mut self, row: &Value) -> Result<()> {
-        let Some((user, ..)) = self.users.get(&number(row, "user_id")).cloned() else {
-            return Ok(());
-        };
-        if text(row, "context") != "api" {
-            return Ok(());
-        }
-        let old = row["old_token"].as_str().and_then(token::hash);
-        let Some(hash) = old.or_else(|| bytes(row, "token")) else {
-            return Ok(());
-        };
-        if users::by_token(&mut self.w, &hash).await?.is_some() {
-            self.report.there("tokens");
-            return Ok(());
-        }
-        let new = NewToken {
-            user,
-            hash: &hash,
-            note: text(row, "note"),
-            access: "full",
-            product: None,
-            expires_at: None,
-            login: false,
-        };
-        users::add_token(&mut self.w, &new, self.now).await?;
-        self.report.made("tokens");
-        Ok(())
-    }
-
     async fn product(&mut self, row: &Value) -> Result<()> {
         let Some((org, _)) = self.orgs.get(&number(row, "org_id")).cloned() else {
+            self.report.leave("products", 1, ORPHAN);
             return Ok(());
         };
         let name = text(row, "name");
@@ -194,12 +123,14 @@ impl Rows<'_> {
             }
             None => {
                 self.report.made("products");
-                let id = products::add(&mut self.w, org, name, self.now).await?;
+                let id = products::add(&mut self.w, org, name, made_at(row, self.now)).await?;
                 (id.ok_or(store::Error::Missing("products"))?, true)
             }
         };
         self.products.insert(number(row, "id"), (org, id));
         let Some(scope) = self.scopes.get(&number(row, "org_id")) else {
+            let why = "its organization has no member, in whose name its settings and files could be brought";
+            self.report.leave("products", 1, why);
             return Ok(());
         };
         let (person, w) = (scope.person().clone(), &mut self.w);
@@ -214,7 +145,7 @@ impl Rows<'_> {
 
     /// What versions of the original that lack a setting do is what it was before there was one.
     async fn product_settings(&mut self, scope: &Scope<Product>, row: &Value) -> Result<()> {
-        let (p, w) = (scope.product(), &mut self.w);
+        let (p, w, changed) = (scope.product(), &mut self.w, changed_at(row, self.now));
         let settings = products::by_name(w, p.org.id, &p.name).await?;
         let mut settings = settings.ok_or(store::Error::Missing("products"))?;
         let flag = |row: &Value, key: &str| row[key].as_bool().unwrap_or(false);
@@ -225,14 +156,15 @@ impl Rows<'_> {
             let known = known.filter(|t| Kind::named(t).is_some());
             settings.allowed_update_tools = known.collect::<Vec<_>>().join(",");
         }
-        products::set(w, scope, &settings, self.now).await?;
+        products::set(w, scope, &settings, changed).await?;
         let on = Extensions::of(|e| flag(&row["extensions"], e.word()));
-        extensions::set_product(w, scope, on.bits(), self.now).await?;
+        extensions::set_product(w, scope, on.bits(), changed).await?;
         Ok(())
     }
 
     async fn key(&mut self, row: &Value) -> Result<()> {
         let Some((org, _)) = self.orgs.get(&number(row, "org_id")).cloned() else {
+            self.report.leave("org_keys", 1, ORPHAN);
             return Ok(());
         };
         let name = text(row, "name");
@@ -248,32 +180,117 @@ impl Rows<'_> {
                 .skip(format!("signing key {name}: it is no {scheme} key"));
             return Ok(());
         };
-        match keys::add(&mut self.w, org, name, &key, scheme, self.now).await? {
-            Some(_) => self.report.made("keys"),
-            None => self.report.there("keys"),
-        }
+        let made = made_at(row, self.now);
+        let added = keys::add(&mut self.w, org, name, &key, scheme, made).await?;
+        self.report.count("keys", added.is_some());
         Ok(())
     }
 
     async fn product_secret(&mut self, row: &Value) -> Result<()> {
         let Some((_, product)) = self.products.get(&number(row, "product_id")).copied() else {
+            self.report.leave("product_shared_secret_auth", 1, ORPHAN);
             return Ok(());
         };
         let key = text(row, "key");
-        if row["deactivated_at"].is_string() {
-            self.report.skip("a deactivated shared secret".into());
-            return Ok(());
-        }
         let known = secrets::of_product(&mut self.w, product).await?;
         if known.iter().any(|s| s.key == key) {
             self.report.there("product secrets");
             return Ok(());
         }
+        let over = time(&row["deactivated_at"]);
+        let scope = self.product_scopes.get(&number(row, "product_id"));
+        if over.is_some() && scope.is_none() {
+            let why = "it is deactivated, and its organization has no member";
+            self.report.leave("product_shared_secret_auth", 1, why);
+            return Ok(());
+        }
         let sealed = self
             .vault
             .seal(&Secret::new(text(row, "secret").to_owned()), key);
-        secrets::add(&mut self.w, product, key, &sealed, self.now).await?;
+        let made = made_at(row, self.now);
+        secrets::add(&mut self.w, product, key, &sealed, made).await?;
+        if let (Some(over), Some(scope)) = (over, scope) {
+            secrets::deactivate(&mut self.w, scope, key, over).await?;
+        }
         self.report.made("product secrets");
+        Ok(())
+    }
+
+    /// A script, known again by its name and when it was made.
+    async fn script(&mut self, row: &Value) -> Result<()> {
+        let Some(scope) = self.product_scopes.get(&number(row, "product_id")).cloned() else {
+            self.report.leave("scripts", 1, ORPHAN);
+            return Ok(());
+        };
+        let (name, made) = (text(row, "name"), made_at(row, self.now));
+        let form = ScriptForm {
+            name: Some(name.to_owned()),
+            text: Some(text(row, "text").to_owned()),
+            tags: Some(tags(row).filter(|t| !t.is_empty())),
+        };
+        if let Err(why) = form.check() {
+            self.report.skip(format!("script {name}: {why}"));
+            return Ok(());
+        }
+        let filter = ScriptFilter {
+            name: Some(name.to_owned()),
+            ..ScriptFilter::default()
+        };
+        let (like, _) = scripts::list(&mut self.w, &scope, &filter, 0, i64::MAX).await?;
+        let known = like.iter().any(|s| s.name == name && s.inserted_at == made);
+        self.report.count("scripts", !known);
+        if known {
+            return Ok(());
+        }
+        let scope = self.author(row, scope).await?;
+        let (w, code, tags) = (&mut self.w, text(row, "text"), form.lines());
+        let id = scripts::add(w, &scope, name, code, tags.as_deref(), made).await?;
+        let changed = changed_at(row, self.now);
+        scripts::set(w, &scope, id, name, code, tags.as_deref(), changed).await?;
+        Ok(())
+    }
+
+    /// The scope of whoever made a script, or of a member if that person is none.
+    async fn author(&mut self, row: &Value, other: Scope<Product>) -> Result<Scope<Product>> {
+        let by = self.users.get(&number(row, "created_by_id")).cloned();
+        let own = match by {
+            Some(by) => {
+                let p = other.product();
+                access::product_scope(&mut self.w, by.person(), &p.org.name, &p.name).await?
+            }
+            None => None,
+        };
+        if own.is_none() {
+            let why = "a member stands for somebody who is none";
+            self.report.leave("scripts.created_by_id", 1, why);
+        }
+        Ok(own.unwrap_or(other))
+    }
+
+    async fn notification(&mut self, row: &Value) -> Result<()> {
+        let Some((_, product)) = self.products.get(&number(row, "product_id")).copied() else {
+            self.report.leave("product_notifications", 1, ORPHAN);
+            return Ok(());
+        };
+        let level = text(row, "level");
+        if !matches!(level, "info" | "warning" | "error") {
+            let why = format!("notification {}: it has no known level", text(row, "title"));
+            self.report.skip(why);
+            return Ok(());
+        }
+        let made = made_at(row, self.now);
+        let note = NotificationRow {
+            id: 0,
+            event_key: text(row, "event_key").to_owned(),
+            level: level.to_owned(),
+            title: text(row, "title").to_owned(),
+            message: text(row, "message").to_owned(),
+            occurrences: number(row, "occurrence_count").max(1),
+            last_at: time(&row["last_occurred_at"]).unwrap_or(made),
+            inserted_at: made,
+        };
+        let made = notifications::add_past(&mut self.w, product, &note).await?;
+        self.report.count("notifications", made);
         Ok(())
     }
 
@@ -297,9 +314,10 @@ impl Rows<'_> {
             ));
             return Ok(());
         };
-        let profile = self.jitp.get(&row["jitp_id"].to_string());
-        let jitp = profile.and_then(|p| {
+        let profile = self.jitp.get_mut(&row["jitp_id"].to_string());
+        let jitp = profile.and_then(|(p, used)| {
             let (_, product) = self.products.get(&number(p, "product_id"))?;
+            *used = true;
             let tags = serde_json::json!(tags(p).unwrap_or_default()).to_string();
             Some((*product, tags, text(p, "description").to_owned()))
         });
@@ -313,134 +331,9 @@ impl Rows<'_> {
             check_expiration: row["check_expiration"].as_bool().unwrap_or(false),
             jitp,
         };
-        match certificates::add_ca(&mut self.w, scope, &ca, self.now).await? {
-            Some(_) => self.report.made("CA certificates"),
-            None => self.report.there("CA certificates"),
-        }
-        Ok(())
-    }
-
-    async fn device(&mut self, row: &Value) -> Result<()> {
-        let Some((org, product)) = self.products.get(&number(row, "product_id")).copied() else {
-            return Ok(());
-        };
-        let identifier = text(row, "identifier");
-        if let Some(known) = devices::by_identifier(&mut self.w, identifier).await? {
-            self.report.there("devices");
-            if known.org_id == org {
-                self.met(row, org, known.id);
-            } else {
-                self.report.skip(format!(
-                    "device {identifier}: another organisation of this server has it"
-                ));
-            }
-            return Ok(());
-        }
-        let (tags, w, now) = (tags(row), &mut self.w, self.now);
-        let description = row["description"].as_str();
-        let added = devices::add(
-            w,
-            org,
-            product,
-            identifier,
-            description,
-            tags.as_deref(),
-            now,
-        )
-        .await?;
-        let id = added.ok_or(store::Error::Missing("devices"))?;
-        if row["updates_enabled"] == false {
-            devices::set_updates_enabled(w, id, false, now).await?;
-        }
-        let code = row["connecting_code"].as_str().filter(|c| !c.is_empty());
-        if code.is_some() {
-            devices::set_connecting_code(w, id, code, now).await?;
-        }
-        let m = &row["firmware_metadata"];
-        if m["uuid"].is_string() {
-            let optional = |key: &str| m[key].as_str().map(str::to_owned);
-            let metadata = Metadata {
-                uuid: text(m, "uuid").to_owned(),
-                product: text(m, "product").to_owned(),
-                version: text(m, "version").to_owned(),
-                platform: text(m, "platform").to_owned(),
-                architecture: text(m, "architecture").to_owned(),
-                author: optional("author"),
-                description: optional("description"),
-                misc: optional("misc"),
-                vcs_identifier: optional("vcs_identifier"),
-                fwup_version: optional("fwup_version"),
-            };
-            devices::report_firmware(w, id, &metadata, now).await?;
-        }
-        if row["deleted_at"].is_string() {
-            devices::set_deleted(w, id, Some(now), now).await?;
-        }
-        let off = &row["extensions"];
-        let off = Extensions::of(|e| off[e.word()] == false);
-        if off != Extensions::default() {
-            extensions::set_device_off(&mut self.w, id, off.bits(), now).await?;
-        }
-        self.met(row, org, id);
-        self.report.made("devices");
-        Ok(())
-    }
-
-    fn met(&mut self, row: &Value, org: OrgId, device: DeviceId) {
-        self.devices.insert(number(row, "id"), (org, device));
-        if let Some(group) = row["deployment_id"].as_i64() {
-            self.members.entry(group).or_default().push(device);
-        }
-    }
-
-    async fn certificate(&mut self, row: &Value) -> Result<()> {
-        let Some((org, device)) = self.devices.get(&number(row, "device_id")).copied() else {
-            return Ok(());
-        };
-        let serial = text(row, "serial");
-        let Some(facts) = bytes(row, "der").and_then(|der| Facts::read(&der).ok()) else {
-            self.report
-                .skip(format!("device certificate {serial}: it cannot be read"));
-            return Ok(());
-        };
-        if certificates::holder(&mut self.w, &facts.fingerprint)
-            .await?
-            .is_some()
-        {
-            self.report.there("device certificates");
-            return Ok(());
-        }
-        match store_certificate(&mut self.w, org, device, &facts).await {
-            Ok(()) => self.report.made("device certificates"),
-            Err(Refusal::Fields(why)) => {
-                self.report
-                    .skip(format!("device certificate {serial}: {why}"));
-            }
-            Err(other) => return Err(other),
-        }
-        Ok(())
-    }
-
-    async fn device_secret(&mut self, row: &Value) -> Result<()> {
-        let Some((_, device)) = self.devices.get(&number(row, "device_id")).copied() else {
-            return Ok(());
-        };
-        let key = text(row, "key");
-        let known = secrets::of_device(&mut self.w, device).await?;
-        if known.iter().any(|s| s.key == key) {
-            self.report.there("device secrets");
-            return Ok(());
-        }
-        if row["deactivated_at"].is_string() {
-            self.report
-                .skip("a deactivated shared secret of a device".into());
-            return Ok(());
-        }
-        let sealed = self
-            .vault
-            .seal(&Secret::new(text(row, "secret").to_owned()), key);
-        secrets::add_for_device(&mut self.w, device, key, &sealed, self.now).await?;
-        self.report.made("device secrets");
+        let made = made_at(row, self.now);
+        let added = certificates::add_ca(&mut self.w, scope, &ca, made).await?;
+        self.report.count("CA certificates", added.is_some());
         Ok(())
     }
 }
