@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 mod every_column;
+mod memory;
 
 /// The original's tables, with their types and constraints. The original itself writes these two times of every row.
 const SCHEMA: &str = concat!(

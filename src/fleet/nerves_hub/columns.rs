@@ -96,8 +96,14 @@ const FATES: [Fate; 39] = [
     ),
     table(
         "device_certificates",
-        "id serial not_before not_after device_id inserted_at ski aki last_used org_id der fingerprint public_key_fingerprint",
-        &[("updated_at", CHANGED)],
+        "id serial not_before not_after device_id ski aki last_used org_id der fingerprint public_key_fingerprint",
+        &[
+            (
+                "inserted_at",
+                "a certificate counts as added when it is imported",
+            ),
+            ("updated_at", CHANGED),
+        ],
     ),
     table(
         "device_firmwares",
