@@ -19,6 +19,7 @@ use crate::store::Db;
 use crate::store::batch::Batcher;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -76,6 +77,18 @@ pub struct App {
     pub reports: Arc<Rate<DeviceId>>,
     /// How much all devices of a product may.
     pub product_reports: Arc<Rate<ProductId>>,
+    /// Lines of the log about those who are not let in.
+    pub refusals: Arc<Rate<()>>,
+    /// How often connections of a device may take the place of an open one before people are told.
+    pub chases: Arc<Rate<DeviceId>>,
+    /// How often people are told.
+    pub chases_told: Arc<Rate<DeviceId>>,
+    /// How often people are told of a refused certificate, by the name in it.
+    pub refusals_told: Arc<Rate<String>>,
+    /// How often people are told of the wrong clock of a device, by its identifier.
+    pub clocks_told: Arc<Rate<String>>,
+    /// How often signing keys were changed on this server.
+    pub keys_changed: Arc<AtomicU32>,
     /// Checks of device keys, by key and address.
     pub device_keys: Arc<Tries<(String, IpAddr)>>,
     /// How often command lines at an address may begin a login.

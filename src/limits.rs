@@ -48,6 +48,19 @@ pub const METADATA_CHARS: usize = 512;
 pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
 /// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
 pub const KDF_ROUNDS_INLINE: u32 = 1_000;
+/// Lines of the log about devices that are not let in, at once, and the time after which there may be one more.
+pub const REFUSALS: NonZeroU32 = NonZeroU32::new(100).expect("above zero");
+/// See [`REFUSALS`].
+pub const REFUSAL_EVERY: Duration = Duration::from_millis(200);
+/// Connections of a device that may take the place of an open one at once, and the time after which one more may, before people
+/// are told that two devices have one identity. A lost line does it once in a while.
+pub const CHASES: NonZeroU32 = NonZeroU32::new(5).expect("above zero");
+/// See [`CHASES`].
+pub const CHASE_EVERY: Duration = Duration::from_secs(60);
+/// How often people are told of one device.
+pub const CHASE_TOLD_EVERY: Duration = Duration::from_secs(3600);
+/// How often people are told of the wrong clock of one device, or of a certificate that names it and is refused.
+pub const CLOCK_TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Checks of one device key from one address that are in work at once.
 pub const KEY_CHECKS: usize = 8;
 /// Wrong signatures of one device key from one address at once, beyond which each takes [`KEY_FAILED_PAUSE`] of a turn.
@@ -102,6 +115,8 @@ pub const LOGIN_IDLE: Duration = Duration::from_secs(90 * 86_400);
 pub const LOGINS_A_PERSON: i64 = 100;
 /// Characters of a new password.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
+/// Bytes of a form that is looked at for the method that it names, before it is known who asks.
+pub const OVERRIDE_BYTES: usize = 16 * 1024;
 /// Logins of command lines that one address may begin at once, and the time after which it may begin one more. As many wait
 /// for a browser, whose time is ten minutes.
 pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
@@ -325,6 +340,10 @@ pub const SCRIPT_RUNS: usize = 1_024;
 pub const OUTPUT_CHARS: usize = 128 * 1024;
 /// Pause after each page of devices that are told of a product's switches: a fleet of 500,000 takes some 15 seconds.
 pub const TELL_PAUSE: Duration = Duration::from_millis(20);
+/// Devices that a group that was switched on is looked through at a time, and those that it takes in one transaction.
+pub const TAKE_WALK: i64 = 5_000;
+/// See [`TAKE_WALK`].
+pub const TAKE_SLICE: usize = 50;
 /// Terminals of devices that are open at the same time.
 pub const TERMINALS: usize = 1_024;
 /// Messages for a device's terminal that wait; who types more waits too.
@@ -335,12 +354,10 @@ pub const TERMINAL_QUEUE: usize = 64;
 pub const VIEWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a device may take to say that its terminal is there (domain 3.10).
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
-/// Messages of a device's terminal in a burst; beyond it the server reads slower.
+/// Messages of a device's terminal in a burst; of what is beyond it people are told how much was left out.
 pub const OUTPUT_BURST: u32 = 2_000;
 /// Messages a second of a device's terminal: a file of 10 MiB in chunks of 1 KiB takes some 5 seconds.
 pub const OUTPUT_A_SECOND: u32 = 2_000;
-/// How long the server does not read from a device whose terminal prints too fast.
-pub const OUTPUT_PAUSE: Duration = Duration::from_millis(100);
 /// Lines of a terminal that a new viewer gets (device-protocol 4.1).
 pub const SCROLLBACK_LINES: usize = 1_024;
 /// Bytes of them.

@@ -19,7 +19,7 @@ pub(super) struct Pagination {
     page_size: u64,
     /// Entries in all.
     total_entries: u64,
-    /// Pages in all, at least 1.
+    /// Pages in all; 0 of an empty list.
     total_pages: u64,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn page<T: Serialize>(data: &[T], number: u64, size: u64, total: u64)
         page_number: number,
         page_size: size,
         total_entries: total,
-        total_pages: total.div_ceil(size).max(1),
+        total_pages: total.div_ceil(size),
     };
     let body = json!({"data": data, "pagination": pagination});
     json_answer(StatusCode::OK, &body)

@@ -1,6 +1,7 @@
 //! CA certificates (rest-api 7).
 
 use super::answer::{created, none, ok, path};
+use super::contract::{Field, Kind, may, need};
 use super::error::Result;
 use super::extract::Name;
 use super::params::{Params, number, tags};
@@ -82,6 +83,14 @@ pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Name(serial)
         &certificates::show_ca(&app.db, &scope, &serial).await?,
     )))
 }
+
+/// Fields of `jitp`.
+pub(super) const JITP: &[Field] = &[
+    may("product_name", Kind::Text, "The product that they come to"),
+    may("product_id", Kind::Number, "The same by its number"),
+    need("tags", Kind::Tags, "Their tags"),
+    need("description", Kind::Text, "Their description"),
+];
 
 fn jitp(map: &Map<String, Value>) -> JitpForm {
     let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);

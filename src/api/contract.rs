@@ -1,6 +1,8 @@
 //! The contract as a value. A route is filed once, with who may ask, what it takes and what it answers; the router and the
 //! OpenAPI document (3.1, at `/api/openapi`) both come from that, so that neither can forget what the other has.
 
+use super::before::Shadows;
+use super::body::{Takes, object};
 use super::error;
 use crate::access::scope::Role;
 use crate::app::App;
@@ -11,6 +13,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
+
+pub(super) use super::body::{Field, Kind, may, need};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy)]
@@ -35,63 +39,19 @@ impl Asks {
     }
 }
 
-/// What a parameter holds.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
-    /// A text.
-    Text,
-    /// A whole number, also as a text.
-    Number,
-    /// A boolean, also as a text.
-    Flag,
-    /// An array of texts, or one text with commas; null for none.
-    Tags,
-    /// An object.
-    Map,
-    /// One of these words.
-    Words(&'static [&'static str]),
-}
-
-impl Kind {
-    fn schema(self) -> Value {
-        match self {
-            Self::Text => json!({"type": "string"}),
-            Self::Number => json!({"type": ["integer", "string"], "pattern": "^[0-9]+$"}),
-            Self::Flag => json!({"enum": [true, false, "true", "false"]}),
-            Self::Tags => json!({"anyOf": [
-                {"type": "array", "items": {"type": "string"}}, {"type": ["string", "null"]},
-            ]}),
-            Self::Map => json!({"type": "object"}),
-            Self::Words(words) => json!({"type": "string", "enum": words}),
-        }
-    }
-}
-
-/// A parameter: name, what it holds, whether it is needed, and what it means.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Field(pub &'static str, pub Kind, pub bool, pub &'static str);
-
-/// A parameter that is needed.
-pub(super) const fn need(name: &'static str, kind: Kind, says: &'static str) -> Field {
-    Field(name, kind, true, says)
-}
-
-/// A parameter that may be left out.
-pub(super) const fn may(name: &'static str, kind: Kind, says: &'static str) -> Field {
-    Field(name, kind, false, says)
-}
-
 /// The routes filed so far.
 pub(super) struct Contract {
     router: Router<App>,
     schemas: SchemaGenerator,
     paths: Map<String, Value>,
+    routes: Vec<(&'static str, &'static str)>,
     tags: Vec<Value>,
     tag: &'static str,
 }
 
 /// A route being filed.
 pub(super) struct Row<'c> {
+    takes: Takes,
     schemas: &'c mut SchemaGenerator,
     operation: &'c mut Map<String, Value>,
 }
@@ -106,6 +66,7 @@ impl Contract {
             router: Router::new(),
             schemas: settings.into_generator(),
             paths: Map::new(),
+            routes: Vec::new(),
             tags: Vec::new(),
             tag: "",
         }
@@ -211,7 +172,10 @@ impl Contract {
         name: String,
     ) -> Row<'_> {
         let router = std::mem::take(&mut self.router);
+        let takes = Takes::default();
+        let route: MethodRouter<App> = route.layer(Extension(takes.clone()));
         self.router = router.route(path, route.layer(Extension(asks)));
+        self.routes.push((path, method));
         let shown = format!("/api{}", path.replace("{*", "{"));
         let parameters: Vec<Value> = path
             .split('/')
@@ -257,13 +221,14 @@ impl Contract {
             .entry(method)
             .or_insert(operation);
         Row {
+            takes,
             schemas: &mut self.schemas,
             operation: slot.as_object_mut().expect("operations are objects"),
         }
     }
 
-    /// The router and the document.
-    pub fn done(mut self) -> (Router<App>, Value) {
+    /// The router, the words in it that may be names, and the document.
+    pub fn done(mut self) -> (Router<App>, Shadows, Value) {
         let schemas = self.schemas.take_definitions(true);
         let document = json!({
             "openapi": "3.1.0",
@@ -288,7 +253,7 @@ impl Contract {
                 }},
             },
         });
-        (self.router, document)
+        (self.router, Shadows::of(&self.routes), document)
     }
 }
 
@@ -328,7 +293,7 @@ impl Row<'_> {
         let schema = match kind {
             Kind::Number => json!({"type": "integer", "minimum": 1}),
             Kind::Flag => json!({"type": "boolean"}),
-            Kind::Tags | Kind::Map => json!({"type": "string"}),
+            Kind::Tags | Kind::Map | Kind::Object(_) => json!({"type": "string"}),
             other => other.schema(),
         };
         if let Some(Value::Array(all)) = self.operation.get_mut("parameters") {
@@ -394,20 +359,19 @@ impl Row<'_> {
 
     /// Fields of the body, which may also stand in the query.
     pub fn takes(self, fields: &[Field]) -> Self {
-        let mut properties = Map::new();
-        let mut needed = Vec::new();
-        for Field(name, kind, need, says) in fields {
-            let mut schema = kind.schema();
-            if let Value::Object(s) = &mut schema {
-                s.insert("description".into(), (*says).into());
-            }
-            properties.insert((*name).into(), schema);
-            if *need {
-                needed.push(*name);
-            }
-        }
-        let schema = json!({"type": "object", "properties": properties, "required": needed});
-        let required = !needed.is_empty();
+        self.takes.set(fields, true);
+        self.of_fields(fields)
+    }
+
+    /// The same, when the handler itself refuses by name what it does not know.
+    pub fn takes_only(self, fields: &[Field]) -> Self {
+        self.takes.set(fields, false);
+        self.of_fields(fields)
+    }
+
+    fn of_fields(self, fields: &[Field]) -> Self {
+        let schema = object(fields);
+        let required = fields.iter().any(|f| f.2);
         self.reads_body(
             json!({"required": required, "content": {"application/json": {"schema": schema}}}),
         )

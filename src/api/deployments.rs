@@ -1,6 +1,7 @@
 //! Deployment groups; the path says deployments (rest-api 14).
 
 use super::answer::{created, in_product, none, ok};
+use super::contract::{Field, Kind, may};
 use super::error::{Error, Result};
 use super::extract::Name;
 use super::params::{Params, flag, number, tags};
@@ -8,7 +9,7 @@ use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
 use crate::fleet::refusal::{INVALID, field};
-use crate::fleet::telling;
+use crate::fleet::{taking, telling};
 use crate::rollout::groups::{
     self, Changes, Conditions, Group, NUMBERS, NewGroup, NewRelease, ReleaseRow,
 };
@@ -82,6 +83,22 @@ pub(super) struct ConditionsView {
     tag_operator: String,
 }
 
+/// A release in the list of a group's.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListedRelease {
+    #[serde(flatten)]
+    release: Release,
+    /// The archive that came with it.
+    archive_uuid: Option<String>,
+}
+
+fn listed(r: &ReleaseRow) -> ListedRelease {
+    ListedRelease {
+        release: release_view(r),
+        archive_uuid: r.archive_uuid.clone(),
+    }
+}
+
 fn release_view(r: &ReleaseRow) -> Release {
     Release {
         number: r.number,
@@ -130,7 +147,7 @@ pub(super) async fn releases(
     Name(name): Name,
 ) -> Result {
     let all = groups::releases(&app.db, &scope, &name).await?;
-    Ok(ok(&all.iter().map(release_view).collect::<Vec<_>>()))
+    Ok(ok(&all.iter().map(listed).collect::<Vec<_>>()))
 }
 
 /// `GET /deployments/:name`.
@@ -144,6 +161,134 @@ pub(super) async fn show(
         true,
     )))
 }
+
+/// Fields of `conditions`.
+pub(super) const CONDITIONS: &[Field] = &[
+    may(
+        "version",
+        Kind::Text,
+        "A requirement such as `>= 1.2.0`; empty for any version",
+    ),
+    may("tags", Kind::Tags, "Tags that a device has to have"),
+    may(
+        "tag_operator",
+        Kind::Words(&["and", "or"]),
+        "Whether it needs all of them or one",
+    ),
+];
+
+/// Fields of `deployment`: with `firmware` or `archive` a release, else settings.
+pub(super) const CHANGES: &[Field] = &[
+    may(
+        "firmware",
+        Kind::Text,
+        "uuid of the firmware of a new release",
+    ),
+    may(
+        "firmware_id",
+        Kind::Number,
+        "Not served: numbers of rows are the server's own",
+    ),
+    may(
+        "archive",
+        Kind::Text,
+        "uuid of the archive of a new release; null for none",
+    ),
+    may(
+        "archive_id",
+        Kind::Number,
+        "Not served: numbers of rows are the server's own",
+    ),
+    may("description", Kind::Text, "What the release is"),
+    may("notes", Kind::Text, "Free text, at most 1000 characters"),
+    may("name", Kind::Text, "Its name"),
+    may(
+        "state",
+        Kind::Words(&["on", "off"]),
+        "Whether it updates devices",
+    ),
+    may("is_active", Kind::Flag, "The same"),
+    may(
+        "conditions",
+        Kind::Object(CONDITIONS),
+        "Which devices it is for",
+    ),
+    may(
+        "delta_updatable",
+        Kind::Flag,
+        "Whether devices may get deltas",
+    ),
+    may(
+        "lock_device_membership",
+        Kind::Flag,
+        "Whether no device enters or leaves it by itself",
+    ),
+    may(
+        "connecting_code",
+        Kind::Text,
+        "Code that its devices run when they connect",
+    ),
+    may(
+        "queue_management",
+        Kind::Words(&["FIFO", "LIFO"]),
+        "Who is updated first",
+    ),
+    may(
+        "priority_queue_enabled",
+        Kind::Flag,
+        "Whether old versions go first",
+    ),
+    may(
+        "priority_queue_firmware_version_threshold",
+        Kind::Text,
+        "The version below which devices go first",
+    ),
+    may(
+        "release_network_interfaces",
+        Kind::Tags,
+        "Interfaces over which devices are updated",
+    ),
+    may(
+        "release_tags",
+        Kind::Tags,
+        "Tags that a device needs to be updated",
+    ),
+    may(
+        "concurrent_updates",
+        Kind::Number,
+        "Updates in flight at once",
+    ),
+    may(
+        "priority_queue_concurrent_updates",
+        Kind::Number,
+        "Those beside them for the priority queue",
+    ),
+    may(
+        "device_failure_threshold",
+        Kind::Number,
+        "Failed attempts until a device rests",
+    ),
+    may(
+        "device_failure_rate_amount",
+        Kind::Number,
+        "Attempts in a while until a device rests",
+    ),
+    may(
+        "device_failure_rate_seconds",
+        Kind::Number,
+        "That while, in seconds",
+    ),
+    may(
+        "failure_threshold",
+        Kind::Number,
+        "Failing devices until the group stops",
+    ),
+    may(
+        "penalty_timeout_minutes",
+        Kind::Number,
+        "How long a device rests, in minutes",
+    ),
+];
 
 fn conditions(value: &Value) -> fleet::Result<Conditions> {
     let map = value
@@ -196,11 +341,37 @@ pub(super) async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(name): Name,
-    p: Params,
+    p: std::result::Result<Params, Error>,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
+    match change(&app, &scope, &name, p).await {
+        // Several things may have been wanted at once: that none was done is seen from what stays.
+        Err(Error::Refused(fleet::Refusal::Fields(errors))) => {
+            let group = groups::show(&app.db, &scope, &name).await?;
+            let data = json!(view(&group, true));
+            Err(Error::Unchanged { errors, data })
+        }
+        done => done,
+    }
+}
+
+async fn change(
+    app: &App,
+    scope: &Scope<Product>,
+    name: &str,
+    p: std::result::Result<Params, Error>,
+) -> Result {
+    let p = p?;
     let body = p.map("deployment").ok_or(Error::Malformed)?;
-    let release = ["firmware", "firmware_id", "archive", "archive_id"]
+    for (number, uuid) in [("firmware_id", "firmware"), ("archive_id", "archive")] {
+        if body.get(number).is_some_and(|v| !v.is_null()) {
+            let text = format!(
+                "is a number of a row, which this server does not show; give the uuid as {uuid}"
+            );
+            return Err(field(number, &text).into());
+        }
+    }
+    let release = ["firmware", "archive"]
         .iter()
         .any(|k| body.contains_key(*k));
     let group = if release {
@@ -211,13 +382,15 @@ pub(super) async fn update(
             description: text("description"),
             notes: text("notes"),
         };
-        groups::release(&app.db, &app.bus, &scope, &name, form).await?
+        groups::release(&app.db, &app.bus, scope, name, form).await?
     } else {
-        groups::update(&app.db, &app.bus, &scope, &name, changes(body)?).await?
+        let group = groups::update(&app.db, &app.bus, scope, name, changes(body)?).await?;
+        taking::begin(app, &group.row);
+        group
     };
     if group.archive.is_some() {
         // An archive only reaches devices that are told; to be told twice does no harm.
-        telling::of_archive(&app, group.row.id);
+        telling::of_archive(app, group.row.id);
     }
     Ok(ok(&view(&group, true)))
 }
@@ -236,7 +409,8 @@ fn changes(body: &Map<String, Value>) -> fleet::Result<Changes> {
     };
     let state = match body.get("state") {
         None => None,
-        Some(Value::String(s)) => Some(s.eq_ignore_ascii_case("on")),
+        Some(Value::String(s)) if s.eq_ignore_ascii_case("on") => Some(true),
+        Some(Value::String(s)) if s.eq_ignore_ascii_case("off") => Some(false),
         Some(_) => return Err(field("state", "must be \"on\" or \"off\"")),
     };
     let mut numbers = Vec::new();

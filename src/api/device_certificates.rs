@@ -48,9 +48,10 @@ pub(super) async fn show(
     Name(serial): Name,
 ) -> Result {
     let all = certificates::list(&app.db, &scope, &d).await?;
+    let fingerprint = serial.replace(':', "").to_uppercase();
     let one = all
         .iter()
-        .find(|c| c.serial == serial)
+        .find(|c| c.serial == serial || c.fingerprint == fingerprint)
         .ok_or(Refusal::NotFound)?;
     Ok(ok(&view(one)))
 }

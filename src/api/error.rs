@@ -28,6 +28,13 @@ pub enum Error {
     Malformed,
     /// Only HTML would be accepted.
     NotAcceptable,
+    /// A change is refused by its fields; what it was to change stays as it is, and is said.
+    Unchanged {
+        /// The fields.
+        errors: Value,
+        /// What stays.
+        data: Value,
+    },
     /// The domain refused.
     Refused(Refusal),
 }
@@ -50,6 +57,11 @@ fn detail(status: StatusCode, text: &str) -> Response {
 
 /// A map of fields, with a sentence beside it for programs that print one (rest-api 20.7).
 fn fields(status: StatusCode, errors: &Value) -> Response {
+    json_answer(status, &json!({ "errors": with_detail(errors) }))
+}
+
+/// The errors, and a sentence of all of them.
+fn with_detail(errors: &Value) -> Value {
     let mut errors = errors.clone();
     let mut sentences = Vec::new();
     sentence(&errors, "", &mut sentences);
@@ -57,7 +69,7 @@ fn fields(status: StatusCode, errors: &Value) -> Response {
         let text = format!("{}.", sentences.join("; "));
         map.entry("detail").or_insert(text.into());
     }
-    json_answer(status, &json!({ "errors": errors }))
+    errors
 }
 
 /// `version has already been taken`, of each message at any depth.
@@ -98,6 +110,10 @@ impl IntoResponse for Error {
             Self::WrongPassword => detail(
                 StatusCode::UNAUTHORIZED,
                 "Authentication failed, please check your username and password and try again.",
+            ),
+            Self::Unchanged { errors, data } => json_answer(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &json!({"errors": with_detail(&errors), "data": data}),
             ),
             Self::NoRoute => detail(StatusCode::NOT_FOUND, HIDDEN),
             Self::NoMethod => detail(

@@ -48,13 +48,13 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
     let (name, key, scheme) = (p.text("name"), p.text("key"), p.text("scheme"));
     Ok(created(
         None,
-        &view(&keys::create(&app.db, &scope, name, key, scheme).await?),
+        &view(&keys::create(&app, &scope, name, key, scheme).await?),
     ))
 }
 
 /// `DELETE /keys/:name`.
 pub(super) async fn delete(State(app): State<App>, scope: Scope<Org>, Name(name): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    keys::delete(&app.db, &scope, &name).await?;
+    keys::delete(&app, &scope, &name).await?;
     Ok(none())
 }

@@ -5,6 +5,8 @@
 mod answer;
 mod archives;
 mod audits;
+mod before;
+mod body;
 mod bulk;
 mod ca_certificates;
 mod contract;

@@ -1,5 +1,6 @@
 //! Parameters of a request: query and body in one map, as the original merges them (rest-api 1.1).
 
+use super::body::Takes;
 use super::error::Error;
 use super::extract::asks_anyone;
 use crate::app::App;
@@ -32,25 +33,37 @@ impl FromRequest<App> for Params {
         } else {
             (JSON_BYTES, BODY_TIME)
         };
+        let takes = head.extensions.get::<Takes>().cloned().unwrap_or_default();
         let bytes = whole_body(body, most, time).await?;
-        if bytes.is_empty() {
-            return Ok(Self(map));
-        }
-        if kind.starts_with("application/json") {
-            match serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)? {
-                Value::Object(body) => map.extend(body),
-                other => {
-                    map.insert("_json".into(), other);
-                }
-            }
-        } else if kind.starts_with("application/x-www-form-urlencoded") {
-            read_form(&bytes, &mut map);
-        }
+        let own = if bytes.is_empty() {
+            Map::new()
+        } else {
+            read_body(kind, &bytes)?
+        };
+        let names: Vec<String> = own.keys().cloned().collect();
+        map.extend(own);
         if map.values().any(has_nul) {
             return Err(Refusal::Bad("a value holds a zero byte".into()).into());
         }
+        takes.check(&map, &names)?;
         Ok(Self(map))
     }
+}
+
+/// The fields of a body; none of one that is of another kind.
+fn read_body(kind: &str, bytes: &[u8]) -> Result<Map<String, Value>, Error> {
+    let mut map = Map::new();
+    if kind.starts_with("application/json") {
+        match serde_json::from_slice(bytes).map_err(|_| Error::Malformed)? {
+            Value::Object(body) => map = body,
+            other => {
+                map.insert("_json".into(), other);
+            }
+        }
+    } else if kind.starts_with("application/x-www-form-urlencoded") {
+        read_form(bytes, &mut map);
+    }
+    Ok(map)
 }
 
 /// A body that is received whole, in a bounded time.

@@ -11,7 +11,7 @@ use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// A product.
 #[derive(Serialize, JsonSchema)]
@@ -82,7 +82,11 @@ fn changes(p: &Params) -> Result<Option<Changes>> {
             "These fields cannot be set on a product: {}. A product cannot be renamed; its name identifies it in every URL.",
             foreign.join(", ")
         );
-        return Err(Refusal::Detail(text).into());
+        let strangers = p.0.keys().filter(|k| !KNOWN.contains(&k.as_str()));
+        let named = strangers.map(|k| (k.clone(), json!(["cannot be set on a product"])));
+        let mut errors: Map<String, Value> = named.collect();
+        errors.insert("detail".into(), text.into());
+        return Err(Refusal::Fields(errors.into()).into());
     }
     if p.0.is_empty() {
         return Ok(None);

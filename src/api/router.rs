@@ -1,7 +1,8 @@
 //! The whole contract on one page: every route with who may ask, what it takes and what it answers.
 
+use super::before::before_routing;
 use super::contract::Asks::{self, Anyone, Person, Publisher};
-use super::contract::Kind::{Flag, Map, Number, Tags, Text, Words};
+use super::contract::Kind::{Flag, Map, Number, Object, Tags, Text, Words};
 use super::contract::{Contract, Field, Kind, may, need};
 use super::error::Error;
 use super::extract::RequestPlace;
@@ -26,6 +27,9 @@ const VIEW: Asks = Asks::Member(Role::View);
 const MANAGE: Asks = Asks::Member(Role::Manage);
 const ADMIN: Asks = Asks::Member(Role::Admin);
 const ROLES: Kind = Words(&["view", "manage", "admin"]);
+/// What 409 means where a serial number names a certificate.
+const SAME_SERIAL: &str =
+    "Several have this serial number, from different signers; the answer says how to name one";
 const PRODUCT: &str = "/orgs/{org}/products/{product}";
 
 /// The routes of the web listener.
@@ -55,7 +59,7 @@ pub fn router(app: App) -> Router {
     c.get("/swaggerui", Anyone, to_docs)
         .says("To the page")
         .bare(302, "To /api/docs");
-    let (api, text) = c.done();
+    let (api, shadows, text) = c.done();
     let text = Bytes::from(text.to_string());
     let api = api
         .fallback(|| async { Error::NoRoute })
@@ -80,7 +84,11 @@ pub fn router(app: App) -> Router {
     }
     web = web.route("/status/alive", any(alive));
     web = web.route("/status/ready", any(ready));
-    web.with_state(app)
+    // Around all routes, since it decides which one is found.
+    let before = middleware::from_fn_with_state(shadows, before_routing);
+    Router::new()
+        .fallback_service(web.with_state(app))
+        .layer(before)
 }
 
 fn people(c: &mut Contract) {
@@ -93,7 +101,6 @@ fn people(c: &mut Contract) {
     c.post("/users/auth", Anyone, users::login)
         .says("Trade a password for a new token")
         .takes(login)
-        .takes_any()
         .gives::<users::Session>()
         .refuses(401, "A wrong email or password")
         .refuses(
@@ -103,7 +110,6 @@ fn people(c: &mut Contract) {
     c.post("/users/login", Anyone, users::login)
         .says("The same, by the path that `nh` takes")
         .takes(login)
-        .takes_any()
         .gives::<users::Session>()
         .refuses(401, "A wrong email or password")
         .refuses(
@@ -114,7 +120,6 @@ fn people(c: &mut Contract) {
     c.post("/auth/cli_session", Anyone, pages::begin)
         .says("Begin the login of a command line through a browser")
         .takes(&[may("note", Text, "What the token is for")])
-        .takes_any()
         .refuses(503, "Too many logins wait already")
         .gives::<pages::CliSession>();
     c.get("/auth/cli_session/{session}", Anyone, pages::status)
@@ -162,6 +167,11 @@ fn org(c: &mut Contract) {
         .gives::<Vec<users::MemberView>>();
     let member: &[Field] = &[
         need("email", Text, "The person's login"),
+        may(
+            "username",
+            Text,
+            "The same, as older releases of `nh` say it",
+        ),
         need("role", ROLES, "What the person may do"),
     ];
     c.post("/orgs/{org}/users", ADMIN, users::add_member)
@@ -291,7 +301,7 @@ fn org(c: &mut Contract) {
             need("verification_cert", Text, "Base64 of the PEM of the proof"),
             may("description", Text, "Free text"),
             may("check_expiration", Flag, "Whether expired certificates of devices are refused"),
-            may("jitp", Map, "`product_name` (or `product_id`), `tags` and `description` of devices that nobody registered"),
+            may("jitp", Object(ca_certificates::JITP), "What devices become that nobody registered"),
         ])
         .creates::<ca_certificates::CaCertificate>();
     c.get(
@@ -299,15 +309,17 @@ fn org(c: &mut Contract) {
         VIEW,
         ca_certificates::show,
     )
-    .says("One authority, by its decimal serial number")
-    .gives::<ca_certificates::CaCertificate>();
+    .says("One authority, by its decimal serial number or, in hex, its key identifier")
+    .gives::<ca_certificates::CaCertificate>()
+    .refuses(409, SAME_SERIAL);
     c.delete(
         "/orgs/{org}/ca_certificates/{serial}",
         MANAGE,
         ca_certificates::delete,
     )
     .says("Forget an authority; devices stay connected")
-    .ends();
+    .ends()
+    .refuses(409, SAME_SERIAL);
 }
 
 fn iroh(c: &mut Contract) {
@@ -387,11 +399,11 @@ fn products_and_secrets(c: &mut Contract) {
     ];
     c.put(PRODUCT, MANAGE, products::update)
         .says("Change settings; a product cannot be renamed")
-        .takes(settings)
+        .takes_only(settings)
         .gives::<products::View>();
     c.patch(PRODUCT, MANAGE, products::update)
         .says("The same")
-        .takes(settings)
+        .takes_only(settings)
         .gives::<products::View>();
     c.delete(PRODUCT, ADMIN, products::delete)
         .says("Delete an empty product")
@@ -516,7 +528,17 @@ fn devices_of_products(c: &mut Contract) {
     )
     .says("Change a device; answers 201, as clients expect")
     .more("`deleted_at: null` restores a deleted device.")
-    .takes(DEVICE)
+    .takes(
+        &[
+            DEVICE,
+            &[may(
+                "deleted_at",
+                Text,
+                "Null, which restores a deleted device",
+            )],
+        ]
+        .concat(),
+    )
     .creates::<devices::View>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}",
@@ -658,7 +680,7 @@ fn what_devices_have(c: &mut Contract) {
         VIEW,
         device_certificates::show,
     )
-    .says("One certificate, by its decimal serial number")
+    .says("One certificate, by its decimal serial number or its SHA-1 in hex")
     .gives::<device_certificates::DeviceCertificate>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}/certificates/{serial}",
@@ -666,7 +688,8 @@ fn what_devices_have(c: &mut Contract) {
         device_certificates::delete,
     )
     .says("Forget a certificate")
-    .ends();
+    .ends()
+    .refuses(409, SAME_SERIAL);
 
     c.chapter(
         "Network Identities",
@@ -914,8 +937,8 @@ fn deployment_groups(c: &mut Contract) {
         ),
         need(
             "conditions",
-            Map,
-            "`version`, `tags` and `tag_operator`; `{}` matches every device",
+            Object(deployments::CONDITIONS),
+            "Which devices it is for; `{}` matches every device",
         ),
         may("archive", Text, "uuid of an archive"),
         may("delta_updatable", Flag, "Whether devices may get deltas"),
@@ -930,7 +953,7 @@ fn deployment_groups(c: &mut Contract) {
         deployments::releases,
     )
     .says("A group's releases, newest first. Beyond NervesHub")
-    .gives::<Vec<deployments::Release>>();
+    .gives::<Vec<deployments::ListedRelease>>();
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}",
         VIEW,
@@ -941,7 +964,7 @@ fn deployment_groups(c: &mut Contract) {
     c.put("/orgs/{org}/products/{product}/deployments/{name}", MANAGE, deployments::update)
         .says("Make a new release, or change settings")
         .more("With `firmware` or `archive` in it, `deployment` makes a release and everything else but `description` and `notes` is ignored; without them it changes settings.")
-        .takes(&[need("deployment", Map, "`firmware`, `archive`, `description`, `notes`; or `name`, `state`, `conditions`, `concurrent_updates` and the like")])
+        .takes(&[need("deployment", Object(deployments::CHANGES), "A release, or settings")])
         .gives::<deployments::DeploymentGroup>();
     c.delete(
         "/orgs/{org}/products/{product}/deployments/{name}",

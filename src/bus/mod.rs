@@ -18,6 +18,8 @@ pub enum Nudge {
     Health,
     /// The archive that it may have has changed: read it and tell the device.
     Archive,
+    /// The organisation's signing keys have changed: read them and tell the device.
+    Keys,
     /// Somebody opened a terminal, or typed into it: take it and tell the device.
     Terminal(terminal::Kind),
     /// The extensions that it may use have changed: read them and tell the device.
@@ -26,7 +28,7 @@ pub enum Nudge {
     Script(RunId),
     /// Close the socket; the device comes back by itself.
     Reconnect,
-    /// Close the socket unless it is this one: the device has connected again.
+    /// Close this socket: the device has connected again, at another node.
     Replaced(ConnectionId),
 }
 

@@ -130,6 +130,8 @@ async fn serve(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) 
         answer = answer.header(header::CONTENT_RANGE, text);
     }
     let body = if *method == Method::HEAD {
+        // AtomVM's client waits for the end of the connection, since it expects the body that it was told of.
+        answer = answer.header(header::CONNECTION, "close");
         Body::empty()
     } else {
         match app.blobs.read(file.blob, bytes).await {

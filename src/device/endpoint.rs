@@ -200,7 +200,11 @@ impl Endpoint {
         let mut tls = match timeout(HANDSHAKE_TIME, self.acceptor.accept(socket)).await {
             Ok(Ok(tls)) => tls,
             Ok(Err(e)) => {
-                tracing::debug!(%peer, error = %e, "handshake failed");
+                self.told(
+                    peer.ip(),
+                    "nothing yet",
+                    &format!("the TLS handshake failed: {e}"),
+                );
                 return None;
             }
             Err(_) => return None,
@@ -284,8 +288,20 @@ impl Endpoint {
         }
         // A socket that ended meanwhile has no address, and nobody waits for the answer.
         let from = tls.get_ref().0.peer_addr().ok()?.ip();
+        let said = credentials.said();
         let decision = decide(&self.app, credentials, from, clock::now());
-        timeout(STORE_TIME, decision).await.ok()
+        let decided = timeout(STORE_TIME, decision).await.ok()?;
+        if let Err(why) = &decided {
+            self.told(from, &said, why);
+        }
+        Some(decided)
+    }
+
+    /// Says who is not let in and why; not more often than somebody can read.
+    fn told(&self, address: IpAddr, said: &str, why: &dyn std::fmt::Display) {
+        if self.app.refusals.count(&()).is_ok() {
+            tracing::info!(%address, said, %why, "device refused");
+        }
     }
 
     /// Answers a device that asks over HTTP.
@@ -293,10 +309,7 @@ impl Endpoint {
         let device = match self.who(tls, head).await {
             Some(Ok(device)) => device,
             Some(Err(Refused::Unavailable(_))) | None => return polling::unavailable(),
-            Some(Err(refused)) => {
-                tracing::info!(why = %refused, "polling device refused");
-                return polling::refused();
-            }
+            Some(Err(_)) => return polling::refused(),
         };
         let Some(host) = head.host().or_else(|| local_host(tls)) else {
             return Answer::status("400 Bad Request");

@@ -14,11 +14,13 @@ use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
 use crate::fleet::extensions;
 use crate::fleet::files;
+use crate::fleet::keys;
 use crate::fleet::links::Linked;
+use crate::fleet::notices;
 use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Record};
 use crate::ids::{ConnectionId, DeviceId, ProductId};
-use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, OUTPUT_PAUSE, SEND_TIME};
+use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
 use crate::rollout::offer::Taken;
 use crate::store;
 use crate::terminal;
@@ -26,6 +28,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -35,6 +38,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// How long a close may take.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
@@ -58,8 +64,14 @@ struct Place {
     app: App,
     registry: Arc<Registry>,
     device: DeviceId,
+    /// Its identifier, for the log.
+    name: Box<str>,
+    /// Its address, for the log.
+    peer: Box<str>,
     product: ProductId,
     connection: ConnectionId,
+    /// How often keys had been changed when the device was last told of them.
+    keys_known: u32,
     host: Box<str>,
 }
 
@@ -80,8 +92,11 @@ impl Link {
             app: app.clone(),
             registry: registry.clone(),
             device: known.id,
+            name: known.identifier.into_boxed_str(),
+            peer: peer.as_str().into(),
             product: known.product,
             connection,
+            keys_known: 0,
             host: host.into_boxed_str(),
         };
         let event = Event::Connecting(Box::new(Arrival {
@@ -89,18 +104,21 @@ impl Link {
             fingerprint: known.fingerprint,
             peer,
         }));
-        match at.write(event).await {
-            Ok(Answer::Connecting(Some(node))) if node != app.node => {
-                let nudge = Nudge::Replaced(connection);
-                app.nudge(node, known.id, nudge);
-            }
-            Ok(_) => {}
+        let (before, order) = match at.write(event).await {
+            Ok(Answer::Connecting { before, order }) => (before, order),
+            Ok(_) => return None,
             Err(e) => {
-                tracing::warn!(device = %known.id, error = %e, "connection not recorded");
+                tracing::warn!(device = %at.name, error = %e, "connection not recorded");
                 return None;
             }
+        };
+        if before.is_some() {
+            chased(&at).await;
         }
-        let mailbox = registry.enter(known.id, connection, known.secret);
+        if let Some((node, older)) = before.filter(|(node, _)| *node != app.node) {
+            app.nudge(node, known.id, Nudge::Replaced(older));
+        }
+        let mailbox = registry.enter(known.id, (connection, order), known.secret)?;
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
         Some(Entered {
             at,
@@ -182,24 +200,31 @@ fn wake(link: &Link, heard: Instant) -> Instant {
 }
 
 async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
+    if end == Some(Close::Left) {
+        // The answer to its own close (RFC 6455, 5.5.1) waits to be sent; to close once more would be an error.
+        let _ = timeout(CLOSE_TIME, socket.flush()).await;
+    }
     let away = at.registry.leave(at.device, at.connection);
     at.app.terminals.close(at.device, at.connection);
     let reason = end.map_or("lost", Close::word);
+    tracing::info!(device = %at.name, address = %at.peer, reason, "device left");
     if away {
         at.app.progress.tell(at.device, What::Offline(reason));
     }
     match at.write(Event::Disconnected(reason)).await {
         Ok(Answer::Done(group)) => at.app.wake(group),
         Ok(_) => {}
-        Err(e) => tracing::debug!(device = %at.device, error = %e, "close not recorded"),
+        Err(e) => tracing::debug!(device = %at.name, error = %e, "close not recorded"),
     }
-    let Some(close) = end else { return };
+    let Some(close) = end.filter(|close| *close != Close::Left) else {
+        return;
+    };
     let frame = CloseFrame {
         code: CloseCode::from(close.code()),
         reason: "".into(),
     };
     // The peer may be gone; then there is nobody to tell.
-    let _ = timeout(Duration::from_secs(5), async {
+    let _ = timeout(CLOSE_TIME, async {
         socket.close(Some(frame)).await?;
         while let Some(Ok(_)) = socket.next().await {}
         Ok::<_, tokio_tungstenite::tungstenite::Error>(())
@@ -231,6 +256,7 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
         Some(Command::Nudge(Nudge::Identify)) => handle(link, Input::Identify).await,
         Some(Command::Nudge(Nudge::Health)) => handle(link, Input::Health).await,
         Some(Command::Nudge(Nudge::Archive)) => archive(link).await,
+        Some(Command::Nudge(Nudge::Keys)) => keys(link).await,
         Some(Command::Nudge(Nudge::Terminal(kind))) => terminal(link, kind).await,
         Some(Command::Nudge(Nudge::Script(run))) => {
             match link.at.app.runs.script(link.at.device, run) {
@@ -240,7 +266,8 @@ async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
             }
         }
         Some(Command::Nudge(Nudge::Extensions)) => extensions(link).await,
-        Some(Command::Nudge(Nudge::Reconnect | Nudge::Replaced(_))) => Err(Close::Replaced),
+        Some(Command::Nudge(Nudge::Replaced(_))) => Err(Close::Replaced),
+        Some(Command::Nudge(Nudge::Reconnect)) => Err(Close::Asked),
     }
 }
 
@@ -262,6 +289,11 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
             link.at.app.progress.report(link.at.device, &report);
             link.at.note(Event::Report(report)).await
         }
+        Effect::Progress(report) => {
+            let report = reported::outcome(report);
+            link.at.app.progress.report(link.at.device, &report);
+            Ok(())
+        }
         Effect::Validated => link.at.note(Event::Validated).await,
         Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
         Effect::Types(types) => link.at.note(Event::Types(types)).await,
@@ -269,10 +301,6 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
             let at = &link.at;
             let said = at.app.terminals.say(at.device, kind, at.connection, said);
             Box::pin(said).await;
-            Ok(())
-        }
-        Effect::Pause => {
-            tokio::time::sleep(OUTPUT_PAUSE).await;
             Ok(())
         }
         Effect::Ran(run, output) => {
@@ -318,8 +346,22 @@ fn fragments(kind: Data, mut bytes: Bytes) -> Vec<Frame> {
     }
 }
 
+/// A connection has taken the place of one that was open. A device whose line was lost does that now and then; two devices with
+/// one identity do it all the time.
+async fn chased(at: &Place) {
+    if at.app.chases.count(&at.device).is_ok() || at.app.chases_told.count(&at.device).is_err() {
+        return;
+    }
+    tracing::warn!(device = %at.name, address = %at.peer, "connections of this device take each other's place all the time: two devices may have the same identity");
+    if let Err(e) = notices::chased(&at.app.db, at.product, &at.name, &at.peer, clock::now()).await
+    {
+        tracing::warn!(device = %at.name, error = %e, "notification not written");
+    }
+}
+
 /// Stores a join and gives the session its outcome; then a claim that waited for the device is taken.
 async fn store_join(link: &mut Link, join: Join) -> Flow {
+    link.at.keys_known = link.at.app.keys_changed.load(Ordering::Relaxed);
     let stored = link
         .at
         .write(Event::Join(Box::new(reported::join(join))))
@@ -328,13 +370,15 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
         Ok(Answer::Joined(joined)) => *joined,
         Ok(_) => return Ok(()),
         Err(e) => {
-            tracing::warn!(device = %link.at.device, error = %e, "join not stored");
+            tracing::warn!(device = %link.at.name, error = %e, "join not stored");
             return Box::pin(handle(link, Input::JoinFailed)).await;
         }
     };
     if !joined.current {
         return Err(Close::Replaced);
     }
+    let version = joined.version.unwrap_or_default();
+    tracing::info!(device = %link.at.name, address = %link.at.peer, version, "device joined");
     let welcome = Welcome {
         archive: joined.archive.map(|a| link.at.archive(&a)),
         keys: joined.keys,
@@ -343,6 +387,9 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
     };
     Box::pin(handle(link, Input::Joined(welcome))).await?;
     link.at.app.progress.tell(link.at.device, What::Online);
+    if joined.installed {
+        link.at.app.progress.installed(link.at.device);
+    }
     for group in joined.wake {
         link.at.app.wake(Some(group));
     }
@@ -363,7 +410,23 @@ async fn archive(link: &mut Link) -> Flow {
         }
         Ok(None) => Ok(()),
         Err(e) => {
-            tracing::warn!(device = %link.at.device, error = %e, "archive not read");
+            tracing::warn!(device = %link.at.name, error = %e, "archive not read");
+            Ok(())
+        }
+    }
+}
+
+/// Looks which signing keys the organisation has, and tells the device.
+async fn keys(link: &mut Link) -> Flow {
+    let (app, device) = (&link.at.app, link.at.device);
+    let changes = app.keys_changed.load(Ordering::Relaxed);
+    match keys::of_device(&app.db, device).await {
+        Ok(keys) => {
+            link.at.keys_known = changes;
+            handle(link, Input::Keys(keys)).await
+        }
+        Err(e) => {
+            tracing::warn!(device = %link.at.name, error = %e, "signing keys not read, the device learns them with its next update");
             Ok(())
         }
     }
@@ -374,7 +437,7 @@ async fn extensions(link: &mut Link) -> Flow {
     match extensions::usable(&link.at.app.db, link.at.device).await {
         Ok(usable) => handle(link, Input::Extensions(usable)).await,
         Err(e) => {
-            tracing::warn!(device = %link.at.device, error = %e, "extensions not read");
+            tracing::warn!(device = %link.at.name, error = %e, "extensions not read");
             Ok(())
         }
     }
@@ -400,8 +463,14 @@ async fn offer(link: &mut Link) -> Flow {
             if !files::offerable(app, link.at.device, &offer).await {
                 return Ok(());
             }
+            // The update may be signed with a key that the device was not told of yet.
+            if link.at.keys_known != app.keys_changed.load(Ordering::Relaxed) {
+                Box::pin(keys(link)).await?;
+            }
+            let app = &link.at.app;
             let url = app.links.url(&link.at.host, &offer.linked(), clock::now());
-            tracing::debug!(device = %link.at.device, version = %offer.firmware.version, "update offered");
+            let (version, delta) = (&offer.firmware.version, offer.delta.is_some());
+            tracing::info!(device = %link.at.name, %version, delta, "update offered");
             handle(link, Input::Offer(offer.payload(&url))).await
         }
         Ok(Answer::Claim(Taken::Withdrawn(group))) => {
@@ -410,7 +479,7 @@ async fn offer(link: &mut Link) -> Flow {
         }
         Ok(_) => Ok(()),
         Err(e) => {
-            tracing::warn!(device = %link.at.device, error = %e, "claim not taken, the next tick repeats it");
+            tracing::warn!(device = %link.at.name, error = %e, "claim not taken, the next tick repeats it");
             Ok(())
         }
     }
@@ -445,17 +514,17 @@ impl Place {
             && !(self.app.reports.takes(&self.device, kib)
                 && self.app.product_reports.takes(&self.product, kib))
         {
-            tracing::debug!(device = %self.device, product = %self.product, "a report is beyond what a device or its product may have stored in a day");
+            tracing::debug!(device = %self.name, product = %self.product, "a report is beyond what a device or its product may have stored in a day");
             return Ok(());
         }
         // While the database is away the record stays in its batch; the socket must go on answering heartbeats.
         match tokio::time::timeout(NOTE_TIME, self.write(event)).await {
             Err(_) => {
-                tracing::warn!(device = %self.device, "a report waits for the database")
+                tracing::warn!(device = %self.name, "a report waits for the database")
             }
             Ok(Ok(Answer::Done(group))) => self.app.wake(group),
             Ok(Ok(_)) => {}
-            Ok(Err(e)) => tracing::warn!(device = %self.device, error = %e, "report not stored"),
+            Ok(Err(e)) => tracing::warn!(device = %self.name, error = %e, "report not stored"),
         }
         Ok(())
     }

@@ -53,10 +53,13 @@ pub(super) async fn answer(
         Ok(records::Answer::Polled(polled)) => *polled,
         Ok(_) => return unavailable(),
         Err(e) => {
-            tracing::warn!(device = %device.id, error = %e, "poll not answered");
+            tracing::warn!(device = %device.identifier, error = %e, "poll not answered");
             return unavailable();
         }
     };
+    if polled.installed {
+        app.progress.installed(device.id);
+    }
     for group in &polled.wake {
         app.wake(Some(*group));
     }

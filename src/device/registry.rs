@@ -20,9 +20,25 @@ pub enum Command {
 
 struct Entry {
     connection: ConnectionId,
+    /// Its place in the order in which the store has recorded connections: of a device's, the last one is the newest.
+    order: u64,
     /// What let it in, if that can be taken away without naming the device.
     secret: Option<SecretId>,
-    mailbox: Sender,
+    /// None when the link was told to close; until it has left, it is known what closes.
+    mailbox: Option<Sender>,
+}
+
+impl Entry {
+    fn tell(&self, command: Command) -> bool {
+        self.mailbox.as_ref().is_some_and(|m| m.send(command))
+    }
+
+    /// Closes the link because somebody wants that; people hear that the device is offline when it has left.
+    fn close(&mut self) {
+        // A full mailbox closes all the same, without the reason.
+        let _ = self.tell(Command::Close(Close::Asked));
+        self.mailbox = None;
+    }
 }
 
 const SHARDS: usize = 64;
@@ -54,25 +70,30 @@ impl Registry {
         Some(f(&mut map))
     }
 
-    /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins.
+    /// Enters a connection. An older one of the device loses its mailbox, and closes when it notices: the newcomer wins. Who is
+    /// newer is what the store says, so that of sockets that come at the same time the same one stays here and there: none
+    /// when a newer one has entered already.
     pub(super) fn enter(
         &self,
         device: DeviceId,
-        connection: ConnectionId,
+        (connection, order): (ConnectionId, u64),
         secret: Option<SecretId>,
-    ) -> Mailbox {
+    ) -> Option<Mailbox> {
         let (sender, mailbox) = mailbox();
-        self.with(device, |map| {
-            map.insert(
-                device,
-                Entry {
-                    connection,
-                    secret,
-                    mailbox: sender,
-                },
-            )
+        let entry = Entry {
+            connection,
+            order,
+            secret,
+            mailbox: Some(sender),
+        };
+        let entered = self.with(device, |map| {
+            let newest = map.get(&device).is_none_or(|held| held.order < order);
+            if newest {
+                map.insert(device, entry);
+            }
+            newest
         });
-        mailbox
+        entered.unwrap_or(false).then_some(mailbox)
     }
 
     /// Removes a connection, unless the device has a newer one.
@@ -94,24 +115,26 @@ impl Registry {
     /// Passes a hint on. A full mailbox drops it: the next tick repeats what matters.
     pub fn nudge(&self, device: DeviceId, nudge: Nudge) {
         self.with(device, |map| {
-            let Some(entry) = map.get(&device) else {
+            let Some(entry) = map.get_mut(&device) else {
                 return;
             };
             match nudge {
-                Nudge::Replaced(newer) if newer == entry.connection => {}
-                Nudge::Replaced(_) | Nudge::Reconnect => {
+                Nudge::Replaced(older) if older != entry.connection => {}
+                Nudge::Replaced(_) => {
                     map.remove(&device);
                 }
+                Nudge::Reconnect => entry.close(),
                 Nudge::Claim
                 | Nudge::Reboot
                 | Nudge::Identify
                 | Nudge::Archive
+                | Nudge::Keys
                 | Nudge::Health
                 | Nudge::Terminal(_)
                 | Nudge::Extensions
                 | Nudge::Script(_) => {
                     // A full mailbox is the documented loss.
-                    let _ = entry.mailbox.send(Command::Nudge(nudge));
+                    let _ = entry.tell(Command::Nudge(nudge));
                 }
             }
         });
@@ -122,7 +145,8 @@ impl Registry {
     pub async fn end_secret(&self, secret: SecretId) {
         for shard in &self.shards {
             if let Ok(mut map) = shard.lock() {
-                map.retain(|_, entry| entry.secret != Some(secret));
+                let opened = map.values_mut().filter(|e| e.secret == Some(secret));
+                opened.for_each(Entry::close);
             }
             tokio::time::sleep(END_PAUSE).await;
         }
@@ -147,7 +171,7 @@ impl Registry {
             tracing::info!(sockets = batch.len(), left = self.len(), "sockets closing");
             for entry in batch {
                 // A full or closed mailbox closes all the same, when the sender is dropped here.
-                let _ = entry.mailbox.send(Command::Close(Close::Restart));
+                let _ = entry.tell(Command::Close(Close::Restart));
             }
             if self.len() > 0 && started.elapsed() + DRAIN_PAUSE < DRAIN_TIME {
                 tokio::time::sleep(DRAIN_PAUSE).await;
@@ -180,23 +204,65 @@ mod tests {
     fn the_newcomer_wins_and_a_late_leave_does_not_touch_it() {
         let r = Registry::default();
         let (d, a, b) = (DeviceId::from(1), ConnectionId(1), ConnectionId(2));
-        let mut first = r.enter(d, a, None);
-        let mut second = r.enter(d, b, None);
+        let mut first = r.enter(d, (a, 1), None).unwrap();
+        let mut second = r.enter(d, (b, 2), None).unwrap();
         assert_eq!(first.recv().now_or_never(), Some(None));
         r.leave(d, a);
         r.nudge(d, Nudge::Claim);
         let claim = Command::Nudge(Nudge::Claim);
         assert_eq!(second.recv().now_or_never(), Some(Some(claim)));
+        r.nudge(d, Nudge::Replaced(a));
+        assert_eq!(
+            r.len(),
+            1,
+            "what closes an older one does not hit a newer one"
+        );
         r.nudge(d, Nudge::Replaced(b));
-        assert_eq!(r.len(), 1);
-        r.nudge(d, Nudge::Replaced(ConnectionId(3)));
         assert_eq!((r.len(), second.recv().now_or_never()), (0, Some(None)));
+    }
+
+    #[test]
+    fn of_any_number_in_any_order_the_newest_stays() {
+        for orders in [
+            [1, 2, 3],
+            [1, 3, 2],
+            [2, 1, 3],
+            [2, 3, 1],
+            [3, 1, 2],
+            [3, 2, 1],
+        ] {
+            let r = Registry::default();
+            let d = DeviceId::from(1);
+            let mut kept = Vec::new();
+            for order in orders {
+                let id = ConnectionId(i64::try_from(order).unwrap());
+                kept.extend(r.enter(d, (id, order), None).map(|mail| (order, mail)));
+            }
+            let open = kept.iter_mut().filter_map(|(order, mail)| {
+                (mail.recv().now_or_never() != Some(None)).then_some(*order)
+            });
+            assert_eq!(open.collect::<Vec<_>>(), [3], "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_asked_to_come_again_leaves_as_the_one_that_was_there() {
+        let r = Registry::default();
+        let (d, a) = (DeviceId::from(1), ConnectionId(1));
+        let mut mail = r.enter(d, (a, 1), None).unwrap();
+        r.nudge(d, Nudge::Reconnect);
+        let asked = Command::Close(Close::Asked);
+        assert_eq!(mail.recv().now_or_never(), Some(Some(asked)));
+        assert_eq!(mail.recv().now_or_never(), Some(None));
+        assert!(r.leave(d, a), "so that people are told");
     }
 
     #[test]
     fn a_full_mailbox_loses_hints_and_blocks_nobody() {
         let r = Registry::default();
-        let mut mail = r.enter(DeviceId::from(1), ConnectionId(1), None);
+        let mut mail = r
+            .enter(DeviceId::from(1), (ConnectionId(1), 1), None)
+            .unwrap();
         for _ in 0..100 {
             r.nudge(DeviceId::from(1), Nudge::Claim);
         }

@@ -84,17 +84,24 @@ impl Head {
     }
 }
 
-/// Reads a request's head, never more than its bound. `None` closes: it is no HTTP.
+/// Reads a request's head, never more than its bound. `None` closes: it is no HTTP. One that is too large is answered here
+/// (RFC 6585, 5).
 pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
     let mut buffer = Vec::with_capacity(1024);
     loop {
         let read = tls.read_buf(&mut buffer).await.ok()?;
-        if read == 0 || buffer.len() > HEAD_BYTES {
+        if read == 0 {
             return None;
         }
         let mut fields = [httparse::EMPTY_HEADER; HEAD_FIELDS];
         let mut request = httparse::Request::new(&mut fields);
-        match request.parse(&buffer).ok()? {
+        let parsed = request.parse(&buffer);
+        if buffer.len() > HEAD_BYTES || parsed == Err(httparse::Error::TooManyHeaders) {
+            // Whoever sent it may have gone; then nobody misses the answer.
+            let _ = send(tls, &Answer::status("431 Request Header Fields Too Large")).await;
+            return None;
+        }
+        match parsed.ok()? {
             httparse::Status::Partial => {}
             httparse::Status::Complete(end) => {
                 let fields = request
@@ -107,13 +114,30 @@ pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
                     .collect();
                 return Some(Head {
                     method: request.method?.to_owned(),
-                    path: request.path?.to_owned(),
+                    path: origin_form(request.path?).to_owned(),
                     fields,
                     rest: buffer.get(end..).unwrap_or_default().to_vec(),
                 });
             }
         }
     }
+}
+
+/// The path of a request's target; a client that takes this for a proxy says scheme and host before it (RFC 9112, 3.2.2).
+fn origin_form(target: &str) -> &str {
+    let scheme = |s: &str| {
+        target
+            .get(..s.len())
+            .is_some_and(|t| t.eq_ignore_ascii_case(s))
+    };
+    let Some(skip) = ["https://", "http://", "wss://", "ws://"]
+        .into_iter()
+        .find(|s| scheme(s))
+    else {
+        return target;
+    };
+    let rest = target.get(skip.len()..).unwrap_or_default();
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/")
 }
 
 /// An answer that is not an upgrade.
@@ -168,19 +192,13 @@ impl Answer {
     /// The device is not let in.
     pub(super) fn refusal(refused: &Refused) -> Self {
         match refused {
-            Refused::No(why) => {
-                tracing::info!(why, "device refused");
-                Self::status("401 Unauthorized")
-            }
+            Refused::No(_) | Refused::Signer(_) => Self::status("401 Unauthorized"),
             Refused::Nothing => {
                 let body =
                     "no certificate pair or shared secrets connection settings were provided";
                 Self::reasoned("401 Unauthorized", body)
             }
-            Refused::Unavailable(e) => {
-                tracing::warn!(error = %e, "device could not be authenticated");
-                Self::unavailable()
-            }
+            Refused::Unavailable(_) => Self::unavailable(),
         }
     }
 }

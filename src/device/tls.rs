@@ -2,19 +2,22 @@
 //! verifier that proves possession of a key and nothing else (who it is, `identity` decides afterwards).
 
 use crate::clock::Micros;
+use crate::fleet::signature::Key;
 use arc_swap::ArcSwap;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -29,6 +32,10 @@ const CA_DAYS: i64 = 365 * 30;
 const SERVER_DAYS: i64 = 90;
 /// It is renewed when less than this is left.
 const RENEW_DAYS: i64 = 30;
+
+/// When the CA and all certificates begin: long before they are made, since a device without a clock thinks that it is 1970 and
+/// can only be told the time by a server that it trusts.
+const BEGIN: Micros = Micros(0);
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -198,7 +205,7 @@ fn make_ca(folder: &Path, now: Micros) -> Result<(), TlsError> {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
-    params.not_before = date(now) - Duration::days(1);
+    params.not_before = date(BEGIN);
     params.not_after = date(now) + Duration::days(CA_DAYS);
     let cert = params.self_signed(&key)?;
     write(&folder.join("ca.key"), &key.serialize_pem(), true)?;
@@ -250,6 +257,7 @@ fn load(folder: &Path, names: &[String], now: Micros) -> Option<(CertifiedKey, O
         .len();
     let stored = fs::read_to_string(folder.join("server.names")).ok()?;
     let fits = stored == names.join("\n")
+        && cert.validity().not_before.timestamp() <= BEGIN.secs()
         && held == names.len()
         && date(now) + Duration::days(RENEW_DAYS) < expires;
     if !fits {
@@ -284,7 +292,7 @@ fn issue(
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.not_before = date(now) - Duration::days(1);
+    params.not_before = date(BEGIN);
     params.not_after = date(now) + Duration::days(SERVER_DAYS);
     let cert = params.signed_by(&key, &issuer)?;
     write(&folder.join("server.key"), &key.serialize_pem(), true)?;
@@ -312,6 +320,43 @@ struct Possession {
     provider: Arc<CryptoProvider>,
 }
 
+/// Whether TLS 1.3 still has a scheme (RFC 8446, 4.2.3).
+fn in_tls13(scheme: SignatureScheme) -> bool {
+    !matches!(
+        scheme,
+        SignatureScheme::RSA_PKCS1_SHA1
+            | SignatureScheme::ECDSA_SHA1_Legacy
+            | SignatureScheme::RSA_PKCS1_SHA256
+            | SignatureScheme::RSA_PKCS1_SHA384
+            | SignatureScheme::RSA_PKCS1_SHA512
+    )
+}
+
+impl Possession {
+    /// Checks the signature with the key of the certificate and looks at nothing else of it: what `webpki` cannot read, such as a
+    /// critical extension that it does not know, is no reason to refuse a device whose certificate is known to the byte.
+    fn possessed(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = Key::of_certificate(cert).ok_or(rustls::Error::InvalidCertificate(
+            CertificateError::BadEncoding,
+        ))?;
+        let schemes = self.provider.signature_verification_algorithms.mapping;
+        schemes
+            .iter()
+            .filter(|(scheme, _)| *scheme == dss.scheme)
+            .flat_map(|(_, algorithms)| *algorithms)
+            .any(|by| key.signed(*by, message, dss.signature()))
+            .then(HandshakeSignatureValid::assertion)
+            .ok_or(rustls::Error::InvalidCertificate(
+                CertificateError::BadSignature,
+            ))
+    }
+}
+
 impl ClientCertVerifier for Possession {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
@@ -336,8 +381,7 @@ impl ClientCertVerifier for Possession {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        self.possessed(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -346,8 +390,10 @@ impl ClientCertVerifier for Possession {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        if !in_tls13(dss.scheme) {
+            return Err(rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
+        self.possessed(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -34,12 +34,16 @@ pub enum Node {
     },
 }
 
+/// Keys whose values are lists in fwup, so that `+=` appends to them.
+const LISTS: [&str; 3] = ["funlist", "reqlist", "length"];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     Text(String),
     Open,
     Close,
     Equals,
+    Append,
     Comma,
     Call,
     End,
@@ -80,6 +84,16 @@ fn nodes(lexer: &mut Lexer<'_>, depth: usize, budget: &mut usize) -> Result<Vec<
                 key,
                 values: values(lexer, budget)?,
             },
+            Token::Append if LISTS.contains(&key.as_str()) => Node::Value {
+                key,
+                values: values(lexer, budget)?,
+            },
+            Token::Append => {
+                let text = format!(
+                    "{key:?} is one value, to which fwup appends nothing: write = and not +="
+                );
+                return Err(lexer.error(text));
+            }
             Token::Open => section(lexer, key, String::new(), depth, budget)?,
             Token::Text(title) => match lexer.next()? {
                 Token::Open => section(lexer, key, title, depth, budget)?,
@@ -183,7 +197,7 @@ impl Lexer<'_> {
                 '+' => {
                     self.bump();
                     if self.rest.peek() == Some(&'=') {
-                        return Ok(self.single(Token::Equals));
+                        return Ok(self.single(Token::Append));
                     }
                     return Err(self.error("'+' is only known in '+='"));
                 }

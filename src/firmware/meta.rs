@@ -156,6 +156,11 @@ impl Meta {
             return Err(MetaError::Bad(format!("{key} holds a zero byte")));
         }
         if key == "require-fwup-version" {
+            if lenient(&first).is_none() {
+                return Err(MetaError::Bad(format!(
+                    "require-fwup-version {first:?} is not a version such as 1.10.0; fwup refuses the file"
+                )));
+            }
             self.requires_fwup = Some(first);
         } else if let Some(name) = key.strip_prefix("meta-") {
             if matches!(name, "uuid" | "nickname") {
@@ -367,8 +372,7 @@ impl OnResource {
     }
 }
 
-/// Reads the features of a firmware. `require-fwup-version` counts for both kinds of file; one that is no version
-/// (fwup would refuse it) counts as absent.
+/// Reads the features of a firmware. `require-fwup-version` counts for both kinds of file.
 pub fn features(meta: &Meta) -> Features {
     let required = meta
         .requires_fwup

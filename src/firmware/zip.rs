@@ -103,6 +103,8 @@ const DESCRIPTOR: u32 = 0x0807_4b50;
 const END_BYTES: u64 = 22;
 const LOCAL_BYTES: u64 = 30;
 const HAS_DESCRIPTOR: u16 = 1 << 3;
+/// Whether the name is in UTF-8.
+const UTF8_NAME: u16 = 1 << 11;
 /// Compression hints (1, 2), descriptor (3), UTF-8 names (11); anything else (encryption above all) is refused.
 const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
 
@@ -232,6 +234,12 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
         return Err(member_error(
             &name,
             "is encrypted or uses an unknown zip feature",
+        ));
+    }
+    if flags & UTF8_NAME != 0 && !name.is_ascii() {
+        return Err(member_error(
+            &name,
+            "has a name beyond ASCII that is marked as UTF-8, which fwup cannot read on a device",
         ));
     }
     let method = packing(method).ok_or_else(|| {

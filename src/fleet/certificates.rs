@@ -2,6 +2,7 @@
 
 use super::devices::{self, Device};
 use super::refusal::{BLANK, TAKEN, field};
+use super::signature::{NotSigned, signed_by, usable_key};
 use super::x509::{self, Facts};
 use super::{Refusal, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
@@ -11,7 +12,7 @@ use crate::clock;
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::audit::{self, Resource};
 use crate::store::certificates::{self as table, NewCa, NewCertificate};
-use crate::store::{self, Db, Write};
+use crate::store::{self, Db, On, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -48,12 +49,25 @@ pub struct JitpForm {
     pub description: Option<String>,
 }
 
-/// DER out of base64 of PEM.
+/// DER out of base64 of PEM; PEM or base64 of DER are taken as well.
 fn der(text: &str) -> Result<Vec<u8>> {
-    let pem = STANDARD
-        .decode(text.trim())
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.starts_with("-----BEGIN") {
+        return x509::first_in_pem(text.as_bytes()).ok_or_else(unreadable);
+    }
+    let packed: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD
+        .decode(packed)
         .map_err(|_| Refusal::Bad("the certificate is not base64 of a PEM text".into()))?;
-    x509::first_in_pem(&pem).ok_or_else(|| Refusal::Detail("Error decoding certificate".into()))
+    match x509::first_in_pem(&bytes) {
+        Some(der) => Ok(der),
+        None if Facts::read(&bytes).is_ok() => Ok(bytes),
+        None => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Refusal {
+    Refusal::Detail("Error decoding certificate".into())
 }
 
 /// A token that the proof's certificate must carry, good for an hour.
@@ -77,11 +91,23 @@ pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
 ///
 /// # Errors
 /// [`Refusal::NotFound`].
-pub async fn show_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<CaRow> {
-    let mut r = db.read().await?;
-    table::ca(&mut r, scope, serial)
-        .await?
-        .ok_or(Refusal::NotFound)
+pub async fn show_ca(db: &Db, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
+    named(&mut db.read().await?, scope, name).await
+}
+
+/// The CA with this serial number or, in hex, with this key identifier.
+async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
+    let ski = hex::decode(name.replace(':', "")).unwrap_or_default();
+    let mut found = table::cas_named(on, scope, name, &ski).await?;
+    if found.len() > 1 {
+        let all: Vec<String> = found.iter().map(|ca| hex::encode_upper(&ca.ski)).collect();
+        return Err(Refusal::Conflict(format!(
+            "{} CA certificates have the serial number {name}, from different signers. Name one by its key identifier: {}.",
+            all.len(),
+            all.join(" or ")
+        )));
+    }
+    found.pop().ok_or(Refusal::NotFound)
 }
 
 /// Registers a CA whose private key the person has shown to hold.
@@ -93,7 +119,7 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
         let text = "The CA certificate or verification certificate is missing";
         Refusal::Detail(text.into())
     };
-    let unreadable = |_| Refusal::Detail("Error decoding certificate".into());
+    let unreadable = |_| unreadable();
     let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
     let facts = Facts::read(&cert).map_err(unreadable)?;
     match &form.verification {
@@ -119,7 +145,7 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
         check_expiration: form.check_expiration,
         jitp: profile(&mut w, scope, form.jitp).await?,
     };
-    table::add_ca(&mut w, scope, &ca, now)
+    let id = table::add_ca(&mut w, scope, &ca, now)
         .await?
         .ok_or_else(|| field("serial", TAKEN))?;
     audit::in_org(
@@ -134,7 +160,8 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
     )
     .await?;
     w.commit().await?;
-    show_ca(db, scope, &ca.serial).await
+    let mut r = db.read().await?;
+    table::ca(&mut r, scope, id).await?.ok_or(Refusal::NotFound)
 }
 
 /// The proof: signed by the CA, and its only name is this organisation's token.
@@ -145,9 +172,20 @@ fn owns(vault: &Vault, scope: &Scope<Org>, ca: &[u8], proof: &[u8], facts: &Fact
         Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
         _ => return Err(failed()),
     };
-    let good =
-        vault.proven(&scope.org().name, token, now.secs()) && x509::signed_by(ca, proof, now);
-    if good { Ok(()) } else { Err(failed()) }
+    if !vault.proven(&scope.org().name, token, now.secs()) {
+        return Err(failed());
+    }
+    match signed_by(ca, proof, now) {
+        Ok(()) => Ok(()),
+        // The key and the algorithm are the CA's own, which no other proof mends.
+        Err(why @ (NotSigned::Weak(_) | NotSigned::Algorithm(_))) => {
+            Err(field("cert", &why.to_string()))
+        }
+        Err(why) => {
+            tracing::info!(org = %scope.org().name, %why, "the ownership of a CA was not proven");
+            Err(failed())
+        }
+    }
 }
 
 async fn profile(
@@ -175,9 +213,7 @@ async fn profile(
 /// [`Refusal::NotFound`].
 pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let ca = table::ca(&mut w, scope, serial)
-        .await?
-        .ok_or(Refusal::NotFound)?;
+    let ca = named(&mut w, scope, serial).await?;
     table::delete_ca(&mut w, scope, ca.id).await?;
     audit::in_org(
         &mut w,
@@ -241,7 +277,7 @@ pub async fn add(
     list(db, scope, identifier)
         .await?
         .into_iter()
-        .find(|c| c.serial == facts.serial)
+        .find(|c| c.fingerprint == facts.fingerprint)
         .ok_or(Refusal::NotFound)
 }
 
@@ -268,8 +304,11 @@ pub async fn store_certificate(
         let text = "public key already associated with another device";
         errors.insert("public_key_fingerprint".into(), json!([text]));
     }
+    if let Err(why) = usable_key(&facts.der) {
+        errors.insert("cert".into(), json!([why]));
+    }
     let mut signers = table::cas_by_ski(w, &aki).await?;
-    signers.retain(|ca| x509::signed_by(&ca.der, &facts.der, clock::now()));
+    signers.retain(|ca| signed_by(&ca.der, &facts.der, clock::now()).is_ok());
     if !signers.is_empty() && signers.iter().all(|ca| ca.org_id != org) {
         let text = "Signer CA registered with another org";
         errors.insert("org".into(), json!([text]));
@@ -328,9 +367,24 @@ pub async fn delete(
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(Refusal::NotFound)?;
-    if !table::delete(&mut w, scope, device.id, serial).await? {
-        return Err(Refusal::NotFound);
-    }
+    let all = table::of_device(&mut w, scope, device.id).await?;
+    let name = serial.replace(':', "").to_uppercase();
+    let meant: Vec<&str> = all
+        .iter()
+        .filter(|c| c.serial == serial || c.fingerprint == name)
+        .map(|c| c.fingerprint.as_str())
+        .collect();
+    match meant.as_slice() {
+        [] => return Err(Refusal::NotFound),
+        [one] => table::delete(&mut w, scope, device.id, one).await?,
+        several => {
+            return Err(Refusal::Conflict(format!(
+                "{} certificates of the device have the serial number {serial}, from different signers. Name one by its SHA-1: {}.",
+                several.len(),
+                several.join(" or ")
+            )));
+        }
+    };
     let text = format!(
         "{} removed certificate {serial} from device {identifier}",
         scope.person().name

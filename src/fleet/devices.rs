@@ -1,6 +1,6 @@
 //! Devices, as people manage them.
 
-use super::refusal::{BLANK, TAKEN, field};
+use super::refusal::{BLANK, DOTS, TAKEN, field, is_dots};
 use super::{Refusal, Result};
 use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
@@ -10,6 +10,7 @@ use crate::bus::Nudge;
 use crate::clock::{self, Micros};
 use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, READ_WAIT};
+use crate::rollout::choice::unfit;
 use crate::store::audit::{self, Resource};
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::inflight::NewClaim;
@@ -54,6 +55,12 @@ pub struct DeviceForm {
 pub fn check_tags(tags: &[String]) -> Result<()> {
     if tags.iter().any(|t| t.contains(char::is_whitespace)) {
         return Err(field("tags", "tags cannot contain spaces"));
+    }
+    if tags.iter().any(|t| t.contains(',')) {
+        return Err(field(
+            "tags",
+            "tags cannot contain commas, which stand between them",
+        ));
     }
     if tags
         .iter()
@@ -164,6 +171,7 @@ pub fn identifier_ok(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= IDENTIFIER_CHARS
         && !text.chars().any(char::is_control)
+        && !is_dots(text)
 }
 
 /// Registers a device.
@@ -179,6 +187,9 @@ pub async fn create(
     let identifier = identifier.map(str::trim).unwrap_or_default();
     if identifier.is_empty() {
         return Err(field("identifier", BLANK));
+    }
+    if is_dots(identifier) {
+        return Err(field("identifier", DOTS));
     }
     if !identifier_ok(identifier) {
         return Err(field(
@@ -425,6 +436,11 @@ pub async fn upgrade(
     let firmware = store::firmwares::by_uuid(&mut w, device.product_id, uuid)
         .await?
         .ok_or(Refusal::NotFound)?;
+    if let Some(why) = unfit(device.fw_fwup_version.as_deref(), &firmware) {
+        return Err(Refusal::Detail(format!(
+            "The update cannot be installed: {why}."
+        )));
+    }
     let claim = NewClaim {
         device: device.id,
         claim: ClaimId(random_id()),

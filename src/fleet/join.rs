@@ -1,6 +1,6 @@
 //! What the server does when a device joins (device-protocol 3.1), in one transaction.
 
-use super::{extensions, notices};
+use super::{extensions, keys, notices};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId};
 use crate::rollout::{matching, outcome};
@@ -8,7 +8,7 @@ use crate::store::archives::ArchiveRow;
 use crate::store::devices::{DeviceRow, Metadata};
 use crate::store::{
     self, Error, Write, archives, connections, deployment_groups, devices, firmwares, history,
-    keys, messages,
+    messages,
 };
 use serde_json::json;
 
@@ -60,6 +60,10 @@ pub struct Joined {
     pub claim: bool,
     /// Groups that may have a free slot, or a new candidate.
     pub wake: Vec<GroupId>,
+    /// Whether it runs what it was sent, which it did not before.
+    pub installed: bool,
+    /// The version of its firmware, as it says.
+    pub version: Option<String>,
     /// False when a newer connection of the device has taken over meanwhile.
     pub current: bool,
 }
@@ -85,7 +89,9 @@ pub async fn apply(
         current: true,
         ..Joined::default()
     };
-    out.wake.extend(arrive(w, &before, join, now).await?);
+    let judged = arrive(w, &before, join, now).await?;
+    out.wake.extend(judged.wake);
+    out.installed = judged.installed;
     devices::joined(w, device, now).await?;
     let after = devices::row(w, device)
         .await?
@@ -96,12 +102,7 @@ pub async fn apply(
         out.archive = archives::of_device(w, device, now).await?;
     }
     if join.wants_keys || join.wants_archive_keys {
-        let held = keys::of_org(w, after.org_id).await?;
-        out.keys = held
-            .into_iter()
-            .filter(|k| k.scheme == "ed25519")
-            .map(|k| k.key)
-            .collect();
+        out.keys = keys::for_devices(w, after.org_id).await?;
     }
     // The group's code first, then the device's own (device-protocol 3.1).
     let of_group = match group {
@@ -118,13 +119,14 @@ pub async fn apply(
     out.extensions = extensions::of_device(w, device).await?.usable();
     out.claim = outcome::untold(w, device).await?.is_some();
     out.wake.dedup();
+    out.version.clone_from(&after.fw_version);
     let data = || json!({"firmware_uuid": after.fw_uuid, "version": after.fw_version});
     messages::file_of_device(w, device, "device.online", data, now).await?;
     Ok(out)
 }
 
 /// Takes what a device says of its firmware, on whichever way it says so: the outcome of its update, the record of what
-/// it runs, the history. Returns a group that may have a free slot.
+/// it runs, the history.
 ///
 /// # Errors
 /// The database's.
@@ -133,7 +135,7 @@ pub async fn arrive(
     before: &DeviceRow,
     join: &Join,
     now: Micros,
-) -> store::Result<Option<GroupId>> {
+) -> store::Result<outcome::Judged> {
     let running = metadata(w, before, &join.reported).await?;
     if running.is_none() && before.fw_uuid.is_empty() {
         notices::without_metadata(w, before, now).await?;
@@ -148,7 +150,7 @@ pub async fn arrive(
         unvalidated: join.validated == Some(false),
         reverted: join.reverted,
     };
-    let wake = outcome::arrived(w, before, arrival, now).await?;
+    let judged = outcome::arrived(w, before, arrival, now).await?;
     if let Some(m) = &running {
         let known = before.fw_uuid == m.uuid && before.fw_fwup_version == m.fwup_version;
         if !known {
@@ -166,7 +168,7 @@ pub async fn arrive(
     } else if changed {
         history::validation(w, before.id).await?;
     }
-    Ok(wake)
+    Ok(judged)
 }
 
 /// What the device runs: as reported, or by its uuid when it is a firmware of the product.

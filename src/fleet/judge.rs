@@ -177,12 +177,17 @@ fn check_esp_idf(file: &mut File, keys: &[KeyRow], unsigned: bool, sums: &Sums) 
 /// What a file of no known kind is told.
 pub(super) const UNRECOGNISED: &str = "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it, or an ESP-IDF application image (.bin) where the server takes them.";
 
+/// Words that begin a reason; any other word there is a name out of the file, which is told as it is written.
+const BEGINNINGS: [&str; 9] = [
+    "could", "expected", "invalid", "line", "none", "not", "the", "this", "zip",
+];
+
 /// A sentence begins with a capital, but a name that it begins with stays as it is.
 fn sentence(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
     let mut letters = text.chars();
     match letters.next() {
-        Some(c) if !first.contains(['-', '.', '/']) => {
+        Some(c) if BEGINNINGS.contains(&first) => {
             format!("{}{}.", c.to_uppercase(), letters.as_str())
         }
         _ => format!("{text}."),

@@ -1,12 +1,14 @@
 //! Signing keys.
 
-use super::refusal::{BLANK, INVALID, TAKEN, field, name_of};
-use super::{Refusal, Result};
+use super::refusal::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
+use super::{Refusal, Result, telling};
 use crate::access::scope::{InOrg as _, Org, Scope};
+use crate::app::App;
 use crate::clock;
 use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::ids::{DeviceId, OrgId};
 use crate::store::audit;
-use crate::store::{self, Db};
+use crate::store::{self, Db, On};
 use serde_json::json;
 
 pub use crate::store::keys::KeyRow;
@@ -18,6 +20,28 @@ pub use crate::store::keys::KeyRow;
 pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<KeyRow>> {
     let mut r = db.read().await?;
     Ok(store::keys::of_org(&mut r, scope.org().id).await?)
+}
+
+/// The public keys that devices of an organization get: those that fwup knows.
+///
+/// # Errors
+/// The database's.
+pub async fn for_devices(on: &mut impl On, org: OrgId) -> store::Result<Vec<String>> {
+    let held = store::keys::of_org(on, org).await?;
+    let held = held.into_iter().filter(|k| k.scheme == ED25519);
+    Ok(held.map(|k| k.key).collect())
+}
+
+/// The same for one device.
+///
+/// # Errors
+/// The database's.
+pub async fn of_device(db: &Db, device: DeviceId) -> store::Result<Vec<String>> {
+    let mut r = db.read().await?;
+    match store::devices::row(&mut r, device).await? {
+        Some(d) => for_devices(&mut r, d.org_id).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// One key.
@@ -36,14 +60,16 @@ pub const ED25519: &str = "ed25519";
 /// Keys that sign for Secure Boot v2 of the ESP32.
 pub const SECURE_BOOT: &str = "secure_boot_v2_rsa";
 
-/// As strict as the original: padded base64 of 32 bytes, and nothing around it.
-fn ed25519(key: &str) -> Result<()> {
-    let parsed = PublicKey::parse(key.as_bytes()).ok();
-    if parsed.is_some_and(|k| k.text() == key) {
-        return Ok(());
-    }
-    let text = "invalid key, please check this is a valid Ed25519 public key";
-    Err(field("key", text))
+/// Base64 of 32 bytes, with or without padding or blanks around it, as editors and secret stores leave them; in the spelling
+/// that is stored, so that one key cannot be registered twice.
+fn ed25519(key: &str) -> Result<String> {
+    let key = key.trim();
+    // A file may hold the bytes themselves; 32 letters are none.
+    let parsed = (key.len() > 32).then(|| PublicKey::parse(key.as_bytes()).ok());
+    parsed.flatten().map(|k| k.text()).ok_or_else(|| {
+        let text = "invalid key, please check this is a valid Ed25519 public key";
+        field("key", text)
+    })
 }
 
 /// As strict as the original: RSA-3072 in PEM.
@@ -61,25 +87,29 @@ pub fn rsa(key: &str) -> Result<()> {
 /// # Errors
 /// A blank or taken name, a key that is none or is taken, an unknown scheme.
 pub async fn create(
-    db: &Db,
+    app: &App,
     scope: &Scope<Org>,
     name: Option<&str>,
     key: Option<&str>,
     scheme: Option<&str>,
 ) -> Result<KeyRow> {
-    let name = name_of(name)?;
+    let mut errors = Mistakes::default();
+    let name = errors.take(name_of(name));
+    let scheme = scheme.unwrap_or(ED25519);
     let key = key
         .filter(|k| !k.trim().is_empty())
-        .ok_or_else(|| field("key", BLANK))?;
-    let scheme = scheme.unwrap_or(ED25519);
-    match scheme {
-        ED25519 => ed25519(key)?,
-        SECURE_BOOT => rsa(key)?,
-        _ => return Err(field("scheme", INVALID)),
-    }
-    let mut w = db.write().await?;
+        .ok_or_else(|| field("key", BLANK));
+    let key = errors.take(key.and_then(|key| match scheme {
+        ED25519 => ed25519(key),
+        SECURE_BOOT => rsa(key).map(|()| key.to_owned()),
+        _ => Err(field("scheme", INVALID)),
+    }));
+    let (Some(name), Some(key)) = (name, key) else {
+        return Err(errors.refusal());
+    };
+    let mut w = app.db.write().await?;
     let Some(id) =
-        store::keys::add(&mut w, scope.org().id, &name, key, scheme, clock::now()).await?
+        store::keys::add(&mut w, scope.org().id, &name, &key, scheme, clock::now()).await?
     else {
         let same_name = store::keys::by_name(&mut w, scope, &name).await?.is_some();
         return Err(field(if same_name { "name" } else { "key" }, TAKEN));
@@ -92,10 +122,11 @@ pub async fn create(
     )
     .await?;
     w.commit().await?;
+    telling::of_keys(app, scope.org().id);
     Ok(KeyRow {
         id,
         name,
-        key: key.to_owned(),
+        key,
         scheme: scheme.to_owned(),
     })
 }
@@ -104,8 +135,8 @@ pub async fn create(
 ///
 /// # Errors
 /// [`Refusal::NotFound`], or a firmware that was checked with it.
-pub async fn delete(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
-    let mut w = db.write().await?;
+pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
     let key = store::keys::by_name(&mut w, scope, name)
         .await?
         .ok_or(Refusal::NotFound)?;
@@ -123,5 +154,6 @@ pub async fn delete(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
     )
     .await?;
     w.commit().await?;
+    telling::of_keys(app, scope.org().id);
     Ok(())
 }

@@ -15,7 +15,8 @@ use crate::store::{Write, keys};
 /// socket is closed, so that it joins again where it is now.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for the device or the other product, [`Refusal::Denied`] below `manage` in either, a deleted device.
+/// [`Refusal::NotFound`] for the device or the other product, [`Refusal::Denied`] below `manage` in either organization or without a
+/// membership in the other, a deleted device.
 pub async fn move_device(
     app: &App,
     scope: &Scope<Product>,
@@ -23,6 +24,12 @@ pub async fn move_device(
     org: &str,
     product: &str,
 ) -> Result<Device> {
+    // An organization that is not the asker's is refused as a role too low, whether or not it is there, as the original does.
+    let own = scopes::org(&app.db, scope.person().clone(), org).await;
+    match own {
+        Err(Refusal::NotFound) => return Err(Refusal::Denied(Role::Manage)),
+        other => other?,
+    };
     let target = scopes::product(&app.db, scope.person().clone(), org, product)
         .await?
         .allow(Role::Manage)?;

@@ -61,6 +61,105 @@ pub async fn identifier_taken(
     w.commit().await
 }
 
+/// Connections with one identity take each other's place all the time.
+///
+/// # Errors
+/// The database's.
+pub async fn chased(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    address: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "Connections of {identifier} take each other's place all the time, the last one from {address}: two devices may have \
+         the same certificate or the same identifier and secret, for example after a disk image was copied. Give one of them \
+         an identity of its own."
+    );
+    let mut w = db.write().await?;
+    notifications::add(
+        &mut w,
+        product,
+        &format!("identity_used_twice-{identifier}"),
+        "warning",
+        "Two devices with one identity",
+        &message,
+        now,
+    )
+    .await?;
+    w.commit().await
+}
+
+/// A certificate with the name of a device was not accepted.
+///
+/// # Errors
+/// The database's.
+pub async fn certificate_refused(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    why: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "Somebody came with a certificate that names {identifier} and was refused: {why}. If it is the device, register its \
+         certificate or the CA that signed it."
+    );
+    let mut w = db.write().await?;
+    notifications::add(
+        &mut w,
+        product,
+        &format!("certificate_refused-{identifier}"),
+        "warning",
+        "Certificate of a device refused",
+        &message,
+        now,
+    )
+    .await?;
+    w.commit().await
+}
+
+/// A device showed the right secret with a time that is not now; `behind` are the seconds between, below 0 when it is ahead.
+///
+/// # Errors
+/// The database's.
+pub async fn clock_wrong(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    behind: i64,
+    now: Micros,
+) -> store::Result<()> {
+    let (seconds, which) = (
+        behind.unsigned_abs(),
+        if behind < 0 { "ahead" } else { "behind" },
+    );
+    let span = match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    // The text is counted up when it is the same, so that it says where the clock was first seen.
+    let message = format!(
+        "Device {identifier} was refused: its clock is {span} {which}, and a signature holds for 90 seconds. Give it the time, \
+         for example with nerves_time, before it connects. If its clock is right, somebody repeats what it once sent."
+    );
+    let mut w = db.write().await?;
+    notifications::add(
+        &mut w,
+        product,
+        &format!("clock_wrong-{identifier}"),
+        "warning",
+        "Device with a wrong clock",
+        &message,
+        now,
+    )
+    .await?;
+    w.commit().await
+}
+
 /// A page of notifications, counted from 1, and how many there are in all.
 ///
 /// # Errors

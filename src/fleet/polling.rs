@@ -36,6 +36,8 @@ pub struct Polled {
     pub filed: bool,
     /// Groups that may have a free slot now.
     pub wake: Vec<GroupId>,
+    /// Whether it runs what it was sent, which it did not before.
+    pub installed: bool,
 }
 
 /// Answers a poll.
@@ -71,8 +73,9 @@ pub async fn apply(
     // What waits for it is what it asks for; what it was told before and does not run has failed.
     let mut arrival = poll.join.clone();
     arrival.downloading = outcome::untold(w, device).await?.is_some();
-    out.wake
-        .extend(join::arrive(w, &before, &arrival, now).await?);
+    let judged = join::arrive(w, &before, &arrival, now).await?;
+    out.wake.extend(judged.wake);
+    out.installed = judged.installed;
     let after = devices::row(w, device).await?.ok_or_else(missing)?;
     let group = matching::place(w, &after, now).await?;
     if let (Some(group), None) = (group, outcome::untold(w, device).await?) {

@@ -30,7 +30,8 @@ pub enum What {
     Offline(&'static str),
     /// Its update has come to this.
     Update {
-        /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`, `expired`.
+        /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`, `expired`; and
+        /// `installed` when it runs what it was sent.
         stage: &'static str,
         /// Percent, where the device says one.
         percent: Option<i64>,
@@ -83,6 +84,12 @@ impl Watchers {
             Report::Ignored(_) => ("ignored", None),
             Report::Rescheduled(_) => ("rescheduled", None),
         };
+        self.tell(device, What::Update { stage, percent });
+    }
+
+    /// Tells them that a device runs what it was sent.
+    pub fn installed(&self, device: DeviceId) {
+        let (stage, percent) = ("installed", None);
         self.tell(device, What::Update { stage, percent });
     }
 

@@ -16,6 +16,7 @@ use crate::store::{
     network_identities,
 };
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What happened.
 #[derive(Debug)]
@@ -92,8 +93,13 @@ pub struct Record {
 pub enum Answer {
     /// Nothing but groups to wake.
     Done(Option<GroupId>),
-    /// Let in; the node that held an older connection of the device, if there was one.
-    Connecting(Option<NodeId>),
+    /// Let in.
+    Connecting {
+        /// The older connection of the device, if there was one, and the node that held it.
+        before: Option<(NodeId, ConnectionId)>,
+        /// The place among all connections that this process has recorded: of a device's, the last one is the newest.
+        order: u64,
+    },
     /// What to do after a join.
     Joined(Box<Joined>),
     /// What came of the claim.
@@ -112,6 +118,9 @@ impl Event {
         }
     }
 }
+
+/// Counts connections as they are recorded. One task of a process records them, one after the other.
+static ORDER: AtomicU64 = AtomicU64::new(1);
 
 impl batch::Record for Record {
     type Answer = Answer;
@@ -137,7 +146,8 @@ impl batch::Record for Record {
         let wake = match &self.event {
             Event::Connecting(arrival) => {
                 let before = connecting(w, self, arrival).await?;
-                return Ok(Answer::Connecting(before));
+                let order = ORDER.fetch_add(1, Ordering::Relaxed);
+                return Ok(Answer::Connecting { before, order });
             }
             Event::Join(join) => {
                 let joined = join::apply(w, device, self.connection, join, now).await?;
@@ -190,8 +200,8 @@ async fn connecting(
     w: &mut Write,
     record: &Record,
     arrival: &Arrival,
-) -> store::Result<Option<NodeId>> {
-    let before = connections::node_of(w, record.device).await?;
+) -> store::Result<Option<(NodeId, ConnectionId)>> {
+    let before = connections::open(w, record.device).await?;
     if before.is_some() {
         history::keep_replaced(w, record.device, record.at).await?;
     }

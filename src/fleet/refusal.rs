@@ -120,5 +120,53 @@ pub fn name_of(text: Option<&str>) -> Result<String> {
             "cannot contain slashes or control characters: it is part of addresses",
         ));
     }
+    if is_dots(&name) {
+        return Err(field("name", DOTS));
+    }
     Ok(name)
 }
+
+/// The mistakes of a body, gathered, so that all are told at once.
+#[derive(Debug, Default)]
+pub struct Mistakes {
+    fields: serde_json::Map<String, Value>,
+    /// The first that is of no field.
+    other: Option<Refusal>,
+}
+
+impl Mistakes {
+    /// What a check passed; what it refused is kept.
+    pub fn take<T>(&mut self, checked: Result<T>) -> Option<T> {
+        match checked {
+            Ok(value) => return Some(value),
+            Err(Refusal::Fields(Value::Object(errors))) => self.fields.extend(errors),
+            Err(other) => self.other = self.other.take().or(Some(other)),
+        }
+        None
+    }
+
+    /// Passes when there was none.
+    ///
+    /// # Errors
+    /// All of them.
+    pub fn none(self) -> Result<()> {
+        if self.fields.is_empty() && self.other.is_none() {
+            return Ok(());
+        }
+        Err(self.refusal())
+    }
+
+    /// All of them, once it is known that there are some.
+    pub fn refusal(self) -> Refusal {
+        let Self { fields, other } = self;
+        other.unwrap_or(Refusal::Fields(fields.into()))
+    }
+}
+
+/// Whether a name is `.` or `..`, which every client takes out of an address before it asks (RFC 3986, 5.2.4).
+pub fn is_dots(name: &str) -> bool {
+    matches!(name, "." | "..")
+}
+
+/// Why such a name is refused.
+pub const DOTS: &str = "cannot be . or .., which are no names in addresses";

@@ -1,7 +1,7 @@
 //! Support scripts: Elixir that a product keeps, and that people run on its devices.
 
 use super::devices::check_tags;
-use super::refusal::{BLANK, field};
+use super::refusal::{BLANK, Mistakes, field};
 use super::standing::Standing;
 use super::{Refusal, Result};
 use crate::access::scope::{Product, Scope};
@@ -30,25 +30,24 @@ pub struct ScriptForm {
 impl ScriptForm {
     /// Refuses what could not be kept or run.
     pub(super) fn check(&self) -> Result<()> {
+        let mut errors = Mistakes::default();
         if let Some(tags) = self.tags.as_ref().and_then(Option::as_ref) {
-            check_tags(tags)?;
+            errors.take(check_tags(tags));
         }
-        for (key, value) in [("name", &self.name), ("text", &self.text)] {
-            if value.as_deref().is_some_and(|v| v.trim().is_empty()) {
-                return Err(field(key, BLANK));
+        let mut refuse = |wrong: bool, key: &str, text: &str| {
+            if wrong {
+                errors.take(Err::<(), _>(field(key, text)));
             }
+        };
+        let (name, text) = (self.name.as_deref(), self.text.as_deref());
+        for (key, value) in [("name", name), ("text", text)] {
+            refuse(value.is_some_and(|v| v.trim().is_empty()), key, BLANK);
         }
-        if self
-            .name
-            .as_deref()
-            .is_some_and(|n| n.chars().count() > 255)
-        {
-            return Err(field("name", "should be at most 255 character(s)"));
-        }
-        if self.text.as_deref().is_some_and(|t| t.len() > SCRIPT_BYTES) {
-            return Err(field("text", "must be at most 65536 bytes"));
-        }
-        Ok(())
+        let long = name.is_some_and(|n| n.chars().count() > 255);
+        refuse(long, "name", "should be at most 255 character(s)");
+        let long = text.is_some_and(|t| t.len() > SCRIPT_BYTES);
+        refuse(long, "text", "must be at most 65536 bytes");
+        errors.none()
     }
 
     /// The tags as they are stored, one a line.
@@ -93,9 +92,14 @@ pub async fn show(db: &Db, scope: &Scope<Product>, number: i64) -> Result<Script
 /// # Errors
 /// A blank name or text, bad tags.
 pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result<ScriptRow> {
-    form.check()?;
-    let name = form.name.as_deref().ok_or_else(|| field("name", BLANK))?;
-    let text = form.text.as_deref().ok_or_else(|| field("text", BLANK))?;
+    let mut errors = Mistakes::default();
+    errors.take(form.check());
+    let name = errors.take(form.name.as_deref().ok_or_else(|| field("name", BLANK)));
+    let text = errors.take(form.text.as_deref().ok_or_else(|| field("text", BLANK)));
+    let (Some(name), Some(text)) = (name, text) else {
+        return Err(errors.refusal());
+    };
+    errors.none()?;
     let now = clock::now();
     let mut w = db.write().await?;
     let tags = form.lines();

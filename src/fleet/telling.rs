@@ -3,20 +3,29 @@
 
 use crate::app::App;
 use crate::bus::Nudge;
-use crate::ids::{DeviceId, GroupId, NodeId, ProductId};
+use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::limits::{PAGE_SIZE, TELL_PAUSE};
 use crate::store;
+use std::sync::atomic::Ordering;
 
 /// Whom to tell.
 #[derive(Debug, Clone, Copy)]
 enum Whom {
     Product(ProductId),
     Group(GroupId),
+    Org(OrgId),
 }
 
 /// Tells a product's connected devices that their extensions have changed.
 pub fn of_extensions(app: &App, product: ProductId) {
     begin(app, Whom::Product(product), Nudge::Extensions);
+}
+
+/// Tells an organization's connected devices which signing keys it has now. A device that is offered an update before its turn
+/// comes is told first (`device::link`).
+pub fn of_keys(app: &App, org: OrgId) {
+    app.keys_changed.fetch_add(1, Ordering::Relaxed);
+    begin(app, Whom::Org(org), Nudge::Keys);
 }
 
 /// Tells a group's connected devices to look for their archive.
@@ -56,5 +65,6 @@ async fn page(app: &App, whom: Whom, after: DeviceId) -> store::Result<Vec<(Devi
     match whom {
         Whom::Product(p) => store::connections::of_product(&mut r, p, after, most).await,
         Whom::Group(g) => store::connections::of_group(&mut r, g, after, most).await,
+        Whom::Org(o) => store::connections::of_org(&mut r, o, after, most).await,
     }
 }

@@ -1,11 +1,10 @@
-//! What the server reads from an X.509 certificate, and the one step of path validation that it does. Pure.
+//! What the server reads from an X.509 certificate. Pure.
 
+use super::signature::text_of;
 use crate::clock::Micros;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use std::time::Duration;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -47,7 +46,8 @@ fn hex_of(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> String {
     hex::encode_upper(digest::digest(algorithm, bytes))
 }
 
-fn micros(seconds: i64) -> Micros {
+/// Seconds of a certificate, as a time of ours.
+pub(super) fn micros(seconds: i64) -> Micros {
     Micros(seconds.saturating_mul(1_000_000))
 }
 
@@ -65,9 +65,8 @@ impl Facts {
             .subject()
             .iter_common_name()
             .next()
-            .and_then(|cn| cn.as_str().ok())
-            .filter(|cn| !cn.is_empty() && !cn.contains('\0'))
-            .map(str::to_owned);
+            .and_then(|cn| text_of(cn.attr_value()))
+            .filter(|cn| !cn.is_empty() && !cn.contains('\0'));
         let (mut aki, mut ski, mut only_uris) = (None, None, None);
         for extension in cert.extensions() {
             match extension.parsed_extension() {
@@ -108,37 +107,13 @@ impl Facts {
     }
 }
 
-/// Whether `ca` signed `leaf`, and `leaf` is valid now: exactly one step, with the registered CA as the anchor whether
-/// or not it is a root. The anchor's own validity is not looked at.
-pub fn signed_by(ca: &[u8], leaf: &[u8], now: Micros) -> bool {
-    let (ca, leaf) = (
-        CertificateDer::from_slice(ca),
-        CertificateDer::from_slice(leaf),
-    );
-    let (Ok(anchor), Ok(leaf)) = (
-        webpki::anchor_from_trusted_cert(&ca),
-        webpki::EndEntityCert::try_from(&leaf),
-    ) else {
-        return false;
-    };
-    let seconds = u64::try_from(now.secs()).unwrap_or(0);
-    leaf.verify_for_usage(
-        webpki::ALL_VERIFICATION_ALGS,
-        &[anchor],
-        &[],
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
-        webpki::KeyUsage::client_auth(),
-        None,
-        None,
-    )
-    .is_ok()
-}
-
-/// All certificates in a PEM text, as DER.
+/// All certificates in a PEM text, as DER. What stands beside them, such as keys, curve parameters and text, is left alone, and
+/// so is a byte-order mark; the label of older programs is taken too (RFC 7468, 5.1 and 5.3).
 pub fn all_in_pem(pem: &[u8]) -> Vec<Vec<u8>> {
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     x509_parser::pem::Pem::iter_from_buffer(pem)
         .filter_map(Result::ok)
-        .filter(|block| block.label == "CERTIFICATE")
+        .filter(|block| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE"))
         .map(|block| block.contents)
         .collect()
 }
@@ -157,6 +132,5 @@ pub fn pem(der: &[u8]) -> String {
 
 /// The first certificate in a PEM text, as DER.
 pub fn first_in_pem(pem: &[u8]) -> Option<Vec<u8>> {
-    let (_, block) = x509_parser::pem::parse_x509_pem(pem).ok()?;
-    (block.label == "CERTIFICATE").then_some(block.contents)
+    all_in_pem(pem).into_iter().next()
 }

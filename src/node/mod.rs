@@ -26,9 +26,10 @@ use crate::fleet::uploads::Uploads;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    self, CLI_LOGIN_EVERY, CLI_LOGINS, DRAIN_TIME, FILES_RESERVE, KEY_CHECKS, KEY_FAILED_PAUSE,
-    KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY,
-    READS_A_PERSON, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
+    self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLI_LOGIN_EVERY, CLI_LOGINS, CLOCK_TOLD_EVERY,
+    DRAIN_TIME, FILES_RESERVE, KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY,
+    POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, READS_A_PERSON, REFUSAL_EVERY,
+    REFUSALS, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
     UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
@@ -37,6 +38,7 @@ use anyhow::Context as _;
 use http::GivesWay;
 use setup::Lock;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,6 +132,12 @@ impl Node {
             polls: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             product_reports: Arc::new(Rate::new(PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY)),
+            refusals: Arc::new(Rate::new(REFUSALS, REFUSAL_EVERY)),
+            chases: Arc::new(Rate::new(CHASES, CHASE_EVERY)),
+            chases_told: Arc::new(Rate::new(NonZeroU32::MIN, CHASE_TOLD_EVERY)),
+            refusals_told: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
+            clocks_told: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
+            keys_changed: Arc::default(),
             device_keys: Arc::new(Tries::new(
                 KEY_CHECKS,
                 Rate::new(KEY_FAILURES, KEY_FAILURES_EVERY),

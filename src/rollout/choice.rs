@@ -3,6 +3,7 @@
 
 use crate::clock::Micros;
 use crate::firmware::kind::Kind;
+use crate::firmware::meta::lenient;
 use crate::ids::ProductId;
 use crate::limits::DELTA_WAIT;
 use crate::store::deltas::DeltaRow;
@@ -63,6 +64,21 @@ async fn known(
             && f.architecture == target.architecture
             && f.tool == target.tool
     }))
+}
+
+/// Why a device's fwup cannot install a firmware at all; none when it can, or when nobody knows.
+pub fn unfit(fwup: Option<&str>, target: &FirmwareRow) -> Option<String> {
+    if Kind::stored(&target.tool) == Kind::EspIdf {
+        return None;
+    }
+    let own = lenient(fwup?)?;
+    let needed = lenient(&target.full_fwup_version)?;
+    (own < needed).then(|| {
+        format!(
+            "firmware {} needs fwup {needed} or newer, and the device has fwup {own}",
+            target.version
+        )
+    })
 }
 
 /// Whether this device can take the delta: its fwup is new enough and no delta to this target failed on it before. A

@@ -1,7 +1,7 @@
 //! One run of a group's scheduler: count the slots, take devices into the free ones. All in one transaction that holds
 //! the group's lease row, so that `concurrent_updates` is a hard limit whoever runs it.
 
-use super::choice::{Choice, choose, takes_delta};
+use super::choice::{Choice, choose, takes_delta, unfit};
 use super::outcome;
 use crate::access::random_id;
 use crate::clock::Micros;
@@ -186,11 +186,14 @@ pub async fn one(
     if device.fw_uuid == plan.target.uuid {
         return Ok(turn);
     }
-    let Some(candidate) = devices::eligible(w, group, device.id).await? else {
+    let Some(candidate) = devices::eligible(w, group, device.id, &plan.target.uuid).await? else {
         return Ok(turn);
     };
     if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
         turn.wait = true;
+        return Ok(turn);
+    }
+    if !fit(w, &plan, &candidate).await? {
         return Ok(turn);
     }
     let (choice, filed) = choose(w, &plan.group, &device.fw_uuid, &plan.target, now).await?;
@@ -230,6 +233,20 @@ fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
     all
 }
 
+/// Whether a device can install the release; of one that cannot this is noted, and it is not looked at again for it.
+async fn fit(w: &mut Write, plan: &Plan, candidate: &Candidate) -> store::Result<bool> {
+    let Some(why) = unfit(candidate.fw_fwup_version.as_deref(), &plan.target) else {
+        return Ok(true);
+    };
+    devices::unfit(w, candidate.id, &plan.target.uuid).await?;
+    let text = format!(
+        "Device is not offered release {}: {why}",
+        plan.release.number
+    );
+    outcome::note(w, candidate.id, &text, plan.now).await?;
+    Ok(false)
+}
+
 /// Puts a device into the penalty box that failed too often.
 async fn box_in(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<()> {
     let text = format!(
@@ -264,6 +281,10 @@ async fn fill(
         if left == 0 {
             break;
         }
+        if !fit(w, plan, &candidate).await? {
+            run.again = true;
+            continue;
+        }
         if too_many_attempts(w, plan, candidate.id).await? {
             box_in(w, plan, candidate.id).await?;
             run.boxed += 1;
@@ -292,9 +313,9 @@ async fn queue<'s>(
             continue;
         }
         let found = if lifo {
-            devices::lifo(w, plan.group.id, &source.uuid, slots).await?
+            devices::lifo(w, plan.group.id, &source.uuid, &plan.target.uuid, slots).await?
         } else {
-            devices::fifo(w, plan.group.id, &source.uuid, slots).await?
+            devices::fifo(w, plan.group.id, &source.uuid, &plan.target.uuid, slots).await?
         };
         queue.extend(found.into_iter().map(|c| (c, *source)));
     }

@@ -4,7 +4,7 @@ use super::requirement::Requirement;
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, Hint};
 use crate::clock::{self, Micros};
-use crate::fleet::refusal::{BLANK, TAKEN, field, name_of};
+use crate::fleet::refusal::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::fleet::{Refusal, Result};
 use crate::ids::{ArchiveId, GroupId};
 use crate::store::audit::{self, Actor, Resource};
@@ -206,20 +206,23 @@ pub(super) fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Optio
 /// # Errors
 /// The fields that are missing or wrong.
 pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<Group> {
-    let name = name_of(form.name.as_deref())?;
-    let conditions = form.conditions.ok_or_else(|| field("conditions", BLANK))?;
-    check_notes(form.notes.as_deref())?;
     let now = clock::now();
     let mut w = db.write().await?;
     let firmware = match &form.firmware {
         Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
         None => None,
     };
-    let firmware = firmware.ok_or_else(|| {
-        Refusal::Fields(
-            json!({"firmware": [BLANK], "deployment_releases": [{"firmware": [BLANK]}]}),
-        )
-    })?;
+    let mut errors = Mistakes::default();
+    let name = errors.take(name_of(form.name.as_deref()));
+    errors.take(check_notes(form.notes.as_deref()));
+    let conditions = form.conditions.ok_or_else(|| field("conditions", BLANK));
+    let conditions = errors.take(conditions);
+    let missing = || json!({"firmware": [BLANK], "deployment_releases": [{"firmware": [BLANK]}]});
+    let firmware = errors.take(firmware.ok_or_else(|| Refusal::Fields(missing())));
+    let (Some(name), Some(conditions), Some(firmware)) = (name, conditions, firmware) else {
+        return Err(errors.refusal());
+    };
+    errors.none()?;
     if form
         .platform
         .as_ref()

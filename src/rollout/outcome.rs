@@ -1,13 +1,12 @@
 //! What becomes of an update (domain 2.8, 2.9): every change of an in-flight row is decided here, in the caller's
 //! transaction. Each function returns the group that may have a free slot now.
 
-use crate::access::random_id;
 use crate::clock::Micros;
-use crate::ids::{ClaimId, DeviceId, GroupId};
+use crate::ids::{DeviceId, GroupId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deployment_groups::GroupRow;
 use crate::store::devices::DeviceRow;
-use crate::store::inflight::{InFlight, NewClaim, Success};
+use crate::store::inflight::{InFlight, Success};
 use crate::store::{
     self, Error, On, Write, deltas, deployment_groups, devices, firmwares, inflight, messages,
     releases,
@@ -43,6 +42,9 @@ pub async fn penalise(
     let until = now.after(Duration::from_secs(minutes.saturating_mul(60)));
     devices::block(w, device, Some(until)).await?;
     inflight::clear_attempts(w, device).await?;
+    if let Some(d) = devices::row(w, device).await? {
+        tracing::info!(device = %d.identifier, group = %group.name, minutes, "{text}; the device rests");
+    }
     let (actor, resource) = (Actor::Group(group.id), Resource::Device(device));
     audit::add(
         w,
@@ -107,28 +109,13 @@ async fn under_way(
     progress: Option<i64>,
     now: Micros,
 ) -> store::Result<()> {
-    let attempted = row.as_ref().is_some_and(|r| r.attempted);
-    match row {
-        // The device began by itself: shown, but nobody's slot.
-        None => {
-            let claim = NewClaim {
-                device,
-                claim: ClaimId(random_id()),
-                group: None,
-                release: None,
-                firmware: None,
-                delta: None,
-                priority: false,
-            };
-            inflight::add(w, &claim, now).await?;
-        }
-        Some(InFlight {
-            release_id: Some(release),
-            ..
-        }) if !attempted => {
-            inflight::attempt(w, device, release, now).await?;
-        }
-        Some(_) => {}
+    // Clients say the same of archives, and of what they fetch by themselves: without an update that the device was told of
+    // it is no word about one. Who watches is shown it all the same.
+    let Some(row) = row.filter(|r| r.sent_at.is_some()) else {
+        return Ok(());
+    };
+    if let (Some(release), false) = (row.release_id, row.attempted) {
+        inflight::attempt(w, device, release, now).await?;
     }
     inflight::progress(w, device, stage, progress, true, now).await
 }
@@ -162,7 +149,10 @@ async fn ended(
     end: End,
     now: Micros,
 ) -> store::Result<Option<GroupId>> {
-    let Some(row) = row else { return Ok(None) };
+    // What it was not told of it cannot refuse: it speaks of an archive, or of what it fetched by itself.
+    let Some(row) = row.filter(|r| r.sent_at.is_some()) else {
+        return Ok(None);
+    };
     inflight::remove(w, device).await?;
     if let End::Penalty(text) = &end {
         let data = || json!({"reason": text, "firmware_uuid": row.target_uuid});
@@ -187,10 +177,15 @@ async fn ended(
     Ok(row.group_id)
 }
 
-async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> store::Result<()> {
+/// Notes what happened to a device by itself, in its audit log and in the server's.
+///
+/// # Errors
+/// The database's.
+pub async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> store::Result<()> {
     let Some(d) = devices::row(w, device).await? else {
         return Ok(());
     };
+    tracing::info!(device = %d.identifier, "{text}");
     let (actor, resource) = (Actor::Device(device), Resource::Device(device));
     audit::add(w, d.org_id, Some(d.product_id), actor, resource, text, now).await
 }
@@ -217,24 +212,47 @@ pub async fn arrived(
     before: &DeviceRow,
     a: Arrival<'_>,
     now: Micros,
-) -> store::Result<Option<GroupId>> {
+) -> store::Result<Judged> {
     let row = inflight::of_device(w, before.id).await?;
     if before.fw_uuid == a.uuid {
-        return came_back(w, before, row, a, now).await;
+        let wake = came_back(w, before, row, a, now).await?;
+        return Ok(Judged::of(wake));
     }
     let Some(row) = row else {
         if !before.fw_uuid.is_empty() {
             changed(w, before, a, now).await?;
         }
-        return Ok(before.group_id);
+        return Ok(Judged::of(before.group_id));
     };
     inflight::remove(w, before.id).await?;
-    if row.target_uuid.as_deref() == Some(a.uuid) {
+    let installed = row.target_uuid.as_deref() == Some(a.uuid);
+    if installed {
         succeeded(w, before, &row, a, now).await?;
     } else {
         changed(w, before, a, now).await?;
     }
-    Ok(row.group_id.or(before.group_id))
+    Ok(Judged {
+        wake: row.group_id.or(before.group_id),
+        installed,
+    })
+}
+
+/// What became of the update of a device that joined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// The group that may have a free slot now.
+    pub wake: Option<GroupId>,
+    /// Whether the device runs what it was sent.
+    pub installed: bool,
+}
+
+impl Judged {
+    fn of(wake: Option<GroupId>) -> Self {
+        Self {
+            wake,
+            installed: false,
+        }
+    }
 }
 
 /// The same firmware as before: an update that was told and is not going on any more has failed.
@@ -245,7 +263,7 @@ async fn came_back(
     a: Arrival<'_>,
     now: Micros,
 ) -> store::Result<Option<GroupId>> {
-    let Some(row) = row.filter(|r| r.sent_at.is_some() || r.group_id.is_none()) else {
+    let Some(row) = row.filter(|r| r.sent_at.is_some()) else {
         return Ok(None);
     };
     if a.downloading {

@@ -15,6 +15,8 @@ pub struct CaRow {
     pub org_id: OrgId,
     /// Serial number, decimal.
     pub serial: String,
+    /// Subject key identifier.
+    pub ski: Vec<u8>,
     /// The certificate.
     pub der: Vec<u8>,
     /// Start of validity.
@@ -58,14 +60,14 @@ pub struct NewCa {
 
 macro_rules! ca_columns {
     () => {
-        "SELECT c.id, c.org_id, c.serial, c.der, c.not_before, c.not_after, c.description,
+        "SELECT c.id, c.org_id, c.serial, c.ski, c.der, c.not_before, c.not_after, c.description,
                 c.check_expiration, c.jitp_product_id, p.name AS jitp_product_name, c.jitp_tags,
                 c.jitp_description
          FROM ca_certificates c LEFT JOIN products p ON p.id = c.jitp_product_id "
     };
 }
 
-/// Registers a CA; `None` when its serial or key identifier is taken in the organization.
+/// Registers a CA; `None` when the organization has one with its key identifier and serial.
 pub async fn add_ca(
     w: &mut Write,
     scope: &Scope<Org>,
@@ -117,16 +119,38 @@ pub async fn cas(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
     )
 }
 
-/// One CA by serial number.
-pub async fn ca(on: &mut impl On, scope: &Scope<Org>, serial: &str) -> Result<Option<CaRow>> {
+/// CAs by serial number or key identifier, oldest first: two signers may have given out the same number.
+pub async fn cas_named(
+    on: &mut impl On,
+    scope: &Scope<Org>,
+    serial: &str,
+    ski: &[u8],
+) -> Result<Vec<CaRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "certificates.cas_named",
+            concat!(
+                ca_columns!(),
+                "WHERE c.org_id = $1 AND (c.serial = $2 OR c.ski = $3) ORDER BY c.id LIMIT 100"
+            )
+        ),
+        scope.org().id,
+        serial,
+        ski
+    )
+}
+
+/// One CA.
+pub async fn ca(on: &mut impl On, scope: &Scope<Org>, id: CaId) -> Result<Option<CaRow>> {
     fetch_optional!(
         on,
         sql!(
             "certificates.ca",
-            concat!(ca_columns!(), "WHERE c.org_id = $1 AND c.serial = $2")
+            concat!(ca_columns!(), "WHERE c.org_id = $1 AND c.id = $2")
         ),
         scope.org().id,
-        serial
+        id
     )
 }
 
@@ -162,6 +186,8 @@ pub async fn delete_ca(w: &mut Write, scope: &Scope<Org>, id: CaId) -> Result<()
 pub struct CertificateRow {
     /// Serial number, decimal.
     pub serial: String,
+    /// Upper-case hex SHA-1 of the DER.
+    pub fingerprint: String,
     /// Start of validity.
     pub not_before: Micros,
     /// End of validity.
@@ -204,7 +230,7 @@ pub struct Holder {
     pub deleted_at: Option<Micros>,
 }
 
-/// Stores a device's certificate; false when its fingerprint or (device, serial) is taken.
+/// Stores a device's certificate; false when its fingerprint is taken.
 pub async fn add(
     w: &mut Write,
     org: OrgId,
@@ -334,7 +360,7 @@ pub async fn of_device(
         on,
         sql!(
             "certificates.of_device",
-            "SELECT serial, not_before, not_after FROM device_certificates
+            "SELECT serial, fingerprint, not_before, not_after FROM device_certificates
              WHERE org_id = $1 AND device_id = $2 ORDER BY id LIMIT 1000"
         ),
         scope.org().id,
@@ -342,22 +368,22 @@ pub async fn of_device(
     )
 }
 
-/// Deletes one certificate of a device; false when it has none with this serial.
+/// Deletes one certificate of a device; false when it has none with this fingerprint.
 pub async fn delete(
     w: &mut Write,
     scope: &Scope<Product>,
     device: DeviceId,
-    serial: &str,
+    fingerprint: &str,
 ) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
             "certificates.delete",
-            "DELETE FROM device_certificates WHERE org_id = $1 AND device_id = $2 AND serial = $3"
+            "DELETE FROM device_certificates WHERE org_id = $1 AND device_id = $2 AND fingerprint = $3"
         ),
         scope.org().id,
         device,
-        serial
+        fingerprint
     )?;
     Ok(n > 0)
 }

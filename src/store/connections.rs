@@ -2,7 +2,7 @@
 
 use super::{On, Result, Write};
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, ProductId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
 
 /// A device was let in; the socket is not joined yet. The newcomer wins: the row is its from now on.
 pub async fn connecting(
@@ -173,6 +173,18 @@ pub async fn node_of(on: &mut impl On, device: DeviceId) -> Result<Option<NodeId
     Ok(row.map(|r| r.0))
 }
 
+/// The device's open connection, and the node that holds it.
+pub async fn open(on: &mut impl On, device: DeviceId) -> Result<Option<(NodeId, ConnectionId)>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "connections.open",
+            "SELECT node_id, id FROM connections WHERE device_id = $1 AND status <> 'disconnected'"
+        ),
+        device
+    )
+}
+
 /// Closes up to `limit` connections that a dead node left open; the devices are offline from now on.
 pub async fn close_left_by(
     w: &mut Write,
@@ -212,6 +224,27 @@ pub async fn of_product(
              ORDER BY d.id LIMIT $3"
         ),
         product,
+        after,
+        most
+    )
+}
+
+/// A page of an organization's connected devices after a device, with the node that holds each.
+pub async fn of_org(
+    on: &mut impl On,
+    org: OrgId,
+    after: DeviceId,
+    most: i64,
+) -> Result<Vec<(DeviceId, NodeId)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "connections.of_org",
+            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
+             WHERE d.org_id = $1 AND d.id > $2 AND c.status = 'connected'
+             ORDER BY d.id LIMIT $3"
+        ),
+        org,
         after,
         most
     )

@@ -8,7 +8,8 @@ use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
 pub use candidates::{
-    Candidate, count_in_group, eligible, fifo, lifo, next_run_by_group, next_source,
+    Candidate, count_in_group, eligible, fifo, last, lifo, next_run_by_group, next_source,
+    ungrouped,
 };
 pub use list::like;
 pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, list, tags_of};
@@ -277,7 +278,7 @@ pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Mic
             "devices.report_firmware",
             "UPDATE devices SET fw_uuid = $2, fw_product = $3, fw_version = $4, fw_platform = $5,
                fw_architecture = $6, fw_author = $7, fw_description = $8, fw_misc = $9,
-               fw_vcs_identifier = $10, fw_fwup_version = $11, full_next_for = NULL, updated_at = $12
+               fw_vcs_identifier = $10, fw_fwup_version = $11, full_next_for = NULL, unfit_for = NULL, updated_at = $12
              WHERE id = $1"
         ),
         id,
@@ -466,6 +467,20 @@ pub async fn set_updates_enabled(w: &mut Write, id: DeviceId, on: bool, now: Mic
         id,
         on,
         now
+    )?;
+    Ok(())
+}
+
+/// The device cannot install this firmware; it is not offered again before the device runs something else.
+pub async fn unfit(w: &mut Write, id: DeviceId, target: &str) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.unfit",
+            "UPDATE devices SET unfit_for = $2 WHERE id = $1"
+        ),
+        id,
+        target
     )?;
     Ok(())
 }

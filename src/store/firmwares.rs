@@ -39,6 +39,8 @@ pub struct FirmwareRow {
     pub partials: String,
     /// Whether any resource takes a delta.
     pub delta_updatable: bool,
+    /// Oldest fwup that installs the full file.
+    pub full_fwup_version: String,
     /// The oldest fwup that takes a delta to it.
     pub delta_fwup_version: String,
     /// When its file was found missing or damaged; such a firmware is offered to nobody.
@@ -86,7 +88,7 @@ macro_rules! firmware_columns {
     () => {
         "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
                 f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.tool, f.size,
-                f.checksum, f.partials, f.delta_updatable, f.delta_fwup_version, f.damaged_at
+                f.checksum, f.partials, f.delta_updatable, f.full_fwup_version, f.delta_fwup_version, f.damaged_at
          FROM firmwares f JOIN products p ON p.id = f.product_id "
     };
 }
@@ -203,22 +205,34 @@ pub async fn row(on: &mut impl On, id: FirmwareId) -> Result<Option<FirmwareRow>
     )
 }
 
-/// Whether a release, old or current, or an update under way uses it.
+/// Whether a release, old or current, or an update under way uses it. One that a person has pushed and that the device has
+/// installed is not under way any more.
 pub async fn pinned(on: &mut impl On, id: FirmwareId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
         sql!(
             "firmwares.pinned",
             "SELECT id FROM releases WHERE firmware_id = $1
-             UNION ALL SELECT device_id FROM inflight WHERE firmware_id = $1 LIMIT 1"
+             UNION ALL SELECT device_id FROM inflight WHERE firmware_id = $1
+               AND NOT (release_id IS NULL AND status = 'completed') LIMIT 1"
         ),
         id
     )?;
     Ok(row.is_some())
 }
 
-/// Deletes the record; its deltas go with it.
+/// Deletes the record that nothing pins; its deltas go with it, and what is noted of updates to it that are over.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: FirmwareId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "firmwares.forget_updates",
+            "DELETE FROM inflight WHERE firmware_id = $1 AND EXISTS
+               (SELECT 1 FROM firmwares f WHERE f.id = $1 AND f.product_id = $2)"
+        ),
+        id,
+        scope.product().id
+    )?;
     execute!(
         w,
         sql!(

@@ -24,6 +24,8 @@ pub struct ReleaseRow {
     pub architecture: String,
     /// When it was made.
     pub inserted_at: Micros,
+    /// uuid of its archive.
+    pub archive_uuid: Option<String>,
 }
 
 /// Makes the group's next release.
@@ -63,8 +65,8 @@ pub async fn list(on: &mut impl On, group: GroupId) -> Result<Vec<ReleaseRow>> {
         sql!(
             "releases.list",
             "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
-                    r.inserted_at
-             FROM releases r JOIN firmwares f ON f.id = r.firmware_id
+                    r.inserted_at, a.uuid AS archive_uuid
+             FROM releases r JOIN firmwares f ON f.id = r.firmware_id LEFT JOIN archives a ON a.id = r.archive_id
              WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1000"
         ),
         group
@@ -78,8 +80,8 @@ pub async fn current(on: &mut impl On, group: GroupId) -> Result<Option<ReleaseR
         sql!(
             "releases.current",
             "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
-                    r.inserted_at
-             FROM releases r JOIN firmwares f ON f.id = r.firmware_id
+                    r.inserted_at, a.uuid AS archive_uuid
+             FROM releases r JOIN firmwares f ON f.id = r.firmware_id LEFT JOIN archives a ON a.id = r.archive_id
              WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1"
         ),
         group

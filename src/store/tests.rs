@@ -605,7 +605,7 @@ async fn candidates(db: &Db) {
     let world = world(&mut w, "a").await;
     let (group, ids) = fleet(&mut w, &world, 6).await;
     let fifo = async |w: &mut Write| -> Vec<DeviceId> {
-        devices::fifo(w, group, "old", 10)
+        devices::fifo(w, group, "old", "none", 10)
             .await
             .unwrap()
             .iter()
@@ -613,7 +613,7 @@ async fn candidates(db: &Db) {
             .collect()
     };
     assert_eq!(fifo(&mut w).await, ids);
-    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", 10)
+    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", 10)
         .await
         .unwrap()
         .iter()
@@ -1014,7 +1014,10 @@ async fn blocks(db: &Db) {
         [(ids[0], Some(group))]
     );
     assert_eq!(
-        devices::fifo(&mut w, group, "old", 10).await.unwrap().len(),
+        devices::fifo(&mut w, group, "old", "none", 10)
+            .await
+            .unwrap()
+            .len(),
         2
     );
 }

@@ -7,6 +7,7 @@
 )]
 
 mod archives;
+mod certificate_zoo;
 mod certificates;
 mod cli;
 mod device;
@@ -25,6 +26,7 @@ mod rest_api;
 mod rollout;
 mod scripts;
 mod simulator;
+mod snippets;
 mod support;
 mod terminals;
 mod uploads;

@@ -45,7 +45,7 @@ async fn p49_a_device_moves_with_its_certificates_and_its_key(server: Server) {
     assert_eq!(api.post(&path, to("second-org", "none")).await.status, 404);
     assert_eq!(
         api.post(&path, to("evil", "other")).await.status,
-        404,
+        401,
         "not a member there"
     );
     let eve = api.with_token(evil["token"].as_str().unwrap());
@@ -75,7 +75,7 @@ async fn p49_a_device_moves_with_its_certificates_and_its_key(server: Server) {
     assert_eq!(api.get(&Api::product("/devices/d")).await.status, 404);
     let there = "/api/orgs/second-org/products/second/devices/d";
     let past = api.get(&format!("{there}/connections")).await.data();
-    assert_eq!(past[1]["disconnected_reason"], "replaced");
+    assert_eq!(past[1]["disconnected_reason"], "asked to reconnect");
     let certificates = api.get(&format!("{there}/certificates")).await.data();
     assert_eq!(certificates.as_array().unwrap().len(), 1);
     let said = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '% moved device d to second-org : second'";

@@ -433,6 +433,12 @@ async fn p66_and_p67_programs_watch_how_updates_go(server: Server) {
     // Silence for half an hour is an end, too.
     d.push("status_update", json!({"status": "started"})).await;
     assert_eq!(watcher.event("firmware_update").await["stage"], "started");
+    server
+        .run(
+            "INSERT INTO inflight (device_id, claim_id, priority, status, attempted, sent_at, inserted_at, updated_at)
+             SELECT id, id, FALSE, 'started', FALSE, 1, updated_at, updated_at FROM devices",
+        )
+        .await;
     server.until("SELECT COUNT(*) FROM inflight", 2).await;
     server
         .run("UPDATE inflight SET updated_at = updated_at - 1801000000")

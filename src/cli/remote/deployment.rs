@@ -42,14 +42,18 @@ pub(in crate::cli) enum Deployment {
         #[arg(required = true, value_name = "KEY=VALUE")]
         settings: Vec<String>,
     },
-    /// Make a release of a firmware.
+    /// Make a release of a firmware. Without --archive its devices are told of no archive any more.
     Release {
         /// Its name.
         name: String,
         /// The firmware's uuid.
         firmware: String,
+        /// uuid of the archive that comes with it.
+        #[arg(long)]
+        archive: Option<String>,
     },
-    /// Release the firmware of the release before the current one again.
+    /// Release the firmware of the release before the current one again, with its archive; the group keeps its own where that
+    /// release had none.
     Rollback {
         /// Its name.
         name: String,
@@ -134,8 +138,13 @@ impl Ask for Deployment {
                 client.done("it is off; `nervecenter deployment activate` switches it on");
             }
             Self::Update { name, settings } => return put(client, &name, read(&settings)?).await,
-            Self::Release { name, firmware } => {
-                return put(client, &name, json!({ "firmware": firmware })).await;
+            Self::Release {
+                name,
+                firmware,
+                archive,
+            } => {
+                let release = json!({"firmware": firmware, "archive": archive});
+                return put(client, &name, release).await;
             }
             Self::Rollback { name } => return rollback(client, &name).await,
             Self::Releases { name } => {
@@ -147,6 +156,7 @@ impl Ask for Deployment {
                         ("NUMBER", "/number"),
                         ("VERSION", "/firmware/version"),
                         ("UUID", "/firmware/uuid"),
+                        ("ARCHIVE", "/archive_uuid"),
                         ("AT", "/inserted_at"),
                     ],
                 )?;
@@ -174,7 +184,9 @@ fn read(settings: &[String]) -> anyhow::Result<Value> {
             .split_once('=')
             .with_context(|| format!("{text:?} is not KEY=VALUE"))?;
         if matches!(key, "firmware" | "archive") {
-            bail!("{key} makes a release; use `nervecenter deployment release`");
+            bail!(
+                "{key} makes a release; use `nervecenter deployment release NAME FIRMWARE [--archive ARCHIVE]`"
+            );
         }
         // What is JSON is sent as such, anything else as a text.
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
@@ -188,10 +200,16 @@ async fn rollback(client: &Client, name: &str) -> anyhow::Result<Code> {
     let all = client.get(&path).await?;
     let uuid = |i: usize| all[i]["firmware"]["uuid"].as_str().map(str::to_owned);
     let now = uuid(0).context("the group has no release")?;
-    let before = (1..).map_while(uuid).find(|u| *u != now);
-    let before = before.context("every release of the group has the same firmware")?;
+    let mut older = (1..).map_while(|i| Some((i, uuid(i)?)));
+    let before = older.find(|(_, firmware)| *firmware != now);
+    let (i, firmware) = before.context("every release of the group has the same firmware")?;
     let path = group(client, name).await?;
-    let body = json!({"deployment": {"firmware": before, "description": "rollback"}});
+    let archive = match all[i]["archive_uuid"].as_str() {
+        Some(own) => Value::from(own),
+        None => client.get(&path).await?["archive_uuid"].clone(),
+    };
+    let release = json!({"firmware": firmware, "archive": archive, "description": "rollback"});
+    let body = json!({ "deployment": release });
     client.one(&client.send(Method::PUT, &path, &body).await?)?;
     client.done("released again; devices go back as fast as the group lets them");
     Ok(Code::Done)

@@ -4,7 +4,9 @@ use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::certificates::store_certificate;
-use crate::fleet::x509::{Facts, signed_by};
+use crate::fleet::notices;
+use crate::fleet::signature::{NotSigned, signed_by};
+use crate::fleet::x509::Facts;
 use crate::fleet::{Refusal, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::certificates::{self, CaRow};
@@ -31,11 +33,9 @@ pub async fn decide(
     }
     let facts = Facts::read(leaf).map_err(|_| Refused::No("a certificate that cannot be read"))?;
     let mut r = app.db.read().await?;
-    for other in others {
-        companion(&mut r, other).await?;
-    }
-    let known = |id, product| KnownDevice {
+    let known = |id, identifier: &str, product| KnownDevice {
         id,
+        identifier: identifier.to_owned(),
         product,
         fingerprint: Some(facts.fingerprint.clone()),
         secret: None,
@@ -44,9 +44,21 @@ pub async fn decide(
         if holder.deleted_at.is_some() {
             return Err(Refused::No("the device is deleted"));
         }
-        return Ok(known(holder.device_id, holder.product_id));
+        return Ok(known(
+            holder.device_id,
+            &holder.identifier,
+            holder.product_id,
+        ));
     }
-    let signers = signers(&mut r, &facts, leaf, now).await?;
+    let judged = judge(&mut r, &facts, leaf, others, now).await;
+    let signers = match judged {
+        Ok(signers) => signers,
+        Err(why) => {
+            drop(r);
+            tell(app, &facts, &why, now).await?;
+            return Err(why);
+        }
+    };
     let name = facts
         .common_name
         .clone()
@@ -78,7 +90,35 @@ pub async fn decide(
     };
     keep(&mut w, ca.org_id, device, &facts).await?;
     w.commit().await?;
-    Ok(known(device, product))
+    Ok(known(device, &name, product))
+}
+
+/// The registered CAs that vouch for a certificate which is not known; whatever else comes along has to be known, too.
+async fn judge(
+    r: &mut Read,
+    facts: &Facts,
+    leaf: &[u8],
+    others: &[CertificateDer<'_>],
+    now: Micros,
+) -> Result<Vec<CaRow>, Refused> {
+    for other in others {
+        companion(r, other).await?;
+    }
+    signers(r, facts, leaf, now).await
+}
+
+/// Tells the people of a registered device, once a day, that a certificate with its name was refused.
+async fn tell(app: &App, facts: &Facts, why: &Refused, now: Micros) -> Result<(), Refused> {
+    let Some(name) = facts.common_name.as_deref() else {
+        return Ok(());
+    };
+    let known = devices::by_identifier(&mut app.db.read().await?, name).await?;
+    let Some(device) = known.filter(|_| app.refusals_told.count(&name.to_owned()).is_ok()) else {
+        return Ok(());
+    };
+    let why = why.to_string();
+    notices::certificate_refused(&app.db, device.product_id, name, &why, now).await?;
+    Ok(())
 }
 
 /// Any other certificate of the chain must be a root, or a CA that is registered.
@@ -113,17 +153,30 @@ async fn signers(
     if all.is_empty() {
         return Err(Refused::No("an unknown signer"));
     }
-    all.retain(|ca| signed_by(&ca.der, leaf, now));
-    if all.is_empty() {
-        return Err(Refused::No(
-            "the signer did not sign the certificate, or it has expired",
-        ));
+    let mut why = None;
+    all.retain(|ca| match signed_by(&ca.der, leaf, now) {
+        Ok(()) => true,
+        Err(mistake) => {
+            tell_worst(&mut why, mistake);
+            false
+        }
+    });
+    if let (true, Some(why)) = (all.is_empty(), why) {
+        return Err(Refused::Signer(why));
     }
     all.retain(|ca| !ca.check_expiration || now <= ca.not_after);
     if all.is_empty() {
         return Err(Refused::No("the signer has expired, and its expiry counts"));
     }
     Ok(all)
+}
+
+/// Of several signers with the same key identifier the one is meant whose signature is right.
+fn tell_worst(told: &mut Option<NotSigned>, mistake: NotSigned) {
+    let signature_right = |m: &NotSigned| matches!(m, NotSigned::NotYet(_) | NotSigned::Expired(_));
+    if told.as_ref().is_none_or(|_| signature_right(&mistake)) {
+        *told = Some(mistake);
+    }
 }
 
 /// A new key: for a device that is registered and has none, or for one that the CA introduces.

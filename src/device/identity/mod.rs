@@ -7,6 +7,8 @@ pub mod secret;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::notices;
+use crate::fleet::signature::NotSigned;
+use crate::fleet::x509::Facts;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
@@ -17,6 +19,8 @@ use std::net::IpAddr;
 pub struct KnownDevice {
     /// The device.
     pub id: DeviceId,
+    /// Its identifier.
+    pub identifier: String,
     /// Its product.
     pub product: ProductId,
     /// The fingerprint of its certificate, if that is how it came.
@@ -38,12 +42,39 @@ pub enum Credentials<'a> {
     Nothing,
 }
 
+impl Credentials<'_> {
+    /// What they say of themselves, unproven: for the log.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Certificate(chain) => {
+                let facts = chain.first().map(|leaf| Facts::read(leaf));
+                match facts {
+                    Some(Ok(f)) => format!(
+                        "certificate of {:?}, SHA-256 {}",
+                        f.common_name.as_deref().unwrap_or("nobody"),
+                        f.fingerprint_sha256
+                    ),
+                    _ => "a certificate that cannot be read".into(),
+                }
+            }
+            Self::Secret(headers) => {
+                let shown: String = headers.key.chars().take(64).collect();
+                format!("shared secret {shown:?}")
+            }
+            Self::Unusable | Self::Nothing => "nothing".into(),
+        }
+    }
+}
+
 /// Why it is not let in. The device learns next to nothing of it; the log does.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Not this one.
     #[error("{0}")]
     No(&'static str),
+    /// Its certificate is not one that its signer vouches for.
+    #[error("the certificate is not vouched for: {0}")]
+    Signer(NotSigned),
     /// It brought no credentials.
     #[error("no credentials")]
     Nothing,

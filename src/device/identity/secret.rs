@@ -6,6 +6,8 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::budget;
 use crate::clock::Micros;
+use crate::fleet::notices;
+use crate::ids::ProductId;
 use crate::limits::{
     KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD, STORE_TIME,
 };
@@ -186,6 +188,18 @@ fn integer(rest: &mut &[u8]) -> Option<i64> {
     }
 }
 
+/// Tells people, once a day, of a device that has the secret and the wrong time: it cannot tell them itself.
+async fn clock_wrong(app: &App, product: ProductId, claim: &Claim, now: Micros) {
+    if app.clocks_told.count(&claim.identifier).is_err() {
+        return;
+    }
+    let behind = now.0.div_euclid(1_000).saturating_sub(claim.signed_ms) / 1_000;
+    let told = notices::clock_wrong(&app.db, product, &claim.identifier, behind, now).await;
+    if let Err(e) = told {
+        tracing::warn!(device = %claim.identifier, error = %e, "notification not written");
+    }
+}
+
 /// Decides who a shared-secret connection is.
 ///
 /// # Errors
@@ -204,8 +218,9 @@ pub async fn decide(
         "the signature's time is not now: the device's clock is wrong, or it is a replay",
     );
     let sealed = Refused::No("the stored secret cannot be decrypted with this node key");
-    let known = |id, product, secret| KnownDevice {
+    let known = |id, identifier: &str, product, secret| KnownDevice {
         id,
+        identifier: identifier.to_owned(),
         product,
         fingerprint: None,
         secret,
@@ -218,11 +233,12 @@ pub async fn decide(
         let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
         let claim = verified(app, h, from, kdf, secret).await?;
         if !timely(claim.signed_ms, now) {
+            clock_wrong(app, found.product_id, &claim, now).await;
             return Err(late);
         }
         return find_or_create(app, found.org_id, found.product_id, &claim.identifier, now)
             .await
-            .map(|id| known(id, found.product_id, Some(found.id)));
+            .map(|id| known(id, &claim.identifier, found.product_id, Some(found.id)));
     }
     let found = secrets::find_device(&mut r, &h.key)
         .await?
@@ -234,6 +250,7 @@ pub async fn decide(
     let secret = app.vault.open(&found.secret, &h.key).map_err(|_| sealed)?;
     let claim = verified(app, h, from, kdf, secret).await?;
     if !timely(claim.signed_ms, now) {
+        clock_wrong(app, device.product_id, &claim, now).await;
         return Err(late);
     }
     if claim.identifier != device.identifier || device.deleted_at.is_some() {
@@ -241,7 +258,12 @@ pub async fn decide(
             "the key belongs to another device, or the device is deleted",
         ));
     }
-    Ok(known(device.id, device.product_id, None))
+    Ok(known(
+        device.id,
+        &device.identifier,
+        device.product_id,
+        None,
+    ))
 }
 
 #[cfg(test)]

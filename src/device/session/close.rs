@@ -5,8 +5,10 @@
 pub enum Close {
     /// The device left.
     Left,
-    /// A newer connection took over, or an operator asked for it.
+    /// A newer connection took over.
     Replaced,
+    /// A person asked for it, or took away what had let it in.
+    Asked,
     /// It does not speak the protocol, or was silent for too long.
     Protocol,
     /// A frame of the kind that this version of the protocol does not have.
@@ -27,6 +29,7 @@ impl Close {
         match self {
             Self::Left => "left",
             Self::Replaced => "replaced",
+            Self::Asked => "asked to reconnect",
             Self::Protocol => "silent or not understood",
             Self::WrongKind | Self::NotText => "not understood",
             Self::Flood => "too many messages",
@@ -39,7 +42,7 @@ impl Close {
     pub fn code(self) -> u16 {
         match self {
             Self::Left => 1000,
-            Self::Replaced => 1001,
+            Self::Replaced | Self::Asked => 1001,
             Self::Protocol => 1002,
             Self::WrongKind => 1003,
             Self::NotText => 1007,

@@ -1,21 +1,22 @@
 //! The topic `console`: remote IEx and files, as the session sees it (device-protocol 4.1).
 
-use super::bucket::{Bucket, Rate};
+use super::pace::Pace;
 use crate::clock::Micros;
+use crate::device::wire::Message;
 use crate::device::wire::raw::Joiner;
 use crate::ids::RunId;
-use crate::limits::{OUTPUT_A_SECOND, OUTPUT_BURST, OUTPUT_CHARS};
+use crate::limits::OUTPUT_CHARS;
 use crate::terminal::Said;
 use serde_json::{Map, Value, json};
 
-/// Messages of a terminal; who sends more is read slower.
-pub(super) const OUTPUT: Rate = Rate {
-    burst: OUTPUT_BURST,
-    a_second: OUTPUT_A_SECOND,
-};
-
 /// What a client that runs no scripts by itself prints when a typed one is over.
 const END: &str = "[NERVESHUB:END]";
+
+/// Bytes that a message of a terminal would show.
+pub(super) fn output_bytes(m: &Message) -> usize {
+    let text = m.payload.get("data").and_then(Value::as_str);
+    text.map_or(0, str::len)
+}
 
 /// The joined topic.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(super) struct Console {
     /// `console_version`.
     pub version: Box<str>,
     joiner: Joiner,
-    pace: Bucket,
+    pub pace: Pace,
     typed: Option<Box<TypedScript>>,
 }
 
@@ -42,7 +43,7 @@ impl Console {
             reference: reference.into(),
             version: version.into(),
             joiner: Joiner::default(),
-            pace: Bucket::full(OUTPUT, now),
+            pace: Pace::new(now),
             typed: None,
         }
     }
@@ -52,9 +53,13 @@ impl Console {
         reference.is_some_and(|r| r != &*self.reference)
     }
 
-    /// Whether the device keeps its pace.
-    pub(super) fn paced(&mut self, cost: u32, now: Micros) -> bool {
-        self.pace.take(cost, OUTPUT, now)
+    /// Leaves a message out, when it is output that is only shown: a file would be damaged, and a script would not end.
+    pub(super) fn leaves_out(&mut self, m: &Message, now: Micros) -> bool {
+        let only_shown = m.event == "up" && self.typed.is_none();
+        if only_shown {
+            self.pace.leave_out(output_bytes(m), now);
+        }
+        only_shown
     }
 
     /// What the device says; other events than these are ignored.
@@ -66,7 +71,9 @@ impl Console {
         let event = match event {
             "up" => {
                 let text = payload.get("data")?.as_str()?;
-                return Some(Said::Output(self.joiner.next(text)));
+                let mut shown = self.pace.told().unwrap_or_default();
+                shown.push_str(&self.joiner.next(text));
+                return Some(Said::Output(shown));
             }
             "file-data/start" => "file-data/start",
             "file-data" => "file-data",

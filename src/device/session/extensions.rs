@@ -2,7 +2,7 @@
 //! closes the connection, and nothing an extension says is answered unless it must be told to detach.
 
 use super::bucket::{Bucket, Rate};
-use super::console::OUTPUT;
+use super::pace::Pace;
 use crate::clock::Micros;
 use crate::device::wire::raw::Joiner;
 use crate::ids::{Extension, Extensions};
@@ -95,7 +95,7 @@ pub(super) struct Topic {
 #[derive(Debug)]
 struct Shell {
     joiner: Joiner,
-    pace: Bucket,
+    pace: Pace,
 }
 
 impl Topic {
@@ -127,10 +127,14 @@ impl Topic {
         self.attached.has(Extension::LocalShell)
     }
 
-    /// Whether the shell keeps its pace, if there is one.
-    pub(super) fn paced(&mut self, cost: u32, now: Micros) -> Option<bool> {
-        let shell = self.shell.as_mut()?;
-        Some(shell.pace.take(cost, OUTPUT, now))
+    /// When people are to be told what of the shell's output was left out.
+    pub(super) fn shell_due(&self) -> Option<Micros> {
+        self.shell.as_ref().and_then(|shell| shell.pace.due())
+    }
+
+    /// The pace of the shell, if there is one.
+    pub(super) fn shell_pace(&mut self) -> Option<&mut Pace> {
+        self.shell.as_mut().map(|shell| &mut shell.pace)
     }
 
     /// What the device has and may use.
@@ -230,7 +234,7 @@ impl Topic {
             Extension::LocalShell => {
                 self.shell = Some(Box::new(Shell {
                     joiner: Joiner::default(),
-                    pace: Bucket::full(OUTPUT, now),
+                    pace: Pace::new(now),
                 }));
                 Turn::Shell(
                     terminal::Said::Open("".into()),
@@ -246,9 +250,11 @@ impl Topic {
             "shell_output" => {
                 let text = payload.get("data").and_then(Value::as_str);
                 let shell = self.shell.as_mut();
-                shell
-                    .zip(text)
-                    .map(|(s, text)| terminal::Said::Output(s.joiner.next(text)))
+                shell.zip(text).map(|(s, text)| {
+                    let mut shown = s.pace.told().unwrap_or_default();
+                    shown.push_str(&s.joiner.next(text));
+                    terminal::Said::Output(shown)
+                })
             }
             "request_status" => {
                 let status =

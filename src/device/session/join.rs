@@ -157,6 +157,8 @@ impl Join {
         Abilities {
             // 2.0.0 knows it, but says the same of itself as 1.x.
             identify: self.api > Version::new(1, 0, 0) || newer_console,
+            keys: self.wants_keys,
+            archive_keys: self.wants_archive_keys,
             archives: from(2, 0),
             scripts: from(2, 1),
             extensions: from(2, 2),
@@ -164,10 +166,12 @@ impl Join {
     }
 }
 
-/// Events that a client knows beyond `update` and `reboot`.
+/// Events that a client knows, or asked for, beyond `update` and `reboot`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Abilities {
     pub identify: bool,
+    pub keys: bool,
+    pub archive_keys: bool,
     pub archives: bool,
     pub scripts: bool,
     pub extensions: bool,

@@ -6,6 +6,7 @@ mod close;
 mod console;
 mod extensions;
 mod join;
+mod pace;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -17,6 +18,7 @@ pub use update::Report;
 
 use bucket::{Bucket, Rate};
 use console::Console;
+use pace::Pace;
 
 use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
@@ -50,6 +52,8 @@ pub enum Input {
     Identify,
     /// Somebody looks at its health.
     Health,
+    /// The organisation's signing keys have changed.
+    Keys(Vec<String>),
     /// An archive for the device: the payload.
     Archive(Value),
     /// Somebody looks at a terminal of the device, and may have typed.
@@ -89,8 +93,10 @@ pub enum Effect {
     Send(Packet),
     /// Store the join, then tell the session.
     Join(Box<Join>),
-    /// Store what the device says of its update.
+    /// Store what the device says of its update, and show it.
     Report(Report),
+    /// Show what it says of its update to those who watch; the same was stored a moment ago.
+    Progress(Report),
     /// Store that its firmware is validated.
     Validated,
     /// Store its network interface.
@@ -99,8 +105,6 @@ pub enum Effect {
     Types(String),
     /// Show people what its terminal says.
     Terminal(Kind, terminal::Said),
-    /// Read no more for a moment: it prints faster than people can look.
-    Pause,
     /// Store what an extension said.
     Said(Box<Said>),
     /// Give a script's output to whoever waits; `None` when the device cannot run it.
@@ -174,7 +178,12 @@ impl Session {
             Input::Archive(payload) if self.welcome && self.abilities.archives => {
                 vec![self.push("archive", &payload)]
             }
-            Input::Offer(_) | Input::Reboot | Input::Identify | Input::Archive(_) => Vec::new(),
+            Input::Keys(keys) if self.welcome => self.push_keys(&keys),
+            Input::Keys(_)
+            | Input::Offer(_)
+            | Input::Reboot
+            | Input::Identify
+            | Input::Archive(_) => Vec::new(),
             Input::Terminal(kind, typed) => self.typed(kind, typed),
             Input::Extensions(allowed) => self.allow(allowed),
             Input::Script { run, text, millis } => self.script(run, &text, millis),
@@ -185,14 +194,26 @@ impl Session {
 
     /// When the session wants to hear of the time.
     pub fn due(&self) -> Option<Micros> {
-        self.extensions.as_deref().and_then(extensions::Topic::due)
+        let topic = self.extensions.as_deref();
+        let console = self.console.as_deref().and_then(|c| c.pace.due());
+        let own = topic.and_then(extensions::Topic::due);
+        let shell = topic.and_then(extensions::Topic::shell_due);
+        [own, shell, console].into_iter().flatten().min()
     }
 
     fn tick(&mut self, now: Micros) -> Vec<Effect> {
-        let ask = self.extensions.as_mut().is_some_and(|t| t.tick(now));
-        ask.then(|| self.push_extension("health:check", &json!({})))
-            .into_iter()
-            .collect()
+        let mut effects: Vec<Effect> = self
+            .paces()
+            .filter(|(_, pace)| pace.due().is_some_and(|due| due <= now))
+            .filter_map(|(kind, pace)| {
+                let said = terminal::Said::Output(pace.told()?);
+                Some(Effect::Terminal(kind, said))
+            })
+            .collect();
+        if self.extensions.as_mut().is_some_and(|t| t.tick(now)) {
+            effects.push(self.push_extension("health:check", &json!({})));
+        }
+        effects
     }
 
     fn check_health(&mut self, now: Micros) -> Vec<Effect> {
@@ -288,14 +309,15 @@ impl Session {
         let cost = u32::try_from(packet.length() / MESSAGE_UNIT)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        // What people look at is slowed down; of anything else too much is too much.
-        match self.pace(&message, cost, now) {
-            Some(true) => {}
-            Some(false) => effects.push(Effect::Pause),
-            None if self.speech.take(cost, SPEECH, now) => {}
+        // Of what people look at some is left out; of anything else too much is too much.
+        let shown = match self.pace(&message, cost, now) {
+            Some(paced) => paced || !self.leaves_out(&message, now),
+            None if self.speech.take(cost, SPEECH, now) => true,
             None => return vec![Effect::Close(Close::Flood)],
+        };
+        if shown {
+            effects.extend(self.message(message, now));
         }
-        effects.extend(self.message(message, now));
         if now.since(self.seen) > SEEN_EVERY + self.jitter {
             self.seen = now;
             effects.push(Effect::Seen);
@@ -306,12 +328,35 @@ impl Session {
     /// Whether a message of a terminal comes within its pace; `None` for all others.
     fn pace(&mut self, m: &Message, cost: u32, now: Micros) -> Option<bool> {
         match (m.topic.as_str(), m.event.as_str()) {
-            ("console", _) => self.console.as_mut().map(|c| c.paced(cost, now)),
+            ("console", _) => {
+                let console = self.console.as_mut()?;
+                Some(console.pace.take(cost, now))
+            }
             ("extensions", "local_shell:shell_output") => {
-                self.extensions.as_mut().and_then(|t| t.paced(cost, now))
+                let pace = self.extensions.as_mut()?.shell_pace()?;
+                Some(pace.take(cost, now))
             }
             _ => None,
         }
+    }
+
+    /// Leaves a message of a terminal that comes too fast out, where that is possible.
+    fn leaves_out(&mut self, m: &Message, now: Micros) -> bool {
+        if m.topic == "console" {
+            return self.console.as_mut().is_some_and(|c| c.leaves_out(m, now));
+        }
+        if let Some(pace) = self.extensions.as_mut().and_then(|t| t.shell_pace()) {
+            pace.leave_out(console::output_bytes(m), now);
+        }
+        true
+    }
+
+    /// The paces of the terminals that are there.
+    fn paces(&mut self) -> impl Iterator<Item = (Kind, &mut Pace)> {
+        let console = self.console.as_mut().map(|c| (Kind::Console, &mut c.pace));
+        let shell = self.extensions.as_mut().and_then(|t| t.shell_pace());
+        let shell = shell.map(|pace| (Kind::Shell, pace));
+        console.into_iter().chain(shell)
     }
 
     fn message(&mut self, m: Message, now: Micros) -> Vec<Effect> {
@@ -455,16 +500,7 @@ impl Session {
         self.allowed = welcome.extensions;
         self.abilities = join.abilities();
         let mut effects = vec![Effect::Send(self.format.reply(&message, "ok", &json!({})))];
-        // An empty list would make some clients forget their keys: it is never sent.
-        if !welcome.keys.is_empty() {
-            let keys = json!({"keys": welcome.keys});
-            if join.wants_keys {
-                effects.push(self.push("fwup_public_keys", &keys));
-            }
-            if join.wants_archive_keys {
-                effects.push(self.push("archive_public_keys", &keys));
-            }
-        }
+        effects.extend(self.push_keys(&welcome.keys));
         if let Some(archive) = welcome.archive.as_ref().filter(|_| self.abilities.archives) {
             effects.push(self.push("archive", archive));
         }
@@ -486,6 +522,21 @@ impl Session {
         effects
     }
 
+    /// The signing keys, for a device that asked for them when it joined. An empty list would make some clients forget their
+    /// keys: it is never sent.
+    fn push_keys(&self, keys: &[String]) -> Vec<Effect> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let keys = json!({"keys": keys});
+        let wanted = [
+            (self.abilities.keys, "fwup_public_keys"),
+            (self.abilities.archive_keys, "archive_public_keys"),
+        ];
+        let wanted = wanted.into_iter().filter(|(wants, _)| *wants);
+        wanted.map(|(_, event)| self.push(event, &keys)).collect()
+    }
+
     /// Messages on the joined device topic. None of them is ever answered, and unknown ones are ignored.
     fn device(&mut self, m: &Message, now: Micros) -> Vec<Effect> {
         let stale = m
@@ -496,10 +547,8 @@ impl Session {
             return Vec::new();
         }
         let effect = match m.event.as_str() {
-            "fwup_progress" | "update_progress" => {
-                self.progress.progress(&m.payload, now).map(Effect::Report)
-            }
-            "status_update" => self.progress.status(&m.payload, now).map(Effect::Report),
+            "fwup_progress" | "update_progress" => self.progress.progress(&m.payload, now),
+            "status_update" => self.progress.status(&m.payload, now),
             "firmware_validated" => Some(Effect::Validated),
             "scripts/run" => ran(&m.payload),
             "connection_types" => types(&m.payload).map(Effect::Types),

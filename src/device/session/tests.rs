@@ -185,7 +185,7 @@ fn pushes_are_stored_and_never_answered() {
     );
     assert_eq!(
         say("fwup_progress", r#"{"value":1,"stage":"updating"}"#, 2),
-        []
+        [Effect::Progress(Report::Stage("updating", Some(1)))]
     );
     assert_eq!(
         say("fwup_progress", r#"{"value":50}"#, 16),
@@ -682,16 +682,40 @@ fn old_clients_get_code_and_scripts_typed() {
 }
 
 #[test]
-fn a_terminal_that_prints_too_fast_is_slowed_down_and_not_closed() {
+fn of_a_terminal_that_prints_too_fast_less_is_shown_and_it_is_said_how_much() {
     let mut s = consoled("2.0.0", "{}");
-    let up = r#"["2","3","console","up",{"data":"x"}]"#;
-    let mut pauses = 0;
+    let up = r#"["2","3","console","up",{"data":"ten bytes\n"}]"#;
+    let mut left_out = 0;
     for _ in 0..crate::limits::OUTPUT_BURST + 50 {
         let effects = s.handle(text(up), at(1));
         assert!(!effects.iter().any(|e| matches!(e, Effect::Close(_))));
-        pauses += usize::from(effects.contains(&Effect::Pause));
+        left_out += usize::from(effects.is_empty());
     }
-    assert_eq!(pauses, 50);
+    assert_eq!(left_out, 50);
+    // Heartbeats are answered all the while, since they come the same way.
+    let beat = r#"[null,"9","phoenix","heartbeat",{}]"#;
+    assert_eq!(s.handle(text(beat), at(1)).len(), 1);
+    // Files are not damaged.
+    let file = r#"["2","3","console","file-data",{"chunk":1,"data":"eA=="}]"#;
+    assert_eq!(s.handle(text(file), at(1)).len(), 1);
+    // Said when nothing else comes, and else in front of what comes next.
+    let shown = |effects: Vec<Effect>| match effects.first() {
+        Some(Effect::Terminal(Kind::Console, terminal::Said::Output(text))) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    let due = s.due().unwrap();
+    assert!(due <= at(2));
+    let told = shown(s.handle(Input::Tick, due));
+    assert!(told.contains("500 bytes are left out"), "{told}");
+    assert_eq!(shown(s.handle(text(up), at(5))), "ten bytes\n");
+    for _ in 0..=crate::limits::OUTPUT_BURST {
+        s.handle(text(up), at(5));
+    }
+    let told = shown(s.handle(text(up), at(7)));
+    assert!(
+        told.contains("bytes are left out") && told.ends_with("ten bytes\n"),
+        "{told}"
+    );
     // Without a console the same is a flood.
     let mut s = joined("{}");
     let flood = (0..crate::limits::MESSAGE_BURST + 1).map(|_| s.handle(text(up), at(1)));

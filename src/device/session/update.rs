@@ -1,5 +1,7 @@
 //! What a device says about its update: the words of all clients, mapped to ours (device-protocol 7).
 
+use super::Effect;
+use super::bucket::{Bucket, Rate};
 use super::join::clean;
 use crate::clock::Micros;
 use crate::limits::PROGRESS_EVERY;
@@ -24,7 +26,14 @@ pub enum Report {
 pub(super) struct Progress {
     stage: &'static str,
     stored: Option<Micros>,
+    shown: Option<Box<Bucket>>,
 }
+
+/// Reports that those who watch are shown: each percent of a fast download, and not more than people can look at.
+const SHOWN: Rate = Rate {
+    burst: 250,
+    a_second: 10,
+};
 
 /// A delay when the device gives none; the shortest that clients can ask for.
 const DEFAULT_DELAY: Duration = Duration::from_secs(5 * 60);
@@ -34,17 +43,24 @@ const LONGEST_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
 const MILLISECONDS_FROM: u64 = 60_000;
 
 impl Progress {
-    fn stage(&mut self, stage: &'static str, value: Option<i64>, now: Micros) -> Option<Report> {
+    fn stage(&mut self, stage: &'static str, value: Option<i64>, now: Micros) -> Option<Effect> {
+        let report = Report::Stage(stage, value);
         let due = self.stored.is_none_or(|at| now.since(at) >= PROGRESS_EVERY);
         if self.stage == stage && !due {
-            return None;
+            value?;
+            let shown = self
+                .shown
+                .get_or_insert_with(|| Box::new(Bucket::full(SHOWN, now)));
+            return shown
+                .take(1, SHOWN, now)
+                .then_some(Effect::Progress(report));
         }
         self.stage = stage;
         self.stored = Some(now);
-        Some(Report::Stage(stage, value))
+        Some(Effect::Report(report))
     }
 
-    pub(super) fn progress(&mut self, p: &Map<String, Value>, now: Micros) -> Option<Report> {
+    pub(super) fn progress(&mut self, p: &Map<String, Value>, now: Micros) -> Option<Effect> {
         let value = p
             .get("value")
             .and_then(Value::as_i64)
@@ -58,7 +74,7 @@ impl Progress {
         self.stage(stage, Some(value), now)
     }
 
-    pub(super) fn status(&mut self, p: &Map<String, Value>, now: Micros) -> Option<Report> {
+    pub(super) fn status(&mut self, p: &Map<String, Value>, now: Micros) -> Option<Effect> {
         let status = p.get("status").and_then(Value::as_str)?;
         let reason = || clean(p.get("reason").and_then(Value::as_str).unwrap_or_default());
         let report = match status {
@@ -75,7 +91,7 @@ impl Progress {
         };
         self.stage = "";
         self.stored = None;
-        Some(report)
+        Some(Effect::Report(report))
     }
 }
 

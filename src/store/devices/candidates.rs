@@ -1,7 +1,9 @@
 //! Which devices of a group a release may be offered to, and in which order.
 
 use crate::clock::Micros;
-use crate::ids::{DeviceId, GroupId};
+use crate::ids::{GroupId, NodeId};
+use crate::store::deployment_groups::GroupRow;
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result};
 use sqlx::FromRow;
 
@@ -40,11 +42,12 @@ pub async fn next_source(
     )
 }
 
-/// Candidates of the group that run `source`, longest connected first.
+/// Candidates of the group that run `source` and may be able to install `target` (a uuid), longest connected first.
 pub async fn fifo(
     on: &mut impl On,
     group: GroupId,
     source: &str,
+    target: &str,
     limit: i64,
 ) -> Result<Vec<Candidate>> {
     fetch_all!(
@@ -54,7 +57,7 @@ pub async fn fifo(
             "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
              WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
                AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
+               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $4)
                AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
                      AND w.kind = 'release_tag' AND NOT EXISTS
                        (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
@@ -65,15 +68,17 @@ pub async fn fifo(
         ),
         group,
         source,
-        limit
+        limit,
+        target
     )
 }
 
-/// Candidates of the group that run `source`, newest devices first.
+/// The same, newest devices first.
 pub async fn lifo(
     on: &mut impl On,
     group: GroupId,
     source: &str,
+    target: &str,
     limit: i64,
 ) -> Result<Vec<Candidate>> {
     fetch_all!(
@@ -83,7 +88,7 @@ pub async fn lifo(
             "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
              WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
                AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
+               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $4)
                AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
                      AND w.kind = 'release_tag' AND NOT EXISTS
                        (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
@@ -94,15 +99,17 @@ pub async fn lifo(
         ),
         group,
         source,
-        limit
+        limit,
+        target
     )
 }
 
-/// A device of the group that asks by itself, if the group's release may be offered to it.
+/// A device of the group that asks by itself, if the group's release, of this target, may be offered to it.
 pub async fn eligible(
     on: &mut impl On,
     group: GroupId,
     device: DeviceId,
+    target: &str,
 ) -> Result<Option<Candidate>> {
     fetch_optional!(
         on,
@@ -111,7 +118,7 @@ pub async fn eligible(
             "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
              WHERE d.id = $2 AND d.group_id = $1 AND d.updates_enabled
                AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL
+               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $3)
                AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
                      AND w.kind = 'release_tag' AND NOT EXISTS
                        (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
@@ -120,7 +127,8 @@ pub async fn eligible(
                          AND w.kind = 'interface' AND w.word = d.interface))"
         ),
         group,
-        device
+        device,
+        target
     )
 }
 
@@ -153,4 +161,39 @@ pub async fn count_in_group(on: &mut impl On, group: GroupId) -> Result<i64> {
         group
     )?;
     Ok(row.map_or(0, |r| r.0))
+}
+
+/// The connected devices that are in no group and run what a group is for, among the `most` numbers after a device; and the
+/// last of those numbers. A walk over numbers costs the same wherever it is.
+pub async fn ungrouped(
+    on: &mut impl On,
+    group: &GroupRow,
+    after: DeviceId,
+    most: i64,
+) -> Result<(Vec<(DeviceId, NodeId)>, DeviceId)> {
+    let next = DeviceId(after.0.saturating_add(most));
+    let found = fetch_all!(
+        on,
+        sql!(
+            "candidates.ungrouped",
+            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
+             WHERE d.id > $1 AND d.id <= $2 AND d.product_id = $3 AND d.fw_platform = $4
+               AND d.fw_architecture = $5 AND d.group_id IS NULL AND d.deleted_at IS NULL
+               AND c.status = 'connected'
+             ORDER BY d.id"
+        ),
+        after,
+        next,
+        group.product_id,
+        &group.platform,
+        &group.architecture
+    )?;
+    Ok((found, next))
+}
+
+/// The highest number of a device; [`DeviceId::NONE`] when there is none.
+pub async fn last(on: &mut impl On) -> Result<DeviceId> {
+    let row: Option<(Option<DeviceId>,)> =
+        fetch_optional!(on, sql!("candidates.last", "SELECT MAX(id) FROM devices"))?;
+    Ok(row.and_then(|r| r.0).unwrap_or(DeviceId::NONE))
 }

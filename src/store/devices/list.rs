@@ -151,6 +151,8 @@ pub enum Order {
     UpdatedAt,
     /// By whether automatic updates are on.
     UpdatesEnabled,
+    /// By the first of the tags.
+    Tags,
     /// Most recently established connection first.
     EstablishedAt,
     /// Most recently seen first.
@@ -166,6 +168,7 @@ impl Order {
             "inserted_at" => Self::InsertedAt,
             "updated_at" => Self::UpdatedAt,
             "updates_enabled" => Self::UpdatesEnabled,
+            "tags" => Self::Tags,
             "connection_established_at" => Self::EstablishedAt,
             "connection_last_seen_at" => Self::LastSeenAt,
             _ => return None,
@@ -188,6 +191,12 @@ impl Order {
             (Self::UpdatedAt, true) => " ORDER BY d.updated_at DESC, d.id",
             (Self::UpdatesEnabled, false) => " ORDER BY d.updates_enabled, d.id",
             (Self::UpdatesEnabled, true) => " ORDER BY d.updates_enabled DESC, d.id",
+            (Self::Tags, false) => {
+                " ORDER BY (SELECT MIN(t.tag) FROM device_tags t WHERE t.device_id = d.id) NULLS LAST, d.id"
+            }
+            (Self::Tags, true) => {
+                " ORDER BY (SELECT MIN(t.tag) FROM device_tags t WHERE t.device_id = d.id) DESC NULLS FIRST, d.id"
+            }
             (Self::EstablishedAt, false) => " ORDER BY c.established_at DESC NULLS LAST, d.id",
             (Self::EstablishedAt, true) => " ORDER BY c.established_at NULLS FIRST, d.id",
             (Self::LastSeenAt, false) => " ORDER BY c.last_seen_at DESC NULLS LAST, d.id",

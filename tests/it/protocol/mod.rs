@@ -7,6 +7,7 @@ mod clients;
 mod device_topic;
 mod events;
 mod extensions;
+mod field;
 mod forgery;
 mod framing;
 mod secrets;

@@ -1,6 +1,7 @@
 //! The REST API as scripts, `nh` and strangers see it. Every answer is held against the OpenAPI document besides.
 
 mod audit;
+mod bodies;
 mod bulk;
 mod events;
 mod lists;

@@ -102,6 +102,24 @@ pub fn sign_with(
     .to_vec()
 }
 
+/// Shows a certificate without looking at it first, as clients do that read less of it than `rustls`.
+#[derive(Debug)]
+struct Shows(Arc<rustls::sign::CertifiedKey>);
+
+impl rustls::client::ResolvesClientCert for Shows {
+    fn resolve(
+        &self,
+        _: &[&[u8]],
+        _: &[rustls::SignatureScheme],
+    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
 /// A client configuration that trusts the server; TLS 1.2 only, as devices in the field, unless `tls13`.
 pub fn client(server: &Server, pair: Option<&Pair>, tls13: bool) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
@@ -122,7 +140,9 @@ pub fn client(server: &Server, pair: Option<&Pair>, tls13: bool) -> Arc<ClientCo
                 .map(|c| c.unwrap())
                 .collect();
             let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-            builder.with_client_auth_cert(certs, key).unwrap()
+            let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+            let shown = rustls::sign::CertifiedKey::new(certs, key);
+            builder.with_client_cert_resolver(Arc::new(Shows(Arc::new(shown))))
         }
     })
 }

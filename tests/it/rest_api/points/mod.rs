@@ -373,7 +373,7 @@ async fn p58_state_switches_a_group_on_and_off() {
         put(json!({"deployment": {"state": "off"}})).await.data()["state"],
         "off"
     );
-    assert_eq!(put(json!({"state": "on"})).await.status, 400);
+    assert_eq!(put(json!({"state": "on"})).await.status, 422);
 }
 
 #[tokio::test(flavor = "multi_thread")]
