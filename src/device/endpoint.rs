@@ -288,11 +288,10 @@ impl Endpoint {
         }
         // A socket that ended meanwhile has no address, and nobody waits for the answer.
         let from = tls.get_ref().0.peer_addr().ok()?.ip();
-        let said = credentials.said();
-        let decision = decide(&self.app, credentials, from, clock::now());
+        let decision = decide(&self.app, &credentials, from, clock::now());
         let decided = timeout(STORE_TIME, decision).await.ok()?;
         if let Err(why) = &decided {
-            self.told(from, &said, why);
+            self.told(from, &credentials.said(), why);
         }
         Some(decided)
     }

@@ -32,6 +32,20 @@ pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) ->
     .await
 }
 
+/// Files a warning by itself; equal ones, which are `about` the same, are counted up.
+async fn warn(
+    db: &Db,
+    product: ProductId,
+    about: &str,
+    title: &str,
+    message: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let mut w = db.write().await?;
+    notifications::add(&mut w, product, about, "warning", title, message, now).await?;
+    w.commit().await
+}
+
 /// A device of this product was refused, since its identifier is another's.
 ///
 /// # Errors
@@ -47,18 +61,16 @@ pub async fn identifier_taken(
         "A device with the identifier {identifier} was refused: {why}. Identifiers are unique on the \
          whole server; give the device another one, or move or destroy the other device."
     );
-    let mut w = db.write().await?;
-    notifications::add(
-        &mut w,
+    let about = format!("duplicate_device_identifier-{identifier}");
+    warn(
+        db,
         product,
-        &format!("duplicate_device_identifier-{identifier}"),
-        "warning",
+        &about,
         "Device identifier already in use",
         &message,
         now,
     )
-    .await?;
-    w.commit().await
+    .await
 }
 
 /// Connections with one identity take each other's place all the time.
@@ -77,18 +89,16 @@ pub async fn chased(
          the same certificate or the same identifier and secret, for example after a disk image was copied. Give one of them \
          an identity of its own."
     );
-    let mut w = db.write().await?;
-    notifications::add(
-        &mut w,
+    let about = format!("identity_used_twice-{identifier}");
+    warn(
+        db,
         product,
-        &format!("identity_used_twice-{identifier}"),
-        "warning",
+        &about,
         "Two devices with one identity",
         &message,
         now,
     )
-    .await?;
-    w.commit().await
+    .await
 }
 
 /// A certificate with the name of a device was not accepted.
@@ -106,18 +116,16 @@ pub async fn certificate_refused(
         "Somebody came with a certificate that names {identifier} and was refused: {why}. If it is the device, register its \
          certificate or the CA that signed it."
     );
-    let mut w = db.write().await?;
-    notifications::add(
-        &mut w,
+    let about = format!("certificate_refused-{identifier}");
+    warn(
+        db,
         product,
-        &format!("certificate_refused-{identifier}"),
-        "warning",
+        &about,
         "Certificate of a device refused",
         &message,
         now,
     )
-    .await?;
-    w.commit().await
+    .await
 }
 
 /// A device showed the right secret with a time that is not now; `behind` are the seconds between, below 0 when it is ahead.
@@ -141,23 +149,20 @@ pub async fn clock_wrong(
         7_200..172_800 => format!("{} hours", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     };
-    // The text is counted up when it is the same, so that it says where the clock was first seen.
     let message = format!(
         "Device {identifier} was refused: its clock is {span} {which}, and a signature holds for 90 seconds. Give it the time, \
          for example with nerves_time, before it connects. If its clock is right, somebody repeats what it once sent."
     );
-    let mut w = db.write().await?;
-    notifications::add(
-        &mut w,
+    let about = format!("clock_wrong-{identifier}");
+    warn(
+        db,
         product,
-        &format!("clock_wrong-{identifier}"),
-        "warning",
+        &about,
         "Device with a wrong clock",
         &message,
         now,
     )
-    .await?;
-    w.commit().await
+    .await
 }
 
 /// A page of notifications, counted from 1, and how many there are in all.

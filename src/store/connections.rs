@@ -162,15 +162,7 @@ pub async fn set_types(
 
 /// The node that holds a device's live socket.
 pub async fn node_of(on: &mut impl On, device: DeviceId) -> Result<Option<NodeId>> {
-    let row: Option<(NodeId,)> = fetch_optional!(
-        on,
-        sql!(
-            "connections.node_of",
-            "SELECT node_id FROM connections WHERE device_id = $1 AND status <> 'disconnected'"
-        ),
-        device
-    )?;
-    Ok(row.map(|r| r.0))
+    Ok(open(on, device).await?.map(|(node, _)| node))
 }
 
 /// The device's open connection, and the node that holds it.
@@ -208,6 +200,17 @@ pub async fn close_left_by(
     Ok(gone)
 }
 
+/// A page of connected devices after a device, with the node that holds each, of what a column of theirs says.
+macro_rules! connected {
+    ($column:literal) => {
+        concat!(
+            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id WHERE d.",
+            $column,
+            " = $1 AND d.id > $2 AND c.status = 'connected' ORDER BY d.id LIMIT $3"
+        )
+    };
+}
+
 /// A page of a product's connected devices after a device, with the node that holds each.
 pub async fn of_product(
     on: &mut impl On,
@@ -217,12 +220,7 @@ pub async fn of_product(
 ) -> Result<Vec<(DeviceId, NodeId)>> {
     fetch_all!(
         on,
-        sql!(
-            "connections.of_product",
-            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
-             WHERE d.product_id = $1 AND d.id > $2 AND c.status = 'connected'
-             ORDER BY d.id LIMIT $3"
-        ),
+        sql!("connections.of_product", connected!("product_id")),
         product,
         after,
         most
@@ -238,12 +236,7 @@ pub async fn of_org(
 ) -> Result<Vec<(DeviceId, NodeId)>> {
     fetch_all!(
         on,
-        sql!(
-            "connections.of_org",
-            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
-             WHERE d.org_id = $1 AND d.id > $2 AND c.status = 'connected'
-             ORDER BY d.id LIMIT $3"
-        ),
+        sql!("connections.of_org", connected!("org_id")),
         org,
         after,
         most
@@ -259,12 +252,7 @@ pub async fn of_group(
 ) -> Result<Vec<(DeviceId, NodeId)>> {
     fetch_all!(
         on,
-        sql!(
-            "connections.of_group",
-            "SELECT d.id, c.node_id FROM devices d JOIN connections c ON c.device_id = d.id
-             WHERE d.group_id = $1 AND d.id > $2 AND c.status = 'connected'
-             ORDER BY d.id LIMIT $3"
-        ),
+        sql!("connections.of_group", connected!("group_id")),
         group,
         after,
         most

@@ -1,7 +1,7 @@
 //! What a stored file has to be, whichever kind it is: for downloads, and for the job that looks whether all are sound.
 
 use super::ids::{ArchiveId, Blob, FirmwareId, ProductId};
-use super::{On, Result, Write};
+use super::{On, Result, Write, deltas};
 use crate::clock::Micros;
 use sqlx::FromRow;
 
@@ -142,16 +142,8 @@ pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
     let Blob::Delta(source, target) = blob else {
         return Ok(false);
     };
-    let row: Option<(i64,)> = fetch_optional!(
-        on,
-        sql!(
-            "files.remade",
-            "SELECT id FROM deltas WHERE source_id = $1 AND target_id = $2 AND status = 'processing'"
-        ),
-        source,
-        target
-    )?;
-    Ok(row.is_some())
+    let delta = deltas::of_pair(on, source, target).await?;
+    Ok(delta.is_some_and(|d| d.status == "processing"))
 }
 
 /// The file of this kind with the next higher number, for a walk through all of them.

@@ -45,7 +45,7 @@ pub struct NewClaim {
     pub group: Option<GroupId>,
     /// The release.
     pub release: Option<ReleaseId>,
-    /// The target; none when the device began by itself.
+    /// The target.
     pub firmware: Option<FirmwareId>,
     /// The delta to send.
     pub delta: Option<i64>,

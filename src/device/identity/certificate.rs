@@ -157,7 +157,7 @@ async fn signers(
     all.retain(|ca| match signed_by(&ca.der, leaf, now) {
         Ok(()) => true,
         Err(mistake) => {
-            tell_worst(&mut why, mistake);
+            keep_likelier(&mut why, mistake);
             false
         }
     });
@@ -171,8 +171,8 @@ async fn signers(
     Ok(all)
 }
 
-/// Of several signers with the same key identifier the one is meant whose signature is right.
-fn tell_worst(told: &mut Option<NotSigned>, mistake: NotSigned) {
+/// Keeps the mistake that is worth telling: of several signers with one key identifier the one is meant whose signature is right.
+fn keep_likelier(told: &mut Option<NotSigned>, mistake: NotSigned) {
     let signature_right = |m: &NotSigned| matches!(m, NotSigned::NotYet(_) | NotSigned::Expired(_));
     if told.as_ref().is_none_or(|_| signature_right(&mistake)) {
         *told = Some(mistake);

@@ -89,13 +89,13 @@ pub enum Refused {
 /// See [`Refused`].
 pub async fn decide(
     app: &App,
-    credentials: Credentials<'_>,
+    credentials: &Credentials<'_>,
     from: IpAddr,
     now: Micros,
 ) -> Result<KnownDevice, Refused> {
     match credentials {
         Credentials::Certificate(chain) => certificate::decide(app, chain, now).await,
-        Credentials::Secret(headers) => secret::decide(app, &headers, from, now).await,
+        Credentials::Secret(headers) => secret::decide(app, headers, from, now).await,
         Credentials::Unusable => Err(Refused::No("headers without usable credentials")),
         Credentials::Nothing => Err(Refused::Nothing),
     }
