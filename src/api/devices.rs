@@ -9,7 +9,7 @@ use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
 use crate::fleet::devices::{
-    self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Test, pattern,
+    self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Pattern, Test,
 };
 use crate::fleet::refusal::field;
 use crate::fleet::{moves, query};
@@ -237,8 +237,8 @@ pub fn filter(map: Option<&Map<String, Value>>) -> fleet::Result<DeviceFilter> {
             }
         };
         match key.as_str() {
-            "identifier" => f.and(Test::Identifier(pattern(&text))),
-            "search" => f.and(Test::Search(pattern(&text))),
+            "identifier" => f.and(Test::Identifier(Pattern::part(&text))),
+            "search" => f.and(Test::Search(Pattern::part(&text))),
             "tags" => {
                 for tag in tags(value).unwrap_or_default() {
                     f.and(Test::TagPart(tag));

@@ -1,7 +1,8 @@
 //! Many devices at once: from CSV, all or nothing; from manifests of crypto chips, in the background; and out as CSV.
 
 use super::blocking;
-use super::devices::{check_tags, cut, identifier_ok};
+use super::devices::{FREE, check_tags, cut, identifier_ok, is_of_deleted};
+use super::refusal::TAKEN;
 use super::x509::{self, Facts};
 use super::{Refusal, Result, cells, certificates};
 use crate::access::random_id;
@@ -105,6 +106,16 @@ async fn write_slices(app: &App, scope: &Scope<Product>, import: i64, rows: &[Ro
     Ok(n as u64)
 }
 
+/// Why an identifier cannot be registered.
+async fn taken(w: &mut Write, scope: &Scope<Product>, identifier: &str) -> Result<String> {
+    let mut text = format!("identifier {identifier:?} {TAKEN}");
+    if is_of_deleted(w, scope, identifier).await? {
+        text.push_str("; it ");
+        text.push_str(FREE);
+    }
+    Ok(text)
+}
+
 async fn write_slice(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -118,15 +129,12 @@ async fn write_slice(
     let mut tags = Vec::new();
     for row in rows {
         let Some(id) = ids.get(&row.device.identifier) else {
-            let text = format!(
-                "identifier {:?} has already been taken",
-                row.device.identifier
-            );
+            let text = taken(w, scope, &row.device.identifier).await?;
             mistakes.entry(row.line).or_default().push(text);
             continue;
         };
         let own = row.device.tags.iter().flatten();
-        tags.extend(own.map(|t| (*id, t.as_str())));
+        tags.extend((0..).zip(own).map(|(place, t)| (*id, place, t.as_str())));
         for facts in &row.certificates {
             match certificates::store_certificate(w, p.org.id, *id, facts).await {
                 Ok(()) => {}
@@ -362,9 +370,10 @@ async fn one(app: &App, scope: &Scope<Product>, entry: &Value, tags: &[String]) 
     let mut w = app.db.write().await?;
     let tags = (!tags.is_empty()).then_some(tags);
     let now = clock::now();
-    let id = store::devices::add(&mut w, p.org.id, p.id, identifier, None, tags, now)
-        .await?
-        .ok_or_else(|| bad("identifier has already been taken"))?;
+    let id = store::devices::add(&mut w, p.org.id, p.id, identifier, None, tags, now).await?;
+    let Some(id) = id else {
+        return Err(bad(&taken(&mut w, scope, identifier).await?));
+    };
     certificates::store_certificate(&mut w, p.org.id, id, &facts).await?;
     w.commit().await?;
     Ok(())

@@ -19,9 +19,9 @@ use crate::store::{self, Db, On, Write};
 use crate::terminal;
 use std::collections::HashMap;
 
-pub use crate::store::devices::like as pattern;
 pub use crate::store::devices::query::{Compare, Test};
 pub use crate::store::devices::{DeviceView, Filter as DeviceFilter, Order as DeviceOrder};
+pub use crate::store::fold::Pattern;
 
 /// A device with its tags; `None` when they were never set.
 pub struct Device {
@@ -174,6 +174,20 @@ pub fn identifier_ok(text: &str) -> bool {
         && !is_dots(text)
 }
 
+/// How an identifier gets free that a deleted device holds.
+pub(super) const FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
+                               or free the identifier with DELETE …/devices/IDENTIFIER/destroy";
+
+/// Whether a deleted device that the asker may see has this identifier.
+pub(super) async fn is_of_deleted(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> store::Result<bool> {
+    let holder = store::devices::view(on, scope, identifier).await?;
+    Ok(holder.is_some_and(|d| d.deleted_at.is_some()))
+}
+
 /// Registers a device.
 ///
 /// # Errors
@@ -212,8 +226,14 @@ pub async fn create(
         tags.as_deref(),
         now,
     )
-    .await?
-    .ok_or_else(|| field("identifier", TAKEN))?;
+    .await?;
+    let Some(id) = id else {
+        let mut why = vec![TAKEN];
+        if is_of_deleted(&mut w, scope, identifier).await? {
+            why.push(FREE);
+        }
+        return Err(Refusal::Fields(serde_json::json!({ "identifier": why })));
+    };
     if form.updates_enabled == Some(false) {
         store::devices::set_updates_enabled(&mut w, id, false, now).await?;
     }

@@ -34,6 +34,7 @@ use crate::limits::{
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
+use crate::store::fold;
 use anyhow::Context as _;
 use http::GivesWay;
 use setup::Lock;
@@ -155,6 +156,7 @@ impl Node {
         };
         // Whatever this node held before it stopped or crashed is gone.
         bulk::take_back_unfinished(&app.db).await?;
+        fold::old_rows(&app.db).await?;
         reconcile::bury(&app.db, &app.bus, node, clock::now()).await?;
         let node = Self {
             web: web.local_addr()?,

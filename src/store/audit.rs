@@ -1,5 +1,6 @@
 //! Audit entries: who did what to which thing. Written in the transaction of the change itself.
 
+use super::fold::beyond_ascii;
 use super::{Result, Write, devices, orgs};
 use crate::access::scope::{InOrg as _, Org, Person, Product, Scope};
 use crate::clock::Micros;
@@ -66,8 +67,9 @@ pub async fn add(
         sql!(
             "audit.add",
             "INSERT INTO audit_logs
-               (org_id, product_id, actor_type, actor_id, resource_type, resource_id, description, at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+               (org_id, product_id, actor_type, actor_id, resource_type, resource_id, description, at,
+                folded)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
         ),
         org,
         product,
@@ -75,8 +77,9 @@ pub async fn add(
         actor_id,
         resource_type,
         resource_id,
-        description,
-        now
+        &description,
+        now,
+        beyond_ascii(&description)
     )?;
     Ok(())
 }
@@ -98,17 +101,18 @@ pub async fn with_details(
         sql!(
             "audit.add_detailed",
             "INSERT INTO audit_logs (org_id, product_id, actor_type, actor_id, resource_type,
-                                     resource_id, description, details, at)
-             VALUES ($1, $2, 'user', $3, $4, $5, $6, $7, $8)"
+                                     resource_id, description, details, at, folded)
+             VALUES ($1, $2, 'user', $3, $4, $5, $6, $7, $8, $9)"
         ),
         p.org.id,
         p.id,
         scope.person().id,
         resource_type,
         resource_id,
-        text,
+        &text,
         details,
-        now
+        now,
+        beyond_ascii(&text)
     )?;
     Ok(())
 }

@@ -176,29 +176,30 @@ pub async fn set_words(w: &mut Write, id: GroupId, kind: &str, words: &[String])
         id,
         kind
     )?;
-    for word in words {
+    for (place, word) in (0_i64..).zip(words) {
         execute!(
             w,
             sql!(
                 "deployment_groups.add_word",
-                "INSERT INTO group_words (group_id, kind, word) VALUES ($1, $2, $3)
+                "INSERT INTO group_words (group_id, kind, word, place) VALUES ($1, $2, $3, $4)
                  ON CONFLICT DO NOTHING"
             ),
             id,
             kind,
-            word
+            word,
+            place
         )?;
     }
     Ok(())
 }
 
-/// One of a group's word lists, in byte order.
+/// One of a group's word lists, in the order in which the words were given.
 pub async fn words(on: &mut impl On, id: GroupId, kind: &str) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
         on,
         sql!(
             "deployment_groups.words",
-            "SELECT word FROM group_words WHERE group_id = $1 AND kind = $2 ORDER BY word"
+            "SELECT word FROM group_words WHERE group_id = $1 AND kind = $2 ORDER BY place, word"
         ),
         id,
         kind

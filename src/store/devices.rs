@@ -1,5 +1,6 @@
 //! Devices: what is known of each, and which of them a release may be offered to.
 
+use super::fold::fold;
 use super::{On, Result, Write};
 use crate::access::scope::{InOrg, Product, Scope};
 use crate::clock::Micros;
@@ -11,7 +12,6 @@ pub use candidates::{
     Candidate, count_in_group, eligible, fifo, last, lifo, next_run_by_group, next_source,
     ungrouped,
 };
-pub use list::like;
 pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, list, tags_of};
 
 /// A device as the device plane and the rollout see it.
@@ -136,6 +136,7 @@ mod candidates;
 // Below the macro, whose text it uses.
 mod list;
 pub mod query;
+mod search;
 
 /// What a device says it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -179,16 +180,17 @@ pub async fn add(
             "INSERT INTO devices
                (org_id, product_id, identifier, description, tags_set, status, updates_enabled,
                 validation, auto_revert, fw_uuid, online, in_flight, interface, connected_at,
-                first_seen_at, inserted_at, updated_at)
+                first_seen_at, inserted_at, updated_at, folded)
              VALUES ($1, $2, $3, $4, FALSE, 'registered', TRUE, 'unknown', FALSE, '', FALSE, FALSE,
-                     '', 0, 0, $5, $5)
+                     '', 0, 0, $5, $5, $6)
              ON CONFLICT (identifier) DO NOTHING RETURNING id"
         ),
         org,
         product,
         identifier,
         description,
-        now
+        now,
+        fold(identifier)
     )?;
     if let (Some((id,)), Some(tags)) = (row, tags) {
         set_tags(w, id, Some(tags)).await?;
@@ -206,15 +208,18 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
         ),
         device
     )?;
-    for tag in tags.unwrap_or_default() {
+    for (place, tag) in (0_i64..).zip(tags.unwrap_or_default()) {
         execute!(
             w,
             sql!(
                 "devices.add_tag",
-                "INSERT INTO device_tags (device_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+                "INSERT INTO device_tags (device_id, tag, folded, place) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING"
             ),
             device,
-            tag
+            tag,
+            fold(tag),
+            place
         )?;
     }
     execute!(
@@ -229,13 +234,13 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
     Ok(())
 }
 
-/// A device's tags, in byte order.
+/// A device's tags, in the order in which they were given.
 pub async fn tags(on: &mut impl On, device: DeviceId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
         on,
         sql!(
             "devices.tags",
-            "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY tag"
+            "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY place, tag"
         ),
         device
     )?;

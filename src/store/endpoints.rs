@@ -1,6 +1,6 @@
 //! Keys on other networks by organisation: those that people entered, and those that devices report.
 
-use super::devices::like;
+use super::fold::{fold, like};
 use super::{On, Result, Write};
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
@@ -45,7 +45,7 @@ pub struct Narrow {
 pub async fn list(on: &mut impl On, scope: &Scope<Org>, narrow: &Narrow) -> Result<Vec<Endpoint>> {
     let within = like(&narrow.search);
     let begins = within.strip_prefix('%').unwrap_or(&within).to_owned();
-    fetch_all!(
+    let mut found: Vec<Endpoint> = fetch_all!(
         on,
         sql!(
             "endpoints.list",
@@ -58,21 +58,28 @@ pub async fn list(on: &mut impl On, scope: &Scope<Org>, narrow: &Narrow) -> Resu
                WHERE e.org_id = $1 AND $2 <> 'device'
                  AND ($2 <> 'user' OR e.user_id IS NOT NULL)
                  AND ($2 <> 'none' OR e.user_id IS NULL)
-                 AND (lower(e.identifier) LIKE $3 ESCAPE '\\' OR lower(u.name) LIKE $4 ESCAPE '\\')
                UNION ALL
                SELECT n.identifier, n.instance, 'device_reported', n.details, n.updated_at,
                       n.inserted_at, n.updated_at, d.identifier, NULL, NULL
                FROM network_identities n JOIN devices d ON d.id = n.device_id
                WHERE d.org_id = $1 AND n.service = 'iroh' AND ($2 = '' OR $2 = 'device')
-                 AND (lower(n.identifier) LIKE $3 ESCAPE '\\'
-                      OR lower(d.identifier) LIKE $4 ESCAPE '\\')
+                 AND (lower(n.identifier) LIKE $3 ESCAPE '\\' OR d.folded LIKE $4 ESCAPE '\\')
              ) x ORDER BY inserted_at DESC, identifier LIMIT 10000"
         ),
         scope.org().id,
         &narrow.owner,
         begins,
         within
-    )
+    )?;
+    // People are few: their keys and names are looked at here, in the one folding.
+    let search = fold(&narrow.search);
+    found.retain(|e| {
+        let named = |name: &String| fold(name).contains(&search);
+        e.source != "operator"
+            || e.identifier.starts_with(&search)
+            || e.user_name.as_ref().is_some_and(named)
+    });
+    Ok(found)
 }
 
 /// Whether any organisation or device of the server has this key.

@@ -1,5 +1,6 @@
 //! Health reports of devices, newest first.
 
+use super::fold::beyond_ascii;
 use super::{On, Result, Write};
 use crate::clock::Micros;
 use crate::ids::DeviceId;
@@ -18,22 +19,33 @@ pub struct HealthReport {
     pub report: String,
 }
 
+/// The alarms of a report, folded, where they have letters beyond ASCII.
+fn folded_alarms(report: &str) -> Option<String> {
+    if report.is_ascii() {
+        return None;
+    }
+    let report: serde_json::Value = serde_json::from_str(report).ok()?;
+    beyond_ascii(&report.get("alarms")?.to_string())
+}
+
 /// Stores a report; one of the same microsecond replaces the earlier.
 pub async fn add(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<()> {
     execute!(
         w,
         sql!(
             "health_reports.add",
-            "INSERT INTO health_reports (device_id, at, status, reasons, report)
-             VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO health_reports (device_id, at, status, reasons, report, folded_alarms)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (device_id, at) DO UPDATE SET status = excluded.status,
-               reasons = excluded.reasons, report = excluded.report"
+               reasons = excluded.reasons, report = excluded.report,
+               folded_alarms = excluded.folded_alarms"
         ),
         device,
         report.at,
         &report.status,
         &report.reasons,
-        &report.report
+        &report.report,
+        folded_alarms(&report.report)
     )?;
     Ok(())
 }
@@ -44,14 +56,15 @@ pub async fn add_past(w: &mut Write, device: DeviceId, report: &HealthReport) ->
         w,
         sql!(
             "health_reports.add_past",
-            "INSERT INTO health_reports (device_id, at, status, reasons, report)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_id, at) DO NOTHING"
+            "INSERT INTO health_reports (device_id, at, status, reasons, report, folded_alarms)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (device_id, at) DO NOTHING"
         ),
         device,
         report.at,
         &report.status,
         &report.reasons,
-        &report.report
+        &report.report,
+        folded_alarms(&report.report)
     )?;
     Ok(n == 1)
 }

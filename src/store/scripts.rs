@@ -1,6 +1,6 @@
 //! Support scripts of a product.
 
-use super::devices::like;
+use super::fold::{fold, like};
 use super::{On, Result, Write};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
@@ -51,8 +51,8 @@ macro_rules! script_columns {
 
 macro_rules! script_filter {
     () => {
-        "AND lower(s.name) LIKE $2 ESCAPE '\\' AND lower(COALESCE(s.tags, '')) LIKE $3 ESCAPE '\\'
-         AND (lower(s.name) LIKE $4 ESCAPE '\\' OR lower(COALESCE(s.tags, '')) LIKE $4 ESCAPE '\\') "
+        "AND s.folded_name LIKE $2 ESCAPE '\\' AND s.folded_tags LIKE $3 ESCAPE '\\'
+         AND (s.folded_name LIKE $4 ESCAPE '\\' OR s.folded_tags LIKE $4 ESCAPE '\\') "
     };
 }
 
@@ -69,15 +69,18 @@ pub async fn add(
         w,
         sql!(
             "scripts.add",
-            "INSERT INTO scripts (product_id, name, text, tags, created_by, inserted_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id"
+            "INSERT INTO scripts (product_id, name, text, tags, created_by, inserted_at,
+                                  updated_at, folded_name, folded_tags)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8) RETURNING id"
         ),
         scope.product().id,
         name,
         text,
         tags,
         scope.person().id,
-        now
+        now,
+        fold(name),
+        fold(tags.unwrap_or_default())
     )?;
     row.map(|r| r.0).ok_or(super::Error::Missing("scripts"))
 }
@@ -172,7 +175,8 @@ pub async fn set(
         w,
         sql!(
             "scripts.set",
-            "UPDATE scripts SET name = $3, text = $4, tags = $5, updated_at = $6
+            "UPDATE scripts SET name = $3, text = $4, tags = $5, updated_at = $6,
+               folded_name = $7, folded_tags = $8
              WHERE product_id = $1 AND id = $2"
         ),
         scope.product().id,
@@ -180,7 +184,9 @@ pub async fn set(
         name,
         text,
         tags,
-        now
+        now,
+        fold(name),
+        fold(tags.unwrap_or_default())
     )?;
     Ok(n > 0)
 }

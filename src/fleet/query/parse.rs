@@ -2,6 +2,7 @@
 //! (domain 6). Words, columns and operators in any case; a mistake is told with the column where it begins.
 
 use crate::store::devices::query::{Compare, Cond, Test};
+use crate::store::fold::Pattern;
 
 /// A mistake in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +130,8 @@ pub fn parse(text: &str) -> Result<Query, Mistake> {
     });
     match read {
         Err(_) if is_plain(text) => {
-            let pattern = format!("%{}%", text.trim().replace('\\', "\\\\"));
+            let text = text.trim().replace('\\', "\\\\");
+            let pattern = Pattern::new(&format!("%{text}%"));
             Ok(Query {
                 cond: Cond::Is(Test::Search(pattern)),
                 names_deleted: false,
@@ -386,8 +388,8 @@ impl Reader {
         let unset = value == NOT_SET;
         let test = match column {
             // A backslash has no meaning of its own.
-            "identifier" => Test::Identifier(value.replace('\\', "\\\\")),
-            "search" => Test::Search(value.replace('\\', "\\\\")),
+            "identifier" => Test::Identifier(Pattern::new(&value.replace('\\', "\\\\"))),
+            "search" => Test::Search(Pattern::new(&value.replace('\\', "\\\\"))),
             "platform" => {
                 named(self, Kind::Platform);
                 return Ok(Cond::Is(Test::Platform(value, negated)));
@@ -516,7 +518,7 @@ mod tests {
             "metric:Load < -1",
         ] {
             assert!(
-                !matches!(cond(text), Cond::Is(Test::Search(ref s)) if s.contains(text)),
+                !matches!(cond(text), Cond::Is(Test::Search(ref p)) if p.matches(text)),
                 "{text}"
             );
         }
@@ -535,10 +537,13 @@ mod tests {
 
     #[test]
     fn plain_text_searches() {
-        assert_eq!(cond("sn-17"), Cond::Is(Test::Search("%sn-17%".into())));
+        assert_eq!(
+            cond("sn-17"),
+            Cond::Is(Test::Search(Pattern::part("sn-17")))
+        );
         assert_eq!(
             cond(" two words "),
-            Cond::Is(Test::Search("%two words%".into()))
+            Cond::Is(Test::Search(Pattern::part("two words")))
         );
     }
 

@@ -4,6 +4,7 @@
 use super::Resource;
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
+use crate::store::fold::beyond_ascii;
 use crate::store::{Result, Write};
 
 /// Who acted there.
@@ -53,9 +54,9 @@ pub async fn add(w: &mut Write, entry: &Imported<'_>) -> Result<bool> {
         sql!(
             "audit.import",
             "INSERT INTO audit_logs (org_id, product_id, actor_type, actor_id, resource_type,
-                                     resource_id, description, details, at)
+                                     resource_id, description, details, at, folded)
              SELECT o.id, CAST($2 AS BIGINT), $3, CAST($4 AS BIGINT), $5, CAST($6 AS BIGINT), $7,
-                    $8, $9 FROM orgs o
+                    $8, $9, CAST($10 AS TEXT) FROM orgs o
              WHERE o.id = $1 AND NOT EXISTS (SELECT 1 FROM audit_logs a
                WHERE a.org_id = $1 AND a.at = $9 AND a.details = $8)"
         ),
@@ -67,7 +68,8 @@ pub async fn add(w: &mut Write, entry: &Imported<'_>) -> Result<bool> {
         resource_id,
         entry.description,
         entry.details,
-        entry.at
+        entry.at,
+        beyond_ascii(entry.description)
     )?;
     Ok(n == 1)
 }

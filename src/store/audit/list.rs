@@ -3,7 +3,7 @@
 use crate::access::scope::InOrg;
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, ProductId};
-use crate::store::devices::like;
+use crate::store::fold::like;
 use crate::store::{On, Result};
 use sqlx::{FromRow, QueryBuilder};
 
@@ -74,7 +74,7 @@ macro_rules! narrowed {
                 .push(")");
         }
         if let Some(t) = &$n.search {
-            $q.push(" AND lower(a.description) LIKE ")
+            $q.push(" AND COALESCE(a.folded, lower(a.description)) LIKE ")
                 .push_bind(like(t))
                 .push(" ESCAPE '\\'");
         }

@@ -2,6 +2,7 @@
 
 use crate::clock::Micros;
 use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::fold::fold;
 use crate::store::{On, Result, Write};
 use sqlx::{FromRow, QueryBuilder};
 
@@ -34,13 +35,15 @@ pub async fn add_many(
                 "INSERT INTO devices
                    (org_id, product_id, identifier, description, tags_set, status, updates_enabled,
                     validation, auto_revert, fw_uuid, online, in_flight, interface, connected_at,
-                    first_seen_at, inserted_at, updated_at) ",
+                    first_seen_at, inserted_at, updated_at, folded) ",
             );
             q.push_values(some, |mut b, d| {
                 b.push_bind(org).push_bind(product).push_bind(&d.identifier);
                 b.push_bind(&d.description).push_bind(d.tags.is_some());
                 b.push("'registered', TRUE, 'unknown', FALSE, '', FALSE, FALSE, '', 0, 0");
-                b.push_bind(now).push_bind(now);
+                b.push_bind(now)
+                    .push_bind(now)
+                    .push_bind(fold(&d.identifier));
             });
             q.push(" ON CONFLICT (identifier) DO NOTHING RETURNING id, identifier");
             q.build_query_as().fetch_all(c).await
@@ -50,13 +53,15 @@ pub async fn add_many(
     Ok(added)
 }
 
-/// Gives devices their first tags.
-pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, &str)]) -> Result<()> {
+/// Gives devices their first tags, each with its place among the device's own.
+pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, i64, &str)]) -> Result<()> {
     for some in tags.chunks(ROWS) {
         on_engine!(&mut *w, |c| {
-            let mut q = QueryBuilder::new("INSERT INTO device_tags (device_id, tag) ");
-            q.push_values(some, |mut b, (device, tag)| {
-                b.push_bind(*device).push_bind((*tag).to_owned());
+            let mut q =
+                QueryBuilder::new("INSERT INTO device_tags (device_id, place, tag, folded) ");
+            q.push_values(some, |mut b, (device, place, tag)| {
+                b.push_bind(*device).push_bind(*place);
+                b.push_bind((*tag).to_owned()).push_bind(fold(tag));
             });
             q.push(" ON CONFLICT DO NOTHING");
             q.build().execute(c).await.map(|_| ())

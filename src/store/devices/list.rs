@@ -3,6 +3,7 @@
 
 use super::DeviceView;
 use super::query::{Cond, Piece, Pieces, Test, Value};
+use super::search;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::ids::DeviceId;
@@ -67,6 +68,9 @@ impl Filter {
                         | Test::Version(_)
                         | Test::Tag(_)
                         | Test::AnyTag(_)
+                        | Test::AnyPlatform(_)
+                        | Test::AnyVersion(_)
+                        | Test::Named(_)
                         | Test::Updating
                         | Test::Group(_)
                         | Test::GroupNumber(_)
@@ -76,24 +80,6 @@ impl Filter {
         self.cond.as_ref().is_some_and(|c| !served(c))
     }
 
-    /// Replaces parts of tags by the tags that have them, when there are not too many: these are found by an index.
-    async fn resolve(&self, on: &mut impl On) -> Result<Self> {
-        let mut found = self.clone();
-        if let Some(cond) = &mut found.cond {
-            let mut parts = Vec::new();
-            tag_parts(cond, &mut parts);
-            for test in parts {
-                let Test::TagPart(part) = &*test else {
-                    continue;
-                };
-                if let Some(tags) = tags_with(on, part).await? {
-                    *test = Test::AnyTag(tags);
-                }
-            }
-        }
-        Ok(found)
-    }
-
     fn pieces(&self, now: Micros, dialect: Dialect) -> Pieces {
         let mut pieces = Pieces::default();
         if let Some(cond) = &self.cond {
@@ -101,19 +87,6 @@ impl Filter {
         }
         pieces
     }
-}
-
-/// The pattern that finds a text within others, in any case.
-pub fn like(text: &str) -> String {
-    let mut p = String::from("%");
-    for c in text.to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            p.push('\\');
-        }
-        p.push(c);
-    }
-    p.push('%');
-    p
 }
 
 macro_rules! narrow {
@@ -203,51 +176,6 @@ impl Order {
             (Self::LastSeenAt, true) => " ORDER BY c.last_seen_at NULLS FIRST, d.id",
         }
     }
-}
-
-fn tag_parts<'c>(cond: &'c mut Cond, into: &mut Vec<&'c mut Test>) {
-    match cond {
-        Cond::And(a, b) | Cond::Or(a, b) => {
-            tag_parts(a, into);
-            tag_parts(b, into);
-        }
-        Cond::Not(a) => tag_parts(a, into),
-        Cond::Is(test @ Test::TagPart(_)) => into.push(test),
-        Cond::Is(_) => {}
-    }
-}
-
-/// Different tags that are looked at; a server with more of them looks at the devices instead.
-const TAGS: i64 = 5_000;
-/// Tags with a part that are looked for.
-const TAGS_FOUND: usize = 200;
-
-/// The tags of the server that have this part, found by hopping from one tag to the next in their index; `None` when there
-/// are too many.
-async fn tags_with(on: &mut impl On, part: &str) -> Result<Option<Vec<String>>> {
-    let rows: Vec<(Option<String>,)> = fetch_all!(
-        on,
-        sql!(
-            "devices.different_tags",
-            "WITH RECURSIVE t(tag) AS (
-               SELECT MIN(tag) FROM device_tags
-               UNION ALL
-               SELECT (SELECT MIN(n.tag) FROM device_tags n WHERE n.tag > t.tag)
-               FROM t WHERE t.tag IS NOT NULL
-             ) SELECT tag FROM t LIMIT $1"
-        ),
-        TAGS
-    )?;
-    if rows.len() as i64 >= TAGS {
-        return Ok(None);
-    }
-    let part = part.to_lowercase();
-    let all: Vec<String> = rows
-        .into_iter()
-        .filter_map(|r| r.0)
-        .filter(|t| t.to_lowercase().contains(&part))
-        .collect();
-    Ok((all.len() <= TAGS_FOUND).then_some(all))
 }
 
 /// Joins the connection of each device, if it ever had one.
@@ -358,7 +286,7 @@ async fn planned(
     order: (Order, bool),
     now: Micros,
 ) -> Result<(Plan, Option<i64>)> {
-    let filter = filter.resolve(on).await?;
+    let filter = search::resolve(on, scope, filter).await?;
     let mut plan = Plan::new(filter, order, now, dialect(on));
     if plan.counts {
         return Ok((plan, None));
@@ -470,7 +398,7 @@ pub async fn tags_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
         for id in ids {
             s.push_bind(*id);
         }
-        s.push_unseparated(") ORDER BY device_id, tag");
+        s.push_unseparated(") ORDER BY device_id, place, tag");
         q.build_query_as().fetch_all(c).await
     })?)
 }

@@ -1,9 +1,9 @@
 //! Conditions on devices as a tree, and the SQL that they become. Each test is true or false of every device, never NULL, so
 //! that `not` means what it says.
 
-use super::list::like;
 use crate::clock::Micros;
 use crate::store::engine::Dialect;
+use crate::store::fold::{Pattern, like};
 use std::time::Duration;
 
 /// Conditions.
@@ -36,9 +36,15 @@ pub enum Compare {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
     /// Identifier, as a pattern with `%` and `_`, which a backslash makes plain; any case.
-    Identifier(String),
+    Identifier(Pattern),
+    /// The same, of so few devices that they are found by the index of identifiers.
+    Named(Pattern),
     /// The same over identifier, version, platform and tags.
-    Search(String),
+    Search(Pattern),
+    /// Platform is one of these.
+    AnyPlatform(Vec<String>),
+    /// Firmware version is one of these.
+    AnyVersion(Vec<String>),
     /// Platform is this; or, when negated, another one.
     Platform(String, bool),
     /// Architecture is this; or, when negated, another one.
@@ -113,6 +119,8 @@ pub(super) struct Pieces(pub Vec<Piece>);
 const REPORT: &str =
     "(SELECT h.report FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)";
 
+const FOLDED_ALARMS: &str = "(SELECT h.folded_alarms FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)";
+
 impl Pieces {
     /// Whether any of the text has this word.
     pub fn mention(&self, word: &str) -> bool {
@@ -168,11 +176,14 @@ impl Pieces {
     fn test(&mut self, test: &Test, not: bool, now: Micros, dialect: Dialect) {
         match test {
             Test::Identifier(p) => {
-                self.sql("lower(d.identifier) LIKE ")
-                    .text(&p.to_lowercase())
+                self.sql("d.folded LIKE ")
+                    .text(&p.like())
                     .sql(" ESCAPE '\\'");
             }
-            Test::Search(p) => self.search(&p.to_lowercase()),
+            Test::Named(p) => self.named(p, dialect),
+            Test::Search(p) => self.search(&p.like()),
+            Test::AnyPlatform(all) => self.one_of("d.fw_platform IN (", all),
+            Test::AnyVersion(all) => self.one_of("d.fw_version IN (", all),
             Test::Platform(v, negated) => self.reported("d.fw_platform", v, *negated, not),
             Test::Architecture(v, negated) => self.reported("d.fw_architecture", v, *negated, not),
             Test::Firmware(v, negated) => {
@@ -211,20 +222,14 @@ impl Pieces {
                     .sql(")");
             }
             Test::TagPart(t) => {
-                self.sql("EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+                self.sql("EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.folded LIKE ")
                     .text(&like(t))
                     .sql(" ESCAPE '\\')");
             }
-            Test::AnyTag(all) if all.is_empty() => {
-                self.sql("FALSE");
-            }
-            Test::AnyTag(all) => {
-                self.sql("d.id IN (SELECT t.device_id FROM device_tags t WHERE t.tag IN (");
-                for (i, t) in all.iter().enumerate() {
-                    self.sql(if i == 0 { "" } else { ", " }).text(t);
-                }
-                self.sql("))");
-            }
+            Test::AnyTag(all) => self.one_of(
+                "d.id IN (SELECT t.device_id FROM device_tags t WHERE t.tag IN (",
+                all,
+            ),
             Test::Untagged => {
                 self.sql("NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
             }
@@ -259,7 +264,7 @@ impl Pieces {
                 self.sql(", '{}') NOT IN ('{}', '[]', 'null', '')");
             }
             Test::Alarm(t) => {
-                self.sql("COALESCE(lower(");
+                self.sql("COALESCE(").sql(FOLDED_ALARMS).sql(", lower(");
                 self.alarms(dialect);
                 self.sql("), '') LIKE ").text(&like(t)).sql(" ESCAPE '\\'");
             }
@@ -282,13 +287,41 @@ impl Pieces {
         }
     }
 
+    /// Its value is one of these: the text begins the list, and with it a query of its own where it has two brackets.
+    fn one_of(&mut self, begin: &'static str, all: &[String]) {
+        if all.is_empty() {
+            self.sql("FALSE");
+            return;
+        }
+        self.sql("COALESCE(").sql(begin);
+        for (i, value) in all.iter().enumerate() {
+            self.sql(if i == 0 { "" } else { ", " }).text(value);
+        }
+        self.sql(if begin.contains("SELECT") { "))" } else { ")" })
+            .sql(", FALSE)");
+    }
+
+    /// Identifiers by the index of three letters.
+    fn named(&mut self, pattern: &Pattern, dialect: Dialect) {
+        match dialect {
+            Dialect::Sqlite => self
+                .sql("d.id IN (SELECT n.rowid FROM device_names n WHERE n.folded GLOB ")
+                .text(&pattern.glob())
+                .sql(")"),
+            Dialect::Postgres => self
+                .sql("d.id IN (SELECT n.device_id FROM device_names n WHERE n.folded LIKE ")
+                .text(&pattern.like())
+                .sql(" ESCAPE '\\')"),
+        };
+    }
+
     fn search(&mut self, pattern: &str) {
-        self.sql("lower(d.identifier) LIKE ").text(pattern);
+        self.sql("d.folded LIKE ").text(pattern);
         self.sql(" ESCAPE '\\' OR COALESCE(lower(d.fw_version), '') LIKE ")
             .text(pattern);
         self.sql(" ESCAPE '\\' OR COALESCE(lower(d.fw_platform), '') LIKE ")
             .text(pattern);
-        self.sql(" ESCAPE '\\' OR EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND lower(t.tag) LIKE ")
+        self.sql(" ESCAPE '\\' OR EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.folded LIKE ")
             .text(pattern)
             .sql(" ESCAPE '\\')");
     }
