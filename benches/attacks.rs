@@ -158,16 +158,20 @@ async fn trickles(api: &Api) -> JoinSet<()> {
     all
 }
 
-/// Sockets of an organisation's members that watch a device.
+/// Sockets of an organisation's members that watch a device, which is not there: each is told so after half a second.
 async fn viewers(server: &Server, tokens: &[String]) -> JoinSet<()> {
-    let mut all = JoinSet::new();
-    for n in 0..1_000 {
+    let one = |n: usize| async move {
         let token = &tokens[n % tokens.len()];
-        let Ok(viewer) = Viewer::connect(server, "/socket/websocket", token).await else {
-            continue;
-        };
-        let (mut viewer, _) = viewer.joined("user:console:identifier-watched").await;
-        all.spawn(async move { while viewer.frame().await.is_some() {} });
+        let viewer = Viewer::connect(server, "/socket/websocket", token).await;
+        let (viewer, _) = viewer.ok()?.joined("user:console:identifier-watched").await;
+        Some(viewer)
+    };
+    let mut opened = futures_util::stream::iter((0..1_000).map(one)).buffer_unordered(32);
+    let mut all = JoinSet::new();
+    while let Some(viewer) = opened.next().await {
+        if let Some(mut viewer) = viewer {
+            all.spawn(async move { while viewer.frame().await.is_some() {} });
+        }
     }
     println!("  {} sockets of viewers are open", all.len());
     all

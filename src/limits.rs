@@ -348,10 +348,9 @@ pub const TAKE_SLICE: usize = 50;
 pub const TERMINALS: usize = 1_024;
 /// Messages for a device's terminal that wait; who types more waits too.
 pub const TERMINAL_INBOX: usize = 64;
-/// Messages for one viewer that wait; beyond it the device's output waits for [`VIEWER_PATIENCE`].
-pub const TERMINAL_QUEUE: usize = 64;
-/// A viewer that takes nothing for this long loses its seat.
-pub const VIEWER_PATIENCE: Duration = Duration::from_secs(5);
+/// Messages for one viewer that wait, shared with all others before the terminal: two seconds of [`OUTPUT_A_SECOND`]. What
+/// is beyond it is left out, and the viewer is told how much.
+pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
 /// How long a device may take to say that its terminal is there (domain 3.10).
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
 /// Messages of a device's terminal in a burst; of what is beyond it people are told how much was left out.

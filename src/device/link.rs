@@ -21,7 +21,8 @@ use crate::fleet::progress::What;
 use crate::fleet::records::{Answer, Arrival, Event, Record};
 use crate::ids::{ConnectionId, DeviceId, ProductId};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
-use crate::rollout::offer::Taken;
+use crate::rollout::offer::{Offer, Taken};
+use crate::rollout::outcome;
 use crate::store;
 use crate::terminal;
 use bytes::Bytes;
@@ -72,6 +73,8 @@ struct Place {
     connection: ConnectionId,
     /// How often keys had been changed when the device was last told of them.
     keys_known: u32,
+    /// The stage of its update that the log was told of last.
+    stage: &'static str,
     host: Box<str>,
 }
 
@@ -97,6 +100,7 @@ impl Link {
             product: known.product,
             connection,
             keys_known: 0,
+            stage: "",
             host: host.into_boxed_str(),
         };
         let event = Event::Connecting(Box::new(Arrival {
@@ -286,6 +290,7 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Close(close) => Err(close),
         Effect::Report(report) => {
             let report = reported::outcome(report);
+            link.at.log_stage(&report);
             link.at.app.progress.report(link.at.device, &report);
             link.at.note(Event::Report(report)).await
         }
@@ -299,8 +304,8 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
         Effect::Types(types) => link.at.note(Event::Types(types)).await,
         Effect::Terminal(kind, said) => {
             let at = &link.at;
-            let said = at.app.terminals.say(at.device, kind, at.connection, said);
-            Box::pin(said).await;
+            let terminals = &at.app.terminals;
+            terminals.say(at.device, kind, at.connection, said);
             Ok(())
         }
         Effect::Ran(run, output) => {
@@ -469,8 +474,7 @@ async fn offer(link: &mut Link) -> Flow {
             }
             let app = &link.at.app;
             let url = app.links.url(&link.at.host, &offer.linked(), clock::now());
-            let (version, delta) = (&offer.firmware.version, offer.delta.is_some());
-            tracing::info!(device = %link.at.name, %version, delta, "update offered");
+            link.at.log_offer(&offer);
             handle(link, Input::Offer(offer.payload(&url))).await
         }
         Ok(Answer::Claim(Taken::Withdrawn(group))) => {
@@ -486,6 +490,24 @@ async fn offer(link: &mut Link) -> Flow {
 }
 
 impl Place {
+    /// Logs what the device is told to install, and for whom.
+    fn log_offer(&self, offer: &Offer) {
+        let f = &offer.firmware;
+        let delta = offer.delta.is_some();
+        let group = offer.group_name.as_deref().unwrap_or("none, by hand");
+        tracing::info!(device = %self.name, group, version = %f.version, uuid = %f.uuid, delta, "update offered");
+    }
+
+    /// Logs each stage of an update once. How it ends is logged where that is judged.
+    fn log_stage(&mut self, report: &outcome::Report) {
+        if let outcome::Report::Stage(stage, _) = report
+            && *stage != self.stage
+        {
+            self.stage = stage;
+            tracing::info!(device = %self.name, stage, "update under way");
+        }
+    }
+
     /// The payload of an archive, with a link that this device can use.
     fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
         let links = &self.app.links;

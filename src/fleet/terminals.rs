@@ -3,20 +3,19 @@
 
 mod scrollback;
 mod transfer;
+mod viewer;
 
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{
-    TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINAL_QUEUE, TERMINALS, VIEWER_PATIENCE,
-};
+use crate::limits::{TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINALS};
 use crate::terminal::{Kind, Said, Typed};
 use scrollback::Scrollback;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use transfer::Transfers;
+use viewer::{Shows, Viewer, shown};
 
 /// What a viewer gets: an event and its payload.
 pub type Shown = Arc<(String, Value)>;
@@ -41,13 +40,6 @@ pub enum Blocked {
     TooLarge,
 }
 
-struct Viewer {
-    id: u64,
-    name: String,
-    fresh: bool,
-    to: mpsc::Sender<Shown>,
-}
-
 #[derive(Default)]
 struct Terminal {
     connection: Option<ConnectionId>,
@@ -64,19 +56,13 @@ impl Terminal {
         self.viewers.is_empty() && self.inbox.is_empty()
     }
 
-    /// The same for every viewer that takes part already.
-    fn to_all(&self, shown: Shown) -> Vec<Letter> {
-        let seated = self.viewers.iter().filter(|v| !v.fresh);
-        seated
-            .map(|v| (v.id, v.to.clone(), shown.clone()))
-            .collect()
+    /// Shows the same to every viewer that takes part already.
+    fn show_all(&mut self, shown: &Shown) {
+        self.viewers.retain(|v| v.fresh || v.show(shown));
     }
 }
 
 type Key = (DeviceId, Kind);
-
-/// A viewer, its queue, and what it gets.
-type Letter = (u64, mpsc::Sender<Shown>, Shown);
 
 /// All terminals.
 #[derive(Clone, Default)]
@@ -94,7 +80,7 @@ pub struct Seat {
     id: u64,
     terminals: Terminals,
     /// What the device prints, and what others say.
-    pub shown: mpsc::Receiver<Shown>,
+    pub shown: Shows,
 }
 
 impl Terminals {
@@ -124,13 +110,7 @@ impl Terminals {
         }
         state.viewers += 1;
         let id = state.viewers;
-        let (to, shown) = mpsc::channel(TERMINAL_QUEUE);
-        let viewer = Viewer {
-            id,
-            name: name.to_owned(),
-            fresh: true,
-            to,
-        };
+        let (viewer, shown) = viewer::pair(id, name, output_word(kind));
         state.open.get_mut(&key)?.viewers.push(viewer);
         Some(Seat {
             key,
@@ -193,25 +173,18 @@ impl Terminals {
         Some(std::mem::take(&mut terminal.inbox))
     }
 
-    /// Passes on what a device says. A viewer that does not take it in time loses its seat: others must not wait for it.
-    pub async fn say(&self, device: DeviceId, kind: Kind, connection: ConnectionId, said: Said) {
+    /// Passes on what a device says. Neither the device nor another viewer waits for one that reads slowly.
+    pub fn say(&self, device: DeviceId, kind: Kind, connection: ConnectionId, said: Said) {
         let key = (device, kind);
-        for (id, to, shown) in self.letters(key, connection, said) {
-            self.deliver(key, id, &to, shown).await;
-        }
-    }
-
-    /// What each viewer gets of what a device says.
-    fn letters(&self, key: Key, connection: ConnectionId, said: Said) -> Vec<Letter> {
         let mut state = self.lock();
         let Some(terminal) = state.open.get_mut(&key) else {
-            return Vec::new();
+            return;
         };
         match said {
             Said::Open(version) => terminal.open(connection, version),
             Said::Output(text) => {
                 terminal.lines.add(&text);
-                terminal.to_all(shown(output_word(key.1), json!({"data": text})))
+                terminal.show_all(&shown(output_word(kind), json!({"data": text})));
             }
             Said::Event(event, payload) if event.starts_with("file-data") => {
                 let letter = match terminal.up.check(event, &payload) {
@@ -222,15 +195,9 @@ impl Terminals {
                         shown("file-data/error", text)
                     }
                 };
-                terminal.to_all(letter)
+                terminal.show_all(&letter);
             }
-            Said::Event(event, payload) => terminal.to_all(shown(event, payload)),
-        }
-    }
-
-    async fn deliver(&self, key: Key, id: u64, to: &mpsc::Sender<Shown>, shown: Shown) {
-        if to.send_timeout(shown, VIEWER_PATIENCE).await.is_err() {
-            self.leave(key, id);
+            Said::Event(event, payload) => terminal.show_all(&shown(event, payload)),
         }
     }
 
@@ -262,7 +229,7 @@ impl Terminals {
                 viewer.fresh = true;
                 let gone = shown("message", json!({"event": "the device has disconnected"}));
                 // A viewer that is behind learns it when nothing more comes.
-                let _ = viewer.to.try_send(gone);
+                viewer.mention(&gone);
             }
             if viewers.is_empty() {
                 state.open.remove(&key);
@@ -278,25 +245,22 @@ impl Terminals {
 }
 
 impl Terminal {
-    /// The device's terminal is there: what each new viewer gets.
-    fn open(&mut self, connection: ConnectionId, version: Box<str>) -> Vec<Letter> {
+    /// The device's terminal is there: each new viewer gets what was printed.
+    fn open(&mut self, connection: ConnectionId, version: Box<str>) {
         if self.connection != Some(connection) {
             self.connection = Some(connection);
             self.lines = Scrollback::default();
         }
         self.version = version;
         let word = if self.shell() { "output" } else { "up" };
-        let mut out = Vec::new();
-        for viewer in self.viewers.iter_mut().filter(|v| v.fresh) {
-            viewer.fresh = false;
-            if word == "up" {
-                let metadata = shown("metadata", json!({"version": &*self.version}));
-                out.push((viewer.id, viewer.to.clone(), metadata));
+        let metadata = shown("metadata", json!({"version": &*self.version}));
+        let past = shown(word, json!({"data": self.lines.all()}));
+        self.viewers.retain_mut(|viewer| {
+            if !std::mem::take(&mut viewer.fresh) {
+                return true;
             }
-            let past = shown(word, json!({"data": self.lines.all()}));
-            out.push((viewer.id, viewer.to.clone(), past));
-        }
-        out
+            (word != "up" || viewer.show(&metadata)) && viewer.show(&past)
+        });
     }
 
     /// Shells have no version.
@@ -307,29 +271,19 @@ impl Terminal {
 
 impl Seat {
     /// Says something to everybody before this terminal, under the viewer's name.
-    pub async fn chat(&self, payload: Value) {
-        for (id, to, message) in self.said(payload) {
-            // One's own queue is read by the caller, who must not wait for itself.
-            if id == self.id {
-                let _ = to.try_send(message);
-            } else {
-                self.terminals.deliver(self.key, id, &to, message).await;
-            }
-        }
-    }
-
-    fn said(&self, mut payload: Value) -> Vec<Letter> {
+    pub fn chat(&self, mut payload: Value) {
         let state = self.terminals.lock();
         let Some(terminal) = state.open.get(&self.key) else {
-            return Vec::new();
+            return;
         };
         let own = terminal.viewers.iter().find(|v| v.id == self.id);
         if let (Some(own), Some(map)) = (own, payload.as_object_mut()) {
             map.insert("name".into(), own.name.clone().into());
         }
         let message = shown("message", payload);
-        let all = terminal.viewers.iter();
-        all.map(|v| (v.id, v.to.clone(), message.clone())).collect()
+        for viewer in &terminal.viewers {
+            viewer.mention(&message);
+        }
     }
 }
 
@@ -344,16 +298,11 @@ impl Drop for Seat {
             json!({"name": name, "event": "closed the console"}),
         );
         let state = self.terminals.lock();
-        let others = state.open.get(&self.key).map(|t| t.to_all(message));
-        for (_, to, message) in others.into_iter().flatten() {
-            // A viewer that is behind misses a word of courtesy.
-            let _ = to.try_send(message);
+        let others = state.open.get(&self.key).map(|t| &t.viewers);
+        for viewer in others.into_iter().flatten().filter(|v| !v.fresh) {
+            viewer.mention(&message);
         }
     }
-}
-
-fn shown(event: &str, payload: Value) -> Shown {
-    Arc::new((event.to_owned(), payload))
 }
 
 fn output_word(kind: Kind) -> &'static str {
@@ -371,67 +320,65 @@ fn at_least_two(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::poll_fn;
+    use tokio::time::timeout;
 
     const D: DeviceId = DeviceId::NONE;
     const C: ConnectionId = ConnectionId(7);
     const K: Kind = Kind::Console;
 
     async fn next(seat: &mut Seat) -> (String, Value) {
-        let got = tokio::time::timeout(Duration::from_secs(1), seat.shown.recv()).await;
+        let got = tokio::time::timeout(
+            Duration::from_secs(1),
+            poll_fn(|cx| seat.shown.poll_next(cx)),
+        )
+        .await;
         (*got.unwrap().unwrap()).clone()
     }
 
-    async fn opened(all: &Terminals, version: &str) {
-        all.say(D, K, C, Said::Open(version.into())).await;
+    fn opened(all: &Terminals, version: &str) {
+        all.say(D, K, C, Said::Open(version.into()));
     }
 
     #[tokio::test]
     async fn a_new_viewer_gets_the_past_at_once_and_both_get_what_follows() {
         let all = Terminals::default();
-        all.say(D, K, C, Said::Output("nobody looks".into())).await;
+        all.say(D, K, C, Said::Output("nobody looks".into()));
         let mut one = all.watch(D, K, "Jane").unwrap();
-        opened(&all, "2.0.0").await;
+        opened(&all, "2.0.0");
         assert_eq!(
             next(&mut one).await,
             ("metadata".into(), json!({"version": "2.0.0"}))
         );
         assert_eq!(next(&mut one).await, ("up".into(), json!({"data": ""})));
-        all.say(D, K, C, Said::Output("iex(1)>".into())).await;
+        all.say(D, K, C, Said::Output("iex(1)>".into()));
         assert_eq!(next(&mut one).await.1["data"], "iex(1)>");
         let mut two = all.watch(D, K, "Joe").unwrap();
-        opened(&all, "2.0.0").await;
+        opened(&all, "2.0.0");
         assert_eq!(next(&mut two).await.0, "metadata");
         assert_eq!(next(&mut two).await.1["data"], "iex(1)>");
-        all.say(D, K, C, Said::Output(" 1".into())).await;
+        all.say(D, K, C, Said::Output(" 1".into()));
         assert_eq!(next(&mut one).await.1["data"], " 1");
         assert_eq!(next(&mut two).await.1["data"], " 1");
-        two.chat(json!({"text": "hi"})).await;
+        two.chat(json!({"text": "hi"}));
         assert_eq!(next(&mut one).await.1, json!({"text": "hi", "name": "Joe"}));
         assert_eq!(next(&mut two).await.1["name"], "Joe");
         drop(two);
         let left = json!({"name": "Joe", "event": "closed the console"});
         assert_eq!(next(&mut one).await.1, left);
         // Another device's terminal is another terminal.
-        all.say(DeviceId::from(2), K, C, Said::Output("forged".into()))
-            .await;
-        assert!(one.shown.try_recv().is_err());
+        all.say(DeviceId::from(2), K, C, Said::Output("forged".into()));
+        let more = timeout(Duration::from_millis(50), next(&mut one)).await;
+        assert!(more.is_err());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_does_not_read_loses_the_seat_and_nobody_else_does() {
+    #[test]
+    fn who_left_has_no_seat() {
         let all = Terminals::default();
-        let mut slow = all.watch(D, K, "slow").unwrap();
-        opened(&all, "2.0.0").await;
-        for i in 0..TERMINAL_QUEUE {
-            all.say(D, K, C, Said::Output(i.to_string())).await;
-        }
-        let mut got = 0;
-        while slow.shown.recv().await.is_some() {
-            got += 1;
-            if got == TERMINAL_QUEUE {
-                break;
-            }
-        }
+        let seat = all.watch(D, K, "gone").unwrap();
+        opened(&all, "2.0.0");
+        all.lock().open.get_mut(&(D, K)).unwrap().lines.add("x");
+        drop(seat);
         assert_eq!(all.lock().open[&(D, K)].viewers.len(), 0);
     }
 

@@ -253,7 +253,7 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
 async fn next_shown(joined: &mut [Joined]) -> (usize, Option<Shown>) {
     std::future::poll_fn(|cx| {
         for (at, one) in joined.iter_mut().enumerate() {
-            if let Poll::Ready(shown) = one.place.seat.shown.poll_recv(cx) {
+            if let Poll::Ready(shown) = one.place.seat.shown.poll_next(cx) {
                 return Poll::Ready((at, shown));
             }
         }
@@ -358,7 +358,7 @@ impl Link {
         };
         if frame.event == "message" {
             let seat = &joined.place.seat;
-            seat.chat(Value::Object(frame.payload.clone())).await;
+            seat.chat(Value::Object(frame.payload.clone()));
             return Vec::new();
         }
         match joined.place.read(&frame.event, &frame.payload) {
