@@ -7,6 +7,7 @@ use super::extract::Name;
 use super::params::{Params, number, tags};
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
+use crate::fleet::Refusal;
 use crate::fleet::certificates::{self, CaForm, CaRow, JitpForm};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -112,6 +113,13 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
         check_expiration: p.flag("check_expiration").unwrap_or(false),
         jitp: p.map("jitp").map(jitp),
     };
+    // Who registers with `nh` can do nothing about it: it never sends a proof, and always a description.
+    if p.0.contains_key("description") && form.verification.is_none() && !app.policy.unproven_cas {
+        let text = "The CA certificate or verification certificate is missing: `nh` sends no proof that the CA's key is \
+                    yours. Register it with `nervecenter ca register`, which does; or whoever runs this server can \
+                    take CAs without a proof from everybody, with `--unproven-cas on`.";
+        return Err(Refusal::Detail(text.into()).into());
+    }
     let ca = certificates::add_ca(&app, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "ca_certificates", &ca.serial]);
     Ok(created(Some(&location), &view(&ca)))

@@ -531,11 +531,11 @@ fn devices_of_products(c: &mut Contract) {
     .takes(
         &[
             DEVICE,
-            &[may(
-                "deleted_at",
-                Text,
-                "Null, which restores a deleted device",
-            )],
+            &[
+                // `nh` sends it along; the original takes it and changes nothing.
+                may("identifier", Text, "Its own, which stays as it is"),
+                may("deleted_at", Text, "Null, which restores a deleted device"),
+            ],
         ]
         .concat(),
     )

@@ -140,19 +140,27 @@ pub(super) async fn members(State(app): State<App>, scope: Scope<Org>) -> Result
     Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
+/// The role that goes by another word in `nh`, which has those of before (rest-api 20.4).
+fn of_before(role: &str) -> &str {
+    match role {
+        "delete" => "admin",
+        "write" => "manage",
+        "read" => "view",
+        word => word,
+    }
+}
+
 /// `POST /orgs/:org/users` and `/users/invite`.
 pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
     let scope = scope.allow(Role::Admin)?;
-    // `nh` calls it username, and has words for roles from before (rest-api 20.4).
+    // `nh` calls it username.
     let email = p.text("email").or_else(|| p.text("username"));
     let (Some(email), Some(role)) = (email, p.text("role")) else {
         return Err(Refusal::Bad("email and role are needed".into()).into());
     };
-    let role = match role {
-        "delete" if p.text("email").is_none() => "admin",
-        "write" if p.text("email").is_none() => "manage",
-        "read" if p.text("email").is_none() => "view",
-        word => word,
+    let role = match p.text("email") {
+        Some(_) => role,
+        None => of_before(role),
     };
     let Some(member) = orgs::add_member(&app, &scope, email, role).await? else {
         logins::invite(&app, &scope, email, role).await?;
@@ -179,9 +187,8 @@ pub(super) async fn set_role(
     let role = p
         .text("role")
         .ok_or_else(|| Refusal::Bad("role is needed".into()))?;
-    Ok(ok(&view(
-        &orgs::set_role(&app.db, &scope, &email, role).await?,
-    )))
+    let member = orgs::set_role(&app.db, &scope, &email, of_before(role)).await?;
+    Ok(ok(&view(&member)))
 }
 
 /// `DELETE /orgs/:org/invites/:email`.

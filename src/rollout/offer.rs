@@ -3,8 +3,10 @@
 use crate::blob::Blob;
 use crate::clock::Micros;
 use crate::fleet::links::Linked;
-use crate::ids::{ClaimId, DeviceId, GroupId};
+use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
+use crate::store::audit::{self, Actor, Resource};
 use crate::store::deltas::DeltaRow;
+use crate::store::deployment_groups::GroupRow;
 use crate::store::firmwares::FirmwareRow;
 use crate::store::{
     self, Write, deltas, deployment_groups, devices, firmwares, inflight, releases,
@@ -20,6 +22,8 @@ pub struct Offer {
     pub delta: Option<DeltaRow>,
     /// The group, none for a push by hand.
     pub group: Option<GroupId>,
+    /// Its name, for the log.
+    pub group_name: Option<String>,
     /// The claim that it fulfils.
     pub claim: ClaimId,
 }
@@ -46,20 +50,16 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     let Some(firmware) = row.firmware_id else {
         return Ok(Taken::Nothing);
     };
-    if let Some(group) = row.group_id {
-        let active = deployment_groups::row(w, group)
-            .await?
-            .is_some_and(|g| g.is_active);
-        let current = releases::current(w, group).await?;
-        let same = current.is_some_and(|r| Some(r.id) == row.release_id);
-        let still = devices::row(w, device).await?.is_some_and(|d| {
-            d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none()
-        });
-        if !(active && same && still) {
-            inflight::remove(w, device).await?;
-            return Ok(Taken::Withdrawn(Some(group)));
-        }
-    }
+    let by = match row.group_id {
+        Some(group) => match still_wanted(w, device, group, row.release_id).await? {
+            Some(by) => Some(by),
+            None => {
+                inflight::remove(w, device).await?;
+                return Ok(Taken::Withdrawn(Some(group)));
+            }
+        },
+        None => None,
+    };
     let Some(firmware) = firmwares::row(w, firmware)
         .await?
         .filter(|f| f.damaged_at.is_none())
@@ -76,12 +76,39 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     if !inflight::sent(w, device, row.claim_id, now).await? {
         return Ok(Taken::Nothing);
     }
+    if let Some((group, release)) = &by {
+        let text = format!(
+            "Release {release} of deployment group {} offered the update to {} ({})",
+            group.name, firmware.version, firmware.uuid
+        );
+        let (actor, resource) = (Actor::Group(group.id), Resource::Device(device));
+        let product = Some(group.product_id);
+        audit::add(w, group.org_id, product, actor, resource, &text, now).await?;
+    }
     Ok(Taken::Tell(Box::new(Offer {
         firmware,
         delta,
         group: row.group_id,
+        group_name: by.map(|(group, _)| group.name),
         claim: row.claim_id,
     })))
+}
+
+/// The group of a claim and the number of its release, if the group still offers that release and the device may have it.
+async fn still_wanted(
+    w: &mut Write,
+    device: DeviceId,
+    group: GroupId,
+    release: Option<ReleaseId>,
+) -> store::Result<Option<(GroupRow, i64)>> {
+    let group_row = deployment_groups::row(w, group).await?;
+    let current = releases::current(w, group).await?;
+    let device = devices::row(w, device).await?;
+    let may = device
+        .is_some_and(|d| d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none());
+    Ok(group_row
+        .filter(|g| g.is_active && may)
+        .zip(current.filter(|r| Some(r.id) == release).map(|r| r.number)))
 }
 
 impl Offer {

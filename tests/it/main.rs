@@ -27,6 +27,7 @@ mod rollout;
 mod scripts;
 mod simulator;
 mod snippets;
+mod story;
 mod support;
 mod terminals;
 mod uploads;

@@ -190,3 +190,57 @@ async fn p70_and_p71_each_request_of_the_real_program_is_answered_as_it_needs() 
         needs(&asked.command, answer.status, &answer.json()["data"]);
     }
 }
+
+/// What that program asks for and cannot have is refused with the way out in `detail`, the only part of an answer's errors that
+/// it prints; what has another name today is understood.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nh_cannot_do_is_refused_with_the_way_out() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let api = server.api();
+    api.register_key().await;
+    let uuid = api.upload("good/rpi4-1.0.0.fw").await["uuid"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    api.group("g", &uuid, json!({})).await;
+    let detail = |answer: &crate::support::api::Answer| {
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        answer.json()["errors"]["detail"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+
+    let pem = STANDARD.encode(&ca("Rig CA").cert);
+    let form = json!({"cert": pem, "description": null});
+    let refused = api.post("/api/orgs/acme/ca_certificates", form).await;
+    assert!(detail(&refused).contains("--unproven-cas on"));
+
+    let device = json!({"identifier": "gone"});
+    api.post(&Api::product("/devices"), device.clone())
+        .await
+        .data();
+    api.delete(&Api::product("/devices/gone")).await;
+    let refused = api.post(&Api::product("/devices"), device).await;
+    assert_eq!(refused.errors()["identifier"][0], "has already been taken");
+    assert!(detail(&refused).contains("/destroy"), "{}", refused.text);
+
+    let before = api.get(&Api::product("/deployments/g")).await.data();
+    for (word, value) in [("version", "1.1.0"), ("sate", "on"), ("state", "maybe")] {
+        let form = json!({"deployment": {word: value}});
+        let refused = api.put(&Api::product("/deployments/g"), form).await;
+        assert!(detail(&refused).contains(word), "{}", refused.text);
+    }
+    let after = api.get(&Api::product("/deployments/g")).await.data();
+    assert_eq!(before, after);
+
+    server.bootstrap("joe@acme.org", "other", "p");
+    let form = json!({"username": "joe@acme.org", "role": "read"});
+    let added = api.post("/api/orgs/acme/users", form).await.data();
+    assert_eq!(added["role"], "view");
+    for (word, role) in [("write", "manage"), ("delete", "admin"), ("read", "view")] {
+        let form = json!({"role": word});
+        let set = api.put("/api/orgs/acme/users/joe@acme.org", form).await;
+        assert_eq!(set.data()["role"], role);
+    }
+}

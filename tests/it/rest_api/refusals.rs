@@ -147,6 +147,12 @@ async fn values_are_refused_by_their_field_wherever_they_are_read() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let api = filled_product(&server).await;
     let refused = |answer: Answer, at: &str, field: &str| {
+        if at.ends_with("/devices/auth") {
+            // What cannot be read is nobody's certificate, in the original's own shape.
+            assert_eq!(answer.status, 403, "{at}");
+            assert_eq!(answer.text, r#"{"status":"Unauthorized"}"#);
+            return;
+        }
         let errors = &answer.json()["errors"];
         assert!(
             answer.status == 422 && (field.is_empty() || errors[field].is_array()),

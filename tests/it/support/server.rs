@@ -336,6 +336,7 @@ fn launch(
 ) -> (Child, Value) {
     let mut command = Command::new(BINARY);
     command
+        .env("RUST_LOG", "warn")
         .envs(environment.iter().copied())
         .args([
             "serve",
@@ -348,7 +349,6 @@ fn launch(
         .args(["--download-listen", downloads, "--data-dir"])
         .arg(folder.path().join("data"))
         .args(flags)
-        .env("RUST_LOG", "warn")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if let Some(url) = url {
