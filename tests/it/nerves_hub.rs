@@ -9,8 +9,10 @@ use sqlx::Connection as _;
 use std::path::Path;
 use std::process::Command;
 
+mod differences;
 mod every_column;
 mod memory;
+mod original_answers;
 
 /// The original's tables, with their types and constraints. The original itself writes these two times of every row.
 const SCHEMA: &str = concat!(
