@@ -6,6 +6,7 @@ use super::join::{self, Join, Joined};
 use super::polling::{self, Poll, Polled};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::limits::{PASTS_OF_A_DEVICE, TRIM_ONE_IN};
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::outcome::{self, Report};
 use crate::store::audit::{self, Actor, Resource};
@@ -204,6 +205,14 @@ async fn connecting(
     let before = connections::open(w, record.device).await?;
     if before.is_some() {
         history::keep_replaced(w, record.device, record.at).await?;
+    }
+    if record
+        .connection
+        .0
+        .unsigned_abs()
+        .is_multiple_of(TRIM_ONE_IN)
+    {
+        history::trim(w, record.device, PASTS_OF_A_DEVICE).await?;
     }
     devices::offline(w, record.device).await?;
     devices::seen_first(w, record.device, record.at).await?;

@@ -48,6 +48,7 @@ macro_rules! both_engines {
     )*};
 }
 
+mod past;
 mod search;
 
 both_engines! {
