@@ -71,6 +71,8 @@ pub struct App {
     pub background: TaskTracker,
     /// Whether the server stops.
     pub stopping: CancellationToken,
+    /// Whether another server works on the database in this one's place.
+    pub taken_over: CancellationToken,
     /// Command lines that wait for a browser, by address.
     pub polls: Arc<Rate<IpAddr>>,
     /// How much devices may report.

@@ -169,6 +169,9 @@ pub const UPLOAD_BYTES: u64 = 200_000_000;
 pub const UPLOADS: usize = 16;
 /// Of them, those of one person: a quarter, so that nobody's slow line stops the others.
 pub const UPLOADS_A_PERSON: usize = 4;
+/// Bytes of an upload's form that are not the file: heads of parts, and parts that nobody asked for. The form's parser keeps some of
+/// them in memory. A frame of the body that it has not looked at yet counts as well, which is at most 408 KiB.
+pub const FORM_BYTES: usize = 1 << 20;
 /// How long an upload waits for a place that its own person or the server may give free.
 pub const UPLOAD_WAIT: Duration = Duration::from_secs(20);
 /// Bytes a second that an upload must have brought on average once it has taken [`UPLOAD_STALL`]; the slowest real line is a

@@ -3,14 +3,13 @@
 use super::answer::{created, in_product, none, ok};
 use super::error::Result;
 use super::extract::Name;
-use super::upload::{host_of, received};
+use super::upload::{Form, host_of, received};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::clock;
 use crate::fleet::firmwares::{self, FirmwareRow};
 use crate::fleet::links::Linked;
-use axum::extract::multipart::MultipartRejection;
-use axum::extract::{Multipart, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use schemars::JsonSchema;
@@ -63,11 +62,7 @@ pub(super) async fn show(
 }
 
 /// `POST /firmwares`: the part `firmware`, streamed to disk; other parts are ignored.
-pub(super) async fn upload(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    form: std::result::Result<Multipart, MultipartRejection>,
-) -> Result {
+pub(super) async fn upload(State(app): State<App>, scope: Scope<Product>, form: Form) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let upload = received(&app, &scope, form, "firmware").await?;
     let firmware = upload.finish(&app, &scope).await?;

@@ -7,31 +7,73 @@ use crate::fleet::Refusal;
 use crate::fleet::firmwares::Upload;
 use crate::fleet::standing::Standing;
 use crate::fleet::uploads::{self, Pace};
-use crate::limits::UPLOAD_STALL;
-use axum::extract::Multipart;
+use crate::limits::{FORM_BYTES, UPLOAD_STALL};
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartRejection};
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
+use futures_util::StreamExt as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::timeout;
+
+/// A multipart form whose parser cannot be made to hold more than [`FORM_BYTES`]: it keeps the head of a part, and what is
+/// before the first one, until it has all of it, and reads by itself what nobody asked for.
+pub(super) struct Form {
+    parts: std::result::Result<Multipart, MultipartRejection>,
+    /// Bytes that came and are not the file's, as far as is known.
+    others: Arc<AtomicUsize>,
+}
+
+impl FromRequest<App> for Form {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let others = Arc::new(AtomicUsize::new(0));
+        let (head, body) = request.into_parts();
+        let counter = others.clone();
+        let counted = body.into_data_stream().map(move |chunk| {
+            let chunk: Bytes = chunk.map_err(io::Error::other)?;
+            let before = counter.fetch_add(chunk.len(), Ordering::Relaxed);
+            if before + chunk.len() > FORM_BYTES {
+                return Err(io::Error::other("too much that is not the file"));
+            }
+            Ok(chunk)
+        });
+        let request = Request::from_parts(head, Body::from_stream(counted));
+        Ok(Self {
+            parts: Multipart::from_request(request, app).await,
+            others,
+        })
+    }
+}
 
 /// The part of this name, received whole; other parts are ignored.
 pub(super) async fn received(
     app: &App,
     scope: &Scope<Product>,
-    form: std::result::Result<Multipart, MultipartRejection>,
+    form: Form,
     part: &str,
 ) -> Result<Upload> {
     let missing = || {
         let text = format!("No {part} uploaded: send it as the multipart part {part:?}.");
         Refusal::Detail(text)
     };
-    let mut form = form.map_err(|_| missing())?;
+    let Form { parts, others } = form;
+    let mut parts = parts.map_err(|_| missing())?;
     let _place = uploads::place(app, scope.person().id).await?;
     let mut pace = Pace::begin();
     let mut standing = Standing::begin(&app.db, scope);
     let mut received = None;
-    while let Some(field) = next(&mut form).await? {
+    while let Some(field) = next(&mut parts).await? {
+        // Many small parts that nobody reads are no progress.
+        if !pace.keeps(0) {
+            return Err(cut_off());
+        }
         if field.name() == Some(part) && received.is_none() {
-            received = Some(receive(app, field, &mut pace, &mut standing).await?);
+            let file = receive(app, field, &others, &mut pace, &mut standing);
+            received = Some(file.await?);
         }
     }
     Ok(received.ok_or_else(missing)?)
@@ -51,6 +93,7 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>> {
 async fn receive(
     app: &App,
     mut field: Field<'_>,
+    others: &AtomicUsize,
     pace: &mut Pace,
     standing: &mut Standing,
 ) -> Result<Upload> {
@@ -62,7 +105,10 @@ async fn receive(
             () = standing.lost() => return Err(Error::Unauthorized),
         };
         match chunk.map_err(|_| cut_off())? {
-            Some(bytes) if pace.keeps(bytes.len()) => upload.write(bytes).await?,
+            Some(bytes) if pace.keeps(bytes.len()) => {
+                others.fetch_sub(bytes.len(), Ordering::Relaxed);
+                upload.write(bytes).await?;
+            }
             Some(_) => return Err(cut_off()),
             None if standing.holds().await => return Ok(upload),
             None => return Err(Error::Unauthorized),

@@ -38,10 +38,13 @@ impl Serve {
         runtime()?.block_on(async move {
             let node = Node::start(&config).await?;
             greet(&node, &config, json).await?;
-            told_to_stop().await;
+            let code = tokio::select! {
+                () = told_to_stop() => Code::Done,
+                () = node.taken_over() => Code::Failed,
+            };
             output::talk("stopping; a second signal stops at once");
             tokio::select! {
-                () = node.stop() => Ok(Code::Done),
+                () = node.stop() => Ok(code),
                 () = told_to_stop() => Ok(Code::Failed),
             }
         })

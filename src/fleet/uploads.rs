@@ -102,11 +102,21 @@ impl Pace {
         }
     }
 
-    /// Counts what came; false when it was less than [`UPLOAD_RATE`] on average for longer than [`UPLOAD_STALL`].
+    /// Counts what came; false when it was less than [`UPLOAD_RATE`] on average for longer than [`UPLOAD_STALL`]. Each stretch
+    /// of time counts by itself, so that what came fast at first does not pay for silence afterwards.
     pub fn keeps(&mut self, came: usize) -> bool {
+        self.keeps_at(Instant::now(), came)
+    }
+
+    fn keeps_at(&mut self, now: Instant, came: usize) -> bool {
         self.bytes += came as u64;
-        let time = self.begun.elapsed();
-        time <= UPLOAD_STALL || self.bytes >= time.as_secs() * UPLOAD_RATE
+        let time = now.saturating_duration_since(self.begun);
+        if time <= UPLOAD_STALL {
+            return true;
+        }
+        let kept = self.bytes >= time.as_secs() * UPLOAD_RATE;
+        (self.begun, self.bytes) = (now, 0);
+        kept
     }
 }
 
@@ -307,4 +317,30 @@ pub async fn archive(app: &App, scope: Scope<Product>, id: &str) -> Result<Archi
     let (upload, task) = (whole(app, &scope, id).await?, app.clone());
     let work = async move { archives::finish(&task, &scope, upload).await };
     finished(app, work).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_fast_does_not_pay_for_silence_afterwards() {
+        let mut pace = Pace::begin();
+        let mut now = pace.begun;
+        assert!(pace.keeps_at(now, 200 << 20));
+        now += UPLOAD_STALL + Duration::from_secs(1);
+        assert!(pace.keeps_at(now, 1));
+        now += UPLOAD_STALL + Duration::from_secs(1);
+        assert!(!pace.keeps_at(now, 1));
+    }
+
+    #[test]
+    fn the_slowest_real_line_keeps_its_place() {
+        let mut pace = Pace::begin();
+        let mut now = pace.begun;
+        for _ in 0..600 {
+            now += Duration::from_secs(1);
+            assert!(pace.keeps_at(now, 2 * 1024 + 512));
+        }
+    }
 }

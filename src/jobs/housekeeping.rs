@@ -27,7 +27,24 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        match reconcile::round(&app.db, &app.bus, app.node, clock::now()).await {
+        let now = clock::now();
+        match reconcile::alive(&app.db, app.node, now).await {
+            Ok(None) => {}
+            Ok(Some(other)) => {
+                let other = other.0;
+                tracing::error!(
+                    other,
+                    "another server took this one's place while it was silent; this one stops"
+                );
+                app.taken_over.cancel();
+                return;
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, "not reconciled, the next tick tries again");
+                continue;
+            }
+        }
+        match reconcile::round(&app.db, &app.bus, now).await {
             Ok(expired) => expired.into_iter().for_each(|d| app.progress.expired(d)),
             Err(e) => tracing::warn!(error = %e, "not reconciled, the next tick tries again"),
         }

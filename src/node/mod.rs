@@ -132,6 +132,7 @@ impl Node {
             stopping: accepting.clone(),
             polls: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
+            taken_over: CancellationToken::new(),
             product_reports: Arc::new(Rate::new(PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY)),
             refusals: Arc::new(Rate::new(REFUSALS, REFUSAL_EVERY)),
             chases: Arc::new(Rate::new(CHASES, CHASE_EVERY)),
@@ -247,6 +248,11 @@ impl Node {
             GivesWay::Slowest,
         ));
         Ok(())
+    }
+
+    /// Waits until another server works on the database in this one's place; this one must stop then.
+    pub async fn taken_over(&self) {
+        self.app.taken_over.cancelled().await;
     }
 
     /// Stops: no new connections, sockets drained in batches, jobs ended, records written, database closed.

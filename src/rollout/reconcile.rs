@@ -11,13 +11,24 @@ use crate::store::{self, Db, connections, deltas, devices, history, inflight, no
 /// Rows that one step repairs at most.
 const BITE: i64 = 500;
 
+/// Says that this server is alive. The node that has taken its place when it was silent for too long: its process was stopped for
+/// a while, or could not reach the database.
+///
+/// # Errors
+/// The database's.
+pub async fn alive(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<NodeId>> {
+    let mut w = db.write().await?;
+    let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
+    w.commit().await?;
+    Ok(other)
+}
+
 /// One round.
 ///
 /// # Errors
 /// The database's; what was not done is done next time.
-pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
+pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
-    nodes::alive(&mut w, node, now).await?;
     let free = devices::blocks_over(&mut w, now, BITE).await?;
     w.commit().await?;
     for (_, group) in free {

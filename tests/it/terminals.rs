@@ -17,7 +17,7 @@ crate::both_engines! {
 }
 
 /// A device with a console of this version.
-async fn console(server: &Server, name: &str, version: &str) -> Device {
+pub(crate) async fn console(server: &Server, name: &str, version: &str) -> Device {
     let mut d = Device::secret(server, name).await.unwrap();
     let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
     d.join(running(&firmware), json!({ "console_version": version }))

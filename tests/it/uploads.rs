@@ -181,3 +181,28 @@ async fn an_upload_above_the_limit_is_cut_off_and_leaves_nothing() {
         "grew by {grown} KiB for an upload of 200 MB"
     );
 }
+
+/// A parser keeps the head of a part, and what is before the first one, until it has all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_whose_head_does_not_end_is_cut_off_and_takes_no_memory() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    for path in ["/firmwares", "/archives"] {
+        for beginning in ["--b\r\nx: ", "no boundary "] {
+            let chunks = (0..150).map(|_| Ok::<_, std::io::Error>(vec![0x50; 1 << 20]));
+            let first = Ok(beginning.as_bytes().to_vec());
+            let body = futures_util::stream::iter(std::iter::once(first).chain(chunks));
+            let request = server
+                .api()
+                .raw(reqwest::Method::POST, &Api::product(path))
+                .header("content-type", "multipart/form-data; boundary=b")
+                .body(reqwest::Body::wrap_stream(body));
+            // The server answers before it has read all of it; a client may see the answer or the closed connection.
+            match request.send().await {
+                Ok(answer) => assert!(answer.status().is_client_error(), "{}", answer.status()),
+                Err(e) => assert!(e.is_request() || e.is_body(), "{e}"),
+            }
+        }
+    }
+    let peak = server.peak_rss_kib();
+    assert!(peak < 200_000, "{peak} KiB at its most");
+}

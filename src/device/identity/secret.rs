@@ -269,6 +269,10 @@ pub async fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Options;
+    use crate::limits::KDF_ROUNDS;
+    use crate::node::Node;
+    use futures_util::FutureExt as _;
 
     fn headers(v: &serde_json::Value) -> (Headers, String, String) {
         let s = |k: &str| v[k].as_str().unwrap().to_owned();
@@ -374,5 +378,43 @@ mod tests {
         two[2] = 2;
         two.truncate(two.len() - 5);
         assert_eq!(term(&two).map(|c| c.signed_ms), Some(1_700_000_000_000));
+    }
+
+    /// A server whose data is in this folder, on ports of its own.
+    async fn node(folder: &std::path::Path) -> Node {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listen = || Some("127.0.0.1:0".to_owned());
+        let options = Options {
+            data_dir: Some(folder.to_owned()),
+            web_listen: listen(),
+            device_listen: listen(),
+            download_listen: listen(),
+            ..Options::default()
+        };
+        Node::start(&options.resolve().unwrap()).await.unwrap()
+    }
+
+    /// A check that is done where it is asked for ends with the first poll, and nothing else of its thread goes on meanwhile.
+    #[tokio::test]
+    async fn a_long_check_leaves_the_thread_of_the_sockets() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(folder.path()).await;
+        let (first, word, _) = vectors().remove(0);
+        let from = "203.0.113.7".parse().unwrap();
+        for (rounds, elsewhere) in [(KDF_ROUNDS_INLINE, false), (*KDF_ROUNDS.end(), true)] {
+            let headers = Headers {
+                algorithm: format!("NH1-HMAC-sha256-{rounds}-32"),
+                ..first.clone()
+            };
+            let secret = Secret::new(word.clone());
+            let kdf = kdf(&headers.algorithm).unwrap();
+            let mut check = Box::pin(verified(&node.app, &headers, from, kdf, secret));
+            let pending = check.as_mut().now_or_never().is_none();
+            assert_eq!(pending, elsewhere, "{rounds} rounds");
+            if pending {
+                assert!(check.await.is_err());
+            }
+        }
+        node.stop().await;
     }
 }

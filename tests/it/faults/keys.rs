@@ -1,11 +1,14 @@
-//! The node key is changed, and everything that it protects goes on working.
+//! The node key is changed, and everything that it protects goes on working; what is secret is for its owner alone.
 
 use crate::support::device::Device;
 use crate::support::{Api, Server};
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 crate::both_engines! {
+    data_and_keys_are_for_their_owner_alone
     a_new_node_key_opens_all_that_the_old_one_protected
 }
 
@@ -69,4 +72,47 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
         .await;
     let refused = server.admin_fails(&["rotate-key"]);
     assert!(refused.contains("does not verify"), "{refused}");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The files of the database and all keys that are there.
+fn secret_files(server: &Server) -> Vec<std::path::PathBuf> {
+    let data = server.data();
+    let all = [&data, &data.join("tls")].map(|f| fs::read_dir(f).unwrap());
+    let all = all.into_iter().flatten().map(|e| e.unwrap().path());
+    let secret = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("nervecenter.db") || name.ends_with(".key")
+    };
+    all.filter(secret).collect()
+}
+
+async fn data_and_keys_are_for_their_owner_alone(mut server: Server) {
+    let expected = if server.is_sqlite() { 4 } else { 2 };
+    let check = |server: &Server| {
+        assert_eq!(mode(&server.data()), 0o700);
+        let files = secret_files(server);
+        assert!(files.len() >= expected, "{files:?}");
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+        }
+    };
+    check(&server);
+    // A folder that an earlier version made, or that was copied, is closed at the next start.
+    server.terminate();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    set(&server.data(), 0o755).unwrap();
+    if server.is_sqlite() {
+        set(&server.data().join("nervecenter.db"), 0o644).unwrap();
+    }
+    server.restart();
+    check(&server);
+    server.terminate();
+    server.admin_of_all(&["rotate-key"]);
+    check(&server);
+    server.restart();
+    check(&server);
 }

@@ -3,8 +3,11 @@
 
 mod clock;
 mod crash;
+mod deltas;
 mod files;
 mod keys;
+mod servers;
+mod slow;
 
 use crate::support::device::Device;
 use crate::support::{Api, Engine, Server, postgres};

@@ -375,33 +375,6 @@ async fn fill(c: &mut PgConnection, folder: &Path) -> BTreeMap<String, String> {
     marks
 }
 
-/// Everything in this server's database but what its own jobs write, as text.
-async fn dump(server: &Server) -> BTreeMap<String, Vec<String>> {
-    let tables = if server.is_sqlite() {
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name"
-    } else {
-        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
-    };
-    let mut all = BTreeMap::new();
-    for table in server.column::<String>(tables).await {
-        let rows = if server.is_sqlite() {
-            let columns =
-                format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')");
-            let columns = server.column::<String>(AssertSqlSafe(columns)).await;
-            format!(
-                "SELECT {} FROM {table} ORDER BY 1",
-                columns.join(" || ',' || ")
-            )
-        } else {
-            format!("SELECT to_jsonb(t)::text FROM {table} t ORDER BY 1")
-        };
-        let rows = server.column::<String>(AssertSqlSafe(rows)).await;
-        let rows = rows.into_iter().map(|row| row.to_lowercase()).collect();
-        all.insert(table, rows);
-    }
-    all
-}
-
 /// What a report tells as left behind.
 fn left(report: &Value) -> BTreeSet<&str> {
     let all = report["left"].as_array().unwrap();
@@ -430,7 +403,7 @@ async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
         (&done["imported"], &done["left"])
     );
     assert_eq!(done["skipped"], json!([]), "{done}");
-    let here = dump(&server).await;
+    let here = server.dump().await;
     let text = here.values().flatten().cloned().collect::<String>();
     let named = left(&done);
     let mut silent = Vec::new();
@@ -456,7 +429,7 @@ async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
     let again = import(&server, &url, &["--commit", "--files", &place]);
     assert_eq!(again["imported"], json!({}));
     assert_eq!(again["left"], done["left"]);
-    let mut after = dump(&server).await;
+    let mut after = server.dump().await;
     for (table, before) in here {
         // The server itself seals the audit log and renews these.
         if !["audit_logs", "settings", "nodes", "group_leases"].contains(&table.as_str()) {

@@ -6,7 +6,7 @@ use crate::support::{Api, Server, fixtures};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 async fn code(server: &Server, headers: Vec<(String, String)>) -> u16 {
     status(server, None, PATH, headers).await
@@ -159,4 +159,55 @@ async fn p27_a_costly_algorithm_is_refused_fast_and_an_unknown_one_at_all() {
     }
     assert_eq!(code(&server, with(2, "yesterday")).await, 401);
     assert!(started.elapsed().as_secs() < 5);
+}
+
+/// How long a connect takes whose signature is wrong.
+async fn wrong(server: &Server, key: &str) -> Duration {
+    let begun = Instant::now();
+    let headers = sign(key, "nobody's secret", "d", now_ms());
+    assert_eq!(code(server, headers).await, 401);
+    begun.elapsed()
+}
+
+/// Twenty wrong signatures of a key are judged at once, one more each three seconds; what is beyond that takes a second each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_fails_often_is_slowed_and_no_other_is() {
+    let server = server().await;
+    let api = server.api();
+    api.post(&Api::product("/devices"), json!({"identifier": "own"}))
+        .await
+        .data();
+    let path = Api::product("/devices/own/shared_secrets");
+    let own = api.post(&path, json!({})).await.data();
+    let text = |name: &str| own[name].as_str().unwrap();
+    let key = server.login("product_key");
+    let second = Duration::from_secs(1);
+    let mut tries = 0;
+    while wrong(&server, key).await < second {
+        tries += 1;
+        assert!(tries < 60, "it is never slowed");
+    }
+    // Guesses that come together take their turns of a second, eight at once, and one in three seconds is free.
+    let begun = Instant::now();
+    let guesses = async {
+        futures_util::future::join_all((0..48).map(|_| wrong(&server, key))).await;
+        begun.elapsed()
+    };
+    let others = async {
+        tokio::time::sleep(second).await;
+        let mut least = Duration::MAX;
+        for _ in 0..3 {
+            least = least.min(wrong(&server, text("key")).await);
+        }
+        assert!(least < second, "another key waits for {least:?}");
+        let headers = sign(text("key"), text("secret"), "own", now_ms());
+        assert_eq!(code(&server, headers).await, 101, "another key");
+        assert_eq!(
+            code(&server, secret(&server, "d")).await,
+            101,
+            "who has the secret of the slowed key waits for a turn only"
+        );
+    };
+    let (took, ()) = tokio::join!(guesses, others);
+    assert!(took > 4 * second, "48 guesses in {took:?}");
 }

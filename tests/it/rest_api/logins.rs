@@ -223,6 +223,8 @@ async fn guessing_passwords_is_slow_and_cheap() {
     assert_eq!(stranger.post("/api/users/auth", form).await.status, 413);
     let grown = server.rss_kib().saturating_sub(before);
     assert!(grown < 200 * 1024, "{grown} KiB more");
+    let peak = server.peak_rss_kib();
+    assert!(peak < 400 * 1024, "{peak} KiB at its most");
     // One account is held back after ten, whatever the password then is; another one is not.
     let wrong = json!({"email": "jane@acme.org", "password": "wrong"});
     let mut held = None;

@@ -8,6 +8,7 @@ mod lists;
 mod logins;
 mod mail;
 mod matrix;
+mod neighbours;
 mod nh;
 mod points;
 mod refusals;

@@ -4,6 +4,7 @@ pub mod api;
 pub mod ca;
 pub mod contract;
 pub mod device;
+pub mod dump;
 pub mod fixtures;
 pub mod postgres;
 pub mod server;

@@ -197,8 +197,7 @@ impl Server {
 
     /// Kills it as a power cut would, and starts it again on the same data and ports.
     pub fn crash_and_restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         self.restart();
     }
 
@@ -207,6 +206,47 @@ impl Server {
         let ports = [&*self.web, &*self.devices, &*self.downloads];
         let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[], &[]);
         self.child = child;
+    }
+
+    /// Kills it as a power cut would; nothing is said to the database.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops its process for a while, as a machine that sleeps, and lets it go on.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Starts another server on the same PostgreSQL: another node, with the same certificate authority.
+    pub fn beside(&self) -> Self {
+        let folder = self.neighbour_folder();
+        let url = self.database_url.clone();
+        let (child, ready) = launch(&folder, url.as_deref(), ["127.0.0.1:0"; 3], &[], &[]);
+        Self {
+            child,
+            database_url: url,
+            web: text(&ready, "web"),
+            devices: text(&ready, "devices"),
+            downloads: text(&ready, "downloads"),
+            ca: PathBuf::from(text(&ready, "ca")),
+            folder,
+            login: self.login.clone(),
+        }
+    }
+
+    /// A folder whose data folder has the certificate authority of this server, and nothing else of it.
+    pub fn neighbour_folder(&self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = folder.path().join("data/tls");
+        std::fs::create_dir_all(&tls).unwrap();
+        for name in ["ca.pem", "ca.key"] {
+            std::fs::copy(self.data().join("tls").join(name), tls.join(name)).unwrap();
+        }
+        folder
     }
 
     /// Asks it to stop, as an init system does; its exit code.
@@ -224,13 +264,15 @@ impl Server {
 
     /// Starts the program again on the same data; it must refuse. Its exit code and what it said.
     pub fn refused(&self, flags: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(BINARY);
-        command.args(["serve", "--web-listen", "127.0.0.1:0"]);
+        // One that starts would run for ever; `timeout` ends it with 124.
+        let mut command = Command::new("timeout");
+        command.args(["60", BINARY, "serve", "--web-listen", "127.0.0.1:0"]);
         command.args(["--device-listen", "127.0.0.1:0", "--download-listen"]);
         command.arg("127.0.0.1:0").args(flags);
         let out = self.on_its_data(&mut command);
         let said = String::from_utf8(out.stderr).unwrap();
-        assert!(!out.status.success(), "it started: {said}");
+        let started = out.status.success() || out.status.code() == Some(124);
+        assert!(!started, "it started: {said}");
         (out.status.code(), said)
     }
 
@@ -246,8 +288,17 @@ impl Server {
 
     /// Resident memory in KiB.
     pub fn rss_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    /// The most resident memory that it has ever had, in KiB: what is given back before somebody looks counts as well.
+    pub fn peak_rss_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    fn memory_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|l| l.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
