@@ -29,7 +29,7 @@ const IMPORT: usize = 100_000;
 const ROUNDS: usize = 200;
 
 /// Pages that people look at: two filters and a sort each.
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 9] = [
     (
         "platform, version, by identifier",
         "filters[platform]=rpi4&filters[firmware_version]=1.7.0&sort=identifier",
@@ -53,6 +53,18 @@ const PAGES: [(&str, &str); 6] = [
     (
         "query: tag and connection",
         "query=tags+contains+site17+and+connection+%3D+connected&sort=identifier",
+    ),
+    (
+        "part of the identifier alone",
+        "filters[identifier]=n-00420&sort=identifier",
+    ),
+    (
+        "search, which finds a few",
+        "filters[search]=-004217&sort=identifier",
+    ),
+    (
+        "search, which finds nothing",
+        "filters[search]=no-such-thing&sort=identifier",
     ),
 ];
 

@@ -2,6 +2,10 @@
 //! share for each and the rest kept for others, and [`Rate`] how often somebody may do something. Keys are what a
 //! stranger cannot choose freely: a person's or token's id, an organization's, an address.
 
+mod turns;
+
+pub use turns::{Turn, Turns};
+
 use crate::limits::ASKERS_REMEMBERED;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
@@ -90,44 +94,6 @@ impl<K: Eq + Hash + Clone> Drop for Place<K> {
     }
 }
 
-/// So many things at once for each asker, who waits for a turn rather than being refused: what is short, but many of which
-/// would keep others waiting.
-#[derive(Debug)]
-pub struct Turns<K> {
-    each: usize,
-    by_asker: Mutex<HashMap<K, Arc<Semaphore>>>,
-}
-
-impl<K: Eq + Hash + Clone> Turns<K> {
-    /// `each` at once.
-    pub fn new(each: usize) -> Self {
-        Self {
-            each,
-            by_asker: Mutex::default(),
-        }
-    }
-
-    /// Waits for a turn, which ends when it is dropped; none when it does not come in time.
-    pub async fn wait(&self, asker: &K, most: Duration) -> Option<OwnedSemaphorePermit> {
-        let own = {
-            let mut all = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
-            if all.len() >= TURNS_TIDIED {
-                // Those whose askers have or wait for a turn are held elsewhere, too.
-                all.retain(|_, turns| Arc::strong_count(turns) > 1);
-            }
-            let new = || Arc::new(Semaphore::new(self.each));
-            all.entry(asker.clone()).or_insert_with(new).clone()
-        };
-        tokio::time::timeout(most, own.acquire_owned())
-            .await
-            .ok()?
-            .ok()
-    }
-}
-
-/// Askers beyond which those who ask for nothing are forgotten.
-const TURNS_TIDIED: usize = 1_024;
-
 /// Work that costs a core: all askers together have so much in work at once, and one asker a single piece, so that whoever asks
 /// for much waits for itself, and others for one piece of each asker at most.
 #[derive(Debug)]
@@ -153,7 +119,7 @@ impl<K: Eq + Hash + Clone> Lane<K> {
         &self,
         asker: &K,
         most: Duration,
-    ) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Refused> {
+    ) -> Result<(Turn, OwnedSemaphorePermit), Refused> {
         let own = self.own.wait(asker, most).await.ok_or(Refused::Share)?;
         let all = tokio::time::timeout(most, self.all.clone().acquire_owned());
         match all.await {
@@ -294,22 +260,6 @@ impl OnceAMinute {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn an_asker_waits_for_its_own_turns_and_for_nobody_elses() {
-        let turns = Turns::new(2);
-        let second = Duration::from_secs(1);
-        let held = [turns.wait(&1, second).await, turns.wait(&1, second).await];
-        assert!(held.iter().all(Option::is_some));
-        assert!(turns.wait(&1, second).await.is_none());
-        assert!(turns.wait(&2, second).await.is_some());
-        drop(held);
-        assert!(turns.wait(&1, second).await.is_some());
-        for n in 0..5_000 {
-            assert!(turns.wait(&n, second).await.is_some());
-        }
-        assert!(turns.by_asker.lock().unwrap().len() <= TURNS_TIDIED);
-    }
 
     #[tokio::test(start_paused = true)]
     async fn in_a_lane_others_wait_for_one_piece_of_an_asker() {

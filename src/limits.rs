@@ -187,14 +187,18 @@ pub const ANONYMOUS_BODY_TIME: Duration = Duration::from_secs(10);
 pub const REQUESTS: usize = 1_024;
 /// Of them, those of one person.
 pub const REQUESTS_A_PERSON: usize = 32;
-/// Of them, reading ones that a person has in work; the others wait. A third of the database's connections for people: with
-/// more, the slow lists of one person keep all others waiting.
-pub const READS_A_PERSON: usize = 2;
+/// Of them, reading ones that a person has in work; the others wait. At most a third of the database's connections for people,
+/// and half of the cores: with more, the lists of one person keep all others waiting.
+pub fn reads_a_person() -> usize {
+    scans().min(2)
+}
 /// Lists of devices that no index serves, and that read a whole product, in work at once on the whole server. Each keeps a
 /// core busy; half of the cores are for devices.
 pub fn scans() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
+/// Things of one asker that wait at once before there are pauses between them. A browser has six in flight.
+pub const CROWD: usize = 8;
 /// How long a reading request waits for its person's others.
 pub const READ_WAIT: Duration = Duration::from_secs(30);
 /// Passwords that are checked at the same time. Each check takes 19 MiB and some 50 ms of a core.
@@ -400,5 +404,7 @@ pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
 pub const VIEWER_IDLE: Duration = Duration::from_secs(90);
 /// Looks whether somebody may still do something that lasts come no closer together, however many rights are taken away.
 pub const STANDING_PAUSE: Duration = Duration::from_secs(1);
+/// When a right is taken away, one of those who hold something open looks each so often: a thousand within five seconds.
+pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often it is looked at whether a person may still use an open socket.
 pub const VIEWER_LOOK: Duration = Duration::from_secs(10);

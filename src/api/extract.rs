@@ -5,7 +5,7 @@ use super::error::Error;
 
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
-use crate::budget::{Account, Place};
+use crate::budget::{Account, Place, Turn};
 use crate::fleet::{self, Refusal, devices, scopes};
 use crate::ids::UserId;
 use crate::limits::READ_WAIT;
@@ -15,7 +15,6 @@ use axum::http::{Method, header};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Keeps the place of a request's person among the requests in progress until the request is answered: the middleware
 /// makes it, and who the person is, is found out on the way.
@@ -23,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct RequestPlace(Arc<OnceLock<Held>>);
 
 /// A place among all requests, and for one that reads a turn among its person's.
-type Held = (Place<UserId>, Option<OwnedSemaphorePermit>);
+type Held = (Place<UserId>, Option<Turn>);
 
 impl RequestPlace {
     fn keep(&self, held: Held) {

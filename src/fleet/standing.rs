@@ -18,6 +18,8 @@ pub struct Standing {
     revocations: watch::Receiver<u64>,
     looked: Instant,
     due: bool,
+    /// When it is this one's turn to look.
+    turn: Instant,
 }
 
 impl Standing {
@@ -31,6 +33,7 @@ impl Standing {
             looked: Instant::now(),
             // What was taken away between the scope and this moment is seen by the first look.
             due: true,
+            turn: Instant::now(),
         }
     }
 
@@ -72,9 +75,10 @@ impl Standing {
                     () = sleep_until(self.looked + VIEWER_LOOK) => {}
                 }
                 self.due = true;
+                self.turn = Instant::now() + self.db.spread();
             }
             // Many rights that go at once, as with a product of many devices, are one look.
-            sleep_until(self.looked + STANDING_PAUSE).await;
+            sleep_until(self.turn.max(self.looked + STANDING_PAUSE)).await;
             if !self.holds().await {
                 return;
             }

@@ -28,9 +28,9 @@ use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
     self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLI_LOGIN_EVERY, CLI_LOGINS, CLOCK_TOLD_EVERY,
     DRAIN_TIME, FILES_RESERVE, KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY,
-    POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, READS_A_PERSON, REFUSAL_EVERY,
-    REFUSALS, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS,
-    UPLOADS_A_PERSON, VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS,
+    REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON,
+    VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -151,7 +151,7 @@ impl Node {
             sessions: Arc::new(Uploads::default()),
             uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
             requests: Arc::new(Places::new(REQUESTS, REQUESTS_A_PERSON)),
-            reads: Arc::new(Turns::new(READS_A_PERSON)),
+            reads: Arc::new(Turns::with_pauses(limits::reads_a_person())),
             scans: Arc::new(Lane::new(limits::scans())),
             passwords: Arc::default(),
         };

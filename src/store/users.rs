@@ -222,9 +222,9 @@ pub async fn token_lives(on: &mut impl On, token: i64, now: Micros) -> Result<bo
     Ok(row.is_some())
 }
 
-/// Takes all but the `keep` logins away that a person used last.
+/// Takes all but the `keep` logins away that a person used last. Nobody looks at once whether one of the others is open: it was not
+/// used for long, and each of many logins would wake everybody.
 pub async fn keep_logins(w: &mut Write, user: UserId, keep: i64) -> Result<()> {
-    w.revokes();
     execute!(
         w,
         sql!(
@@ -239,9 +239,8 @@ pub async fn keep_logins(w: &mut Write, user: UserId, keep: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes some logins that were not used since an instant; how many.
+/// Deletes some logins that were not used since an instant; how many. As with [`keep_logins`] nobody looks at once.
 pub async fn sweep_logins(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
-    w.revokes();
     execute!(
         w,
         sql!(
@@ -256,8 +255,7 @@ pub async fn sweep_logins(w: &mut Write, before: Micros, most: i64) -> Result<u6
 
 /// Takes all tokens of a person away but one.
 pub async fn delete_other_tokens(w: &mut Write, user: UserId, kept: Option<i64>) -> Result<()> {
-    w.revokes();
-    execute!(
+    let n = execute!(
         w,
         sql!(
             "users.delete_other_tokens",
@@ -266,12 +264,14 @@ pub async fn delete_other_tokens(w: &mut Write, user: UserId, kept: Option<i64>)
         user,
         kept
     )?;
+    if n > 0 {
+        w.revokes();
+    }
     Ok(())
 }
 
 /// Takes a token away; whether it was there.
 pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<bool> {
-    w.revokes();
     let n = execute!(
         w,
         sql!(
@@ -281,6 +281,9 @@ pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<boo
         user,
         token
     )?;
+    if n > 0 {
+        w.revokes();
+    }
     Ok(n > 0)
 }
 
@@ -336,8 +339,7 @@ pub struct Service {
 
 /// Takes all tokens of a person away.
 pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
-    w.revokes();
-    execute!(
+    let n = execute!(
         w,
         sql!(
             "users.delete_tokens",
@@ -345,6 +347,9 @@ pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
         ),
         user
     )?;
+    if n > 0 {
+        w.revokes();
+    }
     Ok(())
 }
 

@@ -219,7 +219,8 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
             (at, shown) = next_shown(&mut link.joined), if !link.joined.is_empty() => {
                 link.show(at, shown)
             }
-            progress = link.progress.recv() => match progress {
+            // Who watches no device is not woken by what happens to all of them.
+            progress = link.progress.recv(), if !link.watched.is_empty() => match progress {
                 Ok(progress) => link.tell(progress),
                 // Behind: it misses some, as documented.
                 Err(broadcast::error::RecvError::Lagged(_)) => Vec::new(),
@@ -227,7 +228,8 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
             },
             // A right was taken away, from whomever.
             Ok(()) = revocations.changed() => {
-                look = look.min(looked + STANDING_PAUSE);
+                let soon = Instant::now() + link.app.db.spread();
+                look = look.min(soon.max(looked + STANDING_PAUSE));
                 continue;
             }
             () = sleep_until(look) => {
@@ -387,6 +389,10 @@ impl Link {
             let Ok(device) = consoles::watched(&self.app, person, identifier).await else {
                 return error("unauthorized");
             };
+            if self.watched.is_empty() {
+                // What happened before is nobody's.
+                self.progress = self.progress.resubscribe();
+            }
             self.watched.push(Watched {
                 topic: frame.topic.clone(),
                 join_ref,

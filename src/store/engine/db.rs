@@ -1,9 +1,9 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
 use super::connection::{Held, Revocations};
-use super::{Read, Result, Write};
+use super::{Read, Result, Write, priority};
 use crate::limits::{
-    DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, PEOPLE_CONNECTION_WAIT,
+    DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY, PEOPLE_CONNECTION_WAIT,
     PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -100,7 +100,13 @@ impl Db {
             read: readers(DEVICE_READERS)
                 .connect_with(options.clone())
                 .await?,
-            people_read: readers(PEOPLE_READERS).connect_with(options).await?,
+            people_read: readers(PEOPLE_READERS)
+                .after_connect(|_, _| {
+                    priority::lower();
+                    Box::pin(std::future::ready(Ok(())))
+                })
+                .connect_with(options.thread_name(priority::thread_name))
+                .await?,
             write,
             file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
             revocations: Arc::default(),
@@ -201,6 +207,13 @@ impl Db {
     /// again whether that person may still have it.
     pub fn revocations(&self) -> watch::Receiver<u64> {
         self.counts_revocations().subscribe()
+    }
+
+    /// How long to wait before looking whether a right is still there, so that thousands who hold something open do not all
+    /// look at once: a different time for each, longer with their number.
+    pub fn spread(&self) -> Duration {
+        let all = u32::try_from(self.counts_revocations().receiver_count()).unwrap_or(u32::MAX);
+        LOOK_EVERY.saturating_mul(rand::random_range(0..all.max(1)))
     }
 
     /// The SQLite file; none on PostgreSQL.

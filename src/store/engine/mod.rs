@@ -64,6 +64,7 @@ macro_rules! execute {
 mod connection;
 mod db;
 mod error;
+mod priority;
 
 pub use connection::{Conn, Dialect, On, Read, Write, dialect};
 pub use db::Db;

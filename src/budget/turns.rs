@@ -1,0 +1,169 @@
+//! Turns: what is short, but many of which at once would keep others waiting.
+
+use crate::limits::CROWD;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Askers beyond which those who ask for nothing are forgotten.
+const TIDIED: usize = 1_024;
+
+/// Crowds beyond which the pauses grow no more.
+const CROWDS: usize = 8;
+
+/// So many things at once for each asker, who waits for a turn rather than being refused.
+#[derive(Debug)]
+pub struct Turns<K> {
+    each: usize,
+    pauses: bool,
+    by_asker: Mutex<HashMap<K, Arc<Asker>>>,
+}
+
+#[derive(Debug)]
+struct Asker {
+    turns: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    /// Microseconds that the last thing took.
+    took: AtomicU64,
+}
+
+/// A turn, which ends when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    asker: Arc<Asker>,
+    begun: Instant,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let took = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.asker.took.store(took, Ordering::Relaxed);
+    }
+}
+
+/// Counts one that waits.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<K: Eq + Hash + Clone> Turns<K> {
+    /// `each` at once.
+    pub fn new(each: usize) -> Self {
+        Self {
+            each,
+            pauses: false,
+            by_asker: Mutex::default(),
+        }
+    }
+
+    /// The same; and for each crowd of things that an asker has waiting, a pause as long as the last one took comes before the next:
+    /// with one they are done at half the pace, so that one asker never keeps a core busy.
+    pub fn with_pauses(each: usize) -> Self {
+        Self {
+            pauses: true,
+            ..Self::new(each)
+        }
+    }
+
+    fn asker(&self, asker: &K) -> Arc<Asker> {
+        let mut all = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= TIDIED {
+            // Those whose askers have or wait for a turn are held elsewhere, too.
+            all.retain(|_, one| Arc::strong_count(one) > 1);
+        }
+        let new = || {
+            Arc::new(Asker {
+                turns: Arc::new(Semaphore::new(self.each)),
+                waiting: AtomicUsize::new(0),
+                took: AtomicU64::new(0),
+            })
+        };
+        all.entry(asker.clone()).or_insert_with(new).clone()
+    }
+
+    /// Waits for a turn; none when it does not come in time.
+    pub async fn wait(&self, asker: &K, most: Duration) -> Option<Turn> {
+        let asker = self.asker(asker);
+        let waits = Waits::begin(&asker.waiting);
+        let permit = timeout(most, asker.turns.clone().acquire_owned()).await;
+        let permit = permit.ok()?.ok()?;
+        drop(waits);
+        let crowds = asker.waiting.load(Ordering::Relaxed) / CROWD;
+        if self.pauses && crowds > 0 {
+            let took = Duration::from_micros(asker.took.load(Ordering::Relaxed));
+            let pause = took.saturating_mul(u32::try_from(crowds.min(CROWDS)).unwrap_or(1));
+            sleep(pause.min(most)).await;
+        }
+        Some(Turn {
+            asker,
+            begun: Instant::now(),
+            _permit: permit,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_asker_waits_for_its_own_turns_and_for_nobody_elses() {
+        let turns = Turns::new(2);
+        let second = Duration::from_secs(1);
+        let held = [turns.wait(&1, second).await, turns.wait(&1, second).await];
+        assert!(held.iter().all(Option::is_some));
+        assert!(turns.wait(&1, second).await.is_none());
+        assert!(turns.wait(&2, second).await.is_some());
+        drop(held);
+        assert!(turns.wait(&1, second).await.is_some());
+        for n in 0..5_000 {
+            assert!(turns.wait(&n, second).await.is_some());
+        }
+        assert!(turns.by_asker.lock().unwrap().len() <= TIDIED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no node to spawn through"
+    )]
+    async fn the_more_one_asker_has_waiting_the_slower_it_goes() {
+        let minute = Duration::from_secs(60);
+        for (crowd, slowest) in [(CROWD, 10 * CROWD), (4 * CROWD, 96 * CROWD)] {
+            let turns = Arc::new(Turns::with_pauses(1));
+            let begun = Instant::now();
+            let mut all = tokio::task::JoinSet::new();
+            for _ in 0..crowd {
+                let turns = turns.clone();
+                all.spawn(async move {
+                    let turn = turns.wait(&1, minute).await;
+                    sleep(Duration::from_millis(10)).await;
+                    drop(turn);
+                });
+            }
+            all.join_all().await;
+            // The last ones are no crowd any more, and done without pauses.
+            let took = begun.elapsed().as_millis() as usize;
+            assert!(
+                (slowest - 10..=slowest + 60).contains(&took),
+                "{crowd}: {took} ms"
+            );
+        }
+    }
+}
