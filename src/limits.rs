@@ -197,6 +197,8 @@ pub fn reads_a_person() -> usize {
 pub fn scans() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
+/// How long a person with too many requests in progress waits for the word that it was one too many.
+pub const REFUSAL_PAUSE: Duration = Duration::from_millis(500);
 /// Things of one asker that wait at once before there are pauses between them. A browser has six in flight.
 pub const CROWD: usize = 8;
 /// How long a reading request waits for its person's others.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::budget::{Account, Place, Turn};
 use crate::fleet::{self, Refusal, devices, scopes};
 use crate::ids::UserId;
-use crate::limits::READ_WAIT;
+use crate::limits::{READ_WAIT, REFUSAL_PAUSE};
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
@@ -58,7 +58,14 @@ impl FromRequestParts<App> for Caller {
         let person = person
             .filter(|p| p.grant.covers(act))
             .ok_or(Error::Unauthorized)?;
-        let place = app.requests.take(person.id).map_err(Refusal::from)?;
+        let place = match app.requests.take(person.id) {
+            Ok(place) => place,
+            Err(refused) => {
+                // Who asks again at once would cost as much as one who is served.
+                tokio::time::sleep(REFUSAL_PAUSE).await;
+                return Err(Refusal::from(refused).into());
+            }
+        };
         if let Some(account) = parts.extensions.get::<Account>() {
             account.set(person.id.number());
         }

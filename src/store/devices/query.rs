@@ -182,8 +182,12 @@ impl Pieces {
             }
             Test::Named(p) => self.named(p, dialect),
             Test::Search(p) => self.search(&p.like()),
-            Test::AnyPlatform(all) => self.one_of("d.fw_platform IN (", all),
-            Test::AnyVersion(all) => self.one_of("d.fw_version IN (", all),
+            Test::AnyPlatform(all) => {
+                self.one_of("d.fw_platform IS NOT NULL AND d.fw_platform IN (", all)
+            }
+            Test::AnyVersion(all) => {
+                self.one_of("d.fw_version IS NOT NULL AND d.fw_version IN (", all)
+            }
             Test::Platform(v, negated) => self.reported("d.fw_platform", v, *negated, not),
             Test::Architecture(v, negated) => self.reported("d.fw_architecture", v, *negated, not),
             Test::Firmware(v, negated) => {
@@ -287,18 +291,18 @@ impl Pieces {
         }
     }
 
-    /// Its value is one of these: the text begins the list, and with it a query of its own where it has two brackets.
+    /// Its value is one of these: the text begins the list, and with it a query of its own where it has one. It must be false and
+    /// not NULL where there is no value, in words that leave an index its use.
     fn one_of(&mut self, begin: &'static str, all: &[String]) {
         if all.is_empty() {
             self.sql("FALSE");
             return;
         }
-        self.sql("COALESCE(").sql(begin);
+        self.sql(begin);
         for (i, value) in all.iter().enumerate() {
             self.sql(if i == 0 { "" } else { ", " }).text(value);
         }
-        self.sql(if begin.contains("SELECT") { "))" } else { ")" })
-            .sql(", FALSE)");
+        self.sql(if begin.contains("SELECT") { "))" } else { ")" });
     }
 
     /// Identifiers by the index of three letters.
