@@ -139,10 +139,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a test has no node to spawn through"
-    )]
     async fn the_more_one_asker_has_waiting_the_slower_it_goes() {
         let minute = Duration::from_secs(60);
         for (crowd, slowest) in [(CROWD, 10 * CROWD), (4 * CROWD, 96 * CROWD)] {
