@@ -5,7 +5,7 @@
 //! the server does for them.
 //!
 //! `cargo bench --bench attacks`; `ATTACKS="queries,viewers"` runs some of them, `POSTGRES=1` runs on a throw-away PostgreSQL,
-//! `DEVICES=100000` fills the attacker's list.
+//! `DEVICES=100000` fills the attacker's list, `VERBOSE=1` prints medians and the slowest.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -383,8 +383,8 @@ pub const DETAILS_BYTES: usize = 4_096;
 /// Connections that ended are kept this long.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Connections that ended, and firmwares that it ran, that are kept of one device; the newest of them.
-pub const PASTS_OF_A_DEVICE: i64 = 1_000;
-/// One connection in so many, on average, is the occasion to delete what is beyond [`PASTS_OF_A_DEVICE`].
+pub const HISTORY_A_DEVICE: i64 = 1_000;
+/// One connection in so many, on average, is the occasion to delete what is beyond [`HISTORY_A_DEVICE`].
 pub const TRIM_ONE_IN: u64 = 64;
 /// Firmwares that a device ran, and updates that succeeded, are kept this long; a device's newest firmware always.
 pub const UPDATE_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);

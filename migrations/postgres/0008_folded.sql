@@ -2,10 +2,10 @@
 -- with each row: the engine's own lower() depends on the database's locale. Rows of before are folded at the next start.
 ALTER TABLE devices ADD COLUMN folded TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE device_tags ADD COLUMN folded TEXT COLLATE "C" NOT NULL DEFAULT '';
--- The place that a tag was given among a device's tags.
-ALTER TABLE device_tags ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
+-- The position at which a tag was given among a device's tags.
+ALTER TABLE device_tags ADD COLUMN position BIGINT NOT NULL DEFAULT 0;
 -- The same of the tags of a deployment group.
-ALTER TABLE group_words ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE group_words ADD COLUMN position BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE scripts ADD COLUMN folded_name TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE scripts ADD COLUMN folded_tags TEXT COLLATE "C" NOT NULL DEFAULT '';
 -- Null where the text is ASCII alone, which is nearly always.

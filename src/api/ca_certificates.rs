@@ -115,10 +115,12 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
     };
     // Who registers with `nh` can do nothing about it: it never sends a proof, and always a description.
     if p.0.contains_key("description") && form.verification.is_none() && !app.policy.unproven_cas {
-        let text = "The CA certificate or verification certificate is missing: `nh` sends no proof that the CA's key is \
-                    yours. Register it with `nervecenter ca register`, which does; or whoever runs this server can \
-                    take CAs without a proof from everybody, with `--unproven-cas on`.";
-        return Err(Refusal::Detail(text.into()).into());
+        let text = format!(
+            "{}: `nh` sends no proof that the CA's key is yours. Register it with `nervecenter ca register`, which does; \
+             or whoever runs this server can take CAs without a proof from everybody, with `--unproven-cas on`.",
+            certificates::CA_INCOMPLETE
+        );
+        return Err(Refusal::Detail(text).into());
     }
     let ca = certificates::add_ca(&app, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "ca_certificates", &ca.serial]);

@@ -23,16 +23,16 @@ use tokio::time::timeout;
 pub(super) struct Form {
     parts: std::result::Result<Multipart, MultipartRejection>,
     /// Bytes that came and are not the file's, as far as is known.
-    others: Arc<AtomicUsize>,
+    overhead: Arc<AtomicUsize>,
 }
 
 impl FromRequest<App> for Form {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
-        let others = Arc::new(AtomicUsize::new(0));
+        let overhead = Arc::new(AtomicUsize::new(0));
         let (head, body) = request.into_parts();
-        let counter = others.clone();
+        let counter = overhead.clone();
         let counted = body.into_data_stream().map(move |chunk| {
             let chunk: Bytes = chunk.map_err(io::Error::other)?;
             let before = counter.fetch_add(chunk.len(), Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl FromRequest<App> for Form {
         let request = Request::from_parts(head, Body::from_stream(counted));
         Ok(Self {
             parts: Multipart::from_request(request, app).await,
-            others,
+            overhead,
         })
     }
 }
@@ -60,7 +60,7 @@ pub(super) async fn received(
         let text = format!("No {part} uploaded: send it as the multipart part {part:?}.");
         Refusal::Detail(text)
     };
-    let Form { parts, others } = form;
+    let Form { parts, overhead } = form;
     let mut parts = parts.map_err(|_| missing())?;
     let _place = uploads::place(app, scope.person().id).await?;
     let mut pace = Pace::begin();
@@ -72,7 +72,7 @@ pub(super) async fn received(
             return Err(cut_off());
         }
         if field.name() == Some(part) && received.is_none() {
-            let file = receive(app, field, &others, &mut pace, &mut standing);
+            let file = receive(app, field, &overhead, &mut pace, &mut standing);
             received = Some(file.await?);
         }
     }
@@ -93,7 +93,7 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>> {
 async fn receive(
     app: &App,
     mut field: Field<'_>,
-    others: &AtomicUsize,
+    overhead: &AtomicUsize,
     pace: &mut Pace,
     standing: &mut Standing,
 ) -> Result<Upload> {
@@ -106,7 +106,7 @@ async fn receive(
         };
         match chunk.map_err(|_| cut_off())? {
             Some(bytes) if pace.keeps(bytes.len()) => {
-                others.fetch_sub(bytes.len(), Ordering::Relaxed);
+                overhead.fetch_sub(bytes.len(), Ordering::Relaxed);
                 upload.write(bytes).await?;
             }
             Some(_) => return Err(cut_off()),

@@ -141,7 +141,7 @@ pub(super) async fn members(State(app): State<App>, scope: Scope<Org>) -> Result
 }
 
 /// The role that goes by another word in `nh`, which has those of before (rest-api 20.4).
-fn of_before(role: &str) -> &str {
+fn role_from_nh(role: &str) -> &str {
     match role {
         "delete" => "admin",
         "write" => "manage",
@@ -160,7 +160,7 @@ pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Par
     };
     let role = match p.text("email") {
         Some(_) => role,
-        None => of_before(role),
+        None => role_from_nh(role),
     };
     let Some(member) = orgs::add_member(&app, &scope, email, role).await? else {
         logins::invite(&app, &scope, email, role).await?;
@@ -187,7 +187,7 @@ pub(super) async fn set_role(
     let role = p
         .text("role")
         .ok_or_else(|| Refusal::Bad("role is needed".into()))?;
-    let member = orgs::set_role(&app.db, &scope, &email, of_before(role)).await?;
+    let member = orgs::set_role(&app.db, &scope, &email, role_from_nh(role)).await?;
     Ok(ok(&view(&member)))
 }
 

@@ -47,16 +47,16 @@ impl Drop for Turn {
 }
 
 /// Counts one that waits.
-struct Waits<'a>(&'a AtomicUsize);
+struct Waiting<'a>(&'a AtomicUsize);
 
-impl<'a> Waits<'a> {
+impl<'a> Waiting<'a> {
     fn begin(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -97,10 +97,10 @@ impl<K: Eq + Hash + Clone> Turns<K> {
         all.entry(asker.clone()).or_insert_with(new).clone()
     }
 
-    /// Waits for a turn; none when it does not come in time.
+    /// Waiting for a turn; none when it does not come in time.
     pub async fn wait(&self, asker: &K, most: Duration) -> Option<Turn> {
         let asker = self.asker(asker);
-        let waits = Waits::begin(&asker.waiting);
+        let waits = Waiting::begin(&asker.waiting);
         let permit = timeout(most, asker.turns.clone().acquire_owned()).await;
         let permit = permit.ok()?.ok()?;
         drop(waits);

@@ -1,7 +1,7 @@
 //! Many devices at once: from CSV, all or nothing; from manifests of crypto chips, in the background; and out as CSV.
 
 use super::blocking;
-use super::devices::{FREE, check_tags, cut, identifier_ok, is_of_deleted};
+use super::devices::{HOW_TO_FREE, check_tags, cut, held_by_deleted, identifier_ok};
 use super::refusal::TAKEN;
 use super::x509::{self, Facts};
 use super::{Refusal, Result, cells, certificates};
@@ -109,9 +109,9 @@ async fn write_slices(app: &App, scope: &Scope<Product>, import: i64, rows: &[Ro
 /// Why an identifier cannot be registered.
 async fn taken(w: &mut Write, scope: &Scope<Product>, identifier: &str) -> Result<String> {
     let mut text = format!("identifier {identifier:?} {TAKEN}");
-    if is_of_deleted(w, scope, identifier).await? {
+    if held_by_deleted(w, scope, identifier).await? {
         text.push_str("; it ");
-        text.push_str(FREE);
+        text.push_str(HOW_TO_FREE);
     }
     Ok(text)
 }
@@ -134,7 +134,7 @@ async fn write_slice(
             continue;
         };
         let own = row.device.tags.iter().flatten();
-        tags.extend((0..).zip(own).map(|(place, t)| (*id, place, t.as_str())));
+        tags.extend((0..).zip(own).map(|(at, t)| (*id, at, t.as_str())));
         for facts in &row.certificates {
             match certificates::store_certificate(w, p.org.id, *id, facts).await {
                 Ok(()) => {}

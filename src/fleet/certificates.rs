@@ -110,15 +110,15 @@ async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<CaRow
     found.pop().ok_or(Refusal::NotFound)
 }
 
+/// What is answered to a registration without the CA or without its proof, to the letter.
+pub const CA_INCOMPLETE: &str = "The CA certificate or verification certificate is missing";
+
 /// Registers a CA whose private key the person has shown to hold.
 ///
 /// # Errors
 /// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
 pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
-    let missing = || {
-        let text = "The CA certificate or verification certificate is missing";
-        Refusal::Detail(text.into())
-    };
+    let missing = || Refusal::Detail(CA_INCOMPLETE.into());
     let unreadable = |_| unreadable();
     let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
     let facts = Facts::read(&cert).map_err(unreadable)?;

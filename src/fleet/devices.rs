@@ -175,11 +175,11 @@ pub fn identifier_ok(text: &str) -> bool {
 }
 
 /// How an identifier gets free that a deleted device holds.
-pub(super) const FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
+pub(super) const HOW_TO_FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
                                or free the identifier with DELETE …/devices/IDENTIFIER/destroy";
 
 /// Whether a deleted device that the asker may see has this identifier.
-pub(super) async fn is_of_deleted(
+pub(super) async fn held_by_deleted(
     on: &mut impl On,
     scope: &Scope<Product>,
     identifier: &str,
@@ -229,8 +229,8 @@ pub async fn create(
     .await?;
     let Some(id) = id else {
         let mut why = vec![TAKEN];
-        if is_of_deleted(&mut w, scope, identifier).await? {
-            why.push(FREE);
+        if held_by_deleted(&mut w, scope, identifier).await? {
+            why.push(HOW_TO_FREE);
         }
         return Err(Refusal::Fields(serde_json::json!({ "identifier": why })));
     };

@@ -6,7 +6,7 @@ use super::join::{self, Join, Joined};
 use super::polling::{self, Poll, Polled};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
-use crate::limits::{PASTS_OF_A_DEVICE, TRIM_ONE_IN};
+use crate::limits::{HISTORY_A_DEVICE, TRIM_ONE_IN};
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::outcome::{self, Report};
 use crate::store::audit::{self, Actor, Resource};
@@ -212,7 +212,7 @@ async fn connecting(
         .unsigned_abs()
         .is_multiple_of(TRIM_ONE_IN)
     {
-        history::trim(w, record.device, PASTS_OF_A_DEVICE).await?;
+        history::trim(w, record.device, HISTORY_A_DEVICE).await?;
     }
     devices::offline(w, record.device).await?;
     devices::seen_first(w, record.device, record.at).await?;

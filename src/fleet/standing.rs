@@ -17,9 +17,8 @@ pub struct Standing {
     device: Option<DeviceId>,
     revocations: watch::Receiver<u64>,
     looked: Instant,
-    due: bool,
-    /// When it is this one's turn to look.
-    turn: Instant,
+    /// When to look, once something may have been taken away.
+    due: Option<Instant>,
 }
 
 impl Standing {
@@ -32,8 +31,7 @@ impl Standing {
             revocations: db.revocations(),
             looked: Instant::now(),
             // What was taken away between the scope and this moment is seen by the first look.
-            due: true,
-            turn: Instant::now(),
+            due: Some(Instant::now()),
         }
     }
 
@@ -45,8 +43,7 @@ impl Standing {
 
     /// Whether the right is still there; costs nothing while no right was taken away.
     pub async fn holds(&mut self) -> bool {
-        self.due |= self.revocations.has_changed().unwrap_or(true);
-        if !self.due {
+        if self.due.is_none() && !self.revocations.has_changed().unwrap_or(true) {
             return true;
         }
         self.revocations.mark_unchanged();
@@ -54,7 +51,7 @@ impl Standing {
         self.looked = Instant::now();
         match held {
             Ok(held) => {
-                self.due = false;
+                self.due = None;
                 held
             }
             Err(e) => {
@@ -68,17 +65,19 @@ impl Standing {
     /// Comes back when the right is gone. It may be dropped and called again: nothing is missed.
     pub async fn lost(&mut self) {
         loop {
-            if !self.due {
-                tokio::select! {
-                    // An error says that the database is closed, which ends everything else as well.
-                    _ = self.revocations.changed() => {}
-                    () = sleep_until(self.looked + VIEWER_LOOK) => {}
+            let due = match self.due {
+                Some(due) => due,
+                None => {
+                    tokio::select! {
+                        // An error says that the database is closed, which ends everything else as well.
+                        _ = self.revocations.changed() => {}
+                        () = sleep_until(self.looked + VIEWER_LOOK) => {}
+                    }
+                    *self.due.insert(Instant::now() + self.db.look_delay())
                 }
-                self.due = true;
-                self.turn = Instant::now() + self.db.spread();
-            }
+            };
             // Many rights that go at once, as with a product of many devices, are one look.
-            sleep_until(self.turn.max(self.looked + STANDING_PAUSE)).await;
+            sleep_until(due.max(self.looked + STANDING_PAUSE)).await;
             if !self.holds().await {
                 return;
             }

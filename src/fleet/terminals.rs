@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use transfer::Transfers;
-use viewer::{Shows, Viewer, shown};
+use viewer::{Viewer, ViewerInbox, shown};
 
 /// What a viewer gets: an event and its payload.
 pub type Shown = Arc<(String, Value)>;
@@ -56,7 +56,7 @@ impl Terminal {
         self.viewers.is_empty() && self.inbox.is_empty()
     }
 
-    /// Shows the same to every viewer that takes part already.
+    /// ViewerInbox the same to every viewer that takes part already.
     fn show_all(&mut self, shown: &Shown) {
         self.viewers.retain(|v| v.fresh || v.show(shown));
     }
@@ -80,7 +80,7 @@ pub struct Seat {
     id: u64,
     terminals: Terminals,
     /// What the device prints, and what others say.
-    pub shown: Shows,
+    pub shown: ViewerInbox,
 }
 
 impl Terminals {
@@ -229,7 +229,7 @@ impl Terminals {
                 viewer.fresh = true;
                 let gone = shown("message", json!({"event": "the device has disconnected"}));
                 // A viewer that is behind learns it when nothing more comes.
-                viewer.mention(&gone);
+                viewer.notify(&gone);
             }
             if viewers.is_empty() {
                 state.open.remove(&key);
@@ -282,7 +282,7 @@ impl Seat {
         }
         let message = shown("message", payload);
         for viewer in &terminal.viewers {
-            viewer.mention(&message);
+            viewer.notify(&message);
         }
     }
 }
@@ -300,7 +300,7 @@ impl Drop for Seat {
         let state = self.terminals.lock();
         let others = state.open.get(&self.key).map(|t| &t.viewers);
         for viewer in others.into_iter().flatten().filter(|v| !v.fresh) {
-            viewer.mention(&message);
+            viewer.notify(&message);
         }
     }
 }

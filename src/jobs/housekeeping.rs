@@ -28,7 +28,7 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
             _ = tick.tick() => {}
         }
         let now = clock::now();
-        match reconcile::alive(&app.db, app.node, now).await {
+        match reconcile::claim(&app.db, app.node, now).await {
             Ok(None) => {}
             Ok(Some(other)) => {
                 let other = other.0;

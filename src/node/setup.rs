@@ -10,6 +10,7 @@ use crate::fleet::refusal::name_of;
 use crate::fleet::{products, users};
 use crate::ids::NodeId;
 use crate::limits::NODE_SILENCE;
+use crate::rollout::reconcile;
 use crate::store::{self, Db, nodes};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
@@ -98,11 +99,7 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Another server that was alive within [`NODE_SILENCE`]; the database's.
 pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
-    let now = clock::now();
-    let mut w = db.write().await?;
-    let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
-    w.commit().await?;
-    if let Some(other) = other {
+    if let Some(other) = reconcile::claim(db, node, clock::now()).await? {
         bail!(
             "another server uses this database: node {} was alive less than {} s ago; stop it, or wait that long after it died",
             other.0,

@@ -51,14 +51,15 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         return Ok(Taken::Nothing);
     };
     let by = match row.group_id {
-        Some(group) => match still_wanted(w, device, group, row.release_id).await? {
-            Some(by) => Some(by),
-            None => {
+        None => None,
+        Some(group) => {
+            let by = still_wanted(w, device, group, row.release_id).await?;
+            if by.is_none() {
                 inflight::remove(w, device).await?;
                 return Ok(Taken::Withdrawn(Some(group)));
             }
-        },
-        None => None,
+            by
+        }
     };
     let Some(firmware) = firmwares::row(w, firmware)
         .await?

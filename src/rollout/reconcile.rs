@@ -11,12 +11,12 @@ use crate::store::{self, Db, connections, deltas, devices, history, inflight, no
 /// Rows that one step repairs at most.
 const BITE: i64 = 500;
 
-/// Says that this server is alive. The node that has taken its place when it was silent for too long: its process was stopped for
-/// a while, or could not reach the database.
+/// Claims the database for this server, at its start and again all the time. Another node that was alive within
+/// [`NODE_SILENCE`] keeps it: then it was there first, or took this one's place while this one could not say that it is alive.
 ///
 /// # Errors
 /// The database's.
-pub async fn alive(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<NodeId>> {
+pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<NodeId>> {
     let mut w = db.write().await?;
     let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
     w.commit().await?;

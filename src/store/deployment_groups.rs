@@ -176,18 +176,18 @@ pub async fn set_words(w: &mut Write, id: GroupId, kind: &str, words: &[String])
         id,
         kind
     )?;
-    for (place, word) in (0_i64..).zip(words) {
+    for (position, word) in (0_i64..).zip(words) {
         execute!(
             w,
             sql!(
                 "deployment_groups.add_word",
-                "INSERT INTO group_words (group_id, kind, word, place) VALUES ($1, $2, $3, $4)
+                "INSERT INTO group_words (group_id, kind, word, position) VALUES ($1, $2, $3, $4)
                  ON CONFLICT DO NOTHING"
             ),
             id,
             kind,
             word,
-            place
+            position
         )?;
     }
     Ok(())
@@ -199,7 +199,7 @@ pub async fn words(on: &mut impl On, id: GroupId, kind: &str) -> Result<Vec<Stri
         on,
         sql!(
             "deployment_groups.words",
-            "SELECT word FROM group_words WHERE group_id = $1 AND kind = $2 ORDER BY place, word"
+            "SELECT word FROM group_words WHERE group_id = $1 AND kind = $2 ORDER BY position, word"
         ),
         id,
         kind

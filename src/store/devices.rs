@@ -208,18 +208,18 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
         ),
         device
     )?;
-    for (place, tag) in (0_i64..).zip(tags.unwrap_or_default()) {
+    for (position, tag) in (0_i64..).zip(tags.unwrap_or_default()) {
         execute!(
             w,
             sql!(
                 "devices.add_tag",
-                "INSERT INTO device_tags (device_id, tag, folded, place) VALUES ($1, $2, $3, $4)
+                "INSERT INTO device_tags (device_id, tag, folded, position) VALUES ($1, $2, $3, $4)
                  ON CONFLICT DO NOTHING"
             ),
             device,
             tag,
             fold(tag),
-            place
+            position
         )?;
     }
     execute!(
@@ -240,7 +240,7 @@ pub async fn tags(on: &mut impl On, device: DeviceId) -> Result<Vec<String>> {
         on,
         sql!(
             "devices.tags",
-            "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY place, tag"
+            "SELECT tag FROM device_tags WHERE device_id = $1 ORDER BY position, tag"
         ),
         device
     )?;

@@ -173,45 +173,57 @@ struct Column {
     write: &'static str,
 }
 
-/// A row's number is `rowid` on SQLite; tags have none of their own and are found by themselves.
+/// A column of a table whose rows have numbers.
+macro_rules! numbered {
+    ($table:literal, $text:literal, $folded:literal) => {
+        Column {
+            table: $table,
+            read: sql!(
+                concat!("fold.read_", $table, "_", $text),
+                concat!(
+                    "SELECT id, ",
+                    $text,
+                    " FROM ",
+                    $table,
+                    " WHERE id > $1 AND octet_length(",
+                    $text,
+                    ") <> length(",
+                    $text,
+                    ")
+                    ORDER BY id LIMIT $2"
+                )
+            ),
+            write: sql!(
+                concat!("fold.write_", $table, "_", $text),
+                concat!("UPDATE ", $table, " SET ", $folded, " = $2 WHERE id = $1")
+            ),
+        }
+    };
+}
+
+/// What is folded. Tags have no number of their own: a page is all tags of so many devices.
 const COLUMNS: [Column; 5] = [
-    Column {
-        table: "devices",
-        read: "SELECT id, identifier FROM devices
-               WHERE id > $1 AND octet_length(identifier) <> length(identifier)
-               ORDER BY id LIMIT $2",
-        write: "UPDATE devices SET folded = $2 WHERE id = $1",
-    },
+    numbered!("devices", "identifier", "folded"),
     Column {
         table: "device_tags",
-        read: "SELECT device_id, tag FROM device_tags t
-               WHERE t.device_id > $1 AND t.device_id <= (SELECT COALESCE(MAX(x.device_id), 0) FROM
-                 (SELECT DISTINCT device_id FROM device_tags
-                  WHERE device_id > $1 AND octet_length(tag) <> length(tag)
-                  ORDER BY device_id LIMIT $2) x)
-                 AND octet_length(t.tag) <> length(t.tag)
-               ORDER BY t.device_id",
-        write: "UPDATE device_tags SET folded = $2 WHERE device_id = $1 AND tag = $3",
+        read: sql!(
+            "fold.read_tags",
+            "SELECT device_id, tag FROM device_tags t
+             WHERE t.device_id > $1 AND t.device_id <= (SELECT COALESCE(MAX(x.device_id), 0) FROM
+               (SELECT DISTINCT device_id FROM device_tags
+                WHERE device_id > $1 AND octet_length(tag) <> length(tag)
+                ORDER BY device_id LIMIT $2) x)
+               AND octet_length(t.tag) <> length(t.tag)
+             ORDER BY t.device_id"
+        ),
+        write: sql!(
+            "fold.write_tags",
+            "UPDATE device_tags SET folded = $2 WHERE device_id = $1 AND tag = $3"
+        ),
     },
-    Column {
-        table: "scripts",
-        read: "SELECT id, name FROM scripts
-               WHERE id > $1 AND octet_length(name) <> length(name) ORDER BY id LIMIT $2",
-        write: "UPDATE scripts SET folded_name = $2 WHERE id = $1",
-    },
-    Column {
-        table: "scripts",
-        read: "SELECT id, tags FROM scripts
-               WHERE id > $1 AND octet_length(tags) <> length(tags) ORDER BY id LIMIT $2",
-        write: "UPDATE scripts SET folded_tags = $2 WHERE id = $1",
-    },
-    Column {
-        table: "audit_logs",
-        read: "SELECT id, description FROM audit_logs
-               WHERE id > $1 AND octet_length(description) <> length(description)
-               ORDER BY id LIMIT $2",
-        write: "UPDATE audit_logs SET folded = $2 WHERE id = $1",
-    },
+    numbered!("scripts", "name", "folded_name"),
+    numbered!("scripts", "tags", "folded_tags"),
+    numbered!("audit_logs", "description", "folded"),
 ];
 
 /// Folds what stood in the database before its texts were folded, once; a start that is cut off goes on at the next.

@@ -169,32 +169,35 @@ pub async fn firmware(w: &mut Write, device: DeviceId, now: Micros) -> Result<()
     Ok(())
 }
 
+/// Deletes a device's rows that are older than so many of its newest.
+macro_rules! trim {
+    ($table:literal, $at:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE device_id = $1 AND ",
+            $at,
+            " < (SELECT h.",
+            $at,
+            " FROM ",
+            $table,
+            " h WHERE h.device_id = $1 ORDER BY h.",
+            $at,
+            " DESC LIMIT 1 OFFSET $2)"
+        )
+    };
+}
+
 /// Deletes a device's oldest connections and firmwares beyond so many of each, so that no device fills the disk by coming and
-/// going, or by saying something else each time.
+/// going, or by saying something else each time. By their time, since an import adds old ones later.
 pub async fn trim(w: &mut Write, device: DeviceId, most: i64) -> Result<u64> {
-    let connections = execute!(
-        w,
-        sql!(
-            "history.trim_connections",
-            "DELETE FROM connection_history WHERE device_id = $1 AND established_at <
-               (SELECT h.established_at FROM connection_history h WHERE h.device_id = $1
-                ORDER BY h.established_at DESC LIMIT 1 OFFSET $2)"
-        ),
-        device,
-        most - 1
-    )?;
-    let firmwares = execute!(
-        w,
-        sql!(
-            "history.trim_firmwares",
-            "DELETE FROM device_firmwares WHERE device_id = $1 AND id <
-               (SELECT f.id FROM device_firmwares f WHERE f.device_id = $1
-                ORDER BY f.at DESC, f.id DESC LIMIT 1 OFFSET $2)"
-        ),
-        device,
-        most - 1
-    )?;
-    Ok(connections + firmwares)
+    let before = most - 1;
+    let connections = sql!(
+        "history.trim_connections",
+        trim!("connection_history", "established_at")
+    );
+    let firmwares = sql!("history.trim_firmwares", trim!("device_firmwares", "at"));
+    Ok(execute!(w, connections, device, before)? + execute!(w, firmwares, device, before)?)
 }
 
 /// Writes what is known of validation into the newest row.

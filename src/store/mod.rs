@@ -1,7 +1,7 @@
 //! The only SQL. One text a query, run on SQLite or PostgreSQL by the macros of [`engine`]; a file an aggregate.
 //!
-//! Rules learned on both engines: `CAST(SUM(x) AS BIGINT)`; always `NULLS FIRST/LAST`; what people search
-//! is stored folded ([`fold`]), since `lower()` knows ASCII alone; NUL is refused before it gets here; `ON CONFLICT` rather than catching a violation
+//! Rules learned on both engines: `CAST(SUM(x) AS BIGINT)`; always `NULLS FIRST/LAST`; what people search is stored folded
+//! ([`fold`]), since `lower()` knows ASCII alone; NUL is refused before it gets here; `ON CONFLICT` rather than catching a violation
 //! (PostgreSQL aborts the transaction); no `STRICT` tables; text columns order by bytes. A function that changes
 //! anything takes a [`Write`]; one that reads takes any [`On`]. Tenant data is reached through a scope, which only
 //! `access` makes, or through a device's own id, which only authentication gives.

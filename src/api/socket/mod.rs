@@ -228,7 +228,7 @@ async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
             },
             // A right was taken away, from whomever.
             Ok(()) = revocations.changed() => {
-                let soon = Instant::now() + link.app.db.spread();
+                let soon = Instant::now() + link.app.db.look_delay();
                 look = look.min(soon.max(looked + STANDING_PAUSE));
                 continue;
             }

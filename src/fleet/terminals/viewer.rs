@@ -20,14 +20,14 @@ pub(super) struct Viewer {
 }
 
 /// The viewer's own end.
-pub struct Shows {
+pub struct ViewerInbox {
     from: mpsc::Receiver<Shown>,
     left_out: Arc<AtomicU64>,
     word: &'static str,
 }
 
 /// Both ends; `word` is the event under which a terminal's output is shown.
-pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, Shows) {
+pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, ViewerInbox) {
     let (to, from) = mpsc::channel(TERMINAL_QUEUE);
     let left_out: Arc<AtomicU64> = Arc::default();
     let viewer = Viewer {
@@ -37,16 +37,16 @@ pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, Shows) {
         to,
         left_out: left_out.clone(),
     };
-    let shows = Shows {
+    let inbox = ViewerInbox {
         from,
         left_out,
         word,
     };
-    (viewer, shows)
+    (viewer, inbox)
 }
 
 impl Viewer {
-    /// Shows it something. False when it must lose its seat: it has left, or a part of a file would be missing.
+    /// ViewerInbox it something. False when it must lose its seat: it has left, or a part of a file would be missing.
     #[must_use]
     pub(super) fn show(&self, shown: &Shown) -> bool {
         let file = shown.0.starts_with("file-data");
@@ -71,12 +71,12 @@ impl Viewer {
     }
 
     /// A word of courtesy, which one that is behind misses.
-    pub(super) fn mention(&self, shown: &Shown) {
+    pub(super) fn notify(&self, shown: &Shown) {
         let _ = self.to.try_send(shown.clone());
     }
 }
 
-impl Shows {
+impl ViewerInbox {
     /// The next thing to show; `None` when the seat is lost.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Shown>> {
         if self.from.is_empty() {
@@ -105,30 +105,30 @@ mod tests {
 
     #[tokio::test]
     async fn who_reads_slowly_is_told_how_much_is_missing_and_nobody_waits() {
-        let (viewer, mut shows) = pair(1, "slow", "up");
+        let (viewer, mut inbox) = pair(1, "slow", "up");
         let line = shown("up", json!({"data": "0123456789"}));
         for _ in 0..TERMINAL_QUEUE + 7 {
             assert!(viewer.show(&line));
         }
         for _ in 0..TERMINAL_QUEUE {
-            let got = poll_fn(|cx| shows.poll_next(cx)).await.unwrap();
+            let got = poll_fn(|cx| inbox.poll_next(cx)).await.unwrap();
             assert_eq!(got, line);
         }
-        let told = poll_fn(|cx| shows.poll_next(cx)).await.unwrap();
+        let told = poll_fn(|cx| inbox.poll_next(cx)).await.unwrap();
         assert!(told.1["data"].as_str().unwrap().contains("[70 bytes"));
         assert!(viewer.show(&line));
-        assert_eq!(poll_fn(|cx| shows.poll_next(cx)).await, Some(line));
+        assert_eq!(poll_fn(|cx| inbox.poll_next(cx)).await, Some(line));
     }
 
     #[tokio::test]
     async fn a_part_of_a_file_is_never_left_out_in_silence() {
-        let (viewer, shows) = pair(1, "slow", "up");
+        let (viewer, inbox) = pair(1, "slow", "up");
         let line = shown("up", json!({"data": "x"}));
         while viewer.to.capacity() > 0 {
             assert!(viewer.show(&line));
         }
         assert!(!viewer.show(&shown("file-data/chunk", json!({}))));
-        drop(shows);
+        drop(inbox);
         assert!(!viewer.show(&shown("up", json!({"data": ""}))));
     }
 }

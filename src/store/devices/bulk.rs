@@ -53,14 +53,14 @@ pub async fn add_many(
     Ok(added)
 }
 
-/// Gives devices their first tags, each with its place among the device's own.
+/// Gives devices their first tags, each with its position among the device's own.
 pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, i64, &str)]) -> Result<()> {
     for some in tags.chunks(ROWS) {
         on_engine!(&mut *w, |c| {
             let mut q =
-                QueryBuilder::new("INSERT INTO device_tags (device_id, place, tag, folded) ");
-            q.push_values(some, |mut b, (device, place, tag)| {
-                b.push_bind(*device).push_bind(*place);
+                QueryBuilder::new("INSERT INTO device_tags (device_id, position, tag, folded) ");
+            q.push_values(some, |mut b, (device, position, tag)| {
+                b.push_bind(*device).push_bind(*position);
                 b.push_bind((*tag).to_owned()).push_bind(fold(tag));
             });
             q.push(" ON CONFLICT DO NOTHING");

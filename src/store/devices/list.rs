@@ -67,10 +67,6 @@ impl Filter {
                         | Test::Architecture(_, false)
                         | Test::Version(_)
                         | Test::Tag(_)
-                        | Test::AnyTag(_)
-                        | Test::AnyPlatform(_)
-                        | Test::AnyVersion(_)
-                        | Test::Named(_)
                         | Test::Updating
                         | Test::Group(_)
                         | Test::GroupNumber(_)
@@ -398,7 +394,7 @@ pub async fn tags_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId
         for id in ids {
             s.push_bind(*id);
         }
-        s.push_unseparated(") ORDER BY device_id, place, tag");
+        s.push_unseparated(") ORDER BY device_id, position, tag");
         q.build_query_as().fetch_all(c).await
     })?)
 }

@@ -99,7 +99,7 @@ fn few(values: Vec<(Option<String>,)>, p: &Pattern) -> Option<Vec<String>> {
 }
 
 async fn tags(on: &mut impl On, p: &Pattern) -> Result<Option<Test>> {
-    // Hops from one tag to the next in their index, over all of the server.
+    // As `different!`, over all of the server: tags have no product of their own.
     let values = fetch_all!(
         on,
         sql!(
@@ -116,40 +116,34 @@ async fn tags(on: &mut impl On, p: &Pattern) -> Result<Option<Test>> {
     Ok(few(values, p).map(Test::AnyTag))
 }
 
-async fn platforms(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<(Option<String>,)>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.different_platforms",
+/// The different values of a column among a product's devices: hops from one to the next in their index.
+macro_rules! different {
+    ($column:literal) => {
+        concat!(
             "WITH RECURSIVE v(value) AS (
-               SELECT MIN(fw_platform) FROM devices WHERE product_id = $1
+               SELECT MIN(",
+            $column,
+            ") FROM devices WHERE product_id = $1
                UNION ALL
-               SELECT (SELECT MIN(n.fw_platform) FROM devices n
-                       WHERE n.product_id = $1 AND n.fw_platform > v.value)
+               SELECT (SELECT MIN(n.",
+            $column,
+            ") FROM devices n WHERE n.product_id = $1 AND n.",
+            $column,
+            " > v.value)
                FROM v WHERE v.value IS NOT NULL
              ) SELECT value FROM v LIMIT $2"
-        ),
-        scope.product().id,
-        VALUES
-    )
+        )
+    };
+}
+
+async fn platforms(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<(Option<String>,)>> {
+    let text = sql!("devices.different_platforms", different!("fw_platform"));
+    fetch_all!(on, text, scope.product().id, VALUES)
 }
 
 async fn versions(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<(Option<String>,)>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.different_versions",
-            "WITH RECURSIVE v(value) AS (
-               SELECT MIN(fw_version) FROM devices WHERE product_id = $1
-               UNION ALL
-               SELECT (SELECT MIN(n.fw_version) FROM devices n
-                       WHERE n.product_id = $1 AND n.fw_version > v.value)
-               FROM v WHERE v.value IS NOT NULL
-             ) SELECT value FROM v LIMIT $2"
-        ),
-        scope.product().id,
-        VALUES
-    )
+    let text = sql!("devices.different_versions", different!("fw_version"));
+    fetch_all!(on, text, scope.product().id, VALUES)
 }
 
 /// Whether the index finds identifiers with this, and few of them.

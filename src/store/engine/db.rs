@@ -211,7 +211,7 @@ impl Db {
 
     /// How long to wait before looking whether a right is still there, so that thousands who hold something open do not all
     /// look at once: a different time for each, longer with their number.
-    pub fn spread(&self) -> Duration {
+    pub fn look_delay(&self) -> Duration {
         let all = u32::try_from(self.counts_revocations().receiver_count()).unwrap_or(u32::MAX);
         LOOK_EVERY.saturating_mul(rand::random_range(0..all.max(1)))
     }

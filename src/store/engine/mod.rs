@@ -14,7 +14,7 @@ inventory::collect!(Statement);
 
 /// Files a statement in the ledger and is its text.
 macro_rules! sql {
-    ($name:literal, $text:expr) => {{
+    ($name:expr, $text:expr) => {{
         inventory::submit! { $crate::store::engine::Statement { name: $name, text: $text } }
         $text
     }};

@@ -3,6 +3,7 @@
 //! and a new kind of thing has to be made here before the test passes.
 
 use crate::support::ca::{Leaf, ca};
+use crate::support::server::ALL_OPERATIONS;
 use crate::support::viewer::Viewer;
 use crate::support::{Api, Engine, Server, fixtures};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -323,17 +324,7 @@ async fn sockets_are_closed(w: &World, token: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_narrowed_token_reaches_nothing_of_another_product() {
-    let flags = [
-        "--private-webhooks",
-        "on",
-        "--smtp-url",
-        "smtp://127.0.0.1:9",
-        "--mail-from",
-        "ota@acme.org",
-        "--web-url",
-        "https://n.acme.org",
-    ];
-    let server = Server::with(Engine::Sqlite, &flags).await.unwrap();
+    let server = Server::with(Engine::Sqlite, &ALL_OPERATIONS).await.unwrap();
     let (w, token) = world(server).await;
     settled(&w.server).await;
     let before = w.state().await;

@@ -93,17 +93,20 @@ fn needs(command: &str, status: u16, data: &Value) {
     }
 }
 
+/// The uuid of a firmware of a registered key.
+async fn firmware(api: &Api) -> String {
+    api.register_key().await;
+    let made = api.upload("good/rpi4-1.0.0.fw").await;
+    made["uuid"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p70_and_p71_each_request_of_the_real_program_is_answered_as_it_needs() {
     // That program cannot prove that a CA is its owner's, so that its operator must allow it.
     let flags = ["--unproven-cas", "on"];
     let server = Server::with(Engine::Sqlite, &flags).await.unwrap();
     let api = server.api();
-    api.register_key().await;
-    let uuid = api.upload("good/rpi4-1.0.0.fw").await["uuid"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let uuid = firmware(&api).await;
     // The recording's server had one of each.
     api.group("seed", &uuid, json!({})).await;
     let seed = json!({"identifier": "seed"});
@@ -197,11 +200,7 @@ async fn p70_and_p71_each_request_of_the_real_program_is_answered_as_it_needs() 
 async fn what_nh_cannot_do_is_refused_with_the_way_out() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let api = server.api();
-    api.register_key().await;
-    let uuid = api.upload("good/rpi4-1.0.0.fw").await["uuid"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let uuid = firmware(&api).await;
     api.group("g", &uuid, json!({})).await;
     let detail = |answer: &crate::support::api::Answer| {
         assert_eq!(answer.status, 422, "{}", answer.text);

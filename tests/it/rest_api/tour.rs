@@ -5,6 +5,7 @@
 use crate::support::api::Answer;
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, running};
+use crate::support::server::ALL_OPERATIONS;
 use crate::support::{Api, Engine, Server, contract, fixtures};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -603,17 +604,7 @@ async fn groups(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_succeeds_is_audited_and_answers_as_ever() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let flags = [
-            "--private-webhooks",
-            "on",
-            "--smtp-url",
-            "smtp://127.0.0.1:9",
-            "--mail-from",
-            "ota@acme.org",
-            "--web-url",
-            "https://n.acme.org",
-        ];
-        let Some(server) = Server::with(engine, &flags).await else {
+        let Some(server) = Server::with(engine, &ALL_OPERATIONS).await else {
             continue;
         };
         let base = Url::parse(&format!("http://{}", server.web)).unwrap();

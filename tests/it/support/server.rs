@@ -33,6 +33,18 @@ fn provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
+/// With these every operation of the API is served.
+pub const ALL_OPERATIONS: [&str; 8] = [
+    "--private-webhooks",
+    "on",
+    "--smtp-url",
+    "smtp://127.0.0.1:9",
+    "--mail-from",
+    "ota@acme.org",
+    "--web-url",
+    "https://n.acme.org",
+];
+
 impl Server {
     /// Starts one, with an organisation `acme` and the product of the fixtures. `None` when the engine is not installed.
     pub async fn start(engine: Engine) -> Option<Self> {
