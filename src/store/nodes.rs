@@ -19,35 +19,46 @@ pub async fn alive(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
     Ok(())
 }
 
-/// Claims the database for one server process: the node that was seen since `since` and is not this one, if there is any;
-/// otherwise this node is entered in the same transaction.
+/// The row of the settings that holds the number of the node which owns the database.
+const OWNER: &str = "server";
+
+/// Claims the database for one server process, in one row that names the owner: the owner, when that is another node which was seen
+/// since `since`; otherwise this node is the owner. An owner keeps the database whatever others say of themselves, so that of two
+/// servers that both believe in it exactly one goes on.
 pub async fn claim_server(
     w: &mut Write,
     node: NodeId,
     since: Micros,
     now: Micros,
 ) -> Result<Option<NodeId>> {
-    // Two servers that start together take turns at this row.
-    setting(w, "server", b"").await?;
-    execute!(
+    setting(w, OWNER, b"").await?;
+    // Two servers that claim together take turns at this row.
+    let owner: Option<(Vec<u8>,)> = fetch_optional!(
         w,
         sql!(
-            "nodes.lock_server",
-            "UPDATE settings SET value = value WHERE name = 'server'"
-        )
+            "nodes.lock_owner",
+            "UPDATE settings SET value = value WHERE name = $1 RETURNING value"
+        ),
+        OWNER
     )?;
+    let owner = owner.and_then(|(o,)| <[u8; 8]>::try_from(o).ok());
+    // Where no owner was written yet, whoever is there is one: a server of before.
     let other: Option<(NodeId,)> = fetch_optional!(
         w,
         sql!(
-            "nodes.other",
-            "SELECT id FROM nodes WHERE id <> $1 AND seen_at >= $2 ORDER BY seen_at DESC NULLS LAST, id LIMIT 1"
+            "nodes.owner_lives",
+            "SELECT id FROM nodes
+             WHERE id <> $1 AND seen_at >= $2 AND (CAST($3 AS BIGINT) IS NULL OR id = $3)
+             ORDER BY seen_at DESC NULLS LAST, id LIMIT 1"
         ),
         node,
-        since
+        since,
+        owner.map(i64::from_be_bytes)
     )?;
     if let Some((other,)) = other {
         return Ok(Some(other));
     }
+    set(w, OWNER, &node.0.to_be_bytes()).await?;
     alive(w, node, now).await?;
     Ok(None)
 }

@@ -48,6 +48,7 @@ macro_rules! both_engines {
     )*};
 }
 
+mod owner;
 mod past;
 mod search;
 
