@@ -3,16 +3,16 @@
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::budget::{Lane, Places, Rate, Tries, Turns};
-use crate::bus::{Bus, Hint, Nudge};
-use crate::fleet::Refusal;
-use crate::fleet::links::Links;
+use crate::budget::{Attempts, Lane, Rate, Slots, Turns};
+use crate::bus::{Bus, BusMessage, DeviceSignal};
+use crate::fleet::DomainError;
+use crate::fleet::device_events::DeviceEvents;
+use crate::fleet::download_urls::DownloadUrls;
 use crate::fleet::passwords::PasswordBudget;
-use crate::fleet::progress::Watchers;
 use crate::fleet::records::Record;
-use crate::fleet::running::Runs;
+use crate::fleet::script_runs::ScriptRuns;
 use crate::fleet::terminals::Terminals;
-use crate::fleet::uploads::Uploads;
+use crate::fleet::uploads::UploadSessions;
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId, UserId};
 use crate::store::Db;
@@ -58,13 +58,13 @@ pub struct App {
     /// This node.
     pub node: NodeId,
     /// Group commit for what devices do.
-    pub records: Batcher<Record>,
+    pub device_writes: Batcher<Record>,
     /// Download links.
-    pub links: Arc<Links>,
+    pub download_urls: Arc<DownloadUrls>,
     /// Scripts that run on devices.
-    pub runs: Runs,
+    pub script_runs: ScriptRuns,
     /// Programs that watch how updates go.
-    pub progress: Watchers,
+    pub device_events: DeviceEvents,
     /// Consoles and shells that people look at.
     pub terminals: Terminals,
     /// Tasks that no request waits for.
@@ -74,41 +74,41 @@ pub struct App {
     /// Whether another server works on the database in this one's place.
     pub taken_over: CancellationToken,
     /// Command lines that wait for a browser, by address.
-    pub polls: Arc<Rate<IpAddr>>,
+    pub cli_login_limiter: Arc<Rate<IpAddr>>,
     /// How much devices may report.
-    pub reports: Arc<Rate<DeviceId>>,
+    pub device_report_limiter: Arc<Rate<DeviceId>>,
     /// How much all devices of a product may.
-    pub product_reports: Arc<Rate<ProductId>>,
+    pub product_report_limiter: Arc<Rate<ProductId>>,
     /// Lines of the log about those who are not let in.
-    pub refusals: Arc<Rate<()>>,
+    pub refusal_log_limiter: Arc<Rate<()>>,
     /// How often connections of a device may take the place of an open one before people are told.
-    pub chases: Arc<Rate<DeviceId>>,
+    pub replacement_limiter: Arc<Rate<DeviceId>>,
     /// How often people are told.
-    pub chases_told: Arc<Rate<DeviceId>>,
+    pub replacement_notice_limiter: Arc<Rate<DeviceId>>,
     /// How often people are told of a refused certificate, by the name in it.
-    pub refusals_told: Arc<Rate<String>>,
+    pub certificate_notice_limiter: Arc<Rate<String>>,
     /// How often people are told of the wrong clock of a device, by its identifier.
-    pub clocks_told: Arc<Rate<String>>,
+    pub clock_notice_limiter: Arc<Rate<String>>,
     /// How often signing keys were changed on this server.
-    pub keys_changed: Arc<AtomicU32>,
+    pub key_changes: Arc<AtomicU32>,
     /// Checks of device keys, by key and address.
-    pub device_keys: Arc<Tries<(String, IpAddr)>>,
+    pub device_key_attempts: Arc<Attempts<(String, IpAddr)>>,
     /// How often command lines at an address may begin a login.
-    pub cli_logins: Arc<Rate<IpAddr>>,
+    pub cli_session_limiter: Arc<Rate<IpAddr>>,
     /// How often a person may test webhooks.
-    pub webhook_tests: Arc<Rate<UserId>>,
+    pub webhook_test_limiter: Arc<Rate<UserId>>,
     /// Sockets of people.
-    pub viewers: Arc<Places<UserId>>,
+    pub viewer_slots: Arc<Slots<UserId>>,
     /// Uploads that wait for more.
-    pub sessions: Arc<Uploads>,
+    pub upload_sessions: Arc<UploadSessions>,
     /// Uploads in progress.
-    pub uploads: Arc<Places<UserId>>,
+    pub upload_slots: Arc<Slots<UserId>>,
     /// Requests in progress, by person.
-    pub requests: Arc<Places<UserId>>,
+    pub request_slots: Arc<Slots<UserId>>,
     /// Reading requests in work, by person.
-    pub reads: Arc<Turns<UserId>>,
+    pub read_turns: Arc<Turns<UserId>>,
     /// Lists that read every device of a product, by organization.
-    pub scans: Arc<Lane<OrgId>>,
+    pub scan_lane: Arc<Lane<OrgId>>,
     /// Passwords that are being checked, and how often they may be tried.
     pub passwords: Arc<PasswordBudget>,
 }
@@ -117,19 +117,19 @@ impl App {
     /// Refuses what would take room that joins, claims and reports need.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] when less than the reserve is free.
-    pub fn require_room(&self) -> Result<(), Refusal> {
+    /// [`DomainError::Busy`] when less than the reserve is free.
+    pub fn require_room(&self) -> Result<(), DomainError> {
         if self.health.has_room() {
             return Ok(());
         }
-        Err(Refusal::Busy(
+        Err(DomainError::Busy(
             "The server's disk is nearly full, so it takes no files; free some space and try again.".into(),
         ))
     }
 
     /// Sends a nudge to the node that holds a device's socket.
-    pub fn nudge(&self, node: NodeId, device: DeviceId, nudge: Nudge) {
-        self.bus.send(Hint::Device {
+    pub fn signal_device(&self, node: NodeId, device: DeviceId, nudge: DeviceSignal) {
+        self.bus.send(BusMessage::Device {
             node,
             device,
             nudge,
@@ -137,9 +137,9 @@ impl App {
     }
 
     /// Wakes a group's scheduler.
-    pub fn wake(&self, group: Option<GroupId>) {
+    pub fn wake_group(&self, group: Option<GroupId>) {
         if let Some(group) = group {
-            self.bus.send(Hint::Group(group));
+            self.bus.send(BusMessage::Group(group));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One way to bound what an asker may take, whoever the asker is: [`Places`] bounds what somebody holds at once, with a
+//! One way to bound what an asker may take, whoever the asker is: [`Slots`] bounds what somebody holds at once, with a
 //! share for each and the rest kept for others, and [`Rate`] how often somebody may do something. Keys are what a
 //! stranger cannot choose freely: a person's or token's id, an organization's, an address.
 
@@ -29,7 +29,7 @@ pub enum Refused {
 
 /// Places that askers hold at the same time.
 #[derive(Debug)]
-pub struct Places<K: Eq + Hash + Clone> {
+pub struct Slots<K: Eq + Hash + Clone> {
     taken: Arc<Mutex<Taken<K>>>,
     places: usize,
     share: usize,
@@ -43,12 +43,12 @@ struct Taken<K> {
 
 /// A place; given back when it is dropped.
 #[derive(Debug)]
-pub struct Place<K: Eq + Hash + Clone> {
+pub struct Slot<K: Eq + Hash + Clone> {
     taken: Arc<Mutex<Taken<K>>>,
     asker: K,
 }
 
-impl<K: Eq + Hash + Clone> Places<K> {
+impl<K: Eq + Hash + Clone> Slots<K> {
     /// As many places, of which one asker may hold `share`.
     pub fn new(places: usize, share: usize) -> Self {
         let taken = Taken {
@@ -63,7 +63,7 @@ impl<K: Eq + Hash + Clone> Places<K> {
     }
 
     /// Takes a place, or says at once why there is none. The map never holds more askers than there are places.
-    pub fn take(&self, asker: K) -> Result<Place<K>, Refused> {
+    pub fn take(&self, asker: K) -> Result<Slot<K>, Refused> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let held = taken.by_asker.get(&asker).copied().unwrap_or(0);
         if held >= self.share {
@@ -74,14 +74,14 @@ impl<K: Eq + Hash + Clone> Places<K> {
         }
         taken.all += 1;
         taken.by_asker.insert(asker.clone(), held + 1);
-        Ok(Place {
+        Ok(Slot {
             taken: self.taken.clone(),
             asker,
         })
     }
 }
 
-impl<K: Eq + Hash + Clone> Drop for Place<K> {
+impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(1);
@@ -132,13 +132,13 @@ impl<K: Eq + Hash + Clone> Lane<K> {
 /// Tries of something that may fail, such as a key: an asker has so many in work at once, and a failure beyond a rate holds
 /// its turn for a while. So guesses cost the guesser time, and whoever shares the key and succeeds waits its turn only.
 #[derive(Debug)]
-pub struct Tries<K: Eq + Hash + Clone> {
+pub struct Attempts<K: Eq + Hash + Clone> {
     turns: Turns<K>,
     failures: Rate<K>,
     pause: Duration,
 }
 
-impl<K: Eq + Hash + Clone> Tries<K> {
+impl<K: Eq + Hash + Clone> Attempts<K> {
     /// `each` in work at once; a failure beyond `failures` takes `pause`.
     pub fn new(each: usize, failures: Rate<K>, pause: Duration) -> Self {
         Self {
@@ -290,7 +290,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn failures_slow_the_one_who_fails() {
         let once = Rate::new(NonZeroU32::MIN, Duration::from_secs(60));
-        let tries = &Tries::new(1, once, Duration::from_secs(1));
+        let tries = &Attempts::new(1, once, Duration::from_secs(1));
         let make = |asker: &'static str, good: bool| {
             let work = async move { good.then_some(()) };
             async move { tries.make(&asker, Duration::from_secs(60), work).await }
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn one_asker_never_takes_the_places_of_others() {
-        let places = Places::new(5, 2);
+        let places = Slots::new(5, 2);
         let (a, _b) = (places.take("a").unwrap(), places.take("a").unwrap());
         assert_eq!(places.take("a").unwrap_err(), Refused::Share);
         let _others = [places.take("b").unwrap(), places.take("c").unwrap()];
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back_once() {
-        let places = Places::new(1, 1);
+        let places = Slots::new(1, 1);
         for _ in 0..3 {
             let place = places.take(1).unwrap();
             assert!(places.take(2).is_err());

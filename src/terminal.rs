@@ -4,21 +4,21 @@ use serde_json::Value;
 
 /// What people can type into on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum TerminalKind {
     /// Remote IEx, the topic `console` (device-protocol 4.1).
     Console,
     /// A shell of the operating system, the extension `local_shell`.
     Shell,
 }
 
-impl Kind {
+impl TerminalKind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Console, Self::Shell];
 }
 
 /// What goes to a device, in the words of its topic.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Typed {
+pub enum TerminalInput {
     /// An event with its payload.
     Event(&'static str, Value),
     /// A text, a character a message, then a return.
@@ -27,7 +27,7 @@ pub enum Typed {
 
 /// What a device says in a terminal.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum TerminalOutput {
     /// The terminal is there; with the version that the device speaks, which shells do not have.
     Open(Box<str>),
     /// Output.

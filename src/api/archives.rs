@@ -9,7 +9,7 @@ use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
-use crate::fleet::links::Linked;
+use crate::fleet::download_urls::StoredFileLink;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -91,7 +91,9 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let archive = archives::show(&app.db, &scope, &uuid).await?;
-    let file = Linked::archive(&archive);
-    let url = app.links.url(host_of(&headers), &file, clock::now());
+    let file = StoredFileLink::archive(&archive);
+    let url = app
+        .download_urls
+        .url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

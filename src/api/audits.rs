@@ -1,7 +1,7 @@
 //! The audit log: routes of our own.
 
 use super::answer::{file, page};
-use super::contract::{Field, Kind, may};
+use super::contract::{Field, FieldType, optional_field};
 use super::error::Result;
 use super::extensions::document;
 use super::extract::Name;
@@ -9,8 +9,8 @@ use super::params::{Params, paging};
 use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::app::App;
 use crate::clock::Micros;
-use crate::fleet::audits::{self, Entry, Narrow};
-use crate::fleet::refusal::field;
+use crate::fleet::audits::{self, AuditFilter, Entry};
+use crate::fleet::error::field;
 use axum::extract::State;
 use futures_util::stream;
 use schemars::JsonSchema;
@@ -21,16 +21,24 @@ use time::format_description::well_known::Rfc3339;
 
 /// What a list can be narrowed by.
 pub(super) const FILTERS: &[Field] = &[
-    may("search", Kind::Text, "Part of the description"),
-    may("actor", Kind::Text, "Login or name of the person who acted"),
-    may("since", Kind::Text, "From then on, `2026-08-22T08:33:49Z`"),
-    may("until", Kind::Text, "Until before then"),
+    optional_field("search", FieldType::Text, "Part of the description"),
+    optional_field(
+        "actor",
+        FieldType::Text,
+        "Login or name of the person who acted",
+    ),
+    optional_field(
+        "since",
+        FieldType::Text,
+        "From then on, `2026-08-22T08:33:49Z`",
+    ),
+    optional_field("until", FieldType::Text, "Until before then"),
 ];
 
 /// An entry of the audit log.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AuditEntry")]
-pub(super) struct View {
+pub(super) struct AuditLog {
     /// A number.
     id: i64,
     /// Its number in the chain; null until it is sealed, a moment after it was written.
@@ -55,8 +63,8 @@ pub(super) struct View {
     details: Value,
 }
 
-fn view(e: &Entry) -> View {
-    View {
+fn view(e: &Entry) -> AuditLog {
+    AuditLog {
         id: e.id,
         sequence: e.seq,
         at: e.at.spaced(),
@@ -80,14 +88,14 @@ fn time(p: &Params, key: &str) -> Result<Option<Micros>> {
     Ok(Some(Micros(at.unix_timestamp().saturating_mul(1_000_000))))
 }
 
-fn narrow(p: &Params) -> Result<Narrow> {
+fn narrow(p: &Params) -> Result<AuditFilter> {
     let text = |key: &str| p.string(key).filter(|t| !t.is_empty());
-    Ok(Narrow {
+    Ok(AuditFilter {
         search: text("search"),
         actor: text("actor"),
         since: time(p, "since")?,
         until: time(p, "until")?,
-        ..Narrow::default()
+        ..AuditFilter::default()
     })
 }
 
@@ -96,7 +104,7 @@ pub(super) async fn of_org(State(app): State<App>, scope: Scope<Org>, p: Params)
     listed(&app, &scope, narrow(&p)?, &p).await
 }
 
-async fn listed(app: &App, scope: &impl InOrg, narrow: Narrow, p: &Params) -> Result {
+async fn listed(app: &App, scope: &impl InOrg, narrow: AuditFilter, p: &Params) -> Result {
     let (number, size) = paging(p, 25)?;
     let (rows, total) = audits::page(&app.db, scope, &narrow, number, size).await?;
     let data: Vec<_> = rows.iter().map(view).collect();
@@ -184,7 +192,7 @@ pub(super) async fn export(State(app): State<App>, scope: Scope<Org>, p: Params)
 const HEADER: &str = "id,sequence,at,actor_type,actor,actor_email,resource_type,resource,product,description,details\r\n";
 
 /// A line of CSV: each value is JSON, as the original exports it, so that no spreadsheet takes one for a formula.
-fn line(v: &View, into: &mut String) {
+fn line(v: &AuditLog, into: &mut String) {
     let values = [
         serde_json::json!(v.id),
         serde_json::json!(v.sequence),

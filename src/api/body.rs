@@ -2,14 +2,14 @@
 //! field of another type is never read as one that is absent.
 
 use super::params::{flag, tags};
-use crate::fleet::Refusal;
-use crate::fleet::refusal::INVALID;
+use crate::fleet::DomainError;
+use crate::fleet::error::INVALID;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
 
 /// What a parameter holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum FieldType {
     /// A text.
     Text,
     /// A whole number, also as a text.
@@ -26,7 +26,7 @@ pub(super) enum Kind {
     Words(&'static [&'static str]),
 }
 
-impl Kind {
+impl FieldType {
     pub fn schema(self) -> Value {
         match self {
             Self::Text => json!({"type": "string"}),
@@ -87,23 +87,27 @@ pub(super) fn object(fields: &[Field]) -> Value {
 
 /// A parameter: name, what it holds, whether it is needed, and what it means.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Field(pub &'static str, pub Kind, pub bool, pub &'static str);
+pub(super) struct Field(pub &'static str, pub FieldType, pub bool, pub &'static str);
 
 /// A parameter that is needed.
-pub(super) const fn need(name: &'static str, kind: Kind, says: &'static str) -> Field {
+pub(super) const fn required(name: &'static str, kind: FieldType, says: &'static str) -> Field {
     Field(name, kind, true, says)
 }
 
 /// A parameter that may be left out.
-pub(super) const fn may(name: &'static str, kind: Kind, says: &'static str) -> Field {
+pub(super) const fn optional_field(
+    name: &'static str,
+    kind: FieldType,
+    says: &'static str,
+) -> Field {
     Field(name, kind, false, says)
 }
 
 /// The fields of a route's body; set when the route is filed, none for a route that takes no body of fields.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Takes(Arc<OnceLock<(Box<[Field]>, bool)>>);
+pub(super) struct BodyCheck(Arc<OnceLock<(Box<[Field]>, bool)>>);
 
-impl Takes {
+impl BodyCheck {
     /// Says which they are, once; and whether a body that says nothing else than what is not known is refused here.
     pub fn set(&self, fields: &[Field], refuses_strangers: bool) {
         // A route is filed once, and its fields with it.
@@ -115,7 +119,7 @@ impl Takes {
     ///
     /// # Errors
     /// Every mistake, by its path.
-    pub fn check(&self, all: &Map<String, Value>, own: &[String]) -> Result<(), Refusal> {
+    pub fn check(&self, all: &Map<String, Value>, own: &[String]) -> Result<(), DomainError> {
         let Some((fields, refuses_strangers)) = self.0.get() else {
             return Ok(());
         };
@@ -128,7 +132,7 @@ impl Takes {
         if errors.is_empty() {
             Ok(())
         } else {
-            Err(Refusal::Fields(Value::Object(errors)))
+            Err(DomainError::Fields(Value::Object(errors)))
         }
     }
 }
@@ -149,15 +153,15 @@ fn unknown(fields: &[Field]) -> Value {
 
 /// What is wrong with a value. Whether a number, a word or a text is one that makes sense is seen by whoever reads it; so is null
 /// where a value is needed, which is said as if it were left out.
-fn mistake(kind: Kind, needed: bool, value: &Value) -> Option<Value> {
+fn mistake(kind: FieldType, needed: bool, value: &Value) -> Option<Value> {
     let right = match kind {
         _ if value.is_null() => needed || kind.takes_null(),
-        Kind::Text | Kind::Words(_) => value.is_string(),
-        Kind::Number => value.is_i64() || value.is_u64() || value.is_string(),
-        Kind::Flag => flag(value).is_some(),
-        Kind::Tags => tags(value).is_some(),
-        Kind::Map => value.is_object(),
-        Kind::Object(fields) => {
+        FieldType::Text | FieldType::Words(_) => value.is_string(),
+        FieldType::Number => value.is_i64() || value.is_u64() || value.is_string(),
+        FieldType::Flag => flag(value).is_some(),
+        FieldType::Tags => tags(value).is_some(),
+        FieldType::Map => value.is_object(),
+        FieldType::Object(fields) => {
             let Some(all) = value.as_object() else {
                 return Some(json!([INVALID]));
             };
@@ -175,22 +179,25 @@ fn mistake(kind: Kind, needed: bool, value: &Value) -> Option<Value> {
 mod tests {
     use super::*;
 
-    const INNER: &[Field] = &[may("version", Kind::Text, ""), may("tags", Kind::Tags, "")];
+    const INNER: &[Field] = &[
+        optional_field("version", FieldType::Text, ""),
+        optional_field("tags", FieldType::Tags, ""),
+    ];
     const FIELDS: &[Field] = &[
-        need("name", Kind::Text, ""),
-        may("size", Kind::Number, ""),
-        may("on", Kind::Flag, ""),
-        may("conditions", Kind::Object(INNER), ""),
+        required("name", FieldType::Text, ""),
+        optional_field("size", FieldType::Number, ""),
+        optional_field("on", FieldType::Flag, ""),
+        optional_field("conditions", FieldType::Object(INNER), ""),
     ];
 
     fn errors(body: Value) -> Option<Value> {
-        let takes = Takes::default();
+        let takes = BodyCheck::default();
         takes.set(FIELDS, true);
         let body = body.as_object().cloned().unwrap();
         let own: Vec<String> = body.keys().cloned().collect();
         match takes.check(&body, &own) {
             Ok(()) => None,
-            Err(Refusal::Fields(errors)) => Some(errors),
+            Err(DomainError::Fields(errors)) => Some(errors),
             Err(other) => panic!("{other:?}"),
         }
     }

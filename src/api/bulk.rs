@@ -5,12 +5,12 @@ use super::error::{Error, Result};
 use super::params::{tags, whole_body};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::bulk::{self, Exported};
-use crate::fleet::cells::harmless;
+use crate::fleet::csv_cells::harmless;
+use crate::fleet::csv_import::{self, Exported};
 use crate::fleet::devices::check_tags;
-use crate::fleet::refusal::field;
+use crate::fleet::error::field;
 use crate::fleet::uploads::{self, Pace};
-use crate::fleet::{self, Refusal};
+use crate::fleet::{self, DomainError};
 use crate::ids::UserId;
 use crate::limits::{BODY_TIME, EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
 use axum::body::Body;
@@ -44,7 +44,7 @@ pub(super) async fn import(
     let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("text/csv") {
         let imported =
-            bulk::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
+            csv_import::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
         return Ok(super::answer::ok(&Imported { imported }));
     }
     let wanted = manifest_tags(&head.headers)?;
@@ -52,9 +52,9 @@ pub(super) async fn import(
     let parsed = serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)?;
     let Value::Array(entries) = parsed else {
         let text = "the manifest must be a JSON array; send CSV with the content-type text/csv";
-        return Err(Refusal::Bad(text.into()).into());
+        return Err(DomainError::Bad(text.into()).into());
     };
-    let task = bulk::manifest(app.clone(), scope, entries, wanted);
+    let task = csv_import::manifest(app.clone(), scope, entries, wanted);
     app.background.spawn(task);
     Ok(StatusCode::CREATED.into_response())
 }
@@ -75,13 +75,13 @@ fn manifest_tags(headers: &HeaderMap) -> fleet::Result<Vec<String>> {
 
 /// The body in a file without a name.
 async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
-    let _place = uploads::place(app, person).await?;
+    let _place = uploads::reserve_slot(app, person).await?;
     let mut pace = Pace::begin();
-    let fault = |e: std::io::Error| Refusal::Fault(format!("a temporary file: {e}"));
+    let fault = |e: std::io::Error| DomainError::Fault(format!("a temporary file: {e}"));
     let mut file = tempfile::tempfile().map_err(fault)?;
     let mut chunks = body.into_data_stream();
     let mut received = 0;
-    let cut_off = || Refusal::Bad("the file broke off".into());
+    let cut_off = || DomainError::Bad("the file broke off".into());
     while let Some(chunk) = timeout(UPLOAD_STALL, chunks.next())
         .await
         .map_err(|_| cut_off())?
@@ -92,7 +92,7 @@ async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
         }
         received += chunk.len() as u64;
         if received > UPLOAD_BYTES {
-            return Err(Refusal::TooLarge.into());
+            return Err(DomainError::TooLarge.into());
         }
         file.write_all(&chunk).map_err(fault)?;
     }
@@ -102,7 +102,7 @@ async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
 
 /// `GET /devices.csv`: streamed.
 pub(super) async fn export(State(app): State<App>, scope: Scope<Product>) -> Result {
-    let first = bulk::export(&app.db, &scope, "", EXPORT_ROWS).await?;
+    let first = csv_import::export(&app.db, &scope, "", EXPORT_ROWS).await?;
     let begun = (true, Some(first), app, scope);
     let body = stream::try_unfold(begun, |(begins, ready, app, scope)| async move {
         let Some(rows) = ready else {
@@ -137,7 +137,7 @@ pub(super) async fn export(State(app): State<App>, scope: Scope<Product>) -> Res
             .map_err(|e| std::io::Error::other(e.to_string()))?;
         let next = match rows.last() {
             Some(Exported { identifier, .. }) if rows.len() as i64 == EXPORT_ROWS => {
-                let more = bulk::export(&app.db, &scope, identifier, EXPORT_ROWS).await;
+                let more = csv_import::export(&app.db, &scope, identifier, EXPORT_ROWS).await;
                 Some(more.map_err(std::io::Error::other)?)
             }
             _ => None,

@@ -1,13 +1,13 @@
 //! CA certificates (rest-api 7).
 
 use super::answer::{created, none, ok, path};
-use super::contract::{Field, Kind, may, need};
+use super::contract::{Field, FieldType, optional_field, required};
 use super::error::Result;
 use super::extract::Name;
 use super::params::{Params, number, tags};
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
 use crate::fleet::certificates::{self, CaForm, CaRow, JitpForm};
 use axum::extract::State;
 use schemars::JsonSchema;
@@ -87,10 +87,14 @@ pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Name(serial)
 
 /// Fields of `jitp`.
 pub(super) const JITP: &[Field] = &[
-    may("product_name", Kind::Text, "The product that they come to"),
-    may("product_id", Kind::Number, "The same by its number"),
-    need("tags", Kind::Tags, "Their tags"),
-    need("description", Kind::Text, "Their description"),
+    optional_field(
+        "product_name",
+        FieldType::Text,
+        "The product that they come to",
+    ),
+    optional_field("product_id", FieldType::Number, "The same by its number"),
+    required("tags", FieldType::Tags, "Their tags"),
+    required("description", FieldType::Text, "Their description"),
 ];
 
 fn jitp(map: &Map<String, Value>) -> JitpForm {
@@ -120,7 +124,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
              or whoever runs this server can take CAs without a proof from everybody, with `--unproven-cas on`.",
             certificates::CA_INCOMPLETE
         );
-        return Err(Refusal::Detail(text).into());
+        return Err(DomainError::Detail(text).into());
     }
     let ca = certificates::add_ca(&app, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "ca_certificates", &ca.serial]);

@@ -2,7 +2,7 @@
 //! OpenAPI document (3.1, at `/api/openapi`) both come from that, so that neither can forget what the other has.
 
 use super::before::Shadows;
-use super::body::{Takes, object};
+use super::body::{BodyCheck, object};
 use super::error;
 use crate::access::scope::Role;
 use crate::app::App;
@@ -14,11 +14,11 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-pub(super) use super::body::{Field, Kind, may, need};
+pub(super) use super::body::{Field, FieldType, optional_field, required};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Asks {
+pub(super) enum Auth {
     /// Anyone, without a token.
     Anyone,
     /// Any person with a token.
@@ -29,7 +29,7 @@ pub(super) enum Asks {
     Publisher(Role),
 }
 
-impl Asks {
+impl Auth {
     fn word(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
@@ -50,8 +50,8 @@ pub(super) struct Contract {
 }
 
 /// A route being filed.
-pub(super) struct Row<'c> {
-    takes: Takes,
+pub(super) struct Operation<'c> {
+    takes: BodyCheck,
     schemas: &'c mut SchemaGenerator,
     operation: &'c mut Map<String, Value>,
 }
@@ -73,13 +73,13 @@ impl Contract {
     }
 
     /// Begins a chapter of the document.
-    pub fn chapter(&mut self, tag: &'static str, says: &str) {
+    pub fn tag(&mut self, tag: &'static str, says: &str) {
         self.tag = tag;
         self.tags.push(json!({"name": tag, "description": says}));
     }
 
     /// Files a route for reading.
-    pub fn get<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn get<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -94,7 +94,7 @@ impl Contract {
     }
 
     /// Files a route that acts or adds.
-    pub fn post<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn post<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -109,7 +109,7 @@ impl Contract {
     }
 
     /// Files a route that takes a file; its handler bounds what it reads.
-    pub fn upload<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn upload<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -119,7 +119,7 @@ impl Contract {
     }
 
     /// Files a route that changes.
-    pub fn put<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn put<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -134,7 +134,7 @@ impl Contract {
     }
 
     /// Files a route that changes, by its other method.
-    pub fn patch<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn patch<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -149,7 +149,7 @@ impl Contract {
     }
 
     /// Files a route that removes.
-    pub fn delete<H, T>(&mut self, path: &'static str, asks: Asks, handler: H) -> Row<'_>
+    pub fn delete<H, T>(&mut self, path: &'static str, asks: Auth, handler: H) -> Operation<'_>
     where
         H: Handler<T, App>,
         T: 'static,
@@ -167,12 +167,12 @@ impl Contract {
         &mut self,
         path: &'static str,
         method: &'static str,
-        asks: Asks,
+        asks: Auth,
         route: MethodRouter<App>,
         name: String,
-    ) -> Row<'_> {
+    ) -> Operation<'_> {
         let router = std::mem::take(&mut self.router);
-        let takes = Takes::default();
+        let takes = BodyCheck::default();
         let route: MethodRouter<App> = route.layer(Extension(takes.clone()));
         self.router = router.route(path, route.layer(Extension(asks)));
         self.routes.push((path, method));
@@ -189,14 +189,14 @@ impl Contract {
         let mut problem = |status: u16, says: &str| {
             answers.insert(status.to_string(), problem(says));
         };
-        if !matches!(asks, Asks::Anyone) {
+        if !matches!(asks, Auth::Anyone) {
             problem(401, "No valid token, or a role too low");
         }
         if !parameters.is_empty() {
             problem(404, "No such thing, or it is not yours to see");
         }
         let security = match asks {
-            Asks::Anyone => json!([]),
+            Auth::Anyone => json!([]),
             asks => json!([{"bearer_auth": [asks.word()]}]),
         };
         // One path has short and long forms, whose handlers are the same.
@@ -208,7 +208,7 @@ impl Contract {
         let operation = json!({
             "operationId": format!("{name}{twin}{}", if method == "patch" { "_patch" } else { "" }),
             "tags": [self.tag], "x-role": asks.word(), "security": security,
-            "x-publish": matches!(asks, Asks::Publisher(_)),
+            "x-publish": matches!(asks, Auth::Publisher(_)),
             "parameters": parameters, "responses": answers,
         });
         let methods = self
@@ -220,7 +220,7 @@ impl Contract {
             .expect("paths hold objects")
             .entry(method)
             .or_insert(operation);
-        Row {
+        Operation {
             takes,
             schemas: &mut self.schemas,
             operation: slot.as_object_mut().expect("operations are objects"),
@@ -274,7 +274,7 @@ fn problem(says: &str) -> Value {
     })
 }
 
-impl Row<'_> {
+impl Operation<'_> {
     fn set(self, key: &str, value: Value) -> Self {
         self.operation.insert(key.into(), value);
         self
@@ -291,9 +291,9 @@ impl Row<'_> {
         let Field(name, kind, needed, says) = *f;
         // A query holds texts only.
         let schema = match kind {
-            Kind::Number => json!({"type": "integer", "minimum": 1}),
-            Kind::Flag => json!({"type": "boolean"}),
-            Kind::Tags | Kind::Map | Kind::Object(_) => json!({"type": "string"}),
+            FieldType::Number => json!({"type": "integer", "minimum": 1}),
+            FieldType::Flag => json!({"type": "boolean"}),
+            FieldType::Tags | FieldType::Map | FieldType::Object(_) => json!({"type": "string"}),
             other => other.schema(),
         };
         if let Some(Value::Array(all)) = self.operation.get_mut("parameters") {
@@ -305,17 +305,17 @@ impl Row<'_> {
     }
 
     /// Another name than its handler's, which several routes share.
-    pub fn named(self, id: &str) -> Self {
+    pub fn operation_id(self, id: &str) -> Self {
         self.set("operationId", id.into())
     }
 
     /// What it does, in a line.
-    pub fn says(self, text: &str) -> Self {
+    pub fn summary(self, text: &str) -> Self {
         self.set("summary", text.into())
     }
 
     /// What is to be known beside that.
-    pub fn more(self, text: &str) -> Self {
+    pub fn description(self, text: &str) -> Self {
         self.set("description", text.into())
     }
 
@@ -324,25 +324,25 @@ impl Row<'_> {
         for f in fields {
             self = self.parameter("query", f);
         }
-        self.reads().refuses(422, REFUSED)
+        self.reads().error(422, REFUSED)
     }
 
     /// Reads parameters, from the query or a body, though it may name none.
     pub fn reads(self) -> Self {
-        self.refuses(
+        self.error(
             400,
             "The request cannot be read, or lacks what the action is about",
         )
-        .refuses(413, "The body is too large")
+        .error(413, "The body is too large")
     }
 
     /// Reads a body.
     fn reads_body(self, body: Value) -> Self {
-        self.reads().refuses(422, REFUSED).set("requestBody", body)
+        self.reads().error(422, REFUSED).set("requestBody", body)
     }
 
     /// Refuses no value of what it reads.
-    pub fn takes_any(self) -> Self {
+    pub fn accepts_any_value(self) -> Self {
         if let Some(Value::Object(all)) = self.operation.get_mut("responses") {
             all.remove("422");
         }
@@ -358,13 +358,13 @@ impl Row<'_> {
     }
 
     /// Fields of the body, which may also stand in the query.
-    pub fn takes(self, fields: &[Field]) -> Self {
+    pub fn body_fields(self, fields: &[Field]) -> Self {
         self.takes.set(fields, true);
         self.of_fields(fields)
     }
 
     /// The same, when the handler itself refuses by name what it does not know.
-    pub fn takes_only(self, fields: &[Field]) -> Self {
+    pub fn body_fields_only(self, fields: &[Field]) -> Self {
         self.takes.set(fields, false);
         self.of_fields(fields)
     }
@@ -407,12 +407,12 @@ impl Row<'_> {
     }
 
     /// Answers 200 with data.
-    pub fn gives<D: JsonSchema>(self) -> Self {
+    pub fn ok<D: JsonSchema>(self) -> Self {
         self.data::<D>(200, "Found")
     }
 
     /// Answers 201 with data.
-    pub fn creates<D: JsonSchema>(self) -> Self {
+    pub fn created<D: JsonSchema>(self) -> Self {
         self.data::<D>(201, "Made")
     }
 
@@ -427,7 +427,7 @@ impl Row<'_> {
     }
 
     /// Answers 200 with a page of data.
-    pub fn pages<D: JsonSchema>(self, size: u64) -> Self {
+    pub fn page<D: JsonSchema>(self, size: u64) -> Self {
         let data: Schema = self.schemas.subschema_for::<Vec<D>>();
         let pagination: Schema = self.schemas.subschema_for::<super::answer::Pagination>();
         let schema = json!({
@@ -435,7 +435,7 @@ impl Row<'_> {
             "properties": {"data": data, "pagination": pagination},
         });
         let text = format!("Entries a page, {size} unless given");
-        let page = may("pagination[page]", Kind::Number, "The page, from 1");
+        let page = optional_field("pagination[page]", FieldType::Number, "The page, from 1");
         let mut row = self.parameter("query", &page).reads();
         if let Some(Value::Array(all)) = row.operation.get_mut("parameters") {
             all.push(json!({
@@ -452,12 +452,12 @@ impl Row<'_> {
     }
 
     /// Answers 204.
-    pub fn ends(self) -> Self {
+    pub fn no_content(self) -> Self {
         self.answer(204, json!({"description": "Done"}))
     }
 
     /// Answers with a body of this media type.
-    pub fn plain(self, status: u16, kind: &str, says: &str) -> Self {
+    pub fn media(self, status: u16, kind: &str, says: &str) -> Self {
         let of = if kind == "application/json" {
             "object"
         } else {
@@ -485,12 +485,12 @@ impl Row<'_> {
     }
 
     /// Answers with a status and no body that matters.
-    pub fn bare(self, status: u16, says: &str) -> Self {
+    pub fn status(self, status: u16, says: &str) -> Self {
         self.answer(status, json!({ "description": says }))
     }
 
     /// May also refuse with this status.
-    pub fn refuses(self, status: u16, says: &str) -> Self {
+    pub fn error(self, status: u16, says: &str) -> Self {
         self.answer(status, problem(says))
     }
 }

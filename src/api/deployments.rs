@@ -1,15 +1,15 @@
 //! Deployment groups; the path says deployments (rest-api 14).
 
 use super::answer::{created, in_product, none, ok};
-use super::contract::{Field, Kind, may};
+use super::contract::{Field, FieldType, optional_field};
 use super::error::{Error, Result};
 use super::extract::Name;
 use super::params::{Params, flag, number, tags};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
-use crate::fleet::refusal::{INVALID, field};
-use crate::fleet::{taking, telling};
+use crate::fleet::error::{INVALID, field};
+use crate::fleet::{broadcast, iroh_takeover};
 use crate::rollout::groups::{
     self, Changes, Conditions, Group, NUMBERS, NewGroup, NewRelease, ReleaseRow,
 };
@@ -164,128 +164,132 @@ pub(super) async fn show(
 
 /// Fields of `conditions`.
 pub(super) const CONDITIONS: &[Field] = &[
-    may(
+    optional_field(
         "version",
-        Kind::Text,
+        FieldType::Text,
         "A requirement such as `>= 1.2.0`; empty for any version",
     ),
-    may("tags", Kind::Tags, "Tags that a device has to have"),
-    may(
+    optional_field("tags", FieldType::Tags, "Tags that a device has to have"),
+    optional_field(
         "tag_operator",
-        Kind::Words(&["and", "or"]),
+        FieldType::Words(&["and", "or"]),
         "Whether it needs all of them or one",
     ),
 ];
 
 /// Fields of `deployment`: with `firmware` or `archive` a release, else settings.
 pub(super) const CHANGES: &[Field] = &[
-    may(
+    optional_field(
         "firmware",
-        Kind::Text,
+        FieldType::Text,
         "uuid of the firmware of a new release",
     ),
-    may(
+    optional_field(
         "firmware_id",
-        Kind::Number,
+        FieldType::Number,
         "Not served: numbers of rows are the server's own",
     ),
-    may(
+    optional_field(
         "archive",
-        Kind::Text,
+        FieldType::Text,
         "uuid of the archive of a new release; null for none",
     ),
-    may(
+    optional_field(
         "archive_id",
-        Kind::Number,
+        FieldType::Number,
         "Not served: numbers of rows are the server's own",
     ),
-    may("description", Kind::Text, "What the release is"),
-    may("notes", Kind::Text, "Free text, at most 1000 characters"),
-    may("name", Kind::Text, "Its name"),
-    may(
+    optional_field("description", FieldType::Text, "What the release is"),
+    optional_field(
+        "notes",
+        FieldType::Text,
+        "Free text, at most 1000 characters",
+    ),
+    optional_field("name", FieldType::Text, "Its name"),
+    optional_field(
         "state",
-        Kind::Words(&["on", "off"]),
+        FieldType::Words(&["on", "off"]),
         "Whether it updates devices",
     ),
-    may("is_active", Kind::Flag, "The same"),
-    may(
+    optional_field("is_active", FieldType::Flag, "The same"),
+    optional_field(
         "conditions",
-        Kind::Object(CONDITIONS),
+        FieldType::Object(CONDITIONS),
         "Which devices it is for",
     ),
-    may(
+    optional_field(
         "delta_updatable",
-        Kind::Flag,
+        FieldType::Flag,
         "Whether devices may get deltas",
     ),
-    may(
+    optional_field(
         "lock_device_membership",
-        Kind::Flag,
+        FieldType::Flag,
         "Whether no device enters or leaves it by itself",
     ),
-    may(
+    optional_field(
         "connecting_code",
-        Kind::Text,
+        FieldType::Text,
         "Code that its devices run when they connect",
     ),
-    may(
+    optional_field(
         "queue_management",
-        Kind::Words(&["FIFO", "LIFO"]),
+        FieldType::Words(&["FIFO", "LIFO"]),
         "Who is updated first",
     ),
-    may(
+    optional_field(
         "priority_queue_enabled",
-        Kind::Flag,
+        FieldType::Flag,
         "Whether old versions go first",
     ),
-    may(
+    optional_field(
         "priority_queue_firmware_version_threshold",
-        Kind::Text,
+        FieldType::Text,
         "The version below which devices go first",
     ),
-    may(
+    optional_field(
         "release_network_interfaces",
-        Kind::Tags,
+        FieldType::Tags,
         "Interfaces over which devices are updated",
     ),
-    may(
+    optional_field(
         "release_tags",
-        Kind::Tags,
+        FieldType::Tags,
         "Tags that a device needs to be updated",
     ),
-    may(
+    optional_field(
         "concurrent_updates",
-        Kind::Number,
+        FieldType::Number,
         "Updates in flight at once",
     ),
-    may(
+    optional_field(
         "priority_queue_concurrent_updates",
-        Kind::Number,
+        FieldType::Number,
         "Those beside them for the priority queue",
     ),
-    may(
+    optional_field(
         "device_failure_threshold",
-        Kind::Number,
+        FieldType::Number,
         "Failed attempts until a device rests",
     ),
-    may(
+    optional_field(
         "device_failure_rate_amount",
-        Kind::Number,
+        FieldType::Number,
         "Attempts in a while until a device rests",
     ),
-    may(
+    optional_field(
         "device_failure_rate_seconds",
-        Kind::Number,
+        FieldType::Number,
         "That while, in seconds",
     ),
-    may(
+    optional_field(
         "failure_threshold",
-        Kind::Number,
+        FieldType::Number,
         "Failing devices until the group stops",
     ),
-    may(
+    optional_field(
         "penalty_timeout_minutes",
-        Kind::Number,
+        FieldType::Number,
         "How long a device rests, in minutes",
     ),
 ];
@@ -298,14 +302,13 @@ fn conditions(value: &Value) -> fleet::Result<Conditions> {
         map.get(key)
             .map(|v| v.as_str().unwrap_or_default().to_owned())
     };
-    let wanted =
-        match map.get("tags") {
-            None => None,
-            Some(Value::Null) => Some(Vec::new()),
-            Some(v) => Some(tags(v).ok_or_else(|| {
-                fleet::Refusal::Fields(json!({"conditions": {"tags": [INVALID]}}))
-            })?),
-        };
+    let wanted = match map.get("tags") {
+        None => None,
+        Some(Value::Null) => Some(Vec::new()),
+        Some(v) => Some(tags(v).ok_or_else(|| {
+            fleet::DomainError::Fields(json!({"conditions": {"tags": [INVALID]}}))
+        })?),
+    };
     Ok(Conditions {
         version: text("version"),
         tags: wanted,
@@ -346,7 +349,7 @@ pub(super) async fn update(
     let scope = scope.allow(Role::Manage)?;
     match change(&app, &scope, &name, p).await {
         // Several things may have been wanted at once: that none was done is seen from what stays.
-        Err(Error::Refused(fleet::Refusal::Fields(errors))) => {
+        Err(Error::Refused(fleet::DomainError::Fields(errors))) => {
             let group = groups::show(&app.db, &scope, &name).await?;
             let data = json!(view(&group, true));
             Err(Error::Unchanged { errors, data })
@@ -385,12 +388,12 @@ async fn change(
         groups::release(&app.db, &app.bus, scope, name, form).await?
     } else {
         let group = groups::update(&app.db, &app.bus, scope, name, changes(body)?).await?;
-        taking::begin(app, &group.row);
+        iroh_takeover::begin(app, &group.row);
         group
     };
     if group.archive.is_some() {
         // An archive only reaches devices that are told; to be told twice does no harm.
-        telling::of_archive(app, group.row.id);
+        broadcast::of_archive(app, group.row.id);
     }
     Ok(ok(&view(&group, true)))
 }

@@ -6,7 +6,7 @@ use super::extract::{DeviceName, Name};
 use super::params::Params;
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
 use crate::fleet::certificates::{self, CertificateRow};
 use axum::body::Body;
 use axum::extract::State;
@@ -52,7 +52,7 @@ pub(super) async fn show(
     let one = all
         .iter()
         .find(|c| c.serial == serial || c.fingerprint == fingerprint)
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     Ok(ok(&view(one)))
 }
 
@@ -73,9 +73,9 @@ pub(super) async fn create(
 /// `POST /devices/auth`: whose certificate it is; 403 with the original's own shape when it is nobody's.
 pub(super) async fn auth(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let cert = p.text("certificate").ok_or(Error::Malformed)?;
-    match certificates::whose(&app.db, &scope, cert).await {
+    match certificates::find_by_certificate(&app.db, &scope, cert).await {
         Ok(device) => Ok(ok(&super::devices::view(&device))),
-        Err(Refusal::Denied(_)) => {
+        Err(DomainError::Denied(_)) => {
             let body = r#"{"status":"Unauthorized"}"#;
             Ok((StatusCode::FORBIDDEN, Body::from(body)).into_response())
         }

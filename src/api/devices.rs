@@ -1,7 +1,7 @@
 //! Devices (rest-api 10).
 
 use super::answer::{created, in_product, none, ok, page};
-use super::contract::{Field, Kind, may};
+use super::contract::{Field, FieldType, optional_field};
 use super::error::Result;
 use super::extract::Name;
 use super::params::{Params, flag, number, paging, tags};
@@ -11,8 +11,8 @@ use crate::fleet;
 use crate::fleet::devices::{
     self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Pattern, Test,
 };
-use crate::fleet::refusal::field;
-use crate::fleet::{moves, query};
+use crate::fleet::error::field;
+use crate::fleet::{query, transfer};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 /// A device; every field is always there (rest-api 10.1).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Device")]
-pub(super) struct View {
+pub(super) struct DeviceView {
     /// Unique on the whole server.
     identifier: String,
     /// Free text.
@@ -95,10 +95,10 @@ pub(super) struct GroupOfDevice {
     firmware_version: Option<String>,
 }
 
-pub(super) fn view(d: &Device) -> View {
+pub(super) fn view(d: &Device) -> DeviceView {
     let v = &d.view;
     let status = v.connection_status.as_deref().unwrap_or("not_seen");
-    View {
+    DeviceView {
         identifier: v.identifier.clone(),
         description: v.description.clone(),
         tags: d.tags.clone(),
@@ -136,80 +136,88 @@ pub(super) fn view(d: &Device) -> View {
 
 /// What a list can be narrowed and ordered by.
 pub(super) const FILTERS: &[Field] = &[
-    may("filters[identifier]", Kind::Text, "Part of the identifier"),
-    may(
+    optional_field(
+        "filters[identifier]",
+        FieldType::Text,
+        "Part of the identifier",
+    ),
+    optional_field(
         "filters[search]",
-        Kind::Text,
+        FieldType::Text,
         "Part of identifier, version, platform or a tag",
     ),
-    may(
+    optional_field(
         "filters[tags]",
-        Kind::Text,
+        FieldType::Text,
         "With commas; each a part of some tag",
     ),
-    may("filters[has_no_tags]", Kind::Flag, "Without tags"),
-    may(
+    optional_field("filters[has_no_tags]", FieldType::Flag, "Without tags"),
+    optional_field(
         "filters[connection]",
-        Kind::Words(CONNECTIONS),
+        FieldType::Words(CONNECTIONS),
         "Its connection",
     ),
-    may(
+    optional_field(
         "filters[connection_type]",
-        Kind::Words(INTERFACES),
+        FieldType::Words(INTERFACES),
         "The interface that it speaks over",
     ),
-    may(
+    optional_field(
         "filters[health_status]",
-        Kind::Words(HEALTH),
+        FieldType::Words(HEALTH),
         "Status of its newest health report",
     ),
-    may(
+    optional_field(
         "filters[alarm_status]",
-        Kind::Words(&["with", "without"]),
+        FieldType::Words(&["with", "without"]),
         "Whether its newest health report has alarms",
     ),
-    may("filters[alarm]", Kind::Text, "Part of an alarm"),
-    may(
+    optional_field("filters[alarm]", FieldType::Text, "Part of an alarm"),
+    optional_field(
         "filters[metrics_key]",
-        Kind::Text,
+        FieldType::Text,
         "A metric of its newest health report",
     ),
-    may(
+    optional_field(
         "filters[metrics_operator]",
-        Kind::Words(&["gt", "lt"]),
+        FieldType::Words(&["gt", "lt"]),
         "More or less than",
     ),
-    may("filters[metrics_value]", Kind::Text, "A number"),
-    may(
+    optional_field("filters[metrics_value]", FieldType::Text, "A number"),
+    optional_field(
         "filters[deployment_id]",
-        Kind::Number,
+        FieldType::Number,
         "Number of its deployment group",
     ),
-    may(
+    optional_field(
         "query",
-        Kind::Text,
+        FieldType::Text,
         "A query such as `connection = connected and not (tags contains prod)`; beyond NervesHub",
     ),
-    may("filters[firmware_version]", Kind::Text, "The version"),
-    may(
+    optional_field("filters[firmware_version]", FieldType::Text, "The version"),
+    optional_field(
         "filters[platform]",
-        Kind::Text,
+        FieldType::Text,
         "The platform; `Unknown` for none",
     ),
-    may(
+    optional_field(
         "filters[updates]",
-        Kind::Words(&["enabled", "disabled", "penalty-box"]),
+        FieldType::Words(&["enabled", "disabled", "penalty-box"]),
         "Its automatic updates",
     ),
-    may(
+    optional_field(
         "filters[only_updating]",
-        Kind::Flag,
+        FieldType::Flag,
         "With an update in flight",
     ),
-    may("sort", Kind::Text, "A column: `identifier` unless given"),
-    may(
+    optional_field(
+        "sort",
+        FieldType::Text,
+        "A column: `identifier` unless given",
+    ),
+    optional_field(
         "sort_direction",
-        Kind::Words(&["asc", "desc"]),
+        FieldType::Words(&["asc", "desc"]),
         "`asc` unless given",
     ),
 ];
@@ -417,7 +425,7 @@ pub(super) async fn move_to(
     let (Some(org), Some(product)) = (p.text("new_org_name"), p.text("new_product_name")) else {
         return Err(super::error::Error::Malformed);
     };
-    let device = moves::move_device(&app, &scope, &d, org, product).await?;
+    let device = transfer::move_device(&app, &scope, &d, org, product).await?;
     Ok(ok(&view(&device)))
 }
 

@@ -2,7 +2,7 @@
 
 use super::answer::json_answer;
 use crate::access::scope::Denied;
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -36,11 +36,11 @@ pub enum Error {
         data: Value,
     },
     /// The domain refused.
-    Refused(Refusal),
+    Refused(DomainError),
 }
 
-impl From<Refusal> for Error {
-    fn from(r: Refusal) -> Self {
+impl From<DomainError> for Error {
+    fn from(r: DomainError) -> Self {
         Self::Refused(r)
     }
 }
@@ -150,30 +150,32 @@ fn too_many(wait: Duration) -> Response {
     answer
 }
 
-fn refused(r: Refusal) -> Response {
+fn refused(r: DomainError) -> Response {
     if let Some(text) = r.passing() {
         tracing::warn!(error = %r, "request refused for now");
         return later(text);
     }
     match r {
-        Refusal::NotFound => detail(StatusCode::NOT_FOUND, HIDDEN),
-        Refusal::Denied(role) => {
+        DomainError::NotFound => detail(StatusCode::NOT_FOUND, HIDDEN),
+        DomainError::Denied(role) => {
             tracing::debug!(needs = role.word(), "role too low");
             detail(StatusCode::UNAUTHORIZED, HIDDEN)
         }
-        Refusal::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
-        Refusal::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
-        Refusal::Conflict(text) => detail(StatusCode::CONFLICT, &text),
-        Refusal::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
-        Refusal::Unavailable => detail(StatusCode::FORBIDDEN, "device not available or responding"),
-        Refusal::Busy(text) => later(&text),
-        Refusal::TooMany(wait) => too_many(wait),
-        Refusal::Bad(why) => detail(
+        DomainError::Fields(errors) => fields(StatusCode::UNPROCESSABLE_ENTITY, &errors),
+        DomainError::Detail(text) => detail(StatusCode::UNPROCESSABLE_ENTITY, &text),
+        DomainError::Conflict(text) => detail(StatusCode::CONFLICT, &text),
+        DomainError::InUse(errors) => fields(StatusCode::CONFLICT, &errors),
+        DomainError::Unavailable => {
+            detail(StatusCode::FORBIDDEN, "device not available or responding")
+        }
+        DomainError::Busy(text) => later(&text),
+        DomainError::TooMany(wait) => too_many(wait),
+        DomainError::Bad(why) => detail(
             StatusCode::BAD_REQUEST,
             &format!("An unknown error occurred, please check the request: {why}."),
         ),
-        Refusal::TooLarge => detail(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
-        Refusal::Store(_) | Refusal::Blob(_) | Refusal::Fault(_) => {
+        DomainError::TooLarge => detail(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+        DomainError::Store(_) | DomainError::Blob(_) | DomainError::Fault(_) => {
             tracing::error!(error = %r, "request failed");
             detail(
                 StatusCode::INTERNAL_SERVER_ERROR,

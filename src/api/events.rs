@@ -5,10 +5,10 @@ use super::error::Result;
 use super::extract::Name;
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::budget::Place;
-use crate::fleet::Refusal;
-use crate::fleet::progress::{self, About, Happening};
-use crate::fleet::standing::Standing;
+use crate::budget::Slot;
+use crate::fleet::DomainError;
+use crate::fleet::access_check::AccessCheck;
+use crate::fleet::device_events::{self, DeviceEvent, EventTopic};
 use crate::ids::UserId;
 use crate::limits::{EVENT_BURST, EVENT_PAUSE};
 use axum::body::{Body, Bytes};
@@ -28,16 +28,16 @@ const QUIET: Duration = Duration::from_secs(15);
 struct Stream {
     app: App,
     scope: Scope<Product>,
-    standing: Standing,
-    about: About,
-    happenings: Receiver<Happening>,
+    standing: AccessCheck,
+    about: EventTopic,
+    happenings: Receiver<DeviceEvent>,
     begun: bool,
-    _place: Place<UserId>,
+    _place: Slot<UserId>,
 }
 
 /// `GET …/products/:product/events`.
 pub(super) async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
-    begin(app, scope, About::Product)
+    begin(app, scope, EventTopic::Product)
 }
 
 /// `GET …/devices/:device/events`.
@@ -46,7 +46,7 @@ pub(super) async fn of_device(
     scope: Scope<Product>,
     Name(d): Name,
 ) -> Result {
-    let about = About::device(&app.db, &scope, &d).await?;
+    let about = EventTopic::device(&app.db, &scope, &d).await?;
     begin(app, scope, about)
 }
 
@@ -56,19 +56,22 @@ pub(super) async fn of_group(
     scope: Scope<Product>,
     Name(name): Name,
 ) -> Result {
-    let about = About::group(&app.db, &scope, &name).await?;
+    let about = EventTopic::group(&app.db, &scope, &name).await?;
     begin(app, scope, about)
 }
 
-fn begin(app: App, scope: Scope<Product>, about: About) -> Result {
-    let place = app.viewers.take(scope.person().id).map_err(Refusal::from)?;
-    let standing = Standing::begin(&app.db, &scope);
+fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result {
+    let place = app
+        .viewer_slots
+        .take(scope.person().id)
+        .map_err(DomainError::from)?;
+    let standing = AccessCheck::begin(&app.db, &scope);
     let standing = match about {
-        About::Device(device) => standing.about(device),
-        About::Group(_) | About::Product => standing,
+        EventTopic::Device(device) => standing.about(device),
+        EventTopic::Group(_) | EventTopic::Product => standing,
     };
     let watch = Stream {
-        happenings: app.progress.watch(),
+        happenings: app.device_events.watch(),
         app,
         scope,
         standing,
@@ -124,11 +127,11 @@ impl Stream {
         }
     }
 
-    async fn texts(&self, burst: &[Happening], lost: u64) -> Option<String> {
+    async fn texts(&self, burst: &[DeviceEvent], lost: u64) -> Option<String> {
         let mut ids: Vec<_> = burst.iter().map(|h| h.device).collect();
         ids.sort_unstable();
         ids.dedup();
-        let found = progress::identifiers(&self.app.db, &self.scope, self.about, &ids).await;
+        let found = device_events::identifiers(&self.app.db, &self.scope, self.about, &ids).await;
         let names: HashMap<_, _> = match found {
             Ok(names) => names.into_iter().collect(),
             Err(e) => {
@@ -157,8 +160,8 @@ impl Stream {
 
 /// `None` when there is nothing more to come.
 fn take(
-    next: std::result::Result<Happening, RecvError>,
-    burst: &mut Vec<Happening>,
+    next: std::result::Result<DeviceEvent, RecvError>,
+    burst: &mut Vec<DeviceEvent>,
     lost: &mut u64,
 ) -> Option<()> {
     match next {
@@ -172,15 +175,15 @@ fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::progress::{DEPTH, Watchers, What};
+    use crate::fleet::device_events::{DEPTH, DeviceEvents, EventKind};
     use crate::ids::DeviceId;
 
     #[tokio::test]
     async fn who_falls_behind_learns_how_much_was_lost() {
-        let watchers = Watchers::default();
+        let watchers = DeviceEvents::default();
         let mut slow = watchers.watch();
         for n in 0..DEPTH as i64 + 10 {
-            watchers.tell(DeviceId::from(n), What::Online);
+            watchers.tell(DeviceId::from(n), EventKind::Online);
         }
         let (mut burst, mut lost) = (Vec::new(), 0);
         for _ in 0..3 {

@@ -1,12 +1,12 @@
 //! Who asks, for what: extractors that make a scope of a token and the path, in the order of rest-api 1.4.
 
-use super::contract::Asks;
+use super::contract::Auth;
 use super::error::Error;
 
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
-use crate::budget::{Account, Place, Turn};
-use crate::fleet::{self, Refusal, devices, scopes};
+use crate::budget::{Account, Slot, Turn};
+use crate::fleet::{self, DomainError, devices, scopes};
 use crate::ids::UserId;
 use crate::limits::{READ_WAIT, REFUSAL_PAUSE};
 use axum::extract::{FromRequestParts, Path};
@@ -19,12 +19,12 @@ use std::time::Duration;
 /// Keeps the place of a request's person among the requests in progress until the request is answered: the middleware
 /// makes it, and who the person is, is found out on the way.
 #[derive(Clone, Default)]
-pub(super) struct RequestPlace(Arc<OnceLock<Held>>);
+pub(super) struct RequestSlot(Arc<OnceLock<Held>>);
 
 /// A place among all requests, and for one that reads a turn among its person's.
-type Held = (Place<UserId>, Option<Turn>);
+type Held = (Slot<UserId>, Option<Turn>);
 
-impl RequestPlace {
+impl RequestSlot {
     fn keep(&self, held: Held) {
         // A second one of the same request is given back at once.
         let _ = self.0.set(held);
@@ -58,24 +58,24 @@ impl FromRequestParts<App> for Caller {
         let person = person
             .filter(|p| p.grant.covers(act))
             .ok_or(Error::Unauthorized)?;
-        let place = match app.requests.take(person.id) {
+        let place = match app.request_slots.take(person.id) {
             Ok(place) => place,
             Err(refused) => {
                 // Who asks again at once would cost as much as one who is served.
                 tokio::time::sleep(REFUSAL_PAUSE).await;
-                return Err(Refusal::from(refused).into());
+                return Err(DomainError::from(refused).into());
             }
         };
         if let Some(account) = parts.extensions.get::<Account>() {
             account.set(person.id.number());
         }
-        if let Some(held) = parts.extensions.get::<RequestPlace>()
+        if let Some(held) = parts.extensions.get::<RequestSlot>()
             && !held.is_kept()
         {
             let reads = matches!(act, Act::Read | Act::PublishRead);
             let turn = if reads {
-                let turn = app.reads.wait(&person.id, READ_WAIT).await;
-                Some(turn.ok_or(Refusal::TooMany(Duration::from_secs(1)))?)
+                let turn = app.read_turns.wait(&person.id, READ_WAIT).await;
+                Some(turn.ok_or(DomainError::TooMany(Duration::from_secs(1)))?)
             } else {
                 None
             };
@@ -87,19 +87,19 @@ impl FromRequestParts<App> for Caller {
 
 /// Whether the route needs no token, so that a stranger's body is read.
 pub(super) fn asks_anyone(parts: &Parts) -> bool {
-    matches!(asks(parts), None | Some(Asks::Anyone))
+    matches!(asks(parts), None | Some(Auth::Anyone))
 }
 
 /// What the route says of who may ask; the contract puts it there.
-fn asks(parts: &Parts) -> Option<Asks> {
+fn asks(parts: &Parts) -> Option<Auth> {
     parts.extensions.get().copied()
 }
 
 fn act(parts: &Parts) -> Act {
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     match (asks(parts), reads) {
-        (Some(Asks::Publisher(_)), true) => Act::PublishRead,
-        (Some(Asks::Publisher(_)), false) => Act::Publish,
+        (Some(Auth::Publisher(_)), true) => Act::PublishRead,
+        (Some(Auth::Publisher(_)), false) => Act::Publish,
         (_, true) => Act::Read,
         (_, false) => Act::Change,
     }
@@ -108,7 +108,7 @@ fn act(parts: &Parts) -> Act {
 /// The role that the route asks for.
 fn role(parts: &Parts) -> Role {
     match asks(parts) {
-        Some(Asks::Member(role) | Asks::Publisher(role)) => role,
+        Some(Auth::Member(role) | Auth::Publisher(role)) => role,
         // Nothing is without its entry in the contract; if it were, only administrators could reach it.
         _ => Role::Admin,
     }
@@ -156,7 +156,7 @@ impl FromRequestParts<App> for Scope<Product> {
                 named(&map, "product").to_owned(),
             )
         } else {
-            devices::place(&app.db, &person, named(&map, "device")).await?
+            devices::locate(&app.db, &person, named(&map, "device")).await?
         };
         let scope = scopes::product(&app.db, person, &org, &product).await?;
         match scope.clone().allow(role(parts)) {
@@ -221,7 +221,7 @@ impl Word {
 
 /// A part of a path that is a number.
 pub(super) fn number_of(text: &str) -> fleet::Result<i64> {
-    text.parse().map_err(|_| Refusal::NotFound)
+    text.parse().map_err(|_| DomainError::NotFound)
 }
 
 /// The device in the path, where a certificate's serial follows it.

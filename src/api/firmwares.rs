@@ -7,8 +7,8 @@ use super::upload::{Form, host_of, received};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::clock;
+use crate::fleet::download_urls::StoredFileLink;
 use crate::fleet::firmwares::{self, FirmwareRow};
-use crate::fleet::links::Linked;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -90,7 +90,9 @@ pub(super) async fn download(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
-    let file = Linked::firmware(&firmware);
-    let url = app.links.url(host_of(&headers), &file, clock::now());
+    let file = StoredFileLink::firmware(&firmware);
+    let url = app
+        .download_urls
+        .url(host_of(&headers), &file, clock::now());
     Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
 }

@@ -8,7 +8,7 @@ use super::params::{Params, paging};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet::history::{self, IdentityRow, PastConnection, PastFirmware, PastUpdate};
-use crate::fleet::notices::{self, NotificationRow};
+use crate::fleet::notifications::{self, NotificationRow};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -247,7 +247,7 @@ pub(super) async fn notifications(
     p: Params,
 ) -> Result {
     let (number, size) = paging(&p, 25)?;
-    let (rows, total) = notices::list(&app.db, &scope, number, size).await?;
+    let (rows, total) = notifications::list(&app.db, &scope, number, size).await?;
     let data: Vec<_> = rows.iter().map(notification_view).collect();
     Ok(page(&data, number, size, total))
 }
@@ -255,6 +255,6 @@ pub(super) async fn notifications(
 /// `DELETE /notifications`: all of them, for everybody.
 pub(super) async fn dismiss(State(app): State<App>, scope: Scope<Product>) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    notices::dismiss(&app.db, &scope).await?;
+    notifications::dismiss(&app.db, &scope).await?;
     Ok(none())
 }

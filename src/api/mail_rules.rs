@@ -1,7 +1,7 @@
 //! Mail rules: routes of our own.
 
 use super::answer::{created, in_product, none, ok};
-use super::contract::{Field, Kind, may, need};
+use super::contract::{Field, FieldType, optional_field, required};
 use super::error::Result;
 use super::extract::Word;
 use super::params::Params;
@@ -9,36 +9,36 @@ use super::webhooks::events;
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::fleet;
-use crate::fleet::mails::{self, MailRule, MailRuleForm};
+use crate::fleet::mail_rules::{self, MailRule, MailRuleForm};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Fields of a new rule.
 pub(super) const FIELDS: &[Field] = &[
-    need(
+    required(
         "email",
-        Kind::Text,
+        FieldType::Text,
         "Who is told: a member of the organization",
     ),
-    need("events", Kind::Tags, "As for webhooks"),
-    may(
+    required("events", FieldType::Tags, "As for webhooks"),
+    optional_field(
         "active",
-        Kind::Flag,
+        FieldType::Flag,
         "Whether mails are sent; true unless given",
     ),
 ];
 
 /// Fields of a change.
 pub(super) const CHANGES: &[Field] = &[
-    may("events", Kind::Tags, "As for webhooks"),
-    may("active", Kind::Flag, "Whether mails are sent"),
+    optional_field("events", FieldType::Tags, "As for webhooks"),
+    optional_field("active", FieldType::Flag, "Whether mails are sent"),
 ];
 
 /// A mail rule.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "MailRule")]
-pub(super) struct View {
+pub(super) struct MailRuleView {
     /// A number.
     id: i64,
     /// Who is told.
@@ -59,8 +59,8 @@ pub(super) struct View {
     updated_at: String,
 }
 
-fn view(r: &MailRule) -> View {
-    View {
+fn view(r: &MailRule) -> MailRuleView {
+    MailRuleView {
         id: r.id,
         email: r.email.clone(),
         events: r.events.lines().map(str::to_owned).collect(),
@@ -84,14 +84,14 @@ fn form(p: &Params) -> fleet::Result<MailRuleForm> {
 /// `GET /mail_rules`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let all = mails::list(&app.db, &scope).await?;
+    let all = mail_rules::list(&app.db, &scope).await?;
     Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `POST /mail_rules`.
 pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let made = mails::create(&app, &scope, form(&p)?).await?;
+    let made = mail_rules::create(&app, &scope, form(&p)?).await?;
     let id = made.id.to_string();
     let location = in_product(&scope, &["mail_rules", &id]);
     Ok(created(Some(&location), &view(&made)))
@@ -100,7 +100,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
 /// `GET /mail_rules/:rule`.
 pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let found = mails::show(&app.db, &scope, rule.number()?).await?;
+    let found = mail_rules::show(&app.db, &scope, rule.number()?).await?;
     Ok(ok(&view(&found)))
 }
 
@@ -112,20 +112,20 @@ pub(super) async fn update(
     p: Params,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let changed = mails::update(&app, &scope, rule.number()?, form(&p)?).await?;
+    let changed = mail_rules::update(&app, &scope, rule.number()?, form(&p)?).await?;
     Ok(ok(&view(&changed)))
 }
 
 /// `DELETE /mail_rules/:rule`.
 pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    mails::delete(&app.db, &scope, rule.number()?).await?;
+    mail_rules::delete(&app.db, &scope, rule.number()?).await?;
     Ok(none())
 }
 
 /// `POST /mail_rules/:rule/test`.
 pub(super) async fn test(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let filed = mails::test(&app, &scope, rule.number()?).await?;
+    let filed = mail_rules::test(&app, &scope, rule.number()?).await?;
     Ok(created(None, &view(&filed)))
 }

@@ -5,7 +5,7 @@ use super::error::{Error, Result};
 use super::params::Params;
 use crate::app::App;
 use crate::budget::{Rate, counted};
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
 use crate::fleet::logins::{self, Confirmed};
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -82,11 +82,11 @@ pub(super) async fn status(
     peer: Option<Extension<Peer>>,
     Path(session): Path<String>,
 ) -> Result {
-    if !may_poll(&app.polls, address_of(peer)) {
+    if !may_poll(&app.cli_login_limiter, address_of(peer)) {
         return Ok((StatusCode::FORBIDDEN, "Forbidden\n").into_response());
     }
     if session.contains('\0') {
-        return Err(Refusal::NotFound.into());
+        return Err(DomainError::NotFound.into());
     }
     let token = logins::fetch(&app, &session).await?;
     Ok(super::answer::ok(&CliStatus {
@@ -120,7 +120,7 @@ pub(super) async fn confirm(
         Ok(Confirmed::Done) => done(),
         Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email or password."),
         Ok(Confirmed::Unconfirmed) => confirm_form(waits.code, UNCONFIRMED),
-        Ok(Confirmed::Taken) | Err(Refusal::NotFound) => failed(),
+        Ok(Confirmed::Taken) | Err(DomainError::NotFound) => failed(),
         Err(e) => Error::from(e).into_response(),
     }
 }
@@ -185,7 +185,7 @@ pub(super) async fn accept(
             let body = format!("<h1>Welcome</h1><p>You are a member of {org} now.</p>");
             page(200, "Welcome", &body)
         }
-        Err(Refusal::Fields(errors)) => {
+        Err(DomainError::Fields(errors)) => {
             let mut text = Vec::new();
             super::error::sentence(&errors, "", &mut text);
             invite_form(
@@ -195,7 +195,7 @@ pub(super) async fn accept(
                 &text.join("; "),
             )
         }
-        Err(Refusal::NotFound) => uninvited(),
+        Err(DomainError::NotFound) => uninvited(),
         Err(e) => Error::from(e).into_response(),
     }
 }
@@ -290,7 +290,7 @@ pub(super) async fn make_invite(
 ) -> Result {
     let scope = scope.allow(crate::access::scope::Role::Admin)?;
     let (Some(email), Some(role)) = (p.text("email"), p.text("role")) else {
-        return Err(Refusal::Bad("email and role are needed".into()).into());
+        return Err(DomainError::Bad("email and role are needed".into()).into());
     };
     let (invite, link) = logins::invite(&app, &scope, email, role).await?;
     let base = app.policy.web_url.clone().unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Parameters of a request: query and body in one map, as the original merges them (rest-api 1.1).
 
-use super::body::Takes;
+use super::body::BodyCheck;
 use super::error::Error;
 use super::extract::asks_anyone;
 use crate::app::App;
-use crate::fleet::Refusal;
-use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::DomainError;
+use crate::fleet::error::{INVALID, field};
 use crate::limits::{ANONYMOUS_BODY_TIME, ANONYMOUS_BYTES, BODY_TIME, JSON_BYTES, PAGE_SIZE};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
@@ -33,7 +33,11 @@ impl FromRequest<App> for Params {
         } else {
             (JSON_BYTES, BODY_TIME)
         };
-        let takes = head.extensions.get::<Takes>().cloned().unwrap_or_default();
+        let takes = head
+            .extensions
+            .get::<BodyCheck>()
+            .cloned()
+            .unwrap_or_default();
         let bytes = whole_body(body, most, time).await?;
         let own = if bytes.is_empty() {
             Map::new()
@@ -43,7 +47,7 @@ impl FromRequest<App> for Params {
         let names: Vec<String> = own.keys().cloned().collect();
         map.extend(own);
         if map.values().any(has_nul) {
-            return Err(Refusal::Bad("a value holds a zero byte".into()).into());
+            return Err(DomainError::Bad("a value holds a zero byte".into()).into());
         }
         takes.check(&map, &names)?;
         Ok(Self(map))
@@ -67,10 +71,14 @@ fn read_body(kind: &str, bytes: &[u8]) -> Result<Map<String, Value>, Error> {
 }
 
 /// A body that is received whole, in a bounded time.
-pub(super) async fn whole_body(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
+pub(super) async fn whole_body(
+    body: Body,
+    most: usize,
+    time: Duration,
+) -> Result<Bytes, DomainError> {
     let bytes = tokio::time::timeout(time, to_bytes(body, most)).await;
-    let late = |_| Refusal::Bad("the body did not arrive in time".into());
-    bytes.map_err(late)?.map_err(|_| Refusal::TooLarge)
+    let late = |_| DomainError::Bad("the body did not arrive in time".into());
+    bytes.map_err(late)?.map_err(|_| DomainError::TooLarge)
 }
 
 fn has_nul(value: &Value) -> bool {
@@ -119,7 +127,7 @@ impl Params {
     }
 
     /// A boolean of a form; one that is none is refused under its name.
-    pub fn switch(&self, key: &str) -> Result<Option<bool>, Refusal> {
+    pub fn switch(&self, key: &str) -> Result<Option<bool>, DomainError> {
         let read = |v| flag(v).ok_or_else(|| field(key, INVALID));
         self.0.get(key).map(read).transpose()
     }
@@ -130,7 +138,7 @@ impl Params {
     }
 
     /// Tags or null: `None` when the key is absent.
-    pub fn tags(&self) -> Result<Option<Option<Vec<String>>>, Refusal> {
+    pub fn tags(&self) -> Result<Option<Option<Vec<String>>>, DomainError> {
         match self.0.get("tags") {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(None)),
@@ -160,7 +168,9 @@ fn page(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
     number(value)
         .and_then(|n| u64::try_from(n).ok())
         .filter(|n| *n > 0)
-        .ok_or_else(|| Refusal::Bad(format!("pagination[{key}] must be a number above 0")).into())
+        .ok_or_else(|| {
+            DomainError::Bad(format!("pagination[{key}] must be a number above 0")).into()
+        })
 }
 
 /// A boolean, also as `nh` sends it: a text.

@@ -5,9 +5,9 @@ use super::error::Result;
 use super::params::Params;
 use crate::access::scope::{Org, Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
+use crate::fleet::error::{INVALID, field};
 use crate::fleet::products::{self, Changes, ProductRow};
-use crate::fleet::refusal::{INVALID, field};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 /// A product.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Product")]
-pub(super) struct View {
+pub(super) struct ProductView {
     /// Unique in the organisation.
     name: String,
     /// Whether a version can be uploaded once only for a platform and architecture.
@@ -27,8 +27,8 @@ pub(super) struct View {
     allow_unsigned_esp_idf_firmware: bool,
 }
 
-pub(super) fn view(p: &ProductRow) -> View {
-    View {
+pub(super) fn view(p: &ProductRow) -> ProductView {
+    ProductView {
         name: p.name.clone(),
         require_unique_firmware_version: p.require_unique_firmware_version,
         allowed_update_tools: p.tools().into_iter().map(str::to_owned).collect(),
@@ -86,7 +86,7 @@ fn changes(p: &Params) -> Result<Option<Changes>> {
         let named = strangers.map(|k| (k.clone(), json!(["cannot be set on a product"])));
         let mut errors: Map<String, Value> = named.collect();
         errors.insert("detail".into(), text.into());
-        return Err(Refusal::Fields(errors.into()).into());
+        return Err(DomainError::Fields(errors.into()).into());
     }
     if p.0.is_empty() {
         return Ok(None);

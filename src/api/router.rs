@@ -1,14 +1,14 @@
 //! The whole contract on one page: every route with who may ask, what it takes and what it answers.
 
 use super::before::before_routing;
-use super::contract::Asks::{self, Anyone, Person, Publisher};
-use super::contract::Kind::{Flag, Map, Number, Object, Tags, Text, Words};
-use super::contract::{Contract, Field, Kind, may, need};
+use super::contract::Auth::{self, Anyone, Person, Publisher};
+use super::contract::FieldType::{Flag, Map, Number, Object, Tags, Text, Words};
+use super::contract::{Contract, Field, FieldType, optional_field, required};
 use super::error::Error;
-use super::extract::RequestPlace;
+use super::extract::RequestSlot;
 use super::{
-    archives, audits, bulk, ca_certificates, deployments, device_certificates, devices, endpoints,
-    events, extensions, firmwares, history, keys, mail_rules, pages, products, scripts,
+    archives, audits, bulk, ca_certificates, deployments, device_certificates, devices, events,
+    extensions, firmwares, history, iroh_endpoints, keys, mail_rules, pages, products, scripts,
     shared_secrets, socket, tokens, uploads, users, webhooks,
 };
 use crate::access::random_id;
@@ -23,10 +23,10 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{any, get};
 use std::collections::BTreeMap;
 
-const VIEW: Asks = Asks::Member(Role::View);
-const MANAGE: Asks = Asks::Member(Role::Manage);
-const ADMIN: Asks = Asks::Member(Role::Admin);
-const ROLES: Kind = Words(&["view", "manage", "admin"]);
+const VIEW: Auth = Auth::Member(Role::View);
+const MANAGE: Auth = Auth::Member(Role::Manage);
+const ADMIN: Auth = Auth::Member(Role::Admin);
+const ROLES: FieldType = Words(&["view", "manage", "admin"]);
 /// What 409 means where a serial number names a certificate.
 const SAME_SERIAL: &str =
     "Several have this serial number, from different signers; the answer says how to name one";
@@ -46,19 +46,19 @@ pub fn router(app: App) -> Router {
     files(&mut c);
     deployment_groups(&mut c);
     scripts_and_notices(&mut c);
-    c.chapter(
+    c.tag(
         "Platform Status",
         "This document, and whether the server lives.",
     );
     c.get("/openapi", Anyone, document)
-        .says("This document")
-        .plain(200, "application/json", "OpenAPI 3.1");
+        .summary("This document")
+        .media(200, "application/json", "OpenAPI 3.1");
     c.get("/docs", Anyone, docs)
-        .says("This document, to browse")
-        .plain(200, "text/html", "A page");
+        .summary("This document, to browse")
+        .media(200, "text/html", "A page");
     c.get("/swaggerui", Anyone, to_docs)
-        .says("To the page")
-        .bare(302, "To /api/docs");
+        .summary("To the page")
+        .status(302, "To /api/docs");
     let (api, shadows, text) = c.done();
     let text = Bytes::from(text.to_string());
     let api = api
@@ -92,344 +92,348 @@ pub fn router(app: App) -> Router {
 }
 
 fn people(c: &mut Contract) {
-    c.chapter("Auth", "Who you are.");
+    c.tag("Auth", "Who you are.");
     let login: &[Field] = &[
-        need("email", Text, "Your login"),
-        need("password", Text, "Your password"),
-        may("note", Text, "What the token is for"),
+        required("email", Text, "Your login"),
+        required("password", Text, "Your password"),
+        optional_field("note", Text, "What the token is for"),
     ];
     c.post("/users/auth", Anyone, users::login)
-        .says("Trade a password for a new token")
-        .takes(login)
-        .gives::<users::Session>()
-        .refuses(401, "A wrong email or password")
-        .refuses(
+        .summary("Trade a password for a new token")
+        .body_fields(login)
+        .ok::<users::LoginView>()
+        .error(401, "A wrong email or password")
+        .error(
             429,
             "Too many wrong passwords of this account, or from this address",
         );
     c.post("/users/login", Anyone, users::login)
-        .says("The same, by the path that `nh` takes")
-        .takes(login)
-        .gives::<users::Session>()
-        .refuses(401, "A wrong email or password")
-        .refuses(
+        .summary("The same, by the path that `nh` takes")
+        .body_fields(login)
+        .ok::<users::LoginView>()
+        .error(401, "A wrong email or password")
+        .error(
             429,
             "Too many wrong passwords of this account, or from this address",
         )
-        .named("users.login_as_nh");
+        .operation_id("users.login_as_nh");
     c.post("/auth/cli_session", Anyone, pages::begin)
-        .says("Begin the login of a command line through a browser")
-        .takes(&[may("note", Text, "What the token is for")])
-        .refuses(503, "Too many logins wait already")
-        .gives::<pages::CliSession>();
+        .summary("Begin the login of a command line through a browser")
+        .body_fields(&[optional_field("note", Text, "What the token is for")])
+        .error(503, "Too many logins wait already")
+        .ok::<pages::CliSession>();
     c.get("/auth/cli_session/{session}", Anyone, pages::status)
-        .says("Whether it was confirmed; at most 30 times a minute")
-        .gives::<pages::CliStatus>()
-        .plain(403, "text/plain", "Asked too often");
+        .summary("Whether it was confirmed; at most 30 times a minute")
+        .ok::<pages::CliStatus>()
+        .media(403, "text/plain", "Asked too often");
     c.get("/users/me", Person, users::me)
-        .says("The person whose token it is")
-        .gives::<users::Me>();
+        .summary("The person whose token it is")
+        .ok::<users::Me>();
 
     c.put("/users/me/password", Person, users::change_password)
-        .says("Change your password; all your other tokens end, and only a token that grants all may ask")
-        .takes(&[
-            need("current_password", Text, "The present one"),
-            need("new_password", Text, "12 to 1,024 characters"),
+        .summary("Change your password; all your other tokens end, and only a token that grants all may ask")
+        .body_fields(&[
+            required("current_password", Text, "The present one"),
+            required("new_password", Text, "12 to 1,024 characters"),
         ])
-        .ends()
-        .refuses(429, "Too many wrong passwords");
+        .no_content()
+        .error(429, "Too many wrong passwords");
     c.get("/users/me/tokens", Person, tokens::list)
-        .says("Your tokens, newest first; only a token that grants all may ask")
-        .gives::<Vec<tokens::View>>();
+        .summary("Your tokens, newest first; only a token that grants all may ask")
+        .ok::<Vec<tokens::TokenView>>();
     c.post("/users/me/tokens", Person, tokens::create)
-        .says("Make a token; it is shown once")
-        .takes(tokens::FIELDS)
-        .creates::<tokens::Minted>();
+        .summary("Make a token; it is shown once")
+        .body_fields(tokens::FIELDS)
+        .created::<tokens::Minted>();
     c.delete("/users/me/tokens/{token}", Person, tokens::delete)
-        .says("Delete one of your tokens")
-        .ends();
+        .summary("Delete one of your tokens")
+        .no_content();
 
-    c.chapter("Organizations", "What holds products, keys and people.");
+    c.tag("Organizations", "What holds products, keys and people.");
     c.get("/orgs", Person, users::orgs)
-        .says("Organizations that you belong to")
-        .query(&[may("include", Text, "`products` for their products")])
-        .takes_any()
-        .gives::<Vec<users::OrgView>>();
+        .summary("Organizations that you belong to")
+        .query(&[optional_field(
+            "include",
+            Text,
+            "`products` for their products",
+        )])
+        .accepts_any_value()
+        .ok::<Vec<users::OrgView>>();
 }
 
 fn org(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Organization Members",
         "People of an organization, and their roles.",
     );
     c.get("/orgs/{org}/users", ADMIN, users::members)
-        .says("The members")
-        .gives::<Vec<users::MemberView>>();
+        .summary("The members")
+        .ok::<Vec<users::MemberView>>();
     let member: &[Field] = &[
-        need("email", Text, "The person's login"),
-        may(
+        required("email", Text, "The person's login"),
+        optional_field(
             "username",
             Text,
             "The same, as older releases of `nh` say it",
         ),
-        need("role", ROLES, "What the person may do"),
+        required("role", ROLES, "What the person may do"),
     ];
     c.post("/orgs/{org}/users", ADMIN, users::add_member)
-        .says("Make a person a member")
-        .takes(member)
-        .creates::<users::MemberView>()
-        .bare(204, "Nobody has this email; an invitation waits for them");
+        .summary("Make a person a member")
+        .body_fields(member)
+        .created::<users::MemberView>()
+        .status(204, "Nobody has this email; an invitation waits for them");
     c.post("/orgs/{org}/users/invite", ADMIN, users::add_member)
-        .says("The same, by the newer path")
-        .takes(member)
-        .creates::<users::MemberView>()
-        .bare(204, "Nobody has this email; an invitation waits for them")
-        .named("users.invite");
+        .summary("The same, by the newer path")
+        .body_fields(member)
+        .created::<users::MemberView>()
+        .status(204, "Nobody has this email; an invitation waits for them")
+        .operation_id("users.invite");
     c.get("/orgs/{org}/invites", ADMIN, pages::invites)
-        .says("Open invitations. Beyond NervesHub")
-        .gives::<Vec<pages::Invitation>>();
+        .summary("Open invitations. Beyond NervesHub")
+        .ok::<Vec<pages::Invitation>>();
     c.post("/orgs/{org}/invites", ADMIN, pages::make_invite)
-        .says("Invite somebody and get the link, which is shown this once. Inviting the same address again makes a new link. Beyond NervesHub")
-        .takes(member)
-        .creates::<pages::MadeInvitation>();
+        .summary("Invite somebody and get the link, which is shown this once. Inviting the same address again makes a new link. Beyond NervesHub")
+        .body_fields(member)
+        .created::<pages::MadeInvitation>();
     c.delete("/orgs/{org}/invites/{email}", ADMIN, users::rescind)
-        .says("Take an invitation back. Beyond NervesHub")
-        .ends();
+        .summary("Take an invitation back. Beyond NervesHub")
+        .no_content();
     c.get("/orgs/{org}/users/{email}", ADMIN, users::member)
-        .says("One member")
-        .gives::<users::MemberView>();
+        .summary("One member")
+        .ok::<users::MemberView>();
     c.put("/orgs/{org}/users/{email}", ADMIN, users::set_role)
-        .says("Change a member's role")
-        .takes(&[need("role", ROLES, "The new role")])
-        .gives::<users::MemberView>();
+        .summary("Change a member's role")
+        .body_fields(&[required("role", ROLES, "The new role")])
+        .ok::<users::MemberView>();
     c.delete("/orgs/{org}/users/{email}", ADMIN, users::remove_member)
-        .says("Take a member out; the last administrator stays")
-        .ends()
-        .refuses(422, "The last administrator");
+        .summary("Take a member out; the last administrator stays")
+        .no_content()
+        .error(422, "The last administrator");
 
-    c.chapter(
+    c.tag(
         "Service Accounts",
         "Members without a password, for programs. Beyond NervesHub.",
     );
     c.get("/orgs/{org}/service_accounts", ADMIN, tokens::services)
-        .says("The accounts, by name")
-        .gives::<Vec<tokens::ServiceView>>();
+        .summary("The accounts, by name")
+        .ok::<Vec<tokens::ServiceView>>();
     c.post("/orgs/{org}/service_accounts", ADMIN, tokens::add_service)
-        .says("Make an account")
-        .takes(&[
-            need("name", Text, "Its name"),
-            need("role", ROLES, "What it may do"),
+        .summary("Make an account")
+        .body_fields(&[
+            required("name", Text, "Its name"),
+            required("role", ROLES, "What it may do"),
         ])
-        .creates::<tokens::ServiceView>();
+        .created::<tokens::ServiceView>();
     c.delete(
         "/orgs/{org}/service_accounts/{account}",
         ADMIN,
         tokens::remove_service,
     )
-    .says("Remove an account and all its tokens")
-    .ends();
+    .summary("Remove an account and all its tokens")
+    .no_content();
     c.get(
         "/orgs/{org}/service_accounts/{account}/tokens",
         ADMIN,
         tokens::of_service,
     )
-    .says("An account's tokens, newest first")
-    .gives::<Vec<tokens::View>>();
+    .summary("An account's tokens, newest first")
+    .ok::<Vec<tokens::TokenView>>();
     c.post(
         "/orgs/{org}/service_accounts/{account}/tokens",
         ADMIN,
         tokens::add_to_service,
     )
-    .says("Make a token for an account; it is shown once")
-    .takes(tokens::FIELDS)
-    .creates::<tokens::Minted>();
+    .summary("Make a token for an account; it is shown once")
+    .body_fields(tokens::FIELDS)
+    .created::<tokens::Minted>();
     c.delete(
         "/orgs/{org}/service_accounts/{account}/tokens/{token}",
         ADMIN,
         tokens::remove_of_service,
     )
-    .says("Delete one of an account's tokens")
-    .ends();
+    .summary("Delete one of an account's tokens")
+    .no_content();
 
-    c.chapter(
+    c.tag(
         "Signing Keys",
         "Public keys whose firmware an organization accepts.",
     );
     c.get("/orgs/{org}/keys", VIEW, keys::list)
-        .says("The keys, oldest first")
-        .gives::<Vec<keys::Key>>();
+        .summary("The keys, oldest first")
+        .ok::<Vec<keys::Key>>();
     c.post("/orgs/{org}/keys", MANAGE, keys::create)
-        .says("Register a key")
-        .takes(&[
-            need("name", Text, "Its name"),
-            need(
+        .summary("Register a key")
+        .body_fields(&[
+            required("name", Text, "Its name"),
+            required(
                 "key",
                 Text,
                 "Base64 of the 32 bytes of an Ed25519 public key",
             ),
-            may(
+            optional_field(
                 "scheme",
                 Words(&["ed25519", "secure_boot_v2_rsa"]),
                 "What kind of key",
             ),
         ])
-        .creates::<keys::Key>();
+        .created::<keys::Key>();
     c.get("/orgs/{org}/keys/{name}", VIEW, keys::show)
-        .says("One key")
-        .gives::<keys::Key>();
+        .summary("One key")
+        .ok::<keys::Key>();
     c.delete("/orgs/{org}/keys/{name}", MANAGE, keys::delete)
-        .says("Delete a key that nothing was signed with")
-        .ends()
-        .refuses(409, "Something was signed with it");
+        .summary("Delete a key that nothing was signed with")
+        .no_content()
+        .error(409, "Something was signed with it");
 
-    c.chapter("CA Certificates", "Authorities whose devices may connect.");
+    c.tag("CA Certificates", "Authorities whose devices may connect.");
     c.get("/orgs/{org}/ca_certificates", VIEW, ca_certificates::list)
-        .says("The authorities")
-        .gives::<Vec<ca_certificates::CaCertificate>>();
+        .summary("The authorities")
+        .ok::<Vec<ca_certificates::CaCertificate>>();
     c.get(
         "/orgs/{org}/ca_certificates/verification_token",
         VIEW,
         ca_certificates::verification_token,
     )
-    .says("What proves that you own an authority, for an hour")
-    .gives::<ca_certificates::VerificationToken>();
+    .summary("What proves that you own an authority, for an hour")
+    .ok::<ca_certificates::VerificationToken>();
     c.post("/orgs/{org}/ca_certificates", MANAGE, ca_certificates::create)
-        .says("Register an authority")
-        .more("`verification_cert` is signed by the authority and has the one alternative name `urn:nerveshub:verify:<verification token>`.")
-        .takes(&[
-            need("cert", Text, "Base64 of its PEM"),
-            need("verification_cert", Text, "Base64 of the PEM of the proof"),
-            may("description", Text, "Free text"),
-            may("check_expiration", Flag, "Whether expired certificates of devices are refused"),
-            may("jitp", Object(ca_certificates::JITP), "What devices become that nobody registered"),
+        .summary("Register an authority")
+        .description("`verification_cert` is signed by the authority and has the one alternative name `urn:nerveshub:verify:<verification token>`.")
+        .body_fields(&[
+            required("cert", Text, "Base64 of its PEM"),
+            required("verification_cert", Text, "Base64 of the PEM of the proof"),
+            optional_field("description", Text, "Free text"),
+            optional_field("check_expiration", Flag, "Whether expired certificates of devices are refused"),
+            optional_field("jitp", Object(ca_certificates::JITP), "What devices become that nobody registered"),
         ])
-        .creates::<ca_certificates::CaCertificate>();
+        .created::<ca_certificates::CaCertificate>();
     c.get(
         "/orgs/{org}/ca_certificates/{serial}",
         VIEW,
         ca_certificates::show,
     )
-    .says("One authority, by its decimal serial number or, in hex, its key identifier")
-    .gives::<ca_certificates::CaCertificate>()
-    .refuses(409, SAME_SERIAL);
+    .summary("One authority, by its decimal serial number or, in hex, its key identifier")
+    .ok::<ca_certificates::CaCertificate>()
+    .error(409, SAME_SERIAL);
     c.delete(
         "/orgs/{org}/ca_certificates/{serial}",
         MANAGE,
         ca_certificates::delete,
     )
-    .says("Forget an authority; devices stay connected")
-    .ends()
-    .refuses(409, SAME_SERIAL);
+    .summary("Forget an authority; devices stay connected")
+    .no_content()
+    .error(409, SAME_SERIAL);
 }
 
 fn iroh(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Iroh Endpoints",
         "Keys of devices and people on the iroh network.",
     );
-    c.get("/orgs/{org}/iroh_endpoints", VIEW, endpoints::list)
-        .says("The keys, newest first")
+    c.get("/orgs/{org}/iroh_endpoints", VIEW, iroh_endpoints::list)
+        .summary("The keys, newest first")
         .query(&[
-            may(
+            optional_field(
                 "owner",
                 Words(&["device", "user", "none"]),
                 "Whose they are",
             ),
-            may(
+            optional_field(
                 "search",
                 Text,
                 "Beginning of the key, or part of a device's identifier or a member's name",
             ),
         ])
-        .gives::<Vec<endpoints::View>>();
-    c.post("/orgs/{org}/iroh_endpoints", MANAGE, endpoints::create)
-        .says("Register a key")
-        .takes(&[
-            need("identifier", Text, "The key"),
-            may("instance", Text, "One of several; `default` unless given"),
-            may("details", Map, "Whatever belongs to it, at most 4096 bytes"),
-            may("user_email", Text, "The member whose it is"),
+        .ok::<Vec<iroh_endpoints::IrohEndpointView>>();
+    c.post("/orgs/{org}/iroh_endpoints", MANAGE, iroh_endpoints::create)
+        .summary("Register a key")
+        .body_fields(&[
+            required("identifier", Text, "The key"),
+            optional_field("instance", Text, "One of several; `default` unless given"),
+            optional_field("details", Map, "Whatever belongs to it, at most 4096 bytes"),
+            optional_field("user_email", Text, "The member whose it is"),
         ])
-        .creates::<endpoints::View>()
-        .refuses(409, "It is registered already");
+        .created::<iroh_endpoints::IrohEndpointView>()
+        .error(409, "It is registered already");
     c.get(
         "/orgs/{org}/iroh_endpoints/{identifier}",
         VIEW,
-        endpoints::show,
+        iroh_endpoints::show,
     )
-    .says("One key")
-    .gives::<endpoints::View>();
+    .summary("One key")
+    .ok::<iroh_endpoints::IrohEndpointView>();
     c.delete(
         "/orgs/{org}/iroh_endpoints/{identifier}",
         MANAGE,
-        endpoints::delete,
+        iroh_endpoints::delete,
     )
-    .says("Forget a key; a device that reports it brings it back")
-    .ends();
+    .summary("Forget a key; a device that reports it brings it back")
+    .no_content();
 }
 
 fn products_and_secrets(c: &mut Contract) {
-    c.chapter("Products", "What devices of one kind belong to.");
+    c.tag("Products", "What devices of one kind belong to.");
     c.get("/orgs/{org}/products", VIEW, products::list)
-        .says("The products")
-        .gives::<Vec<products::View>>();
+        .summary("The products")
+        .ok::<Vec<products::ProductView>>();
     c.post("/orgs/{org}/products", ADMIN, products::create)
-        .says("Make a product")
-        .takes(&[need("name", Text, "Its name")])
-        .creates::<products::View>();
+        .summary("Make a product")
+        .body_fields(&[required("name", Text, "Its name")])
+        .created::<products::ProductView>();
     c.get(PRODUCT, VIEW, products::show)
-        .says("One product")
-        .gives::<products::View>();
+        .summary("One product")
+        .ok::<products::ProductView>();
     let settings: &[Field] = &[
-        may(
+        optional_field(
             "require_unique_firmware_version",
             Flag,
             "Whether a version can be uploaded once only",
         ),
-        may(
+        optional_field(
             "allowed_update_tools",
             Tags,
             "Which kinds of firmware it takes: `fwup`, `esp-idf`",
         ),
-        may(
+        optional_field(
             "allow_unsigned_esp_idf_firmware",
             Flag,
             "Whether ESP-IDF images need no signature",
         ),
     ];
     c.put(PRODUCT, MANAGE, products::update)
-        .says("Change settings; a product cannot be renamed")
-        .takes_only(settings)
-        .gives::<products::View>();
+        .summary("Change settings; a product cannot be renamed")
+        .body_fields_only(settings)
+        .ok::<products::ProductView>();
     c.patch(PRODUCT, MANAGE, products::update)
-        .says("The same")
-        .takes_only(settings)
-        .gives::<products::View>();
+        .summary("The same")
+        .body_fields_only(settings)
+        .ok::<products::ProductView>();
     c.delete(PRODUCT, ADMIN, products::delete)
-        .says("Delete an empty product")
-        .ends()
-        .refuses(409, "It still holds something");
+        .summary("Delete an empty product")
+        .no_content()
+        .error(409, "It still holds something");
     c.get(
         "/orgs/{org}/products/{product}/extensions",
         VIEW,
         extensions::of_product,
     )
-    .says("Which extensions the product uses")
-    .gives::<BTreeMap<String, bool>>();
+    .summary("Which extensions the product uses")
+    .ok::<BTreeMap<String, bool>>();
     c.put(
         "/orgs/{org}/products/{product}/extensions",
         MANAGE,
         extensions::set_product,
     )
-    .says("Switch extensions on and off, also on devices that are connected")
-    .takes(&[need(
+    .summary("Switch extensions on and off, also on devices that are connected")
+    .body_fields(&[required(
         "extensions",
         Map,
         "Booleans by name, such as `{\"health\": true}`",
     )])
-    .gives::<BTreeMap<String, bool>>();
+    .ok::<BTreeMap<String, bool>>();
 
-    c.chapter(
+    c.tag(
         "Shared Secrets",
         "How devices without certificates prove who they are. Beyond NervesHub.",
     );
@@ -438,260 +442,260 @@ fn products_and_secrets(c: &mut Contract) {
         MANAGE,
         shared_secrets::list,
     )
-    .says("The product's, without the secrets")
-    .gives::<Vec<shared_secrets::SharedSecret>>();
+    .summary("The product's, without the secrets")
+    .ok::<Vec<shared_secrets::SharedSecret>>();
     c.post(
         "/orgs/{org}/products/{product}/shared_secrets",
         MANAGE,
         shared_secrets::create,
     )
-    .says("Make one; it is shown once")
-    .creates::<shared_secrets::NewSharedSecret>();
+    .summary("Make one; it is shown once")
+    .created::<shared_secrets::NewSharedSecret>();
     c.delete(
         "/orgs/{org}/products/{product}/shared_secrets/{*key}",
         MANAGE,
         shared_secrets::delete,
     )
-    .says("Deactivate one")
-    .ends();
+    .summary("Deactivate one")
+    .no_content();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/shared_secrets",
         MANAGE,
         shared_secrets::list_of_device,
     )
-    .says("A device's, without the secrets")
-    .gives::<Vec<shared_secrets::SharedSecret>>();
+    .summary("A device's, without the secrets")
+    .ok::<Vec<shared_secrets::SharedSecret>>();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/shared_secrets",
         MANAGE,
         shared_secrets::create_for_device,
     )
-    .says("Make one for a device; it is shown once")
-    .creates::<shared_secrets::NewSharedSecret>();
+    .summary("Make one for a device; it is shown once")
+    .created::<shared_secrets::NewSharedSecret>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}/shared_secrets/{*key}",
         MANAGE,
         shared_secrets::delete_of_device,
     )
-    .says("Deactivate a device's")
-    .ends();
+    .summary("Deactivate a device's")
+    .no_content();
 }
 
 /// Fields of a device that people write.
 const DEVICE: &[Field] = &[
-    may("description", Text, "Free text"),
-    may("tags", Tags, "Words without spaces"),
-    may("updates_enabled", Flag, "Whether it is updated by itself"),
-    may(
+    optional_field("description", Text, "Free text"),
+    optional_field("tags", Tags, "Words without spaces"),
+    optional_field("updates_enabled", Flag, "Whether it is updated by itself"),
+    optional_field(
         "connecting_code",
         Text,
         "Code that it runs when it connects",
     ),
-    may("extensions", Map, "Booleans by name of an extension"),
+    optional_field("extensions", Map, "Booleans by name of an extension"),
 ];
 
 fn devices_of_products(c: &mut Contract) {
-    c.chapter("Devices", "Devices of a product.");
+    c.tag("Devices", "Devices of a product.");
     c.get(
         "/orgs/{org}/products/{product}/devices",
         VIEW,
         devices::list,
     )
-    .says("Devices, narrowed, ordered and paged")
+    .summary("Devices, narrowed, ordered and paged")
     .query(devices::FILTERS)
-    .pages::<devices::View>(10);
+    .page::<devices::DeviceView>(10);
     c.post(
         "/orgs/{org}/products/{product}/devices",
         MANAGE,
         devices::create,
     )
-    .says("Register a device")
-    .takes(
+    .summary("Register a device")
+    .body_fields(
         &[
-            &[need("identifier", Text, "Unique on the whole server")],
+            &[required("identifier", Text, "Unique on the whole server")],
             DEVICE,
         ]
         .concat(),
     )
-    .creates::<devices::View>();
+    .created::<devices::DeviceView>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}",
         VIEW,
         devices::show,
     )
-    .says("One device, also one that was deleted")
-    .gives::<devices::View>();
+    .summary("One device, also one that was deleted")
+    .ok::<devices::DeviceView>();
     c.put(
         "/orgs/{org}/products/{product}/devices/{device}",
         MANAGE,
         devices::update,
     )
-    .says("Change a device; answers 201, as clients expect")
-    .more("`deleted_at: null` restores a deleted device.")
-    .takes(
+    .summary("Change a device; answers 201, as clients expect")
+    .description("`deleted_at: null` restores a deleted device.")
+    .body_fields(
         &[
             DEVICE,
             &[
                 // `nh` sends it along; the original takes it and changes nothing.
-                may("identifier", Text, "Its own, which stays as it is"),
-                may("deleted_at", Text, "Null, which restores a deleted device"),
+                optional_field("identifier", Text, "Its own, which stays as it is"),
+                optional_field("deleted_at", Text, "Null, which restores a deleted device"),
             ],
         ]
         .concat(),
     )
-    .creates::<devices::View>();
+    .created::<devices::DeviceView>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}",
         MANAGE,
         devices::delete,
     )
-    .says("Delete a device so that it can be restored")
-    .ends();
+    .summary("Delete a device so that it can be restored")
+    .no_content();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}/destroy",
         MANAGE,
         devices::destroy,
     )
-    .says("Destroy a deleted device; its identifier is free again. Beyond NervesHub")
-    .ends()
-    .refuses(409, "It was not deleted before");
+    .summary("Destroy a deleted device; its identifier is free again. Beyond NervesHub")
+    .no_content()
+    .error(409, "It was not deleted before");
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/reboot",
         MANAGE,
         devices::reboot,
     )
-    .says("Ask it to reboot")
-    .ends();
+    .summary("Ask it to reboot")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/identify",
         MANAGE,
         devices::identify,
     )
-    .says("Ask it to show which one it is")
-    .ends();
+    .summary("Ask it to show which one it is")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/reconnect",
         MANAGE,
         devices::reconnect,
     )
-    .says("Drop its socket; it connects again")
-    .ends();
+    .summary("Drop its socket; it connects again")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/code",
         MANAGE,
         devices::code,
     )
-    .says("Type into its remote console")
-    .takes(CODE)
-    .ends();
+    .summary("Type into its remote console")
+    .body_fields(CODE)
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/upgrade",
         MANAGE,
         devices::upgrade,
     )
-    .says("Send it a firmware, whole, and switch its automatic updates off")
-    .takes(UPGRADE)
-    .ends();
+    .summary("Send it a firmware, whole, and switch its automatic updates off")
+    .body_fields(UPGRADE)
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/move",
         MANAGE,
         devices::move_to,
     )
-    .says("Move it to another product, for which you need the role `manage` too")
-    .takes(MOVE)
-    .gives::<devices::View>();
+    .summary("Move it to another product, for which you need the role `manage` too")
+    .body_fields(MOVE)
+    .ok::<devices::DeviceView>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}/penalty",
         MANAGE,
         devices::clear_penalty,
     )
-    .says("Let it out of the penalty box")
-    .ends();
+    .summary("Let it out of the penalty box")
+    .no_content();
 }
 
 fn many_devices(c: &mut Contract) {
     c.upload("/orgs/{org}/products/{product}/devices/import", MANAGE, bulk::import)
-        .says("Register many devices")
-        .more("A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. \
+        .summary("Register many devices")
+        .description("A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. \
                CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; \
                others are ignored. Bad rows are told by line in `errors.rows`.")
         .headers(&[
-            may("format", Words(&["microchip_trust_and_go"]), "Kind of manifest"),
-            may("tags", Text, "With commas; tags of all devices of a manifest"),
+            optional_field("format", Words(&["microchip_trust_and_go"]), "Kind of manifest"),
+            optional_field("tags", Text, "With commas; tags of all devices of a manifest"),
         ])
         .body_of(&[
             ("application/json", serde_json::json!({"type": "array", "items": {"type": "object"}})),
             ("text/csv", serde_json::json!({"type": "string"})),
         ])
-        .bare(201, "A manifest was taken")
-        .gives::<bulk::Imported>();
+        .status(201, "A manifest was taken")
+        .ok::<bulk::Imported>();
     c.get(
         "/orgs/{org}/products/{product}/devices.csv",
         VIEW,
         bulk::export,
     )
-    .says("All devices as CSV, streamed: `identifier,description,tags,product,org,certificates`")
-    .plain(200, "text/csv", "A line a device");
+    .summary("All devices as CSV, streamed: `identifier,description,tags,product,org,certificates`")
+    .media(200, "text/csv", "A line a device");
     c.post(
         "/orgs/{org}/products/{product}/devices/auth",
         VIEW,
         device_certificates::auth,
     )
-    .says("The device that holds exactly this certificate")
-    .takes(&[need("certificate", Text, "Base64 of its PEM")])
-    .gives::<devices::View>()
-    .bare(403, "No device of the organization holds it");
+    .summary("The device that holds exactly this certificate")
+    .body_fields(&[required("certificate", Text, "Base64 of its PEM")])
+    .ok::<devices::DeviceView>()
+    .status(403, "No device of the organization holds it");
 }
 
 const CODE: &[Field] = &[
-    may("code", Text, "What to type"),
-    may("body", Text, "The same"),
+    optional_field("code", Text, "What to type"),
+    optional_field("body", Text, "The same"),
 ];
-const UPGRADE: &[Field] = &[need("uuid", Text, "The firmware")];
+const UPGRADE: &[Field] = &[required("uuid", Text, "The firmware")];
 const MOVE: &[Field] = &[
-    need("new_org_name", Text, "The organization that it goes to"),
-    need("new_product_name", Text, "The product that it goes to"),
+    required("new_org_name", Text, "The organization that it goes to"),
+    required("new_product_name", Text, "The product that it goes to"),
 ];
-const TIMEOUT: &[Field] = &[may(
+const TIMEOUT: &[Field] = &[optional_field(
     "timeout",
     Number,
     "Milliseconds to wait, 30000 unless given",
 )];
 
 fn what_devices_have(c: &mut Contract) {
-    c.chapter("Device Certificates", "Certificates that are one device's.");
+    c.tag("Device Certificates", "Certificates that are one device's.");
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/certificates",
         VIEW,
         device_certificates::list,
     )
-    .says("The device's certificates")
-    .gives::<Vec<device_certificates::DeviceCertificate>>();
+    .summary("The device's certificates")
+    .ok::<Vec<device_certificates::DeviceCertificate>>();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/certificates",
         MANAGE,
         device_certificates::create,
     )
-    .says("Register a certificate")
-    .takes(&[need("cert", Text, "Base64 of its PEM")])
-    .creates::<device_certificates::DeviceCertificate>();
+    .summary("Register a certificate")
+    .body_fields(&[required("cert", Text, "Base64 of its PEM")])
+    .created::<device_certificates::DeviceCertificate>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/certificates/{serial}",
         VIEW,
         device_certificates::show,
     )
-    .says("One certificate, by its decimal serial number or its SHA-1 in hex")
-    .gives::<device_certificates::DeviceCertificate>();
+    .summary("One certificate, by its decimal serial number or its SHA-1 in hex")
+    .ok::<device_certificates::DeviceCertificate>();
     c.delete(
         "/orgs/{org}/products/{product}/devices/{device}/certificates/{serial}",
         MANAGE,
         device_certificates::delete,
     )
-    .says("Forget a certificate")
-    .ends()
-    .refuses(409, SAME_SERIAL);
+    .summary("Forget a certificate")
+    .no_content()
+    .error(409, SAME_SERIAL);
 
-    c.chapter(
+    c.tag(
         "Network Identities",
         "Keys that devices hold on other networks.",
     );
@@ -700,174 +704,174 @@ fn what_devices_have(c: &mut Contract) {
         VIEW,
         history::identities,
     )
-    .says("The device's keys")
+    .summary("The device's keys")
     .query(&[
-        may(
+        optional_field(
             "service",
             Text,
             "`iroh`, `netbird`, `tailscale` or `wireguard`",
         ),
-        may("instance", Text, "One of several"),
+        optional_field("instance", Text, "One of several"),
     ])
-    .gives::<Vec<history::NetworkIdentity>>();
+    .ok::<Vec<history::NetworkIdentity>>();
 
-    c.chapter(
+    c.tag(
         "Device Reports",
         "What devices say of themselves, and what became of them. Beyond NervesHub.",
     );
-    let newest: &[Field] = &[may(
+    let newest: &[Field] = &[optional_field(
         "limit",
         Number,
         "How many, 25 unless given, at most 1000",
     )];
     let reports: &[Field] = &[
-        may("hours", Number, "How far back, at most 168"),
-        may("limit", Number, "How many, 25 unless given, at most 1000"),
-        may("refresh", Flag, "Ask the device for a new one"),
+        optional_field("hours", Number, "How far back, at most 168"),
+        optional_field("limit", Number, "How many, 25 unless given, at most 1000"),
+        optional_field("refresh", Flag, "Ask the device for a new one"),
     ];
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/extensions",
         VIEW,
         extensions::of_device,
     )
-    .says("Which extensions the device uses")
-    .gives::<BTreeMap<String, extensions::ExtensionSwitch>>();
+    .summary("Which extensions the device uses")
+    .ok::<BTreeMap<String, extensions::ExtensionSwitch>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/health",
         VIEW,
         extensions::health,
     )
-    .says("Health reports, newest first")
+    .summary("Health reports, newest first")
     .query(reports)
-    .gives::<Vec<extensions::HealthView>>();
+    .ok::<Vec<extensions::HealthView>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/location",
         VIEW,
         extensions::location,
     )
-    .says("Where it is; null before the first report")
-    .gives::<Option<extensions::Location>>();
+    .summary("Where it is; null before the first report")
+    .ok::<Option<extensions::Location>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/logs",
         VIEW,
         extensions::logs,
     )
-    .says("Lines of its log, newest first")
+    .summary("Lines of its log, newest first")
     .query(newest)
-    .gives::<Vec<extensions::LogView>>();
+    .ok::<Vec<extensions::LogView>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/connections",
         VIEW,
         history::connections,
     )
-    .says("Connections, newest first")
+    .summary("Connections, newest first")
     .query(newest)
-    .gives::<Vec<history::Connection>>();
+    .ok::<Vec<history::Connection>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/firmwares",
         VIEW,
         history::firmwares,
     )
-    .says("What it ran, newest first")
+    .summary("What it ran, newest first")
     .query(newest)
-    .gives::<Vec<history::DeviceFirmware>>();
+    .ok::<Vec<history::DeviceFirmware>>();
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/updates",
         VIEW,
         history::updates,
     )
-    .says("Updates, summed up and the newest")
+    .summary("Updates, summed up and the newest")
     .query(newest)
-    .gives::<history::Updates>();
+    .ok::<history::Updates>();
 }
 
 fn short_addresses(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Devices (short URL)",
         "The same by the identifier alone, in whatever organization of yours.",
     );
     c.get("/devices/{device}", VIEW, devices::show)
-        .says("One device")
-        .gives::<devices::View>();
+        .summary("One device")
+        .ok::<devices::DeviceView>();
     c.post("/devices/{device}/reboot", MANAGE, devices::reboot)
-        .says("Ask it to reboot")
-        .ends();
+        .summary("Ask it to reboot")
+        .no_content();
     c.post("/devices/{device}/identify", MANAGE, devices::identify)
-        .says("Ask it to show which one it is")
-        .ends();
+        .summary("Ask it to show which one it is")
+        .no_content();
     c.post("/devices/{device}/reconnect", MANAGE, devices::reconnect)
-        .says("Drop its socket")
-        .ends();
+        .summary("Drop its socket")
+        .no_content();
     c.post("/devices/{device}/code", MANAGE, devices::code)
-        .says("Type into its remote console")
-        .takes(CODE)
-        .ends();
+        .summary("Type into its remote console")
+        .body_fields(CODE)
+        .no_content();
     c.post("/devices/{device}/upgrade", MANAGE, devices::upgrade)
-        .says("Send it a firmware")
-        .takes(UPGRADE)
-        .ends();
+        .summary("Send it a firmware")
+        .body_fields(UPGRADE)
+        .no_content();
     c.post("/devices/{device}/move", MANAGE, devices::move_to)
-        .says("Move it to another product")
-        .takes(MOVE)
-        .gives::<devices::View>();
+        .summary("Move it to another product")
+        .body_fields(MOVE)
+        .ok::<devices::DeviceView>();
     c.delete("/devices/{device}/penalty", MANAGE, devices::clear_penalty)
-        .says("Let it out of the penalty box")
-        .ends();
+        .summary("Let it out of the penalty box")
+        .no_content();
     c.get("/devices/{device}/scripts", VIEW, scripts::list)
-        .says("Scripts of its product")
+        .summary("Scripts of its product")
         .query(scripts::FILTERS)
-        .takes_any()
-        .pages::<scripts::ScriptEntry>(25);
+        .accepts_any_value()
+        .page::<scripts::ScriptEntry>(25);
     c.post("/devices/{device}/scripts/{script}", VIEW, scripts::run)
-        .says("Run a script on it")
+        .summary("Run a script on it")
         .query(TIMEOUT)
-        .takes_any()
-        .plain(200, "text/plain", "What it printed")
-        .refuses(403, "The device is away or silent");
+        .accepts_any_value()
+        .media(200, "text/plain", "What it printed")
+        .error(403, "The device is away or silent");
 }
 
 fn files(c: &mut Contract) {
-    c.chapter("Firmwares", "Signed images.");
+    c.tag("Firmwares", "Signed images.");
     c.get(
         "/orgs/{org}/products/{product}/firmwares",
         Publisher(Role::View),
         firmwares::list,
     )
-    .says("Firmware, highest version first")
-    .gives::<Vec<firmwares::Firmware>>();
+    .summary("Firmware, highest version first")
+    .ok::<Vec<firmwares::Firmware>>();
     c.upload(
         "/orgs/{org}/products/{product}/firmwares",
         Publisher(Role::Manage),
         firmwares::upload,
     )
-    .says("Upload a firmware")
+    .summary("Upload a firmware")
     .file("firmware")
-    .creates::<firmwares::Firmware>();
+    .created::<firmwares::Firmware>();
     c.get(
         "/orgs/{org}/products/{product}/firmwares/{uuid}",
         Publisher(Role::View),
         firmwares::show,
     )
-    .says("One firmware")
-    .gives::<firmwares::Firmware>();
+    .summary("One firmware")
+    .ok::<firmwares::Firmware>();
     c.delete(
         "/orgs/{org}/products/{product}/firmwares/{uuid}",
         MANAGE,
         firmwares::delete,
     )
-    .says("Delete a firmware that no release ever used")
-    .ends()
-    .refuses(422, "A release uses it, or did");
+    .summary("Delete a firmware that no release ever used")
+    .no_content()
+    .error(422, "A release uses it, or did");
     c.get(
         "/orgs/{org}/products/{product}/firmwares/{uuid}/download",
         MANAGE,
         firmwares::download,
     )
-    .says("To a signed link that expires")
-    .bare(302, "To the file");
+    .summary("To a signed link that expires")
+    .status(302, "To the file");
 
     for_uploads(c);
-    c.chapter(
+    c.tag(
         "Archives",
         "Signed files for applications on devices. Beyond NervesHub.",
     );
@@ -876,42 +880,42 @@ fn files(c: &mut Contract) {
         VIEW,
         archives::list,
     )
-    .says("Archives, highest version first")
-    .gives::<Vec<archives::Archive>>();
+    .summary("Archives, highest version first")
+    .ok::<Vec<archives::Archive>>();
     c.upload(
         "/orgs/{org}/products/{product}/archives",
         MANAGE,
         archives::upload,
     )
-    .says("Upload an archive")
+    .summary("Upload an archive")
     .file("archive")
-    .creates::<archives::Archive>();
+    .created::<archives::Archive>();
     c.get(
         "/orgs/{org}/products/{product}/archives/{uuid}",
         VIEW,
         archives::show,
     )
-    .says("One archive")
-    .gives::<archives::Archive>();
+    .summary("One archive")
+    .ok::<archives::Archive>();
     c.delete(
         "/orgs/{org}/products/{product}/archives/{uuid}",
         MANAGE,
         archives::delete,
     )
-    .says("Delete an archive that no release uses")
-    .ends()
-    .refuses(422, "A release uses it");
+    .summary("Delete an archive that no release uses")
+    .no_content()
+    .error(422, "A release uses it");
     c.get(
         "/orgs/{org}/products/{product}/archives/{uuid}/download",
         MANAGE,
         archives::download,
     )
-    .says("To a signed link that expires")
-    .bare(302, "To the file");
+    .summary("To a signed link that expires")
+    .status(302, "To the file");
 }
 
 fn deployment_groups(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Deployment Groups",
         "Which devices get which firmware, and how fast.",
     );
@@ -920,124 +924,124 @@ fn deployment_groups(c: &mut Contract) {
         VIEW,
         deployments::list,
     )
-    .says("Deployment groups, by name")
-    .gives::<Vec<deployments::DeploymentGroup>>();
+    .summary("Deployment groups, by name")
+    .ok::<Vec<deployments::DeploymentGroup>>();
     c.post(
         "/orgs/{org}/products/{product}/deployments",
         MANAGE,
         deployments::create,
     )
-    .says("Make a deployment group; it is off")
-    .takes(&[
-        need("name", Text, "Its name"),
-        need(
+    .summary("Make a deployment group; it is off")
+    .body_fields(&[
+        required("name", Text, "Its name"),
+        required(
             "firmware",
             Text,
             "uuid of the firmware of its first release",
         ),
-        need(
+        required(
             "conditions",
             Object(deployments::CONDITIONS),
             "Which devices it is for; `{}` matches every device",
         ),
-        may("archive", Text, "uuid of an archive"),
-        may("delta_updatable", Flag, "Whether devices may get deltas"),
-        may("notes", Text, "Free text, at most 1000 characters"),
-        may("platform", Text, "Must be the firmware's"),
-        may("architecture", Text, "Must be the firmware's"),
+        optional_field("archive", Text, "uuid of an archive"),
+        optional_field("delta_updatable", Flag, "Whether devices may get deltas"),
+        optional_field("notes", Text, "Free text, at most 1000 characters"),
+        optional_field("platform", Text, "Must be the firmware's"),
+        optional_field("architecture", Text, "Must be the firmware's"),
     ])
-    .creates::<deployments::DeploymentGroup>();
+    .created::<deployments::DeploymentGroup>();
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/releases",
         VIEW,
         deployments::releases,
     )
-    .says("A group's releases, newest first. Beyond NervesHub")
-    .gives::<Vec<deployments::ListedRelease>>();
+    .summary("A group's releases, newest first. Beyond NervesHub")
+    .ok::<Vec<deployments::ListedRelease>>();
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}",
         VIEW,
         deployments::show,
     )
-    .says("One deployment group")
-    .gives::<deployments::DeploymentGroup>();
+    .summary("One deployment group")
+    .ok::<deployments::DeploymentGroup>();
     c.put("/orgs/{org}/products/{product}/deployments/{name}", MANAGE, deployments::update)
-        .says("Make a new release, or change settings")
-        .more("With `firmware` or `archive` in it, `deployment` makes a release and everything else but `description` and `notes` is ignored; without them it changes settings.")
-        .takes(&[need("deployment", Object(deployments::CHANGES), "A release, or settings")])
-        .gives::<deployments::DeploymentGroup>();
+        .summary("Make a new release, or change settings")
+        .description("With `firmware` or `archive` in it, `deployment` makes a release and everything else but `description` and `notes` is ignored; without them it changes settings.")
+        .body_fields(&[required("deployment", Object(deployments::CHANGES), "A release, or settings")])
+        .ok::<deployments::DeploymentGroup>();
     c.delete(
         "/orgs/{org}/products/{product}/deployments/{name}",
         MANAGE,
         deployments::delete,
     )
-    .says("Delete a deployment group; devices keep running")
-    .ends();
+    .summary("Delete a deployment group; devices keep running")
+    .no_content();
 }
 
 fn scripts_and_notices(c: &mut Contract) {
-    c.chapter("Support Scripts", "Code that people run on devices.");
+    c.tag("Support Scripts", "Code that people run on devices.");
     c.get(
         "/orgs/{org}/products/{product}/scripts",
         VIEW,
         scripts::list,
     )
-    .says("Scripts, by name")
+    .summary("Scripts, by name")
     .query(scripts::FILTERS)
-    .takes_any()
-    .pages::<scripts::ScriptEntry>(25);
+    .accepts_any_value()
+    .page::<scripts::ScriptEntry>(25);
     c.post(
         "/orgs/{org}/products/{product}/scripts",
         MANAGE,
         scripts::create,
     )
-    .says("Make a script; answers 200, as clients expect")
-    .takes(&[
-        need("name", Text, "Its name"),
-        need("text", Text, "What the device runs"),
-        may("tags", Tags, "Words without spaces"),
+    .summary("Make a script; answers 200, as clients expect")
+    .body_fields(&[
+        required("name", Text, "Its name"),
+        required("text", Text, "What the device runs"),
+        optional_field("tags", Tags, "Words without spaces"),
     ])
-    .gives::<scripts::Script>();
+    .ok::<scripts::Script>();
     c.get(
         "/orgs/{org}/products/{product}/scripts/{script}",
         VIEW,
         scripts::show,
     )
-    .says("One script, by its number")
-    .gives::<scripts::Script>();
+    .summary("One script, by its number")
+    .ok::<scripts::Script>();
     c.put(
         "/orgs/{org}/products/{product}/scripts/{script}",
         MANAGE,
         scripts::update,
     )
-    .says("Change a script")
-    .takes(&[
-        may("name", Text, "Its name"),
-        may("text", Text, "What the device runs"),
-        may("tags", Tags, "Words without spaces"),
+    .summary("Change a script")
+    .body_fields(&[
+        optional_field("name", Text, "Its name"),
+        optional_field("text", Text, "What the device runs"),
+        optional_field("tags", Tags, "Words without spaces"),
     ])
-    .gives::<scripts::Script>();
+    .ok::<scripts::Script>();
     c.delete(
         "/orgs/{org}/products/{product}/scripts/{script}",
         MANAGE,
         scripts::delete,
     )
-    .says("Delete a script")
-    .ends();
+    .summary("Delete a script")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/devices/{device}/scripts/{script}",
         VIEW,
         scripts::run,
     )
-    .says("Run a script, by name or number, on a device")
+    .summary("Run a script, by name or number, on a device")
     .query(TIMEOUT)
-    .takes_any()
-    .plain(200, "text/plain", "What it printed")
-    .refuses(403, "The device is away or silent");
+    .accepts_any_value()
+    .media(200, "text/plain", "What it printed")
+    .error(403, "The device is away or silent");
 
     for_webhooks(c);
     for_mail(c);
-    c.chapter(
+    c.tag(
         "Events",
         "What happens to devices, as Server-Sent Events: online, offline, firmware_update, health. Beyond NervesHub; its event socket is at /events-socket.",
     );
@@ -1046,36 +1050,36 @@ fn scripts_and_notices(c: &mut Contract) {
         VIEW,
         events::of_product,
     )
-    .says("Of all devices of a product")
-    .plain(200, "text/event-stream", "Does not end by itself")
-    .refuses(429, "You watch in too many places already")
-    .refuses(503, "Too many watch this server");
+    .summary("Of all devices of a product")
+    .media(200, "text/event-stream", "Does not end by itself")
+    .error(429, "You watch in too many places already")
+    .error(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/events",
         VIEW,
         events::of_device,
     )
-    .says("Of one device")
-    .plain(200, "text/event-stream", "Does not end by itself")
-    .refuses(429, "You watch in too many places already")
-    .refuses(503, "Too many watch this server");
+    .summary("Of one device")
+    .media(200, "text/event-stream", "Does not end by itself")
+    .error(429, "You watch in too many places already")
+    .error(503, "Too many watch this server");
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/events",
         VIEW,
         events::of_group,
     )
-    .says("Of the devices of a deployment group")
-    .plain(200, "text/event-stream", "Does not end by itself")
-    .refuses(429, "You watch in too many places already")
-    .refuses(503, "Too many watch this server");
+    .summary("Of the devices of a deployment group")
+    .media(200, "text/event-stream", "Does not end by itself")
+    .error(429, "You watch in too many places already")
+    .error(503, "Too many watch this server");
 
-    c.chapter(
+    c.tag(
         "Audit Log",
         "Who did what, when; entries are chained, so that none can be altered unseen. Beyond NervesHub.",
     );
     for_audits(c);
 
-    c.chapter(
+    c.tag(
         "Notifications",
         "What a product's people should know. Beyond NervesHub.",
     );
@@ -1084,19 +1088,19 @@ fn scripts_and_notices(c: &mut Contract) {
         VIEW,
         history::notifications,
     )
-    .says("Last occurrence first")
-    .pages::<history::Notification>(25);
+    .summary("Last occurrence first")
+    .page::<history::Notification>(25);
     c.delete(
         "/orgs/{org}/products/{product}/notifications",
         MANAGE,
         history::dismiss,
     )
-    .says("Dismiss all of them, for everybody")
-    .ends();
+    .summary("Dismiss all of them, for everybody")
+    .no_content();
 }
 
 fn for_webhooks(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Webhooks",
         "Programs that are told over HTTP, signed as Standard Webhooks has it. Beyond NervesHub.",
     );
@@ -1105,63 +1109,63 @@ fn for_webhooks(c: &mut Contract) {
         MANAGE,
         webhooks::list,
     )
-    .says("The product's webhooks")
-    .gives::<Vec<webhooks::View>>();
+    .summary("The product's webhooks")
+    .ok::<Vec<webhooks::WebhookView>>();
     c.post(
         "/orgs/{org}/products/{product}/webhooks",
         MANAGE,
         webhooks::create,
     )
-    .says("Make a webhook; its secret is shown once")
-    .takes(webhooks::FIELDS)
-    .creates::<webhooks::NewWebhook>();
+    .summary("Make a webhook; its secret is shown once")
+    .body_fields(webhooks::FIELDS)
+    .created::<webhooks::NewWebhook>();
     c.get(
         "/orgs/{org}/products/{product}/webhooks/{webhook}",
         MANAGE,
         webhooks::show,
     )
-    .says("One webhook")
-    .gives::<webhooks::View>();
+    .summary("One webhook")
+    .ok::<webhooks::WebhookView>();
     c.put(
         "/orgs/{org}/products/{product}/webhooks/{webhook}",
         MANAGE,
         webhooks::update,
     )
-    .says("Change a webhook")
-    .takes(webhooks::CHANGES)
-    .gives::<webhooks::View>();
+    .summary("Change a webhook")
+    .body_fields(webhooks::CHANGES)
+    .ok::<webhooks::WebhookView>();
     c.delete(
         "/orgs/{org}/products/{product}/webhooks/{webhook}",
         MANAGE,
         webhooks::delete,
     )
-    .says("Delete a webhook and its log")
-    .ends();
+    .summary("Delete a webhook and its log")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/webhooks/{webhook}/test",
         MANAGE,
         webhooks::test,
     )
-    .says("Send a message that says it is a test")
-    .creates::<webhooks::WebhookDelivery>();
+    .summary("Send a message that says it is a test")
+    .created::<webhooks::WebhookDelivery>();
     c.get(
         "/orgs/{org}/products/{product}/webhooks/{webhook}/deliveries",
         MANAGE,
         webhooks::log,
     )
-    .says("What it was told, newest first; kept for 30 days")
-    .pages::<webhooks::WebhookDelivery>(25);
+    .summary("What it was told, newest first; kept for 30 days")
+    .page::<webhooks::WebhookDelivery>(25);
     c.post(
         "/orgs/{org}/products/{product}/webhooks/{webhook}/deliveries/{delivery}/retry",
         MANAGE,
         webhooks::retry,
     )
-    .says("Send a message again")
-    .ends();
+    .summary("Send a message again")
+    .no_content();
 }
 
 fn for_uploads(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Uploads",
         "A file in several requests, so that one that was cut goes on where it stopped. Beyond NervesHub.",
     );
@@ -1170,57 +1174,59 @@ fn for_uploads(c: &mut Contract) {
         Publisher(Role::Manage),
         uploads::begin,
     )
-    .says("Begin an upload, or find the one of the same file that was cut; it waits for six hours")
-    .takes(uploads::FIELDS)
-    .creates::<uploads::View>()
-    .refuses(429, "Too many of your uploads are under way")
-    .refuses(503, "Too many uploads are under way");
+    .summary(
+        "Begin an upload, or find the one of the same file that was cut; it waits for six hours",
+    )
+    .body_fields(uploads::FIELDS)
+    .created::<uploads::UploadView>()
+    .error(429, "Too many of your uploads are under way")
+    .error(503, "Too many uploads are under way");
     c.get(
         "/orgs/{org}/products/{product}/uploads/{upload}",
         Publisher(Role::Manage),
         uploads::show,
     )
-    .says("How far it is")
-    .gives::<uploads::View>();
+    .summary("How far it is")
+    .ok::<uploads::UploadView>();
     c.patch(
         "/orgs/{org}/products/{product}/uploads/{upload}",
         Publisher(Role::Manage),
         uploads::write,
     )
-    .says("Send bytes from an offset on; what came of a request that is cut is kept")
+    .summary("Send bytes from an offset on; what came of a request that is cut is kept")
     .query(uploads::FROM)
     .bytes()
-    .gives::<uploads::View>()
-    .refuses(409, "Another offset is the right one")
-    .refuses(413, "More bytes than were announced");
+    .ok::<uploads::UploadView>()
+    .error(409, "Another offset is the right one")
+    .error(413, "More bytes than were announced");
     c.delete(
         "/orgs/{org}/products/{product}/uploads/{upload}",
         Publisher(Role::Manage),
         uploads::cancel,
     )
-    .says("Give it up")
-    .ends();
+    .summary("Give it up")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/uploads/{upload}/firmware",
         Publisher(Role::Manage),
         uploads::firmware,
     )
-    .says("Make a firmware of it")
-    .creates::<firmwares::Firmware>()
-    .refuses(409, "There is more to send");
+    .summary("Make a firmware of it")
+    .created::<firmwares::Firmware>()
+    .error(409, "There is more to send");
     c.post(
         "/orgs/{org}/products/{product}/uploads/{upload}/archive",
         MANAGE,
         uploads::archive,
     )
-    .says("Make an archive of it")
-    .creates::<archives::Archive>()
-    .refuses(409, "There is more to send")
-    .refuses(422, "What came is no archive of this product");
+    .summary("Make an archive of it")
+    .created::<archives::Archive>()
+    .error(409, "There is more to send")
+    .error(422, "What came is no archive of this product");
 }
 
 fn for_mail(c: &mut Contract) {
-    c.chapter(
+    c.tag(
         "Mail Rules",
         "Members who are told by mail of what webhooks are told; several events become one mail. Beyond NervesHub.",
     );
@@ -1229,83 +1235,87 @@ fn for_mail(c: &mut Contract) {
         MANAGE,
         mail_rules::list,
     )
-    .says("The product's mail rules")
-    .gives::<Vec<mail_rules::View>>();
+    .summary("The product's mail rules")
+    .ok::<Vec<mail_rules::MailRuleView>>();
     c.post(
         "/orgs/{org}/products/{product}/mail_rules",
         MANAGE,
         mail_rules::create,
     )
-    .says("Make a mail rule")
-    .takes(mail_rules::FIELDS)
-    .creates::<mail_rules::View>();
+    .summary("Make a mail rule")
+    .body_fields(mail_rules::FIELDS)
+    .created::<mail_rules::MailRuleView>();
     c.get(
         "/orgs/{org}/products/{product}/mail_rules/{rule}",
         MANAGE,
         mail_rules::show,
     )
-    .says("One mail rule, with how its last mail went")
-    .gives::<mail_rules::View>();
+    .summary("One mail rule, with how its last mail went")
+    .ok::<mail_rules::MailRuleView>();
     c.put(
         "/orgs/{org}/products/{product}/mail_rules/{rule}",
         MANAGE,
         mail_rules::update,
     )
-    .says("Change a mail rule")
-    .takes(mail_rules::CHANGES)
-    .gives::<mail_rules::View>();
+    .summary("Change a mail rule")
+    .body_fields(mail_rules::CHANGES)
+    .ok::<mail_rules::MailRuleView>();
     c.delete(
         "/orgs/{org}/products/{product}/mail_rules/{rule}",
         MANAGE,
         mail_rules::delete,
     )
-    .says("Delete a mail rule")
-    .ends();
+    .summary("Delete a mail rule")
+    .no_content();
     c.post(
         "/orgs/{org}/products/{product}/mail_rules/{rule}/test",
         MANAGE,
         mail_rules::test,
     )
-    .says("Send a mail that says it is a test")
-    .refuses(422, "This server sends no mail")
-    .creates::<mail_rules::View>();
+    .summary("Send a mail that says it is a test")
+    .error(422, "This server sends no mail")
+    .created::<mail_rules::MailRuleView>();
 }
 
 fn for_audits(c: &mut Contract) {
     c.get("/orgs/{org}/audit_logs", VIEW, audits::of_org)
-        .says("The organization's entries, newest first")
+        .summary("The organization's entries, newest first")
         .query(audits::FILTERS)
-        .pages::<audits::View>(25);
+        .page::<audits::AuditLog>(25);
     c.get("/orgs/{org}/audit_logs/export", VIEW, audits::export)
-        .says("All of them, oldest first, as CSV or JSON")
+        .summary("All of them, oldest first, as CSV or JSON")
         .query(audits::FILTERS)
-        .query(&[may("format", Words(&["csv", "json"]), "`csv` unless given")])
-        .plain(200, "text/csv", "A line an entry, each value as JSON")
+        .query(&[optional_field(
+            "format",
+            Words(&["csv", "json"]),
+            "`csv` unless given",
+        )])
+        .media(200, "text/csv", "A line an entry, each value as JSON")
         .also_json("An array of entries");
     c.get(
         "/orgs/{org}/products/{product}/audit_logs",
         VIEW,
         audits::of_product,
     )
-    .says("A product's entries")
+    .summary("A product's entries")
     .query(audits::FILTERS)
-    .pages::<audits::View>(25);
+    .page::<audits::AuditLog>(25);
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/audit_logs",
         VIEW,
         audits::of_device,
     )
-    .says("What was done to a device, and by it")
+    .summary("What was done to a device, and by it")
     .query(audits::FILTERS)
-    .pages::<audits::View>(25);
+    .page::<audits::AuditLog>(25);
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/audit_logs",
         VIEW,
         audits::of_group,
     )
-    .says("What was done to a deployment group, and by it")
+    .summary("What was done to a deployment group, and by it")
     .query(audits::FILTERS)
-    .pages::<audits::View>(25);
+    .page::<audits::AuditLog>(25);
 }
 
 /// The OpenAPI document, made once.
@@ -1339,7 +1349,7 @@ fn long_body(headers: &HeaderMap) -> bool {
 
 /// What every answer of the API carries, and the one kind of answer that it has.
 async fn dress(mut request: Request, next: Next) -> Response {
-    let held = RequestPlace::default();
+    let held = RequestSlot::default();
     request.extensions_mut().insert(held.clone());
     let accept = request
         .headers()

@@ -1,15 +1,15 @@
 //! Support scripts (rest-api 15).
 
 use super::answer::{none, ok, page};
-use super::contract::{Field, Kind, may};
+use super::contract::{Field, FieldType, optional_field};
 use super::error::Result;
 use super::extract::{Name, number_of};
 use super::params::{Params, number, paging};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::refusal::{INVALID, field};
+use crate::fleet::error::{INVALID, field};
 use crate::fleet::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
-use crate::fleet::{self, Refusal};
+use crate::fleet::{self, DomainError};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -62,9 +62,9 @@ pub(super) struct Creator {
 
 /// What a list can be narrowed by.
 pub(super) const FILTERS: &[Field] = &[
-    may("filters[name]", Kind::Text, "Part of the name"),
-    may("filters[tags]", Kind::Text, "Part of a tag"),
-    may("filters[search]", Kind::Text, "Part of either"),
+    optional_field("filters[name]", FieldType::Text, "Part of the name"),
+    optional_field("filters[tags]", FieldType::Text, "Part of a tag"),
+    optional_field("filters[search]", FieldType::Text, "Part of either"),
 ];
 
 fn tags_view(s: &ScriptRow) -> Option<Vec<String>> {
@@ -192,7 +192,7 @@ pub(super) async fn run(
                 .filter(|n| *n > 0);
             let text = "timeout must be a number of milliseconds above 0";
             Some(Duration::from_millis(
-                millis.ok_or_else(|| Refusal::Bad(text.into()))?,
+                millis.ok_or_else(|| DomainError::Bad(text.into()))?,
             ))
         }
     };

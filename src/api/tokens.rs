@@ -1,7 +1,7 @@
 //! API tokens and accounts for programs: routes of our own.
 
 use super::answer::{created, none, ok, path};
-use super::contract::{Field, Kind, may, need};
+use super::contract::{Field, FieldType, optional_field, required};
 use super::error::Result;
 use super::extract::{Caller, Word, number_of};
 use super::params::{Params, number};
@@ -9,7 +9,7 @@ use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::clock;
 use crate::fleet;
-use crate::fleet::refusal::field;
+use crate::fleet::error::field;
 use crate::fleet::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
@@ -17,20 +17,20 @@ use serde::Serialize;
 
 /// Fields of a new token.
 pub(super) const FIELDS: &[Field] = &[
-    need("note", Kind::Text, "What it is for"),
-    may(
+    required("note", FieldType::Text, "What it is for"),
+    optional_field(
         "access",
-        Kind::Words(&["full", "read", "publish"]),
+        FieldType::Words(&["full", "read", "publish"]),
         "All that you may, reading only, or publishing firmware only",
     ),
-    may(
+    optional_field(
         "product",
-        Kind::Text,
+        FieldType::Text,
         "The one product that it is for, as `org/product`",
     ),
-    may(
+    optional_field(
         "expires_in_days",
-        Kind::Number,
+        FieldType::Number,
         "For ever unless given; at most 3650",
     ),
 ];
@@ -38,7 +38,7 @@ pub(super) const FIELDS: &[Field] = &[
 /// An API token, without itself.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Token")]
-pub(super) struct View {
+pub(super) struct TokenView {
     /// A number.
     id: i64,
     /// What it is for.
@@ -62,7 +62,7 @@ pub(super) struct View {
 pub(super) struct Minted {
     /// As it will be listed.
     #[serde(flatten)]
-    view: View,
+    view: TokenView,
     /// The token, shown this once.
     token: String,
 }
@@ -79,8 +79,8 @@ pub(super) struct ServiceView {
     inserted_at: String,
 }
 
-fn view(t: &Token) -> View {
-    View {
+fn view(t: &Token) -> TokenView {
+    TokenView {
         id: t.id,
         note: t.note.clone(),
         access: t.access.clone(),

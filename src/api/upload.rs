@@ -3,9 +3,9 @@
 use super::error::{Error, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::fleet::Refusal;
+use crate::fleet::DomainError;
+use crate::fleet::access_check::AccessCheck;
 use crate::fleet::firmwares::Upload;
-use crate::fleet::standing::Standing;
 use crate::fleet::uploads::{self, Pace};
 use crate::limits::{FORM_BYTES, UPLOAD_STALL};
 use axum::body::{Body, Bytes};
@@ -58,13 +58,13 @@ pub(super) async fn received(
 ) -> Result<Upload> {
     let missing = || {
         let text = format!("No {part} uploaded: send it as the multipart part {part:?}.");
-        Refusal::Detail(text)
+        DomainError::Detail(text)
     };
     let Form { parts, overhead } = form;
     let mut parts = parts.map_err(|_| missing())?;
-    let _place = uploads::place(app, scope.person().id).await?;
+    let _place = uploads::reserve_slot(app, scope.person().id).await?;
     let mut pace = Pace::begin();
-    let mut standing = Standing::begin(&app.db, scope);
+    let mut standing = AccessCheck::begin(&app.db, scope);
     let mut received = None;
     while let Some(field) = next(&mut parts).await? {
         // Many small parts that nobody reads are no progress.
@@ -80,7 +80,7 @@ pub(super) async fn received(
 }
 
 fn cut_off() -> Error {
-    Refusal::Bad("the upload broke off, or its multipart body cannot be read".into()).into()
+    DomainError::Bad("the upload broke off, or its multipart body cannot be read".into()).into()
 }
 
 async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>> {
@@ -95,7 +95,7 @@ async fn receive(
     mut field: Field<'_>,
     overhead: &AtomicUsize,
     pace: &mut Pace,
-    standing: &mut Standing,
+    standing: &mut AccessCheck,
 ) -> Result<Upload> {
     let mut upload = Upload::begin(app)?;
     loop {

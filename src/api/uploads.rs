@@ -1,15 +1,15 @@
 //! Uploads that can go on after a cut: routes of our own.
 
 use super::answer::{created, in_product, none, ok};
-use super::contract::{Field, Kind, need};
+use super::contract::{Field, FieldType, required};
 use super::error::Result;
 use super::extract::Word;
 use super::params::{Params, number};
 use super::{archives, firmwares};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::refusal::{INVALID, field};
-use crate::fleet::uploads::{self, Standing};
+use crate::fleet::error::{INVALID, field};
+use crate::fleet::uploads::{self, UploadStatus};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use schemars::JsonSchema;
@@ -18,17 +18,21 @@ use std::collections::HashMap;
 
 /// Fields of a new upload.
 pub(super) const FIELDS: &[Field] = &[
-    need("size", Kind::Number, "Bytes of the file"),
-    need("sha256", Kind::Text, "Its SHA-256 in 64 hex digits"),
+    required("size", FieldType::Number, "Bytes of the file"),
+    required("sha256", FieldType::Text, "Its SHA-256 in 64 hex digits"),
 ];
 
 /// What a request with bytes says of them.
-pub(super) const FROM: &[Field] = &[need("offset", Kind::Number, "Where in the file they begin")];
+pub(super) const FROM: &[Field] = &[required(
+    "offset",
+    FieldType::Number,
+    "Where in the file they begin",
+)];
 
 /// An upload.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Upload")]
-pub(super) struct View {
+pub(super) struct UploadView {
     /// What names it.
     id: String,
     /// Bytes of the file.
@@ -37,8 +41,8 @@ pub(super) struct View {
     offset: u64,
 }
 
-fn view(s: &Standing) -> View {
-    View {
+fn view(s: &UploadStatus) -> UploadView {
+    UploadView {
         id: s.id.clone(),
         size: s.size,
         offset: s.offset,
@@ -57,7 +61,7 @@ pub(super) async fn begin(State(app): State<App>, scope: Scope<Product>, p: Para
 /// `GET /uploads/:upload`.
 pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    Ok(ok(&view(&uploads::standing(&app, &scope, &id.0).await?)))
+    Ok(ok(&view(&uploads::status(&app, &scope, &id.0).await?)))
 }
 
 /// `PATCH /uploads/:upload?offset=`: the bytes as they are.

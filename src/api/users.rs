@@ -7,16 +7,16 @@ use super::pages::{Peer, address_of};
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
+use crate::fleet::error::{BLANK, field};
 use crate::fleet::orgs::{self, Member};
-use crate::fleet::refusal::{BLANK, field};
-use crate::fleet::{Refusal, logins, tokens, users};
+use crate::fleet::{DomainError, logins, tokens, users};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A login that worked.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Session {
+pub(super) struct LoginView {
     /// Full name.
     name: String,
     /// Login.
@@ -58,7 +58,7 @@ pub(super) struct OrgView {
     updated_at: String,
     /// Only when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    products: Option<Vec<super::products::View>>,
+    products: Option<Vec<super::products::ProductView>>,
 }
 
 /// `POST /users/auth` and `/users/login`.
@@ -74,7 +74,7 @@ pub(super) async fn login(
     let session = users::login(&app, email, password, note, address_of(peer))
         .await?
         .ok_or(Error::WrongPassword)?;
-    Ok(ok(&Session {
+    Ok(ok(&LoginView {
         name: session.person.name,
         email: session.person.email,
         token: session.token,
@@ -97,7 +97,7 @@ pub(super) async fn change_password(
     p: Params,
 ) -> Result {
     // Before the fields are read: what a token may not do, it may not ask about either.
-    tokens::whole(&person)?;
+    tokens::require_full_access(&person)?;
     let text = |key: &str| match p.text(key) {
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(field(key, BLANK)),
@@ -156,7 +156,7 @@ pub(super) async fn add_member(State(app): State<App>, scope: Scope<Org>, p: Par
     // `nh` calls it username.
     let email = p.text("email").or_else(|| p.text("username"));
     let (Some(email), Some(role)) = (email, p.text("role")) else {
-        return Err(Refusal::Bad("email and role are needed".into()).into());
+        return Err(DomainError::Bad("email and role are needed".into()).into());
     };
     let role = match p.text("email") {
         Some(_) => role,
@@ -186,7 +186,7 @@ pub(super) async fn set_role(
     let scope = scope.allow(Role::Admin)?;
     let role = p
         .text("role")
-        .ok_or_else(|| Refusal::Bad("role is needed".into()))?;
+        .ok_or_else(|| DomainError::Bad("role is needed".into()))?;
     let member = orgs::set_role(&app.db, &scope, &email, role_from_nh(role)).await?;
     Ok(ok(&view(&member)))
 }

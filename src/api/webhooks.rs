@@ -1,7 +1,7 @@
 //! Webhooks: routes of our own.
 
 use super::answer::{created, in_product, none, ok, page};
-use super::contract::{Field, Kind, may, need};
+use super::contract::{Field, FieldType, optional_field, required};
 use super::error::Result;
 use super::extensions::document;
 use super::extract::{Word, number_of};
@@ -18,32 +18,32 @@ use std::collections::HashMap;
 
 /// Fields of a new webhook.
 pub(super) const FIELDS: &[Field] = &[
-    need("url", Kind::Text, "Where messages go, `https://…`"),
-    need(
+    required("url", FieldType::Text, "Where messages go, `https://…`"),
+    required(
         "events",
-        Kind::Tags,
+        FieldType::Tags,
         "Among `device.online`, `device.offline`, `update.completed`, `update.failed`, `firmware.published`, `release.created`, `notification.raised`",
     ),
-    may("description", Kind::Text, "Free text"),
-    may(
+    optional_field("description", FieldType::Text, "Free text"),
+    optional_field(
         "active",
-        Kind::Flag,
+        FieldType::Flag,
         "Whether it is told; true unless given",
     ),
 ];
 
 /// Fields of a change.
 pub(super) const CHANGES: &[Field] = &[
-    may("url", Kind::Text, "Where messages go, `https://…`"),
-    may("events", Kind::Tags, "Kinds of messages"),
-    may("description", Kind::Text, "Free text"),
-    may("active", Kind::Flag, "Whether it is told"),
+    optional_field("url", FieldType::Text, "Where messages go, `https://…`"),
+    optional_field("events", FieldType::Tags, "Kinds of messages"),
+    optional_field("description", FieldType::Text, "Free text"),
+    optional_field("active", FieldType::Flag, "Whether it is told"),
 ];
 
 /// A webhook.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Webhook")]
-pub(super) struct View {
+pub(super) struct WebhookView {
     /// A number.
     id: i64,
     /// Where messages go.
@@ -65,7 +65,7 @@ pub(super) struct View {
 pub(super) struct NewWebhook {
     /// The webhook.
     #[serde(flatten)]
-    view: View,
+    view: WebhookView,
     /// What signs its messages, shown this once.
     secret: String,
 }
@@ -97,8 +97,8 @@ pub(super) struct WebhookDelivery {
     ended_at: Option<String>,
 }
 
-fn view(h: &Webhook) -> View {
-    View {
+fn view(h: &Webhook) -> WebhookView {
+    WebhookView {
         id: h.id.number(),
         url: h.url.clone(),
         description: h.description.clone(),

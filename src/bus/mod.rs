@@ -7,7 +7,7 @@ use tokio::sync::broadcast;
 
 /// What a node should do about a device whose socket it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nudge {
+pub enum DeviceSignal {
     /// A claim waits in the database: take it and tell the device.
     Claim,
     /// Reboot.
@@ -21,7 +21,7 @@ pub enum Nudge {
     /// The organisation's signing keys have changed: read them and tell the device.
     Keys,
     /// Somebody opened a terminal, or typed into it: take it and tell the device.
-    Terminal(terminal::Kind),
+    Terminal(terminal::TerminalKind),
     /// The extensions that it may use have changed: read them and tell the device.
     Extensions,
     /// A script waits for the device: take it and tell the device.
@@ -34,7 +34,7 @@ pub enum Nudge {
 
 /// A hint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hint {
+pub enum BusMessage {
     /// For the node that holds a device's socket.
     Device {
         /// That node.
@@ -42,7 +42,7 @@ pub enum Hint {
         /// The device.
         device: DeviceId,
         /// What to do.
-        nudge: Nudge,
+        nudge: DeviceSignal,
     },
     /// Something changed that a group's scheduler should look at.
     Group(GroupId),
@@ -56,7 +56,7 @@ pub enum Hint {
 #[derive(Clone)]
 pub enum Bus {
     /// In this process only.
-    Memory(broadcast::Sender<Hint>),
+    Memory(broadcast::Sender<BusMessage>),
 }
 
 /// Hints in flight before the slowest reader loses some.
@@ -69,25 +69,25 @@ impl Bus {
     }
 
     /// Sends a hint to whoever listens.
-    pub fn send(&self, hint: Hint) {
+    pub fn send(&self, hint: BusMessage) {
         let Self::Memory(to) = self;
         // Nobody listening is fine: the tick reads the database.
         let _ = to.send(hint);
     }
 
     /// Listens from now on.
-    pub fn listen(&self) -> Hints {
+    pub fn listen(&self) -> BusReceiver {
         let Self::Memory(from) = self;
-        Hints(from.subscribe())
+        BusReceiver(from.subscribe())
     }
 }
 
 /// The receiving side.
-pub struct Hints(broadcast::Receiver<Hint>);
+pub struct BusReceiver(broadcast::Receiver<BusMessage>);
 
-impl Hints {
+impl BusReceiver {
     /// The next hint; `None` when the bus is gone. Lost hints are skipped in silence: that is the contract.
-    pub async fn next(&mut self) -> Option<Hint> {
+    pub async fn next(&mut self) -> Option<BusMessage> {
         loop {
             match self.0.recv().await {
                 Ok(hint) => return Some(hint),
@@ -107,14 +107,14 @@ mod tests {
     #[tokio::test]
     async fn a_hint_reaches_every_listener_and_nobody_waits_for_a_slow_one() {
         let bus = Bus::memory();
-        bus.send(Hint::Delta);
+        bus.send(BusMessage::Delta);
         let (mut a, mut slow) = (bus.listen(), bus.listen());
-        bus.send(Hint::Group(GroupId::from(1)));
-        assert_eq!(a.next().await, Some(Hint::Group(GroupId::from(1))));
+        bus.send(BusMessage::Group(GroupId::from(1)));
+        assert_eq!(a.next().await, Some(BusMessage::Group(GroupId::from(1))));
         for i in 0..(DEPTH as i64 + 10) {
-            bus.send(Hint::Group(GroupId::from(i)));
+            bus.send(BusMessage::Group(GroupId::from(i)));
         }
-        assert!(matches!(slow.next().await, Some(Hint::Group(g)) if g.number() > 1));
+        assert!(matches!(slow.next().await, Some(BusMessage::Group(g)) if g.number() > 1));
         drop(bus);
     }
 }

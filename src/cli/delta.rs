@@ -4,7 +4,7 @@ use super::exit::Code;
 use super::output;
 use crate::delta::bundle::{Patched, bundle};
 use crate::delta::detools;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
@@ -45,7 +45,7 @@ impl Delta {
         let mut staged = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))
             .with_context(|| format!("could not write beside {}", self.output.display()))?;
         let started = Instant::now();
-        if Kind::of(&mut target)? == Some(Kind::EspIdf) {
+        if FirmwareKind::of(&mut target)? == Some(FirmwareKind::EspIdf) {
             let (mut from, mut to) = (Vec::new(), Vec::new());
             source.read_to_end(&mut from)?;
             target.read_to_end(&mut to)?;

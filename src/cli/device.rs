@@ -123,12 +123,12 @@ impl Device {
                 Self::Console(c) => {
                     let topic = format!("user:console:identifier-{}", c.identifier);
                     let channel = c.remote.sockets()?.join(&topic).await?;
-                    View::new(channel, false, c.files)?.run().await
+                    ConsoleView::new(channel, false, c.files)?.run().await
                 }
                 Self::Shell(s) => {
                     let topic = format!("user:local_shell:identifier-{}", s.identifier);
                     let channel = s.remote.sockets()?.join(&topic).await?;
-                    View::new(channel, true, None)?.run().await
+                    ConsoleView::new(channel, true, None)?.run().await
                 }
                 Self::Send(s) => s.run().await,
             }
@@ -140,14 +140,14 @@ impl Device {
 }
 
 /// A terminal that is shown.
-struct View {
+struct ConsoleView {
     channel: Channel,
     shell: bool,
     raw: tty::Raw,
     files: Files,
 }
 
-impl View {
+impl ConsoleView {
     fn new(channel: Channel, shell: bool, files: Option<PathBuf>) -> anyhow::Result<Self> {
         if let Some(folder) = &files {
             std::fs::create_dir_all(folder)

@@ -8,7 +8,7 @@ use crate::access::random;
 use crate::firmware::check;
 use crate::firmware::esp_idf::{self, Description};
 use crate::firmware::keys::{self, PrivateKey, PublicKey, SecureBootKey};
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::firmware::meta::features;
 use crate::firmware::write;
 use anyhow::{Context as _, bail};
@@ -162,7 +162,7 @@ impl Verify {
         });
         let texts: Vec<Vec<u8>> = texts.collect::<anyhow::Result<_>>()?;
         let named = |n: usize| self.key.get(n).map(|p| p.display().to_string());
-        let good = if Kind::of(&mut file)? == Some(Kind::EspIdf) {
+        let good = if FirmwareKind::of(&mut file)? == Some(FirmwareKind::EspIdf) {
             let mut keys = Vec::new();
             for (text, path) in texts.iter().zip(&self.key) {
                 let key = SecureBootKey::parse(&String::from_utf8_lossy(text));
@@ -227,7 +227,7 @@ fn inspect_esp_idf(image: &Description, json: bool) -> anyhow::Result<Code> {
 impl Sign {
     fn run(self) -> anyhow::Result<Code> {
         let mut file = open(&self.file)?;
-        if Kind::of(&mut file)? == Some(Kind::EspIdf) {
+        if FirmwareKind::of(&mut file)? == Some(FirmwareKind::EspIdf) {
             output::error(
                 "ESP-IDF images are signed with `espsecure sign-data --version 2 --keyfile KEY.pem`, before or in their build",
             );

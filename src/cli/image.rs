@@ -3,7 +3,7 @@
 use crate::firmware::check::{self, CheckError};
 use crate::firmware::esp_idf::{self, Description, EspError};
 use crate::firmware::keys;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::firmware::meta::Meta;
 use anyhow::Context as _;
 use std::fs::File;
@@ -35,7 +35,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<File> {
 impl Image {
     /// Reads a file. What begins like neither kind is read as a fwup archive, whose errors say what it should be.
     pub fn read(file: &mut File) -> Result<Self, ImageError> {
-        if Kind::of(file).map_err(EspError::Io)? == Some(Kind::EspIdf) {
+        if FirmwareKind::of(file).map_err(EspError::Io)? == Some(FirmwareKind::EspIdf) {
             return Ok(Self::EspIdf(esp_idf::describe(file)?));
         }
         let head = check::head(file)?;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
+enum AuthKind {
     Secret,
     Cert,
 }
@@ -33,7 +33,7 @@ pub(super) struct Sim {
     devices: usize,
     /// How they prove who they are.
     #[arg(long, value_enum, default_value = "secret")]
-    auth: Kind,
+    auth: AuthKind,
     /// The product's shared key (`--auth secret`).
     #[arg(long, env = "NERVECENTER_PRODUCT_KEY")]
     product_key: Option<String>,
@@ -173,7 +173,7 @@ impl Sim {
 
     fn auth(&self) -> anyhow::Result<Auth> {
         match self.auth {
-            Kind::Secret => match (&self.product_key, &self.product_secret) {
+            AuthKind::Secret => match (&self.product_key, &self.product_secret) {
                 (Some(key), Some(secret)) => Ok(Auth::Secret {
                     key: key.clone(),
                     secret: secret.clone(),
@@ -182,7 +182,7 @@ impl Sim {
                     "--auth secret needs --product-key and --product-secret; `nervecenter admin bootstrap` prints them"
                 ),
             },
-            Kind::Cert => match (&self.client_ca, &self.client_ca_key) {
+            AuthKind::Cert => match (&self.client_ca, &self.client_ca_key) {
                 (Some(ca), Some(key)) => {
                     let read = |path: &PathBuf| {
                         std::fs::read_to_string(path)

@@ -2,7 +2,7 @@
 //! applies there. No input can make it panic or allocate more than the limits it is given.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-use super::table::{AddressCache, Half, Kind, default_table};
+use super::table::{AddressCache, Half, InstructionKind, default_table};
 
 /// Why a delta cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +194,7 @@ impl Window {
                 .copied()
                 .ok_or(DecodeError::Damaged("an unknown code"))?;
             for half in [first, second] {
-                if half.kind == Kind::Nothing {
+                if half.kind == InstructionKind::Nothing {
                     continue;
                 }
                 let size = if half.size == 0 {
@@ -206,14 +206,14 @@ impl Window {
                     return Err(DecodeError::Damaged("instructions write past the window"));
                 }
                 match half.kind {
-                    Kind::Nothing => {}
-                    Kind::Add => self.target.extend_from_slice(data.take(size)?),
-                    Kind::Run => {
+                    InstructionKind::Nothing => {}
+                    InstructionKind::Add => self.target.extend_from_slice(data.take(size)?),
+                    InstructionKind::Run => {
                         let byte = data.byte()?;
                         let n = self.target.len() + usize::try_from(size).unwrap_or(0);
                         self.target.resize(n, byte);
                     }
-                    Kind::Copy => self.copy(segment, half.mode, size, addr)?,
+                    InstructionKind::Copy => self.copy(segment, half.mode, size, addr)?,
                 }
             }
         }

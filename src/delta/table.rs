@@ -3,7 +3,7 @@
 
 /// Kind of half an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InstructionKind {
     Nothing,
     Add,
     Run,
@@ -13,20 +13,20 @@ pub(super) enum Kind {
 /// Half an instruction of the code table: size 0 means that the size follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Half {
-    pub kind: Kind,
+    pub kind: InstructionKind,
     pub size: u8,
     pub mode: u8,
 }
 
 const NOTHING: Half = Half {
-    kind: Kind::Nothing,
+    kind: InstructionKind::Nothing,
     size: 0,
     mode: 0,
 };
 
 fn add(size: u8) -> Half {
     Half {
-        kind: Kind::Add,
+        kind: InstructionKind::Add,
         size,
         mode: 0,
     }
@@ -34,7 +34,7 @@ fn add(size: u8) -> Half {
 
 fn copy(size: u8, mode: u8) -> Half {
     Half {
-        kind: Kind::Copy,
+        kind: InstructionKind::Copy,
         size,
         mode,
     }
@@ -45,7 +45,7 @@ pub(super) fn default_table() -> Vec<(Half, Half)> {
     let mut t = Vec::with_capacity(256);
     t.push((
         Half {
-            kind: Kind::Run,
+            kind: InstructionKind::Run,
             size: 0,
             mode: 0,
         },

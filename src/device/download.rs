@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::blob::{Blob, Look};
 use crate::budget::Account;
 use crate::clock;
-use crate::fleet::files::{FileError, require_sound};
+use crate::fleet::stored_files::{FileError, require_sound};
 use crate::store::files::{self, FileRow};
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -40,7 +40,7 @@ async fn download(
     headers: HeaderMap,
 ) -> Response {
     let blob = app
-        .links
+        .download_urls
         .read(uri.path(), signed.expires, &signed.signature, clock::now());
     let Some(blob) = blob else {
         let text = "this link is not valid, or not any more; the server gives the device a new one with each update";

@@ -2,11 +2,11 @@
 //! connection costs a descriptor and a small task, and whoever waits longest makes room for newcomers.
 
 use super::identity::{Credentials, KnownDevice, Refused, decide};
-use super::link::{self, Link};
+use super::link::{self, DeviceSocket};
 use super::polling;
 use super::queue::Waiting;
 use super::registry::Registry;
-use super::request::{self, Answer, Head, read_head};
+use super::request::{self, Head, HttpReply, read_head};
 use super::wire::Format;
 use crate::app::App;
 use crate::budget::{self, OnceAMinute};
@@ -214,7 +214,7 @@ impl Endpoint {
     }
 
     /// What waits for the store: no newcomer takes this place away.
-    async fn upgrade(&self, mut tls: TlsStream<TcpStream>, head: Head) -> Option<Link> {
+    async fn upgrade(&self, mut tls: TlsStream<TcpStream>, head: Head) -> Option<DeviceSocket> {
         let _turn = timeout(STORE_TIME, self.deciding.acquire()).await.ok()?;
         match self.answer(&tls, &head).await {
             Ok(admitted) => self.open(tls, head, admitted).await,
@@ -227,11 +227,11 @@ impl Endpoint {
     }
 
     /// Decides what a request gets: an upgrade, or an answer.
-    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, Answer> {
+    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, HttpReply> {
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
         // The process lives if it answers at all; the others say whether the database does.
         if path == "/status/alive" {
-            return Err(Answer::text("200 OK", "Hello, Friend!".into()));
+            return Err(HttpReply::text("200 OK", "Hello, Friend!".into()));
         }
         if matches!(
             path,
@@ -244,22 +244,22 @@ impl Endpoint {
         }
         if !matches!(path, "/socket/websocket" | "/device-socket/websocket") {
             return Err(
-                Answer::status("301 Moved Permanently").with("Location", self.redirect.clone())
+                HttpReply::status("301 Moved Permanently").with("Location", self.redirect.clone())
             );
         }
         let key = head
             .get("sec-websocket-key")
             .filter(|_| head.wants_upgrade());
         let Some(key) = key else {
-            return Err(Answer::status("400 Bad Request"));
+            return Err(HttpReply::status("400 Bad Request"));
         };
         let Some(format) = request::format(query) else {
-            return Err(Answer::status("403 Forbidden"));
+            return Err(HttpReply::status("403 Forbidden"));
         };
         if let Some(other) = &self.elsewhere {
             // Followed by clients from 2.10.0 on; older ones try again here (device-protocol 1.3).
             let location = format!("{other}{}", head.path);
-            return Err(Answer::status("307 Temporary Redirect").with("Location", location));
+            return Err(HttpReply::status("307 Temporary Redirect").with("Location", location));
         }
         match self.who(tls, head).await {
             Some(Ok(device)) => Ok(Admitted {
@@ -267,8 +267,8 @@ impl Endpoint {
                 key: key.to_owned(),
                 format,
             }),
-            Some(Err(refused)) => Err(Answer::refusal(&refused)),
-            None => Err(Answer::unavailable()),
+            Some(Err(refused)) => Err(HttpReply::refusal(&refused)),
+            None => Err(HttpReply::unavailable()),
         }
     }
 
@@ -298,20 +298,20 @@ impl Endpoint {
 
     /// Says who is not let in and why; not more often than somebody can read.
     fn told(&self, address: IpAddr, said: &str, why: &dyn std::fmt::Display) {
-        if self.app.refusals.count(&()).is_ok() {
+        if self.app.refusal_log_limiter.count(&()).is_ok() {
             tracing::info!(%address, said, %why, "device refused");
         }
     }
 
     /// Answers a device that asks over HTTP.
-    async fn poll(&self, tls: &TlsStream<TcpStream>, head: &Head, update: bool) -> Answer {
+    async fn poll(&self, tls: &TlsStream<TcpStream>, head: &Head, update: bool) -> HttpReply {
         let device = match self.who(tls, head).await {
             Some(Ok(device)) => device,
             Some(Err(Refused::Unavailable(_))) | None => return polling::unavailable(),
             Some(Err(_)) => return polling::refused(),
         };
         let Some(host) = head.host().or_else(|| local_host(tls)) else {
-            return Answer::status("400 Bad Request");
+            return HttpReply::status("400 Bad Request");
         };
         let peer = peer(tls);
         let answer = polling::answer(&self.app, device, head, &host, peer, update);
@@ -320,11 +320,11 @@ impl Endpoint {
             .unwrap_or_else(|_| polling::unavailable())
     }
 
-    fn health(&self) -> Answer {
+    fn health(&self) -> HttpReply {
         if self.app.health.database_answers() {
-            Answer::text("200 OK", "Hello, Friend!".into())
+            HttpReply::text("200 OK", "Hello, Friend!".into())
         } else {
-            Answer::text("500 Internal Server Error", "Sorry, Friend :(".into())
+            HttpReply::text("500 Internal Server Error", "Sorry, Friend :(".into())
         }
     }
 
@@ -335,7 +335,7 @@ impl Endpoint {
         mut tls: TlsStream<TcpStream>,
         head: Head,
         admitted: Admitted,
-    ) -> Option<Link> {
+    ) -> Option<DeviceSocket> {
         let host = head.host().or_else(|| local_host(&tls))?;
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -345,7 +345,7 @@ impl Endpoint {
         );
         let link = timeout(
             STORE_TIME,
-            Link::enter(
+            DeviceSocket::enter(
                 &self.app,
                 &self.registry,
                 admitted.device,

@@ -2,23 +2,23 @@
 //! whatever is needed only for a moment lives in functions of its own, boxed.
 
 use super::identity::KnownDevice;
+use super::join_payload;
 use super::mailbox::Mailbox;
-use super::registry::{Command, Registry};
-use super::reported;
+use super::registry::{LinkCommand, Registry};
 use super::session::{Close, Effect, Input, Join, Session, Welcome};
 use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock;
 use crate::fleet::archives::{self, ArchiveRow};
+use crate::fleet::device_events::EventKind;
+use crate::fleet::download_urls::StoredFileLink;
 use crate::fleet::extensions;
-use crate::fleet::files;
 use crate::fleet::keys;
-use crate::fleet::links::Linked;
-use crate::fleet::notices;
-use crate::fleet::progress::What;
+use crate::fleet::notifications;
 use crate::fleet::records::{Answer, Arrival, Event, Record};
+use crate::fleet::stored_files;
 use crate::ids::{ConnectionId, DeviceId, ProductId};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
 use crate::rollout::offer::{Offer, Taken};
@@ -47,21 +47,21 @@ type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// A device that was let in, before and after its upgrade is answered.
 pub(super) struct Entered {
-    at: Place,
+    at: LinkContext,
     session: Session,
     mailbox: Mailbox,
 }
 
 /// A device's socket with its session.
-pub(super) struct Link {
-    at: Place,
+pub(super) struct DeviceSocket {
+    at: LinkContext,
     session: Session,
     mailbox: Mailbox,
     socket: Socket,
 }
 
 /// Which connection of which device, and what it works with.
-struct Place {
+struct LinkContext {
     app: App,
     registry: Arc<Registry>,
     device: DeviceId,
@@ -81,7 +81,7 @@ struct Place {
 /// Whether the link goes on.
 type Flow = Result<(), Close>;
 
-impl Link {
+impl DeviceSocket {
     /// Records the connection; from here on it is the device's newest, and older ones close.
     pub(super) async fn enter(
         app: &App,
@@ -91,7 +91,7 @@ impl Link {
         format: Format,
     ) -> Option<Entered> {
         let connection = ConnectionId(random_id());
-        let at = Place {
+        let at = LinkContext {
             app: app.clone(),
             registry: registry.clone(),
             device: known.id,
@@ -120,7 +120,7 @@ impl Link {
             chased(&at).await;
         }
         if let Some((node, older)) = before.filter(|(node, _)| *node != app.node) {
-            app.nudge(node, known.id, Nudge::Replaced(older));
+            app.signal_device(node, known.id, DeviceSignal::Replaced(older));
         }
         let mailbox = registry.enter(known.id, (connection, order), known.secret)?;
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
@@ -134,7 +134,7 @@ impl Link {
 
 impl Entered {
     /// Goes over to frames; `rest` is what the device sent after its request.
-    pub(super) async fn over(self, tls: TlsStream<TcpStream>, rest: Vec<u8>) -> Link {
+    pub(super) async fn over(self, tls: TlsStream<TcpStream>, rest: Vec<u8>) -> DeviceSocket {
         let config = WebSocketConfig::default()
             .read_buffer_size(1024)
             .write_buffer_size(0)
@@ -143,7 +143,7 @@ impl Entered {
             .max_frame_size(Some(MESSAGE_BYTES));
         let socket =
             WebSocketStream::from_partially_read(tls, rest, Role::Server, Some(config)).await;
-        Link {
+        DeviceSocket {
             at: self.at,
             session: self.session,
             mailbox: self.mailbox,
@@ -153,13 +153,13 @@ impl Entered {
 }
 
 /// Serves a socket until either side closes it.
-pub(super) async fn run(mut link: Link) {
+pub(super) async fn run(mut link: DeviceSocket) {
     let end = serve(&mut link).await;
-    let Link { at, socket, .. } = link;
+    let DeviceSocket { at, socket, .. } = link;
     Box::pin(finish(at, socket, end)).await;
 }
 
-async fn serve(link: &mut Link) -> Option<Close> {
+async fn serve(link: &mut DeviceSocket) -> Option<Close> {
     let mut heard = Instant::now();
     loop {
         let look = wake(link, heard);
@@ -195,7 +195,7 @@ async fn serve(link: &mut Link) -> Option<Close> {
 }
 
 /// When to look at the time: the session may wait for it, and a silent peer is cut.
-fn wake(link: &Link, heard: Instant) -> Instant {
+fn wake(link: &DeviceSocket, heard: Instant) -> Instant {
     let idle = heard + IDLE_TIME;
     match link.session.due() {
         None => idle,
@@ -203,7 +203,7 @@ fn wake(link: &Link, heard: Instant) -> Instant {
     }
 }
 
-async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
+async fn finish(at: LinkContext, mut socket: Socket, end: Option<Close>) {
     if end == Some(Close::Left) {
         // The answer to its own close (RFC 6455, 5.5.1) waits to be sent; to close once more would be an error.
         let _ = timeout(CLOSE_TIME, socket.flush()).await;
@@ -213,10 +213,12 @@ async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
     let reason = end.map_or("lost", Close::word);
     tracing::info!(device = %at.name, address = %at.peer, reason, "device left");
     if away {
-        at.app.progress.tell(at.device, What::Offline(reason));
+        at.app
+            .device_events
+            .tell(at.device, EventKind::Offline(reason));
     }
     match at.write(Event::Disconnected(reason)).await {
-        Ok(Answer::Done(group)) => at.app.wake(group),
+        Ok(Answer::Done(group)) => at.app.wake_group(group),
         Ok(_) => {}
         Err(e) => tracing::debug!(device = %at.name, error = %e, "close not recorded"),
     }
@@ -236,7 +238,7 @@ async fn finish(at: Place, mut socket: Socket, end: Option<Close>) {
     .await;
 }
 
-async fn take_frame(link: &mut Link, frame: Message) -> Flow {
+async fn take_frame(link: &mut DeviceSocket, frame: Message) -> Flow {
     match frame {
         Message::Text(text) => {
             let packet = Packet::Text(text.as_str().to_owned());
@@ -251,52 +253,52 @@ async fn take_frame(link: &mut Link, frame: Message) -> Flow {
     }
 }
 
-async fn take_command(link: &mut Link, command: Option<Command>) -> Flow {
+async fn take_command(link: &mut DeviceSocket, command: Option<LinkCommand>) -> Flow {
     match command {
         None => Err(Close::Replaced),
-        Some(Command::Close(close)) => Err(close),
-        Some(Command::Nudge(Nudge::Claim)) => offer(link).await,
-        Some(Command::Nudge(Nudge::Reboot)) => handle(link, Input::Reboot).await,
-        Some(Command::Nudge(Nudge::Identify)) => handle(link, Input::Identify).await,
-        Some(Command::Nudge(Nudge::Health)) => handle(link, Input::Health).await,
-        Some(Command::Nudge(Nudge::Archive)) => archive(link).await,
-        Some(Command::Nudge(Nudge::Keys)) => keys(link).await,
-        Some(Command::Nudge(Nudge::Terminal(kind))) => terminal(link, kind).await,
-        Some(Command::Nudge(Nudge::Script(run))) => {
-            match link.at.app.runs.script(link.at.device, run) {
+        Some(LinkCommand::Close(close)) => Err(close),
+        Some(LinkCommand::Nudge(DeviceSignal::Claim)) => offer(link).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Reboot)) => handle(link, Input::Reboot).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Identify)) => handle(link, Input::Identify).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Health)) => handle(link, Input::Health).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Archive)) => archive(link).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Keys)) => keys(link).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Terminal(kind))) => terminal(link, kind).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Script(run))) => {
+            match link.at.app.script_runs.script(link.at.device, run) {
                 Some((text, millis)) => handle(link, Input::Script { run, text, millis }).await,
                 // Whoever wanted it has left.
                 None => Ok(()),
             }
         }
-        Some(Command::Nudge(Nudge::Extensions)) => extensions(link).await,
-        Some(Command::Nudge(Nudge::Replaced(_))) => Err(Close::Replaced),
-        Some(Command::Nudge(Nudge::Reconnect)) => Err(Close::Asked),
+        Some(LinkCommand::Nudge(DeviceSignal::Extensions)) => extensions(link).await,
+        Some(LinkCommand::Nudge(DeviceSignal::Replaced(_))) => Err(Close::Replaced),
+        Some(LinkCommand::Nudge(DeviceSignal::Reconnect)) => Err(Close::Asked),
     }
 }
 
 /// Gives an input to the session and carries its effects out, in order.
-async fn handle(link: &mut Link, input: Input) -> Flow {
+async fn handle(link: &mut DeviceSocket, input: Input) -> Flow {
     for effect in link.session.handle(input, clock::now()) {
         carry_out(link, effect).await?;
     }
     Ok(())
 }
 
-async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
+async fn carry_out(link: &mut DeviceSocket, effect: Effect) -> Flow {
     match effect {
         Effect::Send(packet) => send(link, packet).await,
         Effect::Join(join) => Box::pin(store_join(link, *join)).await,
         Effect::Close(close) => Err(close),
         Effect::Report(report) => {
-            let report = reported::outcome(report);
+            let report = join_payload::outcome(report);
             link.at.log_stage(&report);
-            link.at.app.progress.report(link.at.device, &report);
+            link.at.app.device_events.report(link.at.device, &report);
             link.at.note(Event::Report(report)).await
         }
         Effect::Progress(report) => {
-            let report = reported::outcome(report);
-            link.at.app.progress.report(link.at.device, &report);
+            let report = join_payload::outcome(report);
+            link.at.app.device_events.report(link.at.device, &report);
             Ok(())
         }
         Effect::Validated => link.at.note(Event::Validated).await,
@@ -309,13 +311,13 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
             Ok(())
         }
         Effect::Ran(run, output) => {
-            link.at.app.runs.finish(link.at.device, run, output);
+            link.at.app.script_runs.finish(link.at.device, run, output);
             Ok(())
         }
         Effect::Said(said) => {
-            let event = reported::said(*said);
+            let event = join_payload::said(*said);
             if let Event::Health(report) = &event {
-                link.at.app.progress.health(link.at.device, report);
+                link.at.app.device_events.health(link.at.device, report);
             }
             link.at.note(event).await
         }
@@ -323,7 +325,7 @@ async fn carry_out(link: &mut Link, effect: Effect) -> Flow {
     }
 }
 
-async fn send(link: &mut Link, packet: Packet) -> Flow {
+async fn send(link: &mut DeviceSocket, packet: Packet) -> Flow {
     let (kind, bytes) = match packet {
         Packet::Text(text) => (Data::Text, Bytes::from(text)),
         Packet::Binary(bytes) => (Data::Binary, Bytes::from(bytes)),
@@ -353,23 +355,26 @@ fn fragments(kind: Data, mut bytes: Bytes) -> Vec<Frame> {
 
 /// A connection has taken the place of one that was open. A device whose line was lost does that now and then; two devices with
 /// one identity do it all the time.
-async fn chased(at: &Place) {
-    if at.app.chases.count(&at.device).is_ok() || at.app.chases_told.count(&at.device).is_err() {
+async fn chased(at: &LinkContext) {
+    if at.app.replacement_limiter.count(&at.device).is_ok()
+        || at.app.replacement_notice_limiter.count(&at.device).is_err()
+    {
         return;
     }
     tracing::warn!(device = %at.name, address = %at.peer, "connections of this device take each other's place all the time: two devices may have the same identity");
-    if let Err(e) = notices::chased(&at.app.db, at.product, &at.name, &at.peer, clock::now()).await
+    if let Err(e) =
+        notifications::chased(&at.app.db, at.product, &at.name, &at.peer, clock::now()).await
     {
         tracing::warn!(device = %at.name, error = %e, "notification not written");
     }
 }
 
 /// Stores a join and gives the session its outcome; then a claim that waited for the device is taken.
-async fn store_join(link: &mut Link, join: Join) -> Flow {
-    link.at.keys_known = link.at.app.keys_changed.load(Ordering::Relaxed);
+async fn store_join(link: &mut DeviceSocket, join: Join) -> Flow {
+    link.at.keys_known = link.at.app.key_changes.load(Ordering::Relaxed);
     let stored = link
         .at
-        .write(Event::Join(Box::new(reported::join(join))))
+        .write(Event::Join(Box::new(join_payload::join(join))))
         .await;
     let joined = match stored {
         Ok(Answer::Joined(joined)) => *joined,
@@ -391,12 +396,15 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
         extensions: joined.extensions,
     };
     Box::pin(handle(link, Input::Joined(welcome))).await?;
-    link.at.app.progress.tell(link.at.device, What::Online);
+    link.at
+        .app
+        .device_events
+        .tell(link.at.device, EventKind::Online);
     if joined.installed {
-        link.at.app.progress.installed(link.at.device);
+        link.at.app.device_events.installed(link.at.device);
     }
     for group in joined.wake {
-        link.at.app.wake(Some(group));
+        link.at.app.wake_group(Some(group));
     }
     if joined.claim {
         Box::pin(offer(link)).await
@@ -406,7 +414,7 @@ async fn store_join(link: &mut Link, join: Join) -> Flow {
 }
 
 /// Looks which archive the device may have, and tells it.
-async fn archive(link: &mut Link) -> Flow {
+async fn archive(link: &mut DeviceSocket) -> Flow {
     let (db, device) = (&link.at.app.db, link.at.device);
     match archives::of_device(db, device, clock::now()).await {
         Ok(Some(archive)) => {
@@ -422,9 +430,9 @@ async fn archive(link: &mut Link) -> Flow {
 }
 
 /// Looks which signing keys the organisation has, and tells the device.
-async fn keys(link: &mut Link) -> Flow {
+async fn keys(link: &mut DeviceSocket) -> Flow {
     let (app, device) = (&link.at.app, link.at.device);
-    let changes = app.keys_changed.load(Ordering::Relaxed);
+    let changes = app.key_changes.load(Ordering::Relaxed);
     match keys::of_device(&app.db, device).await {
         Ok(keys) => {
             link.at.keys_known = changes;
@@ -438,7 +446,7 @@ async fn keys(link: &mut Link) -> Flow {
 }
 
 /// Looks which extensions the device may use, and tells it.
-async fn extensions(link: &mut Link) -> Flow {
+async fn extensions(link: &mut DeviceSocket) -> Flow {
     match extensions::usable(&link.at.app.db, link.at.device).await {
         Ok(usable) => handle(link, Input::Extensions(usable)).await,
         Err(e) => {
@@ -449,7 +457,7 @@ async fn extensions(link: &mut Link) -> Flow {
 }
 
 /// Takes what was typed into a terminal of the device.
-async fn terminal(link: &mut Link, kind: terminal::Kind) -> Flow {
+async fn terminal(link: &mut DeviceSocket, kind: terminal::TerminalKind) -> Flow {
     match link.at.app.terminals.take(link.at.device, kind) {
         Some(typed) => handle(link, Input::Terminal(kind, typed.into())).await,
         // Whoever looked has left.
@@ -458,27 +466,29 @@ async fn terminal(link: &mut Link, kind: terminal::Kind) -> Flow {
 }
 
 /// Takes the device's claim, if it still holds, and tells the device.
-async fn offer(link: &mut Link) -> Flow {
+async fn offer(link: &mut DeviceSocket) -> Flow {
     if !link.session.joined() {
         return Ok(());
     }
     match link.at.write(Event::TakeClaim).await {
         Ok(Answer::Claim(Taken::Tell(offer))) => {
             let app = &link.at.app;
-            if !files::offerable(app, link.at.device, &offer).await {
+            if !stored_files::offerable(app, link.at.device, &offer).await {
                 return Ok(());
             }
             // The update may be signed with a key that the device was not told of yet.
-            if link.at.keys_known != app.keys_changed.load(Ordering::Relaxed) {
+            if link.at.keys_known != app.key_changes.load(Ordering::Relaxed) {
                 Box::pin(keys(link)).await?;
             }
             let app = &link.at.app;
-            let url = app.links.url(&link.at.host, &offer.linked(), clock::now());
+            let url = app
+                .download_urls
+                .url(&link.at.host, &offer.linked(), clock::now());
             link.at.log_offer(&offer);
             handle(link, Input::Offer(offer.payload(&url))).await
         }
         Ok(Answer::Claim(Taken::Withdrawn(group))) => {
-            link.at.app.wake(group);
+            link.at.app.wake_group(group);
             Ok(())
         }
         Ok(_) => Ok(()),
@@ -489,7 +499,7 @@ async fn offer(link: &mut Link) -> Flow {
     }
 }
 
-impl Place {
+impl LinkContext {
     /// Logs what the device is told to install, and for whom.
     fn log_offer(&self, offer: &Offer) {
         let f = &offer.firmware;
@@ -510,8 +520,8 @@ impl Place {
 
     /// The payload of an archive, with a link that this device can use.
     fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
-        let links = &self.app.links;
-        let url = links.url(&self.host, &Linked::archive(a), clock::now());
+        let links = &self.app.download_urls;
+        let url = links.url(&self.host, &StoredFileLink::archive(a), clock::now());
         archives::payload(a, &url)
     }
 
@@ -522,7 +532,7 @@ impl Place {
             at: clock::now(),
             event,
         };
-        self.app.records.write(record).await
+        self.app.device_writes.write(record).await
     }
 
     /// Stores what a device said. It is not told when that fails: it would not understand.
@@ -533,8 +543,8 @@ impl Place {
         }
         let kib = event.report_bytes().div_ceil(1024);
         if let Some(kib) = u32::try_from(kib).ok().and_then(NonZeroU32::new)
-            && !(self.app.reports.takes(&self.device, kib)
-                && self.app.product_reports.takes(&self.product, kib))
+            && !(self.app.device_report_limiter.takes(&self.device, kib)
+                && self.app.product_report_limiter.takes(&self.product, kib))
         {
             tracing::debug!(device = %self.name, product = %self.product, "a report is beyond what a device or its product may have stored in a day");
             return Ok(());
@@ -544,7 +554,7 @@ impl Place {
             Err(_) => {
                 tracing::warn!(device = %self.name, "a report waits for the database")
             }
-            Ok(Ok(Answer::Done(group))) => self.app.wake(group),
+            Ok(Ok(Answer::Done(group))) => self.app.wake_group(group),
             Ok(Ok(_)) => {}
             Ok(Err(e)) => tracing::warn!(device = %self.name, error = %e, "report not stored"),
         }

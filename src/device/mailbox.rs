@@ -1,6 +1,6 @@
 //! A link's mailbox: a few commands, in a tenth of the memory of a general channel, since there is one a device.
 
-use super::registry::Command;
+use super::registry::LinkCommand;
 use crate::limits::MAILBOX;
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     /// Oldest first, without gaps.
-    queue: [Option<Command>; MAILBOX],
+    queue: [Option<LinkCommand>; MAILBOX],
     closed: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn mailbox() -> (Sender, Mailbox) {
 
 impl Sender {
     /// Puts a command in; false when it is full.
-    pub(super) fn send(&self, command: Command) -> bool {
+    pub(super) fn send(&self, command: LinkCommand) -> bool {
         let mut state = self.0.lock();
         let Some(free) = state.queue.iter_mut().find(|place| place.is_none()) else {
             return false;
@@ -61,7 +61,7 @@ impl Drop for Sender {
 
 impl Mailbox {
     /// The next command; `None` when the sender is gone and the rest was taken. It may be dropped while it waits.
-    pub(super) async fn recv(&mut self) -> Option<Command> {
+    pub(super) async fn recv(&mut self) -> Option<LinkCommand> {
         poll_fn(|cx| {
             // Registered first: what comes after the look wakes.
             self.0.waker.register(cx.waker());
@@ -83,16 +83,16 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::Nudge;
+    use crate::bus::DeviceSignal;
     use crate::device::session::Close;
 
     #[tokio::test]
     async fn commands_come_in_order_a_full_box_drops_and_the_rest_is_read_after_the_sender_left() {
         let (to, mut from) = mailbox();
         let all = [
-            Command::Nudge(Nudge::Claim),
-            Command::Nudge(Nudge::Reboot),
-            Command::Close(Close::Restart),
+            LinkCommand::Nudge(DeviceSignal::Claim),
+            LinkCommand::Nudge(DeviceSignal::Reboot),
+            LinkCommand::Close(Close::Restart),
         ];
         for command in all {
             assert!(to.send(command));
@@ -120,10 +120,10 @@ mod tests {
         let (to, mut from) = mailbox();
         let waiting = tokio::spawn(async move { (from.recv().await, from.recv().await) });
         tokio::task::yield_now().await;
-        assert!(to.send(Command::Nudge(Nudge::Claim)));
+        assert!(to.send(LinkCommand::Nudge(DeviceSignal::Claim)));
         tokio::task::yield_now().await;
         drop(to);
         let got = waiting.await.unwrap();
-        assert_eq!(got, (Some(Command::Nudge(Nudge::Claim)), None));
+        assert_eq!(got, (Some(LinkCommand::Nudge(DeviceSignal::Claim)), None));
     }
 }

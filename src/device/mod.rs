@@ -5,12 +5,12 @@
 pub mod download;
 pub mod endpoint;
 pub mod identity;
+mod join_payload;
 mod link;
 mod mailbox;
 mod polling;
 pub mod queue;
 pub mod registry;
-mod reported;
 mod request;
 pub mod session;
 pub mod tls;

@@ -1,30 +1,30 @@
 //! The polling API of `nerves_hub_link_http` (device-protocol 6): who am I, and is there an update for me?
 
 use super::identity::KnownDevice;
-use super::reported::reported;
-use super::request::{Answer, Head};
+use super::join_payload::reported;
+use super::request::{Head, HttpReply};
 use super::session::{Firmware, clean};
 use crate::access::random_id;
 use crate::app::App;
 use crate::clock;
-use crate::fleet::files;
 use crate::fleet::join::Join;
 use crate::fleet::polling::{Poll, Polled};
 use crate::fleet::records::{self, Event, Record};
+use crate::fleet::stored_files;
 use crate::ids::ConnectionId;
 use crate::limits::{POLL_PAUSE, POLL_SOON};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a device that is not let in gets.
-pub(super) fn refused() -> Answer {
-    Answer::json("403 Forbidden", &json!({"status": "forbidden"}))
+pub(super) fn refused() -> HttpReply {
+    HttpReply::json("403 Forbidden", &json!({"status": "forbidden"}))
 }
 
 /// The store cannot be asked now.
-pub(super) fn unavailable() -> Answer {
+pub(super) fn unavailable() -> HttpReply {
     let body = json!({"status": "unavailable"});
-    Answer::json("503 Service Unavailable", &body).with("Retry-After", spread(POLL_SOON))
+    HttpReply::json("503 Service Unavailable", &body).with("Retry-After", spread(POLL_SOON))
 }
 
 /// Answers a known device.
@@ -35,7 +35,7 @@ pub(super) async fn answer(
     host: &str,
     peer: String,
     update: bool,
-) -> Answer {
+) -> HttpReply {
     let poll = Poll {
         join: join(head),
         node: app.node,
@@ -49,7 +49,7 @@ pub(super) async fn answer(
         at: clock::now(),
         event: Event::Poll(Box::new(poll)),
     };
-    let polled = match app.records.write(record).await {
+    let polled = match app.device_writes.write(record).await {
         Ok(records::Answer::Polled(polled)) => *polled,
         Ok(_) => return unavailable(),
         Err(e) => {
@@ -58,20 +58,20 @@ pub(super) async fn answer(
         }
     };
     if polled.installed {
-        app.progress.installed(device.id);
+        app.device_events.installed(device.id);
     }
     for group in &polled.wake {
-        app.wake(Some(*group));
+        app.wake_group(Some(*group));
     }
     if polled.filed {
-        app.bus.send(crate::bus::Hint::Delta);
+        app.bus.send(crate::bus::BusMessage::Delta);
     }
     if !update {
         return ok(&json!({"identifier": polled.identifier}));
     }
     let mut polled = polled;
     if let Some(offer) = &polled.offer
-        && !files::offerable(app, device.id, offer).await
+        && !stored_files::offerable(app, device.id, offer).await
     {
         polled.offer = None;
         polled.soon = true;
@@ -80,14 +80,14 @@ pub(super) async fn answer(
     ok(&payload(app, &polled, host)).with("Retry-After", spread(pause))
 }
 
-fn ok(data: &Value) -> Answer {
-    Answer::json("200 OK", &json!({"data": data}))
+fn ok(data: &Value) -> HttpReply {
+    HttpReply::json("200 OK", &json!({"data": data}))
 }
 
 fn payload(app: &App, polled: &Polled, host: &str) -> Value {
     match &polled.offer {
         Some(offer) => {
-            let url = app.links.url(host, &offer.linked(), clock::now());
+            let url = app.download_urls.url(host, &offer.linked(), clock::now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

@@ -36,7 +36,7 @@ struct Holder {
 struct Permit(Option<Arc<Mutex<State>>>);
 
 /// A place in the set, given back when dropped.
-pub struct Place {
+pub struct QueueSlot {
     number: u64,
     evicted: oneshot::Receiver<()>,
     state: Arc<Mutex<State>>,
@@ -62,7 +62,7 @@ impl Waiting {
     }
 
     /// Takes a place as soon as there is one; `None` when none was free within `most`.
-    pub async fn enter(&self, most: Duration) -> Option<Place> {
+    pub async fn enter(&self, most: Duration) -> Option<QueueSlot> {
         let permit = timeout(most, self.permit()).await.ok()??;
         let (evict, evicted) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -74,7 +74,7 @@ impl Waiting {
             evict,
         });
         drop(state);
-        Some(Place {
+        Some(QueueSlot {
             number,
             evicted,
             state: self.state.clone(),
@@ -123,7 +123,7 @@ impl Waiting {
     }
 }
 
-impl Place {
+impl QueueSlot {
     /// Does something while the place is held; `None` when it was taken away.
     pub async fn hold<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
@@ -133,7 +133,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for QueueSlot {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         if let Ok(i) = state

@@ -2,7 +2,7 @@
 
 use super::mailbox::{Mailbox, Sender, mailbox};
 use super::session::Close;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::ids::{ConnectionId, DeviceId, SecretId};
 use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME};
 use std::collections::HashMap;
@@ -11,9 +11,9 @@ use std::time::Duration;
 
 /// What a link is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum LinkCommand {
     /// A hint about its device.
-    Nudge(Nudge),
+    Nudge(DeviceSignal),
     /// Close.
     Close(Close),
 }
@@ -29,14 +29,14 @@ struct Entry {
 }
 
 impl Entry {
-    fn tell(&self, command: Command) -> bool {
+    fn tell(&self, command: LinkCommand) -> bool {
         self.mailbox.as_ref().is_some_and(|m| m.send(command))
     }
 
     /// Closes the link because somebody wants that; people hear that the device is offline when it has left.
     fn close(&mut self) {
         // A full mailbox closes all the same, without the reason.
-        let _ = self.tell(Command::Close(Close::Asked));
+        let _ = self.tell(LinkCommand::Close(Close::Asked));
         self.mailbox = None;
     }
 }
@@ -113,28 +113,28 @@ impl Registry {
     }
 
     /// Passes a hint on. A full mailbox drops it: the next tick repeats what matters.
-    pub fn nudge(&self, device: DeviceId, nudge: Nudge) {
+    pub fn nudge(&self, device: DeviceId, nudge: DeviceSignal) {
         self.with(device, |map| {
             let Some(entry) = map.get_mut(&device) else {
                 return;
             };
             match nudge {
-                Nudge::Replaced(older) if older != entry.connection => {}
-                Nudge::Replaced(_) => {
+                DeviceSignal::Replaced(older) if older != entry.connection => {}
+                DeviceSignal::Replaced(_) => {
                     map.remove(&device);
                 }
-                Nudge::Reconnect => entry.close(),
-                Nudge::Claim
-                | Nudge::Reboot
-                | Nudge::Identify
-                | Nudge::Archive
-                | Nudge::Keys
-                | Nudge::Health
-                | Nudge::Terminal(_)
-                | Nudge::Extensions
-                | Nudge::Script(_) => {
+                DeviceSignal::Reconnect => entry.close(),
+                DeviceSignal::Claim
+                | DeviceSignal::Reboot
+                | DeviceSignal::Identify
+                | DeviceSignal::Archive
+                | DeviceSignal::Keys
+                | DeviceSignal::Health
+                | DeviceSignal::Terminal(_)
+                | DeviceSignal::Extensions
+                | DeviceSignal::Script(_) => {
                     // A full mailbox is the documented loss.
-                    let _ = entry.tell(Command::Nudge(nudge));
+                    let _ = entry.tell(LinkCommand::Nudge(nudge));
                 }
             }
         });
@@ -171,7 +171,7 @@ impl Registry {
             tracing::info!(sockets = batch.len(), left = self.len(), "sockets closing");
             for entry in batch {
                 // A full or closed mailbox closes all the same, when the sender is dropped here.
-                let _ = entry.tell(Command::Close(Close::Restart));
+                let _ = entry.tell(LinkCommand::Close(Close::Restart));
             }
             if self.len() > 0 && started.elapsed() + DRAIN_PAUSE < DRAIN_TIME {
                 tokio::time::sleep(DRAIN_PAUSE).await;
@@ -208,16 +208,16 @@ mod tests {
         let mut second = r.enter(d, (b, 2), None).unwrap();
         assert_eq!(first.recv().now_or_never(), Some(None));
         r.leave(d, a);
-        r.nudge(d, Nudge::Claim);
-        let claim = Command::Nudge(Nudge::Claim);
+        r.nudge(d, DeviceSignal::Claim);
+        let claim = LinkCommand::Nudge(DeviceSignal::Claim);
         assert_eq!(second.recv().now_or_never(), Some(Some(claim)));
-        r.nudge(d, Nudge::Replaced(a));
+        r.nudge(d, DeviceSignal::Replaced(a));
         assert_eq!(
             r.len(),
             1,
             "what closes an older one does not hit a newer one"
         );
-        r.nudge(d, Nudge::Replaced(b));
+        r.nudge(d, DeviceSignal::Replaced(b));
         assert_eq!((r.len(), second.recv().now_or_never()), (0, Some(None)));
     }
 
@@ -250,8 +250,8 @@ mod tests {
         let r = Registry::default();
         let (d, a) = (DeviceId::from(1), ConnectionId(1));
         let mut mail = r.enter(d, (a, 1), None).unwrap();
-        r.nudge(d, Nudge::Reconnect);
-        let asked = Command::Close(Close::Asked);
+        r.nudge(d, DeviceSignal::Reconnect);
+        let asked = LinkCommand::Close(Close::Asked);
         assert_eq!(mail.recv().now_or_never(), Some(Some(asked)));
         assert_eq!(mail.recv().now_or_never(), Some(None));
         assert!(r.leave(d, a), "so that people are told");
@@ -264,7 +264,7 @@ mod tests {
             .enter(DeviceId::from(1), (ConnectionId(1), 1), None)
             .unwrap();
         for _ in 0..100 {
-            r.nudge(DeviceId::from(1), Nudge::Claim);
+            r.nudge(DeviceId::from(1), DeviceSignal::Claim);
         }
         let mut got = 0;
         while mail.recv().now_or_never().is_some() {

@@ -98,7 +98,11 @@ pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
         let parsed = request.parse(&buffer);
         if buffer.len() > HEAD_BYTES || parsed == Err(httparse::Error::TooManyHeaders) {
             // Whoever sent it may have gone; then nobody misses the answer.
-            let _ = send(tls, &Answer::status("431 Request Header Fields Too Large")).await;
+            let _ = send(
+                tls,
+                &HttpReply::status("431 Request Header Fields Too Large"),
+            )
+            .await;
             return None;
         }
         match parsed.ok()? {
@@ -141,14 +145,14 @@ fn origin_form(target: &str) -> &str {
 }
 
 /// An answer that is not an upgrade.
-pub(super) struct Answer {
+pub(super) struct HttpReply {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
     kind: &'static str,
     body: String,
 }
 
-impl Answer {
+impl HttpReply {
     /// A status without a body.
     pub(super) fn status(status: &'static str) -> Self {
         Self::text(status, String::new())
@@ -204,7 +208,7 @@ impl Answer {
 }
 
 /// Sends it and closes. A device without a clock signs its next try with the `Date`.
-pub(super) async fn send(tls: &mut TlsStream<TcpStream>, a: &Answer) -> std::io::Result<()> {
+pub(super) async fn send(tls: &mut TlsStream<TcpStream>, a: &HttpReply) -> std::io::Result<()> {
     let headers: String = a
         .headers
         .iter()

@@ -70,7 +70,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The CA and the certificate of the device endpoint, in `DATA/tls`.
-pub struct Identity {
+pub struct ServerIdentity {
     folder: PathBuf,
     names: Vec<String>,
     current: Arc<Current>,
@@ -120,7 +120,7 @@ fn write(path: &Path, text: &str, secret: bool) -> Result<(), TlsError> {
     })
 }
 
-impl Identity {
+impl ServerIdentity {
     /// Loads what is there and makes what is missing: a CA once, a certificate whenever its names change or it runs out.
     ///
     /// # Errors
@@ -414,11 +414,12 @@ mod tests {
         let now = clock::now();
         let serial = || fs::read_to_string(folder.path().join("tls/server.pem")).unwrap();
         let ca = || fs::read_to_string(folder.path().join("tls/ca.pem")).unwrap();
-        Identity::open(folder.path(), &[], now).unwrap();
+        ServerIdentity::open(folder.path(), &[], now).unwrap();
         let (first, first_ca) = (serial(), ca());
-        Identity::open(folder.path(), &[], now).unwrap();
+        ServerIdentity::open(folder.path(), &[], now).unwrap();
         assert_eq!(serial(), first);
-        let identity = Identity::open(folder.path(), &["ota.example.com".into()], now).unwrap();
+        let identity =
+            ServerIdentity::open(folder.path(), &["ota.example.com".into()], now).unwrap();
         let second = serial();
         assert_ne!(second, first);
         assert!(!identity.renew(now).unwrap());

@@ -224,7 +224,7 @@ pub fn check<R: Read + Seek>(
     };
     let description = describe(file)?;
     if key.is_none() {
-        whole(file)?;
+        verify_digest(file)?;
     }
     let version =
         version(&description.version).ok_or(EspError::Version(description.version.clone()))?;
@@ -237,7 +237,7 @@ pub fn check<R: Read + Seek>(
 
 /// The check of a boot loader, for images that no signature vouches for: all segments are there and, if the image has its
 /// own SHA-256 appended, it fits.
-fn whole<R: Read + Seek>(file: &mut R) -> Result<(), EspError> {
+fn verify_digest<R: Read + Seek>(file: &mut R) -> Result<(), EspError> {
     let size = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
     let mut head = [0; 24];

@@ -5,14 +5,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// A kind of firmware; what NervesHub calls an update tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FirmwareKind {
     /// A fwup archive, `.fw`.
     Fwup,
     /// An ESP-IDF application image, `.bin`.
     EspIdf,
 }
 
-impl Kind {
+impl FirmwareKind {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Fwup, Self::EspIdf];
 

@@ -1,10 +1,10 @@
 //! Archives: signed files for the device's application. The same checks as firmware, but nothing boots them.
 
-use super::files;
+use super::error::field;
+use super::firmware_checks::Digests;
 use super::firmwares::Upload;
-use super::judge::Sums;
-use super::refusal::field;
-use super::{Refusal, Result, blocking};
+use super::stored_files;
+use super::{DomainError, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
@@ -47,12 +47,12 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<ArchiveRow>> {
 /// One archive.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<ArchiveRow> {
     let mut r = db.read().await?;
     store::archives::by_uuid(&mut r, scope.product().id, uuid)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Checks and stores an uploaded archive, in the order of firmware: format, signature, metadata, product, version, uuid.
@@ -65,7 +65,7 @@ pub async fn finish(app: &App, scope: &Scope<Product>, upload: Upload) -> Result
     keep(app, scope, new, staged).await
 }
 
-pub(super) fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewArchive {
+pub(super) fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
     NewArchive {
         key,
         uuid: c.uuid.clone(),
@@ -90,8 +90,8 @@ async fn keep(
     let Some(id) = store::archives::add(&mut w, scope, &new, now).await? else {
         let known = store::archives::by_uuid(&mut w, scope.product().id, &new.uuid).await?;
         drop(w);
-        let blob = Blob::Archive(known.ok_or(Refusal::NotFound)?.id);
-        files::put_back(app, scope, blob, &new.checksum, staged).await?;
+        let blob = Blob::Archive(known.ok_or(DomainError::NotFound)?.id);
+        stored_files::put_back(app, scope, blob, &new.checksum, staged).await?;
         return show(&app.db, scope, &new.uuid).await;
     };
     let text = format!(
@@ -110,13 +110,13 @@ async fn keep(
 /// Deletes an archive that no release brings.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or a release that brings it.
+/// [`DomainError::NotFound`], or a release that brings it.
 pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = app.db.write().await?;
     let p = scope.product();
     let archive = store::archives::by_uuid(&mut w, p.id, uuid)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if store::archives::pinned(&mut w, archive.id).await? {
         return Err(field(
             "deployment_releases",

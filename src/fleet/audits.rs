@@ -1,11 +1,11 @@
 //! The audit log, as people read it.
 
-use super::{Refusal, Result, devices};
+use super::{DomainError, Result, devices};
 use crate::access::scope::{InOrg, Product, Scope};
 use crate::ids::GroupId;
 use crate::store::{self, Db, On};
 
-pub use crate::store::audit::list::{Entry, Narrow};
+pub use crate::store::audit::list::{AuditFilter, Entry};
 
 /// A page of entries, newest first, counted from 1, and how many there are in all.
 ///
@@ -14,11 +14,11 @@ pub use crate::store::audit::list::{Entry, Narrow};
 pub async fn page(
     db: &Db,
     scope: &impl InOrg,
-    narrow: &Narrow,
+    narrow: &AuditFilter,
     number: u64,
     size: u64,
 ) -> Result<(Vec<Entry>, u64)> {
-    let (offset, size) = super::stretch(number, size);
+    let (offset, size) = super::limit_offset(number, size);
     let mut r = db.read().await?;
     let (rows, total) = store::audit::list::page(&mut r, scope, narrow, offset, size).await?;
     Ok((rows, u64::try_from(total).unwrap_or(0)))
@@ -31,7 +31,7 @@ pub async fn page(
 pub async fn behind(
     db: &Db,
     scope: &impl InOrg,
-    narrow: &Narrow,
+    narrow: &AuditFilter,
     after: i64,
     most: i64,
 ) -> Result<Vec<Entry>> {
@@ -41,8 +41,8 @@ pub async fn behind(
 
 /// Narrows to a product's own entries.
 #[must_use]
-pub fn of_product(scope: &Scope<Product>, narrow: Narrow) -> Narrow {
-    Narrow {
+pub fn of_product(scope: &Scope<Product>, narrow: AuditFilter) -> AuditFilter {
+    AuditFilter {
         product: Some(scope.product().id),
         ..narrow
     }
@@ -51,16 +51,16 @@ pub fn of_product(scope: &Scope<Product>, narrow: Narrow) -> Narrow {
 /// Narrows to a device's own entries.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn of_device(
     db: &Db,
     scope: &Scope<Product>,
     identifier: &str,
-    narrow: Narrow,
-) -> Result<Narrow> {
+    narrow: AuditFilter,
+) -> Result<AuditFilter> {
     let mut r = db.read().await?;
     let device = devices::id_of(&mut r, scope, identifier).await?;
-    Ok(Narrow {
+    Ok(AuditFilter {
         device: Some(device),
         ..narrow
     })
@@ -73,22 +73,22 @@ pub(super) async fn group_of(
     name: &str,
 ) -> Result<GroupId> {
     let group = store::deployment_groups::by_name(on, scope, name).await?;
-    group.map(|g| g.id).ok_or(Refusal::NotFound)
+    group.map(|g| g.id).ok_or(DomainError::NotFound)
 }
 
 /// Narrows to a deployment group's own entries.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn of_group(
     db: &Db,
     scope: &Scope<Product>,
     name: &str,
-    narrow: Narrow,
-) -> Result<Narrow> {
+    narrow: AuditFilter,
+) -> Result<AuditFilter> {
     let mut r = db.read().await?;
     let group = group_of(&mut r, scope, name).await?;
-    Ok(Narrow {
+    Ok(AuditFilter {
         group: Some(group),
         ..narrow
     })

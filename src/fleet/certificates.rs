@@ -1,10 +1,10 @@
 //! CA certificates of organisations and certificates of devices, as people manage them.
 
 use super::devices::{self, Device};
-use super::refusal::{BLANK, TAKEN, field};
+use super::error::{BLANK, TAKEN, field};
 use super::signature::{NotSigned, signed_by, usable_key};
-use super::x509::{self, Facts};
-use super::{Refusal, Result};
+use super::x509::{self, CertificateInfo};
+use super::{DomainError, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
 use crate::access::vault::Vault;
 use crate::app::App;
@@ -58,16 +58,16 @@ fn der(text: &str) -> Result<Vec<u8>> {
     let packed: String = text.split_ascii_whitespace().collect();
     let bytes = STANDARD
         .decode(packed)
-        .map_err(|_| Refusal::Bad("the certificate is not base64 of a PEM text".into()))?;
+        .map_err(|_| DomainError::Bad("the certificate is not base64 of a PEM text".into()))?;
     match x509::first_in_pem(&bytes) {
         Some(der) => Ok(der),
-        None if Facts::read(&bytes).is_ok() => Ok(bytes),
+        None if CertificateInfo::read(&bytes).is_ok() => Ok(bytes),
         None => Err(unreadable()),
     }
 }
 
-fn unreadable() -> Refusal {
-    Refusal::Detail("Error decoding certificate".into())
+fn unreadable() -> DomainError {
+    DomainError::Detail("Error decoding certificate".into())
 }
 
 /// A token that the proof's certificate must carry, good for an hour.
@@ -90,7 +90,7 @@ pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
 /// One CA.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show_ca(db: &Db, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
     named(&mut db.read().await?, scope, name).await
 }
@@ -101,13 +101,13 @@ async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<CaRow
     let mut found = table::cas_named(on, scope, name, &ski).await?;
     if found.len() > 1 {
         let all: Vec<String> = found.iter().map(|ca| hex::encode_upper(&ca.ski)).collect();
-        return Err(Refusal::Conflict(format!(
+        return Err(DomainError::Conflict(format!(
             "{} CA certificates have the serial number {name}, from different signers. Name one by its key identifier: {}.",
             all.len(),
             all.join(" or ")
         )));
     }
-    found.pop().ok_or(Refusal::NotFound)
+    found.pop().ok_or(DomainError::NotFound)
 }
 
 /// What is answered to a registration without the CA or without its proof, to the letter.
@@ -118,15 +118,15 @@ pub const CA_INCOMPLETE: &str = "The CA certificate or verification certificate 
 /// # Errors
 /// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
 pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
-    let missing = || Refusal::Detail(CA_INCOMPLETE.into());
+    let missing = || DomainError::Detail(CA_INCOMPLETE.into());
     let unreadable = |_| unreadable();
     let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
-    let facts = Facts::read(&cert).map_err(unreadable)?;
+    let facts = CertificateInfo::read(&cert).map_err(unreadable)?;
     match &form.verification {
         Some(proof) => {
             let proof = der(proof)?;
-            let proven = Facts::read(&proof).map_err(unreadable)?;
-            owns(&app.vault, scope, &cert, &proof, &proven)?;
+            let proven = CertificateInfo::read(&proof).map_err(unreadable)?;
+            verify_ownership(&app.vault, scope, &cert, &proof, &proven)?;
         }
         None if app.policy.unproven_cas => {}
         None => return Err(missing()),
@@ -161,12 +161,20 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
     .await?;
     w.commit().await?;
     let mut r = db.read().await?;
-    table::ca(&mut r, scope, id).await?.ok_or(Refusal::NotFound)
+    table::ca(&mut r, scope, id)
+        .await?
+        .ok_or(DomainError::NotFound)
 }
 
 /// The proof: signed by the CA, and its only name is this organisation's token.
-fn owns(vault: &Vault, scope: &Scope<Org>, ca: &[u8], proof: &[u8], facts: &Facts) -> Result<()> {
-    let failed = || Refusal::Detail("CA Certificate ownership verification failed".into());
+fn verify_ownership(
+    vault: &Vault,
+    scope: &Scope<Org>,
+    ca: &[u8],
+    proof: &[u8],
+    facts: &CertificateInfo,
+) -> Result<()> {
+    let failed = || DomainError::Detail("CA Certificate ownership verification failed".into());
     let now = clock::now();
     let token = match facts.only_uris.as_deref() {
         Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
@@ -194,13 +202,13 @@ async fn profile(
     form: Option<JitpForm>,
 ) -> Result<Option<(ProductId, String, String)>> {
     let Some(form) = form else { return Ok(None) };
-    let blank = |name: &str| Refusal::Fields(json!({"jitp": { name: [BLANK] }}));
+    let blank = |name: &str| DomainError::Fields(json!({"jitp": { name: [BLANK] }}));
     let product = match form.product.ok_or_else(|| blank("product_id"))? {
         Ok(id) => store::products::by_id(w, scope, id).await?,
         Err(name) => store::products::by_name(w, scope.org().id, &name).await?,
     };
     let product = product
-        .ok_or_else(|| Refusal::Fields(json!({"jitp": {"product_id": ["does not exist"]}})))?;
+        .ok_or_else(|| DomainError::Fields(json!({"jitp": {"product_id": ["does not exist"]}})))?;
     let tags = form.tags.ok_or_else(|| blank("tags"))?;
     super::devices::check_tags(&tags)?;
     let description = form.description.ok_or_else(|| blank("description"))?;
@@ -210,7 +218,7 @@ async fn profile(
 /// Forgets a CA. Devices that are connected stay so.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
     let mut w = db.write().await?;
     let ca = named(&mut w, scope, serial).await?;
@@ -229,7 +237,7 @@ pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> 
 /// A device's certificates.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn list(
     db: &Db,
     scope: &Scope<Product>,
@@ -238,7 +246,7 @@ pub async fn list(
     let mut r = db.read().await?;
     let device = store::devices::view(&mut r, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     Ok(table::of_device(&mut r, scope, device.id).await?)
 }
 
@@ -253,12 +261,12 @@ pub async fn add(
     cert: &str,
 ) -> Result<CertificateRow> {
     let der = der(cert)?;
-    let facts =
-        Facts::read(&der).map_err(|_| Refusal::Detail("Error decoding certificate".into()))?;
+    let facts = CertificateInfo::read(&der)
+        .map_err(|_| DomainError::Detail("Error decoding certificate".into()))?;
     let mut w = db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     store_certificate(&mut w, device.org_id, device.id, &facts).await?;
     let text = format!(
         "{} added certificate {} to device {identifier}",
@@ -278,7 +286,7 @@ pub async fn add(
         .await?
         .into_iter()
         .find(|c| c.fingerprint == facts.fingerprint)
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Stores a device's certificate after the checks that hold everywhere (device-protocol 1.5).
@@ -289,7 +297,7 @@ pub async fn store_certificate(
     w: &mut Write,
     org: OrgId,
     device: DeviceId,
-    facts: &Facts,
+    facts: &CertificateInfo,
 ) -> Result<()> {
     let aki = facts.aki.clone().ok_or_else(|| {
         field(
@@ -314,7 +322,7 @@ pub async fn store_certificate(
         errors.insert("org".into(), json!([text]));
     }
     if !errors.is_empty() {
-        return Err(Refusal::Fields(errors.into()));
+        return Err(DomainError::Fields(errors.into()));
     }
     if let Some(holder) = table::holder(w, &facts.fingerprint).await? {
         let same = holder.device_id == device;
@@ -339,11 +347,11 @@ pub async fn store_certificate(
 /// The device of the organisation that holds exactly this certificate; no CA is asked, and none is provisioned.
 ///
 /// # Errors
-/// A text that is no certificate; [`Refusal::Denied`] when no device holds it.
-pub async fn whose(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device> {
-    let unknown = || Refusal::Denied(Role::View);
+/// A text that is no certificate; [`DomainError::Denied`] when no device holds it.
+pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device> {
+    let unknown = || DomainError::Denied(Role::View);
     // What cannot be read is nobody's.
-    let facts = der(cert).ok().and_then(|c| Facts::read(&c).ok());
+    let facts = der(cert).ok().and_then(|c| CertificateInfo::read(&c).ok());
     let facts = facts.ok_or_else(unknown)?;
     let mut r = db.read().await?;
     let holder = table::holder_of_exactly(&mut r, &facts.fingerprint_sha256).await?;
@@ -356,7 +364,7 @@ pub async fn whose(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device
 /// Deletes a device's certificate. An open connection is not cut.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(
     app: &App,
     scope: &Scope<Product>,
@@ -366,7 +374,7 @@ pub async fn delete(
     let mut w = app.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     let all = table::of_device(&mut w, scope, device.id).await?;
     let name = serial.replace(':', "").to_uppercase();
     let meant: Vec<&str> = all
@@ -375,10 +383,10 @@ pub async fn delete(
         .map(|c| c.fingerprint.as_str())
         .collect();
     match meant.as_slice() {
-        [] => return Err(Refusal::NotFound),
+        [] => return Err(DomainError::NotFound),
         [one] => table::delete(&mut w, scope, device.id, one).await?,
         several => {
-            return Err(Refusal::Conflict(format!(
+            return Err(DomainError::Conflict(format!(
                 "{} certificates of the device have the serial number {serial}, from different signers. Name one by its SHA-1: {}.",
                 several.len(),
                 several.join(" or ")

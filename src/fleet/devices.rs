@@ -1,12 +1,12 @@
 //! Devices, as people manage them.
 
-use super::refusal::{BLANK, DOTS, TAKEN, field, is_dots};
-use super::{Refusal, Result};
+use super::error::{BLANK, DOTS, TAKEN, field, is_dots};
+use super::{DomainError, Result};
 use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
 use crate::access::vault::{Secret, new_pair};
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock::{self, Micros};
 use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, READ_WAIT};
@@ -86,34 +86,34 @@ async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> 
 /// The number of a device of the scope's organisation.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn id_of(on: &mut impl On, scope: &impl InOrg, identifier: &str) -> Result<DeviceId> {
     store::devices::id_of(on, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// One device of the scope's organisation.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Device> {
     let mut r = db.read().await?;
     let view = store::devices::view(&mut r, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     Ok(with_tags(&mut r, view).await?)
 }
 
 /// Organisation and product of a device, for addresses that do not name them.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
-pub async fn place(db: &Db, person: &Person, identifier: &str) -> Result<(String, String)> {
+/// [`DomainError::NotFound`].
+pub async fn locate(db: &Db, person: &Person, identifier: &str) -> Result<(String, String)> {
     let mut r = db.read().await?;
-    store::devices::place(&mut r, person.id, identifier)
+    store::devices::locate(&mut r, person.id, identifier)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// A page of a product's devices.
@@ -136,9 +136,13 @@ pub async fn list(
     page: u64,
     size: u64,
 ) -> Result<Page> {
-    let (offset, size) = super::stretch(page, size);
+    let (offset, size) = super::limit_offset(page, size);
     let _lane = if filter.reads_all() {
-        Some(app.scans.enter(&scope.product().org.id, READ_WAIT).await?)
+        Some(
+            app.scan_lane
+                .enter(&scope.product().org.id, READ_WAIT)
+                .await?,
+        )
     } else {
         None
     };
@@ -232,29 +236,36 @@ pub async fn create(
         if held_by_deleted(&mut w, scope, identifier).await? {
             why.push(HOW_TO_FREE);
         }
-        return Err(Refusal::Fields(serde_json::json!({ "identifier": why })));
+        return Err(DomainError::Fields(
+            serde_json::json!({ "identifier": why }),
+        ));
     };
     if form.updates_enabled == Some(false) {
         store::devices::set_updates_enabled(&mut w, id, false, now).await?;
     }
-    further(&mut w, id, &form, now).await?;
+    apply_settings(&mut w, id, &form, now).await?;
     let text = format!("{} registered device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(id), &text, now).await?;
     w.commit().await?;
     show(&app.db, scope, identifier).await
 }
 
-async fn found(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
+async fn require_device(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
     let view = store::devices::view(w, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     store::devices::row(w, view.id)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// The settings that take effect on the device itself.
-async fn further(w: &mut Write, device: DeviceId, form: &DeviceForm, now: Micros) -> Result<()> {
+async fn apply_settings(
+    w: &mut Write,
+    device: DeviceId,
+    form: &DeviceForm,
+    now: Micros,
+) -> Result<()> {
     if let Some(wanted) = &form.extensions {
         super::extensions::set_device(w, device, wanted, now).await?;
     }
@@ -271,7 +282,7 @@ async fn further(w: &mut Write, device: DeviceId, form: &DeviceForm, now: Micros
 /// Changes what people write about a device.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], bad tags, or a change of a deleted device.
+/// [`DomainError::NotFound`], bad tags, or a change of a deleted device.
 pub async fn update(
     app: &App,
     scope: &Scope<Product>,
@@ -280,7 +291,7 @@ pub async fn update(
 ) -> Result<Device> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     if form.restore {
         store::devices::set_deleted(&mut w, device.id, None, now).await?;
     } else if device.deleted_at.is_some() {
@@ -296,29 +307,29 @@ pub async fn update(
     if let Some(on) = form.updates_enabled {
         store::devices::set_updates_enabled(&mut w, device.id, on, now).await?;
     }
-    further(&mut w, device.id, &form, now).await?;
+    apply_settings(&mut w, device.id, &form, now).await?;
     let text = format!("{} updated device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
-        app.nudge(node, device.id, Nudge::Extensions);
+        app.signal_device(node, device.id, DeviceSignal::Extensions);
     }
     if let Some(node) = node.filter(|_| form.updates_enabled == Some(true)) {
-        app.nudge(node, device.id, Nudge::Archive);
+        app.signal_device(node, device.id, DeviceSignal::Archive);
     }
-    app.wake(device.group_id);
+    app.wake_group(device.group_id);
     show(&app.db, scope, identifier).await
 }
 
 /// Deletes a device softly, drops its certificates and closes its socket.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
     store::network_identities::drop_all(&mut w, device.id).await?;
     store::inflight::remove(&mut w, device.id).await?;
@@ -327,22 +338,22 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     cut(app, device.id, node);
-    app.wake(device.group_id);
+    app.wake_group(device.group_id);
     Ok(())
 }
 
 /// Destroys a deleted device: nothing of it can be restored, and its identifier is free again.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; [`Refusal::Conflict`] for one that was not deleted before.
+/// [`DomainError::NotFound`]; [`DomainError::Conflict`] for one that was not deleted before.
 pub async fn destroy(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     let text = format!("{} destroyed device {identifier}", scope.person().name);
     let resource = Resource::Device(device.id);
     audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
     if !store::devices::destroy(&mut w, device.id).await? {
-        return Err(Refusal::Conflict(
+        return Err(DomainError::Conflict(
             "The device is not deleted. Delete it first; what is deleted can still be restored, what is destroyed cannot.".into(),
         ));
     }
@@ -353,26 +364,26 @@ pub async fn destroy(app: &App, scope: &Scope<Product>, identifier: &str) -> Res
 /// Asks a device to reboot.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let text = format!("User {} rebooted device {identifier}", scope.person().name);
-    ask(app, scope, identifier, &text, Nudge::Reboot).await
+    ask(app, scope, identifier, &text, DeviceSignal::Reboot).await
 }
 
 /// Asks a device to show which one it is.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn identify(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} asked device {identifier} to identify itself");
-    ask(app, scope, identifier, &text, Nudge::Identify).await
+    ask(app, scope, identifier, &text, DeviceSignal::Identify).await
 }
 
 /// Types code into a device's console; what it prints is for whoever watches the console.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or more code than can be typed.
+/// [`DomainError::NotFound`], or more code than can be typed.
 pub async fn type_code(
     app: &App,
     scope: &Scope<Product>,
@@ -383,22 +394,22 @@ pub async fn type_code(
         return Err(field("code", "must be at most 16384 bytes"));
     }
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?.id;
+    let device = require_device(&mut w, scope, identifier).await?.id;
     let name = &scope.person().name;
     let text = format!("User {name} typed code into the console of device {identifier}");
     let resource = Resource::Device(device);
     audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
     let node = store::connections::node_of(&mut w, device).await?;
     w.commit().await?;
-    let (Some(node), kind) = (node, terminal::Kind::Console) else {
+    let (Some(node), kind) = (node, terminal::TerminalKind::Console) else {
         return Ok(());
     };
-    let nudge = || app.nudge(node, device, Nudge::Terminal(kind));
+    let nudge = || app.signal_device(node, device, DeviceSignal::Terminal(kind));
     if app.terminals.opened(device, kind, nudge).await {
         // A device that does not take it, or left meanwhile, is like one that was never there.
         let _ = app
             .terminals
-            .type_in(device, kind, terminal::Typed::Keys(code.into()));
+            .type_in(device, kind, terminal::TerminalInput::Keys(code.into()));
         nudge();
     }
     Ok(())
@@ -410,10 +421,10 @@ async fn ask(
     scope: &Scope<Product>,
     identifier: &str,
     text: &str,
-    nudge: Nudge,
+    nudge: DeviceSignal,
 ) -> Result<()> {
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     audit::in_product(
         &mut w,
         scope,
@@ -425,7 +436,7 @@ async fn ask(
     let node = store::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.nudge(node, device.id, nudge);
+        app.signal_device(node, device.id, nudge);
     }
     Ok(())
 }
@@ -433,11 +444,11 @@ async fn ask(
 /// Drops a device's socket; it connects again by itself.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} disconnected device {identifier}");
-    ask(app, scope, identifier, &text, Nudge::Reconnect).await
+    ask(app, scope, identifier, &text, DeviceSignal::Reconnect).await
 }
 
 /// Pushes one firmware, in full, and turns automatic updates off so that the group does not take it back.
@@ -452,12 +463,12 @@ pub async fn upgrade(
 ) -> Result<()> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     let firmware = store::firmwares::by_uuid(&mut w, device.product_id, uuid)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if let Some(why) = unfit(device.fw_fwup_version.as_deref(), &firmware) {
-        return Err(Refusal::Detail(format!(
+        return Err(DomainError::Detail(format!(
             "The update cannot be installed: {why}."
         )));
     }
@@ -471,7 +482,7 @@ pub async fn upgrade(
         priority: false,
     };
     if !store::inflight::add(&mut w, &claim, now).await? {
-        return Err(Refusal::Detail(
+        return Err(DomainError::Detail(
             "An update of this device is under way; wait for it to end, or reconnect the device to drop it.".into(),
         ));
     }
@@ -491,7 +502,7 @@ pub async fn upgrade(
 /// Makes a shared secret for one device; it is shown this once.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn add_secret(
     app: &App,
     scope: &Scope<Product>,
@@ -499,7 +510,7 @@ pub async fn add_secret(
 ) -> Result<(String, Secret)> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     let (key, secret) = new_pair("nhd_");
     let sealed = app.vault.seal(&secret, &key);
     store::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
@@ -515,7 +526,7 @@ pub async fn add_secret(
 /// A device's shared secrets, without the secrets.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn secrets(
     db: &Db,
     scope: &Scope<Product>,
@@ -530,14 +541,14 @@ pub async fn secrets(
 /// when it comes back.
 pub(super) fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
     if let Some(node) = node {
-        app.nudge(node, device, Nudge::Reconnect);
+        app.signal_device(node, device, DeviceSignal::Reconnect);
     }
 }
 
 /// Deactivates a shared secret of a device: its socket is closed, and it is not let in by this secret again.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn deactivate_secret(
     app: &App,
     scope: &Scope<Product>,
@@ -546,9 +557,9 @@ pub async fn deactivate_secret(
 ) -> Result<()> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     if !store::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let text = format!(
         "{} deactivated a shared secret of device {identifier}",
@@ -564,11 +575,11 @@ pub async fn deactivate_secret(
 /// Lets a device out of the penalty box and forgets its attempts.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let now = clock::now();
     let mut w = app.db.write().await?;
-    let device = found(&mut w, scope, identifier).await?;
+    let device = require_device(&mut w, scope, identifier).await?;
     store::devices::block(&mut w, device.id, None).await?;
     store::inflight::clear_attempts(&mut w, device.id).await?;
     store::devices::set_updates_enabled(&mut w, device.id, true, now).await?;
@@ -578,6 +589,6 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
     );
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
-    app.wake(device.group_id);
+    app.wake_group(device.group_id);
     Ok(())
 }

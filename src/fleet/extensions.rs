@@ -1,10 +1,10 @@
 //! Which extensions devices may use, and what these report.
 
-use super::refusal::{INVALID, field};
-use super::{Result, devices, telling};
+use super::error::{INVALID, field};
+use super::{Result, broadcast, devices};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock::{self, Micros};
 use crate::ids::{DeviceId, Extension, Extensions};
 use crate::store::audit;
@@ -107,7 +107,7 @@ pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> R
     );
     audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
-    telling::of_extensions(app, p.id);
+    broadcast::of_extensions(app, p.id);
     Ok(after)
 }
 
@@ -215,7 +215,7 @@ pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> 
     let mut r = app.db.read().await?;
     let device = devices::id_of(&mut r, scope, identifier).await?;
     if let Some(node) = store::connections::node_of(&mut r, device).await? {
-        app.nudge(node, device, Nudge::Health);
+        app.signal_device(node, device, DeviceSignal::Health);
     }
     Ok(())
 }

@@ -1,17 +1,19 @@
 //! Firmware: upload, list, delete.
 
-use super::files;
-use super::judge::{PART, Summing, Sums, UNRECOGNISED, check_fwup, judge, semantic};
+use super::error::{TAKEN, field};
+use super::firmware_checks::{
+    DigestWriter, Digests, PART, UNRECOGNISED, check_fwup, check_upload, semantic,
+};
 use super::keys::KeyRow;
 use super::products::ProductRow;
-use super::refusal::{TAKEN, field};
-use super::{Refusal, Result, blocking};
+use super::stored_files;
+use super::{DomainError, Result, blocking};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Staged};
 use crate::clock;
 use crate::firmware::check::Checked;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::ids::KeyId;
 use crate::limits::UPLOAD_BYTES;
 use crate::store::audit;
@@ -26,7 +28,7 @@ pub use crate::store::firmwares::FirmwareRow;
 
 /// An upload on its way to disk; at most one part of it is in memory. Dropped unfinished, it leaves nothing.
 pub struct Upload {
-    state: Option<(Staged, Summing)>,
+    state: Option<(Staged, DigestWriter)>,
     buffer: BytesMut,
     received: u64,
     expected: Option<String>,
@@ -39,7 +41,7 @@ impl Upload {
     /// The disk's.
     pub fn begin(app: &App) -> Result<Self> {
         Ok(Self {
-            state: Some((app.blobs.stage()?, Summing::default())),
+            state: Some((app.blobs.stage()?, DigestWriter::default())),
             buffer: BytesMut::with_capacity(PART),
             received: 0,
             expected: None,
@@ -63,7 +65,7 @@ impl Upload {
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
         self.received += chunk.len() as u64;
         if self.received > UPLOAD_BYTES {
-            return Err(Refusal::TooLarge);
+            return Err(DomainError::TooLarge);
         }
         while !chunk.is_empty() {
             let n = chunk.len().min(PART - self.buffer.len());
@@ -81,7 +83,7 @@ impl Upload {
         let (mut staged, mut sums) = self
             .state
             .take()
-            .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+            .ok_or_else(|| DomainError::Fault("an upload failed before".into()))?;
         let done = blocking(move || {
             sums.part(&piece);
             staged.file().write_all(&piece)?;
@@ -98,10 +100,10 @@ impl Upload {
     pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
         let product = super::products::show(&app.db, scope).await?;
         let (mut staged, sums) = self.complete().await?;
-        let kind = blocking(move || Kind::of(staged.file()).map(|kind| (staged, kind)));
+        let kind = blocking(move || FirmwareKind::of(staged.file()).map(|kind| (staged, kind)));
         let (staged, kind) = kind.await?.map_err(crate::blob::BlobError::from)?;
         // What is of no kind is read as a fwup archive, which says what is wrong with it.
-        let known = kind.unwrap_or(Kind::Fwup);
+        let known = kind.unwrap_or(FirmwareKind::Fwup);
         if kind.is_some() {
             taken(app, &product, known)?;
         }
@@ -109,8 +111,8 @@ impl Upload {
         let unsigned = product.allow_unsigned_esp_idf_firmware;
         let judging = move || {
             let mut staged = staged;
-            let judged = judge(known, staged.file(), &keys, unsigned, &sums)?;
-            Ok::<_, Refusal>((staged, judged))
+            let judged = check_upload(known, staged.file(), &keys, unsigned, &sums)?;
+            Ok::<_, DomainError>((staged, judged))
         };
         let (staged, judged) = blocking(judging).await??;
         same_product(scope, &judged.product)?;
@@ -126,13 +128,13 @@ impl Upload {
         self,
         app: &App,
         scope: &Scope<Product>,
-    ) -> Result<(Staged, Checked, KeyId, Sums)> {
+    ) -> Result<(Staged, Checked, KeyId, Digests)> {
         let (staged, sums) = self.complete().await?;
         let keys = keys_of(app, scope).await?;
         let checking = move || {
             let mut staged = staged;
             let (checked, key) = check_fwup(staged.file(), &keys)?;
-            Ok::<_, Refusal>((staged, checked, key))
+            Ok::<_, DomainError>((staged, checked, key))
         };
         let (staged, checked, key) = blocking(checking).await??;
         same_product(scope, &checked.product)?;
@@ -141,14 +143,14 @@ impl Upload {
     }
 
     /// The whole file and its sums.
-    async fn complete(mut self) -> Result<(Staged, Sums)> {
+    async fn complete(mut self) -> Result<(Staged, Digests)> {
         if !self.buffer.is_empty() {
             self.flush().await?;
         }
         let (staged, sums) = self
             .state
             .take()
-            .ok_or_else(|| Refusal::Fault("an upload failed before".into()))?;
+            .ok_or_else(|| DomainError::Fault("an upload failed before".into()))?;
         let sums = sums.finish();
         if self.expected.is_some_and(|e| e != sums.whole) {
             return Err(field(
@@ -161,12 +163,12 @@ impl Upload {
 }
 
 /// Whether server and product take this kind.
-fn taken(app: &App, product: &ProductRow, kind: Kind) -> Result<()> {
-    if kind == Kind::EspIdf && !app.policy.esp_idf {
-        return Err(Refusal::Detail(UNRECOGNISED.into()));
+fn taken(app: &App, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
+    if kind == FirmwareKind::EspIdf && !app.policy.esp_idf {
+        return Err(DomainError::Detail(UNRECOGNISED.into()));
     }
     if !product.tools().contains(&kind.name()) {
-        return Err(Refusal::Detail(format!(
+        return Err(DomainError::Detail(format!(
             "The product {:?} does not take {} firmware; allow it in the product's settings (allowed_update_tools).",
             product.name,
             kind.name()
@@ -187,7 +189,7 @@ fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
     if built_for == p.name {
         return Ok(());
     }
-    Err(Refusal::Detail(format!(
+    Err(DomainError::Detail(format!(
         "This firmware is built for the product {built_for:?}, but was uploaded to {:?}.",
         p.name
     )))
@@ -208,7 +210,7 @@ async fn store_firmware(
         .is_some_and(|p| p.require_unique_firmware_version);
     if let Some(known) = store::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await? {
         drop(w);
-        files::put_back(app, scope, Blob::Firmware(known.id), &new.checksum, staged).await?;
+        stored_files::put_back(app, scope, Blob::Firmware(known.id), &new.checksum, staged).await?;
         return show(&app.db, scope, &new.uuid).await;
     }
     if unique
@@ -259,24 +261,24 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
 /// One firmware.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<FirmwareRow> {
     let mut r = db.read().await?;
     store::firmwares::by_uuid(&mut r, scope.product().id, uuid)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Deletes a firmware that no release ever used.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or a release or update that uses it.
+/// [`DomainError::NotFound`], or a release or update that uses it.
 pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = app.db.write().await?;
     let p = scope.product();
     let firmware = store::firmwares::by_uuid(&mut w, p.id, uuid)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if store::firmwares::pinned(&mut w, firmware.id).await? {
         return Err(field(
             "deployment_releases",

@@ -1,6 +1,6 @@
 //! What is over: a device's connections, firmwares and updates, as people read them.
 
-use super::{Refusal, Result, devices};
+use super::{DomainError, Result, devices};
 use crate::access::scope::{Product, Scope};
 use crate::store::{self, Db};
 
@@ -25,7 +25,7 @@ pub struct Updates {
 /// A device's connections, newest first, the present one among them.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn connections(
     db: &Db,
     scope: &Scope<Product>,
@@ -40,7 +40,7 @@ pub async fn connections(
 /// The firmwares that a device ran, newest first.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn firmwares(
     db: &Db,
     scope: &Scope<Product>,
@@ -55,7 +55,7 @@ pub async fn firmwares(
 /// A device's updates.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn updates(
     db: &Db,
     scope: &Scope<Product>,
@@ -77,7 +77,7 @@ pub async fn updates(
 /// The keys that a device holds on other networks; an empty filter takes all.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or a service that is not known.
+/// [`DomainError::NotFound`], or a service that is not known.
 pub async fn identities(
     db: &Db,
     scope: &Scope<Product>,
@@ -87,7 +87,7 @@ pub async fn identities(
 ) -> Result<Vec<IdentityRow>> {
     if !service.is_empty() && !SERVICES.contains(&service) {
         let known = SERVICES.join(", ");
-        return Err(Refusal::Detail(format!(
+        return Err(DomainError::Detail(format!(
             "That is not a service this server knows about; it knows {known}."
         )));
     }

@@ -1,6 +1,6 @@
 //! What the server does when a device joins (device-protocol 3.1), in one transaction.
 
-use super::{extensions, keys, notices};
+use super::{extensions, keys, notifications};
 use crate::clock::Micros;
 use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId};
 use crate::rollout::{matching, outcome};
@@ -96,7 +96,7 @@ pub async fn apply(
     let after = devices::row(w, device)
         .await?
         .ok_or(Error::Missing("devices"))?;
-    let group = matching::place(w, &after, now).await?;
+    let group = matching::assign_group(w, &after, now).await?;
     out.wake.extend(group);
     if join.takes_archives && group.is_some() {
         out.archive = archives::of_device(w, device, now).await?;
@@ -138,7 +138,7 @@ pub async fn arrive(
 ) -> store::Result<outcome::Judged> {
     let running = metadata(w, before, &join.reported).await?;
     if running.is_none() && before.fw_uuid.is_empty() {
-        notices::without_metadata(w, before, now).await?;
+        notifications::without_metadata(w, before, now).await?;
     }
     // Without usable metadata what is on record stays, and so does what it says about an update.
     let uuid = running

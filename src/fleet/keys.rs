@@ -1,7 +1,7 @@
 //! Signing keys.
 
-use super::refusal::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
-use super::{Refusal, Result, telling};
+use super::error::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
+use super::{DomainError, Result, broadcast};
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::app::App;
 use crate::clock;
@@ -47,12 +47,12 @@ pub async fn of_device(db: &Db, device: DeviceId) -> store::Result<Vec<String>> 
 /// One key.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
     let mut r = db.read().await?;
     store::keys::by_name(&mut r, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Keys that sign for fwup.
@@ -122,7 +122,7 @@ pub async fn create(
     )
     .await?;
     w.commit().await?;
-    telling::of_keys(app, scope.org().id);
+    broadcast::of_keys(app, scope.org().id);
     Ok(KeyRow {
         id,
         name,
@@ -134,14 +134,14 @@ pub async fn create(
 /// Deletes a key that no firmware uses.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or a firmware that was checked with it.
+/// [`DomainError::NotFound`], or a firmware that was checked with it.
 pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
     let mut w = app.db.write().await?;
     let key = store::keys::by_name(&mut w, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if store::keys::in_use(&mut w, key.id).await? {
-        return Err(Refusal::InUse(json!({
+        return Err(DomainError::InUse(json!({
             "firmwares": ["Firmware exists which uses the Signing Key"]
         })));
     }
@@ -154,6 +154,6 @@ pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
     )
     .await?;
     w.commit().await?;
-    telling::of_keys(app, scope.org().id);
+    broadcast::of_keys(app, scope.org().id);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
 
-use super::refusal::{INVALID, field};
-use super::{Refusal, Result, mails, users};
+use super::error::{INVALID, field};
+use super::{DomainError, Result, mail_rules, users};
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
 use crate::access::{password, random};
@@ -29,7 +29,9 @@ pub(super) const INVITED: Duration = Duration::from_secs(48 * 3600);
 /// Too many that wait.
 pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
     if let Some(from) = from.and_then(counted) {
-        app.cli_logins.count(&from).map_err(Refusal::TooMany)?;
+        app.cli_session_limiter
+            .count(&from)
+            .map_err(DomainError::TooMany)?;
     }
     let now = clock::now();
     let token = uuid::Builder::from_random_bytes(random()).into_uuid();
@@ -37,7 +39,7 @@ pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSes
     let note: String = note.chars().take(255).collect();
     let mut w = app.db.write().await?;
     if cli_sessions::sweep(&mut w, now.before(WAIT)).await? >= WAITING {
-        return Err(Refusal::Busy(
+        return Err(DomainError::Busy(
             "Too many logins wait for a browser on this server; try again in a few minutes.".into(),
         ));
     }
@@ -56,33 +58,35 @@ pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSes
 /// A login that waits or was confirmed.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for one that is unknown or over.
+/// [`DomainError::NotFound`] for one that is unknown or over.
 pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
     let mut r = db.read().await?;
     cli_sessions::find(&mut r, token, clock::now().before(WAIT))
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// What the command line gets: nothing yet, or once its API token.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for one that is unknown, over, or fetched.
+/// [`DomainError::NotFound`] for one that is unknown, over, or fetched.
 pub async fn fetch(app: &App, token: &str) -> Result<Option<Secret>> {
     let session = waiting(&app.db, token).await?;
     let Some(sealed) = session.user_token else {
         return match session.user_id {
-            Some(_) => Err(Refusal::NotFound),
+            Some(_) => Err(DomainError::NotFound),
             None => Ok(None),
         };
     };
     let mut w = app.db.write().await?;
     if !cli_sessions::fetched(&mut w, token).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     w.commit().await?;
     let opened = app.vault.open(&sealed, token);
-    opened.map(Some).map_err(|e| Refusal::Fault(e.to_string()))
+    opened
+        .map(Some)
+        .map_err(|e| DomainError::Fault(e.to_string()))
 }
 
 /// What came of a confirmation.
@@ -101,7 +105,7 @@ pub enum Confirmed {
 /// Confirms a login as the person whose password it is.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn confirm(
     app: &App,
     token: &str,
@@ -162,14 +166,14 @@ pub async fn invite(
     let mut w = app.db.write().await?;
     let id = invites::add(&mut w, scope, email, role.word(), now).await?;
     let link = link(app, id, email, now);
-    mails::invited(app, &mut w, scope, email, &link).await?;
+    mail_rules::invited(app, &mut w, scope, email, &link).await?;
     let text = format!(
         "{} invited {email} with the role {}",
         scope.person().name,
         role.word()
     );
     audit::in_org(&mut w, scope, &text, now).await?;
-    mails::members_changed(app, &mut w, scope, None, &text).await?;
+    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
     let made = invites::find(&mut w, id, now.before(INVITED)).await?;
     w.commit().await?;
     Ok((made.ok_or(store::Error::Missing("invites"))?, link))
@@ -193,11 +197,11 @@ fn link(app: &App, id: i64, email: &str, at: Micros) -> String {
 /// Takes an invitation back.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
     let mut w = db.write().await?;
     if !invites::remove(&mut w, scope.org().id, email).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let text = format!(
         "{} took back the invitation of {email}",
@@ -211,26 +215,26 @@ pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
 /// The invitation of a link.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for one that is forged, over, accepted or taken back.
+/// [`DomainError::NotFound`] for one that is forged, over, accepted or taken back.
 pub async fn invited(app: &App, link: &str) -> Result<Invite> {
-    let (id, proof) = link.split_once('.').ok_or(Refusal::NotFound)?;
-    let id: i64 = id.parse().map_err(|_| Refusal::NotFound)?;
+    let (id, proof) = link.split_once('.').ok_or(DomainError::NotFound)?;
+    let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
     let now = clock::now();
     let mut r = app.db.read().await?;
     let found = invites::find(&mut r, id, now.before(INVITED)).await?;
-    let invite = found.ok_or(Refusal::NotFound)?;
+    let invite = found.ok_or(DomainError::NotFound)?;
     let about = format!("invite {} {}", invite.id, invite.email);
     if app.vault.proven(&about, proof, now.secs()) {
         Ok(invite)
     } else {
-        Err(Refusal::NotFound)
+        Err(DomainError::NotFound)
     }
 }
 
 /// Accepts an invitation: a new person with this name and password, or one who has become a user meanwhile and proves it.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; a name or password that cannot be.
+/// [`DomainError::NotFound`]; a name or password that cannot be.
 pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<()> {
     let invite = invited(app, link).await?;
     let mut r = app.db.read().await?;
@@ -267,7 +271,7 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
         Some(id) => id,
         None => store::users::add(&mut w, &invite.email, &name, &hash, now)
             .await?
-            .ok_or(Refusal::NotFound)?,
+            .ok_or(DomainError::NotFound)?,
     };
     store::orgs::set_member(&mut w, invite.org_id, id, &invite.role, now).await?;
     invites::remove(&mut w, invite.org_id, &invite.email).await?;

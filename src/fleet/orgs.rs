@@ -1,7 +1,7 @@
 //! Organisations and members.
 
-use super::refusal::{INVALID, field};
-use super::{Refusal, Result, mails};
+use super::error::{INVALID, field};
+use super::{DomainError, Result, mail_rules};
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
 use crate::app::App;
 use crate::clock;
@@ -47,12 +47,12 @@ pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
 /// One member.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
     let mut r = db.read().await?;
     store::orgs::member(&mut r, scope, email)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Makes an existing person a member; `None` when the server knows nobody with this address.
@@ -81,7 +81,7 @@ pub async fn add_member(
         role.word()
     );
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
-    mails::members_changed(app, &mut w, scope, Some(&user.email), &text).await?;
+    mail_rules::members_changed(app, &mut w, scope, Some(&user.email), &text).await?;
     w.commit().await?;
     member(&app.db, scope, email).await.map(Some)
 }
@@ -95,7 +95,7 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
     let mut w = db.write().await?;
     let found = store::orgs::member(&mut w, scope, email)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if role != Role::Admin {
         keep_an_admin(&mut w, scope, &found).await?;
     }
@@ -128,13 +128,13 @@ pub async fn remove_member(app: &App, scope: &Scope<Org>, email: &str) -> Result
     let mut w = app.db.write().await?;
     let found = store::orgs::member(&mut w, scope, email)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     keep_an_admin(&mut w, scope, &found).await?;
     store::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    store::mails::remove_rules_of(&mut w, scope, found.user_id).await?;
+    store::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
     let text = format!("{} removed the member {email}", scope.person().name);
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
-    mails::members_changed(app, &mut w, scope, None, &text).await?;
+    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
     w.commit().await?;
     Ok(())
 }
@@ -147,7 +147,7 @@ async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> R
     if others || leaving.role != Role::Admin.word() {
         return Ok(());
     }
-    Err(Refusal::Detail(format!(
+    Err(DomainError::Detail(format!(
         "{} is the last administrator of {}; make somebody else an administrator first.",
         leaving.email,
         scope.org().name

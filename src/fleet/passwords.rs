@@ -1,7 +1,7 @@
 //! What trying passwords may cost: a few checks at once, and a pace for each account and each address, so that a
 //! stranger can neither fill the memory nor guess on and on.
 
-use super::{Refusal, Result, blocking};
+use super::{DomainError, Result, blocking};
 use crate::budget::{Rate, counted};
 use crate::limits::{
     ASKERS_REMEMBERED, PASSWORD_CHECKS, PASSWORD_PAUSE, PASSWORD_QUEUE, PASSWORD_TRIES,
@@ -63,7 +63,7 @@ impl PasswordBudget {
     /// Whether this account may be tried from this address now.
     ///
     /// # Errors
-    /// [`Refusal::TooMany`] with the time to wait.
+    /// [`DomainError::TooMany`] with the time to wait.
     pub fn may_try(&self, account: &str, from: Option<IpAddr>) -> Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -72,7 +72,7 @@ impl PasswordBudget {
                 Some(Duration::ZERO) => {
                     held.remove(&key);
                 }
-                Some(wait) => return Err(Refusal::TooMany(wait)),
+                Some(wait) => return Err(DomainError::TooMany(wait)),
                 None => {}
             }
         }
@@ -100,7 +100,7 @@ impl PasswordBudget {
     /// Does the expensive work, on a thread that may wait, when it is its turn.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] when too many wait already.
+    /// [`DomainError::Busy`] when too many wait already.
     pub async fn check<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -108,12 +108,12 @@ impl PasswordBudget {
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
         if before >= PASSWORD_QUEUE {
-            return Err(Refusal::Busy(
+            return Err(DomainError::Busy(
                 "The server checks as many passwords as it can; try again in some seconds.".into(),
             ));
         }
         let turn = self.checks.acquire().await;
-        let _turn = turn.map_err(|e| Refusal::Fault(e.to_string()))?;
+        let _turn = turn.map_err(|e| DomainError::Fault(e.to_string()))?;
         blocking(work).await
     }
 }

@@ -77,7 +77,7 @@ pub async fn apply(
     out.wake.extend(judged.wake);
     out.installed = judged.installed;
     let after = devices::row(w, device).await?.ok_or_else(missing)?;
-    let group = matching::place(w, &after, now).await?;
+    let group = matching::assign_group(w, &after, now).await?;
     if let (Some(group), None) = (group, outcome::untold(w, device).await?) {
         let turn = claim::one(w, poll.node, group, &after, now).await?;
         out.soon = turn.wait;

@@ -1,13 +1,13 @@
 //! Products and their shared secrets.
 
-use super::refusal::{TAKEN, field, name_of};
-use super::{Refusal, Result};
+use super::error::{TAKEN, field, name_of};
+use super::{DomainError, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
 use crate::app::App;
-use crate::bus::Hint;
+use crate::bus::BusMessage;
 use crate::clock::{self, Micros};
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::ids::ProductId;
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::{self, Db, Write};
@@ -29,13 +29,13 @@ pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<ProductRow>> {
 /// The product of a scope.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
     let mut r = db.read().await?;
     let p = scope.product();
     store::products::by_name(&mut r, p.org.id, &p.name)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Makes a product.
@@ -81,8 +81,8 @@ pub struct Changes {
 
 /// Refuses kinds of firmware that do not exist, or that the server does not take.
 fn known_tools(app: &App, tools: &[String]) -> Result<()> {
-    let named = |wanted: &dyn Fn(Option<Kind>) -> bool| -> Vec<&str> {
-        let all = tools.iter().filter(|t| wanted(Kind::named(t)));
+    let named = |wanted: &dyn Fn(Option<FirmwareKind>) -> bool| -> Vec<&str> {
+        let all = tools.iter().filter(|t| wanted(FirmwareKind::named(t)));
         all.map(String::as_str).collect()
     };
     let unknown = named(&|kind| kind.is_none());
@@ -90,7 +90,7 @@ fn known_tools(app: &App, tools: &[String]) -> Result<()> {
     if !unknown.is_empty() {
         return refused(format!("unknown update tool(s): {}", unknown.join(", ")));
     }
-    let off = named(&|kind| kind == Some(Kind::EspIdf) && !app.policy.esp_idf);
+    let off = named(&|kind| kind == Some(FirmwareKind::EspIdf) && !app.policy.esp_idf);
     if !off.is_empty() {
         let off = off.join(", ");
         return refused(format!("not enabled on this NervesHub instance: {off}"));
@@ -107,7 +107,7 @@ pub async fn update(app: &App, scope: &Scope<Product>, changes: Changes) -> Resu
     let p = scope.product();
     let mut product = store::products::by_name(&mut w, p.org.id, &p.name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if let Some(mut tools) = changes.tools {
         let mut seen = HashSet::new();
         tools.retain(|t| seen.insert(t.clone()));
@@ -157,7 +157,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
         }
     }
     if !held.is_empty() {
-        return Err(Refusal::InUse(held.into()));
+        return Err(DomainError::InUse(held.into()));
     }
     let text = format!(
         "{} deleted product {}",
@@ -219,12 +219,12 @@ pub async fn new_secret(
 /// Deactivates a shared secret: devices that use it are refused at their next connect.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn deactivate_secret(app: &App, scope: &Scope<Product>, key: &str) -> Result<()> {
     let mut w = app.db.write().await?;
     let secret = store::secrets::deactivate(&mut w, scope, key, clock::now())
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     audit::on_product(
         &mut w,
         scope,
@@ -233,6 +233,6 @@ pub async fn deactivate_secret(app: &App, scope: &Scope<Product>, key: &str) -> 
     )
     .await?;
     w.commit().await?;
-    app.bus.send(Hint::SecretEnded(secret));
+    app.bus.send(BusMessage::SecretEnded(secret));
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::store::audit::{self, Actor, Resource};
 use crate::store::device_logs::{self, LogLine};
 use crate::store::locations::{self, Location};
 use crate::store::{
-    self, Write, batch, certificates, connections, devices, endpoints, history, inflight, messages,
-    network_identities,
+    self, Write, batch, certificates, connections, devices, history, inflight, iroh_endpoints,
+    messages, network_identities,
 };
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -232,7 +232,7 @@ async fn identity(w: &mut Write, device: DeviceId, i: &Identity, now: Micros) ->
         // What a person of the own organisation entered becomes the device's.
         let row = devices::row(w, device).await?;
         let org = row.ok_or(store::Error::Missing("devices"))?.org_id;
-        if endpoints::give_way(w, org, key).await? {
+        if iroh_endpoints::give_way(w, org, key).await? {
             tracing::warn!(%device, "another organisation has entered this iroh endpoint");
             return Ok(());
         }

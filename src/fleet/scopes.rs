@@ -1,7 +1,7 @@
 //! Who asks, and for what: tokens and names turned into people and scopes, with one answer for "not there" and "not
 //! yours".
 
-use super::{Refusal, Result};
+use super::{DomainError, Result};
 use crate::access;
 use crate::access::scope::{Org, Person, Product, Scope};
 use crate::app::App;
@@ -19,21 +19,21 @@ pub async fn person(app: &App, token: &str) -> Result<Option<Person>> {
 /// A person's scope in an organisation.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] when there is none, or the person is no member.
+/// [`DomainError::NotFound`] when there is none, or the person is no member.
 pub async fn org(db: &Db, person: Person, org: &str) -> Result<Scope<Org>> {
     let mut r = db.read().await?;
     access::org_scope(&mut r, person, org)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// A person's scope in a product.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] when there is none, or the person is no member.
+/// [`DomainError::NotFound`] when there is none, or the person is no member.
 pub async fn product(db: &Db, person: Person, org: &str, product: &str) -> Result<Scope<Product>> {
     let mut r = db.read().await?;
     access::product_scope(&mut r, person, org, product)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }

@@ -1,12 +1,12 @@
 //! Support scripts: Elixir that a product keeps, and that people run on its devices.
 
+use super::access_check::AccessCheck;
 use super::devices::check_tags;
-use super::refusal::{BLANK, Mistakes, field};
-use super::standing::Standing;
-use super::{Refusal, Result};
+use super::error::{BLANK, Mistakes, field};
+use super::{DomainError, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock;
 use crate::limits::{SCRIPT_BYTES, SCRIPT_TIME};
 use crate::store::audit::{self, Resource};
@@ -70,7 +70,7 @@ pub async fn list(
     page: u64,
     size: u64,
 ) -> Result<(Vec<ScriptRow>, u64)> {
-    let (offset, size) = super::stretch(page, size);
+    let (offset, size) = super::limit_offset(page, size);
     let mut r = db.read().await?;
     let (rows, total) = store::scripts::list(&mut r, scope, filter, offset, size).await?;
     Ok((rows, u64::try_from(total).unwrap_or(0)))
@@ -79,12 +79,12 @@ pub async fn list(
 /// One script.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, number: i64) -> Result<ScriptRow> {
     let mut r = db.read().await?;
     store::scripts::by_id(&mut r, scope, number)
         .await?
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Makes a script.
@@ -118,7 +118,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
 /// Changes a script.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], a blank name or text, bad tags.
+/// [`DomainError::NotFound`], a blank name or text, bad tags.
 pub async fn update(
     db: &Db,
     scope: &Scope<Product>,
@@ -130,7 +130,7 @@ pub async fn update(
     let mut w = db.write().await?;
     let before = store::scripts::by_id(&mut w, scope, number)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     let tags = if form.tags.is_some() {
         form.lines()
     } else {
@@ -141,7 +141,7 @@ pub async fn update(
         form.text.unwrap_or(before.text),
     );
     if !store::scripts::set(&mut w, scope, before.id, &name, &text, tags.as_deref(), now).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let product = scope.product();
     let entry = format!(
@@ -157,13 +157,13 @@ pub async fn update(
 /// Deletes a script.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;
     let script = store::scripts::by_id(&mut w, scope, number)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     store::scripts::delete(&mut w, scope, script.id).await?;
     let product = scope.product();
     let entry = format!(
@@ -180,7 +180,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> 
 /// Runs a script, by name or number, on a device and waits for what it prints.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for the device or script, [`Refusal::Unavailable`] when the device is offline, silent, or too old
+/// [`DomainError::NotFound`] for the device or script, [`DomainError::Unavailable`] when the device is offline, silent, or too old
 /// to run scripts.
 pub async fn run(
     app: &App,
@@ -193,7 +193,7 @@ pub async fn run(
     let mut w = app.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
-        .ok_or(Refusal::NotFound)?
+        .ok_or(DomainError::NotFound)?
         .id;
     let mut found = store::scripts::by_name(&mut w, scope, script).await?;
     if found.is_none()
@@ -201,10 +201,10 @@ pub async fn run(
     {
         found = store::scripts::by_id(&mut w, scope, id).await?;
     }
-    let script = found.ok_or(Refusal::NotFound)?;
+    let script = found.ok_or(DomainError::NotFound)?;
     let node = store::connections::node_of(&mut w, device)
         .await?
-        .ok_or(Refusal::Unavailable)?;
+        .ok_or(DomainError::Unavailable)?;
     // Who runs what is written before it runs: neither a stop of the server nor an asker who leaves can hide it.
     let name = &scope.person().name;
     let text = format!(
@@ -217,20 +217,20 @@ pub async fn run(
     w.commit().await?;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut waiting = app
-        .runs
+        .script_runs
         .begin(device, &script.text, millis)
-        .ok_or(Refusal::Unavailable)?;
-    app.nudge(node, device, Nudge::Script(waiting.id));
-    let mut standing = Standing::begin(&app.db, scope).about(device);
+        .ok_or(DomainError::Unavailable)?;
+    app.signal_device(node, device, DeviceSignal::Script(waiting.id));
+    let mut standing = AccessCheck::begin(&app.db, scope).about(device);
     let answered = tokio::select! {
         answered = tokio::time::timeout(time, &mut waiting.output) => answered,
-        () = standing.lost() => return Err(Refusal::NotFound),
+        () = standing.lost() => return Err(DomainError::NotFound),
     };
     let Ok(Ok(Some(output))) = answered else {
-        return Err(Refusal::Unavailable);
+        return Err(DomainError::Unavailable);
     };
     if !standing.holds().await {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let kept: String = output.chars().take(OUTPUT_CHARS).collect();
     let text = format!(

@@ -180,11 +180,11 @@ fn parts<const N: usize>(der: &[u8]) -> Option<[Any<'_>; N]> {
 
 /// Whether two names are the same by RFC 5280, 7.1: by what they say, in any string type, any case, and with blanks as one.
 fn same_name(a: &X509Name<'_>, b: &X509Name<'_>) -> bool {
-    let said = |name: &X509Name<'_>| -> Vec<Vec<(String, Said)>> {
+    let said = |name: &X509Name<'_>| -> Vec<Vec<(String, DeclaredHash)>> {
         let set = |rdn: &x509_parser::x509::RelativeDistinguishedName<'_>| {
             let mut set: Vec<_> = rdn
                 .iter()
-                .map(|a| (a.attr_type().to_id_string(), Said::of(a)))
+                .map(|a| (a.attr_type().to_id_string(), DeclaredHash::of(a)))
                 .collect();
             set.sort();
             set
@@ -195,12 +195,12 @@ fn same_name(a: &X509Name<'_>, b: &X509Name<'_>) -> bool {
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Said {
+enum DeclaredHash {
     Text(String),
     Other(u32, Vec<u8>),
 }
 
-impl Said {
+impl DeclaredHash {
     fn of(attribute: &AttributeTypeAndValue<'_>) -> Self {
         let value = attribute.attr_value();
         match text_of(value) {

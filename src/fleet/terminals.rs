@@ -7,7 +7,7 @@ mod viewer;
 
 use crate::ids::{ConnectionId, DeviceId};
 use crate::limits::{TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINALS};
-use crate::terminal::{Kind, Said, Typed};
+use crate::terminal::{TerminalInput, TerminalKind, TerminalOutput};
 use scrollback::Scrollback;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -46,7 +46,7 @@ struct Terminal {
     version: Box<str>,
     lines: Scrollback,
     viewers: Vec<Viewer>,
-    inbox: VecDeque<Typed>,
+    inbox: VecDeque<TerminalInput>,
     up: Transfers,
     down: Transfers,
 }
@@ -62,7 +62,7 @@ impl Terminal {
     }
 }
 
-type Key = (DeviceId, Kind);
+type Key = (DeviceId, TerminalKind);
 
 /// All terminals.
 #[derive(Clone, Default)]
@@ -102,7 +102,7 @@ impl Terminals {
     }
 
     /// Takes a seat; `None` when too many terminals are open. Nudge the device afterwards.
-    pub fn watch(&self, device: DeviceId, kind: Kind, name: &str) -> Option<Seat> {
+    pub fn watch(&self, device: DeviceId, kind: TerminalKind, name: &str) -> Option<Seat> {
         let mut state = self.lock();
         let key = (device, kind);
         if !Self::ensure(&mut state, key) {
@@ -121,7 +121,7 @@ impl Terminals {
     }
 
     /// Waits a moment for a device to say that its terminal is there. `nudge` asks it.
-    pub async fn opened(&self, device: DeviceId, kind: Kind, nudge: impl Fn()) -> bool {
+    pub async fn opened(&self, device: DeviceId, kind: TerminalKind, nudge: impl Fn()) -> bool {
         if !Self::ensure(&mut self.lock(), (device, kind)) {
             return false;
         }
@@ -144,7 +144,12 @@ impl Terminals {
     ///
     /// # Errors
     /// See [`Blocked`]; [`Blocked::Full`] may be tried again.
-    pub fn type_in(&self, device: DeviceId, kind: Kind, typed: Typed) -> Result<(), Blocked> {
+    pub fn type_in(
+        &self,
+        device: DeviceId,
+        kind: TerminalKind,
+        typed: TerminalInput,
+    ) -> Result<(), Blocked> {
         let mut state = self.lock();
         let terminal = state
             .open
@@ -154,7 +159,7 @@ impl Terminals {
         if terminal.inbox.len() >= TERMINAL_INBOX {
             return Err(Blocked::Full);
         }
-        if let Typed::Event(event, payload) = &typed
+        if let TerminalInput::Event(event, payload) = &typed
             && event.starts_with("file-data")
         {
             if !at_least_two(&terminal.version) {
@@ -167,26 +172,32 @@ impl Terminals {
     }
 
     /// Everything that waits for the device; the device's own link calls this.
-    pub fn take(&self, device: DeviceId, kind: Kind) -> Option<VecDeque<Typed>> {
+    pub fn take(&self, device: DeviceId, kind: TerminalKind) -> Option<VecDeque<TerminalInput>> {
         let mut state = self.lock();
         let terminal = state.open.get_mut(&(device, kind))?;
         Some(std::mem::take(&mut terminal.inbox))
     }
 
     /// Passes on what a device says. Neither the device nor another viewer waits for one that reads slowly.
-    pub fn say(&self, device: DeviceId, kind: Kind, connection: ConnectionId, said: Said) {
+    pub fn say(
+        &self,
+        device: DeviceId,
+        kind: TerminalKind,
+        connection: ConnectionId,
+        said: TerminalOutput,
+    ) {
         let key = (device, kind);
         let mut state = self.lock();
         let Some(terminal) = state.open.get_mut(&key) else {
             return;
         };
         match said {
-            Said::Open(version) => terminal.open(connection, version),
-            Said::Output(text) => {
+            TerminalOutput::Open(version) => terminal.open(connection, version),
+            TerminalOutput::Output(text) => {
                 terminal.lines.add(&text);
                 terminal.show_all(&shown(output_word(kind), json!({"data": text})));
             }
-            Said::Event(event, payload) if event.starts_with("file-data") => {
+            TerminalOutput::Event(event, payload) if event.starts_with("file-data") => {
                 let letter = match terminal.up.check(event, &payload) {
                     Ok(()) => shown(event, payload),
                     Err(e) => {
@@ -197,7 +208,7 @@ impl Terminals {
                 };
                 terminal.show_all(&letter);
             }
-            Said::Event(event, payload) => terminal.show_all(&shown(event, payload)),
+            TerminalOutput::Event(event, payload) => terminal.show_all(&shown(event, payload)),
         }
     }
 
@@ -215,7 +226,7 @@ impl Terminals {
     /// The device's connection ended: its terminals are gone, and with them what they printed.
     pub fn close(&self, device: DeviceId, connection: ConnectionId) {
         let mut state = self.lock();
-        for kind in Kind::ALL {
+        for kind in TerminalKind::ALL {
             let key = (device, kind);
             let Some(terminal) = state.open.get_mut(&key) else {
                 continue;
@@ -290,7 +301,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let name = self.terminals.leave(self.key, self.id);
-        let (Some(name), Kind::Console) = (name, self.key.1) else {
+        let (Some(name), TerminalKind::Console) = (name, self.key.1) else {
             return;
         };
         let message = shown(
@@ -305,10 +316,10 @@ impl Drop for Seat {
     }
 }
 
-fn output_word(kind: Kind) -> &'static str {
+fn output_word(kind: TerminalKind) -> &'static str {
     match kind {
-        Kind::Console => "up",
-        Kind::Shell => "output",
+        TerminalKind::Console => "up",
+        TerminalKind::Shell => "output",
     }
 }
 
@@ -325,7 +336,7 @@ mod tests {
 
     const D: DeviceId = DeviceId::NONE;
     const C: ConnectionId = ConnectionId(7);
-    const K: Kind = Kind::Console;
+    const K: TerminalKind = TerminalKind::Console;
 
     async fn next(seat: &mut Seat) -> (String, Value) {
         let got = tokio::time::timeout(
@@ -337,13 +348,13 @@ mod tests {
     }
 
     fn opened(all: &Terminals, version: &str) {
-        all.say(D, K, C, Said::Open(version.into()));
+        all.say(D, K, C, TerminalOutput::Open(version.into()));
     }
 
     #[tokio::test]
     async fn a_new_viewer_gets_the_past_at_once_and_both_get_what_follows() {
         let all = Terminals::default();
-        all.say(D, K, C, Said::Output("nobody looks".into()));
+        all.say(D, K, C, TerminalOutput::Output("nobody looks".into()));
         let mut one = all.watch(D, K, "Jane").unwrap();
         opened(&all, "2.0.0");
         assert_eq!(
@@ -351,13 +362,13 @@ mod tests {
             ("metadata".into(), json!({"version": "2.0.0"}))
         );
         assert_eq!(next(&mut one).await, ("up".into(), json!({"data": ""})));
-        all.say(D, K, C, Said::Output("iex(1)>".into()));
+        all.say(D, K, C, TerminalOutput::Output("iex(1)>".into()));
         assert_eq!(next(&mut one).await.1["data"], "iex(1)>");
         let mut two = all.watch(D, K, "Joe").unwrap();
         opened(&all, "2.0.0");
         assert_eq!(next(&mut two).await.0, "metadata");
         assert_eq!(next(&mut two).await.1["data"], "iex(1)>");
-        all.say(D, K, C, Said::Output(" 1".into()));
+        all.say(D, K, C, TerminalOutput::Output(" 1".into()));
         assert_eq!(next(&mut one).await.1["data"], " 1");
         assert_eq!(next(&mut two).await.1["data"], " 1");
         two.chat(json!({"text": "hi"}));
@@ -367,7 +378,12 @@ mod tests {
         let left = json!({"name": "Joe", "event": "closed the console"});
         assert_eq!(next(&mut one).await.1, left);
         // Another device's terminal is another terminal.
-        all.say(DeviceId::from(2), K, C, Said::Output("forged".into()));
+        all.say(
+            DeviceId::from(2),
+            K,
+            C,
+            TerminalOutput::Output("forged".into()),
+        );
         let more = timeout(Duration::from_millis(50), next(&mut one)).await;
         assert!(more.is_err());
     }
@@ -385,7 +401,7 @@ mod tests {
     #[test]
     fn what_is_typed_waits_in_a_bounded_queue_and_only_for_a_device_that_is_there() {
         let all = Terminals::default();
-        let key = || Typed::Event("dn", json!({"data": "x"}));
+        let key = || TerminalInput::Event("dn", json!({"data": "x"}));
         assert_eq!(all.type_in(D, K, key()), Err(Blocked::Closed));
         let _seat = all.watch(D, K, "Jane").unwrap();
         assert_eq!(all.type_in(D, K, key()), Err(Blocked::Closed));
@@ -400,7 +416,7 @@ mod tests {
         assert_eq!(all.type_in(D, K, key()), Err(Blocked::Full));
         assert_eq!(all.take(D, K).unwrap().len(), TERMINAL_INBOX);
         assert_eq!(all.take(DeviceId::from(2), K), None);
-        let file = Typed::Event("file-data/start", json!({"filename": "a"}));
+        let file = TerminalInput::Event("file-data/start", json!({"filename": "a"}));
         assert_eq!(all.type_in(D, K, file), Err(Blocked::NoFiles));
         all.close(D, ConnectionId(8));
         assert_eq!(

@@ -1,8 +1,8 @@
 //! API tokens as their owners manage them, and accounts for programs.
 
-use super::refusal::{BLANK, INVALID, TAKEN, field, name_of};
+use super::error::{BLANK, INVALID, TAKEN, field, name_of};
 use super::users::Lasting;
-use super::{Refusal, Result, users};
+use super::{DomainError, Result, users};
 use crate::access;
 use crate::access::scope::{Access, Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::clock::{self, Micros};
@@ -42,12 +42,12 @@ const DAYS: i64 = 3_650;
 /// Only a token that grants all may handle tokens, or it could make itself a wider one.
 ///
 /// # Errors
-/// [`Refusal::Denied`].
-pub fn whole(person: &Person) -> Result<()> {
+/// [`DomainError::Denied`].
+pub fn require_full_access(person: &Person) -> Result<()> {
     if person.grant.is_full() {
         Ok(())
     } else {
-        Err(Refusal::Denied(Role::Admin))
+        Err(DomainError::Denied(Role::Admin))
     }
 }
 
@@ -56,7 +56,7 @@ pub fn whole(person: &Person) -> Result<()> {
 /// # Errors
 /// A token that grants less than all.
 pub async fn list(db: &Db, person: &Person) -> Result<Vec<TokenRow>> {
-    whole(person)?;
+    require_full_access(person)?;
     let mut r = db.read().await?;
     Ok(store::users::tokens(&mut r, person.id).await?)
 }
@@ -66,7 +66,7 @@ pub async fn list(db: &Db, person: &Person) -> Result<Vec<TokenRow>> {
 /// # Errors
 /// A token that grants less than all; a field that is none.
 pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewToken> {
-    whole(person)?;
+    require_full_access(person)?;
     let mut w = db.write().await?;
     let made = mint(&mut w, person, person.id, form).await?;
     let text = format!("{} made a token: {}", person.name, made.row.note);
@@ -78,12 +78,12 @@ pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewTok
 /// Takes one of the person's tokens away.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], or a token that grants less than all.
+/// [`DomainError::NotFound`], or a token that grants less than all.
 pub async fn delete(db: &Db, person: &Person, token: i64) -> Result<()> {
-    whole(person)?;
+    require_full_access(person)?;
     let mut w = db.write().await?;
     if !store::users::delete_token(&mut w, person.id, token).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let text = format!("{} took token {token} of their own away", person.name);
     audit::of_person(&mut w, person, &text, clock::now()).await?;
@@ -122,7 +122,7 @@ async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) ->
     let held = store::users::tokens(w, owner).await?;
     if held.iter().filter(|t| !t.login).count() >= TOKENS {
         let text = format!("You have {TOKENS} tokens; delete one that you do not need.");
-        return Err(Refusal::Detail(text));
+        return Err(DomainError::Detail(text));
     }
     let grant = Grant { access, product };
     let (id, text) = users::mint_narrow(w, owner, note, grant, lasting, now).await?;
@@ -186,13 +186,13 @@ async fn service(w: &mut Write, scope: &Scope<Org>, name: &str) -> Result<Servic
     let all = store::users::services(w, scope).await?;
     all.into_iter()
         .find(|s| s.name == name)
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// Removes an account for programs with all its tokens.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;
@@ -210,7 +210,7 @@ pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<(
 /// The tokens of an account for programs.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn of_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<Vec<TokenRow>> {
     let mut w = db.write().await?;
     let found = service(&mut w, scope, name).await?;
@@ -220,7 +220,7 @@ pub async fn of_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<Vec<T
 /// Makes a token for an account for programs.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; a field that is none.
+/// [`DomainError::NotFound`]; a field that is none.
 pub async fn add_to_service(
     db: &Db,
     scope: &Scope<Org>,
@@ -247,12 +247,12 @@ pub async fn add_to_service(
 /// Takes a token of an account for programs away.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn remove_of_service(db: &Db, scope: &Scope<Org>, name: &str, token: i64) -> Result<()> {
     let mut w = db.write().await?;
     let found = service(&mut w, scope, name).await?;
     if !store::users::delete_token(&mut w, found.id, token).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     let text = format!(
         "{} deleted a token of service account {name}",

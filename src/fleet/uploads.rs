@@ -1,12 +1,12 @@
 //! Uploads in several requests, so that one that was cut goes on where it stopped. They live on the node that began them and
 //! end with it: whoever then goes on is told that there is none, and begins anew.
 
+use super::error::field;
 use super::firmwares::Upload;
-use super::refusal::field;
-use super::{Refusal, Result, archives};
+use super::{DomainError, Result, archives};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::budget::Place;
+use crate::budget::Slot;
 use crate::ids::{ProductId, UserId};
 use crate::limits::{
     UPLOAD_BYTES, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_RATE, UPLOAD_SESSIONS, UPLOAD_SESSIONS_A_PERSON,
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How an upload stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct UploadStatus {
     /// What names it.
     pub id: String,
     /// Bytes of the whole file.
@@ -40,13 +40,13 @@ struct Owner {
 }
 
 /// What has come; empty once something is made of it.
-type Slot = Arc<tokio::sync::Mutex<Option<Upload>>>;
+type SharedUpload = Arc<tokio::sync::Mutex<Option<Upload>>>;
 
-struct Session {
+struct UploadSession {
     owner: Owner,
     size: u64,
     sha256: String,
-    upload: Slot,
+    upload: SharedUpload,
     /// Ends the request that writes, when another one comes: it may be one whose sender is long gone.
     writer: CancellationToken,
     touched: Instant,
@@ -54,10 +54,10 @@ struct Session {
 
 /// Uploads that wait for more. What a stranger can fill is bounded.
 #[derive(Default)]
-pub struct Uploads(Mutex<HashMap<String, Session>>);
+pub struct UploadSessions(Mutex<HashMap<String, UploadSession>>);
 
-impl Uploads {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Session>> {
+impl UploadSessions {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, UploadSession>> {
         // Nothing is half done when a holder panics: each change is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,13 +74,13 @@ fn owner(scope: &Scope<Product>) -> Owner {
 /// none is taken when the disk has no room.
 ///
 /// # Errors
-/// [`Refusal::TooMany`] while this person's others take its share, [`Refusal::Busy`] while the server has no place.
-pub async fn place(app: &App, person: UserId) -> Result<Place<UserId>> {
+/// [`DomainError::TooMany`] while this person's others take its share, [`DomainError::Busy`] while the server has no place.
+pub async fn reserve_slot(app: &App, person: UserId) -> Result<Slot<UserId>> {
     app.require_room()?;
     let until = Instant::now() + UPLOAD_WAIT;
     loop {
-        match app.uploads.take(person) {
-            Ok(place) => return Ok(place),
+        match app.upload_slots.take(person) {
+            Ok(slot) => return Ok(slot),
             Err(why) if Instant::now() >= until => return Err(why.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
@@ -129,7 +129,7 @@ pub async fn begin(
     scope: &Scope<Product>,
     size: Option<i64>,
     sha256: Option<&str>,
-) -> Result<Standing> {
+) -> Result<UploadStatus> {
     let size = size
         .and_then(|s| u64::try_from(s).ok())
         .filter(|s| (1..=UPLOAD_BYTES).contains(s));
@@ -145,32 +145,32 @@ pub async fn begin(
     app.require_room()?;
     let (owner, now) = (owner(scope), Instant::now());
     let known = {
-        let mut all = app.sessions.all();
+        let mut all = app.upload_sessions.all();
         all.retain(|_, s| now.duration_since(s.touched) < UPLOAD_LIFE);
-        let same = |s: &Session| s.owner == owner && s.size == size && s.sha256 == sha256;
+        let same = |s: &UploadSession| s.owner == owner && s.size == size && s.sha256 == sha256;
         let found = all.iter().find(|(_, s)| same(s));
         found.map(|(id, _)| id.clone())
     };
     if let Some(id) = known {
-        return standing(app, scope, &id).await;
+        return status(app, scope, &id).await;
     }
     let upload = Upload::begin(app)?;
-    let mut all = app.sessions.all();
+    let mut all = app.upload_sessions.all();
     let own = all.values().filter(|s| s.owner.user == owner.user).count();
     if own >= UPLOAD_SESSIONS_A_PERSON {
-        return Err(Refusal::TooMany(UPLOAD_IDLE));
+        return Err(DomainError::TooMany(UPLOAD_IDLE));
     }
     if all.len() >= UPLOAD_SESSIONS {
         let oldest = all.iter().min_by_key(|(_, s)| s.touched);
         let idle = oldest.filter(|(_, s)| now.duration_since(s.touched) > UPLOAD_IDLE);
         let Some(id) = idle.map(|(id, _)| id.clone()) else {
             let text = "Too many uploads are under way on this server; try again in a few minutes.";
-            return Err(Refusal::Busy(text.into()));
+            return Err(DomainError::Busy(text.into()));
         };
         all.remove(&id);
     }
     let id = uuid::Uuid::new_v4().to_string();
-    let session = Session {
+    let session = UploadSession {
         owner,
         size,
         sha256,
@@ -179,7 +179,7 @@ pub async fn begin(
         touched: now,
     };
     all.insert(id.clone(), session);
-    Ok(Standing {
+    Ok(UploadStatus {
         id,
         size,
         offset: 0,
@@ -187,10 +187,14 @@ pub async fn begin(
 }
 
 /// Takes the turn of the request that writes until now.
-fn turn(app: &App, scope: &Scope<Product>, id: &str) -> Result<(u64, Slot, CancellationToken)> {
-    let mut all = app.sessions.all();
+fn lock_session(
+    app: &App,
+    scope: &Scope<Product>,
+    id: &str,
+) -> Result<(u64, SharedUpload, CancellationToken)> {
+    let mut all = app.upload_sessions.all();
     let found = all.get_mut(id).filter(|s| s.owner == owner(scope));
-    let session = found.ok_or(Refusal::NotFound)?;
+    let session = found.ok_or(DomainError::NotFound)?;
     session.touched = Instant::now();
     session.writer.cancel();
     session.writer = CancellationToken::new();
@@ -200,12 +204,12 @@ fn turn(app: &App, scope: &Scope<Product>, id: &str) -> Result<(u64, Slot, Cance
 /// How an upload stands. A request that still writes to it is ended: whoever asks has given that one up.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
-pub async fn standing(app: &App, scope: &Scope<Product>, id: &str) -> Result<Standing> {
-    let (size, upload, _) = turn(app, scope, id)?;
+/// [`DomainError::NotFound`].
+pub async fn status(app: &App, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
+    let (size, upload, _) = lock_session(app, scope, id)?;
     let upload = upload.lock().await;
-    let offset = upload.as_ref().ok_or(Refusal::NotFound)?.received();
-    Ok(Standing {
+    let offset = upload.as_ref().ok_or(DomainError::NotFound)?.received();
+    Ok(UploadStatus {
         id: id.to_owned(),
         size,
         offset,
@@ -215,7 +219,7 @@ pub async fn standing(app: &App, scope: &Scope<Product>, id: &str) -> Result<Sta
 /// Takes bytes from `offset` on, as far as they come.
 ///
 /// # Errors
-/// [`Refusal::NotFound`]; [`Refusal::Conflict`] with the right offset; more than was announced; a stream that broke off, whose
+/// [`DomainError::NotFound`]; [`DomainError::Conflict`] with the right offset; more than was announced; a stream that broke off, whose
 /// bytes until there are kept.
 pub async fn write<S, E>(
     app: &App,
@@ -223,22 +227,22 @@ pub async fn write<S, E>(
     id: &str,
     offset: u64,
     mut body: S,
-) -> Result<Standing>
+) -> Result<UploadStatus>
 where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
 {
-    let (size, upload, ended) = turn(app, scope, id)?;
-    let _place = place(app, scope.person().id).await?;
+    let (size, upload, ended) = lock_session(app, scope, id)?;
+    let _place = reserve_slot(app, scope.person().id).await?;
     let mut upload = upload.lock().await;
-    let upload = upload.as_mut().ok_or(Refusal::NotFound)?;
+    let upload = upload.as_mut().ok_or(DomainError::NotFound)?;
     if upload.received() != offset {
         let text = format!(
             "The upload stands at byte {}, not at {offset}; go on from there.",
             upload.received()
         );
-        return Err(Refusal::Conflict(text));
+        return Err(DomainError::Conflict(text));
     }
-    let cut = || Refusal::Bad("the upload broke off; what came is kept".into());
+    let cut = || DomainError::Bad("the upload broke off; what came is kept".into());
     let mut pace = Pace::begin();
     loop {
         let next = tokio::time::timeout(UPLOAD_STALL, body.next());
@@ -251,15 +255,15 @@ where
             return Err(cut());
         }
         if upload.received() + chunk.len() as u64 > size {
-            return Err(Refusal::TooLarge);
+            return Err(DomainError::TooLarge);
         }
         if let Err(e) = upload.write(chunk).await {
             // A disk that fails leaves nothing to go on from.
-            app.sessions.all().remove(id);
+            app.upload_sessions.all().remove(id);
             return Err(e);
         }
     }
-    Ok(Standing {
+    Ok(UploadStatus {
         id: id.to_owned(),
         size,
         offset: upload.received(),
@@ -269,24 +273,28 @@ where
 /// Gives an upload up.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub fn cancel(app: &App, scope: &Scope<Product>, id: &str) -> Result<()> {
-    turn(app, scope, id)?;
-    app.sessions.all().remove(id);
+    lock_session(app, scope, id)?;
+    app.upload_sessions.all().remove(id);
     Ok(())
 }
 
 /// The whole upload; from here on there is nothing to go on with.
-async fn whole(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
-    let (size, slot, _) = turn(app, scope, id)?;
+async fn take_complete(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
+    let (size, slot, _) = lock_session(app, scope, id)?;
     let mut slot = slot.lock().await;
-    let at = slot.as_ref().ok_or(Refusal::NotFound)?.received();
+    let at = slot.as_ref().ok_or(DomainError::NotFound)?.received();
     if at != size {
         let text = format!("The upload stands at byte {at} of {size}; send the rest first.");
-        return Err(Refusal::Conflict(text));
+        return Err(DomainError::Conflict(text));
     }
-    let mut upload = slot.take().ok_or(Refusal::NotFound)?;
-    let session = app.sessions.all().remove(id).ok_or(Refusal::NotFound)?;
+    let mut upload = slot.take().ok_or(DomainError::NotFound)?;
+    let session = app
+        .upload_sessions
+        .all()
+        .remove(id)
+        .ok_or(DomainError::NotFound)?;
     upload.expect(session.sha256);
     Ok(upload)
 }
@@ -297,7 +305,7 @@ async fn finished<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let done = app.background.spawn(work).await;
-    done.map_err(|e| Refusal::Fault(e.to_string()))?
+    done.map_err(|e| DomainError::Fault(e.to_string()))?
 }
 
 /// Makes a firmware of a whole upload.
@@ -305,7 +313,7 @@ async fn finished<T: Send + 'static>(
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
 pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
-    let (upload, task) = (whole(app, &scope, id).await?, app.clone());
+    let (upload, task) = (take_complete(app, &scope, id).await?, app.clone());
     finished(app, async move { upload.finish(&task, &scope).await }).await
 }
 
@@ -314,7 +322,7 @@ pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<Firm
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
 pub async fn archive(app: &App, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
-    let (upload, task) = (whole(app, &scope, id).await?, app.clone());
+    let (upload, task) = (take_complete(app, &scope, id).await?, app.clone());
     let work = async move { archives::finish(&task, &scope, upload).await };
     finished(app, work).await
 }

@@ -1,6 +1,6 @@
 //! People: login and tokens.
 
-use super::refusal::field;
+use super::error::field;
 use super::{Result, tokens};
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
@@ -13,7 +13,7 @@ use crate::store::{self, Write, audit};
 use std::net::IpAddr;
 
 /// A login that worked.
-pub struct Session {
+pub struct LoginSession {
     /// Who.
     pub person: Person,
     /// The new API token, shown once.
@@ -30,7 +30,7 @@ pub async fn login(
     password: &str,
     note: &str,
     from: Option<IpAddr>,
-) -> Result<Option<Session>> {
+) -> Result<Option<LoginSession>> {
     let Some(person) = by_password(app, email, password, from).await? else {
         return Ok(None);
     };
@@ -39,7 +39,7 @@ pub async fn login(
     let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;
-    Ok(Some(Session { person, token }))
+    Ok(Some(LoginSession { person, token }))
 }
 
 /// The person whose password this is. `None` for a wrong email or password alike.
@@ -126,7 +126,7 @@ pub async fn change_password(
     new: &str,
     from: Option<IpAddr>,
 ) -> Result<()> {
-    tokens::whole(person)?;
+    tokens::require_full_access(person)?;
     if !PASSWORD_CHARS.contains(&new.chars().count()) {
         let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
         let text = format!("must have {least} to {most} characters");

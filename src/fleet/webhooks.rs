@@ -1,7 +1,7 @@
 //! Webhooks of a product, as people manage them. Messages and signatures are those of Standard Webhooks.
 
-use super::refusal::{BLANK, INVALID, field};
-use super::{Refusal, Result};
+use super::error::{BLANK, INVALID, field};
+use super::{DomainError, Result};
 use crate::access::random;
 use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
@@ -149,12 +149,12 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<WebhookRow>> {
 /// One of them.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow> {
     let all = list(db, scope).await?;
     all.into_iter()
         .find(|h| h.id.number() == id)
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// What a person did to what the product tells others, in the audit log.
@@ -188,7 +188,7 @@ pub async fn create(
     let mut w = app.db.write().await?;
     if webhooks::list(&mut w, scope).await?.len() >= MOST {
         let text = format!("The product has {MOST} webhooks; delete one that is not needed.");
-        return Err(Refusal::Detail(text));
+        return Err(DomainError::Detail(text));
     }
     let id = webhooks::add(&mut w, scope, &settings, &sealed, clock::now()).await?;
     note(&mut w, scope, &format!("created a webhook to {url}")).await?;
@@ -199,7 +199,7 @@ pub async fn create(
 /// Changes a webhook.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], a setting that cannot be.
+/// [`DomainError::NotFound`], a setting that cannot be.
 pub async fn update(
     app: &App,
     scope: &Scope<Product>,
@@ -230,12 +230,12 @@ pub async fn update(
 /// Deletes a webhook and its log.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
     if !webhooks::remove(&mut w, scope, hook.id).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     note(
         &mut w,
@@ -250,11 +250,13 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
 /// Files a message that says it is a test.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
     let db = &app.db;
     let person = scope.person().id;
-    app.webhook_tests.count(&person).map_err(Refusal::TooMany)?;
+    app.webhook_test_limiter
+        .count(&person)
+        .map_err(DomainError::TooMany)?;
     let hook = show(db, scope, id).await?;
     let at = scope.product();
     let data = json!({"org": at.org.name, "product": at.name, "by": scope.person().name});
@@ -262,13 +264,13 @@ pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<Delivery
     webhooks::file_one(&mut w, hook.id, "test", &data, clock::now()).await?;
     w.commit().await?;
     let (rows, _) = log(db, scope, id, 1, 1).await?;
-    rows.into_iter().next().ok_or(Refusal::NotFound)
+    rows.into_iter().next().ok_or(DomainError::NotFound)
 }
 
 /// A page of a webhook's log, newest first, counted from 1, and how many there are in all.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn log(
     db: &Db,
     scope: &Scope<Product>,
@@ -277,7 +279,7 @@ pub async fn log(
     size: u64,
 ) -> Result<(Vec<DeliveryRow>, u64)> {
     let hook = show(db, scope, id).await?;
-    let (offset, size) = super::stretch(page, size);
+    let (offset, size) = super::limit_offset(page, size);
     let mut r = db.read().await?;
     let (rows, total) = webhooks::deliveries(&mut r, hook.id, offset, size).await?;
     Ok((rows, u64::try_from(total).unwrap_or(0)))
@@ -286,19 +288,19 @@ pub async fn log(
 /// Sends a message of the log again.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn again(db: &Db, scope: &Scope<Product>, id: i64, delivery: i64) -> Result<()> {
     let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
     if !webhooks::again(&mut w, hook.id, delivery, clock::now()).await? {
-        return Err(Refusal::NotFound);
+        return Err(DomainError::NotFound);
     }
     w.commit().await?;
     Ok(())
 }
 
 /// Refuses events that are none: for forms whose value has another shape.
-pub fn not_events() -> Refusal {
+pub fn not_events() -> DomainError {
     field("events", INVALID)
 }
 

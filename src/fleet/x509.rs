@@ -10,7 +10,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// What is known of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct CertificateInfo {
     /// Serial number, decimal.
     pub serial: String,
     /// First common name of the subject; empty counts as missing.
@@ -51,7 +51,7 @@ pub(super) fn micros(seconds: i64) -> Micros {
     Micros(seconds.saturating_mul(1_000_000))
 }
 
-impl Facts {
+impl CertificateInfo {
     /// Reads a certificate.
     ///
     /// # Errors

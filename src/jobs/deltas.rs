@@ -3,13 +3,13 @@
 
 use crate::app::App;
 use crate::blob::{Blob, Look, Staged};
-use crate::bus::Hint;
+use crate::bus::BusMessage;
 use crate::clock;
 use crate::delta::bundle::{BundleError, bundle};
 use crate::delta::detools;
-use crate::firmware::kind::Kind;
-use crate::fleet::files::require_sound;
-use crate::fleet::judge::Sums;
+use crate::firmware::kind::FirmwareKind;
+use crate::fleet::firmware_checks::Digests;
+use crate::fleet::stored_files::require_sound;
 use crate::ids::FirmwareId;
 use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store::deltas::DeltaRow;
@@ -28,7 +28,7 @@ pub async fn run(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
             hint = hints.next() => match hint {
-                Some(Hint::Delta) => {}
+                Some(BusMessage::Delta) => {}
                 Some(_) => continue,
                 None => return,
             },
@@ -108,7 +108,7 @@ async fn fail(app: &App, job: &DeltaRow, status: &str, why: &str) -> store::Resu
 async fn wake_groups(app: &App, target: FirmwareId) -> store::Result<()> {
     let mut r = app.db.read().await?;
     for (group,) in deltas::groups_of_target(&mut r, target).await? {
-        app.wake(Some(group));
+        app.wake_group(Some(group));
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ enum Failure {
     MayPass(String),
 }
 
-async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
+async fn make(app: &App, job: &DeltaRow) -> Result<Digests, Failure> {
     let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
     let mut r = app.db.read().await.map_err(|e| later(&e))?;
     let target = firmwares::row(&mut r, job.target_id)
@@ -132,7 +132,7 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Sums, Failure> {
     let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
     let (size, kind) = (
         u64::try_from(target.size).unwrap_or(0),
-        Kind::stored(&target.tool),
+        FirmwareKind::stored(&target.tool),
     );
     let done = tokio::task::spawn_blocking(move || {
         let (staged, sums) = build(kind, from, to, size, staged)?;
@@ -159,14 +159,14 @@ async fn open(app: &App, firmware: FirmwareId) -> Result<File, Failure> {
 }
 
 fn build(
-    kind: Kind,
+    kind: FirmwareKind,
     mut from: File,
     mut to: File,
     size: u64,
     mut staged: Staged,
-) -> Result<(Staged, Sums), Failure> {
+) -> Result<(Staged, Digests), Failure> {
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
-    if kind == Kind::EspIdf {
+    if kind == FirmwareKind::EspIdf {
         let patch = patch(&mut from, &mut to)?;
         staged.file().write_all(&patch).map_err(disk)?;
         return finish(staged);
@@ -182,9 +182,9 @@ fn build(
     finish(staged)
 }
 
-fn finish(mut staged: Staged) -> Result<(Staged, Sums), Failure> {
+fn finish(mut staged: Staged) -> Result<(Staged, Digests), Failure> {
     let disk = |e: std::io::Error| Failure::MayPass(e.to_string());
-    let sums = Sums::of(staged.file()).map_err(disk)?;
+    let sums = Digests::of(staged.file()).map_err(disk)?;
     Ok((staged, sums))
 }
 

@@ -24,12 +24,14 @@ pub async fn run(app: App, watched: Watched, stop: CancellationToken) {
     let mut tick = tokio::time::interval(HEALTH_LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        let found = stop.run_until_cancelled(look(&app, &watched)).await;
+        let found = stop
+            .run_until_cancelled(collect_problems(&app, &watched))
+            .await;
         app.health.set(found.unwrap_or_default());
     }
 }
 
-async fn look(app: &App, watched: &Watched) -> Vec<Problem> {
+async fn collect_problems(app: &App, watched: &Watched) -> Vec<Problem> {
     let mut found = Vec::new();
     // The commit is what counts: a full disk lets a transaction begin and fails its end.
     let written = tokio::time::timeout(HEALTH_LOOK_TIME, write(app)).await;

@@ -3,7 +3,7 @@
 use super::each_tick;
 use crate::app::App;
 use crate::clock;
-use crate::device::tls::Identity;
+use crate::device::tls::ServerIdentity;
 use crate::limits::{
     CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
     OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY,
@@ -12,7 +12,7 @@ use crate::limits::{
 use crate::rollout::reconcile;
 use crate::store::audit::chain;
 use crate::store::{
-    self, device_logs, health_reports, history, mails, notifications, users, webhooks,
+    self, device_logs, health_reports, history, mail, notifications, users, webhooks,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,9 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
             }
         }
         match reconcile::round(&app.db, &app.bus, now).await {
-            Ok(expired) => expired.into_iter().for_each(|d| app.progress.expired(d)),
+            Ok(expired) => expired
+                .into_iter()
+                .for_each(|d| app.device_events.expired(d)),
             Err(e) => tracing::warn!(error = %e, "not reconciled, the next tick tries again"),
         }
     }
@@ -119,7 +121,7 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let updates = history::sweep_updates(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
     let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
-    let mailed = mails::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
+    let mailed = mail::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
     let logins = users::sweep_logins(&mut w, now.before(LOGIN_IDLE), SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
@@ -131,7 +133,7 @@ async fn sweep_some(app: App) -> store::Result<bool> {
 }
 
 /// Renews the certificate in time, without a restart.
-pub async fn certificates(identity: Arc<Identity>, stop: CancellationToken) {
+pub async fn certificates(identity: Arc<ServerIdentity>, stop: CancellationToken) {
     let mut hour = tokio::time::interval(Duration::from_secs(3600));
     loop {
         tokio::select! {

@@ -6,13 +6,13 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
 use crate::config::Mail;
-use crate::fleet::mails::{LABEL, gather};
+use crate::fleet::mail_rules::{LABEL, gather};
 use crate::limits::{MAIL_BATCH, MAIL_TIME};
-use crate::store::{self, mails, messages};
+use crate::store::{self, mail, messages};
 use futures_util::future::join_all;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
-use mails::DueMail;
+use mail::DueMail;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -46,14 +46,14 @@ async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool
     let now = clock::now();
     gather(&app, now).await?;
     let mut r = app.db.read().await?;
-    if !mails::waits(&mut r, now).await? {
+    if !mail::waits(&mut r, now).await? {
         return Ok(false);
     }
     drop(r);
     let mut w = app.db.write().await?;
     // A process that dies meanwhile leaves them to be taken again.
     let until = now.after(MAIL_TIME * 4);
-    let due = mails::take(&mut w, now, until, MAIL_BATCH).await?;
+    let due = mail::take(&mut w, now, until, MAIL_BATCH).await?;
     w.commit().await?;
     let sent = join_all(due.iter().map(|d| send(&app, &mail, &transport, d))).await;
     let mut w = app.db.write().await?;
@@ -117,5 +117,5 @@ async fn note(
         tracing::warn!(mail = d.id, error, "mail not sent");
     }
     let due_at = now.after(pause.unwrap_or_default());
-    mails::tried(w, d.id, status, due_at, error, now).await
+    mail::tried(w, d.id, status, due_at, error, now).await
 }

@@ -68,7 +68,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Whether there may be more.
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
-    messages::look(&mut r).await?;
+    messages::refresh_subscribers(&mut r).await?;
     if !webhooks::waits(&mut r, clock::now()).await? {
         return Ok(false);
     }

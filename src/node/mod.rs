@@ -9,20 +9,20 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::app::{App, Policy};
 use crate::blob::Blobs;
-use crate::budget::{Lane, Places, Rate, Tries, Turns};
-use crate::bus::{Bus, Hint};
+use crate::budget::{Attempts, Lane, Rate, Slots, Turns};
+use crate::bus::{Bus, BusMessage};
 use crate::clock;
 use crate::config::Config;
 use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
-use crate::device::tls::Identity;
-use crate::fleet::bulk;
-use crate::fleet::links::Links;
-use crate::fleet::progress::Watchers;
-use crate::fleet::running::Runs;
+use crate::device::tls::ServerIdentity;
+use crate::fleet::csv_import;
+use crate::fleet::device_events::DeviceEvents;
+use crate::fleet::download_urls::DownloadUrls;
+use crate::fleet::script_runs::ScriptRuns;
 use crate::fleet::terminals::Terminals;
-use crate::fleet::uploads::Uploads;
+use crate::fleet::uploads::UploadSessions;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
@@ -88,7 +88,7 @@ impl Node {
         let blobs = Blobs::local(&config.data_dir.join("blobs"))
             .context("could not open the file store")?;
         blobs.sweep().context("could not clear the file store")?;
-        let identity = Identity::open(&config.data_dir, &config.tls_name, clock::now())?;
+        let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, clock::now())?;
         secret_files::keep(config, &db).await?;
         let bind = |what: &'static str, at: SocketAddr| async move {
             TcpListener::bind(at)
@@ -99,7 +99,7 @@ impl Node {
         let devices = bind("devices", config.device_listen).await?;
         let downloads = bind("downloads", config.download_listen).await?;
         let (records, writer) = Batcher::new(db.clone());
-        let links = Links::new(
+        let links = DownloadUrls::new(
             vault.clone(),
             config.download_url.clone(),
             downloads.local_addr()?.port(),
@@ -123,42 +123,42 @@ impl Node {
             bus: Bus::memory(),
             vault,
             node,
-            records,
-            links: Arc::new(links),
-            runs: Runs::default(),
-            progress: Watchers::default(),
+            device_writes: records,
+            download_urls: Arc::new(links),
+            script_runs: ScriptRuns::default(),
+            device_events: DeviceEvents::default(),
             terminals: Terminals::default(),
             background: loops.clone(),
             stopping: accepting.clone(),
-            polls: Arc::new(Rate::new(POLLS, POLL_EVERY)),
-            reports: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
+            cli_login_limiter: Arc::new(Rate::new(POLLS, POLL_EVERY)),
+            device_report_limiter: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             taken_over: CancellationToken::new(),
-            product_reports: Arc::new(Rate::new(PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY)),
-            refusals: Arc::new(Rate::new(REFUSALS, REFUSAL_EVERY)),
-            chases: Arc::new(Rate::new(CHASES, CHASE_EVERY)),
-            chases_told: Arc::new(Rate::new(NonZeroU32::MIN, CHASE_TOLD_EVERY)),
-            refusals_told: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
-            clocks_told: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
-            keys_changed: Arc::default(),
-            device_keys: Arc::new(Tries::new(
+            product_report_limiter: Arc::new(Rate::new(PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY)),
+            refusal_log_limiter: Arc::new(Rate::new(REFUSALS, REFUSAL_EVERY)),
+            replacement_limiter: Arc::new(Rate::new(CHASES, CHASE_EVERY)),
+            replacement_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CHASE_TOLD_EVERY)),
+            certificate_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
+            clock_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
+            key_changes: Arc::default(),
+            device_key_attempts: Arc::new(Attempts::new(
                 KEY_CHECKS,
                 Rate::new(KEY_FAILURES, KEY_FAILURES_EVERY),
                 KEY_FAILED_PAUSE,
             )),
-            cli_logins: Arc::new(Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY)),
-            webhook_tests: Arc::new(Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY)),
-            viewers: Arc::new(Places::new(VIEWERS, VIEWERS_A_PERSON)),
-            sessions: Arc::new(Uploads::default()),
-            uploads: Arc::new(Places::new(UPLOADS, UPLOADS_A_PERSON)),
-            requests: Arc::new(Places::new(REQUESTS, REQUESTS_A_PERSON)),
-            reads: Arc::new(Turns::with_pauses(limits::reads_a_person())),
-            scans: Arc::new(Lane::new(limits::scans())),
+            cli_session_limiter: Arc::new(Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY)),
+            webhook_test_limiter: Arc::new(Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY)),
+            viewer_slots: Arc::new(Slots::new(VIEWERS, VIEWERS_A_PERSON)),
+            upload_sessions: Arc::new(UploadSessions::default()),
+            upload_slots: Arc::new(Slots::new(UPLOADS, UPLOADS_A_PERSON)),
+            request_slots: Arc::new(Slots::new(REQUESTS, REQUESTS_A_PERSON)),
+            read_turns: Arc::new(Turns::with_pauses(limits::reads_a_person())),
+            scan_lane: Arc::new(Lane::new(limits::scans())),
             passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.
-        bulk::take_back_unfinished(&app.db).await?;
+        csv_import::take_back_unfinished(&app.db).await?;
         fold::old_rows(&app.db).await?;
-        reconcile::bury(&app.db, &app.bus, node, clock::now()).await?;
+        reconcile::close_dead_node(&app.db, &app.bus, node, clock::now()).await?;
         let node = Self {
             web: web.local_addr()?,
             devices: devices.local_addr()?,
@@ -180,7 +180,7 @@ impl Node {
     fn work(
         &self,
         config: &Config,
-        identity: Identity,
+        identity: ServerIdentity,
         web: TcpListener,
         devices: TcpListener,
         downloads: TcpListener,
@@ -301,7 +301,7 @@ async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
             hint = hints.next() => hint,
         };
         match hint {
-            Some(Hint::Device {
+            Some(BusMessage::Device {
                 node,
                 device,
                 nudge,
@@ -309,12 +309,12 @@ async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
                 registry.nudge(device, nudge);
             }
             // Many sockets take a while; hints for others go on meanwhile.
-            Some(Hint::SecretEnded(secret)) => {
+            Some(BusMessage::SecretEnded(secret)) => {
                 let registry = registry.clone();
                 app.background
                     .spawn(async move { registry.end_secret(secret).await });
             }
-            Some(Hint::Device { .. } | Hint::Group(_) | Hint::Delta) => {}
+            Some(BusMessage::Device { .. } | BusMessage::Group(_) | BusMessage::Delta) => {}
             None => return,
         }
     }

@@ -4,7 +4,7 @@ use super::{secret_files, setup};
 use crate::access::random;
 use crate::access::vault::Vault;
 use crate::config::Config;
-use crate::fleet::{mails, webhooks};
+use crate::fleet::{mail_rules, webhooks};
 use crate::jobs::health::digest_of;
 use crate::store::audit::chain;
 use crate::store::sealed::{self, Sealed};
@@ -100,7 +100,7 @@ async fn reseal(w: &mut Write, kind: Sealed, old: &Vault, new: &Vault) -> anyhow
             let label = match kind {
                 Sealed::ProductSecrets | Sealed::DeviceSecrets => &*row.label,
                 Sealed::Webhooks => webhooks::LABEL,
-                Sealed::Mails => mails::LABEL,
+                Sealed::Mails => mail_rules::LABEL,
             };
             let clear = old.open(&row.sealed, label).with_context(|| {
                 format!(

@@ -6,7 +6,7 @@ use crate::access::vault::Vault;
 use crate::access::{password, random, random_id};
 use crate::clock;
 use crate::config::Config;
-use crate::fleet::refusal::name_of;
+use crate::fleet::error::name_of;
 use crate::fleet::{products, users};
 use crate::ids::NodeId;
 use crate::limits::NODE_SILENCE;

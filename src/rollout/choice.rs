@@ -2,7 +2,7 @@
 //! ever (domain 2.6, the rule of this server).
 
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::firmware::meta::lenient;
 use crate::ids::ProductId;
 use crate::limits::DELTA_WAIT;
@@ -68,7 +68,7 @@ async fn known(
 
 /// Why a device's fwup cannot install a firmware at all; none when it can, or when nobody knows.
 pub fn unfit(fwup: Option<&str>, target: &FirmwareRow) -> Option<String> {
-    if Kind::stored(&target.tool) == Kind::EspIdf {
+    if FirmwareKind::stored(&target.tool) == FirmwareKind::EspIdf {
         return None;
     }
     let own = lenient(fwup?)?;
@@ -90,7 +90,7 @@ pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
         .as_deref()
         .and_then(|v| Version::parse(v).ok());
     let needed = Version::parse(&target.delta_fwup_version).ok();
-    let new_enough = Kind::stored(&target.tool) == Kind::EspIdf
+    let new_enough = FirmwareKind::stored(&target.tool) == FirmwareKind::EspIdf
         || matches!((own, needed), (Some(own), Some(needed)) if own >= needed);
     new_enough && device.full_next_for.as_deref() != Some(target.uuid.as_str())
 }

@@ -21,7 +21,7 @@ const SOURCES: usize = 64;
 
 /// What a run did.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct SchedulerRun {
     /// Devices that hold a slot now and must be told.
     pub claimed: Vec<DeviceId>,
     /// Devices that were put into the penalty box instead.
@@ -76,16 +76,21 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
 ///
 /// # Errors
 /// The database's.
-pub async fn run(db: &Db, node: NodeId, group: GroupId, now: Micros) -> store::Result<Run> {
+pub async fn run(
+    db: &Db,
+    node: NodeId,
+    group: GroupId,
+    now: Micros,
+) -> store::Result<SchedulerRun> {
     let mut w = db.write().await?;
     if !deployment_groups::lease(&mut w, group, node, now.after(LEASE), now).await? {
-        return Ok(Run::default());
+        return Ok(SchedulerRun::default());
     }
     let Some(plan) = plan(&mut w, group, now).await? else {
         w.commit().await?;
-        return Ok(Run::default());
+        return Ok(SchedulerRun::default());
     };
-    let mut run = Run::default();
+    let mut run = SchedulerRun::default();
     let sources = sources(&mut w, &plan, &mut run).await?;
     if plan.group.priority_queue_enabled
         && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
@@ -129,7 +134,7 @@ fn after(uuid: &str) -> String {
     format!("{uuid}\u{1}")
 }
 
-async fn sources(w: &mut Write, plan: &Plan, run: &mut Run) -> store::Result<Vec<Source>> {
+async fn sources(w: &mut Write, plan: &Plan, run: &mut SchedulerRun) -> store::Result<Vec<Source>> {
     let mut found = Vec::new();
     let mut from = String::new();
     while found.len() < SOURCES {
@@ -161,7 +166,7 @@ fn at_most(version: Option<&str>, threshold: &str) -> bool {
 
 /// What came of one device's turn.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct ClaimOutcome {
     /// It has to wait for a slot, for its delta, or for another node.
     pub wait: bool,
     /// Whether a delta job was filed.
@@ -178,8 +183,8 @@ pub async fn one(
     group: GroupId,
     device: &DeviceRow,
     now: Micros,
-) -> store::Result<Turn> {
-    let mut turn = Turn::default();
+) -> store::Result<ClaimOutcome> {
+    let mut turn = ClaimOutcome::default();
     let Some(plan) = plan(w, group, now).await? else {
         return Ok(turn);
     };
@@ -262,7 +267,7 @@ async fn fill(
     plan: &Plan,
     sources: &[&Source],
     priority: bool,
-    run: &mut Run,
+    run: &mut SchedulerRun,
 ) -> store::Result<()> {
     let limit = if priority {
         plan.group.priority_queue_concurrent_updates

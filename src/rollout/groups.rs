@@ -1,11 +1,11 @@
 //! Deployment groups and their releases, as people manage them (domain 2.1, rest-api 14).
 
-use super::requirement::Requirement;
+use super::version_requirement::Requirement;
 use crate::access::scope::{Product, Scope};
-use crate::bus::{Bus, Hint};
+use crate::bus::{Bus, BusMessage};
 use crate::clock::{self, Micros};
-use crate::fleet::refusal::{BLANK, Mistakes, TAKEN, field, name_of};
-use crate::fleet::{Refusal, Result};
+use crate::fleet::error::{BLANK, Mistakes, TAKEN, field, name_of};
+use crate::fleet::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deployment_groups as table;
@@ -150,24 +150,24 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
 /// One group.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> {
     let mut r = db.read().await?;
     let row = table::by_name(&mut r, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     Ok(filled(&mut r, row).await?)
 }
 
 /// A group's releases, newest first.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
     let mut r = db.read().await?;
     let row = table::by_name(&mut r, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     Ok(releases::list(&mut r, row.id).await?)
 }
 
@@ -180,7 +180,8 @@ fn check_notes(notes: Option<&str>) -> Result<()> {
 
 /// Checks conditions and writes them into a group; its condition tags, when they are given.
 pub(super) fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
-    let nested = |name: &str, text: &str| Refusal::Fields(json!({"conditions": { name: [text] }}));
+    let nested =
+        |name: &str, text: &str| DomainError::Fields(json!({"conditions": { name: [text] }}));
     if let Some(version) = &c.version {
         let version = version.trim();
         if !version.is_empty() {
@@ -218,7 +219,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
     let conditions = form.conditions.ok_or_else(|| field("conditions", BLANK));
     let conditions = errors.take(conditions);
     let missing = || json!({"firmware": [BLANK], "deployment_releases": [{"firmware": [BLANK]}]});
-    let firmware = errors.take(firmware.ok_or_else(|| Refusal::Fields(missing())));
+    let firmware = errors.take(firmware.ok_or_else(|| DomainError::Fields(missing())));
     let (Some(name), Some(conditions), Some(firmware)) = (name, conditions, firmware) else {
         return Err(errors.refusal());
     };
@@ -347,7 +348,7 @@ pub async fn release(
     let mut w = db.write().await?;
     let group = table::by_name(&mut w, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     let firmware = match &form.firmware {
         Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
         None => None,
@@ -391,9 +392,9 @@ pub async fn release(
 
 fn hint(bus: &Bus, group: GroupId, filed: bool) {
     if filed {
-        bus.send(Hint::Delta);
+        bus.send(BusMessage::Delta);
     }
-    bus.send(Hint::Group(group));
+    bus.send(BusMessage::Group(group));
 }
 
 /// Asks for the deltas from everything that the group's devices run to its current release.
@@ -441,7 +442,7 @@ pub async fn update(
     let mut w = db.write().await?;
     let before = table::by_name(&mut w, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     let mut g = before.clone();
     apply(&mut g, &changes)?;
     let tags = match &changes.conditions {
@@ -600,12 +601,12 @@ fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Resul
 /// Deletes a group; its devices run on and are placed anew when they next join.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
     let mut w = db.write().await?;
     let group = table::by_name(&mut w, scope, name)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     let text = format!(
         "User {} deleted deployment group {name}",
         scope.person().name

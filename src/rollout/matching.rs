@@ -1,6 +1,6 @@
 //! Which group a device belongs to (domain 2.3). One set of rules, used at the join and wherever members are counted.
 
-use super::requirement::Requirement;
+use super::version_requirement::Requirement;
 use crate::clock::Micros;
 use crate::ids::GroupId;
 use crate::store::audit::{self, Actor, Resource};
@@ -40,7 +40,7 @@ struct Runs<'a> {
 
 /// Looks at a joining device's membership again: out of a group whose conditions it breaks, into the best that takes
 /// it. Returns the group it is in afterwards.
-pub async fn place(
+pub async fn assign_group(
     w: &mut Write,
     device: &DeviceRow,
     now: Micros,

@@ -8,6 +8,6 @@ pub mod matching;
 pub mod offer;
 pub mod outcome;
 pub mod reconcile;
-pub mod requirement;
 pub mod scheduler;
-pub mod takeover;
+pub mod server_takeover;
+pub mod version_requirement;

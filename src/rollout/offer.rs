@@ -2,7 +2,7 @@
 
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::fleet::links::Linked;
+use crate::fleet::download_urls::StoredFileLink;
 use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deltas::DeltaRow;
@@ -122,10 +122,10 @@ impl Offer {
     }
 
     /// What a link to the file is made of.
-    pub fn linked(&self) -> Linked<'_> {
+    pub fn linked(&self) -> StoredFileLink<'_> {
         let (f, delta) = (&self.firmware, self.delta.as_ref());
         let checksum = delta.and_then(|d| d.checksum.as_deref());
-        Linked::new(
+        StoredFileLink::new(
             self.blob(),
             &f.uuid,
             checksum.unwrap_or(&f.checksum),

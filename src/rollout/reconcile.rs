@@ -2,7 +2,7 @@
 //! bounded; what is left over is done at the next tick.
 
 use super::outcome;
-use crate::bus::{Bus, Hint, Nudge};
+use crate::bus::{Bus, BusMessage, DeviceSignal};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, NodeId};
 use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, TICK, UNANSWERED};
@@ -33,7 +33,7 @@ pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceI
     w.commit().await?;
     for (_, group) in free {
         if let Some(group) = group {
-            bus.send(Hint::Group(group));
+            bus.send(BusMessage::Group(group));
         }
     }
     untold(db, bus, now).await?;
@@ -49,10 +49,10 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     drop(r);
     for (device, online, node) in waiting {
         if let (true, Some(node)) = (online, node) {
-            bus.send(Hint::Device {
+            bus.send(BusMessage::Device {
                 node,
                 device,
-                nudge: Nudge::Claim,
+                nudge: DeviceSignal::Claim,
             });
             continue;
         }
@@ -60,7 +60,7 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
         let group = outcome::abandon_untold(&mut w, device).await?;
         w.commit().await?;
         if let Some(group) = group {
-            bus.send(Hint::Group(group));
+            bus.send(BusMessage::Group(group));
         }
     }
     Ok(())
@@ -82,7 +82,7 @@ async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>>
     w.commit().await?;
     for (_, group) in &lapsed {
         if let Some(group) = group {
-            bus.send(Hint::Group(*group));
+            bus.send(BusMessage::Group(*group));
         }
     }
     Ok(lapsed.into_iter().map(|(device, _)| device).collect())
@@ -93,7 +93,7 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     let dead = nodes::silent(&mut w, now.before(NODE_SILENCE)).await?;
     w.commit().await?;
     for (node,) in dead {
-        bury(db, bus, node, now).await?;
+        close_dead_node(db, bus, node, now).await?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
 ///
 /// # Errors
 /// The database's.
-pub async fn bury(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
+pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
         history::keep_left_by(&mut w, node, BITE, now).await?;
@@ -119,7 +119,7 @@ pub async fn bury(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Resul
         }
         w.commit().await?;
         for group in groups {
-            bus.send(Hint::Group(group));
+            bus.send(BusMessage::Group(group));
         }
         if gone.is_empty() {
             return Ok(());

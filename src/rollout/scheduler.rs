@@ -2,7 +2,7 @@
 //! decide nothing, and a lost one costs at most a tick.
 
 use super::claim;
-use crate::bus::{Bus, Hint, Hints, Nudge};
+use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::clock;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::TICK;
@@ -38,7 +38,7 @@ impl Scheduler {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => self.mark_all(&mut dirty).await,
                 hint = hints.next() => match hint {
-                    Some(Hint::Group(g)) => {
+                    Some(BusMessage::Group(g)) => {
                         dirty.insert(g);
                         fold(&mut hints, &mut dirty).await;
                     }
@@ -72,7 +72,7 @@ impl Scheduler {
         for _ in 0..TURNS {
             let run = claim::run(&self.db, self.node, group, clock::now()).await?;
             if run.filed {
-                self.bus.send(Hint::Delta);
+                self.bus.send(BusMessage::Delta);
             }
             if run.boxed > 0 {
                 tracing::info!(group = %group, devices = run.boxed, "devices put into the penalty box");
@@ -82,16 +82,16 @@ impl Scheduler {
                 return Ok(());
             }
         }
-        self.bus.send(Hint::Group(group));
+        self.bus.send(BusMessage::Group(group));
         Ok(())
     }
 }
 
 /// Takes the hints of the next moment into the same run.
-async fn fold(hints: &mut Hints, dirty: &mut HashSet<GroupId>) {
+async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
     let more = async {
         while let Some(hint) = hints.next().await {
-            if let Hint::Group(g) = hint {
+            if let BusMessage::Group(g) = hint {
                 dirty.insert(g);
             }
         }
@@ -111,10 +111,10 @@ pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()>
     let mut r = db.read().await?;
     for device in devices {
         if let Some(node) = connections::node_of(&mut r, *device).await? {
-            bus.send(Hint::Device {
+            bus.send(BusMessage::Device {
                 node,
                 device: *device,
-                nudge: Nudge::Claim,
+                nudge: DeviceSignal::Claim,
             });
         }
     }

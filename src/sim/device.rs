@@ -35,7 +35,7 @@ pub struct Faults {
 
 /// How a device proves who it is.
 #[derive(Clone)]
-pub(super) enum Identity {
+pub(super) enum DeviceAuth {
     /// A key and its secret; the certificate configuration is the fleet's.
     Secret { key: Arc<str>, secret: Arc<str> },
     /// A certificate, in the TLS configuration.
@@ -45,7 +45,7 @@ pub(super) enum Identity {
 /// What a device is made of.
 pub(super) struct Device {
     pub identifier: String,
-    pub identity: Identity,
+    pub identity: DeviceAuth,
     pub tls: Arc<ClientConfig>,
     pub target: Target,
     pub http: reqwest::Client,
@@ -157,8 +157,8 @@ impl Life {
     async fn connect(&mut self) -> Result<Connection, String> {
         let d = &self.device;
         let (path, headers) = match &d.identity {
-            Identity::Certificate => ("/socket/websocket", Vec::new()),
-            Identity::Secret { key, secret } => {
+            DeviceAuth::Certificate => ("/socket/websocket", Vec::new()),
+            DeviceAuth::Secret { key, secret } => {
                 let now = clock::now().0 / 1_000;
                 let headers = super::secret::sign(key, secret, &d.identifier, now);
                 ("/device-socket/websocket", headers.to_vec())

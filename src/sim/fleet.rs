@@ -1,11 +1,11 @@
 //! Many simulated devices.
 
 use super::connection::Target;
-use super::device::{self, Device, Faults, Identity};
+use super::device::{self, Device, DeviceAuth, Faults};
 use super::disk::{Disk, Image};
 use super::polling;
 use super::release::Release;
-use super::stats::{Report, Stats};
+use super::stats::{SimReport, Stats};
 use anyhow::{Context as _, bail};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject as _;
@@ -130,7 +130,7 @@ impl Fleet {
     }
 
     /// The outcome so far.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> SimReport {
         self.stats
             .report(self.devices, self.started.elapsed().as_secs_f64())
     }
@@ -146,7 +146,7 @@ impl Fleet {
     }
 
     /// Stops the devices.
-    pub async fn stop(self) -> Report {
+    pub async fn stop(self) -> SimReport {
         let report = self.report();
         self.stop.cancel();
         self.tasks.close();
@@ -209,14 +209,14 @@ impl Maker {
         let identifier = format!("{}{n:06}", plan.prefix);
         let (identity, tls) = match (&plan.auth, &self.issuer) {
             (Auth::Secret { key, secret }, _) => {
-                let identity = Identity::Secret {
+                let identity = DeviceAuth::Secret {
                     key: key.as_str().into(),
                     secret: secret.as_str().into(),
                 };
                 (identity, self.anonymous.clone())
             }
             (Auth::Certificate { .. }, Some(issuer)) => (
-                Identity::Certificate,
+                DeviceAuth::Certificate,
                 Arc::new(certified(&self.roots, issuer, &identifier)?),
             ),
             (Auth::Certificate { .. }, None) => bail!("no CA to sign with"),

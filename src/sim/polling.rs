@@ -1,7 +1,7 @@
 //! A device that asks over HTTP now and then instead of holding a socket (device-protocol 6).
 
 use super::connection::Target;
-use super::device::{Device, Identity, Life, Outcome};
+use super::device::{Device, DeviceAuth, Life, Outcome};
 use super::stats::count;
 use crate::clock;
 use rand::RngExt as _;
@@ -96,7 +96,7 @@ async fn ask(d: &Device, path: &str) -> Result<Value, String> {
         field(&format!("x-nerveshub-{key}"), d.image.get(key));
     }
     field("x-nerveshub-vcs_identifier", d.image.get("vcs-identifier"));
-    if let Identity::Secret { key, secret } = &d.identity {
+    if let DeviceAuth::Secret { key, secret } = &d.identity {
         let now = clock::now().0 / 1_000;
         for (name, value) in super::secret::sign(key, secret, &d.identifier, now) {
             field(name, &value);

@@ -42,7 +42,7 @@ pub struct Stats {
 
 /// A fleet's outcome.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
+pub struct SimReport {
     /// Devices.
     pub devices: u64,
     /// Devices that joined at least once.
@@ -111,9 +111,9 @@ impl Stats {
     }
 
     /// The outcome so far.
-    pub fn report(&self, devices: u64, seconds: f64) -> Report {
+    pub fn report(&self, devices: u64, seconds: f64) -> SimReport {
         let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
-        Report {
+        SimReport {
             devices,
             joined: get(&self.joined),
             updated: get(&self.updated),

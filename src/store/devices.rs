@@ -587,7 +587,7 @@ pub async fn names_within(
 }
 
 /// The organisation and product of a device in any organisation of the person (the short URL).
-pub async fn place(
+pub async fn locate(
     on: &mut impl On,
     user: UserId,
     identifier: &str,

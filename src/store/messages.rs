@@ -42,7 +42,7 @@ fn rules_want() -> bool {
 }
 
 /// Looks who wants to be told.
-pub async fn look(on: &mut impl On) -> Result<()> {
+pub async fn refresh_subscribers(on: &mut impl On) -> Result<()> {
     let row: Option<(Option<i64>, Option<i64>)> = fetch_optional!(
         on,
         sql!(

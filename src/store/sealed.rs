@@ -110,7 +110,7 @@ pub async fn replace(w: &mut Write, kind: Sealed, id: i64, sealed: &[u8]) -> Res
             sealed
         )?,
         Sealed::Mails => {
-            super::mails::set_body(w, id, sealed).await?;
+            super::mail::set_body(w, id, sealed).await?;
             0
         }
     };

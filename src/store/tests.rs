@@ -355,7 +355,7 @@ async fn tenants(db: &Db) {
             .is_none()
     );
     assert_eq!(
-        devices::place(&mut w, b.scope.person().id, "d")
+        devices::locate(&mut w, b.scope.person().id, "d")
             .await
             .unwrap(),
         None

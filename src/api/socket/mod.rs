@@ -6,15 +6,15 @@ mod frame;
 use crate::access::scope::{Act, Person};
 use crate::app::App;
 use crate::budget::{self, Account, Refused};
-use crate::fleet::consoles::{self, Place};
-use crate::fleet::progress::{Happening, What};
+use crate::fleet::device_events::{DeviceEvent, EventKind};
+use crate::fleet::terminal_access::{self, TerminalSession};
 use crate::fleet::terminals::{Blocked, Shown};
-use crate::fleet::{Refusal, scopes};
+use crate::fleet::{DomainError, scopes};
 use crate::ids::{DeviceId, UserId};
 use crate::limits::{
     SEND_TIME, STANDING_PAUSE, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS,
 };
-use crate::terminal::{Kind, Typed};
+use crate::terminal::{TerminalInput, TerminalKind};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -97,7 +97,7 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     if let Some(account) = request.extensions().get::<Account>() {
         account.set(person.id.number());
     }
-    let place = match app.viewers.take(person.id) {
+    let place = match app.viewer_slots.take(person.id) {
         Ok(place) => place,
         Err(Refused::Share) => {
             let text = "you have too many sockets open on this server";
@@ -113,8 +113,8 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     app.background.spawn(async move {
         match timeout(Duration::from_secs(10), upgrade).await {
             Ok(Ok(raw)) => {
-                let link = Link {
-                    progress: task.progress.watch(),
+                let link = UserSocket {
+                    progress: task.device_events.watch(),
                     app: task,
                     purpose,
                     watched: Vec::new(),
@@ -155,7 +155,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 struct Joined {
     topic: String,
     join_ref: Value,
-    place: Place,
+    place: TerminalSession,
 }
 
 /// A device whose updates the person watches.
@@ -167,20 +167,20 @@ struct Watched {
 }
 
 /// A person's socket.
-struct Link {
+struct UserSocket {
     app: App,
     purpose: Purpose,
-    progress: broadcast::Receiver<Happening>,
+    progress: broadcast::Receiver<DeviceEvent>,
     watched: Vec<Watched>,
     person: Person,
     token: String,
     version: Version,
     joined: Vec<Joined>,
     /// What the device could not take yet: of which topic, and how often it was tried.
-    waiting: Option<(usize, Typed, u32)>,
+    waiting: Option<(usize, TerminalInput, u32)>,
 }
 
-async fn serve(mut link: Link, raw: Upgraded, _place: budget::Place<UserId>) {
+async fn serve(mut link: UserSocket, raw: Upgraded, _place: budget::Slot<UserId>) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(VIEWER_MESSAGE_BYTES))
         .max_frame_size(Some(VIEWER_MESSAGE_BYTES));
@@ -197,7 +197,7 @@ async fn serve(mut link: Link, raw: Upgraded, _place: budget::Place<UserId>) {
 }
 
 /// Serves until one side ends it; the code to close with.
-async fn run(link: &mut Link, socket: &mut Socket) -> CloseCode {
+async fn run(link: &mut UserSocket, socket: &mut Socket) -> CloseCode {
     let stopping = link.app.stopping.clone();
     let mut heard = Instant::now();
     let mut revocations = link.app.db.revocations();
@@ -264,7 +264,7 @@ async fn next_shown(joined: &mut [Joined]) -> (usize, Option<Shown>) {
     .await
 }
 
-impl Link {
+impl UserSocket {
     /// Whether the person may still do what was allowed at the beginning: `None` when the token is gone, else what to say
     /// of terminals that are not theirs any more.
     async fn look_again(&mut self) -> Option<Vec<String>> {
@@ -278,9 +278,10 @@ impl Link {
         }
         let mut texts = Vec::new();
         for one in std::mem::take(&mut self.watched) {
-            let own = consoles::watched(&self.app, self.person.clone(), &one.identifier).await;
+            let own =
+                terminal_access::watched(&self.app, self.person.clone(), &one.identifier).await;
             // A fault of the store lets it be.
-            if own.map_or_else(|e| matches!(e, Refusal::Store(_)), |d| d == one.device) {
+            if own.map_or_else(|e| matches!(e, DomainError::Store(_)), |d| d == one.device) {
                 self.watched.push(one);
                 continue;
             }
@@ -316,8 +317,8 @@ impl Link {
     }
 
     /// A device's update has gone on: a text for each topic that is about it.
-    fn tell(&self, progress: Happening) -> Vec<String> {
-        if !matches!(progress.what, What::Update { .. }) {
+    fn tell(&self, progress: DeviceEvent) -> Vec<String> {
+        if !matches!(progress.what, EventKind::Update { .. }) {
             return Vec::new();
         }
         let payload = progress.what.facts();
@@ -386,7 +387,7 @@ impl Link {
                 return error("unmatched topic");
             };
             let person = self.person.clone();
-            let Ok(device) = consoles::watched(&self.app, person, identifier).await else {
+            let Ok(device) = terminal_access::watched(&self.app, person, identifier).await else {
                 return error("unauthorized");
             };
             if self.watched.is_empty() {
@@ -404,11 +405,11 @@ impl Link {
         let console = frame.topic.strip_prefix("user:console:identifier-");
         let shell = frame.topic.strip_prefix("user:local_shell:identifier-");
         let (identifier, kind) = match (console, shell) {
-            (Some(identifier), _) => (identifier, Kind::Console),
-            (_, Some(identifier)) => (identifier, Kind::Shell),
+            (Some(identifier), _) => (identifier, TerminalKind::Console),
+            (_, Some(identifier)) => (identifier, TerminalKind::Shell),
             _ => return error("unmatched topic"),
         };
-        match consoles::open(&self.app, self.person.clone(), identifier, kind).await {
+        match terminal_access::open(&self.app, self.person.clone(), identifier, kind).await {
             Ok(place) => {
                 self.joined.push(Joined {
                     topic: frame.topic.clone(),
@@ -417,7 +418,7 @@ impl Link {
                 });
                 vec![reply]
             }
-            Err(Refusal::Detail(text)) => error(&text),
+            Err(DomainError::Detail(text)) => error(&text),
             Err(e) => {
                 tracing::debug!(error = %e, "terminal not opened");
                 error("unauthorized")
@@ -425,7 +426,7 @@ impl Link {
         }
     }
 
-    fn type_in(&mut self, at: usize, typed: Typed, tries: u32) -> Vec<String> {
+    fn type_in(&mut self, at: usize, typed: TerminalInput, tries: u32) -> Vec<String> {
         let Some(joined) = self.joined.get(at) else {
             return Vec::new();
         };
@@ -437,7 +438,7 @@ impl Link {
             }
             Err(blocked) => blocked,
         };
-        let Typed::Event(event, payload) = typed else {
+        let TerminalInput::Event(event, payload) = typed else {
             return Vec::new();
         };
         let event = if event.starts_with("file-data") {

@@ -218,7 +218,9 @@ async fn rollback(client: &Client, name: &str) -> anyhow::Result<Code> {
 async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64> {
     let pairs = [("query", text), ("pagination[page_size]", "1")];
     let path = format!("{product}/devices?{}", query(&pairs));
-    let answer = client.whole(client.request(Method::GET, &path)).await?;
+    let answer = client
+        .full_answer(client.request(Method::GET, &path))
+        .await?;
     answer["pagination"]["total_entries"]
         .as_u64()
         .context("the server does not count devices")

@@ -259,7 +259,7 @@ impl Files {
             .request(Method::POST, &path)
             .header("content-type", "text/csv")
             .body(reqwest::Body::wrap_stream(stream));
-        let answer = client.whole(request).await?;
+        let answer = client.full_answer(request).await?;
         client.done(&format!(
             "{} devices registered",
             answer["data"]["imported"]
@@ -280,7 +280,9 @@ impl Events {
         };
         let answer = client.request(Method::GET, &path).send().await?;
         if !answer.status().is_success() {
-            client.whole(client.request(Method::GET, &path)).await?;
+            client
+                .full_answer(client.request(Method::GET, &path))
+                .await?;
         }
         let mut chunks = answer.bytes_stream();
         let mut text = String::new();

@@ -5,7 +5,7 @@ use super::{Remote, part};
 use crate::cli::exit::Code;
 use crate::cli::image::{Image, open};
 use crate::cli::output;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::StreamExt as _;
@@ -149,13 +149,17 @@ impl Download {
         );
         let answer = client.request(Method::GET, &path).send().await?;
         if !answer.status().is_success() {
-            client.whole(client.request(Method::GET, &path)).await?;
+            client
+                .full_answer(client.request(Method::GET, &path))
+                .await?;
             bail!("the file could not be downloaded");
         }
         // The link that the server redirected to ends as the file does.
         let end = answer.url().path().rsplit_once('.').map(|(_, end)| end);
-        let end = Kind::ALL.into_iter().find(|k| end == Some(k.extension()));
-        let end = end.unwrap_or(Kind::Fwup).extension();
+        let end = FirmwareKind::ALL
+            .into_iter()
+            .find(|k| end == Some(k.extension()));
+        let end = end.unwrap_or(FirmwareKind::Fwup).extension();
         let target = self
             .output
             .unwrap_or_else(|| format!("{}.{end}", self.uuid).into());

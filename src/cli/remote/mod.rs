@@ -249,7 +249,10 @@ impl Client {
     ///
     /// # Errors
     /// The server cannot be reached, or refuses: then its sentence.
-    pub(super) async fn whole(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    pub(super) async fn full_answer(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<Value> {
         let answer = request
             .send()
             .await
@@ -289,19 +292,21 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Value> {
-        let mut whole = self.whole(self.request(method, path).json(body)).await?;
+        let mut whole = self
+            .full_answer(self.request(method, path).json(body))
+            .await?;
         Ok(whole["data"].take())
     }
 
     /// Reads data.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let mut whole = self.whole(self.request(Method::GET, path)).await?;
+        let mut whole = self.full_answer(self.request(Method::GET, path)).await?;
         Ok(whole["data"].take())
     }
 
     /// Deletes.
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.whole(self.request(Method::DELETE, path)).await?;
+        self.full_answer(self.request(Method::DELETE, path)).await?;
         Ok(())
     }
 
@@ -318,7 +323,7 @@ impl Client {
             pairs.push(("pagination[page]", &number));
             pairs.push(("pagination[page_size]", "500"));
             let request = self.request(Method::GET, &format!("{path}?{}", query(&pairs)));
-            let mut whole = self.whole(request).await?;
+            let mut whole = self.full_answer(request).await?;
             let Value::Array(some) = whole["data"].take() else {
                 bail!("{} answered without a list", self.base);
             };

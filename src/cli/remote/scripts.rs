@@ -78,7 +78,10 @@ impl Ask for Script {
                     part(&identifier),
                     part(&script)
                 );
-                match client.whole(client.request(Method::POST, &path)).await? {
+                match client
+                    .full_answer(client.request(Method::POST, &path))
+                    .await?
+                {
                     Value::String(text) => output::data(&text),
                     // Output that happens to be JSON.
                     other => output::data(&other.to_string()),

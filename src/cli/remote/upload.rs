@@ -164,7 +164,7 @@ impl Uploading<'_> {
             .header("content-type", "application/octet-stream")
             .header("content-length", self.size - offset)
             .body(self.body(offset).await?);
-        self.client.whole(request).await?;
+        self.client.full_answer(request).await?;
         Ok(())
     }
 
@@ -200,6 +200,6 @@ impl Uploading<'_> {
             .file_name(shown.unwrap_or_else(|| "file.fw".into()));
         let form = reqwest::multipart::Form::new().part(self.part, part);
         let request = self.client.request(Method::POST, self.list).multipart(form);
-        Ok(self.client.whole(request).await?["data"].take())
+        Ok(self.client.full_answer(request).await?["data"].take())
     }
 }

@@ -4,10 +4,10 @@ use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::fleet::certificates::store_certificate;
-use crate::fleet::notices;
+use crate::fleet::notifications;
 use crate::fleet::signature::{NotSigned, signed_by};
-use crate::fleet::x509::Facts;
-use crate::fleet::{Refusal, devices::identifier_ok};
+use crate::fleet::x509::CertificateInfo;
+use crate::fleet::{DomainError, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::certificates::{self, CaRow};
 use crate::store::{Read, Write, devices};
@@ -31,7 +31,8 @@ pub async fn decide(
     if others.len() >= CHAIN {
         return Err(Refused::No("a certificate chain that is too long"));
     }
-    let facts = Facts::read(leaf).map_err(|_| Refused::No("a certificate that cannot be read"))?;
+    let facts = CertificateInfo::read(leaf)
+        .map_err(|_| Refused::No("a certificate that cannot be read"))?;
     let mut r = app.db.read().await?;
     let known = |id, identifier: &str, product| KnownDevice {
         id,
@@ -96,7 +97,7 @@ pub async fn decide(
 /// The registered CAs that vouch for a certificate which is not known; whatever else comes along has to be known, too.
 async fn judge(
     r: &mut Read,
-    facts: &Facts,
+    facts: &CertificateInfo,
     leaf: &[u8],
     others: &[CertificateDer<'_>],
     now: Micros,
@@ -108,23 +109,33 @@ async fn judge(
 }
 
 /// Tells the people of a registered device, once a day, that a certificate with its name was refused.
-async fn tell(app: &App, facts: &Facts, why: &Refused, now: Micros) -> Result<(), Refused> {
+async fn tell(
+    app: &App,
+    facts: &CertificateInfo,
+    why: &Refused,
+    now: Micros,
+) -> Result<(), Refused> {
     let Some(name) = facts.common_name.as_deref() else {
         return Ok(());
     };
     let known = devices::by_identifier(&mut app.db.read().await?, name).await?;
-    let Some(device) = known.filter(|_| app.refusals_told.count(&name.to_owned()).is_ok()) else {
+    let Some(device) = known.filter(|_| {
+        app.certificate_notice_limiter
+            .count(&name.to_owned())
+            .is_ok()
+    }) else {
         return Ok(());
     };
     let why = why.to_string();
-    notices::certificate_refused(&app.db, device.product_id, name, &why, now).await?;
+    notifications::certificate_refused(&app.db, device.product_id, name, &why, now).await?;
     Ok(())
 }
 
 /// Any other certificate of the chain must be a root, or a CA that is registered.
 async fn companion(r: &mut Read, der: &[u8]) -> Result<(), Refused> {
     let unknown = Refused::No("an unknown intermediate certificate");
-    let facts = Facts::read(der).map_err(|_| Refused::No("a certificate that cannot be read"))?;
+    let facts =
+        CertificateInfo::read(der).map_err(|_| Refused::No("a certificate that cannot be read"))?;
     let root = facts.self_issued && (facts.aki.is_none() || facts.aki == facts.ski);
     if root {
         return Ok(());
@@ -141,7 +152,7 @@ async fn companion(r: &mut Read, der: &[u8]) -> Result<(), Refused> {
 /// The registered CAs that signed the leaf: more than one when several organizations registered the same.
 async fn signers(
     r: &mut Read,
-    facts: &Facts,
+    facts: &CertificateInfo,
     leaf: &[u8],
     now: Micros,
 ) -> Result<Vec<CaRow>, Refused> {
@@ -216,11 +227,16 @@ async fn newcomer(
     Ok((device, product))
 }
 
-async fn keep(w: &mut Write, org: OrgId, device: DeviceId, facts: &Facts) -> Result<(), Refused> {
+async fn keep(
+    w: &mut Write,
+    org: OrgId,
+    device: DeviceId,
+    facts: &CertificateInfo,
+) -> Result<(), Refused> {
     match store_certificate(w, org, device, facts).await {
         Ok(()) => Ok(()),
-        Err(Refusal::Store(e)) => Err(Refused::Unavailable(e)),
-        Err(Refusal::Fault(e)) => Err(Refused::Unavailable(sqlx::Error::Protocol(e).into())),
+        Err(DomainError::Store(e)) => Err(Refused::Unavailable(e)),
+        Err(DomainError::Fault(e)) => Err(Refused::Unavailable(sqlx::Error::Protocol(e).into())),
         Err(_) => Err(Refused::No(
             "the certificate cannot be stored for this device",
         )),

@@ -6,9 +6,9 @@ pub mod secret;
 
 use crate::app::App;
 use crate::clock::Micros;
-use crate::fleet::notices;
+use crate::fleet::notifications;
 use crate::fleet::signature::NotSigned;
-use crate::fleet::x509::Facts;
+use crate::fleet::x509::CertificateInfo;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
@@ -47,7 +47,7 @@ impl Credentials<'_> {
     pub fn said(&self) -> String {
         match self {
             Self::Certificate(chain) => {
-                let facts = chain.first().map(|leaf| Facts::read(leaf));
+                let facts = chain.first().map(|leaf| CertificateInfo::read(leaf));
                 match facts {
                     Some(Ok(f)) => format!(
                         "certificate of {:?}, SHA-256 {}",
@@ -124,7 +124,7 @@ async fn find_or_create(
             d if d.product_id != product => "the identifier exists in another product",
             d => return Ok(d.id),
         };
-        notices::identifier_taken(&app.db, product, identifier, why, now).await?;
+        notifications::identifier_taken(&app.db, product, identifier, why, now).await?;
         return Err(Refused::No(why));
     }
     let mut w = app.db.write().await?;

@@ -6,7 +6,7 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::budget;
 use crate::clock::Micros;
-use crate::fleet::notices;
+use crate::fleet::notifications;
 use crate::ids::ProductId;
 use crate::limits::{
     KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD, STORE_TIME,
@@ -87,7 +87,7 @@ async fn verified(
     let asker = (h.key.clone(), budget::counted(from).unwrap_or(from));
     // Whoever waits longer than the store may take is told to come again before this ends.
     let most = STORE_TIME * 2;
-    let claim = app.device_keys.make(&asker, most, check).await;
+    let claim = app.device_key_attempts.make(&asker, most, check).await;
     claim.ok_or(Refused::No("the signature does not match"))
 }
 
@@ -190,11 +190,11 @@ fn integer(rest: &mut &[u8]) -> Option<i64> {
 
 /// Tells people, once a day, of a device that has the secret and the wrong time: it cannot tell them itself.
 async fn clock_wrong(app: &App, product: ProductId, claim: &Claim, now: Micros) {
-    if app.clocks_told.count(&claim.identifier).is_err() {
+    if app.clock_notice_limiter.count(&claim.identifier).is_err() {
         return;
     }
     let behind = now.0.div_euclid(1_000).saturating_sub(claim.signed_ms) / 1_000;
-    let told = notices::clock_wrong(&app.db, product, &claim.identifier, behind, now).await;
+    let told = notifications::clock_wrong(&app.db, product, &claim.identifier, behind, now).await;
     if let Err(e) = told {
         tracing::warn!(device = %claim.identifier, error = %e, "notification not written");
     }

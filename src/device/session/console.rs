@@ -6,7 +6,7 @@ use crate::device::wire::Message;
 use crate::device::wire::raw::Joiner;
 use crate::ids::RunId;
 use crate::limits::OUTPUT_CHARS;
-use crate::terminal::Said;
+use crate::terminal::TerminalOutput;
 use serde_json::{Map, Value, json};
 
 /// What a client that runs no scripts by itself prints when a typed one is over.
@@ -67,20 +67,23 @@ impl Console {
         &mut self,
         event: &str,
         payload: &mut Map<String, Value>,
-    ) -> Option<Said> {
+    ) -> Option<TerminalOutput> {
         let event = match event {
             "up" => {
                 let text = payload.get("data")?.as_str()?;
                 let mut shown = self.pace.told().unwrap_or_default();
                 shown.push_str(&self.joiner.next(text));
-                return Some(Said::Output(shown));
+                return Some(TerminalOutput::Output(shown));
             }
             "file-data/start" => "file-data/start",
             "file-data" => "file-data",
             "file-data/stop" => "file-data/stop",
             _ => return None,
         };
-        Some(Said::Event(event, Value::Object(std::mem::take(payload))))
+        Some(TerminalOutput::Event(
+            event,
+            Value::Object(std::mem::take(payload)),
+        ))
     }
 
     /// Begins to type a script: the run that it takes the place of, and the two texts to type.

@@ -23,7 +23,7 @@ const LOG_RATE: Rate = Rate {
 
 /// What an extension said that is worth storing.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Said {
+pub enum ExtensionEffect {
     /// A health report, whole.
     Health(Value),
     /// Where the device is.
@@ -38,7 +38,7 @@ pub enum Said {
         source: String,
     },
     /// Keys that it holds on other networks.
-    Identities(Vec<Identity>),
+    Identities(Vec<NetworkIdentity>),
     /// A log line.
     Log {
         /// `info`, `error`, …
@@ -54,7 +54,7 @@ pub enum Said {
 
 /// A key that the device holds on another network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct NetworkIdentity {
     /// `iroh`, `netbird`, `tailscale`, `wireguard`.
     pub service: &'static str,
     /// Which endpoint of the service.
@@ -67,14 +67,14 @@ pub struct Identity {
 
 /// What the topic wants done.
 #[derive(Debug, PartialEq)]
-pub(super) enum Turn {
+pub(super) enum PollKind {
     Nothing,
     /// Tell the device that this extension is not wanted.
     Detach,
     Push(&'static str),
-    Said(Said),
+    Said(ExtensionEffect),
     /// Show people what the shell says, after this push.
-    Shell(terminal::Said, Option<&'static str>),
+    Shell(terminal::TerminalOutput, Option<&'static str>),
 }
 
 /// The joined topic.
@@ -192,16 +192,16 @@ impl Topic {
         payload: &mut Map<String, Value>,
         allowed: Extensions,
         now: Micros,
-    ) -> Turn {
+    ) -> PollKind {
         let Some((name, what)) = event.split_once(':') else {
-            return Turn::Detach;
+            return PollKind::Detach;
         };
         let Some(extension) = Extension::parse(name).filter(|e| self.usable(allowed).has(*e))
         else {
             return match what {
                 // It says that it has stopped: nothing is left to tell.
-                "detached" | "error" => Turn::Nothing,
-                _ => Turn::Detach,
+                "detached" | "error" => PollKind::Nothing,
+                _ => PollKind::Detach,
             };
         };
         match what {
@@ -211,33 +211,33 @@ impl Topic {
                 if extension == Extension::Health {
                     self.check_at = None;
                 }
-                Turn::Nothing
+                PollKind::Nothing
             }
-            _ if !self.attached.has(extension) => Turn::Nothing,
+            _ if !self.attached.has(extension) => PollKind::Nothing,
             what if extension == Extension::LocalShell => self.shell(what, payload),
             what => self
                 .said(extension, what, payload, now)
-                .map_or(Turn::Nothing, Turn::Said),
+                .map_or(PollKind::Nothing, PollKind::Said),
         }
     }
 
-    fn attach(&mut self, extension: Extension, now: Micros) -> Turn {
+    fn attach(&mut self, extension: Extension, now: Micros) -> PollKind {
         self.attached = self.attached.set(extension, true);
         match extension {
             Extension::Health => {
                 self.check_at = Some(now.after(HEALTH_EVERY));
-                Turn::Push("health:check")
+                PollKind::Push("health:check")
             }
-            Extension::Geo => Turn::Push("geo:location:request"),
-            Extension::Logging => Turn::Nothing,
-            Extension::NetworkIdentity => Turn::Push("network_identity:request"),
+            Extension::Geo => PollKind::Push("geo:location:request"),
+            Extension::Logging => PollKind::Nothing,
+            Extension::NetworkIdentity => PollKind::Push("network_identity:request"),
             Extension::LocalShell => {
                 self.shell = Some(Box::new(Shell {
                     joiner: Joiner::default(),
                     pace: Pace::new(now),
                 }));
-                Turn::Shell(
-                    terminal::Said::Open("".into()),
+                PollKind::Shell(
+                    terminal::TerminalOutput::Open("".into()),
                     Some("local_shell:request_shell"),
                 )
             }
@@ -245,7 +245,7 @@ impl Topic {
     }
 
     /// What the shell says.
-    fn shell(&mut self, what: &str, payload: &mut Map<String, Value>) -> Turn {
+    fn shell(&mut self, what: &str, payload: &mut Map<String, Value>) -> PollKind {
         let said = match what {
             "shell_output" => {
                 let text = payload.get("data").and_then(Value::as_str);
@@ -253,21 +253,21 @@ impl Topic {
                 shell.zip(text).map(|(s, text)| {
                     let mut shown = s.pace.told().unwrap_or_default();
                     shown.push_str(&s.joiner.next(text));
-                    terminal::Said::Output(shown)
+                    terminal::TerminalOutput::Output(shown)
                 })
             }
             "request_status" => {
                 let status =
                     json!({"status": payload.get("status"), "reason": payload.get("reason")});
-                Some(terminal::Said::Event("status", status))
+                Some(terminal::TerminalOutput::Event("status", status))
             }
             "shell_exited" => {
                 let exited = json!({"exit_code": payload.get("exit_code")});
-                Some(terminal::Said::Event("exited", exited))
+                Some(terminal::TerminalOutput::Event("exited", exited))
             }
             _ => None,
         };
-        said.map_or(Turn::Nothing, |said| Turn::Shell(said, None))
+        said.map_or(PollKind::Nothing, |said| PollKind::Shell(said, None))
     }
 
     fn said(
@@ -276,12 +276,13 @@ impl Topic {
         what: &str,
         payload: &Map<String, Value>,
         now: Micros,
-    ) -> Option<Said> {
+    ) -> Option<ExtensionEffect> {
         match (extension, what) {
             (Extension::Health, "report") => {
                 let report = payload.get("value").filter(|v| v.is_object())?;
                 let fits = report.to_string().len() <= REPORT_BYTES;
-                (fits && paced(&mut self.health_at, now)).then(|| Said::Health(report.clone()))
+                (fits && paced(&mut self.health_at, now))
+                    .then(|| ExtensionEffect::Health(report.clone()))
             }
             (Extension::Geo, "location:update") => {
                 let place = location(payload)?;
@@ -290,7 +291,7 @@ impl Topic {
             (Extension::NetworkIdentity, "report") => {
                 let found = identities(payload);
                 let any = !found.is_empty() && self.log.take(1, LOG_RATE, now);
-                any.then_some(Said::Identities(found))
+                any.then_some(ExtensionEffect::Identities(found))
             }
             (Extension::Logging, "send") => {
                 let line = line(payload)?;
@@ -317,14 +318,14 @@ fn version_ok(text: &str) -> bool {
 }
 
 /// A position; an error report has none, so that the last known one stays.
-fn location(payload: &Map<String, Value>) -> Option<Said> {
+fn location(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     let degrees = |key: &str, most: f64| {
         payload
             .get(key)?
             .as_f64()
             .filter(|d| (-most..=most).contains(d))
     };
-    Some(Said::Location {
+    Some(ExtensionEffect::Location {
         latitude: degrees("latitude", 90.0)?,
         longitude: degrees("longitude", 180.0)?,
         accuracy: payload
@@ -342,13 +343,13 @@ fn location(payload: &Map<String, Value>) -> Option<Said> {
 }
 
 /// The usable entries of a report; a bad one costs none of the others (device-protocol 4.2).
-fn identities(payload: &Map<String, Value>) -> Vec<Identity> {
+fn identities(payload: &Map<String, Value>) -> Vec<NetworkIdentity> {
     let all = payload.get("identities").and_then(Value::as_array);
     let entries = all.into_iter().flatten().take(IDENTITIES);
     entries.filter_map(identity).collect()
 }
 
-fn identity(entry: &Value) -> Option<Identity> {
+fn identity(entry: &Value) -> Option<NetworkIdentity> {
     let word = |key: &str| {
         let text = entry.get(key)?.as_str()?;
         let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -359,7 +360,7 @@ fn identity(entry: &Value) -> Option<Identity> {
         Some(details @ Value::Object(_)) => details.to_string(),
         _ => "{}".to_owned(),
     };
-    Some(Identity {
+    Some(NetworkIdentity {
         service: SERVICES.into_iter().find(|s| *s == service)?,
         instance: match entry.get("instance") {
             None | Some(Value::Null) => "default".to_owned(),
@@ -374,7 +375,7 @@ fn identity(entry: &Value) -> Option<Identity> {
 const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
 /// A log line; one that names no time is dropped (domain 4.2).
-fn line(payload: &Map<String, Value>) -> Option<Said> {
+fn line(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     let meta: Map<String, Value> = payload
         .get("meta")
         .and_then(Value::as_object)
@@ -388,7 +389,7 @@ fn line(payload: &Map<String, Value>) -> Option<Said> {
         .and_then(instant)
         .or_else(|| meta.get("time").and_then(instant))?;
     let level = payload.get("level").and_then(Value::as_str)?;
-    Some(Said::Log {
+    Some(ExtensionEffect::Log {
         level: super::join::clean(level),
         message: shortened(&printed(payload.get("message")?)),
         meta: Value::Object(meta),

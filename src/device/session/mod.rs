@@ -12,9 +12,9 @@ mod tests;
 mod update;
 
 pub use close::Close;
-pub use extensions::{Identity, Said};
+pub use extensions::{ExtensionEffect, NetworkIdentity};
 pub use join::{EspIdf, Firmware, Join, clean};
-pub use update::Report;
+pub use update::UpdateMessage;
 
 use bucket::{Bucket, Rate};
 use console::Console;
@@ -24,7 +24,7 @@ use super::wire::{self, Format, Message, Packet};
 use crate::clock::Micros;
 use crate::ids::{Extensions, RunId};
 use crate::limits::{MESSAGE_BURST, MESSAGE_UNIT, MESSAGES_A_SECOND, OUTPUT_CHARS, SEEN_EVERY};
-use crate::terminal::{self, Kind, Typed};
+use crate::terminal::{self, TerminalInput, TerminalKind};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub enum Input {
     /// An archive for the device: the payload.
     Archive(Value),
     /// Somebody looks at a terminal of the device, and may have typed.
-    Terminal(Kind, Vec<Typed>),
+    Terminal(TerminalKind, Vec<TerminalInput>),
     /// The extensions that it may use have changed.
     Extensions(Extensions),
     /// A script to run.
@@ -94,9 +94,9 @@ pub enum Effect {
     /// Store the join, then tell the session.
     Join(Box<Join>),
     /// Store what the device says of its update, and show it.
-    Report(Report),
+    Report(UpdateMessage),
     /// Show what it says of its update to those who watch; the same was stored a moment ago.
-    Progress(Report),
+    Progress(UpdateMessage),
     /// Store that its firmware is validated.
     Validated,
     /// Store its network interface.
@@ -104,9 +104,9 @@ pub enum Effect {
     /// Store its connection types.
     Types(String),
     /// Show people what its terminal says.
-    Terminal(Kind, terminal::Said),
+    Terminal(TerminalKind, terminal::TerminalOutput),
     /// Store what an extension said.
-    Said(Box<Said>),
+    Said(Box<ExtensionEffect>),
     /// Give a script's output to whoever waits; `None` when the device cannot run it.
     Ran(RunId, Option<String>),
     /// Store that it lives.
@@ -206,7 +206,7 @@ impl Session {
             .paces()
             .filter(|(_, pace)| pace.due().is_some_and(|due| due <= now))
             .filter_map(|(kind, pace)| {
-                let said = terminal::Said::Output(pace.told()?);
+                let said = terminal::TerminalOutput::Output(pace.told()?);
                 Some(Effect::Terminal(kind, said))
             })
             .collect();
@@ -242,10 +242,10 @@ impl Session {
     }
 
     /// Somebody looks at a terminal and may have typed: first they learn that it is there.
-    fn typed(&self, kind: Kind, typed: Vec<Typed>) -> Vec<Effect> {
+    fn typed(&self, kind: TerminalKind, typed: Vec<TerminalInput>) -> Vec<Effect> {
         let version = match kind {
-            Kind::Console => self.console.as_ref().map(|c| c.version.clone()),
-            Kind::Shell => {
+            TerminalKind::Console => self.console.as_ref().map(|c| c.version.clone()),
+            TerminalKind::Shell => {
                 let attached = self.extensions.as_ref().is_some_and(|t| t.has_shell());
                 attached.then(|| "".into())
             }
@@ -253,20 +253,23 @@ impl Session {
         let Some(version) = version else {
             return Vec::new();
         };
-        let mut effects = vec![Effect::Terminal(kind, terminal::Said::Open(version))];
+        let mut effects = vec![Effect::Terminal(
+            kind,
+            terminal::TerminalOutput::Open(version),
+        )];
         for one in typed {
             match (kind, one) {
-                (Kind::Console, Typed::Event(event, payload)) => {
+                (TerminalKind::Console, TerminalInput::Event(event, payload)) => {
                     effects.push(self.push_console(event, &payload));
                 }
-                (Kind::Shell, Typed::Event(event, payload)) => {
+                (TerminalKind::Shell, TerminalInput::Event(event, payload)) => {
                     effects.push(self.push_extension(&format!("local_shell:{event}"), &payload));
                 }
-                (Kind::Console, Typed::Keys(text)) => {
+                (TerminalKind::Console, TerminalInput::Keys(text)) => {
                     let keys = text.chars().map(String::from).chain(["\r".to_owned()]);
                     effects.extend(keys.map(|k| self.push_console("dn", &json!({"data": k}))));
                 }
-                (Kind::Shell, Typed::Keys(_)) => {}
+                (TerminalKind::Shell, TerminalInput::Keys(_)) => {}
             }
         }
         effects
@@ -352,10 +355,13 @@ impl Session {
     }
 
     /// The paces of the terminals that are there.
-    fn paces(&mut self) -> impl Iterator<Item = (Kind, &mut Pace)> {
-        let console = self.console.as_mut().map(|c| (Kind::Console, &mut c.pace));
+    fn paces(&mut self) -> impl Iterator<Item = (TerminalKind, &mut Pace)> {
+        let console = self
+            .console
+            .as_mut()
+            .map(|c| (TerminalKind::Console, &mut c.pace));
         let shell = self.extensions.as_mut().and_then(|t| t.shell_pace());
-        let shell = shell.map(|pace| (Kind::Shell, pace));
+        let shell = shell.map(|pace| (TerminalKind::Shell, pace));
         console.into_iter().chain(shell)
     }
 
@@ -408,11 +414,11 @@ impl Session {
         let version = version.map(join::clean).filter(|v| !v.is_empty());
         let version = version.unwrap_or_else(|| "1.0.0".to_owned());
         let console = Console::new(own.unwrap_or_default(), &version, now);
-        let open = terminal::Said::Open(console.version.clone());
+        let open = terminal::TerminalOutput::Open(console.version.clone());
         self.console = Some(Box::new(console));
         let mut effects = vec![
             Effect::Send(self.format.reply(m, "ok", &json!({}))),
-            Effect::Terminal(Kind::Console, open),
+            Effect::Terminal(TerminalKind::Console, open),
         ];
         if let Some(code) = self.code.take() {
             effects.push(self.push_console("dn", &json!({"data": format!("{code}\n\r")})));
@@ -432,11 +438,11 @@ impl Session {
             return Vec::new();
         };
         let ran = match &said {
-            terminal::Said::Output(text) => console.ran(text),
+            terminal::TerminalOutput::Output(text) => console.ran(text),
             _ => None,
         };
         let ran = ran.map(|(run, output)| Effect::Ran(run, Some(output)));
-        let shown = Effect::Terminal(Kind::Console, said);
+        let shown = Effect::Terminal(TerminalKind::Console, said);
         std::iter::once(shown).chain(ran).collect()
     }
 
@@ -444,18 +450,18 @@ impl Session {
         let turn = match &mut self.extensions {
             Some(topic) if topic.stale(m.join_ref.as_deref()) => return Vec::new(),
             Some(topic) => topic.message(&m.event, &mut m.payload, self.allowed, now),
-            None => extensions::Turn::Detach,
+            None => extensions::PollKind::Detach,
         };
         match turn {
-            extensions::Turn::Nothing => Vec::new(),
-            extensions::Turn::Shell(said, push) => {
+            extensions::PollKind::Nothing => Vec::new(),
+            extensions::PollKind::Shell(said, push) => {
                 let push = push.map(|event| self.push_extension(event, &json!({})));
-                let said = Effect::Terminal(Kind::Shell, said);
+                let said = Effect::Terminal(TerminalKind::Shell, said);
                 push.into_iter().chain([said]).collect()
             }
-            extensions::Turn::Push(event) => vec![self.push_extension(event, &json!({}))],
-            extensions::Turn::Said(said) => vec![Effect::Said(Box::new(said))],
-            extensions::Turn::Detach => {
+            extensions::PollKind::Push(event) => vec![self.push_extension(event, &json!({}))],
+            extensions::PollKind::Said(said) => vec![Effect::Said(Box::new(said))],
+            extensions::PollKind::Detach => {
                 let detach = Value::from("detach");
                 vec![Effect::Send(self.format.reply(&m, "error", &detach))]
             }

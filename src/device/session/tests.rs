@@ -170,7 +170,7 @@ fn pushes_are_stored_and_never_answered() {
             at(t),
         )
     };
-    let stage = |s, p| [Effect::Report(Report::Stage(s, p))];
+    let stage = |s, p| [Effect::Report(UpdateMessage::Stage(s, p))];
     assert_eq!(
         say("status_update", r#"{"status":"received"}"#, 1),
         stage("received", None)
@@ -185,7 +185,7 @@ fn pushes_are_stored_and_never_answered() {
     );
     assert_eq!(
         say("fwup_progress", r#"{"value":1,"stage":"updating"}"#, 2),
-        [Effect::Progress(Report::Stage("updating", Some(1)))]
+        [Effect::Progress(UpdateMessage::Stage("updating", Some(1)))]
     );
     assert_eq!(
         say("fwup_progress", r#"{"value":50}"#, 16),
@@ -227,22 +227,22 @@ fn the_words_of_every_client_are_understood() {
             other => panic!("{other:?}"),
         }
     };
-    let minutes = |m: u64| Report::Rescheduled(Duration::from_secs(m * 60));
+    let minutes = |m: u64| UpdateMessage::Rescheduled(Duration::from_secs(m * 60));
     assert_eq!(
         report(r#"{"status":"failed","reason":"x\u0000y"}"#),
-        Report::Failed("xy".into())
+        UpdateMessage::Failed("xy".into())
     );
     assert_eq!(
         report(r#"{"status":"update_failed"}"#),
-        Report::Failed(String::new())
+        UpdateMessage::Failed(String::new())
     );
     assert_eq!(
         report(r#"{"status":"FWUP error 7"}"#),
-        Report::Failed("FWUP error 7".into())
+        UpdateMessage::Failed("FWUP error 7".into())
     );
     assert_eq!(
         report(r#"{"status":"ignored","reason":"busy"}"#),
-        Report::Ignored("busy".into())
+        UpdateMessage::Ignored("busy".into())
     );
     assert_eq!(
         report(r#"{"status":"rescheduled","delay_for":5}"#),
@@ -259,7 +259,7 @@ fn the_words_of_every_client_are_understood() {
     );
     assert_eq!(
         report(r#"{"status":"fwup_complete"}"#),
-        Report::Stage("completed", None)
+        UpdateMessage::Stage("completed", None)
     );
 }
 
@@ -379,7 +379,7 @@ fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
     assert_eq!(s.handle(Input::Tick, at(3600)), []);
     assert_eq!(s.handle(Input::Tick, at(3601)), check);
     assert_eq!(s.due(), Some(at(7201)));
-    let said = Effect::Said(Box::new(Said::Health(json!({"metrics": {}}))));
+    let said = Effect::Said(Box::new(ExtensionEffect::Health(json!({"metrics": {}}))));
     assert_eq!(s.handle(text(report), at(3602))[0], said);
     // Too soon after the last one, and without a value: ignored in silence.
     assert_eq!(s.handle(text(report), at(3603)), []);
@@ -425,7 +425,7 @@ fn switches_reach_a_connected_device() {
         )]
     );
     let place = r#"["3","7","extensions","geo:location:update",{"latitude":1.5,"longitude":-2,"accuracy":12.9}]"#;
-    let said = Said::Location {
+    let said = ExtensionEffect::Location {
         latitude: 1.5,
         longitude: -2.0,
         accuracy: Some(12),
@@ -467,7 +467,7 @@ fn a_thousand_log_lines_in_a_second_cost_ten() {
         .flat_map(|_| s.handle(text(line), at(1)))
         .collect();
     assert_eq!(effects.len(), 10);
-    let said = Said::Log {
+    let said = ExtensionEffect::Log {
         level: "info".into(),
         message: "hi".into(),
         meta: json!({"time": "1700000000000001", "n": "3"}),
@@ -483,7 +483,9 @@ fn a_thousand_log_lines_in_a_second_cost_ten() {
     let [Effect::Said(said)] = effects.as_slice() else {
         panic!("{effects:?}")
     };
-    assert!(matches!(**said, Said::Log { at, .. } if at == Micros(1_700_000_000_000_000)));
+    assert!(
+        matches!(**said, ExtensionEffect::Log { at, .. } if at == Micros(1_700_000_000_000_000))
+    );
 }
 
 #[test]
@@ -586,7 +588,10 @@ fn consoled(version: &str, params: &str) -> Session {
     let join = format!(r#"["2","2","console","phx_join",{{"console_version":"{version}"}}]"#);
     let effects = s.handle(text(&join), at(0));
     let reply = send(r#"["2","2","console","phx_reply",{"response":{},"status":"ok"}]"#);
-    let open = Effect::Terminal(Kind::Console, terminal::Said::Open(version.into()));
+    let open = Effect::Terminal(
+        TerminalKind::Console,
+        terminal::TerminalOutput::Open(version.into()),
+    );
     assert_eq!(effects, [reply, open]);
     s
 }
@@ -600,7 +605,10 @@ fn a_console_that_names_no_version_is_of_the_oldest() {
     ] {
         let join = format!(r#"["2","2","console","phx_join",{params}]"#);
         let effects = joined("{}").handle(text(&join), at(0));
-        let open = Effect::Terminal(Kind::Console, terminal::Said::Open("1.0.0".into()));
+        let open = Effect::Terminal(
+            TerminalKind::Console,
+            terminal::TerminalOutput::Open("1.0.0".into()),
+        );
         assert_eq!(effects.get(1), Some(&open), "{params}");
     }
 }
@@ -609,7 +617,10 @@ fn a_console_that_names_no_version_is_of_the_oldest() {
 fn a_console_passes_on_what_it_knows_and_nothing_else() {
     let mut s = consoled("2.0.0", "{}");
     let up = r#"["2","3","console","up",{"data":"iex> "}]"#;
-    let shown = Effect::Terminal(Kind::Console, terminal::Said::Output("iex> ".into()));
+    let shown = Effect::Terminal(
+        TerminalKind::Console,
+        terminal::TerminalOutput::Output("iex> ".into()),
+    );
     assert_eq!(s.handle(text(up), at(1)), [shown]);
     for ignored in [
         r#"["9","3","console","up",{"data":"stale"}]"#,
@@ -620,12 +631,15 @@ fn a_console_passes_on_what_it_knows_and_nothing_else() {
         assert_eq!(s.handle(text(ignored), at(1)), [], "{ignored}");
     }
     let typed = vec![
-        Typed::Event("window_size", json!({"height": 24, "width": 80})),
-        Typed::Keys("ab".into()),
+        TerminalInput::Event("window_size", json!({"height": 24, "width": 80})),
+        TerminalInput::Keys("ab".into()),
     ];
-    let effects = s.handle(Input::Terminal(Kind::Console, typed), at(2));
+    let effects = s.handle(Input::Terminal(TerminalKind::Console, typed), at(2));
     let expected = [
-        Effect::Terminal(Kind::Console, terminal::Said::Open("2.0.0".into())),
+        Effect::Terminal(
+            TerminalKind::Console,
+            terminal::TerminalOutput::Open("2.0.0".into()),
+        ),
         send(r#"[null,null,"console","window_size",{"height":24,"width":80}]"#),
         send(r#"[null,null,"console","dn",{"data":"a"}]"#),
         send(r#"[null,null,"console","dn",{"data":"b"}]"#),
@@ -634,7 +648,7 @@ fn a_console_passes_on_what_it_knows_and_nothing_else() {
     assert_eq!(effects, expected);
     s.handle(text(r#"["2","4","console","phx_leave",{}]"#), at(3));
     assert_eq!(
-        s.handle(Input::Terminal(Kind::Console, Vec::new()), at(3)),
+        s.handle(Input::Terminal(TerminalKind::Console, Vec::new()), at(3)),
         []
     );
     assert_eq!(s.handle(text(up), at(3)), []);
@@ -700,7 +714,9 @@ fn of_a_terminal_that_prints_too_fast_less_is_shown_and_it_is_said_how_much() {
     assert_eq!(s.handle(text(file), at(1)).len(), 1);
     // Said when nothing else comes, and else in front of what comes next.
     let shown = |effects: Vec<Effect>| match effects.first() {
-        Some(Effect::Terminal(Kind::Console, terminal::Said::Output(text))) => text.clone(),
+        Some(Effect::Terminal(TerminalKind::Console, terminal::TerminalOutput::Output(text))) => {
+            text.clone()
+        }
         other => panic!("{other:?}"),
     };
     let due = s.due().unwrap();
@@ -729,7 +745,10 @@ fn a_shell_is_asked_for_at_once_and_shows_what_it_prints() {
     let effects = s.handle(text(attached), at(1));
     let expected = [
         send(r#"[null,null,"extensions","local_shell:request_shell",{}]"#),
-        Effect::Terminal(Kind::Shell, terminal::Said::Open("".into())),
+        Effect::Terminal(
+            TerminalKind::Shell,
+            terminal::TerminalOutput::Open("".into()),
+        ),
     ];
     assert_eq!(effects, expected);
     let said = |event: &str, payload: &str| {
@@ -737,22 +756,25 @@ fn a_shell_is_asked_for_at_once_and_shows_what_it_prints() {
             r#"["3","5","extensions","local_shell:{event}",{payload}]"#
         ))
     };
-    let shown = |said| vec![Effect::Terminal(Kind::Shell, said)];
+    let shown = |said| vec![Effect::Terminal(TerminalKind::Shell, said)];
     assert_eq!(
         s.handle(said("shell_output", r#"{"data":"$ "}"#), at(1)),
-        shown(terminal::Said::Output("$ ".into()))
+        shown(terminal::TerminalOutput::Output("$ ".into()))
     );
     assert_eq!(
         s.handle(said("shell_exited", r#"{"exit_code":1}"#), at(1)),
-        shown(terminal::Said::Event("exited", json!({"exit_code": 1})))
+        shown(terminal::TerminalOutput::Event(
+            "exited",
+            json!({"exit_code": 1})
+        ))
     );
     let status = json!({"status": "failed", "reason": "no expty"});
     assert_eq!(
         s.handle(said("request_status", &status.to_string()), at(1)),
-        shown(terminal::Said::Event("status", status))
+        shown(terminal::TerminalOutput::Event("status", status))
     );
-    let typed = vec![Typed::Event("shell_input", json!({"data": "ls\n"}))];
-    let effects = s.handle(Input::Terminal(Kind::Shell, typed), at(2));
+    let typed = vec![TerminalInput::Event("shell_input", json!({"data": "ls\n"}))];
+    let effects = s.handle(Input::Terminal(TerminalKind::Shell, typed), at(2));
     let input = send(r#"[null,null,"extensions","local_shell:shell_input",{"data":"ls\n"}]"#);
     assert_eq!(effects.get(1), Some(&input));
 }
@@ -778,7 +800,7 @@ fn a_bad_network_identity_costs_none_of_the_others() {
     let [Effect::Said(said)] = effects.as_slice() else {
         panic!("{effects:?}")
     };
-    let Said::Identities(found) = &**said else {
+    let ExtensionEffect::Identities(found) = &**said else {
         panic!("{said:?}")
     };
     let keys: Vec<&str> = found.iter().map(|i| i.identifier.as_str()).collect();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// What is worth storing of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
+pub enum UpdateMessage {
     /// Under way, with a percentage where there is one.
     Stage(&'static str, Option<i64>),
     /// Failed, and why.
@@ -44,7 +44,7 @@ const MILLISECONDS_FROM: u64 = 60_000;
 
 impl Progress {
     fn stage(&mut self, stage: &'static str, value: Option<i64>, now: Micros) -> Option<Effect> {
-        let report = Report::Stage(stage, value);
+        let report = UpdateMessage::Stage(stage, value);
         let due = self.stored.is_none_or(|at| now.since(at) >= PROGRESS_EVERY);
         if self.stage == stage && !due {
             value?;
@@ -83,10 +83,12 @@ impl Progress {
             "downloading" => return self.stage("downloading", None, now),
             "updating" => return self.stage("updating", None, now),
             "completed" | "fwup_complete" => return self.stage("completed", None, now),
-            "failed" | "update_failed" => Report::Failed(reason()),
-            "ignored" => Report::Ignored(reason()),
-            "rescheduled" | "reschedule" => Report::Rescheduled(delay(p.get("delay_for"))),
-            other if other.to_lowercase().contains("fwup error") => Report::Failed(clean(other)),
+            "failed" | "update_failed" => UpdateMessage::Failed(reason()),
+            "ignored" => UpdateMessage::Ignored(reason()),
+            "rescheduled" | "reschedule" => UpdateMessage::Rescheduled(delay(p.get("delay_for"))),
+            other if other.to_lowercase().contains("fwup error") => {
+                UpdateMessage::Failed(clean(other))
+            }
             _ => return None,
         };
         self.stage = "";

@@ -2,7 +2,7 @@
 //! so is what a later version of the original adds.
 
 use super::Result;
-use super::report::Report;
+use super::report::ImportReport;
 use crate::store::nerves_hub::Original;
 
 /// What becomes of a table.
@@ -340,7 +340,7 @@ impl Fate {
 }
 
 /// Tells every column that holds something and is not brought.
-pub(super) async fn tell(from: &mut Original, report: &mut Report) -> Result<()> {
+pub(super) async fn tell(from: &mut Original, report: &mut ImportReport) -> Result<()> {
     let number = |n: Option<&i64>| n.and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
     for (name, columns) in from.tables().clone() {
         let fate = FATES.iter().find(|f| f.table == name);

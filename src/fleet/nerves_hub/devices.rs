@@ -5,8 +5,8 @@ use crate::access::random_id;
 use crate::access::vault::Secret;
 use crate::clock::Micros;
 use crate::fleet::certificates::store_certificate;
-use crate::fleet::x509::Facts;
-use crate::fleet::{Refusal, Result};
+use crate::fleet::x509::CertificateInfo;
+use crate::fleet::{DomainError, Result};
 use crate::ids::{ConnectionId, DeviceId, Extensions};
 use crate::limits::HEALTH_LIFE;
 use crate::store::devices::Metadata;
@@ -14,7 +14,7 @@ use crate::store::health_reports::{self, HealthReport};
 use crate::store::history::{self, PastConnection, PastFirmware};
 use crate::store::locations::{self, Location};
 use crate::store::{
-    self, certificates, devices, endpoints, extensions, network_identities, secrets,
+    self, certificates, devices, extensions, iroh_endpoints, network_identities, secrets,
 };
 use serde_json::{Value, json};
 
@@ -170,7 +170,7 @@ impl Rows<'_> {
             return Ok(());
         };
         let serial = text(row, "serial");
-        let Some(facts) = bytes(row, "der").and_then(|der| Facts::read(&der).ok()) else {
+        let Some(facts) = bytes(row, "der").and_then(|der| CertificateInfo::read(&der).ok()) else {
             self.report
                 .skip(format!("device certificate {serial}: it cannot be read"));
             return Ok(());
@@ -184,7 +184,7 @@ impl Rows<'_> {
         }
         match store_certificate(&mut self.w, device.org, device.id, &facts).await {
             Ok(()) => self.report.made("device certificates"),
-            Err(Refusal::Fields(why)) => {
+            Err(DomainError::Fields(why)) => {
                 self.report
                     .skip(format!("device certificate {serial}: {why}"));
                 return Ok(());
@@ -288,12 +288,13 @@ impl Rows<'_> {
             return Ok(Err(ORPHAN));
         }
         let w = &mut self.w;
-        if endpoints::known(w, identifier).await? {
+        if iroh_endpoints::known(w, identifier).await? {
             return Ok(Ok(false));
         }
         let instance = row["instance"].as_str().unwrap_or("default");
         let (details, made) = (details(row), made_at(row, self.now));
-        let added = endpoints::add(w, &scope, user, instance, identifier, &details, made).await?;
+        let added =
+            iroh_endpoints::add(w, &scope, user, instance, identifier, &details, made).await?;
         Ok(added.then_some(true).ok_or("its owner has another one"))
     }
 

@@ -5,8 +5,8 @@ use super::{Goods, ORPHAN, made_at, number, text};
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, BlobError, Blobs, Staged};
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
-use crate::fleet::judge::{Sums, check_fwup, judge, semantic};
+use crate::firmware::kind::FirmwareKind;
+use crate::fleet::firmware_checks::{Digests, check_fwup, check_upload, semantic};
 use crate::fleet::{Result, blocking};
 use crate::limits::IMPORT_FILES;
 use crate::store::archives::{self, NewArchive};
@@ -55,7 +55,7 @@ fn look_through(folder: &Path) -> io::Result<HashMap<String, PathBuf>> {
             }
             let part = |p: Option<&std::ffi::OsStr>| p.and_then(|p| p.to_str()).map(str::to_owned);
             let (name, end) = (part(path.file_stem()), part(path.extension()));
-            let ours = Kind::ALL
+            let ours = FirmwareKind::ALL
                 .iter()
                 .any(|k| end.as_deref() == Some(k.extension()));
             if let Some(name) = name.filter(|_| ours) {
@@ -72,7 +72,7 @@ const NO_FILE: &str =
 
 /// What has a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum FileKind {
     Firmware,
     Archive,
 }
@@ -116,7 +116,7 @@ impl New {
 
 /// Checks a file; with a place to keep it, its copy there. A refusal is told with the row.
 fn read(
-    what: What,
+    what: FileKind,
     path: &Path,
     blobs: Option<&Blobs>,
     keys: &[KeyRow],
@@ -131,14 +131,14 @@ fn read(
         }
         None => &mut there,
     };
-    let sums = Sums::of(file).map_err(BlobError::from)?;
+    let sums = Digests::of(file).map_err(BlobError::from)?;
     let new = match what {
-        What::Firmware => {
-            let kind = Kind::of(file).map_err(BlobError::from)?;
-            let kind = kind.unwrap_or(Kind::Fwup);
-            New::Firmware(judge(kind, file, keys, unsigned, &sums)?.versioned()?)
+        FileKind::Firmware => {
+            let kind = FirmwareKind::of(file).map_err(BlobError::from)?;
+            let kind = kind.unwrap_or(FirmwareKind::Fwup);
+            New::Firmware(check_upload(kind, file, keys, unsigned, &sums)?.versioned()?)
         }
-        What::Archive => {
+        FileKind::Archive => {
             let (checked, key) = check_fwup(file, keys)?;
             semantic(&checked.version)?;
             New::Archive(crate::fleet::archives::record(&checked, key, &sums))
@@ -149,11 +149,11 @@ fn read(
 
 impl Goods<'_> {
     /// Takes one over, if it is not here and its file is.
-    pub(super) async fn good(&mut self, what: What, row: &Value) -> Result<()> {
+    pub(super) async fn good(&mut self, what: FileKind, row: &Value) -> Result<()> {
         let (version, uuid) = (text(row, "version"), text(row, "uuid"));
         let (named, counted) = match what {
-            What::Firmware => ("firmware", "firmwares"),
-            What::Archive => ("archive", "archives"),
+            FileKind::Firmware => ("firmware", "firmwares"),
+            FileKind::Archive => ("archive", "archives"),
         };
         let refuse = |why: &str| format!("{named} {version} {uuid}: {why}");
         let Some(scope) = self.scopes.get(&number(row, "product_id")).cloned() else {
@@ -208,19 +208,19 @@ impl Goods<'_> {
     async fn here(
         &mut self,
         w: &mut Write,
-        what: What,
+        what: FileKind,
         scope: &Scope<Product>,
         row: &Value,
     ) -> Result<bool> {
         let (product, uuid, there) = (scope.product().id, text(row, "uuid"), number(row, "id"));
         match what {
-            What::Firmware => {
+            FileKind::Firmware => {
                 let found = firmwares::by_uuid(w, product, uuid).await?;
                 let known = found.is_some();
                 self.firmwares.extend(found.map(|f| (there, f)));
                 Ok(known)
             }
-            What::Archive => {
+            FileKind::Archive => {
                 let found = archives::by_uuid(w, product, uuid).await?;
                 let known = found.is_some();
                 self.archives.extend(found.map(|a| (there, a.id)));

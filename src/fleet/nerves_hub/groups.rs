@@ -2,9 +2,9 @@
 
 use super::{Goods, Member, ORPHAN, changed_at, made_at, number, text};
 use crate::access::scope::{Product, Scope};
-use crate::fleet::{Refusal, Result};
+use crate::fleet::{DomainError, Result};
 use crate::rollout::groups::{Changes, Conditions, GroupRow, NUMBERS};
-use crate::rollout::takeover::take_over;
+use crate::rollout::server_takeover::take_over;
 use crate::store::firmwares::FirmwareRow;
 use crate::store::history::{self, PastUpdate};
 use crate::store::{Write, deployment_groups, devices, inflight, releases};
@@ -77,7 +77,7 @@ impl Goods<'_> {
         let group = take_over(&mut w, &scope, name, &current, settings(row), made, now).await;
         let group = match group {
             Ok(group) => group,
-            Err(Refusal::Fields(why)) => {
+            Err(DomainError::Fields(why)) => {
                 self.report
                     .skip(refuse(&format!("its settings are refused: {why}")));
                 return self.end(w, commit).await;

@@ -25,7 +25,7 @@ use crate::store::firmwares::FirmwareRow;
 use crate::store::keys::KeyRow;
 use crate::store::nerves_hub::{Original, Table};
 use crate::store::{Db, Write};
-use files::{Shelf, What};
+use files::{FileKind, Shelf};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use report::Report;
+pub use report::ImportReport;
 
 /// What an import is done with.
 pub struct From<'i> {
@@ -77,7 +77,7 @@ struct Rows<'i> {
     commit: bool,
     w: Write,
     vault: &'i Vault,
-    report: Report,
+    report: ImportReport,
     now: Micros,
     orgs: HashMap<i64, (OrgId, String)>,
     users: HashMap<i64, Someone>,
@@ -102,7 +102,7 @@ struct Goods<'i> {
     blobs: &'i Blobs,
     shelf: Shelf,
     held: Option<Write>,
-    report: Report,
+    report: ImportReport,
     now: Micros,
     /// How long files were read.
     reading: Duration,
@@ -191,7 +191,12 @@ async fn slice(from: &mut Original, with_deleted: bool) -> Result<Option<Vec<Val
 ///
 /// # Errors
 /// A database or a folder that cannot be read or written. What was kept until then stays, and doing it again goes on.
-pub async fn import(db: &Db, blobs: &Blobs, vault: &Vault, from: &From<'_>) -> Result<Report> {
+pub async fn import(
+    db: &Db,
+    blobs: &Blobs,
+    vault: &Vault,
+    from: &From<'_>,
+) -> Result<ImportReport> {
     let begun = Instant::now();
     let shelf = Shelf::of(from.files).await?;
     let mut rows = Rows {
@@ -200,7 +205,7 @@ pub async fn import(db: &Db, blobs: &Blobs, vault: &Vault, from: &From<'_>) -> R
         commit: from.commit,
         w: db.write().await?,
         vault,
-        report: Report::default(),
+        report: ImportReport::default(),
         now: clock::now(),
         orgs: HashMap::new(),
         users: HashMap::new(),
@@ -295,9 +300,9 @@ impl<'i> Goods<'i> {
                     let firmware = number(&row, "id");
                     self.products_of_firmwares
                         .extend(product.map(|p| (firmware, *p)));
-                    self.good(What::Firmware, &row).await?;
+                    self.good(FileKind::Firmware, &row).await?;
                 }
-                Table::Archives => self.good(What::Archive, &row).await?,
+                Table::Archives => self.good(FileKind::Archive, &row).await?,
                 Table::Releases => {
                     let group = number(&row, "deployment_group_id");
                     self.releases.entry(group).or_default().push(row);

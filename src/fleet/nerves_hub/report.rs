@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What an import did, or would do.
 #[derive(Debug, Default, serde::Serialize)]
-pub struct Report {
+pub struct ImportReport {
     /// Made, by kind.
     pub imported: BTreeMap<&'static str, u64>,
     /// Here already, by kind.
@@ -38,7 +38,7 @@ pub struct Left {
 /// Rows that are told one by one.
 const TOLD: usize = 1_000;
 
-impl Report {
+impl ImportReport {
     pub(super) fn made(&mut self, kind: &'static str) {
         *self.imported.entry(kind).or_default() += 1;
     }

@@ -5,11 +5,11 @@ use crate::access;
 use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
 use crate::firmware::keys::PublicKey;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::fleet::Result;
 use crate::fleet::keys::{ED25519, SECURE_BOOT, rsa};
 use crate::fleet::scripts::ScriptForm;
-use crate::fleet::x509::Facts;
+use crate::fleet::x509::CertificateInfo;
 use crate::ids::{Extensions, OrgId};
 use crate::store::certificates::{self, NewCa};
 use crate::store::keys::KeyRow;
@@ -153,7 +153,7 @@ impl<'i> Rows<'i> {
         settings.allow_unsigned_esp_idf_firmware = flag(row, "allow_unsigned_esp_idf_firmware");
         if let Some(tools) = row["allowed_update_tools"].as_array() {
             let known = tools.iter().filter_map(Value::as_str);
-            let known = known.filter(|t| Kind::named(t).is_some());
+            let known = known.filter(|t| FirmwareKind::named(t).is_some());
             settings.allowed_update_tools = known.collect::<Vec<_>>().join(",");
         }
         products::set(w, scope, &settings, changed).await?;
@@ -296,7 +296,7 @@ impl<'i> Rows<'i> {
 
     async fn ca(&mut self, row: &Value) -> Result<()> {
         let serial = text(row, "serial").to_owned();
-        let facts = bytes(row, "der").and_then(|der| Facts::read(&der).ok());
+        let facts = bytes(row, "der").and_then(|der| CertificateInfo::read(&der).ok());
         let Some(scope) = self.scopes.get(&number(row, "org_id")) else {
             self.report.skip(format!(
                 "CA certificate {serial}: its organisation has no member"

@@ -2,11 +2,11 @@
 
 mod parse;
 
-use super::{Refusal, Result};
+use super::{DomainError, Result};
 use crate::access::scope::{Product, Scope};
 use crate::store::devices::Filter;
 use crate::store::{self, Db};
-use parse::{Kind, Mistake};
+use parse::{ErrorKind, Mistake};
 use serde_json::json;
 
 /// Narrows a list by a query of people.
@@ -20,29 +20,29 @@ pub async fn narrow(
     text: &str,
 ) -> Result<()> {
     let refuse =
-        |m: &Mistake| Refusal::Fields(json!({"query": [m.to_string()], "column": m.at + 1}));
+        |m: &Mistake| DomainError::Fields(json!({"query": [m.to_string()], "column": m.at + 1}));
     let query = parse::parse(text).map_err(|m| refuse(&m))?;
     let mut r = db.read().await?;
     for named in &query.named {
         let (known, what) = match named.kind {
-            Kind::Platform => {
+            ErrorKind::Platform => {
                 let known = store::devices::has_platform(&mut r, scope, &named.value).await?;
                 (known, "no device has the platform")
             }
-            Kind::Architecture => {
+            ErrorKind::Architecture => {
                 let known = store::devices::has_architecture(&mut r, scope, &named.value).await?;
                 (known, "no device has the architecture")
             }
-            Kind::Tag => {
+            ErrorKind::Tag => {
                 let known = store::devices::has_tag(&mut r, scope, &named.value).await?;
                 (known, "no device has the tag")
             }
-            Kind::Firmware => {
+            ErrorKind::Firmware => {
                 let found =
                     store::firmwares::by_uuid(&mut r, scope.product().id, &named.value).await?;
                 (found.is_some(), "the product has no firmware with the uuid")
             }
-            Kind::Group => {
+            ErrorKind::Group => {
                 let found = store::deployment_groups::by_name(&mut r, scope, &named.value).await?;
                 (found.is_some(), "the product has no deployment group named")
             }

@@ -20,14 +20,14 @@ pub struct Named {
     /// Byte where it begins.
     pub at: usize,
     /// What must know it.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// The value.
     pub value: String,
 }
 
 /// What must know a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// A device's platform.
     Platform,
     /// A device's architecture.
@@ -391,15 +391,15 @@ impl Reader {
             "identifier" => Test::Identifier(Pattern::new(&value.replace('\\', "\\\\"))),
             "search" => Test::Search(Pattern::new(&value.replace('\\', "\\\\"))),
             "platform" => {
-                named(self, Kind::Platform);
+                named(self, ErrorKind::Platform);
                 return Ok(Cond::Is(Test::Platform(value, negated)));
             }
             "architecture" => {
-                named(self, Kind::Architecture);
+                named(self, ErrorKind::Architecture);
                 return Ok(Cond::Is(Test::Architecture(value, negated)));
             }
             "firmware" => {
-                named(self, Kind::Firmware);
+                named(self, ErrorKind::Firmware);
                 return Ok(Cond::Is(Test::Firmware(value, negated)));
             }
             "connection" => Test::Connection(one_of(&["connected", "disconnected", "not_seen"])?),
@@ -421,7 +421,7 @@ impl Reader {
             }
             "tags" if unset => Test::Untagged,
             "tags" => {
-                named(self, Kind::Tag);
+                named(self, ErrorKind::Tag);
                 Test::Tag(value)
             }
             "health_status" => {
@@ -447,7 +447,7 @@ impl Reader {
             }
             _ if unset => Test::Ungrouped,
             _ => {
-                named(self, Kind::Group);
+                named(self, ErrorKind::Group);
                 Test::Group(value)
             }
         };
@@ -532,7 +532,7 @@ mod tests {
         );
         assert!(parse("deleted != false").unwrap().names_deleted);
         let named = parse("platform = rpi4").unwrap().named;
-        assert_eq!((named[0].at, named[0].kind), (11, Kind::Platform));
+        assert_eq!((named[0].at, named[0].kind), (11, ErrorKind::Platform));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 /// What the mac of an entry covers.
 #[derive(Debug, FromRow)]
-struct Link {
+struct ChainLink {
     id: i64,
     org_id: i64,
     product_id: Option<i64>,
@@ -26,7 +26,7 @@ struct Link {
 /// Makes a mac; the store knows no key.
 pub type Mac<'m> = dyn Fn(&[u8]) -> Vec<u8> + Sync + 'm;
 
-impl Link {
+impl ChainLink {
     fn seal(&self, mac: &Mac<'_>, seq: i64, before: &[u8]) -> Result<Vec<u8>> {
         let content = (
             (seq, self.id, self.org_id, self.product_id, self.at.0),
@@ -81,7 +81,7 @@ pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
         )
     )?;
     let (mut seq, mut last) = end.unwrap_or_default();
-    let open: Vec<Link> = fetch_all!(
+    let open: Vec<ChainLink> = fetch_all!(
         w,
         sql!(
             "audit.open",
@@ -112,7 +112,7 @@ pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
 }
 
 /// The next thousand sealed entries behind a number of the chain.
-async fn behind(on: &mut impl On, seq: i64) -> Result<Vec<Link>> {
+async fn behind(on: &mut impl On, seq: i64) -> Result<Vec<ChainLink>> {
     fetch_all!(
         on,
         sql!(

@@ -36,7 +36,7 @@ pub struct Entry {
 
 /// What a list is narrowed to; all given conditions must hold.
 #[derive(Debug, Clone, Default)]
-pub struct Narrow {
+pub struct AuditFilter {
     /// Only this product's.
     pub product: Option<ProductId>,
     /// Only what was done to this device, or by it.
@@ -110,7 +110,7 @@ const COLUMNS: &str = "SELECT a.id, a.seq, a.actor_type, a.resource_type, a.desc
 pub async fn page(
     on: &mut impl On,
     scope: &impl InOrg,
-    narrow: &Narrow,
+    narrow: &AuditFilter,
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<Entry>, i64)> {
@@ -138,7 +138,7 @@ pub async fn page(
 pub async fn behind(
     on: &mut impl On,
     scope: &impl InOrg,
-    narrow: &Narrow,
+    narrow: &AuditFilter,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Entry>> {

@@ -48,9 +48,9 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
         match kind(&e) {
-            Kind::Away => Self::Unavailable(e.into()),
-            Kind::Slow => Self::TooSlow,
-            Kind::Refused => Self::Engine(e.into()),
+            ErrorClass::Away => Self::Unavailable(e.into()),
+            ErrorClass::Slow => Self::TooSlow,
+            ErrorClass::Refused => Self::Engine(e.into()),
         }
     }
 }
@@ -64,23 +64,23 @@ impl From<sqlx::migrate::MigrateError> for Error {
     }
 }
 
-enum Kind {
+enum ErrorClass {
     Away,
     Slow,
     Refused,
 }
 
-fn kind(e: &sqlx::Error) -> Kind {
+fn kind(e: &sqlx::Error) -> ErrorClass {
     let sqlx::Error::Database(e) = e else {
         return match e {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Kind::Away,
+            | sqlx::Error::WorkerCrashed => ErrorClass::Away,
             // sqlx 0.9 reports a PostgreSQL connection that ends in the middle of a message this way.
-            sqlx::Error::Protocol(_) => Kind::Away,
-            _ => Kind::Refused,
+            sqlx::Error::Protocol(_) => ErrorClass::Away,
+            _ => ErrorClass::Refused,
         };
     };
     let code = e.code().unwrap_or_default();
@@ -92,31 +92,31 @@ fn kind(e: &sqlx::Error) -> Kind {
 }
 
 /// The low byte of SQLite's extended result code is the primary one (<https://sqlite.org/rescode.html>).
-fn sqlite_kind(extended: i64) -> Kind {
+fn sqlite_kind(extended: i64) -> ErrorClass {
     match extended & 0xff {
         // BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB.
-        5 | 6 | 7 | 8 | 10 | 11 | 13 | 14 | 26 => Kind::Away,
+        5 | 6 | 7 | 8 | 10 | 11 | 13 | 14 | 26 => ErrorClass::Away,
         // INTERRUPT, which only the progress handler of `db` causes.
-        9 => Kind::Slow,
-        _ => Kind::Refused,
+        9 => ErrorClass::Slow,
+        _ => ErrorClass::Refused,
     }
 }
 
 /// PostgreSQL's SQLSTATE classes (manual, appendix A).
-fn postgres_kind(code: &str) -> Kind {
+fn postgres_kind(code: &str) -> ErrorClass {
     match code {
         // query_canceled: statement_timeout.
-        "57014" => Kind::Slow,
+        "57014" => ErrorClass::Slow,
         // read_only_sql_transaction: a standby after a fail-over. object_not_in_prerequisite_state: the database takes no
         // connections for now.
-        "25006" | "55000" => Kind::Away,
+        "25006" | "55000" => ErrorClass::Away,
         // Connection, insufficient resources, operator intervention, system error.
         c if ["08", "53", "57", "58"]
             .iter()
             .any(|class| c.starts_with(class)) =>
         {
-            Kind::Away
+            ErrorClass::Away
         }
-        _ => Kind::Refused,
+        _ => ErrorClass::Refused,
     }
 }

@@ -1,8 +1,8 @@
 //! Moving a device to another product, of the same organisation or of another (domain 3.6).
 
 use super::devices::{self, Device};
-use super::refusal::field;
-use super::{Refusal, Result, scopes};
+use super::error::field;
+use super::{DomainError, Result, scopes};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
 use crate::clock::{self, Micros};
@@ -15,7 +15,7 @@ use crate::store::{Write, keys};
 /// socket is closed, so that it joins again where it is now.
 ///
 /// # Errors
-/// [`Refusal::NotFound`] for the device or the other product, [`Refusal::Denied`] below `manage` in either organization or without a
+/// [`DomainError::NotFound`] for the device or the other product, [`DomainError::Denied`] below `manage` in either organization or without a
 /// membership in the other, a deleted device.
 pub async fn move_device(
     app: &App,
@@ -27,7 +27,7 @@ pub async fn move_device(
     // An organization that is not the asker's is refused as a role too low, whether or not it is there, as the original does.
     let own = scopes::org(&app.db, scope.person().clone(), org).await;
     match own {
-        Err(Refusal::NotFound) => return Err(Refusal::Denied(Role::Manage)),
+        Err(DomainError::NotFound) => return Err(DomainError::Denied(Role::Manage)),
         other => other?,
     };
     let target = scopes::product(&app.db, scope.person().clone(), org, product)
@@ -38,7 +38,7 @@ pub async fn move_device(
     let id = devices::id_of(&mut w, scope, identifier).await?;
     let device = store::devices::row(&mut w, id)
         .await?
-        .ok_or(Refusal::NotFound)?;
+        .ok_or(DomainError::NotFound)?;
     if device.deleted_at.is_some() {
         return Err(field("deleted_at", "cannot move while marked as deleted"));
     }
@@ -55,7 +55,7 @@ pub async fn move_device(
     let node = store::connections::node_of(&mut w, id).await?;
     w.commit().await?;
     devices::cut(app, id, node);
-    app.wake(device.group_id);
+    app.wake_group(device.group_id);
     devices::show(&app.db, &target, identifier).await
 }
 

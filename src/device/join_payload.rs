@@ -1,6 +1,6 @@
 //! What a device says, in the terms of the fleet and of the rollout.
 
-use super::session::{self, EspIdf, Firmware, Join, Report, Said};
+use super::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 use crate::clock;
 use crate::firmware::esp_idf;
 use crate::fleet::extensions::{Location, LogLine};
@@ -70,21 +70,23 @@ fn of_image(says: EspIdf) -> Firmware {
 }
 
 /// How an update goes, as the rollout takes it.
-pub(super) fn outcome(report: Report) -> outcome::Report {
+pub(super) fn outcome(report: UpdateMessage) -> outcome::Report {
     match report {
-        Report::Stage(stage, value) => outcome::Report::Stage(stage, value),
-        Report::Failed(why) => outcome::Report::Failed(why),
-        Report::Ignored(why) => outcome::Report::Ignored(why),
-        Report::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
+        UpdateMessage::Stage(stage, value) => outcome::Report::Stage(stage, value),
+        UpdateMessage::Failed(why) => outcome::Report::Failed(why),
+        UpdateMessage::Ignored(why) => outcome::Report::Ignored(why),
+        UpdateMessage::Rescheduled(delay) => outcome::Report::Rescheduled(delay),
     }
 }
 
 /// What it said of its health, networks, place or log, as it is recorded.
-pub(super) fn said(said: Said) -> Event {
+pub(super) fn said(said: ExtensionEffect) -> Event {
     match said {
-        Said::Health(report) => Event::Health(report),
-        Said::Identities(all) => Event::Identities(all.into_iter().map(identity).collect()),
-        Said::Location {
+        ExtensionEffect::Health(report) => Event::Health(report),
+        ExtensionEffect::Identities(all) => {
+            Event::Identities(all.into_iter().map(identity).collect())
+        }
+        ExtensionEffect::Location {
             latitude,
             longitude,
             accuracy,
@@ -96,7 +98,7 @@ pub(super) fn said(said: Said) -> Event {
             accuracy,
             source,
         }),
-        Said::Log {
+        ExtensionEffect::Log {
             level,
             message,
             meta,
@@ -110,7 +112,7 @@ pub(super) fn said(said: Said) -> Event {
     }
 }
 
-fn identity(i: session::Identity) -> Identity {
+fn identity(i: session::NetworkIdentity) -> Identity {
     Identity {
         service: i.service,
         instance: i.instance,

@@ -175,7 +175,7 @@ pub async fn list(
     page: u64,
     size: u64,
 ) -> Result<(Vec<NotificationRow>, u64)> {
-    let (offset, size) = super::stretch(page, size);
+    let (offset, size) = super::limit_offset(page, size);
     let mut r = db.read().await?;
     let (rows, total) = notifications::list(&mut r, scope, offset, size).await?;
     Ok((rows, u64::try_from(total).unwrap_or(0)))

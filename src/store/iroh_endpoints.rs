@@ -34,7 +34,7 @@ pub struct Endpoint {
 
 /// What a list is narrowed to; empty texts narrow nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Narrow {
+pub struct EndpointFilter {
     /// `device`, `user` or `none`.
     pub owner: String,
     /// Beginning of the key, or a part of a device's identifier or a member's name.
@@ -42,7 +42,11 @@ pub struct Narrow {
 }
 
 /// The organisation's keys, newest first.
-pub async fn list(on: &mut impl On, scope: &Scope<Org>, narrow: &Narrow) -> Result<Vec<Endpoint>> {
+pub async fn list(
+    on: &mut impl On,
+    scope: &Scope<Org>,
+    narrow: &EndpointFilter,
+) -> Result<Vec<Endpoint>> {
     let within = like(&narrow.search);
     let begins = within.strip_prefix('%').unwrap_or(&within).to_owned();
     let mut found: Vec<Endpoint> = fetch_all!(

@@ -4,7 +4,7 @@ use super::groups::{Changes, GroupRow, apply, apply_conditions, blank};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::fleet::Result;
-use crate::fleet::refusal::{TAKEN, field};
+use crate::fleet::error::{TAKEN, field};
 use crate::store::Write;
 use crate::store::audit::{self, Resource};
 use crate::store::deployment_groups as table;

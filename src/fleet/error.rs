@@ -7,11 +7,11 @@ use crate::store;
 use serde_json::Value;
 
 /// The outcome of a person's wish.
-pub type Result<T> = std::result::Result<T, Refusal>;
+pub type Result<T> = std::result::Result<T, DomainError>;
 
 /// Why not.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum DomainError {
     /// There is no such thing here, or it is not theirs to see.
     #[error("not found")]
     NotFound,
@@ -56,7 +56,7 @@ pub enum Refusal {
     Fault(String),
 }
 
-impl Refusal {
+impl DomainError {
     /// What to tell when the store is in trouble that passes, or the query was too expensive: the request itself may be
     /// made again.
     pub fn passing(&self) -> Option<&'static str> {
@@ -72,7 +72,7 @@ impl Refusal {
     }
 }
 
-impl From<budget::Refused> for Refusal {
+impl From<budget::Refused> for DomainError {
     fn from(why: budget::Refused) -> Self {
         match why {
             budget::Refused::Share => Self::TooMany(std::time::Duration::from_secs(5)),
@@ -83,15 +83,15 @@ impl From<budget::Refused> for Refusal {
     }
 }
 
-impl From<Denied> for Refusal {
+impl From<Denied> for DomainError {
     fn from(d: Denied) -> Self {
         Self::Denied(d.0)
     }
 }
 
 /// One field's message, in the shape of the API.
-pub fn field(name: &str, message: &str) -> Refusal {
-    Refusal::Fields(serde_json::json!({ name: [message] }))
+pub fn field(name: &str, message: &str) -> DomainError {
+    DomainError::Fields(serde_json::json!({ name: [message] }))
 }
 
 /// The message for a field that is needed.
@@ -131,7 +131,7 @@ pub fn name_of(text: Option<&str>) -> Result<String> {
 pub struct Mistakes {
     fields: serde_json::Map<String, Value>,
     /// The first that is of no field.
-    other: Option<Refusal>,
+    other: Option<DomainError>,
 }
 
 impl Mistakes {
@@ -139,7 +139,7 @@ impl Mistakes {
     pub fn take<T>(&mut self, checked: Result<T>) -> Option<T> {
         match checked {
             Ok(value) => return Some(value),
-            Err(Refusal::Fields(Value::Object(errors))) => self.fields.extend(errors),
+            Err(DomainError::Fields(Value::Object(errors))) => self.fields.extend(errors),
             Err(other) => self.other = self.other.take().or(Some(other)),
         }
         None
@@ -157,9 +157,9 @@ impl Mistakes {
     }
 
     /// All of them, once it is known that there are some.
-    pub fn refusal(self) -> Refusal {
+    pub fn refusal(self) -> DomainError {
         let Self { fields, other } = self;
-        other.unwrap_or(Refusal::Fields(fields.into()))
+        other.unwrap_or(DomainError::Fields(fields.into()))
     }
 }
 

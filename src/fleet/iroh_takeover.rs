@@ -2,7 +2,7 @@
 //! others when they next join.
 
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::{TAKE_SLICE, TAKE_WALK, TELL_PAUSE};
@@ -34,7 +34,7 @@ async fn take(app: &App, group: &GroupRow) -> store::Result<()> {
         drop(r);
         after = next;
         for slice in found.chunks(TAKE_SLICE) {
-            place(app, slice).await?;
+            hand_over(app, slice).await?;
             tokio::time::sleep(TELL_PAUSE).await;
         }
     }
@@ -42,7 +42,7 @@ async fn take(app: &App, group: &GroupRow) -> store::Result<()> {
 }
 
 /// Places some devices, and tells them which archive they may have.
-async fn place(app: &App, some: &[(DeviceId, NodeId)]) -> store::Result<()> {
+async fn hand_over(app: &App, some: &[(DeviceId, NodeId)]) -> store::Result<()> {
     let mut groups: Vec<GroupId> = Vec::new();
     let mut placed = Vec::new();
     let mut w = app.db.write().await?;
@@ -50,17 +50,19 @@ async fn place(app: &App, some: &[(DeviceId, NodeId)]) -> store::Result<()> {
         let Some(device) = devices::row(&mut w, *id).await? else {
             continue;
         };
-        if let Some(group) = matching::place(&mut w, &device, clock::now()).await? {
+        if let Some(group) = matching::assign_group(&mut w, &device, clock::now()).await? {
             groups.push(group);
             placed.push((*id, *node));
         }
     }
     w.commit().await?;
     for (device, node) in placed {
-        app.nudge(node, device, Nudge::Archive);
+        app.signal_device(node, device, DeviceSignal::Archive);
     }
     groups.sort();
     groups.dedup();
-    groups.into_iter().for_each(|group| app.wake(Some(group)));
+    groups
+        .into_iter()
+        .for_each(|group| app.wake_group(Some(group)));
     Ok(())
 }

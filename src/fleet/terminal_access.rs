@@ -1,25 +1,25 @@
 //! People before a device's console or shell: who may sit there, and what they may type (device-protocol 4.1).
 
 use super::terminals::{Blocked, Seat};
-use super::{Refusal, Result, devices, scopes};
+use super::{DomainError, Result, devices, scopes};
 use crate::access::scope::{Person, Product, Role, Scope};
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::clock;
 use crate::ids::{DeviceId, ProductId, UserId};
 use crate::store::audit::{self, Resource};
 use crate::store::{self, On};
-use crate::terminal::{Kind, Typed};
+use crate::terminal::{TerminalInput, TerminalKind};
 use serde_json::{Map, Value, json};
 
 /// A person's place before a device's terminal.
-pub struct Place {
+pub struct TerminalSession {
     identifier: Box<str>,
     /// The device.
     device: DeviceId,
     /// The product that it is in.
     product: ProductId,
-    kind: Kind,
+    kind: TerminalKind,
     person: UserId,
     /// What the device prints, and what others say.
     pub seat: Seat,
@@ -32,7 +32,7 @@ async fn allowed(
     identifier: &str,
     role: Role,
 ) -> Result<Scope<Product>> {
-    let (org, product) = devices::place(&app.db, &person, identifier).await?;
+    let (org, product) = devices::locate(&app.db, &person, identifier).await?;
     Ok(scopes::product(&app.db, person, &org, &product)
         .await?
         .allow(role)?)
@@ -41,7 +41,7 @@ async fn allowed(
 /// The device whose updates a person may watch.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
     let scope = allowed(app, person, identifier, Role::View).await?;
     let mut r = app.db.read().await?;
@@ -52,21 +52,26 @@ pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<Devi
 async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
     let device = store::devices::view(on, scope, identifier).await?;
     let device = device.filter(|d| d.deleted_at.is_none());
-    Ok(device.ok_or(Refusal::NotFound)?.id)
+    Ok(device.ok_or(DomainError::NotFound)?.id)
 }
 
 /// Sits down before a device's terminal, if the person may.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], [`Refusal::Denied`] below `manage`, or too many open terminals.
-pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Result<Place> {
+/// [`DomainError::NotFound`], [`DomainError::Denied`] below `manage`, or too many open terminals.
+pub async fn open(
+    app: &App,
+    person: Person,
+    identifier: &str,
+    kind: TerminalKind,
+) -> Result<TerminalSession> {
     let scope = allowed(app, person, identifier, Role::Manage).await?;
     let mut w = app.db.write().await?;
     let device = live(&mut w, &scope, identifier).await?;
     let name = &scope.person().name;
     let what = match kind {
-        Kind::Console => "console",
-        Kind::Shell => "shell",
+        TerminalKind::Console => "console",
+        TerminalKind::Shell => "shell",
     };
     let text = format!("User {name} opened the {what} of device {identifier}");
     audit::in_product(
@@ -80,12 +85,12 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
     w.commit().await?;
     let seat = app.terminals.watch(device, kind, name);
     let seat = seat.ok_or_else(|| {
-        Refusal::Detail("Too many terminals are open on this server; close some first.".into())
+        DomainError::Detail("Too many terminals are open on this server; close some first.".into())
     })?;
-    let nudge = || app.nudge(app.node, device, Nudge::Terminal(kind));
+    let nudge = || app.signal_device(app.node, device, DeviceSignal::Terminal(kind));
     // A device that is not there now says so when it comes.
     app.terminals.opened(device, kind, nudge).await;
-    Ok(Place {
+    Ok(TerminalSession {
         identifier: identifier.into(),
         device,
         product: scope.product().id,
@@ -95,13 +100,13 @@ pub async fn open(app: &App, person: Person, identifier: &str, kind: Kind) -> Re
     })
 }
 
-impl Place {
+impl TerminalSession {
     /// Whether the person may still sit here: roles change, people leave, devices move, are deleted, or give their name to
     /// another one. A fault of the store lets it be.
     pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
         match self.sits(app, person).await {
             Ok(sits) => sits,
-            Err(e) => matches!(e, Refusal::Store(_)),
+            Err(e) => matches!(e, DomainError::Store(_)),
         }
     }
 
@@ -115,42 +120,46 @@ impl Place {
     }
 
     /// What an event of a viewer becomes on the device; `None` for events that no device should get.
-    pub fn read(&self, event: &str, payload: &Map<String, Value>) -> Option<Typed> {
+    pub fn read(&self, event: &str, payload: &Map<String, Value>) -> Option<TerminalInput> {
         let text = |key: &str| payload.get(key).and_then(Value::as_str);
         let size = |key: &str| {
             let n = payload.get(key).and_then(Value::as_u64);
             n.filter(|n| (1..=10_000).contains(n))
         };
         let typed = match (self.kind, event) {
-            (Kind::Console, "dn") => Typed::Event("dn", json!({"data": text("data")?})),
-            (Kind::Console, "window_size") => {
+            (TerminalKind::Console, "dn") => {
+                TerminalInput::Event("dn", json!({"data": text("data")?}))
+            }
+            (TerminalKind::Console, "window_size") => {
                 let window = json!({"height": size("height")?, "width": size("width")?});
-                Typed::Event("window_size", window)
+                TerminalInput::Event("window_size", window)
             }
-            (Kind::Console, "restart") => Typed::Event("restart", json!({})),
-            (Kind::Console, "file-data/start") => {
+            (TerminalKind::Console, "restart") => TerminalInput::Event("restart", json!({})),
+            (TerminalKind::Console, "file-data/start") => {
                 let start = json!({"filename": text("filename")?, "uploaded_by": self.person});
-                Typed::Event("file-data/start", start)
+                TerminalInput::Event("file-data/start", start)
             }
-            (Kind::Console, "file-data") => {
+            (TerminalKind::Console, "file-data") => {
                 let chunk = payload.get("chunk").and_then(Value::as_u64).unwrap_or(0);
                 let data =
                     json!({"filename": text("filename")?, "chunk": chunk, "data": text("data")?});
-                Typed::Event("file-data", data)
+                TerminalInput::Event("file-data", data)
             }
-            (Kind::Console, "file-data/stop") => {
+            (TerminalKind::Console, "file-data/stop") => {
                 let stop = json!({"filename": text("filename")?, "uploaded_by": self.person});
-                Typed::Event("file-data/stop", stop)
+                TerminalInput::Event("file-data/stop", stop)
             }
-            (Kind::Shell, "input") => Typed::Event("shell_input", json!({"data": text("data")?})),
-            (Kind::Shell, "window_size") => Typed::Event(
+            (TerminalKind::Shell, "input") => {
+                TerminalInput::Event("shell_input", json!({"data": text("data")?}))
+            }
+            (TerminalKind::Shell, "window_size") => TerminalInput::Event(
                 "window_size",
                 json!({"rows": size("rows")?, "cols": size("cols")?}),
             ),
-            (Kind::Shell, "restart") => Typed::Event("request_shell", json!({})),
-            (Kind::Shell, "kill") => {
+            (TerminalKind::Shell, "restart") => TerminalInput::Event("request_shell", json!({})),
+            (TerminalKind::Shell, "kill") => {
                 let signal = payload.get("signal").and_then(Value::as_u64).unwrap_or(15);
-                Typed::Event("kill_shell", json!({"signal": signal.min(64)}))
+                TerminalInput::Event("kill_shell", json!({"signal": signal.min(64)}))
             }
             _ => return None,
         };
@@ -161,10 +170,10 @@ impl Place {
     ///
     /// # Errors
     /// See [`Blocked`]; [`Blocked::Full`] may be tried again in a moment.
-    pub fn type_in(&self, app: &App, typed: &Typed) -> std::result::Result<(), Blocked> {
+    pub fn type_in(&self, app: &App, typed: &TerminalInput) -> std::result::Result<(), Blocked> {
         let done = app.terminals.type_in(self.device, self.kind, typed.clone());
         if matches!(done, Ok(()) | Err(Blocked::Full)) {
-            app.nudge(app.node, self.device, Nudge::Terminal(self.kind));
+            app.signal_device(app.node, self.device, DeviceSignal::Terminal(self.kind));
         }
         done
     }

@@ -2,7 +2,7 @@
 //! what its readers do not take in time, is not flooded.
 
 use crate::app::App;
-use crate::bus::Nudge;
+use crate::bus::DeviceSignal;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::limits::{PAGE_SIZE, TELL_PAUSE};
 use crate::store;
@@ -18,22 +18,22 @@ enum Whom {
 
 /// Tells a product's connected devices that their extensions have changed.
 pub fn of_extensions(app: &App, product: ProductId) {
-    begin(app, Whom::Product(product), Nudge::Extensions);
+    begin(app, Whom::Product(product), DeviceSignal::Extensions);
 }
 
 /// Tells an organization's connected devices which signing keys it has now. A device that is offered an update before its turn
 /// comes is told first (`device::link`).
 pub fn of_keys(app: &App, org: OrgId) {
-    app.keys_changed.fetch_add(1, Ordering::Relaxed);
-    begin(app, Whom::Org(org), Nudge::Keys);
+    app.key_changes.fetch_add(1, Ordering::Relaxed);
+    begin(app, Whom::Org(org), DeviceSignal::Keys);
 }
 
 /// Tells a group's connected devices to look for their archive.
 pub fn of_archive(app: &App, group: GroupId) {
-    begin(app, Whom::Group(group), Nudge::Archive);
+    begin(app, Whom::Group(group), DeviceSignal::Archive);
 }
 
-fn begin(app: &App, whom: Whom, nudge: Nudge) {
+fn begin(app: &App, whom: Whom, nudge: DeviceSignal) {
     let teller = app.clone();
     app.background.spawn(async move {
         let app = teller;
@@ -44,7 +44,7 @@ fn begin(app: &App, whom: Whom, nudge: Nudge) {
     });
 }
 
-async fn tell(app: &App, whom: Whom, nudge: Nudge) -> store::Result<()> {
+async fn tell(app: &App, whom: Whom, nudge: DeviceSignal) -> store::Result<()> {
     let mut after = DeviceId::NONE;
     loop {
         let page = page(app, whom, after).await?;
@@ -53,7 +53,7 @@ async fn tell(app: &App, whom: Whom, nudge: Nudge) -> store::Result<()> {
         };
         after = *last;
         for (device, node) in page {
-            app.nudge(node, device, nudge);
+            app.signal_device(node, device, nudge);
         }
         tokio::time::sleep(TELL_PAUSE).await;
     }

@@ -1,19 +1,19 @@
 //! Mail: rules by which members are told what happens in a product, invitations, and word to administrators of who comes and
 //! goes. Nothing is filed on a server that sends no mail.
 
-use super::refusal::field;
+use super::error::field;
 use super::webhooks::{kinds, note};
-use super::{Refusal, Result};
+use super::{DomainError, Result};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::limits::{MAIL_EVENTS, MAIL_GATHER, MAIL_PAUSE};
-use crate::store::mails::{self, DueRule, EventRow, NewMail, RuleRow};
+use crate::store::mail::{self, DueRule, EventRow, NewMail, RuleRow};
 use crate::store::{self, Db, Write};
 use serde_json::Value;
 
-pub use crate::store::mails::RuleRow as MailRule;
+pub use crate::store::mail::RuleRow as MailRule;
 
 /// Rules of one product.
 const MOST: usize = 50;
@@ -39,24 +39,24 @@ pub struct MailRuleForm {
 /// The database's.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<RuleRow>> {
     let mut r = db.read().await?;
-    Ok(mails::rules(&mut r, scope).await?)
+    Ok(mail::rules(&mut r, scope).await?)
 }
 
 /// One of them.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
     let all = list(db, scope).await?;
     let found = all.into_iter().find(|r| r.id == id);
-    found.ok_or(Refusal::NotFound)
+    found.ok_or(DomainError::NotFound)
 }
 
-fn able(app: &App) -> Result<()> {
+fn ensure_mail_enabled(app: &App) -> Result<()> {
     if app.policy.mail {
         return Ok(());
     }
-    Err(Refusal::Detail(
+    Err(DomainError::Detail(
         "This server sends no mail; whoever runs it sets --smtp-url, --mail-from and --web-url."
             .into(),
     ))
@@ -67,18 +67,18 @@ fn able(app: &App) -> Result<()> {
 /// # Errors
 /// A server without mail, somebody who is no member, events that are none.
 pub async fn create(app: &App, scope: &Scope<Product>, form: MailRuleForm) -> Result<RuleRow> {
-    able(app)?;
+    ensure_mail_enabled(app)?;
     let events = kinds(&form.events.unwrap_or_default())?;
     let email = form.email.unwrap_or_default();
     let mut w = app.db.write().await?;
     let member = store::orgs::member(&mut w, scope, &email).await?;
     let member = member.ok_or_else(|| field("email", "is no member of the organization"))?;
-    if mails::rules(&mut w, scope).await?.len() >= MOST {
+    if mail::rules(&mut w, scope).await?.len() >= MOST {
         let text = format!("The product has {MOST} mail rules; delete one that is not needed.");
-        return Err(Refusal::Detail(text));
+        return Err(DomainError::Detail(text));
     }
     let (active, now) = (form.active.unwrap_or(true), clock::now());
-    let id = mails::add_rule(&mut w, scope, member.user_id, &events, active, now).await?;
+    let id = mail::add_rule(&mut w, scope, member.user_id, &events, active, now).await?;
     note(
         &mut w,
         scope,
@@ -92,7 +92,7 @@ pub async fn create(app: &App, scope: &Scope<Product>, form: MailRuleForm) -> Re
 /// Changes a rule.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], events that are none, another address.
+/// [`DomainError::NotFound`], events that are none, another address.
 pub async fn update(
     app: &App,
     scope: &Scope<Product>,
@@ -113,7 +113,7 @@ pub async fn update(
     };
     let active = form.active.unwrap_or(before.active);
     let mut w = app.db.write().await?;
-    mails::set_rule(&mut w, scope, id, &events, active, clock::now()).await?;
+    mail::set_rule(&mut w, scope, id, &events, active, clock::now()).await?;
     note(
         &mut w,
         scope,
@@ -127,12 +127,12 @@ pub async fn update(
 /// Deletes a rule.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     let email = show(db, scope, id).await?.email;
     let mut w = db.write().await?;
-    if !mails::remove_rule(&mut w, scope, id).await? {
-        return Err(Refusal::NotFound);
+    if !mail::remove_rule(&mut w, scope, id).await? {
+        return Err(DomainError::NotFound);
     }
     note(&mut w, scope, &format!("deleted the mail rule for {email}")).await?;
     w.commit().await?;
@@ -142,9 +142,9 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
 /// Files a mail that says it is a test.
 ///
 /// # Errors
-/// [`Refusal::NotFound`], a server without mail.
+/// [`DomainError::NotFound`], a server without mail.
 pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
-    able(app)?;
+    ensure_mail_enabled(app)?;
     let rule = show(&app.db, scope, id).await?;
     let p = scope.product();
     let subject = format!("[{}/{}] Test", p.org.name, p.name);
@@ -176,7 +176,7 @@ async fn file(
         subject: &line(subject, SUBJECT),
         body: &app.vault.seal(&Secret::new(text), LABEL),
     };
-    mails::file(w, &mail, clock::now()).await
+    mail::file(w, &mail, clock::now()).await
 }
 
 /// One line of at most this many characters: names that people and devices chose go into subjects.
@@ -246,7 +246,7 @@ pub async fn members_changed(
         );
         file(app, w, None, email, &subject, text).await?;
     }
-    for email in mails::other_admins(w, org.id, by.id).await? {
+    for email in mail::other_admins(w, org.id, by.id).await? {
         if Some(email.as_str()) == added {
             continue;
         }
@@ -266,17 +266,17 @@ pub async fn members_changed(
 /// The database's.
 pub async fn gather(app: &App, now: Micros) -> store::Result<()> {
     let mut r = app.db.read().await?;
-    let due = mails::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
+    let due = mail::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
     drop(r);
     if due.is_empty() {
         return Ok(());
     }
     let mut w = app.db.write().await?;
     for rule in due {
-        if !mails::take_rule(&mut w, &rule, now.after(MAIL_PAUSE)).await? {
+        if !mail::take_rule(&mut w, &rule, now.after(MAIL_PAUSE)).await? {
             continue;
         }
-        let events = mails::take_events(&mut w, rule.id, MAIL_EVENTS).await?;
+        let events = mail::take_events(&mut w, rule.id, MAIL_EVENTS).await?;
         let (subject, text) = digest(&rule, &events, &address(app, "/"));
         file(app, &mut w, Some(rule.id), &rule.email, &subject, text).await?;
     }

@@ -1,12 +1,12 @@
 //! Iroh endpoints of an organisation: keys of devices, of people, and of nobody yet (rest-api 8).
 
-use super::refusal::{BLANK, TAKEN, field};
-use super::{Refusal, Result};
+use super::error::{BLANK, TAKEN, field};
+use super::{DomainError, Result};
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
 use crate::store::{self, Db, audit};
 
-pub use crate::store::endpoints::{Endpoint, Narrow};
+pub use crate::store::iroh_endpoints::{Endpoint, EndpointFilter};
 
 /// The longest details, encoded.
 const DETAILS: usize = 4_096;
@@ -15,30 +15,30 @@ const DETAILS: usize = 4_096;
 ///
 /// # Errors
 /// An owner that is none of the three kinds.
-pub async fn list(db: &Db, scope: &Scope<Org>, narrow: &Narrow) -> Result<Vec<Endpoint>> {
+pub async fn list(db: &Db, scope: &Scope<Org>, narrow: &EndpointFilter) -> Result<Vec<Endpoint>> {
     if !matches!(narrow.owner.as_str(), "" | "device" | "user" | "none") {
-        return Err(Refusal::Detail(
+        return Err(DomainError::Detail(
             "owner must be one of: device, user, none.".into(),
         ));
     }
     let mut r = db.read().await?;
-    Ok(store::endpoints::list(&mut r, scope, narrow).await?)
+    Ok(store::iroh_endpoints::list(&mut r, scope, narrow).await?)
 }
 
 /// One key.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn show(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<Endpoint> {
-    let narrow = Narrow {
+    let narrow = EndpointFilter {
         search: identifier.to_owned(),
-        ..Narrow::default()
+        ..EndpointFilter::default()
     };
     let found = list(db, scope, &narrow).await?;
     found
         .into_iter()
         .find(|e| e.identifier == identifier)
-        .ok_or(Refusal::NotFound)
+        .ok_or(DomainError::NotFound)
 }
 
 /// What a person enters.
@@ -57,7 +57,7 @@ pub struct EndpointForm {
 /// Enters a key.
 ///
 /// # Errors
-/// A field that is none; [`Refusal::Conflict`] for a key that is known anywhere on the server.
+/// A field that is none; [`DomainError::Conflict`] for a key that is known anywhere on the server.
 pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<Endpoint> {
     let identifier = form
         .identifier
@@ -90,17 +90,18 @@ pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<E
             let member = store::orgs::member(&mut w, scope, email).await?;
             let member = member.ok_or_else(|| {
                 let text = "That email address does not belong to a member of this organization.";
-                Refusal::Detail(text.into())
+                DomainError::Detail(text.into())
             })?;
             Some(member.user_id)
         }
     };
-    if store::endpoints::known(&mut w, identifier).await? {
-        return Err(Refusal::Conflict(
+    if store::iroh_endpoints::known(&mut w, identifier).await? {
+        return Err(DomainError::Conflict(
             "That endpoint id is registered on this server already. A device that holds it claims it when it connects.".into(),
         ));
     }
-    if !store::endpoints::add(&mut w, scope, user, instance, identifier, &details, now).await? {
+    if !store::iroh_endpoints::add(&mut w, scope, user, instance, identifier, &details, now).await?
+    {
         return Err(field("instance", TAKEN));
     }
     let text = format!(
@@ -115,13 +116,13 @@ pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<E
 /// Takes a key away; a device that reports it brings it back.
 ///
 /// # Errors
-/// [`Refusal::NotFound`].
+/// [`DomainError::NotFound`].
 pub async fn delete(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<()> {
     let org = scope.org().id;
     let mut w = db.write().await?;
-    let entered = store::endpoints::remove(&mut w, org, identifier).await?;
-    if !entered && !store::endpoints::remove_reported(&mut w, org, identifier).await? {
-        return Err(Refusal::NotFound);
+    let entered = store::iroh_endpoints::remove(&mut w, org, identifier).await?;
+    if !entered && !store::iroh_endpoints::remove_reported(&mut w, org, identifier).await? {
+        return Err(DomainError::NotFound);
     }
     let text = format!("{} removed iroh endpoint {identifier}", scope.person().name);
     audit::in_org(&mut w, scope, &text, clock::now()).await?;

@@ -1,12 +1,12 @@
 //! What a firmware file is: its sums, and whether it passes the checks that stand before it is stored.
 
+use super::error::field;
 use super::keys::{ED25519, KeyRow, SECURE_BOOT};
-use super::refusal::field;
-use super::{Refusal, Result};
+use super::{DomainError, Result};
 use crate::firmware::check::{self, CheckError, Checked};
 use crate::firmware::esp_idf::{self, EspError};
 use crate::firmware::keys::{PublicKey, SecureBootKey};
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::firmware::meta;
 use crate::firmware::zip::ZipError;
 use crate::ids::KeyId;
@@ -22,7 +22,7 @@ pub const PART: usize = 1 << 20;
 
 /// Sums of a file: whole and of each part, upper-case hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sums {
+pub struct Digests {
     /// Bytes.
     pub size: u64,
     /// SHA-256 of all.
@@ -31,14 +31,14 @@ pub struct Sums {
     pub parts: String,
 }
 
-impl Sums {
+impl Digests {
     /// Sums of a file, from its first byte.
     ///
     /// # Errors
     /// The disk's.
     pub fn of(file: &mut File) -> std::io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
-        let mut sums = Summing::default();
+        let mut sums = DigestWriter::default();
         let mut piece = Vec::with_capacity(PART);
         loop {
             piece.clear();
@@ -52,13 +52,13 @@ impl Sums {
 }
 
 /// Sums up a file that comes in pieces of [`PART`] bytes, the last one shorter.
-pub struct Summing {
+pub struct DigestWriter {
     whole: Context,
     parts: Vec<String>,
     size: u64,
 }
 
-impl Default for Summing {
+impl Default for DigestWriter {
     fn default() -> Self {
         Self {
             whole: Context::new(&SHA256),
@@ -68,7 +68,7 @@ impl Default for Summing {
     }
 }
 
-impl Summing {
+impl DigestWriter {
     /// The next piece.
     pub fn part(&mut self, piece: &[u8]) {
         self.whole.update(piece);
@@ -77,8 +77,8 @@ impl Summing {
     }
 
     /// The sums.
-    pub fn finish(self) -> Sums {
-        Sums {
+    pub fn finish(self) -> Digests {
+        Digests {
             size: self.size,
             whole: hex::encode_upper(self.whole.finish()),
             parts: self.parts.join(","),
@@ -87,14 +87,14 @@ impl Summing {
 }
 
 /// A file that passed: what is to be stored of it, and the product that it says it is built for.
-pub(super) struct Judged {
+pub(super) struct CheckedUpload {
     /// The record.
     pub new: NewFirmware,
     /// Its product.
     pub product: String,
 }
 
-impl Judged {
+impl CheckedUpload {
     /// The record, if its version is a semantic one; asked after the product (rest-api 13).
     pub(super) fn versioned(self) -> Result<NewFirmware> {
         semantic(&self.new.version)?;
@@ -109,21 +109,21 @@ pub(super) fn semantic(version: &str) -> Result<()> {
 }
 
 /// Checks a file against these keys. It reads all of the file: call it off the async threads.
-pub(super) fn judge(
-    kind: Kind,
+pub(super) fn check_upload(
+    kind: FirmwareKind,
     file: &mut File,
     keys: &[KeyRow],
     unsigned: bool,
-    sums: &Sums,
-) -> Result<Judged> {
+    sums: &Digests,
+) -> Result<CheckedUpload> {
     match kind {
-        Kind::Fwup => {
+        FirmwareKind::Fwup => {
             let (checked, key) = check_fwup(file, keys)?;
             let new = record(&checked, key, sums);
             let product = checked.product.clone();
-            Ok(Judged { new, product })
+            Ok(CheckedUpload { new, product })
         }
-        Kind::EspIdf => check_esp_idf(file, keys, unsigned, sums),
+        FirmwareKind::EspIdf => check_esp_idf(file, keys, unsigned, sums),
     }
 }
 
@@ -140,19 +140,24 @@ pub(super) fn check_fwup(file: &mut File, keys: &[KeyRow]) -> Result<(Checked, K
     Ok((checked, key))
 }
 
-fn check_esp_idf(file: &mut File, keys: &[KeyRow], unsigned: bool, sums: &Sums) -> Result<Judged> {
+fn check_esp_idf(
+    file: &mut File,
+    keys: &[KeyRow],
+    unsigned: bool,
+    sums: &Digests,
+) -> Result<CheckedUpload> {
     let (ids, keys): (Vec<KeyId>, Vec<SecureBootKey>) = keys
         .iter()
         .filter(|k| k.scheme == SECURE_BOOT)
         .filter_map(|k| Some((k.id, SecureBootKey::parse(&k.key).ok()?)))
         .unzip();
     let checked = esp_idf::check(file, &keys, unsigned).map_err(|e| match e {
-        EspError::Io(e) => Refusal::Blob(e.into()),
-        other => Refusal::Detail(sentence(&other.to_string())),
+        EspError::Io(e) => DomainError::Blob(e.into()),
+        other => DomainError::Detail(sentence(&other.to_string())),
     })?;
     let (says, version) = (checked.description, checked.version.to_string());
     let new = NewFirmware {
-        tool: Kind::EspIdf.name(),
+        tool: FirmwareKind::EspIdf.name(),
         signer: checked.key.and_then(|n| ids.get(n).copied()),
         uuid: says.uuid,
         version,
@@ -171,7 +176,7 @@ fn check_esp_idf(file: &mut File, keys: &[KeyRow], unsigned: bool, sums: &Sums) 
         delta_fwup_version: "0.0.0".into(),
     };
     let product = says.product;
-    Ok(Judged { new, product })
+    Ok(CheckedUpload { new, product })
 }
 
 /// What a file of no known kind is told.
@@ -195,19 +200,19 @@ fn sentence(text: &str) -> String {
 }
 
 /// The API's answer to a failed check.
-fn refused(e: CheckError) -> Refusal {
+fn refused(e: CheckError) -> DomainError {
     match e {
-        CheckError::Zip(ZipError::Io(e)) => Refusal::Blob(e.into()),
-        CheckError::Zip(ZipError::NotZip) => Refusal::Detail(UNRECOGNISED.into()),
-        other => Refusal::Detail(sentence(&other.to_string())),
+        CheckError::Zip(ZipError::Io(e)) => DomainError::Blob(e.into()),
+        CheckError::Zip(ZipError::NotZip) => DomainError::Detail(UNRECOGNISED.into()),
+        other => DomainError::Detail(sentence(&other.to_string())),
     }
 }
 
-fn record(c: &Checked, key: KeyId, sums: &Sums) -> NewFirmware {
+fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewFirmware {
     let features = meta::features(&c.meta);
     let text = |key: &str| c.meta.get(key).map(str::to_owned);
     NewFirmware {
-        tool: Kind::Fwup.name(),
+        tool: FirmwareKind::Fwup.name(),
         signer: Some(key),
         uuid: c.uuid.clone(),
         version: c.version.clone(),
@@ -239,7 +244,7 @@ mod tests {
             (PART + 1, 2),
             (2 * PART, 2),
         ] {
-            let mut sums = Summing::default();
+            let mut sums = DigestWriter::default();
             for piece in vec![7u8; size].chunks(PART) {
                 sums.part(piece);
             }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// What was allowed when something began, and whether it may have changed.
-pub struct Standing {
+pub struct AccessCheck {
     db: Db,
     scope: Scope<Product>,
     device: Option<DeviceId>,
@@ -21,7 +21,7 @@ pub struct Standing {
     due: Option<Instant>,
 }
 
-impl Standing {
+impl AccessCheck {
     /// For something that the scope allows now.
     pub fn begin(db: &Db, scope: &Scope<Product>) -> Self {
         Self {

@@ -7,7 +7,7 @@ use super::extract::Word;
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
-use crate::fleet::endpoints::{self, Endpoint, EndpointForm, Narrow};
+use crate::fleet::iroh_endpoints::{self, Endpoint, EndpointFilter, EndpointForm};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde_json::Value;
 /// A key on the iroh network.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "IrohEndpoint")]
-pub(super) struct View {
+pub(super) struct IrohEndpointView {
     /// The key.
     identifier: String,
     /// `iroh`.
@@ -50,8 +50,8 @@ pub(super) struct Owner {
     user_email: Option<String>,
 }
 
-fn view(e: &Endpoint) -> View {
-    View {
+fn view(e: &Endpoint) -> IrohEndpointView {
+    IrohEndpointView {
         identifier: e.identifier.clone(),
         service: "iroh",
         instance: e.instance.clone(),
@@ -75,17 +75,19 @@ fn view(e: &Endpoint) -> View {
 
 /// `GET /iroh_endpoints`.
 pub(super) async fn list(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
-    let narrow = Narrow {
+    let narrow = EndpointFilter {
         owner: p.string("owner").unwrap_or_default(),
         search: p.string("search").unwrap_or_default(),
     };
-    let all = endpoints::list(&app.db, &scope, &narrow).await?;
+    let all = iroh_endpoints::list(&app.db, &scope, &narrow).await?;
     Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// `GET /iroh_endpoints/:identifier`.
 pub(super) async fn show(State(app): State<App>, scope: Scope<Org>, Word(id): Word) -> Result {
-    Ok(ok(&view(&endpoints::show(&app.db, &scope, &id).await?)))
+    Ok(ok(&view(
+        &iroh_endpoints::show(&app.db, &scope, &id).await?,
+    )))
 }
 
 /// `POST /iroh_endpoints`.
@@ -97,7 +99,7 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
         details: p.0.get("details").cloned(),
         user_email: p.string("user_email"),
     };
-    let made = endpoints::create(&app.db, &scope, form).await?;
+    let made = iroh_endpoints::create(&app.db, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "iroh_endpoints", &made.identifier]);
     Ok(created(Some(&location), &view(&made)))
 }
@@ -105,6 +107,6 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Org>, p: Params)
 /// `DELETE /iroh_endpoints/:identifier`.
 pub(super) async fn delete(State(app): State<App>, scope: Scope<Org>, Word(id): Word) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    endpoints::delete(&app.db, &scope, &id).await?;
+    iroh_endpoints::delete(&app.db, &scope, &id).await?;
     Ok(none())
 }

@@ -12,18 +12,18 @@ use tokio::sync::broadcast;
 
 /// Something that happened to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Happening {
+pub struct DeviceEvent {
     /// The device.
     pub device: DeviceId,
     /// When.
     pub at: Micros,
     /// What.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// It joined.
     Online,
     /// Its socket closed, for this reason.
@@ -40,7 +40,7 @@ pub enum What {
     Health(&'static str),
 }
 
-impl What {
+impl EventKind {
     /// Its word in event streams.
     pub fn word(self) -> &'static str {
         match self {
@@ -64,18 +64,18 @@ impl What {
 
 /// Everybody who watches.
 #[derive(Clone)]
-pub struct Watchers(broadcast::Sender<Happening>);
+pub struct DeviceEvents(broadcast::Sender<DeviceEvent>);
 
 /// Happenings in flight before the slowest watcher misses some.
 pub const DEPTH: usize = 4_096;
 
-impl Default for Watchers {
+impl Default for DeviceEvents {
     fn default() -> Self {
         Self(broadcast::channel(DEPTH).0)
     }
 }
 
-impl Watchers {
+impl DeviceEvents {
     /// Tells them what a device reports of its update.
     pub fn report(&self, device: DeviceId, report: &Report) {
         let (stage, percent) = match report {
@@ -84,44 +84,44 @@ impl Watchers {
             Report::Ignored(_) => ("ignored", None),
             Report::Rescheduled(_) => ("rescheduled", None),
         };
-        self.tell(device, What::Update { stage, percent });
+        self.tell(device, EventKind::Update { stage, percent });
     }
 
     /// Tells them that a device runs what it was sent.
     pub fn installed(&self, device: DeviceId) {
         let (stage, percent) = ("installed", None);
-        self.tell(device, What::Update { stage, percent });
+        self.tell(device, EventKind::Update { stage, percent });
     }
 
     /// Tells them that a device was silent for too long.
     pub fn expired(&self, device: DeviceId) {
         let (stage, percent) = ("expired", None);
-        self.tell(device, What::Update { stage, percent });
+        self.tell(device, EventKind::Update { stage, percent });
     }
 
     /// Tells them how a device is.
     pub fn health(&self, device: DeviceId, report: &Value) {
         if self.0.receiver_count() > 0 {
-            self.tell(device, What::Health(extensions::status(report)));
+            self.tell(device, EventKind::Health(extensions::status(report)));
         }
     }
 
     /// Tells them.
-    pub fn tell(&self, device: DeviceId, what: What) {
+    pub fn tell(&self, device: DeviceId, what: EventKind) {
         let at = clock::now();
         // Nobody watching is the usual case.
-        let _ = self.0.send(Happening { device, at, what });
+        let _ = self.0.send(DeviceEvent { device, at, what });
     }
 
     /// Watches from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Happening> {
+    pub fn watch(&self) -> broadcast::Receiver<DeviceEvent> {
         self.0.subscribe()
     }
 }
 
 /// What a stream is about, within a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum EventTopic {
     /// The whole product.
     Product,
     /// One device.
@@ -130,7 +130,7 @@ pub enum About {
     Group(GroupId),
 }
 
-impl About {
+impl EventTopic {
     /// One device.
     ///
     /// # Errors
@@ -159,15 +159,15 @@ impl About {
 pub async fn identifiers(
     db: &Db,
     scope: &Scope<Product>,
-    about: About,
+    about: EventTopic,
     devices: &[DeviceId],
 ) -> Result<Vec<(DeviceId, String)>> {
     let group = match about {
-        About::Group(g) => Some(g),
+        EventTopic::Group(g) => Some(g),
         _ => None,
     };
     let wanted: Vec<DeviceId> = match about {
-        About::Device(only) => devices.iter().copied().filter(|d| *d == only).collect(),
+        EventTopic::Device(only) => devices.iter().copied().filter(|d| *d == only).collect(),
         _ => devices.to_vec(),
     };
     let mut r = db.read().await?;

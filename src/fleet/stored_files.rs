@@ -1,12 +1,12 @@
 //! Stored files as devices get them: looked at before the first byte is sent, and told when one is damaged.
 
 use super::blocking;
-use super::links::Linked;
-use super::refusal::{Refusal, TAKEN, field};
+use super::download_urls::StoredFileLink;
+use super::error::{DomainError, TAKEN, field};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::blob::{Blob, Damage, Look, Staged};
-use crate::bus::Hint;
+use crate::bus::BusMessage;
 use crate::clock;
 use crate::ids::DeviceId;
 use crate::rollout::offer::Offer;
@@ -32,8 +32,8 @@ pub enum FileError {
 
 impl FileRow {
     /// What a link to it is made of.
-    pub fn linked(&self) -> Linked<'_> {
-        Linked::new(self.blob, &self.uuid, &self.checksum, &self.tool)
+    pub fn linked(&self) -> StoredFileLink<'_> {
+        StoredFileLink::new(self.blob, &self.uuid, &self.checksum, &self.tool)
     }
 }
 
@@ -98,7 +98,7 @@ async fn damaged(app: &App, file: &FileRow, damage: Damage) -> store::Result<()>
     .await?;
     w.commit().await?;
     if matches!(file.blob, Blob::Delta(..)) {
-        app.bus.send(Hint::Delta);
+        app.bus.send(BusMessage::Delta);
     }
     Ok(())
 }
@@ -116,7 +116,7 @@ async fn mended(app: &App, file: &FileRow) -> store::Result<()> {
         tracing::info!(file = %file.blob, "a damaged file is sound again");
     }
     for (group,) in groups {
-        app.wake(Some(group));
+        app.wake_group(Some(group));
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ pub(super) async fn put_back(
     blob: Blob,
     checksum: &str,
     staged: Staged,
-) -> Result<(), Refusal> {
+) -> Result<(), DomainError> {
     let mut r = app.db.read().await?;
     let file = files::of(&mut r, blob).await?;
     drop(r);
@@ -185,6 +185,6 @@ async fn withdraw(app: &App, device: DeviceId, offer: &Offer) -> store::Result<(
         inflight::remove(&mut w, device).await?;
     }
     w.commit().await?;
-    app.wake(offer.group);
+    app.wake_group(offer.group);
     Ok(())
 }

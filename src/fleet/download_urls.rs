@@ -4,20 +4,20 @@
 use crate::access::vault::Vault;
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::firmware::kind::Kind;
+use crate::firmware::kind::FirmwareKind;
 use crate::limits::LINK_LIFE;
 use crate::store::archives::ArchiveRow;
 use crate::store::firmwares::FirmwareRow;
 use std::sync::Arc;
 
 /// Makes and reads download links.
-pub struct Links {
+pub struct DownloadUrls {
     vault: Arc<Vault>,
     base: Option<String>,
     port: u16,
 }
 
-impl Links {
+impl DownloadUrls {
     /// Links under `base`, or on the dialled host at `port`.
     pub fn new(vault: Arc<Vault>, base: Option<String>, port: u16) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Links {
     }
 
     /// A link for a device that dialled `host` (a name, an IPv4 address or a bracketed IPv6 address, without a port).
-    pub fn url(&self, host: &str, file: &Linked<'_>, now: Micros) -> String {
+    pub fn url(&self, host: &str, file: &StoredFileLink<'_>, now: Micros) -> String {
         let path = file.path();
         let expires = now.after(LINK_LIFE).secs();
         let signature = self.vault.sign_link(&path, expires);
@@ -51,14 +51,14 @@ impl Links {
 
 /// What a link is good for: this content of the file under this number, and no other.
 #[derive(Debug, Clone, Copy)]
-pub struct Linked<'a> {
+pub struct StoredFileLink<'a> {
     blob: Blob,
     uuid: &'a str,
     checksum: &'a str,
     extension: &'static str,
 }
 
-impl<'a> Linked<'a> {
+impl<'a> StoredFileLink<'a> {
     /// `uuid` is the firmware's or archive's (for a delta, its target's), `checksum` the SHA-256 of what is sent in
     /// upper-case hex, `tool` is `fwup` or `esp-idf`.
     pub fn new(blob: Blob, uuid: &'a str, checksum: &'a str, tool: &str) -> Self {
@@ -66,7 +66,7 @@ impl<'a> Linked<'a> {
             blob,
             uuid,
             checksum,
-            extension: Kind::stored(tool).extension(),
+            extension: FirmwareKind::stored(tool).extension(),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Linked<'a> {
 
     /// A link to an archive.
     pub fn archive(a: &'a ArchiveRow) -> Self {
-        let tool = Kind::Fwup.name();
+        let tool = FirmwareKind::Fwup.name();
         Self::new(Blob::Archive(a.id), &a.uuid, &a.checksum, tool)
     }
 
@@ -110,12 +110,12 @@ mod tests {
     use super::*;
     use crate::ids::FirmwareId;
 
-    fn links() -> Links {
-        Links::new(Arc::new(Vault::new(&[1; 32])), None, 4002)
+    fn links() -> DownloadUrls {
+        DownloadUrls::new(Arc::new(Vault::new(&[1; 32])), None, 4002)
     }
 
-    fn linked(blob: Blob, checksum: &'static str) -> Linked<'static> {
-        Linked::new(blob, "u", checksum, "fwup")
+    fn linked(blob: Blob, checksum: &'static str) -> StoredFileLink<'static> {
+        StoredFileLink::new(blob, "u", checksum, "fwup")
     }
 
     fn parts(url: &str) -> (String, i64, String) {

@@ -2,9 +2,9 @@
 
 use super::blocking;
 use super::devices::{HOW_TO_FREE, check_tags, cut, held_by_deleted, identifier_ok};
-use super::refusal::TAKEN;
-use super::x509::{self, Facts};
-use super::{Refusal, Result, cells, certificates};
+use super::error::TAKEN;
+use super::x509::{self, CertificateInfo};
+use super::{DomainError, Result, certificates, csv_cells};
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
@@ -22,10 +22,10 @@ use std::fs::File;
 
 /// A row of the CSV file.
 #[derive(Debug, Default)]
-struct Row {
+struct ManifestRow {
     line: u64,
     device: NewDevice,
-    certificates: Vec<Facts>,
+    certificates: Vec<CertificateInfo>,
 }
 
 /// What is wrong, by line.
@@ -34,7 +34,7 @@ type Mistakes = BTreeMap<u64, Vec<String>>;
 /// Lines that are told at most; the rest is counted.
 const TOLD: usize = 100;
 
-fn refuse(mistakes: Mistakes) -> Refusal {
+fn refuse(mistakes: Mistakes) -> DomainError {
     let lines = mistakes.len();
     let rows: Vec<Value> = mistakes
         .into_iter()
@@ -45,7 +45,7 @@ fn refuse(mistakes: Mistakes) -> Refusal {
     let text = format!(
         "Nothing was imported: {lines} rows have mistakes, the first in line {first}. Correct them and send the file again."
     );
-    Refusal::Fields(json!({"detail": text, "rows": rows}))
+    DomainError::Fields(json!({"detail": text, "rows": rows}))
 }
 
 /// Registers the devices of a CSV file, all or none. The first line names the columns: `identifier`, and any of
@@ -76,15 +76,20 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
         }
         done
     });
-    done.await.map_err(|e| Refusal::Fault(e.to_string()))?
+    done.await.map_err(|e| DomainError::Fault(e.to_string()))?
 }
 
-async fn write_slices(app: &App, scope: &Scope<Product>, import: i64, rows: &[Row]) -> Result<u64> {
+async fn write_slices(
+    app: &App,
+    scope: &Scope<Product>,
+    import: i64,
+    rows: &[ManifestRow],
+) -> Result<u64> {
     let mut mistakes = Mistakes::new();
     for slice in rows.chunks(IMPORT_SLICE) {
         if app.stopping.is_cancelled() {
             let text = "The server stops; nothing was imported. Send the file again.";
-            return Err(Refusal::Busy(text.into()));
+            return Err(DomainError::Busy(text.into()));
         }
         let mut w = app.db.write().await?;
         let ids = write_slice(&mut w, scope, slice, &mut mistakes).await?;
@@ -119,7 +124,7 @@ async fn taken(w: &mut Write, scope: &Scope<Product>, identifier: &str) -> Resul
 async fn write_slice(
     w: &mut Write,
     scope: &Scope<Product>,
-    rows: &[Row],
+    rows: &[ManifestRow],
     mistakes: &mut Mistakes,
 ) -> Result<Vec<DeviceId>> {
     let p = scope.product();
@@ -138,7 +143,7 @@ async fn write_slice(
         for facts in &row.certificates {
             match certificates::store_certificate(w, p.org.id, *id, facts).await {
                 Ok(()) => {}
-                Err(Refusal::Fields(why)) => {
+                Err(DomainError::Fields(why)) => {
                     let text = format!("certificate {}: {why}", facts.serial);
                     mistakes.entry(row.line).or_default().push(text);
                 }
@@ -200,7 +205,7 @@ async fn forget(db: &Db) -> store::Result<()> {
 }
 
 /// Reads and checks the whole file before anything is written.
-fn read(file: File) -> Result<Vec<Row>> {
+fn read(file: File) -> Result<Vec<ManifestRow>> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
@@ -217,7 +222,7 @@ fn read(file: File) -> Result<Vec<Row>> {
     };
     let (description, tags) = (column("description"), column("tags"));
     let pem = column("certificates");
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<ManifestRow> = Vec::new();
     let mut seen = HashSet::new();
     let mut mistakes = Mistakes::new();
     for record in reader.records() {
@@ -229,11 +234,11 @@ fn read(file: File) -> Result<Vec<Row>> {
         }
         let text = |at: Option<usize>| {
             let value = at.and_then(|i| record.get(i)).filter(|v| !v.is_empty());
-            value.map(|v| cells::plain(v).to_owned())
+            value.map(|v| csv_cells::plain(v).to_owned())
         };
-        let mut row = Row {
+        let mut row = ManifestRow {
             line,
-            ..Row::default()
+            ..ManifestRow::default()
         };
         let mut wrong = Vec::new();
         row.device.identifier = text(Some(identifier)).unwrap_or_default();
@@ -262,7 +267,7 @@ fn read(file: File) -> Result<Vec<Row>> {
                 .filter(|t| !t.is_empty())
                 .map(str::to_owned)
                 .collect();
-            if let Err(Refusal::Fields(why)) = check_tags(&words) {
+            if let Err(DomainError::Fields(why)) = check_tags(&words) {
                 wrong.push(why.to_string());
             }
             row.device.tags = Some(words);
@@ -273,7 +278,7 @@ fn read(file: File) -> Result<Vec<Row>> {
                 wrong.push("certificates holds no PEM certificate".into());
             }
             for der in all {
-                match Facts::read(&der) {
+                match CertificateInfo::read(&der) {
                     Ok(facts) => row.certificates.push(facts),
                     Err(e) => wrong.push(e.to_string()),
                 }
@@ -341,7 +346,7 @@ async fn tell(app: &App, scope: &Scope<Product>, all: usize, failed: &[String]) 
 }
 
 async fn one(app: &App, scope: &Scope<Product>, entry: &Value, tags: &[String]) -> Result<()> {
-    let bad = |text: &str| Refusal::Detail(text.to_owned());
+    let bad = |text: &str| DomainError::Detail(text.to_owned());
     let base64 = |text: &str| {
         let bare = text.trim_end_matches('=');
         STANDARD_NO_PAD
@@ -365,7 +370,7 @@ async fn one(app: &App, scope: &Scope<Product>, entry: &Value, tags: &[String]) 
         .find_map(|k| k["x5c"][0].as_str())
         .and_then(|text| STANDARD.decode(text).ok())
         .ok_or_else(|| bad("payload holds no key with a certificate (x5c)"))?;
-    let facts = Facts::read(&cert).map_err(|_| bad("the certificate cannot be read"))?;
+    let facts = CertificateInfo::read(&cert).map_err(|_| bad("the certificate cannot be read"))?;
     let p = scope.product();
     let mut w = app.db.write().await?;
     let tags = (!tags.is_empty()).then_some(tags);

@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 /// Runs that somebody waits for.
 #[derive(Clone, Default)]
-pub struct Runs(Arc<Mutex<HashMap<RunId, Run>>>);
+pub struct ScriptRuns(Arc<Mutex<HashMap<RunId, ScriptRun>>>);
 
-struct Run {
+struct ScriptRun {
     device: DeviceId,
     script: Arc<str>,
     millis: u64,
@@ -24,11 +24,11 @@ pub struct Waiting {
     pub id: RunId,
     /// The output; `None` when the device cannot run scripts.
     pub output: oneshot::Receiver<Option<String>>,
-    runs: Runs,
+    runs: ScriptRuns,
 }
 
-impl Runs {
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Run>> {
+impl ScriptRuns {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, ScriptRun>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -40,7 +40,7 @@ impl Runs {
         }
         let (done, output) = oneshot::channel();
         let id = RunId(random_id());
-        let run = Run {
+        let run = ScriptRun {
             device,
             script: script.into(),
             millis,
@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_device_that_runs_it_answers_and_only_once() {
-        let runs = Runs::default();
+        let runs = ScriptRuns::default();
         let mut waiting = runs.begin(DeviceId::from(1), "1 + 1", 500).unwrap();
         let id = waiting.id;
         assert_eq!(runs.script(DeviceId::from(2), id), None);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn there_are_never_too_many() {
-        let runs = Runs::default();
+        let runs = ScriptRuns::default();
         let all: Vec<_> = (0..SCRIPT_RUNS)
             .map(|_| runs.begin(DeviceId::from(1), "x", 1).unwrap())
             .collect();
