@@ -49,8 +49,8 @@ mod clock;
 mod config;
 pub mod delta;
 mod device;
+mod domain;
 mod firmware;
-mod fleet;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod health;

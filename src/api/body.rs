@@ -2,8 +2,8 @@
 //! field of another type is never read as one that is absent.
 
 use super::params::{flag, tags};
-use crate::fleet::DomainError;
-use crate::fleet::error::INVALID;
+use crate::domain::DomainError;
+use crate::domain::error::INVALID;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, OnceLock};
 

@@ -5,12 +5,12 @@ use super::error::{Error, Result};
 use super::params::{tags, whole_body};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::csv_cells::harmless;
-use crate::fleet::csv_import::{self, Exported};
-use crate::fleet::devices::check_tags;
-use crate::fleet::error::field;
-use crate::fleet::uploads::{self, Pace};
-use crate::fleet::{self, DomainError};
+use crate::domain::csv_cells::harmless;
+use crate::domain::csv_import::{self, Exported};
+use crate::domain::devices::check_tags;
+use crate::domain::error::field;
+use crate::domain::uploads::{self, Pace};
+use crate::domain::{self, DomainError};
 use crate::ids::UserId;
 use crate::limits::{BODY_TIME, EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
 use axum::body::Body;
@@ -59,7 +59,7 @@ pub(super) async fn import(
     Ok(StatusCode::CREATED.into_response())
 }
 
-fn manifest_tags(headers: &HeaderMap) -> fleet::Result<Vec<String>> {
+fn manifest_tags(headers: &HeaderMap) -> domain::Result<Vec<String>> {
     let text = |name: &str| match headers.get(name).map(HeaderValue::to_str) {
         None => Ok(""),
         Some(Ok(text)) => Ok(text),

@@ -7,9 +7,9 @@ use super::extract::Name;
 use super::params::{Params, flag, number, tags};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet;
-use crate::fleet::error::{INVALID, field};
-use crate::fleet::{broadcast, iroh_takeover};
+use crate::domain;
+use crate::domain::error::{INVALID, field};
+use crate::domain::{broadcast, iroh_takeover};
 use crate::rollout::groups::{
     self, Changes, Conditions, Group, NUMBERS, NewGroup, NewRelease, ReleaseRow,
 };
@@ -294,7 +294,7 @@ pub(super) const CHANGES: &[Field] = &[
     ),
 ];
 
-fn conditions(value: &Value) -> fleet::Result<Conditions> {
+fn conditions(value: &Value) -> domain::Result<Conditions> {
     let map = value
         .as_object()
         .ok_or_else(|| field("conditions", INVALID))?;
@@ -306,7 +306,7 @@ fn conditions(value: &Value) -> fleet::Result<Conditions> {
         None => None,
         Some(Value::Null) => Some(Vec::new()),
         Some(v) => Some(tags(v).ok_or_else(|| {
-            fleet::DomainError::Fields(json!({"conditions": {"tags": [INVALID]}}))
+            domain::DomainError::Fields(json!({"conditions": {"tags": [INVALID]}}))
         })?),
     };
     Ok(Conditions {
@@ -349,7 +349,7 @@ pub(super) async fn update(
     let scope = scope.allow(Role::Manage)?;
     match change(&app, &scope, &name, p).await {
         // Several things may have been wanted at once: that none was done is seen from what stays.
-        Err(Error::Refused(fleet::DomainError::Fields(errors))) => {
+        Err(Error::Refused(domain::DomainError::Fields(errors))) => {
             let group = groups::show(&app.db, &scope, &name).await?;
             let data = json!(view(&group, true));
             Err(Error::Unchanged { errors, data })
@@ -398,7 +398,7 @@ async fn change(
     Ok(ok(&view(&group, true)))
 }
 
-fn changes(body: &Map<String, Value>) -> fleet::Result<Changes> {
+fn changes(body: &Map<String, Value>) -> domain::Result<Changes> {
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
     let nullable = |key: &str| body.get(key).map(|v| v.as_str().map(str::to_owned));
     let switch = |key: &str| match body.get(key) {

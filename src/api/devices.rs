@@ -7,12 +7,12 @@ use super::extract::Name;
 use super::params::{Params, flag, number, paging, tags};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::app::App;
-use crate::fleet;
-use crate::fleet::devices::{
+use crate::domain;
+use crate::domain::devices::{
     self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Pattern, Test,
 };
-use crate::fleet::error::field;
-use crate::fleet::{query, transfer};
+use crate::domain::error::field;
+use crate::domain::{query, transfer};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -226,7 +226,7 @@ pub(super) const FILTERS: &[Field] = &[
 ///
 /// # Errors
 /// A filter that is none, or a value that it cannot have.
-pub fn filter(map: Option<&Map<String, Value>>) -> fleet::Result<DeviceFilter> {
+pub fn filter(map: Option<&Map<String, Value>>) -> domain::Result<DeviceFilter> {
     let mut f = DeviceFilter::default();
     let mut metric = (None, None, None);
     for (key, value) in map.into_iter().flatten() {
@@ -341,7 +341,7 @@ pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Param
     Ok(page(&data, number, size, found.total))
 }
 
-fn form(p: &Params) -> fleet::Result<DeviceForm> {
+fn form(p: &Params) -> domain::Result<DeviceForm> {
     Ok(DeviceForm {
         description: p.nullable("description"),
         tags: p.tags()?,

@@ -2,7 +2,7 @@
 
 use super::answer::json_answer;
 use crate::access::scope::Denied;
-use crate::fleet::DomainError;
+use crate::domain::DomainError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};

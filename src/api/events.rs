@@ -6,9 +6,9 @@ use super::extract::Name;
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
 use crate::budget::Slot;
-use crate::fleet::DomainError;
-use crate::fleet::access_check::AccessCheck;
-use crate::fleet::device_events::{self, DeviceEvent, EventTopic};
+use crate::domain::DomainError;
+use crate::domain::access_check::AccessCheck;
+use crate::domain::device_events::{self, DeviceEvent, EventTopic};
 use crate::ids::UserId;
 use crate::limits::{EVENT_BURST, EVENT_PAUSE};
 use axum::body::{Body, Bytes};
@@ -175,7 +175,7 @@ fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::device_events::{DEPTH, DeviceEvents, EventKind};
+    use crate::domain::device_events::{DEPTH, DeviceEvents, EventKind};
     use crate::ids::DeviceId;
 
     #[tokio::test]

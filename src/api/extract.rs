@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
 use crate::budget::{Account, Slot, Turn};
-use crate::fleet::{self, DomainError, devices, scopes};
+use crate::domain::{self, DomainError, devices, scopes};
 use crate::ids::UserId;
 use crate::limits::{READ_WAIT, REFUSAL_PAUSE};
 use axum::extract::{FromRequestParts, Path};
@@ -214,13 +214,13 @@ impl FromRequestParts<App> for Word {
 
 impl Word {
     /// The part as a number; what is none names nothing.
-    pub fn number(&self) -> fleet::Result<i64> {
+    pub fn number(&self) -> domain::Result<i64> {
         number_of(&self.0)
     }
 }
 
 /// A part of a path that is a number.
-pub(super) fn number_of(text: &str) -> fleet::Result<i64> {
+pub(super) fn number_of(text: &str) -> domain::Result<i64> {
     text.parse().map_err(|_| DomainError::NotFound)
 }
 

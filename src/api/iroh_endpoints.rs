@@ -7,7 +7,7 @@ use super::extract::Word;
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
-use crate::fleet::iroh_endpoints::{self, Endpoint, EndpointFilter, EndpointForm};
+use crate::domain::iroh_endpoints::{self, Endpoint, EndpointFilter, EndpointForm};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -6,7 +6,7 @@ use super::extract::Name;
 use super::params::Params;
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
-use crate::fleet::keys::{self, KeyRow};
+use crate::domain::keys::{self, KeyRow};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -8,8 +8,8 @@ use super::params::Params;
 use super::webhooks::events;
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet;
-use crate::fleet::mail_rules::{self, MailRule, MailRuleForm};
+use crate::domain;
+use crate::domain::mail_rules::{self, MailRule, MailRuleForm};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,7 +73,7 @@ fn view(r: &MailRule) -> MailRuleView {
     }
 }
 
-fn form(p: &Params) -> fleet::Result<MailRuleForm> {
+fn form(p: &Params) -> domain::Result<MailRuleForm> {
     Ok(MailRuleForm {
         email: p.string("email"),
         events: events(p)?,

@@ -5,8 +5,8 @@ use super::error::{Error, Result};
 use super::params::Params;
 use crate::app::App;
 use crate::budget::{Rate, counted};
-use crate::fleet::DomainError;
-use crate::fleet::logins::{self, Confirmed};
+use crate::domain::DomainError;
+use crate::domain::logins::{self, Confirmed};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -271,8 +271,8 @@ pub(super) struct MadeInvitation {
     url: String,
 }
 
-impl From<crate::fleet::logins::Invite> for Invitation {
-    fn from(i: crate::fleet::logins::Invite) -> Self {
+impl From<crate::domain::logins::Invite> for Invitation {
+    fn from(i: crate::domain::logins::Invite) -> Self {
         Self {
             inserted_at: i.inserted_at.naive(),
             email: i.email,

@@ -7,9 +7,9 @@ use super::extract::{Name, number_of};
 use super::params::{Params, number, paging};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet::error::{INVALID, field};
-use crate::fleet::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
-use crate::fleet::{self, DomainError};
+use crate::domain::error::{INVALID, field};
+use crate::domain::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
+use crate::domain::{self, DomainError};
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -96,11 +96,11 @@ fn view(s: &ScriptRow) -> Script {
     }
 }
 
-fn id_of(path: &HashMap<String, String>) -> fleet::Result<i64> {
+fn id_of(path: &HashMap<String, String>) -> domain::Result<i64> {
     number_of(path.get("script").map_or("", String::as_str))
 }
 
-fn form(p: &Params) -> fleet::Result<ScriptForm> {
+fn form(p: &Params) -> domain::Result<ScriptForm> {
     let text = |key: &str| match p.0.get(key) {
         None => Ok(None),
         Some(Value::String(s)) => Ok(Some(s.clone())),

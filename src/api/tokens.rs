@@ -8,9 +8,9 @@ use super::params::{Params, number};
 use crate::access::scope::{Org, Role, Scope};
 use crate::app::App;
 use crate::clock;
-use crate::fleet;
-use crate::fleet::error::field;
-use crate::fleet::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
+use crate::domain;
+use crate::domain::error::field;
+use crate::domain::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,7 +111,7 @@ fn service_view(s: &ServiceAccount) -> ServiceView {
     }
 }
 
-fn form(p: &Params) -> fleet::Result<TokenForm> {
+fn form(p: &Params) -> domain::Result<TokenForm> {
     let days = match p.0.get("expires_in_days") {
         None => None,
         Some(v) if v.is_null() => None,

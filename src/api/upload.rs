@@ -3,10 +3,10 @@
 use super::error::{Error, Result};
 use crate::access::scope::{Product, Scope};
 use crate::app::App;
-use crate::fleet::DomainError;
-use crate::fleet::access_check::AccessCheck;
-use crate::fleet::firmwares::Upload;
-use crate::fleet::uploads::{self, Pace};
+use crate::domain::DomainError;
+use crate::domain::access_check::AccessCheck;
+use crate::domain::firmwares::Upload;
+use crate::domain::uploads::{self, Pace};
 use crate::limits::{FORM_BYTES, UPLOAD_STALL};
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartRejection};

@@ -8,8 +8,8 @@ use super::extract::{Word, number_of};
 use super::params::{Params, paging, tags};
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
-use crate::fleet;
-use crate::fleet::webhooks::{self, Delivery, Webhook, WebhookForm};
+use crate::domain;
+use crate::domain::webhooks::{self, Delivery, Webhook, WebhookForm};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -126,12 +126,12 @@ fn delivery(d: &Delivery) -> WebhookDelivery {
 }
 
 /// The kinds of messages of a form.
-pub(super) fn events(p: &Params) -> fleet::Result<Option<Vec<String>>> {
+pub(super) fn events(p: &Params) -> domain::Result<Option<Vec<String>>> {
     let read = |v| tags(v).ok_or_else(webhooks::not_events);
     p.0.get("events").map(read).transpose()
 }
 
-fn form(p: &Params) -> fleet::Result<WebhookForm> {
+fn form(p: &Params) -> domain::Result<WebhookForm> {
     Ok(WebhookForm {
         url: p.string("url"),
         description: p.nullable("description"),

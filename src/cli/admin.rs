@@ -10,7 +10,7 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::clock;
 use crate::config::{self, Options};
-use crate::fleet::{query, scopes};
+use crate::domain::{query, scopes};
 use crate::node::{rotation, setup};
 use crate::store;
 use crate::store::audit::chain;

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::blob::{Blob, Look};
 use crate::budget::Account;
 use crate::clock;
-use crate::fleet::stored_files::{FileError, require_sound};
+use crate::domain::stored_files::{FileError, require_sound};
 use crate::store::files::{self, FileRow};
 use axum::body::Body;
 use axum::extract::{Query, State};

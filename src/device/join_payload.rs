@@ -2,10 +2,10 @@
 
 use super::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 use crate::clock;
+use crate::domain::extensions::{Location, LogLine};
+use crate::domain::join::{self, Reported};
+use crate::domain::records::{Event, Identity};
 use crate::firmware::esp_idf;
-use crate::fleet::extensions::{Location, LogLine};
-use crate::fleet::join::{self, Reported};
-use crate::fleet::records::{Event, Identity};
 use crate::rollout::outcome;
 use crate::store::devices::Metadata;
 

@@ -6,7 +6,7 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
 use crate::config::Mail;
-use crate::fleet::mail_rules::{LABEL, gather};
+use crate::domain::mail_rules::{LABEL, gather};
 use crate::limits::{MAIL_BATCH, MAIL_TIME};
 use crate::store::{self, mail, messages};
 use futures_util::future::join_all;

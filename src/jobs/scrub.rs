@@ -4,7 +4,7 @@ use super::each_tick;
 use crate::access::random_id;
 use crate::app::App;
 use crate::blob::Look;
-use crate::fleet::stored_files::{FileError, require_sound};
+use crate::domain::stored_files::{FileError, require_sound};
 use crate::limits::{DAMAGED_LOOK_EVERY, SCRUB_PAUSE, SCRUB_RATE};
 use crate::store::files::{self, FileKind, FileRow};
 use std::time::Duration;

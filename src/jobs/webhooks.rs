@@ -5,7 +5,7 @@ use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
-use crate::fleet::webhooks::{LABEL, inside, private};
+use crate::domain::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
 use crate::store::{self, messages, webhooks};
 use aws_lc_rs::hmac;

@@ -17,12 +17,12 @@ use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::ServerIdentity;
-use crate::fleet::csv_import;
-use crate::fleet::device_events::DeviceEvents;
-use crate::fleet::download_urls::DownloadUrls;
-use crate::fleet::script_runs::ScriptRuns;
-use crate::fleet::terminals::Terminals;
-use crate::fleet::uploads::UploadSessions;
+use crate::domain::csv_import;
+use crate::domain::device_events::DeviceEvents;
+use crate::domain::download_urls::DownloadUrls;
+use crate::domain::script_runs::ScriptRuns;
+use crate::domain::terminals::Terminals;
+use crate::domain::uploads::UploadSessions;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{

@@ -4,7 +4,7 @@ use super::{secret_files, setup};
 use crate::access::random;
 use crate::access::vault::Vault;
 use crate::config::Config;
-use crate::fleet::{mail_rules, webhooks};
+use crate::domain::{mail_rules, webhooks};
 use crate::jobs::health::digest_of;
 use crate::store::audit::chain;
 use crate::store::sealed::{self, Sealed};

@@ -4,8 +4,8 @@ use super::version_requirement::Requirement;
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};
 use crate::clock::{self, Micros};
-use crate::fleet::error::{BLANK, Mistakes, TAKEN, field, name_of};
-use crate::fleet::{DomainError, Result};
+use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
+use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deployment_groups as table;
@@ -196,7 +196,7 @@ pub(super) fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Optio
         g.tag_operator.clone_from(operator);
     }
     if let Some(tags) = &c.tags {
-        crate::fleet::devices::check_tags(tags)
+        crate::domain::devices::check_tags(tags)
             .map_err(|_| nested("tags", "tags cannot contain spaces"))?;
     }
     Ok(c.tags.clone())

@@ -2,7 +2,7 @@
 
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::fleet::download_urls::StoredFileLink;
+use crate::domain::download_urls::StoredFileLink;
 use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
 use crate::store::audit::{self, Actor, Resource};
 use crate::store::deltas::DeltaRow;

@@ -3,8 +3,8 @@
 use super::groups::{Changes, GroupRow, apply, apply_conditions, blank};
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::fleet::Result;
-use crate::fleet::error::{TAKEN, field};
+use crate::domain::Result;
+use crate::domain::error::{TAKEN, field};
 use crate::store::Write;
 use crate::store::audit::{self, Resource};
 use crate::store::deployment_groups as table;

@@ -6,10 +6,10 @@ mod frame;
 use crate::access::scope::{Act, Person};
 use crate::app::App;
 use crate::budget::{self, Account, Refused};
-use crate::fleet::device_events::{DeviceEvent, EventKind};
-use crate::fleet::terminal_access::{self, TerminalSession};
-use crate::fleet::terminals::{Blocked, Shown};
-use crate::fleet::{DomainError, scopes};
+use crate::domain::device_events::{DeviceEvent, EventKind};
+use crate::domain::terminal_access::{self, TerminalSession};
+use crate::domain::terminals::{Blocked, Shown};
+use crate::domain::{DomainError, scopes};
 use crate::ids::{DeviceId, UserId};
 use crate::limits::{
     SEND_TIME, STANDING_PAUSE, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS,

@@ -3,11 +3,11 @@
 use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
-use crate::fleet::certificates::store_certificate;
-use crate::fleet::notifications;
-use crate::fleet::signature::{NotSigned, signed_by};
-use crate::fleet::x509::CertificateInfo;
-use crate::fleet::{DomainError, devices::identifier_ok};
+use crate::domain::certificates::store_certificate;
+use crate::domain::notifications;
+use crate::domain::signature::{NotSigned, signed_by};
+use crate::domain::x509::CertificateInfo;
+use crate::domain::{DomainError, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::certificates::{self, CaRow};
 use crate::store::{Read, Write, devices};

@@ -6,9 +6,9 @@ pub mod secret;
 
 use crate::app::App;
 use crate::clock::Micros;
-use crate::fleet::notifications;
-use crate::fleet::signature::NotSigned;
-use crate::fleet::x509::CertificateInfo;
+use crate::domain::notifications;
+use crate::domain::signature::NotSigned;
+use crate::domain::x509::CertificateInfo;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
@@ -110,7 +110,7 @@ async fn find_or_create(
     identifier: &str,
     now: Micros,
 ) -> Result<DeviceId, Refused> {
-    if !crate::fleet::devices::identifier_ok(identifier) {
+    if !crate::domain::devices::identifier_ok(identifier) {
         return Err(Refused::No(
             "the identifier is empty, too long or holds control characters",
         ));

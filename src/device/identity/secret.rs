@@ -6,7 +6,7 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::budget;
 use crate::clock::Micros;
-use crate::fleet::notifications;
+use crate::domain::notifications;
 use crate::ids::ProductId;
 use crate::limits::{
     KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD, STORE_TIME,

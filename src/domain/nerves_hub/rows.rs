@@ -4,12 +4,12 @@ use super::{ORPHAN, Rows, bytes, changed_at, made_at, number, slice, tags, text,
 use crate::access;
 use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
+use crate::domain::Result;
+use crate::domain::keys::{ED25519, SECURE_BOOT, rsa};
+use crate::domain::scripts::ScriptForm;
+use crate::domain::x509::CertificateInfo;
 use crate::firmware::keys::PublicKey;
 use crate::firmware::kind::FirmwareKind;
-use crate::fleet::Result;
-use crate::fleet::keys::{ED25519, SECURE_BOOT, rsa};
-use crate::fleet::scripts::ScriptForm;
-use crate::fleet::x509::CertificateInfo;
 use crate::ids::{Extensions, OrgId};
 use crate::store::certificates::{self, NewCa};
 use crate::store::keys::KeyRow;

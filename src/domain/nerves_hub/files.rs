@@ -5,9 +5,9 @@ use super::{Goods, ORPHAN, made_at, number, text};
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, BlobError, Blobs, Staged};
 use crate::clock::Micros;
+use crate::domain::firmware_checks::{Digests, check_fwup, check_upload, semantic};
+use crate::domain::{Result, blocking};
 use crate::firmware::kind::FirmwareKind;
-use crate::fleet::firmware_checks::{Digests, check_fwup, check_upload, semantic};
-use crate::fleet::{Result, blocking};
 use crate::limits::IMPORT_FILES;
 use crate::store::archives::{self, NewArchive};
 use crate::store::firmwares::{self, NewFirmware};
@@ -141,7 +141,7 @@ fn read(
         FileKind::Archive => {
             let (checked, key) = check_fwup(file, keys)?;
             semantic(&checked.version)?;
-            New::Archive(crate::fleet::archives::record(&checked, key, &sums))
+            New::Archive(crate::domain::archives::record(&checked, key, &sums))
         }
     };
     Ok((new, staged))

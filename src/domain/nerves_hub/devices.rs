@@ -4,9 +4,9 @@ use super::{Known, Member, ORPHAN, Rows, bytes, changed_at, made_at, number, tag
 use crate::access::random_id;
 use crate::access::vault::Secret;
 use crate::clock::Micros;
-use crate::fleet::certificates::store_certificate;
-use crate::fleet::x509::CertificateInfo;
-use crate::fleet::{DomainError, Result};
+use crate::domain::certificates::store_certificate;
+use crate::domain::x509::CertificateInfo;
+use crate::domain::{DomainError, Result};
 use crate::ids::{ConnectionId, DeviceId, Extensions};
 use crate::limits::HEALTH_LIFE;
 use crate::store::devices::Metadata;

@@ -2,7 +2,7 @@
 
 use super::{Goods, Member, ORPHAN, changed_at, made_at, number, text};
 use crate::access::scope::{Product, Scope};
-use crate::fleet::{DomainError, Result};
+use crate::domain::{DomainError, Result};
 use crate::rollout::groups::{Changes, Conditions, GroupRow, NUMBERS};
 use crate::rollout::server_takeover::take_over;
 use crate::store::firmwares::FirmwareRow;

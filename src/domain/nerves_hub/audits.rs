@@ -2,7 +2,7 @@
 //! then on.
 
 use super::{Goods, ORPHAN, made_at, number, text};
-use crate::fleet::Result;
+use crate::domain::Result;
 use crate::ids::{OrgId, ProductId};
 use crate::store::audit::imported::{self, Actor, Imported};
 use crate::store::audit::{self, Resource};
