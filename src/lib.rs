@@ -55,6 +55,8 @@ mod firmware;
 pub mod fuzz;
 mod health;
 mod ids;
+mod import;
+mod ingest;
 mod jobs;
 mod limits;
 mod node;

@@ -45,7 +45,7 @@ pub async fn by_token(
         return Ok(None);
     };
     let mut r = db.read().await?;
-    let Some(owner) = store::users::by_token(&mut r, &hash).await? else {
+    let Some(owner) = crate::store::accounts::users::by_token(&mut r, &hash).await? else {
         return Ok(None);
     };
     drop(r);
@@ -89,7 +89,7 @@ pub async fn still_allowed(
 ) -> store::Result<bool> {
     let (person, at) = (scope.person(), scope.product());
     if let Some(token) = person.token
-        && !store::users::token_lives(on, token, now).await?
+        && !crate::store::accounts::users::token_lives(on, token, now).await?
     {
         return Ok(false);
     }
@@ -107,7 +107,7 @@ pub async fn org_scope(
         // A token for one product sees nothing else of the organisation.
         return Ok(None);
     }
-    let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
+    let Some((id, role)) = crate::store::accounts::orgs::role_of(on, person.id, org).await? else {
         return Ok(None);
     };
     let role = role_of(&role, id.number())?;
@@ -128,11 +128,11 @@ pub async fn product_scope(
     org: &str,
     product: &str,
 ) -> store::Result<Option<Scope<Product>>> {
-    let Some((id, role)) = store::orgs::role_of(on, person.id, org).await? else {
+    let Some((id, role)) = crate::store::accounts::orgs::role_of(on, person.id, org).await? else {
         return Ok(None);
     };
     let role = role_of(&role, id.number())?;
-    let Some(row) = store::products::by_name(on, id, product).await? else {
+    let Some(row) = crate::store::catalog::products::by_name(on, id, product).await? else {
         return Ok(None);
     };
     if person.grant.product.is_some_and(|only| only != row.id) {

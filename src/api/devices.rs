@@ -1,18 +1,18 @@
 //! Devices (rest-api 10).
 
-use super::answer::{created, in_product, none, ok, page};
-use super::contract::{Field, FieldType, optional_field};
-use super::error::Result;
-use super::extract::Name;
-use super::params::{Params, flag, number, paging, tags};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
+use crate::api::http::answer::{created, in_product, none, ok, page};
+use crate::api::http::contract::{Field, FieldType, optional_field};
+use crate::api::http::error::Result;
+use crate::api::http::extract::Name;
+use crate::api::http::params::{Params, flag, number, paging, tags};
 use crate::app::App;
 use crate::domain;
 use crate::domain::devices::{
     self, Compare, Device, DeviceFilter, DeviceForm, DeviceOrder, Pattern, Test,
 };
+use crate::domain::devices::{query, transfer};
 use crate::domain::error::field;
-use crate::domain::{query, transfer};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 /// A device; every field is always there (rest-api 10.1).
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Device")]
-pub(super) struct DeviceView {
+pub struct DeviceView {
     /// Unique on the whole server.
     identifier: String,
     /// Free text.
@@ -57,7 +57,7 @@ pub(super) struct DeviceView {
 /// What a device says it runs.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FirmwareMetadata")]
-pub(super) struct Metadata {
+pub struct Metadata {
     /// A uuid of this entry.
     id: String,
     /// The image.
@@ -84,7 +84,7 @@ pub(super) struct Metadata {
 
 /// The group that a device is in.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct GroupOfDevice {
+pub struct GroupOfDevice {
     /// Its name.
     name: String,
     /// Whether it updates devices.
@@ -95,7 +95,7 @@ pub(super) struct GroupOfDevice {
     firmware_version: Option<String>,
 }
 
-pub(super) fn view(d: &Device) -> DeviceView {
+pub fn view(d: &Device) -> DeviceView {
     let v = &d.view;
     let status = v.connection_status.as_deref().unwrap_or("not_seen");
     DeviceView {
@@ -135,7 +135,7 @@ pub(super) fn view(d: &Device) -> DeviceView {
 }
 
 /// What a list can be narrowed and ordered by.
-pub(super) const FILTERS: &[Field] = &[
+pub const FILTERS: &[Field] = &[
     optional_field(
         "filters[identifier]",
         FieldType::Text,
@@ -330,7 +330,7 @@ fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
 }
 
 /// `GET /devices`.
-pub(super) async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+pub async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let (number, size) = paging(&p, 10)?;
     let (mut filter, order) = (filter(p.map("filters"))?, order(&p)?);
     if let Some(text) = p.text("query").filter(|q| !q.trim().is_empty()) {
@@ -353,7 +353,7 @@ fn form(p: &Params) -> domain::Result<DeviceForm> {
 }
 
 /// `POST /devices`.
-pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+pub async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let device = devices::create(&app, &scope, p.text("identifier"), form(&p)?).await?;
     let location = in_product(&scope, &["devices", &device.view.identifier]);
@@ -361,12 +361,12 @@ pub(super) async fn create(State(app): State<App>, scope: Scope<Product>, p: Par
 }
 
 /// `GET /devices/:device`, long and short.
-pub(super) async fn show(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+pub async fn show(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     Ok(ok(&view(&devices::show(&app.db, &scope, &d).await?)))
 }
 
 /// `PUT /devices/:device`: 201, as clients expect.
-pub(super) async fn update(
+pub async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
@@ -379,43 +379,35 @@ pub(super) async fn update(
 }
 
 /// `DELETE /devices/:device`.
-pub(super) async fn delete(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+pub async fn delete(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::delete(&app, &scope, &d).await?;
     Ok(none())
 }
 
 /// `DELETE …/destroy`.
-pub(super) async fn destroy(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-) -> Result {
+pub async fn destroy(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::destroy(&app, &scope, &d).await?;
     Ok(none())
 }
 
 /// `POST …/reboot`.
-pub(super) async fn reboot(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+pub async fn reboot(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::reboot(&app, &scope, &d).await?;
     Ok(none())
 }
 
 /// `POST …/identify`: the device shows which one it is, if its client knows how.
-pub(super) async fn identify(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-) -> Result {
+pub async fn identify(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::identify(&app, &scope, &d).await?;
     Ok(none())
 }
 
 /// `POST …/move` with `new_org_name` and `new_product_name` (rest-api 10.9).
-pub(super) async fn move_to(
+pub async fn move_to(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
@@ -423,14 +415,14 @@ pub(super) async fn move_to(
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
     let (Some(org), Some(product)) = (p.text("new_org_name"), p.text("new_product_name")) else {
-        return Err(super::error::Error::Malformed);
+        return Err(crate::api::http::error::Error::Malformed);
     };
     let device = transfer::move_device(&app, &scope, &d, org, product).await?;
     Ok(ok(&view(&device)))
 }
 
 /// `POST …/code` with `code` or `body`: typed into the console, 204 at once.
-pub(super) async fn code(
+pub async fn code(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
@@ -440,42 +432,42 @@ pub(super) async fn code(
     let code = p
         .text("code")
         .or_else(|| p.text("body"))
-        .ok_or(super::error::Error::Malformed)?;
+        .ok_or(crate::api::http::error::Error::Malformed)?;
     devices::type_code(&app, &scope, &d, code).await?;
     Ok(none())
 }
 
 /// `POST …/reconnect`.
-pub(super) async fn reconnect(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-) -> Result {
+pub async fn reconnect(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::reconnect(&app, &scope, &d).await?;
     Ok(none())
 }
 
 /// `POST …/upgrade`.
-pub(super) async fn upgrade(
+pub async fn upgrade(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
 ) -> Result {
     let scope = scope.allow(Role::Manage)?;
-    let uuid = p.text("uuid").ok_or(super::error::Error::Malformed)?;
+    let uuid = p
+        .text("uuid")
+        .ok_or(crate::api::http::error::Error::Malformed)?;
     devices::upgrade(&app, &scope, &d, uuid).await?;
     Ok(none())
 }
 
 /// `DELETE …/penalty`.
-pub(super) async fn clear_penalty(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-) -> Result {
+pub async fn clear_penalty(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
     let scope = scope.allow(Role::Manage)?;
     devices::clear_penalty(&app, &scope, &d).await?;
     Ok(none())
 }
+pub mod ca_certificates;
+pub mod csv_import;
+pub mod device_certificates;
+pub mod extensions;
+pub mod history;
+pub mod iroh_endpoints;

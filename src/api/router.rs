@@ -1,18 +1,21 @@
 //! The whole contract on one page: every route with who may ask, what it takes and what it answers.
 
-use super::before::before_routing;
-use super::contract::Auth::{self, Anyone, Person, Publisher};
-use super::contract::FieldType::{Flag, Map, Number, Object, Tags, Text, Words};
-use super::contract::{Contract, Field, FieldType, optional_field, required};
-use super::error::Error;
-use super::extract::RequestSlot;
-use super::{
-    archives, audits, bulk, ca_certificates, deployments, device_certificates, devices, events,
-    extensions, firmwares, history, iroh_endpoints, keys, mail_rules, pages, products, scripts,
-    shared_secrets, socket, tokens, uploads, users, webhooks,
-};
 use crate::access::random_id;
 use crate::access::scope::Role;
+use crate::api::accounts::{pages, tokens, users};
+use crate::api::catalog::{archives, firmwares, keys, products, shared_secrets, uploads};
+use crate::api::deployments::groups;
+use crate::api::devices::{
+    self, ca_certificates, csv_import, device_certificates, extensions, history, iroh_endpoints,
+};
+use crate::api::events::{audits, socket, stream};
+use crate::api::http::before::before_routing;
+use crate::api::http::contract::Auth::{self, Anyone, Person, Publisher};
+use crate::api::http::contract::FieldType::{Flag, Map, Number, Object, Tags, Text, Words};
+use crate::api::http::contract::{Contract, Field, FieldType, optional_field, required};
+use crate::api::http::error::Error;
+use crate::api::http::extract::RequestSlot;
+use crate::api::support::{mail_rules, scripts, webhooks};
 use crate::app::App;
 use axum::Router;
 use axum::body::Bytes;
@@ -614,7 +617,7 @@ fn devices_of_products(c: &mut Contract) {
 }
 
 fn many_devices(c: &mut Contract) {
-    c.upload("/orgs/{org}/products/{product}/devices/import", MANAGE, bulk::import)
+    c.upload("/orgs/{org}/products/{product}/devices/import", MANAGE, csv_import::import)
         .summary("Register many devices")
         .description("A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. \
                CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; \
@@ -628,11 +631,11 @@ fn many_devices(c: &mut Contract) {
             ("text/csv", serde_json::json!({"type": "string"})),
         ])
         .status(201, "A manifest was taken")
-        .ok::<bulk::Imported>();
+        .ok::<csv_import::Imported>();
     c.get(
         "/orgs/{org}/products/{product}/devices.csv",
         VIEW,
-        bulk::export,
+        csv_import::export,
     )
     .summary("All devices as CSV, streamed: `identifier,description,tags,product,org,certificates`")
     .media(200, "text/csv", "A line a device");
@@ -922,14 +925,14 @@ fn deployment_groups(c: &mut Contract) {
     c.get(
         "/orgs/{org}/products/{product}/deployments",
         VIEW,
-        deployments::list,
+        groups::list,
     )
     .summary("Deployment groups, by name")
-    .ok::<Vec<deployments::DeploymentGroup>>();
+    .ok::<Vec<groups::DeploymentGroup>>();
     c.post(
         "/orgs/{org}/products/{product}/deployments",
         MANAGE,
-        deployments::create,
+        groups::create,
     )
     .summary("Make a deployment group; it is off")
     .body_fields(&[
@@ -941,7 +944,7 @@ fn deployment_groups(c: &mut Contract) {
         ),
         required(
             "conditions",
-            Object(deployments::CONDITIONS),
+            Object(groups::CONDITIONS),
             "Which devices it is for; `{}` matches every device",
         ),
         optional_field("archive", Text, "uuid of an archive"),
@@ -950,30 +953,30 @@ fn deployment_groups(c: &mut Contract) {
         optional_field("platform", Text, "Must be the firmware's"),
         optional_field("architecture", Text, "Must be the firmware's"),
     ])
-    .created::<deployments::DeploymentGroup>();
+    .created::<groups::DeploymentGroup>();
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/releases",
         VIEW,
-        deployments::releases,
+        groups::releases,
     )
     .summary("A group's releases, newest first. Beyond NervesHub")
-    .ok::<Vec<deployments::ListedRelease>>();
+    .ok::<Vec<groups::ListedRelease>>();
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}",
         VIEW,
-        deployments::show,
+        groups::show,
     )
     .summary("One deployment group")
-    .ok::<deployments::DeploymentGroup>();
-    c.put("/orgs/{org}/products/{product}/deployments/{name}", MANAGE, deployments::update)
+    .ok::<groups::DeploymentGroup>();
+    c.put("/orgs/{org}/products/{product}/deployments/{name}", MANAGE, groups::update)
         .summary("Make a new release, or change settings")
         .description("With `firmware` or `archive` in it, `deployment` makes a release and everything else but `description` and `notes` is ignored; without them it changes settings.")
-        .body_fields(&[required("deployment", Object(deployments::CHANGES), "A release, or settings")])
-        .ok::<deployments::DeploymentGroup>();
+        .body_fields(&[required("deployment", Object(groups::CHANGES), "A release, or settings")])
+        .ok::<groups::DeploymentGroup>();
     c.delete(
         "/orgs/{org}/products/{product}/deployments/{name}",
         MANAGE,
-        deployments::delete,
+        groups::delete,
     )
     .summary("Delete a deployment group; devices keep running")
     .no_content();
@@ -1048,7 +1051,7 @@ fn scripts_and_notices(c: &mut Contract) {
     c.get(
         "/orgs/{org}/products/{product}/events",
         VIEW,
-        events::of_product,
+        stream::of_product,
     )
     .summary("Of all devices of a product")
     .media(200, "text/event-stream", "Does not end by itself")
@@ -1057,7 +1060,7 @@ fn scripts_and_notices(c: &mut Contract) {
     c.get(
         "/orgs/{org}/products/{product}/devices/{device}/events",
         VIEW,
-        events::of_device,
+        stream::of_device,
     )
     .summary("Of one device")
     .media(200, "text/event-stream", "Does not end by itself")
@@ -1066,7 +1069,7 @@ fn scripts_and_notices(c: &mut Contract) {
     c.get(
         "/orgs/{org}/products/{product}/deployments/{name}/events",
         VIEW,
-        events::of_group,
+        stream::of_group,
     )
     .summary("Of the devices of a deployment group")
     .media(200, "text/event-stream", "Does not end by itself")
@@ -1406,7 +1409,7 @@ async fn ready(State(app): State<App>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let body = serde_json::json!({"ready": problems.is_empty(), "problems": told});
-    let mut answer = super::answer::json_answer(status, &body);
+    let mut answer = crate::api::http::answer::json_answer(status, &body);
     if !problems.is_empty() {
         answer
             .headers_mut()

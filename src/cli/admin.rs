@@ -10,11 +10,12 @@ use crate::access::vault::Vault;
 use crate::api;
 use crate::clock;
 use crate::config::{self, Options};
-use crate::domain::{query, scopes};
+use crate::domain::accounts::scopes;
+use crate::domain::devices::query;
 use crate::node::{rotation, setup};
 use crate::store;
-use crate::store::audit::chain;
 use crate::store::devices::Order;
+use crate::store::events::audit::chain;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::{Map, json};
@@ -177,13 +178,13 @@ impl ResetPassword {
         let new = password::generate();
         let hash = password::hash(&new);
         let mut w = db.write().await?;
-        let user = store::users::by_email(&mut w, &self.email)
+        let user = crate::store::accounts::users::by_email(&mut w, &self.email)
             .await?
             .with_context(|| format!("--email {:?}: no such user", self.email))?;
         let now = clock::now();
-        store::users::set_password(&mut w, user.id, &hash, now).await?;
+        crate::store::accounts::users::set_password(&mut w, user.id, &hash, now).await?;
         // Whoever knew the old password may have opened more with it.
-        store::users::delete_tokens(&mut w, user.id).await?;
+        crate::store::accounts::users::delete_tokens(&mut w, user.id).await?;
         let person = Person {
             id: user.id,
             name: user.name,
@@ -195,7 +196,7 @@ impl ResetPassword {
             "The password of {} was reset on the server; all tokens of this person ended",
             person.email
         );
-        store::audit::of_person(&mut w, &person, &text, now).await?;
+        crate::store::events::audit::of_person(&mut w, &person, &text, now).await?;
         w.commit().await?;
         db.close().await;
         if self.json {

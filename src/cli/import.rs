@@ -5,7 +5,7 @@ use super::{output, runtime};
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
 use crate::config::Options;
-use crate::domain::nerves_hub;
+use crate::import::nerves_hub;
 use crate::node::setup;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};

@@ -2,10 +2,10 @@
 
 use super::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 use crate::clock;
-use crate::domain::extensions::{Location, LogLine};
-use crate::domain::join::{self, Reported};
-use crate::domain::records::{Event, Identity};
+use crate::domain::devices::extensions::{Location, LogLine};
 use crate::firmware::esp_idf;
+use crate::ingest::join::{self, Reported};
+use crate::ingest::records::{Event, Identity};
 use crate::rollout::outcome;
 use crate::store::devices::Metadata;
 

@@ -2,7 +2,7 @@
 //! verifier that proves possession of a key and nothing else (who it is, `identity` decides afterwards).
 
 use crate::clock::Micros;
-use crate::domain::signature::Key;
+use crate::domain::devices::certificate_signature::Key;
 use arc_swap::ArcSwap;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,

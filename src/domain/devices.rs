@@ -11,10 +11,10 @@ use crate::clock::{self, Micros};
 use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, READ_WAIT};
 use crate::rollout::choice::unfit;
-use crate::store::audit::{self, Resource};
+use crate::store::deployments::inflight::NewClaim;
+use crate::store::devices::secrets::ProductSecret;
 use crate::store::devices::{DeviceRow, Filter, Order};
-use crate::store::inflight::NewClaim;
-use crate::store::secrets::ProductSecret;
+use crate::store::events::audit::{self, Resource};
 use crate::store::{self, Db, On, Write};
 use crate::terminal;
 use std::collections::HashMap;
@@ -179,11 +179,11 @@ pub fn identifier_ok(text: &str) -> bool {
 }
 
 /// How an identifier gets free that a deleted device holds.
-pub(super) const HOW_TO_FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
+pub const HOW_TO_FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
                                or free the identifier with DELETE …/devices/IDENTIFIER/destroy";
 
 /// Whether a deleted device that the asker may see has this identifier.
-pub(super) async fn held_by_deleted(
+pub async fn held_by_deleted(
     on: &mut impl On,
     scope: &Scope<Product>,
     identifier: &str,
@@ -267,7 +267,7 @@ async fn apply_settings(
     now: Micros,
 ) -> Result<()> {
     if let Some(wanted) = &form.extensions {
-        super::extensions::set_device(w, device, wanted, now).await?;
+        crate::domain::devices::extensions::set_device(w, device, wanted, now).await?;
     }
     if let Some(code) = &form.connecting_code {
         let too_long = code.as_deref().is_some_and(|c| c.len() > CODE_BYTES);
@@ -310,7 +310,7 @@ pub async fn update(
     apply_settings(&mut w, device.id, &form, now).await?;
     let text = format!("{} updated device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
-    let node = store::connections::node_of(&mut w, device.id).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
         app.signal_device(node, device.id, DeviceSignal::Extensions);
@@ -331,11 +331,11 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     let mut w = app.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
-    store::network_identities::drop_all(&mut w, device.id).await?;
-    store::inflight::remove(&mut w, device.id).await?;
+    crate::store::devices::network_identities::drop_all(&mut w, device.id).await?;
+    crate::store::deployments::inflight::remove(&mut w, device.id).await?;
     let text = format!("{} deleted device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
-    let node = store::connections::node_of(&mut w, device.id).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     cut(app, device.id, node);
     app.wake_group(device.group_id);
@@ -399,7 +399,7 @@ pub async fn type_code(
     let text = format!("User {name} typed code into the console of device {identifier}");
     let resource = Resource::Device(device);
     audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
-    let node = store::connections::node_of(&mut w, device).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device).await?;
     w.commit().await?;
     let (Some(node), kind) = (node, terminal::TerminalKind::Console) else {
         return Ok(());
@@ -433,7 +433,7 @@ async fn ask(
         clock::now(),
     )
     .await?;
-    let node = store::connections::node_of(&mut w, device.id).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
         app.signal_device(node, device.id, nudge);
@@ -464,7 +464,7 @@ pub async fn upgrade(
     let now = clock::now();
     let mut w = app.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
-    let firmware = store::firmwares::by_uuid(&mut w, device.product_id, uuid)
+    let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, device.product_id, uuid)
         .await?
         .ok_or(DomainError::NotFound)?;
     if let Some(why) = unfit(device.fw_fwup_version.as_deref(), &firmware) {
@@ -481,7 +481,7 @@ pub async fn upgrade(
         delta: None,
         priority: false,
     };
-    if !store::inflight::add(&mut w, &claim, now).await? {
+    if !crate::store::deployments::inflight::add(&mut w, &claim, now).await? {
         return Err(DomainError::Detail(
             "An update of this device is under way; wait for it to end, or reconnect the device to drop it.".into(),
         ));
@@ -513,7 +513,7 @@ pub async fn add_secret(
     let device = require_device(&mut w, scope, identifier).await?;
     let (key, secret) = new_pair("nhd_");
     let sealed = app.vault.seal(&secret, &key);
-    store::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
+    crate::store::devices::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
     let text = format!(
         "{} created a shared secret for device {identifier}",
         scope.person().name
@@ -534,12 +534,12 @@ pub async fn secrets(
 ) -> Result<Vec<ProductSecret>> {
     let mut r = db.read().await?;
     let device = id_of(&mut r, scope, identifier).await?;
-    Ok(store::secrets::of_device(&mut r, device).await?)
+    Ok(crate::store::devices::secrets::of_device(&mut r, device).await?)
 }
 
 /// Closes the device's socket, if it has one, because what let it in or where it belongs has changed: it is judged anew
 /// when it comes back.
-pub(super) fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
+pub fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
     if let Some(node) = node {
         app.signal_device(node, device, DeviceSignal::Reconnect);
     }
@@ -558,7 +558,7 @@ pub async fn deactivate_secret(
     let now = clock::now();
     let mut w = app.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
-    if !store::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {
+    if !crate::store::devices::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {
         return Err(DomainError::NotFound);
     }
     let text = format!(
@@ -566,7 +566,7 @@ pub async fn deactivate_secret(
         scope.person().name
     );
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
-    let node = store::connections::node_of(&mut w, device.id).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     cut(app, device.id, node);
     Ok(())
@@ -581,7 +581,7 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
     let mut w = app.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::block(&mut w, device.id, None).await?;
-    store::inflight::clear_attempts(&mut w, device.id).await?;
+    crate::store::deployments::inflight::clear_attempts(&mut w, device.id).await?;
     store::devices::set_updates_enabled(&mut w, device.id, true, now).await?;
     let text = format!(
         "User {} removed device {identifier} from the penalty box",
@@ -592,3 +592,14 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
     app.wake_group(device.group_id);
     Ok(())
 }
+pub mod certificate_signature;
+pub mod certificates;
+pub mod csv_cells;
+pub mod csv_import;
+pub mod extensions;
+pub mod history;
+pub mod iroh_endpoints;
+pub mod iroh_takeover;
+pub mod query;
+pub mod transfer;
+pub mod x509;

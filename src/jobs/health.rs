@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::clock;
 use crate::health::Problem;
 use crate::limits::{HEALTH_LOOK_EVERY, HEALTH_LOOK_TIME};
-use crate::store::{self, nodes};
+use crate::store;
+use crate::store::node::nodes;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 

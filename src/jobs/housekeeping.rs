@@ -10,10 +10,11 @@ use crate::limits::{
     UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
-use crate::store::audit::chain;
-use crate::store::{
-    self, device_logs, health_reports, history, mail, notifications, users, webhooks,
-};
+use crate::store;
+use crate::store::accounts::users;
+use crate::store::devices::{device_logs, health_reports, history};
+use crate::store::events::audit::chain;
+use crate::store::support::{mail, notifications, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

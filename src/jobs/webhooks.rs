@@ -5,9 +5,10 @@ use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::clock;
-use crate::domain::webhooks::{LABEL, inside, private};
+use crate::domain::support::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
-use crate::store::{self, messages, webhooks};
+use crate::store;
+use crate::store::support::{messages, webhooks};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,7 @@ use futures_util::future::join_all;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::sync::Arc;
 use std::time::Duration;
-use store::webhooks::{Due, Outcome};
+use store::support::webhooks::{Due, Outcome};
 use tokio_util::sync::CancellationToken;
 
 /// Pauses between attempts: five seconds to ten hours, some 28 hours in all, as Standard Webhooks proposes.

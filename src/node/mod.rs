@@ -17,12 +17,12 @@ use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::ServerIdentity;
-use crate::domain::csv_import;
-use crate::domain::device_events::DeviceEvents;
-use crate::domain::download_urls::DownloadUrls;
-use crate::domain::script_runs::ScriptRuns;
-use crate::domain::terminals::Terminals;
-use crate::domain::uploads::UploadSessions;
+use crate::domain::catalog::download_urls::DownloadUrls;
+use crate::domain::catalog::uploads::UploadSessions;
+use crate::domain::devices::csv_import;
+use crate::domain::events::device_events::DeviceEvents;
+use crate::domain::support::script_runs::ScriptRuns;
+use crate::domain::support::terminals::Terminals;
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{

@@ -6,7 +6,8 @@ use super::{rotation, setup};
 use crate::access::sha256;
 use crate::config::Config;
 use crate::jobs::health::digest_of;
-use crate::store::{self, Db, Write, nodes};
+use crate::store::node::nodes;
+use crate::store::{self, Db, Write};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
 
@@ -158,5 +159,5 @@ fn short(digest: &[u8]) -> String {
 /// The database's.
 pub(super) async fn in_use(db: &Db) -> store::Result<bool> {
     let mut r = db.read().await?;
-    store::users::any(&mut r).await
+    crate::store::accounts::users::any(&mut r).await
 }

@@ -6,12 +6,14 @@ use crate::access::vault::Vault;
 use crate::access::{password, random, random_id};
 use crate::clock;
 use crate::config::Config;
+use crate::domain::accounts::users;
+use crate::domain::catalog::products;
 use crate::domain::error::name_of;
-use crate::domain::{products, users};
 use crate::ids::NodeId;
 use crate::limits::NODE_SILENCE;
 use crate::rollout::reconcile;
-use crate::store::{self, Db, nodes};
+use crate::store::node::nodes;
+use crate::store::{self, Db};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 use std::fs::{self, File};
@@ -209,15 +211,15 @@ pub struct FirstLogin {
 /// The database's.
 pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
     let mut w = db.write().await?;
-    if store::users::any(&mut w).await? {
+    if crate::store::accounts::users::any(&mut w).await? {
         return Ok(None);
     }
     let now = clock::now();
     let (email, password) = ("admin@localhost".to_owned(), password::generate());
-    let org = match store::orgs::add(&mut w, "home", now).await? {
+    let org = match crate::store::accounts::orgs::add(&mut w, "home", now).await? {
         Some(id) => id,
         None => {
-            store::orgs::by_name(&mut w, "home")
+            crate::store::accounts::orgs::by_name(&mut w, "home")
                 .await?
                 .context("the organisation home is gone")?
                 .id
@@ -270,28 +272,31 @@ pub async fn bootstrap(
     let now = clock::now();
     let password = password::generate();
     let mut w = db.write().await?;
-    let org_id = match store::orgs::add(&mut w, org, now).await? {
+    let org_id = match crate::store::accounts::orgs::add(&mut w, org, now).await? {
         Some(id) => id,
         None => {
-            store::orgs::by_name(&mut w, org)
+            crate::store::accounts::orgs::by_name(&mut w, org)
                 .await?
                 .context("the organisation is gone")?
                 .id
         }
     };
     let added = users::add_admin(&mut w, email, &password, org_id, now).await?;
-    let user = store::users::by_email(&mut w, email)
+    let user = crate::store::accounts::users::by_email(&mut w, email)
         .await?
         .context("the user is gone")?;
-    store::orgs::set_member(&mut w, org_id, user.id, Role::Admin.word(), now).await?;
-    let product_id = match store::products::add(&mut w, org_id, &product, now).await? {
+    crate::store::accounts::orgs::set_member(&mut w, org_id, user.id, Role::Admin.word(), now)
+        .await?;
+    let product_id = match crate::store::catalog::products::add(&mut w, org_id, &product, now)
+        .await?
+    {
         Some(id) => id,
         None => {
-            let found = store::products::by_name(&mut w, org_id, &product).await?;
+            let found = crate::store::catalog::products::by_name(&mut w, org_id, &product).await?;
             found.context("the product is gone")?.id
         }
     };
-    let held = store::secrets::of_product(&mut w, product_id).await?;
+    let held = crate::store::devices::secrets::of_product(&mut w, product_id).await?;
     let (product_key, secret) = match held.into_iter().find(|s| s.deactivated_at.is_none()) {
         Some(s) => (s.key.clone(), vault.open(&s.secret, &s.key)?),
         None => products::new_secret(&mut w, vault, product_id, now).await?,

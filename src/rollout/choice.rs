@@ -6,11 +6,12 @@ use crate::firmware::kind::FirmwareKind;
 use crate::firmware::meta::lenient;
 use crate::ids::ProductId;
 use crate::limits::DELTA_WAIT;
-use crate::store::deltas::DeltaRow;
-use crate::store::deployment_groups::GroupRow;
+use crate::store::catalog::deltas::DeltaRow;
+use crate::store::catalog::firmwares::FirmwareRow;
+use crate::store::catalog::{deltas, firmwares};
+use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::devices::Candidate;
-use crate::store::firmwares::FirmwareRow;
-use crate::store::{self, Write, deltas, firmwares};
+use crate::store::{self, Write};
 use semver::Version;
 
 /// What the devices that run one firmware get.

@@ -3,10 +3,11 @@
 use super::version_requirement::Requirement;
 use crate::clock::Micros;
 use crate::ids::GroupId;
-use crate::store::audit::{self, Actor, Resource};
-use crate::store::deployment_groups::GroupRow;
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::{deployment_groups, releases};
 use crate::store::devices::DeviceRow;
-use crate::store::{self, Write, deployment_groups, devices, releases};
+use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::{self, Write, devices};
 use semver::Version;
 
 /// Whether a device's tags satisfy a group's. A group without tags takes every device.

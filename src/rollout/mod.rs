@@ -3,11 +3,9 @@
 
 pub mod choice;
 pub mod claim;
-pub mod groups;
 pub mod matching;
 pub mod offer;
 pub mod outcome;
 pub mod reconcile;
 pub mod scheduler;
-pub mod server_takeover;
 pub mod version_requirement;

@@ -2,15 +2,15 @@
 
 use crate::blob::Blob;
 use crate::clock::Micros;
-use crate::domain::download_urls::StoredFileLink;
+use crate::domain::catalog::download_urls::StoredFileLink;
 use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
-use crate::store::audit::{self, Actor, Resource};
-use crate::store::deltas::DeltaRow;
-use crate::store::deployment_groups::GroupRow;
-use crate::store::firmwares::FirmwareRow;
-use crate::store::{
-    self, Write, deltas, deployment_groups, devices, firmwares, inflight, releases,
-};
+use crate::store::catalog::deltas::DeltaRow;
+use crate::store::catalog::firmwares::FirmwareRow;
+use crate::store::catalog::{deltas, firmwares};
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::{deployment_groups, inflight, releases};
+use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::{self, Write, devices};
 use serde_json::{Value, json};
 
 /// A file for a device.

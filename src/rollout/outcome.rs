@@ -3,14 +3,14 @@
 
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId};
-use crate::store::audit::{self, Actor, Resource};
-use crate::store::deployment_groups::GroupRow;
+use crate::store::catalog::{deltas, firmwares};
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::inflight::{InFlight, Success};
+use crate::store::deployments::{deployment_groups, inflight, releases};
 use crate::store::devices::DeviceRow;
-use crate::store::inflight::{InFlight, Success};
-use crate::store::{
-    self, Error, On, Write, deltas, deployment_groups, devices, firmwares, inflight, messages,
-    releases,
-};
+use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::support::messages;
+use crate::store::{self, Error, On, Write, devices};
 use serde_json::json;
 use std::time::Duration;
 

@@ -6,7 +6,11 @@ use crate::bus::{Bus, BusMessage, DeviceSignal};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, NodeId};
 use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, TICK, UNANSWERED};
-use crate::store::{self, Db, connections, deltas, devices, history, inflight, nodes};
+use crate::store::catalog::deltas;
+use crate::store::deployments::inflight;
+use crate::store::devices::{self, connections, history};
+use crate::store::node::nodes;
+use crate::store::{self, Db};
 
 /// Rows that one step repairs at most.
 const BITE: i64 = 500;

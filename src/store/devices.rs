@@ -1,10 +1,10 @@
 //! Devices: what is known of each, and which of them a release may be offered to.
 
-use super::fold::fold;
 use super::{On, Result, Write};
 use crate::access::scope::{InOrg, Product, Scope};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
+use crate::store::fold::fold;
 use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
@@ -134,9 +134,20 @@ macro_rules! view_columns {
 pub mod bulk;
 mod candidates;
 // Below the macro, whose text it uses.
+pub mod certificates;
+pub mod connections;
+pub mod device_logs;
+pub mod extensions;
+pub mod health_reports;
+pub mod history;
+pub mod imports;
+pub mod iroh_endpoints;
 mod list;
+pub mod locations;
+pub mod network_identities;
 pub mod query;
 mod search;
+pub mod secrets;
 
 /// What a device says it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

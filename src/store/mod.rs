@@ -9,45 +9,19 @@
 
 #[macro_use]
 mod engine;
-pub mod archives;
-pub mod audit;
+pub mod accounts;
 pub mod batch;
-pub mod certificates;
-pub mod cli_sessions;
-pub mod connections;
-pub mod deltas;
-pub mod deployment_groups;
-pub mod device_logs;
+pub mod catalog;
+pub mod deployments;
 pub mod devices;
-pub mod extensions;
-pub mod files;
-pub mod firmwares;
-pub mod fold;
-pub mod health_reports;
-pub mod history;
+pub mod events;
 pub mod ids;
-pub mod imports;
-pub mod inflight;
-pub mod invites;
-pub mod iroh_endpoints;
-pub mod keys;
-pub mod locations;
-pub mod mail;
-pub mod messages;
-pub mod nerves_hub;
-pub mod network_identities;
-pub mod nodes;
-pub mod notifications;
-pub mod orgs;
-pub mod products;
-pub mod releases;
-pub mod scripts;
-pub mod sealed;
-pub mod secrets;
-pub mod users;
-pub mod webhooks;
+pub mod import;
+pub mod node;
+pub mod support;
 
 #[cfg(test)]
 mod tests;
 
+pub use engine::fold;
 pub use engine::{Db, Error, On, Read, Result, Write};

@@ -3,16 +3,22 @@
 #[path = "../../tests/it/support/postgres.rs"]
 mod postgres;
 
+use super::accounts::{orgs, users};
+use super::catalog::{deltas, firmwares, keys, products};
+use super::deployments::{deployment_groups, inflight, releases};
+use super::devices::{connections, device_logs, health_reports, history, locations};
 use super::engine::{Conn, Db, On, Statement, Write};
+use super::node::nodes;
+use super::support::notifications;
 use super::*;
 use crate::access::scope::{Org, Product, Scope};
 use crate::access::{self, token};
 use crate::clock::Micros;
 use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
-use crate::store::deployment_groups::GroupRow;
+use crate::store::catalog::firmwares::NewFirmware;
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::inflight::NewClaim;
 use crate::store::devices::{Filter, Metadata, Order};
-use crate::store::firmwares::NewFirmware;
-use crate::store::inflight::NewClaim;
 use sqlx::{Executor as _, Row as _};
 use std::collections::BTreeSet;
 

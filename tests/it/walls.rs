@@ -22,25 +22,27 @@ const WALLS: [(&str, &[&str]); 9] = [
     (
         "device/session",
         &[
-            "app", "store", "fleet", "rollout", "bus", "access", "blob", "firmware", "delta",
+            "app", "store", "domain", "rollout", "bus", "access", "blob", "firmware", "delta",
             "node",
         ],
     ),
     (
         "device/wire",
         &[
-            "app", "store", "fleet", "rollout", "bus", "access", "blob", "clock", "limits", "ids",
+            "app", "store", "domain", "rollout", "bus", "access", "blob", "clock", "limits", "ids",
         ],
     ),
     (
         "firmware",
         &[
-            "store", "fleet", "blob", "app", "device", "delta", "access", "clock",
+            "store", "domain", "blob", "app", "device", "delta", "access", "clock",
         ],
     ),
     (
         "delta",
-        &["store", "fleet", "blob", "app", "device", "access", "clock"],
+        &[
+            "store", "domain", "blob", "app", "device", "access", "clock",
+        ],
     ),
     (
         "store",
@@ -48,7 +50,7 @@ const WALLS: [(&str, &[&str]); 9] = [
             "access::token",
             "access::vault",
             "firmware",
-            "fleet",
+            "domain",
             "rollout",
             "device",
             "api",
@@ -60,10 +62,10 @@ const WALLS: [(&str, &[&str]); 9] = [
     (
         "sim",
         &[
-            "store", "fleet", "rollout", "device", "api", "app", "bus", "blob", "node", "access",
+            "store", "domain", "rollout", "device", "api", "app", "bus", "blob", "node", "access",
         ],
     ),
-    ("fleet", &["api", "device", "jobs", "node", "cli", "sim"]),
+    ("domain", &["api", "device", "jobs", "node", "cli", "sim"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

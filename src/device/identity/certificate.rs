@@ -3,13 +3,13 @@
 use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::certificates::store_certificate;
-use crate::domain::notifications;
-use crate::domain::signature::{NotSigned, signed_by};
-use crate::domain::x509::CertificateInfo;
+use crate::domain::devices::certificate_signature::{NotSigned, signed_by};
+use crate::domain::devices::certificates::store_certificate;
+use crate::domain::devices::x509::CertificateInfo;
+use crate::domain::support::notifications;
 use crate::domain::{DomainError, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId, ProductId};
-use crate::store::certificates::{self, CaRow};
+use crate::store::devices::certificates::{self, CaRow};
 use crate::store::{Read, Write, devices};
 use rustls::pki_types::CertificateDer;
 

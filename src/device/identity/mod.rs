@@ -6,9 +6,9 @@ pub mod secret;
 
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::notifications;
-use crate::domain::signature::NotSigned;
-use crate::domain::x509::CertificateInfo;
+use crate::domain::devices::certificate_signature::NotSigned;
+use crate::domain::devices::x509::CertificateInfo;
+use crate::domain::support::notifications;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;

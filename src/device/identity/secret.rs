@@ -6,12 +6,12 @@ use crate::access::vault::Secret;
 use crate::app::App;
 use crate::budget;
 use crate::clock::Micros;
-use crate::domain::notifications;
+use crate::domain::support::notifications;
 use crate::ids::ProductId;
 use crate::limits::{
     KDF_BYTES, KDF_ROUNDS, KDF_ROUNDS_INLINE, SIGNATURE_AGE, SIGNATURE_AHEAD, STORE_TIME,
 };
-use crate::store::{devices, secrets};
+use crate::store::devices::{self, secrets};
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::ids::{GroupId, NodeId};
-use crate::store::deployment_groups::GroupRow;
+use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::ids::DeviceId;
 use crate::store::{On, Result};
 use sqlx::FromRow;

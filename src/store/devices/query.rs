@@ -98,7 +98,7 @@ pub enum Test {
 
 /// A value to bind.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub enum Value {
     Text(String),
     Number(i64),
     Time(Micros),
@@ -107,14 +107,14 @@ pub(super) enum Value {
 
 /// A piece of SQL: fixed text, or a value to bind.
 #[derive(Debug, Clone)]
-pub(super) enum Piece {
+pub enum Piece {
     Sql(&'static str),
     Bind(Value),
 }
 
 /// Text and bound values, in order.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Pieces(pub Vec<Piece>);
+pub struct Pieces(pub Vec<Piece>);
 
 const REPORT: &str =
     "(SELECT h.report FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)";

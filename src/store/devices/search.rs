@@ -16,11 +16,7 @@ const VALUES_FOUND: usize = 200;
 const NAMES_FOUND: i64 = 5_000;
 
 /// Replaces tests of parts by tests that an index serves, where few enough values have the part.
-pub(super) async fn resolve(
-    on: &mut impl On,
-    scope: &Scope<Product>,
-    filter: &Filter,
-) -> Result<Filter> {
+pub async fn resolve(on: &mut impl On, scope: &Scope<Product>, filter: &Filter) -> Result<Filter> {
     let mut found = filter.clone();
     let mut parts = Vec::new();
     if let Some(cond) = &mut found.cond {

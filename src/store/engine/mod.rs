@@ -64,6 +64,7 @@ macro_rules! execute {
 mod connection;
 mod db;
 mod error;
+pub mod fold;
 mod priority;
 
 pub use connection::{Conn, Dialect, On, Read, Write, dialect};

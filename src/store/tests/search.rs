@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::{self, Pattern};
-use crate::store::scripts::ScriptFilter;
+use crate::store::support::scripts::{self, ScriptFilter};
 
 both_engines! {
     text_orders_by_bytes_and_search_ignores_case => order_and_search;

@@ -1,0 +1,3 @@
+//! Deployment groups and their releases.
+
+pub mod groups;

@@ -1,0 +1,145 @@
+//! Many devices at once: import and export (rest-api 10.7, 21.6).
+
+use crate::access::scope::{Product, Role, Scope};
+use crate::api::http::answer::file;
+use crate::api::http::error::{Error, Result};
+use crate::api::http::params::{tags, whole_body};
+use crate::app::App;
+use crate::domain::catalog::uploads::{self, Pace};
+use crate::domain::devices::check_tags;
+use crate::domain::devices::csv_cells::harmless;
+use crate::domain::devices::csv_import::{self, Exported};
+use crate::domain::error::field;
+use crate::domain::{self, DomainError};
+use crate::ids::UserId;
+use crate::limits::{BODY_TIME, EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STALL};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse as _;
+use futures_util::{StreamExt as _, stream};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use tokio::time::timeout;
+
+/// What an import of CSV did.
+#[derive(Serialize, JsonSchema)]
+pub struct Imported {
+    /// Devices that it registered.
+    imported: u64,
+}
+
+/// `POST /devices/import`.
+pub async fn import(State(app): State<App>, scope: Scope<Product>, request: Request) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let (head, body) = request.into_parts();
+    let kind = head.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("text/csv") {
+        let imported =
+            csv_import::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
+        return Ok(crate::api::http::answer::ok(&Imported { imported }));
+    }
+    let wanted = manifest_tags(&head.headers)?;
+    let bytes = whole_body(body, JSON_BYTES, BODY_TIME).await?;
+    let parsed = serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)?;
+    let Value::Array(entries) = parsed else {
+        let text = "the manifest must be a JSON array; send CSV with the content-type text/csv";
+        return Err(DomainError::Bad(text.into()).into());
+    };
+    let task = csv_import::manifest(app.clone(), scope, entries, wanted);
+    app.background.spawn(task);
+    Ok(StatusCode::CREATED.into_response())
+}
+
+fn manifest_tags(headers: &HeaderMap) -> domain::Result<Vec<String>> {
+    let text = |name: &str| match headers.get(name).map(HeaderValue::to_str) {
+        None => Ok(""),
+        Some(Ok(text)) => Ok(text),
+        Some(Err(_)) => Err(field(name, "must be plain text")),
+    };
+    if !matches!(text("format")?, "" | "microchip_trust_and_go") {
+        return Err(field("format", "must be microchip_trust_and_go"));
+    }
+    let wanted = tags(&Value::from(text("tags")?)).unwrap_or_default();
+    check_tags(&wanted)?;
+    Ok(wanted)
+}
+
+/// The body in a file without a name.
+async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
+    let _place = uploads::reserve_slot(app, person).await?;
+    let mut pace = Pace::begin();
+    let fault = |e: std::io::Error| DomainError::Fault(format!("a temporary file: {e}"));
+    let mut file = tempfile::tempfile().map_err(fault)?;
+    let mut chunks = body.into_data_stream();
+    let mut received = 0;
+    let cut_off = || DomainError::Bad("the file broke off".into());
+    while let Some(chunk) = timeout(UPLOAD_STALL, chunks.next())
+        .await
+        .map_err(|_| cut_off())?
+    {
+        let chunk = chunk.map_err(|_| cut_off())?;
+        if !pace.keeps(chunk.len()) {
+            return Err(cut_off().into());
+        }
+        received += chunk.len() as u64;
+        if received > UPLOAD_BYTES {
+            return Err(DomainError::TooLarge.into());
+        }
+        file.write_all(&chunk).map_err(fault)?;
+    }
+    file.rewind().map_err(fault)?;
+    Ok(file)
+}
+
+/// `GET /devices.csv`: streamed.
+pub async fn export(State(app): State<App>, scope: Scope<Product>) -> Result {
+    let first = csv_import::export(&app.db, &scope, "", EXPORT_ROWS).await?;
+    let begun = (true, Some(first), app, scope);
+    let body = stream::try_unfold(begun, |(begins, ready, app, scope)| async move {
+        let Some(rows) = ready else {
+            return Ok::<_, std::io::Error>(None);
+        };
+        let mut out = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(Vec::new());
+        if begins {
+            out.write_record([
+                "identifier",
+                "description",
+                "tags",
+                "product",
+                "org",
+                "certificates",
+            ])?;
+        }
+        for d in &rows {
+            let at = scope.product();
+            out.write_record([
+                &*harmless(&d.identifier),
+                &*harmless(d.description.as_deref().unwrap_or_default()),
+                &*harmless(&d.tags.join(",")),
+                &*harmless(&at.name),
+                &*harmless(&at.org.name),
+                &d.certificates.join("\n"),
+            ])?;
+        }
+        let text = out
+            .into_inner()
+            .map_err(|e| std::io::Error::other(e.to_string()))?;
+        let next = match rows.last() {
+            Some(Exported { identifier, .. }) if rows.len() as i64 == EXPORT_ROWS => {
+                let more = csv_import::export(&app.db, &scope, identifier, EXPORT_ROWS).await;
+                Some(more.map_err(std::io::Error::other)?)
+            }
+            _ => None,
+        };
+        Ok(Some((text, (false, next, app, scope))))
+    });
+    let name = "attachment; filename=\"devices.csv\"";
+    Ok(file("text/csv; charset=utf-8", name, body))
+}

@@ -1,0 +1,198 @@
+//! Extensions: the switches, and what they reported. Routes of our own; the original has none for these.
+
+use crate::access::scope::{Product, Role, Scope};
+use crate::api::http::answer::ok;
+use crate::api::http::error::Result;
+use crate::api::http::extract::Name;
+use crate::api::http::params::{Params, number};
+use crate::app::App;
+use crate::clock::{self, Micros};
+use crate::domain::devices::extensions::{self, HealthReport, LogLine};
+use crate::domain::error::field;
+use crate::ids::{Extension, Extensions};
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Extensions by name, each on or off.
+type Switches = BTreeMap<&'static str, bool>;
+
+fn switches(on: Extensions) -> Switches {
+    Extension::ALL.map(|e| (e.word(), on.has(e))).into()
+}
+
+/// An extension is used when the product and the device allow it.
+#[derive(Serialize, JsonSchema)]
+pub struct ExtensionSwitch {
+    /// The product's switch.
+    product: bool,
+    /// The device's.
+    device: bool,
+}
+
+/// A health report.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HealthReport")]
+pub struct HealthView {
+    /// `2026-08-22T08:33:49Z`.
+    reported_at: String,
+    /// `healthy`, `warning`, `unhealthy` or `unknown`.
+    status: String,
+    /// Which values made it so.
+    status_reasons: Value,
+    /// What the device sent.
+    report: Value,
+}
+
+/// A line of a device's log.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LogLine")]
+pub struct LogView {
+    /// `2026-08-22 08:33:49.123456Z`.
+    timestamp: String,
+    /// Such as `info`.
+    level: String,
+    /// The line.
+    message: String,
+    /// What the device added.
+    meta: Value,
+}
+
+/// Where a device is.
+#[derive(Serialize, JsonSchema)]
+pub struct Location {
+    /// `2026-08-22T08:33:49Z`.
+    reported_at: String,
+    /// Degrees.
+    latitude: f64,
+    /// Degrees.
+    longitude: f64,
+    /// Metres.
+    accuracy: Option<i64>,
+    /// Such as `geoip` or `gps`.
+    source: String,
+}
+
+/// `GET /products/:product/extensions`.
+pub async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
+    Ok(ok(&switches(
+        extensions::of_product(&app.db, &scope).await?,
+    )))
+}
+
+/// `PUT /products/:product/extensions` with `{"extensions": {"health": true, …}}`.
+pub async fn set_product(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+    let scope = scope.allow(Role::Manage)?;
+    let wanted = p.0.get("extensions").ok_or_else(|| {
+        field(
+            "extensions",
+            "can't be blank; give an object of booleans such as {\"health\": true}",
+        )
+    })?;
+    Ok(ok(&switches(
+        extensions::set_product(&app, &scope, wanted).await?,
+    )))
+}
+
+/// A number from 1 to `most` among the parameters.
+fn within(p: &Params, key: &str, default: i64, most: i64) -> Result<i64> {
+    let Some(value) = p.0.get(key) else {
+        return Ok(default);
+    };
+    let text = || field(key, &format!("must be a number from 1 to {most}")).into();
+    number(value)
+        .filter(|n| (1..=most).contains(n))
+        .ok_or_else(text)
+}
+
+/// `limit` of a list of reports.
+pub fn limit(p: &Params) -> Result<i64> {
+    within(p, "limit", 25, 1_000)
+}
+
+/// Where the `hours` of a list of reports begin.
+fn since(p: &Params) -> Result<Micros> {
+    let hours = within(p, "hours", 24 * 7, 24 * 7)?;
+    let span = Duration::from_secs(hours.unsigned_abs() * 3600);
+    Ok(clock::now().before(span))
+}
+
+/// Stored JSON; it was written by this server.
+pub fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or(Value::Null)
+}
+
+fn health_view(h: &HealthReport) -> HealthView {
+    HealthView {
+        reported_at: h.at.zulu(),
+        status: h.status.clone(),
+        status_reasons: document(&h.reasons),
+        report: document(&h.report),
+    }
+}
+
+fn log_view(l: &LogLine) -> LogView {
+    LogView {
+        timestamp: l.at.spaced(),
+        level: l.level.clone(),
+        message: l.message.clone(),
+        meta: document(&l.meta),
+    }
+}
+
+/// `GET …/devices/:device/extensions`.
+pub async fn of_device(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+    let s = extensions::switches(&app.db, &scope, &d).await?;
+    let all = Extension::ALL.map(|e| {
+        let view = ExtensionSwitch {
+            product: s.product.has(e),
+            device: !s.off.has(e),
+        };
+        (e.word(), view)
+    });
+    Ok(ok(&BTreeMap::from(all)))
+}
+
+/// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it. `refresh=true` asks
+/// the device for a new one, which comes in a moment.
+pub async fn health(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let (since, limit) = (since(&p)?, limit(&p)?);
+    if p.flag("refresh") == Some(true) {
+        extensions::ask_health(&app, &scope, &d).await?;
+    }
+    let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
+    Ok(ok(&found.iter().map(health_view).collect::<Vec<_>>()))
+}
+
+/// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
+pub async fn logs(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+    p: Params,
+) -> Result {
+    let limit = limit(&p)?;
+    let found = extensions::logs_of(&app.db, &scope, &d, limit).await?;
+    Ok(ok(&found.iter().map(log_view).collect::<Vec<_>>()))
+}
+
+/// `GET …/devices/:device/location`: null before the first report.
+pub async fn location(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+    let found = extensions::location_of(&app.db, &scope, &d).await?;
+    let view = found.map(|l| Location {
+        reported_at: l.at.zulu(),
+        latitude: l.latitude,
+        longitude: l.longitude,
+        accuracy: l.accuracy,
+        source: l.source,
+    });
+    Ok(ok(&view))
+}

@@ -1,0 +1,191 @@
+//! What happens to devices as Server-Sent Events (WHATWG HTML, 9.2): the plain twin of the original's event socket, for one
+//! device, a deployment group or a product. What comes in a burst is told together; who is too slow is told how much was lost.
+
+use crate::access::scope::{Product, Scope};
+use crate::api::http::error::Result;
+use crate::api::http::extract::Name;
+use crate::app::App;
+use crate::budget::Slot;
+use crate::domain::DomainError;
+use crate::domain::accounts::access_check::AccessCheck;
+use crate::domain::events::device_events::{self, DeviceEvent, EventTopic};
+use crate::ids::UserId;
+use crate::limits::{EVENT_BURST, EVENT_PAUSE};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use futures_util::stream;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+/// A comment this often keeps proxies from closing a quiet stream.
+const QUIET: Duration = Duration::from_secs(15);
+
+struct Stream {
+    app: App,
+    scope: Scope<Product>,
+    standing: AccessCheck,
+    about: EventTopic,
+    happenings: Receiver<DeviceEvent>,
+    begun: bool,
+    _place: Slot<UserId>,
+}
+
+/// `GET …/products/:product/events`.
+pub async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
+    begin(app, scope, EventTopic::Product)
+}
+
+/// `GET …/devices/:device/events`.
+pub async fn of_device(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+    let about = EventTopic::device(&app.db, &scope, &d).await?;
+    begin(app, scope, about)
+}
+
+/// `GET …/deployments/:name/events`.
+pub async fn of_group(State(app): State<App>, scope: Scope<Product>, Name(name): Name) -> Result {
+    let about = EventTopic::group(&app.db, &scope, &name).await?;
+    begin(app, scope, about)
+}
+
+fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result {
+    let place = app
+        .viewer_slots
+        .take(scope.person().id)
+        .map_err(DomainError::from)?;
+    let standing = AccessCheck::begin(&app.db, &scope);
+    let standing = match about {
+        EventTopic::Device(device) => standing.about(device),
+        EventTopic::Group(_) | EventTopic::Product => standing,
+    };
+    let watch = Stream {
+        happenings: app.device_events.watch(),
+        app,
+        scope,
+        standing,
+        about,
+        begun: false,
+        _place: place,
+    };
+    let body = stream::unfold(watch, |mut watch| async move {
+        let text = watch.next().await?;
+        Some((Ok::<_, std::io::Error>(Bytes::from(text)), watch))
+    });
+    let mut answer = Response::new(Body::from_stream(body));
+    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    // nginx holds answers back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(answer)
+}
+
+impl Stream {
+    /// The next text; `None` ends the stream.
+    async fn next(&mut self) -> Option<String> {
+        if !self.begun {
+            self.begun = true;
+            return Some("retry: 3000\n: watching\n\n".into());
+        }
+        loop {
+            let mut lost = 0;
+            let mut burst = Vec::new();
+            let quiet = Instant::now() + QUIET;
+            tokio::select! {
+                () = self.app.stopping.cancelled() => return None,
+                () = self.standing.lost() => return None,
+                () = sleep_until(quiet) => return Some(": quiet\n\n".into()),
+                first = self.happenings.recv() => take(first, &mut burst, &mut lost)?,
+            }
+            // What comes at once goes out together.
+            let until = Instant::now() + EVENT_PAUSE;
+            while burst.len() < EVENT_BURST {
+                match timeout_at(until, self.happenings.recv()).await {
+                    Ok(next) => take(next, &mut burst, &mut lost)?,
+                    Err(_) => break,
+                }
+            }
+            if !self.standing.holds().await {
+                return None;
+            }
+            let text = self.texts(&burst, lost).await?;
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
+    }
+
+    async fn texts(&self, burst: &[DeviceEvent], lost: u64) -> Option<String> {
+        let mut ids: Vec<_> = burst.iter().map(|h| h.device).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let found = device_events::identifiers(&self.app.db, &self.scope, self.about, &ids).await;
+        let names: HashMap<_, _> = match found {
+            Ok(names) => names.into_iter().collect(),
+            Err(e) => {
+                tracing::warn!(error = %e, "an event stream ends");
+                return None;
+            }
+        };
+        let mut text = String::new();
+        if lost > 0 {
+            text.push_str(&format!("event: lost\ndata: {{\"count\":{lost}}}\n\n"));
+        }
+        for h in burst {
+            let Some(name) = names.get(&h.device) else {
+                continue;
+            };
+            let mut data = h.what.facts();
+            if let Value::Object(map) = &mut data {
+                map.insert("device".into(), name.as_str().into());
+                map.insert("at".into(), h.at.spaced().into());
+            }
+            text.push_str(&format!("event: {}\ndata: {data}\n\n", h.what.word()));
+        }
+        Some(text)
+    }
+}
+
+/// `None` when there is nothing more to come.
+fn take(
+    next: std::result::Result<DeviceEvent, RecvError>,
+    burst: &mut Vec<DeviceEvent>,
+    lost: &mut u64,
+) -> Option<()> {
+    match next {
+        Ok(h) => burst.push(h),
+        Err(RecvError::Lagged(n)) => *lost += n,
+        Err(RecvError::Closed) => return None,
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::events::device_events::{DEPTH, DeviceEvents, EventKind};
+    use crate::ids::DeviceId;
+
+    #[tokio::test]
+    async fn who_falls_behind_learns_how_much_was_lost() {
+        let watchers = DeviceEvents::default();
+        let mut slow = watchers.watch();
+        for n in 0..DEPTH as i64 + 10 {
+            watchers.tell(DeviceId::from(n), EventKind::Online);
+        }
+        let (mut burst, mut lost) = (Vec::new(), 0);
+        for _ in 0..3 {
+            take(slow.recv().await, &mut burst, &mut lost).unwrap();
+        }
+        assert_eq!(lost, 10);
+        let devices: Vec<_> = burst.iter().map(|h| h.device.number()).collect();
+        assert_eq!(devices, [10, 11], "the oldest that is left comes next");
+        drop(watchers);
+        while take(slow.recv().await, &mut burst, &mut lost).is_some() {}
+        assert_eq!(burst.len(), DEPTH);
+    }
+}

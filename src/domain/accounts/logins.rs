@@ -1,0 +1,292 @@
+//! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
+
+use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
+use crate::access::vault::Secret;
+use crate::access::{password, random};
+use crate::app::App;
+use crate::budget::counted;
+use crate::clock::{self, Micros};
+use crate::domain::accounts::users;
+use crate::domain::error::{INVALID, field};
+use crate::domain::support::mail_rules;
+use crate::domain::{DomainError, Result};
+use crate::store::accounts::cli_sessions::{self, CliSession};
+use crate::store::accounts::invites;
+pub use crate::store::accounts::invites::Invite;
+use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::{self, Db};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long a command line waits for its browser.
+const WAIT: Duration = Duration::from_secs(5 * 60);
+/// Logins that wait at once: strangers begin them.
+const WAITING: i64 = 10_000;
+/// How long an invitation can be accepted.
+pub const INVITED: Duration = Duration::from_secs(48 * 3600);
+
+/// Begins a login.
+///
+/// # Errors
+/// Too many that wait.
+pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
+    if let Some(from) = from.and_then(counted) {
+        app.cli_session_limiter
+            .count(&from)
+            .map_err(DomainError::TooMany)?;
+    }
+    let now = clock::now();
+    let token = uuid::Builder::from_random_bytes(random()).into_uuid();
+    let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
+    let note: String = note.chars().take(255).collect();
+    let mut w = app.db.write().await?;
+    if cli_sessions::sweep(&mut w, now.before(WAIT)).await? >= WAITING {
+        return Err(DomainError::Busy(
+            "Too many logins wait for a browser on this server; try again in a few minutes.".into(),
+        ));
+    }
+    let session = CliSession {
+        token: token.to_string(),
+        code,
+        note,
+        user_id: None,
+        user_token: None,
+    };
+    cli_sessions::add(&mut w, &session.token, code, &session.note, now).await?;
+    w.commit().await?;
+    Ok(session)
+}
+
+/// A login that waits or was confirmed.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for one that is unknown or over.
+pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
+    let mut r = db.read().await?;
+    cli_sessions::find(&mut r, token, clock::now().before(WAIT))
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// What the command line gets: nothing yet, or once its API token.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for one that is unknown, over, or fetched.
+pub async fn fetch(app: &App, token: &str) -> Result<Option<Secret>> {
+    let session = waiting(&app.db, token).await?;
+    let Some(sealed) = session.user_token else {
+        return match session.user_id {
+            Some(_) => Err(DomainError::NotFound),
+            None => Ok(None),
+        };
+    };
+    let mut w = app.db.write().await?;
+    if !cli_sessions::fetched(&mut w, token).await? {
+        return Err(DomainError::NotFound);
+    }
+    w.commit().await?;
+    let opened = app.vault.open(&sealed, token);
+    opened
+        .map(Some)
+        .map_err(|e| DomainError::Fault(e.to_string()))
+}
+
+/// What came of a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The command line is logged in.
+    Done,
+    /// A wrong email or password.
+    Wrong,
+    /// The right ones, of an account whose address was never confirmed.
+    Unconfirmed,
+    /// Somebody else has confirmed it.
+    Taken,
+}
+
+/// Confirms a login as the person whose password it is.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn confirm(
+    app: &App,
+    token: &str,
+    email: &str,
+    password: &str,
+    from: Option<IpAddr>,
+) -> Result<Confirmed> {
+    let session = waiting(&app.db, token).await?;
+    let Some(person) = users::by_password(app, email, password, from).await? else {
+        return Ok(Confirmed::Wrong);
+    };
+    match session.user_id {
+        Some(user) if user == person.id => return Ok(Confirmed::Done),
+        Some(_) => return Ok(Confirmed::Taken),
+        None => {}
+    }
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    if !crate::store::accounts::users::confirmed(&mut w, person.id).await? {
+        return Ok(Confirmed::Unconfirmed);
+    }
+    let note = if session.note.is_empty() {
+        "command line"
+    } else {
+        &session.note
+    };
+    let text = users::mint_login(&mut w, person.id, note, now).await?;
+    let sealed = app.vault.seal(&Secret::new(text), token);
+    if !cli_sessions::confirm(&mut w, token, person.id, &sealed).await? {
+        return Ok(Confirmed::Taken);
+    }
+    let said = format!("{} logged in from a command line: {note}", person.name);
+    audit::of_person(&mut w, &person, &said, now).await?;
+    w.commit().await?;
+    Ok(Confirmed::Done)
+}
+
+/// Invites somebody who is no user of the server yet.
+///
+/// Returns the path of the link, which is a capability: it is shown this once, or mailed, and never again.
+///
+/// # Errors
+/// An unknown role, or an address that is none.
+pub async fn invite(
+    app: &App,
+    scope: &Scope<Org>,
+    email: &str,
+    role: &str,
+) -> Result<(Invite, String)> {
+    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+    let plausible = email.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty() && host.contains('.') && !email.contains(char::is_whitespace)
+    });
+    if !plausible || email.len() > 255 {
+        return Err(field("email", INVALID));
+    }
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let id = invites::add(&mut w, scope, email, role.word(), now).await?;
+    let link = link(app, id, email, now);
+    mail_rules::invited(app, &mut w, scope, email, &link).await?;
+    let text = format!(
+        "{} invited {email} with the role {}",
+        scope.person().name,
+        role.word()
+    );
+    audit::in_org(&mut w, scope, &text, now).await?;
+    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
+    let made = invites::find(&mut w, id, now.before(INVITED)).await?;
+    w.commit().await?;
+    Ok((made.ok_or(store::Error::Missing("invites"))?, link))
+}
+
+/// The organisation's open invitations, newest first, without their links.
+///
+/// # Errors
+/// The database's.
+pub async fn invitations(app: &App, scope: &Scope<Org>) -> Result<Vec<Invite>> {
+    let mut r = app.db.read().await?;
+    Ok(invites::list(&mut r, scope, clock::now().before(INVITED)).await?)
+}
+
+fn link(app: &App, id: i64, email: &str, at: Micros) -> String {
+    let about = format!("invite {id} {email}");
+    let proof = app.vault.proof(&about, at.after(INVITED).secs());
+    format!("/invite/{id}.{proof}")
+}
+
+/// Takes an invitation back.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    if !invites::remove(&mut w, scope.org().id, email).await? {
+        return Err(DomainError::NotFound);
+    }
+    let text = format!(
+        "{} took back the invitation of {email}",
+        scope.person().name
+    );
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// The invitation of a link.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for one that is forged, over, accepted or taken back.
+pub async fn invited(app: &App, link: &str) -> Result<Invite> {
+    let (id, proof) = link.split_once('.').ok_or(DomainError::NotFound)?;
+    let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
+    let now = clock::now();
+    let mut r = app.db.read().await?;
+    let found = invites::find(&mut r, id, now.before(INVITED)).await?;
+    let invite = found.ok_or(DomainError::NotFound)?;
+    let about = format!("invite {} {}", invite.id, invite.email);
+    if app.vault.proven(&about, proof, now.secs()) {
+        Ok(invite)
+    } else {
+        Err(DomainError::NotFound)
+    }
+}
+
+/// Accepts an invitation: a new person with this name and password, or one who has become a user meanwhile and proves it.
+///
+/// # Errors
+/// [`DomainError::NotFound`]; a name or password that cannot be.
+pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<()> {
+    let invite = invited(app, link).await?;
+    let mut r = app.db.read().await?;
+    let known = crate::store::accounts::users::by_email(&mut r, &invite.email).await?;
+    drop(r);
+    let now = clock::now();
+    let (user, name) = match known {
+        Some(_) => {
+            let person = users::by_password(app, &invite.email, secret, None).await?;
+            let text = "is not the password of your account on this server";
+            let person = person.ok_or_else(|| field("password", text))?;
+            (Some(person.id), person.name)
+        }
+        None => {
+            let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+            if !(2..=100).contains(&name.chars().count()) {
+                return Err(field("name", "must have 2 to 100 characters"));
+            }
+            if !(12..=72).contains(&secret.chars().count()) {
+                return Err(field("password", "must have 12 to 72 characters"));
+            }
+            (None, name)
+        }
+    };
+    let hash = match user {
+        Some(_) => String::new(),
+        None => {
+            let secret = secret.to_owned();
+            app.passwords.check(move || password::hash(&secret)).await?
+        }
+    };
+    let mut w = app.db.write().await?;
+    let id = match user {
+        Some(id) => id,
+        None => crate::store::accounts::users::add(&mut w, &invite.email, &name, &hash, now)
+            .await?
+            .ok_or(DomainError::NotFound)?,
+    };
+    crate::store::accounts::orgs::set_member(&mut w, invite.org_id, id, &invite.role, now).await?;
+    invites::remove(&mut w, invite.org_id, &invite.email).await?;
+    let person = Person {
+        id,
+        name: name.clone(),
+        email: invite.email.clone(),
+        grant: Grant::default(),
+        token: None,
+    };
+    let text = format!("{name} joined with the role {}", invite.role);
+    let (actor, resource) = (Actor::Person(&person), Resource::Org(invite.org_id));
+    audit::add(&mut w, invite.org_id, None, actor, resource, &text, now).await?;
+    w.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Organizations, people, their logins, tokens and rights.
+
+pub mod access_check;
+pub mod logins;
+pub mod orgs;
+pub mod passwords;
+pub mod scopes;
+pub mod tokens;
+pub mod users;

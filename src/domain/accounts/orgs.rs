@@ -1,0 +1,160 @@
+//! Organisations and members.
+
+use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
+use crate::app::App;
+use crate::clock;
+use crate::domain::error::{INVALID, field};
+use crate::domain::support::mail_rules;
+use crate::domain::{DomainError, Result};
+use crate::store::events::audit;
+use crate::store::{Db, Write};
+
+pub use crate::store::accounts::orgs::{Member, OrgRow};
+pub use crate::store::catalog::products::ProductRow;
+
+/// The organisations of a person, with their products when asked for.
+///
+/// # Errors
+/// The database's.
+pub async fn of(
+    db: &Db,
+    person: &Person,
+    products: bool,
+) -> Result<Vec<(OrgRow, Option<Vec<ProductRow>>)>> {
+    let mut r = db.read().await?;
+    let mut all = Vec::new();
+    for org in crate::store::accounts::orgs::of_user(&mut r, person.id).await? {
+        let held = if products {
+            let mut all = crate::store::catalog::products::list(&mut r, org.id).await?;
+            all.retain(|p| person.grant.product.is_none_or(|only| only == p.id));
+            Some(all)
+        } else {
+            None
+        };
+        all.push((org, held));
+    }
+    Ok(all)
+}
+
+/// The members.
+///
+/// # Errors
+/// The database's.
+pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
+    let mut r = db.read().await?;
+    Ok(crate::store::accounts::orgs::members(&mut r, scope).await?)
+}
+
+/// One member.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
+    let mut r = db.read().await?;
+    crate::store::accounts::orgs::member(&mut r, scope, email)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// Makes an existing person a member; `None` when the server knows nobody with this address.
+///
+/// # Errors
+/// An unknown role or person, or one who is a member already.
+pub async fn add_member(
+    app: &App,
+    scope: &Scope<Org>,
+    email: &str,
+    role: &str,
+) -> Result<Option<Member>> {
+    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+    let mut w = app.db.write().await?;
+    let Some(user) = crate::store::accounts::users::by_email(&mut w, email).await? else {
+        return Ok(None);
+    };
+    if crate::store::accounts::orgs::member(&mut w, scope, email)
+        .await?
+        .is_some()
+    {
+        return Err(field("org_users", "is already member"));
+    }
+    let now = clock::now();
+    crate::store::accounts::orgs::set_member(&mut w, scope.org().id, user.id, role.word(), now)
+        .await?;
+    let text = format!(
+        "{} made {email} a member with the role {}",
+        scope.person().name,
+        role.word()
+    );
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    mail_rules::members_changed(app, &mut w, scope, Some(&user.email), &text).await?;
+    w.commit().await?;
+    member(&app.db, scope, email).await.map(Some)
+}
+
+/// Changes a member's role. The last administrator stays one.
+///
+/// # Errors
+/// An unknown role or member, or the last administrator.
+pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
+    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+    let mut w = db.write().await?;
+    let found = crate::store::accounts::orgs::member(&mut w, scope, email)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    if role != Role::Admin {
+        keep_an_admin(&mut w, scope, &found).await?;
+    }
+    crate::store::accounts::orgs::set_member(
+        &mut w,
+        scope.org().id,
+        found.user_id,
+        role.word(),
+        clock::now(),
+    )
+    .await?;
+    let text = format!(
+        "{} gave {email} the role {}",
+        scope.person().name,
+        role.word()
+    );
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    w.commit().await?;
+    Ok(Member {
+        role: role.word().to_owned(),
+        ..found
+    })
+}
+
+/// Takes a member out.
+///
+/// # Errors
+/// An unknown member, or the last administrator.
+pub async fn remove_member(app: &App, scope: &Scope<Org>, email: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let found = crate::store::accounts::orgs::member(&mut w, scope, email)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    keep_an_admin(&mut w, scope, &found).await?;
+    crate::store::accounts::orgs::remove_member(&mut w, scope, found.user_id).await?;
+    crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
+    let text = format!("{} removed the member {email}", scope.person().name);
+    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
+    let members = crate::store::accounts::orgs::members(w, scope).await?;
+    let others = members
+        .iter()
+        .any(|m| m.role == Role::Admin.word() && m.user_id != leaving.user_id);
+    if others || leaving.role != Role::Admin.word() {
+        return Ok(());
+    }
+    Err(DomainError::Detail(format!(
+        "{} is the last administrator of {}; make somebody else an administrator first.",
+        leaving.email,
+        scope.org().name
+    )))
+}

@@ -1,0 +1,140 @@
+//! What trying passwords may cost: a few checks at once, and a pace for each account and each address, so that a
+//! stranger can neither fill the memory nor guess on and on.
+
+use crate::budget::{Rate, counted};
+use crate::domain::{DomainError, Result, blocking};
+use crate::limits::{
+    ASKERS_REMEMBERED, PASSWORD_CHECKS, PASSWORD_PAUSE, PASSWORD_QUEUE, PASSWORD_TRIES,
+};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// Who is slowed down. Accounts are named by a short lower-case beginning of what was typed, so that a long name takes no
+/// memory; addresses that share a proxy on this machine are not told apart and not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Tried {
+    Account(String),
+    Address(IpAddr),
+}
+
+/// The budget of password checks of this server.
+#[derive(Debug)]
+pub struct PasswordBudget {
+    checks: Semaphore,
+    waiting: AtomicUsize,
+    failures: Rate<Tried>,
+    held: Mutex<HashMap<Tried, Instant>>,
+}
+
+impl Default for PasswordBudget {
+    fn default() -> Self {
+        let tries = NonZeroU32::new(PASSWORD_TRIES).unwrap_or(NonZeroU32::MIN);
+        Self {
+            checks: Semaphore::new(PASSWORD_CHECKS),
+            waiting: AtomicUsize::new(0),
+            failures: Rate::new(tries, PASSWORD_PAUSE),
+            held: Mutex::default(),
+        }
+    }
+}
+
+/// Counts who waits, also when the request is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn keys(account: &str, from: Option<IpAddr>) -> impl Iterator<Item = Tried> {
+    let account: String = account.trim().chars().take(128).collect();
+    let account = Tried::Account(account.to_lowercase());
+    let from = from.and_then(counted).map(Tried::Address);
+    std::iter::once(account).chain(from)
+}
+
+impl PasswordBudget {
+    /// Whether this account may be tried from this address now.
+    ///
+    /// # Errors
+    /// [`DomainError::TooMany`] with the time to wait.
+    pub fn may_try(&self, account: &str, from: Option<IpAddr>) -> Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        for key in keys(account, from) {
+            match held.get(&key).map(|end| end.saturating_duration_since(now)) {
+                Some(Duration::ZERO) => {
+                    held.remove(&key);
+                }
+                Some(wait) => return Err(DomainError::TooMany(wait)),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a wrong password. True when it exhausted the tries.
+    pub fn failed(&self, account: &str, from: Option<IpAddr>) -> bool {
+        let mut exhausted = false;
+        for key in keys(account, from) {
+            if let Err(wait) = self.failures.count(&key) {
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                if held.len() >= ASKERS_REMEMBERED {
+                    let now = Instant::now();
+                    held.retain(|_, end| *end > now);
+                }
+                if held.len() < ASKERS_REMEMBERED {
+                    exhausted |= held.insert(key, Instant::now() + wait).is_none();
+                }
+            }
+        }
+        exhausted
+    }
+
+    /// Does the expensive work, on a thread that may wait, when it is its turn.
+    ///
+    /// # Errors
+    /// [`DomainError::Busy`] when too many wait already.
+    pub async fn check<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        if before >= PASSWORD_QUEUE {
+            return Err(DomainError::Busy(
+                "The server checks as many passwords as it can; try again in some seconds.".into(),
+            ));
+        }
+        let turn = self.checks.acquire().await;
+        let _turn = turn.map_err(|e| DomainError::Fault(e.to_string()))?;
+        blocking(work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_passwords_slow_their_account_and_their_address_only() {
+        let budget = PasswordBudget::default();
+        let (bad, good) = ("203.0.113.7".parse().ok(), "203.0.113.8".parse().ok());
+        let failures = (0..=PASSWORD_TRIES).map(|_| budget.failed("Jane@x.org", bad));
+        assert_eq!(failures.filter(|first| *first).count(), 1, "told once");
+        assert!(budget.may_try("jane@x.org", good).is_err(), "the account");
+        assert!(budget.may_try("bob@x.org", bad).is_err(), "the address");
+        assert!(budget.may_try("bob@x.org", good).is_ok());
+        let near = "127.0.0.1".parse().ok();
+        for n in 0..100 {
+            budget.failed(&format!("{n}@x.org"), near);
+        }
+        assert!(budget.may_try("bob@x.org", near).is_ok(), "a proxy's users");
+    }
+}

@@ -1,0 +1,150 @@
+//! Archives: signed files for the device's application. The same checks as firmware, but nothing boots them.
+
+use super::firmware_checks::Digests;
+use super::firmwares::Upload;
+use super::stored_files;
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::blob::{Blob, Staged};
+use crate::clock::{self, Micros};
+use crate::domain::error::field;
+use crate::domain::{DomainError, Result, blocking};
+use crate::firmware::check::Checked;
+use crate::ids::{DeviceId, KeyId};
+use crate::store::catalog::archives::NewArchive;
+use crate::store::events::audit;
+use crate::store::{self, Db};
+use semver::Version;
+use serde_json::{Value, json};
+
+pub use crate::store::catalog::archives::ArchiveRow;
+
+/// The `archive` payload (device-protocol 3.2).
+pub fn payload(a: &ArchiveRow, url: &str) -> Value {
+    json!({
+        "uuid": a.uuid,
+        "version": a.version,
+        "description": a.description,
+        "platform": a.platform,
+        "architecture": a.architecture,
+        "size": a.size,
+        "uploaded_at": a.inserted_at.naive(),
+        "url": url,
+    })
+}
+
+/// The product's archives: highest version first, then newest upload.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<ArchiveRow>> {
+    let mut r = db.read().await?;
+    let mut all = crate::store::catalog::archives::list(&mut r, scope).await?;
+    all.sort_by_cached_key(|a| std::cmp::Reverse(Version::parse(&a.version).ok()));
+    Ok(all)
+}
+
+/// One archive.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<ArchiveRow> {
+    let mut r = db.read().await?;
+    crate::store::catalog::archives::by_uuid(&mut r, scope.product().id, uuid)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// Checks and stores an uploaded archive, in the order of firmware: format, signature, metadata, product, version, uuid.
+///
+/// # Errors
+/// The first check that fails, with what to do about it.
+pub async fn finish(app: &App, scope: &Scope<Product>, upload: Upload) -> Result<ArchiveRow> {
+    let (staged, checked, key, sums) = upload.checked(app, scope).await?;
+    let new = record(&checked, key, &sums);
+    keep(app, scope, new, staged).await
+}
+
+pub fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
+    NewArchive {
+        key,
+        uuid: c.uuid.clone(),
+        version: c.version.clone(),
+        platform: c.platform.clone(),
+        architecture: c.architecture.clone(),
+        description: c.meta.get("description").map(str::to_owned),
+        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
+        checksum: sums.whole.clone(),
+    }
+}
+
+/// The row and the file become visible together, as with firmware.
+async fn keep(
+    app: &App,
+    scope: &Scope<Product>,
+    new: NewArchive,
+    staged: Staged,
+) -> Result<ArchiveRow> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let Some(id) = crate::store::catalog::archives::add(&mut w, scope, &new, now).await? else {
+        let known =
+            crate::store::catalog::archives::by_uuid(&mut w, scope.product().id, &new.uuid).await?;
+        drop(w);
+        let blob = Blob::Archive(known.ok_or(DomainError::NotFound)?.id);
+        stored_files::put_back(app, scope, blob, &new.checksum, staged).await?;
+        return show(&app.db, scope, &new.uuid).await;
+    };
+    let text = format!(
+        "{} uploaded archive {} {}",
+        scope.person().name,
+        new.version,
+        new.uuid
+    );
+    audit::on_product(&mut w, scope, &text, now).await?;
+    let blobs = app.blobs.clone();
+    blocking(move || blobs.keep(staged, Blob::Archive(id))).await??;
+    w.commit().await?;
+    show(&app.db, scope, &new.uuid).await
+}
+
+/// Deletes an archive that no release brings.
+///
+/// # Errors
+/// [`DomainError::NotFound`], or a release that brings it.
+pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let p = scope.product();
+    let archive = crate::store::catalog::archives::by_uuid(&mut w, p.id, uuid)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    if crate::store::catalog::archives::pinned(&mut w, archive.id).await? {
+        return Err(field(
+            "deployment_releases",
+            "Archive has associated deployment releases",
+        ));
+    }
+    crate::store::catalog::archives::delete(&mut w, scope, archive.id).await?;
+    let text = format!(
+        "{} deleted archive {} {uuid}",
+        scope.person().name,
+        archive.version
+    );
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    w.commit().await?;
+    app.blobs.remove(Blob::Archive(archive.id)).await?;
+    Ok(())
+}
+
+/// The archive that a device may have now, if any.
+///
+/// # Errors
+/// The database's.
+pub async fn of_device(
+    db: &Db,
+    device: DeviceId,
+    now: Micros,
+) -> store::Result<Option<ArchiveRow>> {
+    let mut r = db.read().await?;
+    crate::store::catalog::archives::of_device(&mut r, device, now).await
+}

@@ -1,0 +1,256 @@
+//! What a firmware file is: its sums, and whether it passes the checks that stand before it is stored.
+
+use super::keys::{ED25519, KeyRow, SECURE_BOOT};
+use crate::domain::error::field;
+use crate::domain::{DomainError, Result};
+use crate::firmware::check::{self, CheckError, Checked};
+use crate::firmware::esp_idf::{self, EspError};
+use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::firmware::kind::FirmwareKind;
+use crate::firmware::meta;
+use crate::firmware::zip::ZipError;
+use crate::ids::KeyId;
+use crate::store;
+use crate::store::catalog::firmwares::NewFirmware;
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use semver::Version;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+
+/// The parts that have checksums of their own (device-protocol 3.2).
+pub const PART: usize = 1 << 20;
+
+/// Sums of a file: whole and of each part, upper-case hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digests {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of all.
+    pub whole: String,
+    /// SHA-256 of each part, joined by commas.
+    pub parts: String,
+}
+
+impl Digests {
+    /// Sums of a file, from its first byte.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn of(file: &mut File) -> std::io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut sums = DigestWriter::default();
+        let mut piece = Vec::with_capacity(PART);
+        loop {
+            piece.clear();
+            let read = file.take(PART as u64).read_to_end(&mut piece)?;
+            if read == 0 {
+                return Ok(sums.finish());
+            }
+            sums.part(&piece);
+        }
+    }
+}
+
+/// Sums up a file that comes in pieces of [`PART`] bytes, the last one shorter.
+pub struct DigestWriter {
+    whole: Context,
+    parts: Vec<String>,
+    size: u64,
+}
+
+impl Default for DigestWriter {
+    fn default() -> Self {
+        Self {
+            whole: Context::new(&SHA256),
+            parts: Vec::new(),
+            size: 0,
+        }
+    }
+}
+
+impl DigestWriter {
+    /// The next piece.
+    pub fn part(&mut self, piece: &[u8]) {
+        self.whole.update(piece);
+        self.parts.push(hex::encode_upper(digest(&SHA256, piece)));
+        self.size += piece.len() as u64;
+    }
+
+    /// The sums.
+    pub fn finish(self) -> Digests {
+        Digests {
+            size: self.size,
+            whole: hex::encode_upper(self.whole.finish()),
+            parts: self.parts.join(","),
+        }
+    }
+}
+
+/// A file that passed: what is to be stored of it, and the product that it says it is built for.
+pub struct CheckedUpload {
+    /// The record.
+    pub new: NewFirmware,
+    /// Its product.
+    pub product: String,
+}
+
+impl CheckedUpload {
+    /// The record, if its version is a semantic one; asked after the product (rest-api 13).
+    pub fn versioned(self) -> Result<NewFirmware> {
+        semantic(&self.new.version)?;
+        Ok(self.new)
+    }
+}
+
+/// Refuses what is no semantic version.
+pub fn semantic(version: &str) -> Result<()> {
+    let parsed = Version::parse(version).map(drop);
+    parsed.map_err(|_| field("version", "must be a valid semantic version"))
+}
+
+/// Checks a file against these keys. It reads all of the file: call it off the async threads.
+pub fn check_upload(
+    kind: FirmwareKind,
+    file: &mut File,
+    keys: &[KeyRow],
+    unsigned: bool,
+    sums: &Digests,
+) -> Result<CheckedUpload> {
+    match kind {
+        FirmwareKind::Fwup => {
+            let (checked, key) = check_fwup(file, keys)?;
+            let new = record(&checked, key, sums);
+            let product = checked.product.clone();
+            Ok(CheckedUpload { new, product })
+        }
+        FirmwareKind::EspIdf => check_esp_idf(file, keys, unsigned, sums),
+    }
+}
+
+/// Checks an fwup file: what it is, and which key signed it.
+pub fn check_fwup(file: &mut File, keys: &[KeyRow]) -> Result<(Checked, KeyId)> {
+    let (ids, keys): (Vec<KeyId>, Vec<PublicKey>) = keys
+        .iter()
+        .filter(|k| k.scheme == ED25519)
+        .filter_map(|k| Some((k.id, PublicKey::parse(k.key.as_bytes()).ok()?)))
+        .unzip();
+    let checked = check::check(file, &keys).map_err(refused)?;
+    let key = ids.get(checked.key);
+    let key = *key.ok_or(store::Error::Missing("org_keys"))?;
+    Ok((checked, key))
+}
+
+fn check_esp_idf(
+    file: &mut File,
+    keys: &[KeyRow],
+    unsigned: bool,
+    sums: &Digests,
+) -> Result<CheckedUpload> {
+    let (ids, keys): (Vec<KeyId>, Vec<SecureBootKey>) = keys
+        .iter()
+        .filter(|k| k.scheme == SECURE_BOOT)
+        .filter_map(|k| Some((k.id, SecureBootKey::parse(&k.key).ok()?)))
+        .unzip();
+    let checked = esp_idf::check(file, &keys, unsigned).map_err(|e| match e {
+        EspError::Io(e) => DomainError::Blob(e.into()),
+        other => DomainError::Detail(sentence(&other.to_string())),
+    })?;
+    let (says, version) = (checked.description, checked.version.to_string());
+    let new = NewFirmware {
+        tool: FirmwareKind::EspIdf.name(),
+        signer: checked.key.and_then(|n| ids.get(n).copied()),
+        uuid: says.uuid,
+        version,
+        platform: says.platform,
+        architecture: says.architecture,
+        author: None,
+        description: Some(format!("ESP-IDF {}", says.idf_version)),
+        misc: None,
+        vcs_identifier: None,
+        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
+        checksum: sums.whole.clone(),
+        partials: sums.parts.clone(),
+        // Whatever an image is built of, another one can be patched to it.
+        delta_updatable: true,
+        full_fwup_version: "0.0.0".into(),
+        delta_fwup_version: "0.0.0".into(),
+    };
+    let product = says.product;
+    Ok(CheckedUpload { new, product })
+}
+
+/// What a file of no known kind is told.
+pub const UNRECOGNISED: &str = "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it, or an ESP-IDF application image (.bin) where the server takes them.";
+
+/// Words that begin a reason; any other word there is a name out of the file, which is told as it is written.
+const BEGINNINGS: [&str; 9] = [
+    "could", "expected", "invalid", "line", "none", "not", "the", "this", "zip",
+];
+
+/// A sentence begins with a capital, but a name that it begins with stays as it is.
+fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(c) if BEGINNINGS.contains(&first) => {
+            format!("{}{}.", c.to_uppercase(), letters.as_str())
+        }
+        _ => format!("{text}."),
+    }
+}
+
+/// The API's answer to a failed check.
+fn refused(e: CheckError) -> DomainError {
+    match e {
+        CheckError::Zip(ZipError::Io(e)) => DomainError::Blob(e.into()),
+        CheckError::Zip(ZipError::NotZip) => DomainError::Detail(UNRECOGNISED.into()),
+        other => DomainError::Detail(sentence(&other.to_string())),
+    }
+}
+
+fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewFirmware {
+    let features = meta::features(&c.meta);
+    let text = |key: &str| c.meta.get(key).map(str::to_owned);
+    NewFirmware {
+        tool: FirmwareKind::Fwup.name(),
+        signer: Some(key),
+        uuid: c.uuid.clone(),
+        version: c.version.clone(),
+        platform: c.platform.clone(),
+        architecture: c.architecture.clone(),
+        author: text("author"),
+        description: text("description"),
+        misc: text("misc"),
+        vcs_identifier: text("vcs-identifier"),
+        size: i64::try_from(sums.size).unwrap_or(i64::MAX),
+        checksum: sums.whole.clone(),
+        partials: sums.parts.clone(),
+        delta_updatable: features.delta_updatable,
+        full_fwup_version: features.full.to_string(),
+        delta_fwup_version: features.delta.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_parts_is_right_at_exact_multiples_of_a_part() {
+        for (size, parts) in [
+            (1, 1),
+            (PART - 1, 1),
+            (PART, 1),
+            (PART + 1, 2),
+            (2 * PART, 2),
+        ] {
+            let mut sums = DigestWriter::default();
+            for piece in vec![7u8; size].chunks(PART) {
+                sums.part(piece);
+            }
+            let sums = sums.finish();
+            assert_eq!(sums.size, size as u64);
+            assert_eq!(sums.parts.split(',').count(), parts, "{size}");
+        }
+    }
+}

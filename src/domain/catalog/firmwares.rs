@@ -1,0 +1,308 @@
+//! Firmware: upload, list, delete.
+
+use super::firmware_checks::{
+    DigestWriter, Digests, PART, UNRECOGNISED, check_fwup, check_upload, semantic,
+};
+use super::keys::KeyRow;
+use super::products::ProductRow;
+use super::stored_files;
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::blob::{Blob, Staged};
+use crate::clock;
+use crate::domain::error::{TAKEN, field};
+use crate::domain::{DomainError, Result, blocking};
+use crate::firmware::check::Checked;
+use crate::firmware::kind::FirmwareKind;
+use crate::ids::KeyId;
+use crate::limits::UPLOAD_BYTES;
+use crate::store::Db;
+use crate::store::catalog::firmwares::NewFirmware;
+use crate::store::events::audit;
+use bytes::{Bytes, BytesMut};
+use semver::Version;
+use serde_json::json;
+use std::io::Write as _;
+
+pub use crate::store::catalog::firmwares::FirmwareRow;
+
+/// An upload on its way to disk; at most one part of it is in memory. Dropped unfinished, it leaves nothing.
+pub struct Upload {
+    state: Option<(Staged, DigestWriter)>,
+    buffer: BytesMut,
+    received: u64,
+    expected: Option<String>,
+}
+
+impl Upload {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn begin(app: &App) -> Result<Self> {
+        Ok(Self {
+            state: Some((app.blobs.stage()?, DigestWriter::default())),
+            buffer: BytesMut::with_capacity(PART),
+            received: 0,
+            expected: None,
+        })
+    }
+
+    /// Bytes that have come.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Wants this SHA-256, in upper-case hex digits, of the whole.
+    pub fn expect(&mut self, sha256: String) {
+        self.expected = Some(sha256);
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// Over the limit, or the disk's.
+    pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
+        self.received += chunk.len() as u64;
+        if self.received > UPLOAD_BYTES {
+            return Err(DomainError::TooLarge);
+        }
+        while !chunk.is_empty() {
+            let n = chunk.len().min(PART - self.buffer.len());
+            self.buffer.extend_from_slice(&chunk.split_to(n));
+            if self.buffer.len() == PART {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        let piece = self.buffer.split().freeze();
+        self.buffer.reserve(PART);
+        let (mut staged, mut sums) = self
+            .state
+            .take()
+            .ok_or_else(|| DomainError::Fault("an upload failed before".into()))?;
+        let done = blocking(move || {
+            sums.part(&piece);
+            staged.file().write_all(&piece)?;
+            Ok::<_, std::io::Error>((staged, sums))
+        });
+        self.state = Some(done.await?.map_err(crate::blob::BlobError::from)?);
+        Ok(())
+    }
+
+    /// Checks and stores what was received. In this order: format, signature, metadata, product, version, uuid.
+    ///
+    /// # Errors
+    /// The first check that fails, with what to do about it.
+    pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
+        let product = crate::domain::catalog::products::show(&app.db, scope).await?;
+        let (mut staged, sums) = self.complete().await?;
+        let kind = blocking(move || FirmwareKind::of(staged.file()).map(|kind| (staged, kind)));
+        let (staged, kind) = kind.await?.map_err(crate::blob::BlobError::from)?;
+        // What is of no kind is read as a fwup archive, which says what is wrong with it.
+        let known = kind.unwrap_or(FirmwareKind::Fwup);
+        if kind.is_some() {
+            taken(app, &product, known)?;
+        }
+        let keys = keys_of(app, scope).await?;
+        let unsigned = product.allow_unsigned_esp_idf_firmware;
+        let judging = move || {
+            let mut staged = staged;
+            let judged = check_upload(known, staged.file(), &keys, unsigned, &sums)?;
+            Ok::<_, DomainError>((staged, judged))
+        };
+        let (staged, judged) = blocking(judging).await??;
+        same_product(scope, &judged.product)?;
+        store_firmware(app, scope, judged.versioned()?, staged).await
+    }
+
+    /// Checks an fwup file that was received against the organisation's keys and the product: the file, what is in it,
+    /// which key signed it, its sums.
+    ///
+    /// # Errors
+    /// The first check that fails, with what to do about it.
+    pub async fn checked(
+        self,
+        app: &App,
+        scope: &Scope<Product>,
+    ) -> Result<(Staged, Checked, KeyId, Digests)> {
+        let (staged, sums) = self.complete().await?;
+        let keys = keys_of(app, scope).await?;
+        let checking = move || {
+            let mut staged = staged;
+            let (checked, key) = check_fwup(staged.file(), &keys)?;
+            Ok::<_, DomainError>((staged, checked, key))
+        };
+        let (staged, checked, key) = blocking(checking).await??;
+        same_product(scope, &checked.product)?;
+        semantic(&checked.version)?;
+        Ok((staged, checked, key, sums))
+    }
+
+    /// The whole file and its sums.
+    async fn complete(mut self) -> Result<(Staged, Digests)> {
+        if !self.buffer.is_empty() {
+            self.flush().await?;
+        }
+        let (staged, sums) = self
+            .state
+            .take()
+            .ok_or_else(|| DomainError::Fault("an upload failed before".into()))?;
+        let sums = sums.finish();
+        if self.expected.is_some_and(|e| e != sums.whole) {
+            return Err(field(
+                "sha256",
+                "is not that of what came; upload the file again",
+            ));
+        }
+        Ok((staged, sums))
+    }
+}
+
+/// Whether server and product take this kind.
+fn taken(app: &App, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
+    if kind == FirmwareKind::EspIdf && !app.policy.esp_idf {
+        return Err(DomainError::Detail(UNRECOGNISED.into()));
+    }
+    if !product.tools().contains(&kind.name()) {
+        return Err(DomainError::Detail(format!(
+            "The product {:?} does not take {} firmware; allow it in the product's settings (allowed_update_tools).",
+            product.name,
+            kind.name()
+        )));
+    }
+    Ok(())
+}
+
+/// The organisation's keys, in an order that stays.
+async fn keys_of(app: &App, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
+    let mut r = app.db.read().await?;
+    Ok(crate::store::catalog::keys::of_org(&mut r, scope.product().org.id).await?)
+}
+
+/// Refuses what was built for another product.
+fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
+    let p = scope.product();
+    if built_for == p.name {
+        return Ok(());
+    }
+    Err(DomainError::Detail(format!(
+        "This firmware is built for the product {built_for:?}, but was uploaded to {:?}.",
+        p.name
+    )))
+}
+
+/// The row and the file become visible together: the file gets its name before the transaction commits, so an accepted
+/// firmware always has its file.
+async fn store_firmware(
+    app: &App,
+    scope: &Scope<Product>,
+    new: NewFirmware,
+    staged: Staged,
+) -> Result<FirmwareRow> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let unique = crate::store::catalog::products::by_name(
+        &mut w,
+        scope.product().org.id,
+        &scope.product().name,
+    )
+    .await?
+    .is_some_and(|p| p.require_unique_firmware_version);
+    if let Some(known) =
+        crate::store::catalog::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await?
+    {
+        drop(w);
+        stored_files::put_back(app, scope, Blob::Firmware(known.id), &new.checksum, staged).await?;
+        return show(&app.db, scope, &new.uuid).await;
+    }
+    if unique
+        && crate::store::catalog::firmwares::version_taken(
+            &mut w,
+            scope,
+            &new.version,
+            &new.platform,
+            &new.architecture,
+        )
+        .await?
+    {
+        return Err(field("version", "has already been taken for this product"));
+    }
+    let id = crate::store::catalog::firmwares::add(&mut w, scope, &new, now)
+        .await?
+        .ok_or_else(|| field("uuid", TAKEN))?;
+    let p = scope.product();
+    let text = format!(
+        "{} uploaded firmware {} {}",
+        scope.person().name,
+        new.version,
+        new.uuid
+    );
+    audit::on_product(&mut w, scope, &text, now).await?;
+    let data = json!({
+        "org": p.org.name, "product": p.name, "uuid": new.uuid, "version": new.version,
+        "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
+    });
+    crate::store::support::messages::file(&mut w, p.id, "firmware.published", &data, now).await?;
+    let blobs = app.blobs.clone();
+    blocking(move || blobs.keep(staged, Blob::Firmware(id))).await??;
+    w.commit().await?;
+    show(&app.db, scope, &new.uuid).await
+}
+
+/// The product's firmwares: highest version first, then newest upload.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
+    let mut r = db.read().await?;
+    let mut all = crate::store::catalog::firmwares::list(&mut r, scope).await?;
+    all.sort_by_cached_key(|f| std::cmp::Reverse(Version::parse(&f.version).ok()));
+    Ok(all)
+}
+
+/// One firmware.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<FirmwareRow> {
+    let mut r = db.read().await?;
+    crate::store::catalog::firmwares::by_uuid(&mut r, scope.product().id, uuid)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// Deletes a firmware that no release ever used.
+///
+/// # Errors
+/// [`DomainError::NotFound`], or a release or update that uses it.
+pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let p = scope.product();
+    let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, p.id, uuid)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    if crate::store::catalog::firmwares::pinned(&mut w, firmware.id).await? {
+        return Err(field(
+            "deployment_releases",
+            "Firmware has associated deployment releases",
+        ));
+    }
+    let deltas = crate::store::catalog::deltas::of_firmware(&mut w, firmware.id).await?;
+    crate::store::catalog::firmwares::delete(&mut w, scope, firmware.id).await?;
+    let text = format!(
+        "{} deleted firmware {} {uuid}",
+        scope.person().name,
+        firmware.version
+    );
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    w.commit().await?;
+    app.blobs.remove(Blob::Firmware(firmware.id)).await?;
+    for (a, b) in deltas {
+        app.blobs.remove(Blob::Delta(a, b)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Signing keys.
+
+use crate::access::scope::{InOrg as _, Org, Scope};
+use crate::app::App;
+use crate::clock;
+use crate::domain::error::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
+use crate::domain::events::broadcast;
+use crate::domain::{DomainError, Result};
+use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::ids::{DeviceId, OrgId};
+use crate::store::events::audit;
+use crate::store::{self, Db, On};
+use serde_json::json;
+
+pub use crate::store::catalog::keys::KeyRow;
+
+/// The organisation's keys.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<KeyRow>> {
+    let mut r = db.read().await?;
+    Ok(crate::store::catalog::keys::of_org(&mut r, scope.org().id).await?)
+}
+
+/// The public keys that devices of an organization get: those that fwup knows.
+///
+/// # Errors
+/// The database's.
+pub async fn for_devices(on: &mut impl On, org: OrgId) -> store::Result<Vec<String>> {
+    let held = crate::store::catalog::keys::of_org(on, org).await?;
+    let held = held.into_iter().filter(|k| k.scheme == ED25519);
+    Ok(held.map(|k| k.key).collect())
+}
+
+/// The same for one device.
+///
+/// # Errors
+/// The database's.
+pub async fn of_device(db: &Db, device: DeviceId) -> store::Result<Vec<String>> {
+    let mut r = db.read().await?;
+    match store::devices::row(&mut r, device).await? {
+        Some(d) => for_devices(&mut r, d.org_id).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// One key.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
+    let mut r = db.read().await?;
+    crate::store::catalog::keys::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// Keys that sign for fwup.
+pub const ED25519: &str = "ed25519";
+/// Keys that sign for Secure Boot v2 of the ESP32.
+pub const SECURE_BOOT: &str = "secure_boot_v2_rsa";
+
+/// Base64 of 32 bytes, with or without padding or blanks around it, as editors and secret stores leave them; in the spelling
+/// that is stored, so that one key cannot be registered twice.
+fn ed25519(key: &str) -> Result<String> {
+    let key = key.trim();
+    // A file may hold the bytes themselves; 32 letters are none.
+    let parsed = (key.len() > 32).then(|| PublicKey::parse(key.as_bytes()).ok());
+    parsed.flatten().map(|k| k.text()).ok_or_else(|| {
+        let text = "invalid key, please check this is a valid Ed25519 public key";
+        field("key", text)
+    })
+}
+
+/// As strict as the original: RSA-3072 in PEM.
+///
+/// # Errors
+/// Anything else.
+pub fn rsa(key: &str) -> Result<()> {
+    SecureBootKey::parse(key)
+        .map(drop)
+        .map_err(|e| field("key", &e.to_string()))
+}
+
+/// Registers a key. It is stored in one spelling, so that one key cannot be registered twice.
+///
+/// # Errors
+/// A blank or taken name, a key that is none or is taken, an unknown scheme.
+pub async fn create(
+    app: &App,
+    scope: &Scope<Org>,
+    name: Option<&str>,
+    key: Option<&str>,
+    scheme: Option<&str>,
+) -> Result<KeyRow> {
+    let mut errors = Mistakes::default();
+    let name = errors.take(name_of(name));
+    let scheme = scheme.unwrap_or(ED25519);
+    let key = key
+        .filter(|k| !k.trim().is_empty())
+        .ok_or_else(|| field("key", BLANK));
+    let key = errors.take(key.and_then(|key| match scheme {
+        ED25519 => ed25519(key),
+        SECURE_BOOT => rsa(key).map(|()| key.to_owned()),
+        _ => Err(field("scheme", INVALID)),
+    }));
+    let (Some(name), Some(key)) = (name, key) else {
+        return Err(errors.refusal());
+    };
+    let mut w = app.db.write().await?;
+    let Some(id) =
+        crate::store::catalog::keys::add(&mut w, scope.org().id, &name, &key, scheme, clock::now())
+            .await?
+    else {
+        let same_name = crate::store::catalog::keys::by_name(&mut w, scope, &name)
+            .await?
+            .is_some();
+        return Err(field(if same_name { "name" } else { "key" }, TAKEN));
+    };
+    audit::in_org(
+        &mut w,
+        scope,
+        &format!("{} registered signing key {name}", scope.person().name),
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    broadcast::of_keys(app, scope.org().id);
+    Ok(KeyRow {
+        id,
+        name,
+        key,
+        scheme: scheme.to_owned(),
+    })
+}
+
+/// Deletes a key that no firmware uses.
+///
+/// # Errors
+/// [`DomainError::NotFound`], or a firmware that was checked with it.
+pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let key = crate::store::catalog::keys::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    if crate::store::catalog::keys::in_use(&mut w, key.id).await? {
+        return Err(DomainError::InUse(json!({
+            "firmwares": ["Firmware exists which uses the Signing Key"]
+        })));
+    }
+    crate::store::catalog::keys::delete(&mut w, scope, key.id).await?;
+    audit::in_org(
+        &mut w,
+        scope,
+        &format!("{} deleted signing key {name}", scope.person().name),
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    broadcast::of_keys(app, scope.org().id);
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! Stored files as devices get them: looked at before the first byte is sent, and told when one is damaged.
+
+use super::download_urls::StoredFileLink;
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::blob::{Blob, Damage, Look, Staged};
+use crate::bus::BusMessage;
+use crate::clock;
+use crate::domain::blocking;
+use crate::domain::error::{DomainError, TAKEN, field};
+use crate::ids::DeviceId;
+use crate::rollout::offer::Offer;
+use crate::store;
+use crate::store::catalog::files::FileRow;
+use crate::store::catalog::{deltas, files};
+use crate::store::deployments::inflight;
+use crate::store::events::audit;
+use crate::store::support::notifications;
+
+/// Why a file cannot be sent now.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It was looked at, and is not what was accepted.
+    #[error("the stored file {0} is damaged: {1}")]
+    Damaged(Blob, Damage),
+    /// It was damaged, and is made anew.
+    #[error("the delta is made anew")]
+    Remade,
+    /// The file store did not answer.
+    #[error(transparent)]
+    Files(#[from] crate::blob::BlobError),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl FileRow {
+    /// What a link to it is made of.
+    pub fn linked(&self) -> StoredFileLink<'_> {
+        StoredFileLink::new(self.blob, &self.uuid, &self.checksum, &self.tool)
+    }
+}
+
+/// Passes a file that is what was accepted; says so to the product's people when it is not, and when it is again.
+///
+/// # Errors
+/// [`FileError::Damaged`], or that nothing could be found out.
+pub async fn require_sound(app: &App, file: &FileRow, look: Look) -> Result<(), FileError> {
+    let found = app
+        .blobs
+        .damage(file.blob, file.size, &file.checksum, look)
+        .await?;
+    match found {
+        None if file.damaged => mended(app, file).await?,
+        None => {}
+        Some(damage) => {
+            damaged(app, file, damage).await?;
+            return Err(FileError::Damaged(file.blob, damage));
+        }
+    }
+    Ok(())
+}
+
+async fn damaged(app: &App, file: &FileRow, damage: Damage) -> store::Result<()> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    // The file may have been deleted, or its delta made anew, while it was read.
+    let same = files::of(&mut w, file.blob).await?;
+    if same.is_none_or(|f| f.checksum != file.checksum)
+        || !files::mark(&mut w, file.blob, Some(now)).await?
+    {
+        return Ok(());
+    }
+    tracing::error!(file = %file.blob, %damage, "a stored file is damaged and is not sent any more");
+    let (what, todo) = match file.blob {
+        Blob::Firmware(_) => (
+            "Firmware",
+            "No device is offered it. Upload the same file again, or put it back into the server's data folder from a backup",
+        ),
+        Blob::Archive(_) => (
+            "Archive",
+            "No device is told of it. Upload the same file again, or put it back into the server's data folder from a backup",
+        ),
+        Blob::Delta(..) => (
+            "A delta to firmware",
+            "It is made anew, and devices wait for it as for any delta",
+        ),
+    };
+    let message = format!(
+        "{what} {} ({}) cannot be sent, since its stored file {} is damaged: {damage}. {todo}; look at the disk's health.",
+        file.version, file.uuid, file.blob
+    );
+    notifications::add(
+        &mut w,
+        file.product,
+        &format!("damaged_file-{}", file.blob),
+        "error",
+        "Stored file damaged",
+        &message,
+        now,
+    )
+    .await?;
+    w.commit().await?;
+    if matches!(file.blob, Blob::Delta(..)) {
+        app.bus.send(BusMessage::Delta);
+    }
+    Ok(())
+}
+
+/// Notes that a file is what was accepted again, and lets the groups that waited for it go on.
+async fn mended(app: &App, file: &FileRow) -> store::Result<()> {
+    let mut w = app.db.write().await?;
+    let changed = files::mark(&mut w, file.blob, None).await?;
+    let groups = match file.blob {
+        Blob::Firmware(id) if changed => deltas::groups_of_target(&mut w, id).await?,
+        _ => Vec::new(),
+    };
+    w.commit().await?;
+    if changed {
+        tracing::info!(file = %file.blob, "a damaged file is sound again");
+    }
+    for (group,) in groups {
+        app.wake_group(Some(group));
+    }
+    Ok(())
+}
+
+/// Takes an upload of a file that is stored already: it mends one that is damaged, and is refused otherwise.
+///
+/// # Errors
+/// That the uuid is taken, when the stored file is sound or another one.
+pub async fn put_back(
+    app: &App,
+    scope: &Scope<Product>,
+    blob: Blob,
+    checksum: &str,
+    staged: Staged,
+) -> Result<(), DomainError> {
+    let mut r = app.db.read().await?;
+    let file = files::of(&mut r, blob).await?;
+    drop(r);
+    let file = file
+        .filter(|f| f.checksum == checksum)
+        .ok_or_else(|| field("uuid", TAKEN))?;
+    match require_sound(app, &file, Look::Known).await {
+        Ok(()) => return Err(field("uuid", TAKEN)),
+        Err(FileError::Damaged(..) | FileError::Remade) => {}
+        Err(FileError::Files(e)) => return Err(e.into()),
+        Err(FileError::Store(e)) => return Err(e.into()),
+    }
+    let blobs = app.blobs.clone();
+    blocking(move || blobs.keep(staged, blob)).await??;
+    let mut w = app.db.write().await?;
+    let text = format!(
+        "{} uploaded the damaged file of {} {} again",
+        scope.person().name,
+        file.version,
+        file.uuid
+    );
+    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    w.commit().await?;
+    mended(app, &file).await?;
+    Ok(())
+}
+
+/// Whether the file of an offer can be sent. One that cannot is taken back from the device, which never heard of it, so that
+/// its slot is free and the try does not count against it; when even that fails, the claim lapses.
+pub async fn offerable(app: &App, device: DeviceId, offer: &Offer) -> bool {
+    let Err(why) = sound_offer(app, offer).await else {
+        return true;
+    };
+    tracing::warn!(%device, error = %why, "an update is not offered");
+    if let Err(e) = withdraw(app, device, offer).await {
+        tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
+    }
+    false
+}
+
+async fn sound_offer(app: &App, offer: &Offer) -> Result<(), FileError> {
+    let file = files::of(&mut app.db.read().await?, offer.blob()).await?;
+    let file = file.ok_or(FileError::Damaged(offer.blob(), Damage::Missing))?;
+    require_sound(app, &file, Look::Known).await
+}
+
+async fn withdraw(app: &App, device: DeviceId, offer: &Offer) -> store::Result<()> {
+    let mut w = app.db.write().await?;
+    let row = inflight::of_device(&mut w, device).await?;
+    if row.is_some_and(|r| r.claim_id == offer.claim && !r.attempted) {
+        inflight::remove(&mut w, device).await?;
+    }
+    w.commit().await?;
+    app.wake_group(offer.group);
+    Ok(())
+}

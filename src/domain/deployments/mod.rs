@@ -1,0 +1,4 @@
+//! Deployment groups: their settings and releases. Which device gets which is decided in [`crate::rollout`].
+
+pub mod groups;
+pub mod imported;

@@ -1,0 +1,413 @@
+//! CA certificates of organisations and certificates of devices, as people manage them.
+
+use super::x509::{self, CertificateInfo};
+use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
+use crate::access::vault::Vault;
+use crate::app::App;
+use crate::clock;
+use crate::domain::devices::certificate_signature::{NotSigned, signed_by, usable_key};
+use crate::domain::devices::{self, Device};
+use crate::domain::error::{BLANK, TAKEN, field};
+use crate::domain::{DomainError, Result};
+use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::devices::certificates as table;
+use crate::store::devices::certificates::{NewCa, NewCertificate};
+use crate::store::events::audit::{self, Resource};
+use crate::store::{self, Db, On, Write};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use std::time::Duration;
+
+pub use crate::store::devices::certificates::{CaRow, CertificateRow};
+
+/// The name space of ownership proofs (rest-api 7).
+const PROOF: &str = "urn:nerveshub:verify:";
+
+/// What a person sends to register a CA.
+#[derive(Debug, Default)]
+pub struct CaForm {
+    /// Base64 of the CA's PEM.
+    pub cert: Option<String>,
+    /// Base64 of the PEM that proves ownership.
+    pub verification: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// Whether an expired CA is refused.
+    pub check_expiration: bool,
+    /// Just-in-time provisioning.
+    pub jitp: Option<JitpForm>,
+}
+
+/// A just-in-time provisioning profile.
+#[derive(Debug, Default)]
+pub struct JitpForm {
+    /// The product by number or by name.
+    pub product: Option<std::result::Result<i64, String>>,
+    /// Tags for its devices.
+    pub tags: Option<Vec<String>>,
+    /// Description for its devices.
+    pub description: Option<String>,
+}
+
+/// DER out of base64 of PEM; PEM or base64 of DER are taken as well.
+fn der(text: &str) -> Result<Vec<u8>> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.starts_with("-----BEGIN") {
+        return x509::first_in_pem(text.as_bytes()).ok_or_else(unreadable);
+    }
+    let packed: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD
+        .decode(packed)
+        .map_err(|_| DomainError::Bad("the certificate is not base64 of a PEM text".into()))?;
+    match x509::first_in_pem(&bytes) {
+        Some(der) => Ok(der),
+        None if CertificateInfo::read(&bytes).is_ok() => Ok(bytes),
+        None => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> DomainError {
+    DomainError::Detail("Error decoding certificate".into())
+}
+
+/// A token that the proof's certificate must carry, good for an hour.
+pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
+    vault.proof(
+        &scope.org().name,
+        clock::now().after(Duration::from_secs(3600)).secs(),
+    )
+}
+
+/// The organisation's CAs.
+///
+/// # Errors
+/// The database's.
+pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
+    let mut r = db.read().await?;
+    Ok(table::cas(&mut r, scope).await?)
+}
+
+/// One CA.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn show_ca(db: &Db, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
+    named(&mut db.read().await?, scope, name).await
+}
+
+/// The CA with this serial number or, in hex, with this key identifier.
+async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
+    let ski = hex::decode(name.replace(':', "")).unwrap_or_default();
+    let mut found = table::cas_named(on, scope, name, &ski).await?;
+    if found.len() > 1 {
+        let all: Vec<String> = found.iter().map(|ca| hex::encode_upper(&ca.ski)).collect();
+        return Err(DomainError::Conflict(format!(
+            "{} CA certificates have the serial number {name}, from different signers. Name one by its key identifier: {}.",
+            all.len(),
+            all.join(" or ")
+        )));
+    }
+    found.pop().ok_or(DomainError::NotFound)
+}
+
+/// What is answered to a registration without the CA or without its proof, to the letter.
+pub const CA_INCOMPLETE: &str = "The CA certificate or verification certificate is missing";
+
+/// Registers a CA whose private key the person has shown to hold.
+///
+/// # Errors
+/// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
+pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
+    let missing = || DomainError::Detail(CA_INCOMPLETE.into());
+    let unreadable = |_| unreadable();
+    let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
+    let facts = CertificateInfo::read(&cert).map_err(unreadable)?;
+    match &form.verification {
+        Some(proof) => {
+            let proof = der(proof)?;
+            let proven = CertificateInfo::read(&proof).map_err(unreadable)?;
+            verify_ownership(&app.vault, scope, &cert, &proof, &proven)?;
+        }
+        None if app.policy.unproven_cas => {}
+        None => return Err(missing()),
+    }
+    let db = &app.db;
+    let ski = facts.ski.clone().ok_or_else(|| field("ski", BLANK))?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let ca = NewCa {
+        serial: facts.serial.clone(),
+        ski,
+        der: cert,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        description: form.description,
+        check_expiration: form.check_expiration,
+        jitp: profile(&mut w, scope, form.jitp).await?,
+    };
+    let id = table::add_ca(&mut w, scope, &ca, now)
+        .await?
+        .ok_or_else(|| field("serial", TAKEN))?;
+    audit::in_org(
+        &mut w,
+        scope,
+        &format!(
+            "{} registered CA certificate {}",
+            scope.person().name,
+            ca.serial
+        ),
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    let mut r = db.read().await?;
+    table::ca(&mut r, scope, id)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
+/// The proof: signed by the CA, and its only name is this organisation's token.
+fn verify_ownership(
+    vault: &Vault,
+    scope: &Scope<Org>,
+    ca: &[u8],
+    proof: &[u8],
+    facts: &CertificateInfo,
+) -> Result<()> {
+    let failed = || DomainError::Detail("CA Certificate ownership verification failed".into());
+    let now = clock::now();
+    let token = match facts.only_uris.as_deref() {
+        Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
+        _ => return Err(failed()),
+    };
+    if !vault.proven(&scope.org().name, token, now.secs()) {
+        return Err(failed());
+    }
+    match signed_by(ca, proof, now) {
+        Ok(()) => Ok(()),
+        // The key and the algorithm are the CA's own, which no other proof mends.
+        Err(why @ (NotSigned::Weak(_) | NotSigned::Algorithm(_))) => {
+            Err(field("cert", &why.to_string()))
+        }
+        Err(why) => {
+            tracing::info!(org = %scope.org().name, %why, "the ownership of a CA was not proven");
+            Err(failed())
+        }
+    }
+}
+
+async fn profile(
+    w: &mut Write,
+    scope: &Scope<Org>,
+    form: Option<JitpForm>,
+) -> Result<Option<(ProductId, String, String)>> {
+    let Some(form) = form else { return Ok(None) };
+    let blank = |name: &str| DomainError::Fields(json!({"jitp": { name: [BLANK] }}));
+    let product = match form.product.ok_or_else(|| blank("product_id"))? {
+        Ok(id) => crate::store::catalog::products::by_id(w, scope, id).await?,
+        Err(name) => crate::store::catalog::products::by_name(w, scope.org().id, &name).await?,
+    };
+    let product = product
+        .ok_or_else(|| DomainError::Fields(json!({"jitp": {"product_id": ["does not exist"]}})))?;
+    let tags = form.tags.ok_or_else(|| blank("tags"))?;
+    crate::domain::devices::check_tags(&tags)?;
+    let description = form.description.ok_or_else(|| blank("description"))?;
+    Ok(Some((product.id, json!(tags).to_string(), description)))
+}
+
+/// Forgets a CA. Devices that are connected stay so.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
+    let mut w = db.write().await?;
+    let ca = named(&mut w, scope, serial).await?;
+    table::delete_ca(&mut w, scope, ca.id).await?;
+    audit::in_org(
+        &mut w,
+        scope,
+        &format!("{} removed CA certificate {serial}", scope.person().name),
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// A device's certificates.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<Vec<CertificateRow>> {
+    let mut r = db.read().await?;
+    let device = store::devices::view(&mut r, scope, identifier)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    Ok(table::of_device(&mut r, scope, device.id).await?)
+}
+
+/// Registers a certificate of a device. Its signer need not be a registered CA.
+///
+/// # Errors
+/// A certificate that cannot be read, lacks an authority key identifier, or is somebody's already.
+pub async fn add(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    cert: &str,
+) -> Result<CertificateRow> {
+    let der = der(cert)?;
+    let facts = CertificateInfo::read(&der)
+        .map_err(|_| DomainError::Detail("Error decoding certificate".into()))?;
+    let mut w = db.write().await?;
+    let device = store::devices::view(&mut w, scope, identifier)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    store_certificate(&mut w, device.org_id, device.id, &facts).await?;
+    let text = format!(
+        "{} added certificate {} to device {identifier}",
+        scope.person().name,
+        facts.serial
+    );
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Device(device.id),
+        &text,
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    list(db, scope, identifier)
+        .await?
+        .into_iter()
+        .find(|c| c.fingerprint == facts.fingerprint)
+        .ok_or(DomainError::NotFound)
+}
+
+/// Stores a device's certificate after the checks that hold everywhere (device-protocol 1.5).
+///
+/// # Errors
+/// Fields that say which check failed.
+pub async fn store_certificate(
+    w: &mut Write,
+    org: OrgId,
+    device: DeviceId,
+    facts: &CertificateInfo,
+) -> Result<()> {
+    let aki = facts.aki.clone().ok_or_else(|| {
+        field(
+            "aki",
+            "the certificate has no authority key identifier, so its signer cannot be told",
+        )
+    })?;
+    // What is wrong with the certificate is told together; what it collides with, by the serial first.
+    let mut errors = serde_json::Map::new();
+    let other = table::holder_of_key(w, &facts.public_key_fingerprint).await?;
+    if other.is_some_and(|h| h.device_id != device) {
+        let text = "public key already associated with another device";
+        errors.insert("public_key_fingerprint".into(), json!([text]));
+    }
+    if let Err(why) = usable_key(&facts.der) {
+        errors.insert("cert".into(), json!([why]));
+    }
+    let mut signers = table::cas_by_ski(w, &aki).await?;
+    signers.retain(|ca| signed_by(&ca.der, &facts.der, clock::now()).is_ok());
+    if !signers.is_empty() && signers.iter().all(|ca| ca.org_id != org) {
+        let text = "Signer CA registered with another org";
+        errors.insert("org".into(), json!([text]));
+    }
+    if !errors.is_empty() {
+        return Err(DomainError::Fields(errors.into()));
+    }
+    if let Some(holder) = table::holder(w, &facts.fingerprint).await? {
+        let same = holder.device_id == device;
+        return Err(field(if same { "serial" } else { "fingerprint" }, TAKEN));
+    }
+    let new = NewCertificate {
+        serial: facts.serial.clone(),
+        fingerprint: facts.fingerprint.clone(),
+        fingerprint_sha256: facts.fingerprint_sha256.clone(),
+        public_key_fingerprint: facts.public_key_fingerprint.clone(),
+        aki,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        der: facts.der.clone(),
+    };
+    if !table::add(w, org, device, &new, clock::now()).await? {
+        return Err(field("serial", TAKEN));
+    }
+    Ok(())
+}
+
+/// The device of the organisation that holds exactly this certificate; no CA is asked, and none is provisioned.
+///
+/// # Errors
+/// A text that is no certificate; [`DomainError::Denied`] when no device holds it.
+pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device> {
+    let unknown = || DomainError::Denied(Role::View);
+    // What cannot be read is nobody's.
+    let facts = der(cert).ok().and_then(|c| CertificateInfo::read(&c).ok());
+    let facts = facts.ok_or_else(unknown)?;
+    let mut r = db.read().await?;
+    let holder = table::holder_of_exactly(&mut r, &facts.fingerprint_sha256).await?;
+    let holder = holder.filter(|h| h.org_id == scope.org().id);
+    let identifier = holder.ok_or_else(unknown)?.identifier;
+    drop(r);
+    devices::show(db, scope, &identifier).await
+}
+
+/// Deletes a device's certificate. An open connection is not cut.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn delete(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    serial: &str,
+) -> Result<()> {
+    let mut w = app.db.write().await?;
+    let device = store::devices::view(&mut w, scope, identifier)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    let all = table::of_device(&mut w, scope, device.id).await?;
+    let name = serial.replace(':', "").to_uppercase();
+    let meant: Vec<&str> = all
+        .iter()
+        .filter(|c| c.serial == serial || c.fingerprint == name)
+        .map(|c| c.fingerprint.as_str())
+        .collect();
+    match meant.as_slice() {
+        [] => return Err(DomainError::NotFound),
+        [one] => table::delete(&mut w, scope, device.id, one).await?,
+        several => {
+            return Err(DomainError::Conflict(format!(
+                "{} certificates of the device have the serial number {serial}, from different signers. Name one by its SHA-1: {}.",
+                several.len(),
+                several.join(" or ")
+            )));
+        }
+    };
+    let text = format!(
+        "{} removed certificate {serial} from device {identifier}",
+        scope.person().name
+    );
+    audit::in_product(
+        &mut w,
+        scope,
+        Resource::Device(device.id),
+        &text,
+        clock::now(),
+    )
+    .await?;
+    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
+    w.commit().await?;
+    crate::domain::devices::cut(app, device.id, node);
+    Ok(())
+}

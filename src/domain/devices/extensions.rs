@@ -1,0 +1,304 @@
+//! Which extensions devices may use, and what these report.
+
+use crate::access::scope::{Product, Scope};
+use crate::app::App;
+use crate::bus::DeviceSignal;
+use crate::clock::{self, Micros};
+use crate::domain::error::{INVALID, field};
+use crate::domain::events::broadcast;
+use crate::domain::{Result, devices};
+use crate::ids::{DeviceId, Extension, Extensions};
+use crate::store::events::audit;
+use crate::store::{self, Db, On, Write};
+use serde_json::{Map, Value, json};
+
+pub use crate::store::devices::device_logs::LogLine;
+pub use crate::store::devices::health_reports::HealthReport;
+pub use crate::store::devices::locations::Location;
+
+/// The product's switches, and which of them the device has off.
+#[derive(Debug, Clone, Copy)]
+pub struct Switches {
+    /// What the product allows.
+    pub product: Extensions,
+    /// What this device does not use although the product allows it.
+    pub off: Extensions,
+}
+
+impl Switches {
+    /// What the device may use.
+    pub fn usable(self) -> Extensions {
+        self.product.without(self.off)
+    }
+}
+
+/// The switches of a device; nothing is on for one that is gone.
+///
+/// # Errors
+/// The database's.
+pub async fn of_device(on: &mut impl On, device: DeviceId) -> store::Result<Switches> {
+    let (product, off) = crate::store::devices::extensions::of_device(on, device)
+        .await?
+        .unwrap_or_default();
+    Ok(Switches {
+        product: Extensions::of_bits(product),
+        off: Extensions::of_bits(off),
+    })
+}
+
+/// The extensions that a device may use now.
+///
+/// # Errors
+/// The database's.
+pub async fn usable(db: &Db, device: DeviceId) -> store::Result<Extensions> {
+    let mut r = db.read().await?;
+    Ok(of_device(&mut r, device).await?.usable())
+}
+
+/// The product's switches.
+///
+/// # Errors
+/// The database's.
+pub async fn of_product(db: &Db, scope: &Scope<Product>) -> Result<Extensions> {
+    let mut r = db.read().await?;
+    let bits = crate::store::devices::extensions::of_product(&mut r, scope).await?;
+    Ok(Extensions::of_bits(bits))
+}
+
+/// Reads switches from an object of booleans: those that it names, changed in `now`.
+///
+/// # Errors
+/// Unknown names and values that are no booleans, under the field `extensions`.
+pub fn changed(now: Extensions, wanted: &Value) -> Result<Extensions> {
+    let Value::Object(wanted) = wanted else {
+        return Err(field("extensions", INVALID));
+    };
+    wanted.iter().try_fold(now, |all, (name, on)| {
+        let one = Extension::parse(name).ok_or_else(|| {
+            let known = Extensions::all().words().join(", ");
+            let text = format!("{name} is unknown; this server has {known}");
+            field("extensions", &text)
+        })?;
+        let on = on
+            .as_bool()
+            .ok_or_else(|| field("extensions", &format!("{name} must be true or false")))?;
+        Ok(all.set(one, on))
+    })
+}
+
+/// Changes the product's switches; connected devices are told at once.
+///
+/// # Errors
+/// Unknown names.
+pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> Result<Extensions> {
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let before =
+        Extensions::of_bits(crate::store::devices::extensions::of_product(&mut w, scope).await?);
+    let after = changed(before, wanted)?;
+    if after == before {
+        return Ok(after);
+    }
+    crate::store::devices::extensions::set_product(&mut w, scope, after.bits(), now).await?;
+    let p = scope.product();
+    let text = format!(
+        "{} set the extensions of product {} to: {}",
+        scope.person().name,
+        p.name,
+        after.words().join(", ")
+    );
+    audit::on_product(&mut w, scope, &text, now).await?;
+    w.commit().await?;
+    broadcast::of_extensions(app, p.id);
+    Ok(after)
+}
+
+/// Changes a device's switches, which start as on.
+///
+/// # Errors
+/// Unknown names.
+pub async fn set_device(
+    w: &mut Write,
+    device: DeviceId,
+    wanted: &Value,
+    now: Micros,
+) -> Result<()> {
+    let switches = of_device(w, device).await?;
+    let all = Extensions::all();
+    let on = changed(all.without(switches.off), wanted)?;
+    Ok(
+        crate::store::devices::extensions::set_device_off(w, device, all.without(on).bits(), now)
+            .await?,
+    )
+}
+
+/// Thresholds of the status: warning, unhealthy (domain 4.1); at the threshold counts.
+const THRESHOLDS: [(&str, f64, f64); 3] = [
+    ("cpu_usage_percent", 80.0, 90.0),
+    ("mem_used_percent", 70.0, 80.0),
+    ("disk_used_percentage", 80.0, 90.0),
+];
+
+/// A metric: a number, or a text that spells one; anything else is skipped.
+fn number(value: &Value) -> Option<f64> {
+    let n = value
+        .as_f64()
+        .or_else(|| value.as_str().and_then(|s| s.trim().parse().ok()));
+    n.filter(|n| n.is_finite())
+}
+
+/// Status and reasons by a report's metrics.
+/// `healthy`, `warning`, `unhealthy` or `unknown`, by a report.
+pub fn status(report: &Value) -> &'static str {
+    judge(report).0
+}
+
+fn judge(report: &Value) -> (&'static str, Value) {
+    let (mut warning, mut unhealthy, mut seen) = (Map::new(), Map::new(), false);
+    for (key, warn, bad) in THRESHOLDS {
+        let Some(value) = report["metrics"].get(key).and_then(number) else {
+            continue;
+        };
+        seen = true;
+        let reason = |threshold: f64| json!({"value": value, "threshold": threshold});
+        if value >= bad {
+            unhealthy.insert(key.into(), reason(bad));
+        } else if value >= warn {
+            warning.insert(key.into(), reason(warn));
+        }
+    }
+    let status = match (unhealthy.is_empty(), warning.is_empty(), seen) {
+        (false, ..) => "unhealthy",
+        (true, false, _) => "warning",
+        (true, true, true) => "healthy",
+        (true, true, false) => "unknown",
+    };
+    let mut reasons = Map::new();
+    for (name, found) in [("warning", warning), ("unhealthy", unhealthy)] {
+        if !found.is_empty() {
+            reasons.insert(name.into(), Value::Object(found));
+        }
+    }
+    (status, Value::Object(reasons))
+}
+
+/// Stores a health report, whole, with its status.
+///
+/// # Errors
+/// The database's.
+pub async fn health(
+    w: &mut Write,
+    device: DeviceId,
+    report: &Value,
+    now: Micros,
+) -> store::Result<()> {
+    let (status, reasons) = judge(report);
+    let row = HealthReport {
+        at: now,
+        status: status.into(),
+        reasons: reasons.to_string(),
+        report: report.to_string(),
+    };
+    crate::store::devices::health_reports::add(w, device, &row).await
+}
+
+/// The switches of a device.
+///
+/// # Errors
+/// [`crate::domain::Refusal::NotFound`].
+pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Switches> {
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    Ok(of_device(&mut r, device).await?)
+}
+
+/// Asks a device for a health report, if it is there and its extension attached; it comes in a moment.
+///
+/// # Errors
+/// [`crate::domain::Refusal::NotFound`].
+pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut r = app.db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    if let Some(node) = crate::store::devices::connections::node_of(&mut r, device).await? {
+        app.signal_device(node, device, DeviceSignal::Health);
+    }
+    Ok(())
+}
+
+/// A device's health reports since an instant, newest first.
+///
+/// # Errors
+/// [`crate::domain::Refusal::NotFound`].
+pub async fn health_of(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    since: Micros,
+    most: i64,
+) -> Result<Vec<HealthReport>> {
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    Ok(crate::store::devices::health_reports::newest(&mut r, device, since, most).await?)
+}
+
+/// A device's last position.
+///
+/// # Errors
+/// [`crate::domain::Refusal::NotFound`].
+pub async fn location_of(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<Option<Location>> {
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    Ok(crate::store::devices::locations::get(&mut r, device).await?)
+}
+
+/// A device's log lines, newest first.
+///
+/// # Errors
+/// [`crate::domain::Refusal::NotFound`].
+pub async fn logs_of(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    most: i64,
+) -> Result<Vec<LogLine>> {
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    Ok(crate::store::devices::device_logs::newest(&mut r, device, most).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_comes_of_three_metrics_and_text_that_is_no_number_is_skipped() {
+        let status = |metrics: Value| judge(&json!({"metrics": metrics}));
+        assert_eq!(status(json!({"load_1min": 99})).0, "unknown");
+        assert_eq!(judge(&json!({})).0, "unknown");
+        assert_eq!(status(json!({"cpu_usage_percent": 79.9})).0, "healthy");
+        let (status_now, reasons) =
+            status(json!({"cpu_usage_percent": "80", "mem_used_percent": "much"}));
+        assert_eq!(status_now, "warning");
+        assert_eq!(
+            reasons,
+            json!({"warning": {"cpu_usage_percent": {"value": 80.0, "threshold": 80.0}}})
+        );
+        let both = status(json!({"mem_used_percent": 80, "disk_used_percentage": 85}));
+        assert_eq!(both.0, "unhealthy");
+        assert_eq!(both.1["warning"]["disk_used_percentage"]["value"], 85.0);
+    }
+
+    #[test]
+    fn switches_name_what_is_wrong() {
+        let none = Extensions::default();
+        let on = changed(none, &json!({"health": true, "geo": false})).unwrap();
+        assert_eq!(on.words(), ["health"]);
+        for bad in [json!({"healt": true}), json!({"geo": 1}), json!([])] {
+            assert!(changed(none, &bad).is_err());
+        }
+    }
+}

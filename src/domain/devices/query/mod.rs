@@ -1,0 +1,67 @@
+//! Queries of device lists, as people write them: [`parse`] reads one, and here its values are held against the product.
+
+mod parse;
+
+use crate::access::scope::{Product, Scope};
+use crate::domain::{DomainError, Result};
+use crate::store::devices::Filter;
+use crate::store::{self, Db};
+use parse::{ErrorKind, Mistake};
+use serde_json::json;
+
+/// Narrows a list by a query of people.
+///
+/// # Errors
+/// A mistake in it, or a value that the product does not know, with the column where it stands.
+pub async fn narrow(
+    db: &Db,
+    scope: &Scope<Product>,
+    filter: &mut Filter,
+    text: &str,
+) -> Result<()> {
+    let refuse =
+        |m: &Mistake| DomainError::Fields(json!({"query": [m.to_string()], "column": m.at + 1}));
+    let query = parse::parse(text).map_err(|m| refuse(&m))?;
+    let mut r = db.read().await?;
+    for named in &query.named {
+        let (known, what) = match named.kind {
+            ErrorKind::Platform => {
+                let known = store::devices::has_platform(&mut r, scope, &named.value).await?;
+                (known, "no device has the platform")
+            }
+            ErrorKind::Architecture => {
+                let known = store::devices::has_architecture(&mut r, scope, &named.value).await?;
+                (known, "no device has the architecture")
+            }
+            ErrorKind::Tag => {
+                let known = store::devices::has_tag(&mut r, scope, &named.value).await?;
+                (known, "no device has the tag")
+            }
+            ErrorKind::Firmware => {
+                let found = crate::store::catalog::firmwares::by_uuid(
+                    &mut r,
+                    scope.product().id,
+                    &named.value,
+                )
+                .await?;
+                (found.is_some(), "the product has no firmware with the uuid")
+            }
+            ErrorKind::Group => {
+                let found = crate::store::deployments::deployment_groups::by_name(
+                    &mut r,
+                    scope,
+                    &named.value,
+                )
+                .await?;
+                (found.is_some(), "the product has no deployment group named")
+            }
+        };
+        if !known {
+            let what = format!("{what} {:?}", named.value);
+            return Err(refuse(&Mistake { at: named.at, what }));
+        }
+    }
+    filter.with_deleted |= query.names_deleted;
+    filter.all_of(query.cond);
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Moving a device to another product, of the same organisation or of another (domain 3.6).
+
+use crate::access::scope::{Product, Role, Scope};
+use crate::app::App;
+use crate::clock::{self, Micros};
+use crate::domain::accounts::scopes;
+use crate::domain::devices::{self, Device};
+use crate::domain::error::field;
+use crate::domain::{DomainError, Result};
+use crate::store;
+use crate::store::Write;
+use crate::store::catalog::keys;
+use crate::store::devices::DeviceRow;
+use crate::store::events::audit::{self, Actor, Resource};
+
+/// Moves a device. Its history, certificates and settings stay; it leaves its group, and an update under way ends. Its
+/// socket is closed, so that it joins again where it is now.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for the device or the other product, [`DomainError::Denied`] below `manage` in either organization or without a
+/// membership in the other, a deleted device.
+pub async fn move_device(
+    app: &App,
+    scope: &Scope<Product>,
+    identifier: &str,
+    org: &str,
+    product: &str,
+) -> Result<Device> {
+    // An organization that is not the asker's is refused as a role too low, whether or not it is there, as the original does.
+    let own = scopes::org(&app.db, scope.person().clone(), org).await;
+    match own {
+        Err(DomainError::NotFound) => return Err(DomainError::Denied(Role::Manage)),
+        other => other?,
+    };
+    let target = scopes::product(&app.db, scope.person().clone(), org, product)
+        .await?
+        .allow(Role::Manage)?;
+    let now = clock::now();
+    let mut w = app.db.write().await?;
+    let id = devices::id_of(&mut w, scope, identifier).await?;
+    let device = store::devices::row(&mut w, id)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    if device.deleted_at.is_some() {
+        return Err(field("deleted_at", "cannot move while marked as deleted"));
+    }
+    if device.product_id == target.product().id {
+        return devices::show(&app.db, &target, identifier).await;
+    }
+    crate::store::deployments::inflight::remove(&mut w, id).await?;
+    crate::store::deployments::inflight::clear_attempts(&mut w, id).await?;
+    bring_key(&mut w, &device, &target, now).await?;
+    let to = target.product();
+    store::devices::relocate(&mut w, id, to.org.id, to.id, now).await?;
+    crate::store::devices::certificates::relocate(&mut w, id, to.org.id).await?;
+    note(&mut w, &device, &target, now).await?;
+    let node = crate::store::devices::connections::node_of(&mut w, id).await?;
+    w.commit().await?;
+    devices::cut(app, id, node);
+    app.wake_group(device.group_id);
+    devices::show(&app.db, &target, identifier).await
+}
+
+/// The other organisation gets the key that signed what the device runs, or no firmware that it may install next would
+/// come after one that it can trust.
+async fn bring_key(
+    w: &mut Write,
+    device: &DeviceRow,
+    target: &Scope<Product>,
+    now: Micros,
+) -> store::Result<()> {
+    let Some(key) = keys::of_firmware(w, device.product_id, &device.fw_uuid).await? else {
+        return Ok(());
+    };
+    let org = target.product().org.id;
+    let held = keys::of_org(w, org).await?;
+    if held.iter().any(|k| k.key == key.key) {
+        return Ok(());
+    }
+    let mut name = key.name.clone();
+    while held.iter().any(|k| k.name == name) {
+        name.push_str("-moved");
+    }
+    keys::add(w, org, &name, &key.key, &key.scheme, now).await?;
+    Ok(())
+}
+
+/// The same sentence on the device, the target and the source product.
+async fn note(
+    w: &mut Write,
+    device: &DeviceRow,
+    target: &Scope<Product>,
+    now: Micros,
+) -> store::Result<()> {
+    let (person, to) = (target.person(), target.product());
+    let text = format!(
+        "User {} moved device {} to {} : {}",
+        person.name, device.identifier, to.org.name, to.name
+    );
+    let actor = Actor::Person(person);
+    for (org, product, resource) in [
+        (to.org.id, to.id, Resource::Device(device.id)),
+        (to.org.id, to.id, Resource::Product(to.id)),
+        (
+            device.org_id,
+            device.product_id,
+            Resource::Product(device.product_id),
+        ),
+    ] {
+        audit::add(w, org, Some(product), actor, resource, &text, now).await?;
+    }
+    Ok(())
+}

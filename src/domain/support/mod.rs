@@ -1,0 +1,9 @@
+//! Help for devices in the field: terminals, scripts, webhooks, mail, notifications.
+
+pub mod mail_rules;
+pub mod notifications;
+pub mod script_runs;
+pub mod scripts;
+pub mod terminal_access;
+pub mod terminals;
+pub mod webhooks;

@@ -1,0 +1,202 @@
+//! Notifications: what a product's people should know although nobody asked (domain 5.2).
+
+use crate::access::scope::{Product, Scope};
+use crate::clock::{self, Micros};
+use crate::domain::Result;
+use crate::ids::ProductId;
+use crate::store::devices::DeviceRow;
+use crate::store::events::audit;
+use crate::store::support::notifications;
+use crate::store::{self, Db, Write};
+
+pub use crate::store::support::notifications::NotificationRow;
+
+/// A device joined for the first time and did not say what it runs.
+///
+/// # Errors
+/// The database's.
+pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) -> store::Result<()> {
+    let name = &device.identifier;
+    let message = format!(
+        "Device {name} connected without firmware metadata, so no deployment group can take it. \
+         It has to report nerves_fw_uuid, product, version, platform and architecture."
+    );
+    notifications::add(
+        w,
+        device.product_id,
+        &format!("missing_firmware_metadata-{name}"),
+        "warning",
+        "Device without firmware metadata",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// Files a warning by itself; equal ones, which are `about` the same, are counted up.
+async fn warn(
+    db: &Db,
+    product: ProductId,
+    about: &str,
+    title: &str,
+    message: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let mut w = db.write().await?;
+    notifications::add(&mut w, product, about, "warning", title, message, now).await?;
+    w.commit().await
+}
+
+/// A device of this product was refused, since its identifier is another's.
+///
+/// # Errors
+/// The database's.
+pub async fn identifier_taken(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    why: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "A device with the identifier {identifier} was refused: {why}. Identifiers are unique on the \
+         whole server; give the device another one, or move or destroy the other device."
+    );
+    let about = format!("duplicate_device_identifier-{identifier}");
+    warn(
+        db,
+        product,
+        &about,
+        "Device identifier already in use",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// Connections with one identity take each other's place all the time.
+///
+/// # Errors
+/// The database's.
+pub async fn chased(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    address: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "Connections of {identifier} take each other's place all the time, the last one from {address}: two devices may have \
+         the same certificate or the same identifier and secret, for example after a disk image was copied. Give one of them \
+         an identity of its own."
+    );
+    let about = format!("identity_used_twice-{identifier}");
+    warn(
+        db,
+        product,
+        &about,
+        "Two devices with one identity",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// A certificate with the name of a device was not accepted.
+///
+/// # Errors
+/// The database's.
+pub async fn certificate_refused(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    why: &str,
+    now: Micros,
+) -> store::Result<()> {
+    let message = format!(
+        "Somebody came with a certificate that names {identifier} and was refused: {why}. If it is the device, register its \
+         certificate or the CA that signed it."
+    );
+    let about = format!("certificate_refused-{identifier}");
+    warn(
+        db,
+        product,
+        &about,
+        "Certificate of a device refused",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// A device showed the right secret with a time that is not now; `behind` are the seconds between, below 0 when it is ahead.
+///
+/// # Errors
+/// The database's.
+pub async fn clock_wrong(
+    db: &Db,
+    product: ProductId,
+    identifier: &str,
+    behind: i64,
+    now: Micros,
+) -> store::Result<()> {
+    let (seconds, which) = (
+        behind.unsigned_abs(),
+        if behind < 0 { "ahead" } else { "behind" },
+    );
+    let span = match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7_200 => format!("{} minutes", seconds / 60),
+        7_200..172_800 => format!("{} hours", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    let message = format!(
+        "Device {identifier} was refused: its clock is {span} {which}, and a signature holds for 90 seconds. Give it the time, \
+         for example with nerves_time, before it connects. If its clock is right, somebody repeats what it once sent."
+    );
+    let about = format!("clock_wrong-{identifier}");
+    warn(
+        db,
+        product,
+        &about,
+        "Device with a wrong clock",
+        &message,
+        now,
+    )
+    .await
+}
+
+/// A page of notifications, counted from 1, and how many there are in all.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    db: &Db,
+    scope: &Scope<Product>,
+    page: u64,
+    size: u64,
+) -> Result<(Vec<NotificationRow>, u64)> {
+    let (offset, size) = crate::domain::limit_offset(page, size);
+    let mut r = db.read().await?;
+    let (rows, total) = notifications::list(&mut r, scope, offset, size).await?;
+    Ok((rows, u64::try_from(total).unwrap_or(0)))
+}
+
+/// Dismisses all of a product's notifications, for everybody.
+///
+/// # Errors
+/// The database's.
+pub async fn dismiss(db: &Db, scope: &Scope<Product>) -> Result<()> {
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let gone = notifications::dismiss(&mut w, scope).await?;
+    let p = scope.product();
+    let text = format!(
+        "{} dismissed {gone} notifications of product {}",
+        scope.person().name,
+        p.name
+    );
+    audit::on_product(&mut w, scope, &text, now).await?;
+    w.commit().await?;
+    Ok(())
+}

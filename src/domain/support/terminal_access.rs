@@ -1,0 +1,181 @@
+//! People before a device's console or shell: who may sit there, and what they may type (device-protocol 4.1).
+
+use super::terminals::{Blocked, Seat};
+use crate::access::scope::{Person, Product, Role, Scope};
+use crate::app::App;
+use crate::bus::DeviceSignal;
+use crate::clock;
+use crate::domain::accounts::scopes;
+use crate::domain::{DomainError, Result, devices};
+use crate::ids::{DeviceId, ProductId, UserId};
+use crate::store::events::audit::{self, Resource};
+use crate::store::{self, On};
+use crate::terminal::{TerminalInput, TerminalKind};
+use serde_json::{Map, Value, json};
+
+/// A person's place before a device's terminal.
+pub struct TerminalSession {
+    identifier: Box<str>,
+    /// The device.
+    device: DeviceId,
+    /// The product that it is in.
+    product: ProductId,
+    kind: TerminalKind,
+    person: UserId,
+    /// What the device prints, and what others say.
+    pub seat: Seat,
+}
+
+/// The person's scope in the product that a device is in, if its role is enough.
+async fn allowed(
+    app: &App,
+    person: Person,
+    identifier: &str,
+    role: Role,
+) -> Result<Scope<Product>> {
+    let (org, product) = devices::locate(&app.db, &person, identifier).await?;
+    Ok(scopes::product(&app.db, person, &org, &product)
+        .await?
+        .allow(role)?)
+}
+
+/// The device whose updates a person may watch.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
+    let scope = allowed(app, person, identifier, Role::View).await?;
+    let mut r = app.db.read().await?;
+    live(&mut r, &scope, identifier).await
+}
+
+/// A device that is not deleted.
+async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
+    let device = store::devices::view(on, scope, identifier).await?;
+    let device = device.filter(|d| d.deleted_at.is_none());
+    Ok(device.ok_or(DomainError::NotFound)?.id)
+}
+
+/// Sits down before a device's terminal, if the person may.
+///
+/// # Errors
+/// [`DomainError::NotFound`], [`DomainError::Denied`] below `manage`, or too many open terminals.
+pub async fn open(
+    app: &App,
+    person: Person,
+    identifier: &str,
+    kind: TerminalKind,
+) -> Result<TerminalSession> {
+    let scope = allowed(app, person, identifier, Role::Manage).await?;
+    let mut w = app.db.write().await?;
+    let device = live(&mut w, &scope, identifier).await?;
+    let name = &scope.person().name;
+    let what = match kind {
+        TerminalKind::Console => "console",
+        TerminalKind::Shell => "shell",
+    };
+    let text = format!("User {name} opened the {what} of device {identifier}");
+    audit::in_product(
+        &mut w,
+        &scope,
+        Resource::Device(device),
+        &text,
+        clock::now(),
+    )
+    .await?;
+    w.commit().await?;
+    let seat = app.terminals.watch(device, kind, name);
+    let seat = seat.ok_or_else(|| {
+        DomainError::Detail("Too many terminals are open on this server; close some first.".into())
+    })?;
+    let nudge = || app.signal_device(app.node, device, DeviceSignal::Terminal(kind));
+    // A device that is not there now says so when it comes.
+    app.terminals.opened(device, kind, nudge).await;
+    Ok(TerminalSession {
+        identifier: identifier.into(),
+        device,
+        product: scope.product().id,
+        kind,
+        person: scope.person().id,
+        seat,
+    })
+}
+
+impl TerminalSession {
+    /// Whether the person may still sit here: roles change, people leave, devices move, are deleted, or give their name to
+    /// another one. A fault of the store lets it be.
+    pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
+        match self.sits(app, person).await {
+            Ok(sits) => sits,
+            Err(e) => matches!(e, DomainError::Store(_)),
+        }
+    }
+
+    async fn sits(&self, app: &App, person: Person) -> Result<bool> {
+        let scope = allowed(app, person, &self.identifier, Role::Manage).await?;
+        if scope.product().id != self.product {
+            return Ok(false);
+        }
+        let mut r = app.db.read().await?;
+        Ok(live(&mut r, &scope, &self.identifier).await? == self.device)
+    }
+
+    /// What an event of a viewer becomes on the device; `None` for events that no device should get.
+    pub fn read(&self, event: &str, payload: &Map<String, Value>) -> Option<TerminalInput> {
+        let text = |key: &str| payload.get(key).and_then(Value::as_str);
+        let size = |key: &str| {
+            let n = payload.get(key).and_then(Value::as_u64);
+            n.filter(|n| (1..=10_000).contains(n))
+        };
+        let typed = match (self.kind, event) {
+            (TerminalKind::Console, "dn") => {
+                TerminalInput::Event("dn", json!({"data": text("data")?}))
+            }
+            (TerminalKind::Console, "window_size") => {
+                let window = json!({"height": size("height")?, "width": size("width")?});
+                TerminalInput::Event("window_size", window)
+            }
+            (TerminalKind::Console, "restart") => TerminalInput::Event("restart", json!({})),
+            (TerminalKind::Console, "file-data/start") => {
+                let start = json!({"filename": text("filename")?, "uploaded_by": self.person});
+                TerminalInput::Event("file-data/start", start)
+            }
+            (TerminalKind::Console, "file-data") => {
+                let chunk = payload.get("chunk").and_then(Value::as_u64).unwrap_or(0);
+                let data =
+                    json!({"filename": text("filename")?, "chunk": chunk, "data": text("data")?});
+                TerminalInput::Event("file-data", data)
+            }
+            (TerminalKind::Console, "file-data/stop") => {
+                let stop = json!({"filename": text("filename")?, "uploaded_by": self.person});
+                TerminalInput::Event("file-data/stop", stop)
+            }
+            (TerminalKind::Shell, "input") => {
+                TerminalInput::Event("shell_input", json!({"data": text("data")?}))
+            }
+            (TerminalKind::Shell, "window_size") => TerminalInput::Event(
+                "window_size",
+                json!({"rows": size("rows")?, "cols": size("cols")?}),
+            ),
+            (TerminalKind::Shell, "restart") => TerminalInput::Event("request_shell", json!({})),
+            (TerminalKind::Shell, "kill") => {
+                let signal = payload.get("signal").and_then(Value::as_u64).unwrap_or(15);
+                TerminalInput::Event("kill_shell", json!({"signal": signal.min(64)}))
+            }
+            _ => return None,
+        };
+        Some(typed)
+    }
+
+    /// Types; the device gets it in order.
+    ///
+    /// # Errors
+    /// See [`Blocked`]; [`Blocked::Full`] may be tried again in a moment.
+    pub fn type_in(&self, app: &App, typed: &TerminalInput) -> std::result::Result<(), Blocked> {
+        let done = app.terminals.type_in(self.device, self.kind, typed.clone());
+        if matches!(done, Ok(()) | Err(Blocked::Full)) {
+            app.signal_device(app.node, self.device, DeviceSignal::Terminal(self.kind));
+        }
+        done
+    }
+}

@@ -1,0 +1,3 @@
+//! Fleets that come from another server.
+
+pub mod nerves_hub;

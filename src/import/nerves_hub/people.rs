@@ -1,0 +1,176 @@
+//! Organisations, people, their memberships and tokens, and whom they invited.
+
+use super::{ORPHAN, Rows, Someone, bytes, made_at, number, text, time};
+use crate::access;
+use crate::access::scope::{Grant, Org, Person, Role, Scope};
+use crate::access::token;
+use crate::domain::Result;
+use crate::domain::accounts::logins::INVITED;
+use crate::store;
+use crate::store::accounts::users::NewToken;
+use crate::store::accounts::{invites, orgs, users};
+use serde_json::Value;
+
+impl Someone {
+    pub(super) fn person(&self) -> Person {
+        Person {
+            id: self.id,
+            name: self.name.clone(),
+            email: self.email.clone(),
+            grant: Grant::default(),
+            token: None,
+        }
+    }
+}
+
+impl Rows<'_> {
+    pub(super) async fn org(&mut self, row: &Value) -> Result<()> {
+        let name = text(row, "name");
+        let id = match orgs::by_name(&mut self.w, name).await? {
+            Some(org) => {
+                self.report.there("orgs");
+                org.id
+            }
+            None => {
+                self.report.made("orgs");
+                let id = orgs::add(&mut self.w, name, made_at(row, self.now)).await?;
+                id.ok_or(store::Error::Missing("orgs"))?
+            }
+        };
+        self.orgs.insert(number(row, "id"), (id, name.to_owned()));
+        Ok(())
+    }
+
+    pub(super) async fn user(&mut self, row: &Value) -> Result<()> {
+        let email = text(row, "email");
+        let name = match text(row, "username") {
+            "" => email,
+            name => name,
+        };
+        let id = match users::by_email(&mut self.w, email).await? {
+            Some(user) => {
+                self.report.there("users");
+                user.id
+            }
+            None => {
+                self.report.made("users");
+                // bcrypt, which a login checks as well; without one, a person gets a password by `admin reset-password`.
+                let (hash, made) = (text(row, "password_hash"), made_at(row, self.now));
+                let id = users::add(&mut self.w, email, name, hash, made).await?;
+                let id = id.ok_or(store::Error::Missing("users"))?;
+                // Before there was a column for it, everybody counted as confirmed.
+                if row.get("confirmed_at").is_some_and(Value::is_null) {
+                    users::set_unconfirmed(&mut self.w, id).await?;
+                }
+                id
+            }
+        };
+        let someone = Someone {
+            id,
+            name: name.to_owned(),
+            email: email.to_owned(),
+        };
+        self.users.insert(number(row, "id"), someone);
+        Ok(())
+    }
+
+    pub(super) async fn member(&mut self, row: &Value) -> Result<()> {
+        let org = self.orgs.get(&number(row, "org_id")).cloned();
+        let user = self.users.get(&number(row, "user_id")).cloned();
+        let (Some((org, org_name)), Some(user)) = (org, user) else {
+            self.report.leave("org_users", 1, ORPHAN);
+            return Ok(());
+        };
+        let role = Role::parse(text(row, "role")).unwrap_or(Role::View);
+        let known = orgs::role_of(&mut self.w, user.id, &org_name).await?;
+        if known.is_none() {
+            let made = made_at(row, self.now);
+            orgs::set_member(&mut self.w, org, user.id, role.word(), made).await?;
+        }
+        self.report.count("members", known.is_none());
+        self.members_of_orgs.insert(number(row, "id"), user.id);
+        let scope = access::org_scope(&mut self.w, user.person(), &org_name).await?;
+        if let Some(scope) = scope {
+            self.scopes.insert(number(row, "org_id"), scope);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn token(&mut self, row: &Value) -> Result<()> {
+        let Some(user) = self.users.get(&number(row, "user_id")).map(|u| u.id) else {
+            self.report.leave("user_tokens", 1, ORPHAN);
+            return Ok(());
+        };
+        if text(row, "context") != "api" {
+            let why = "sessions of browsers and links that were mailed end with the old server";
+            self.report.leave("user_tokens", 1, why);
+            return Ok(());
+        }
+        let old = row["old_token"].as_str().and_then(token::hash);
+        let Some(hash) = old.or_else(|| bytes(row, "token")) else {
+            let why = "it is no token that anybody could use";
+            self.report.leave("user_tokens", 1, why);
+            return Ok(());
+        };
+        if users::by_token(&mut self.w, &hash).await?.is_some() {
+            self.report.there("tokens");
+            return Ok(());
+        }
+        let new = NewToken {
+            user,
+            hash: &hash,
+            note: text(row, "note"),
+            access: "full",
+            product: None,
+            expires_at: None,
+            login: false,
+        };
+        let made = made_at(row, self.now);
+        let id = users::add_token(&mut self.w, &new, made).await?;
+        if let Some(used) = time(&row["last_used"]) {
+            users::token_used(&mut self.w, id, used).await?;
+        }
+        self.report.made("tokens");
+        Ok(())
+    }
+
+    /// An invitation that is open. It can be accepted as long as it could be there, by a new link.
+    pub(super) async fn invite(&mut self, row: &Value) -> Result<()> {
+        let made = made_at(row, self.now);
+        let over = match (row["accepted"] == true, self.now.since(made) > INVITED) {
+            (true, _) => Some("who accepted an invitation is a member"),
+            (false, true) => Some("invitations end after two days"),
+            (false, false) => None,
+        };
+        let scope = self.scopes.get(&number(row, "org_id")).cloned();
+        let (None, Some(scope)) = (over, scope) else {
+            self.report.leave("invites", 1, over.unwrap_or(ORPHAN));
+            return Ok(());
+        };
+        let email = text(row, "email");
+        let open = invites::list(&mut self.w, &scope, self.now.before(INVITED)).await?;
+        let known = open.iter().any(|i| i.email == email)
+            || orgs::member(&mut self.w, &scope, email).await?.is_some();
+        if !known {
+            let scope = self.inviter(row, scope).await?;
+            let role = Role::parse(text(row, "role")).unwrap_or(Role::View);
+            invites::add(&mut self.w, &scope, email, role.word(), made).await?;
+        }
+        self.report.count("invitations", !known);
+        Ok(())
+    }
+
+    /// The scope of whoever invited, or of another member if that person is none.
+    async fn inviter(&mut self, row: &Value, other: Scope<Org>) -> Result<Scope<Org>> {
+        let by = self.users.get(&number(row, "invited_by_id")).cloned();
+        let own = match &by {
+            Some(by) => access::org_scope(&mut self.w, by.person(), &other.at().name).await?,
+            None => None,
+        };
+        if own.is_none() {
+            let why = "a member stands for somebody who is none";
+            self.report.leave("invites.invited_by_id", 1, why);
+        }
+        Ok(own.unwrap_or(other))
+    }
+}

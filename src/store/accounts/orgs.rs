@@ -1,0 +1,156 @@
+//! Organisations and their members.
+
+use crate::access::scope::{InOrg, Org, Scope};
+use crate::clock::Micros;
+use crate::ids::{OrgId, UserId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// An organisation.
+#[derive(Debug, Clone, FromRow)]
+pub struct OrgRow {
+    /// Row.
+    pub id: OrgId,
+    /// Name.
+    pub name: String,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// When it last changed.
+    pub updated_at: Micros,
+}
+
+/// A person's place in an organisation.
+#[derive(Debug, Clone, FromRow)]
+pub struct Member {
+    /// The person.
+    pub user_id: UserId,
+    /// Full name.
+    pub name: String,
+    /// Login.
+    pub email: String,
+    /// `admin`, `manage` or `view`.
+    pub role: String,
+}
+
+/// Adds an organisation; `None` when the name is taken.
+pub async fn add(w: &mut Write, name: &str, now: Micros) -> Result<Option<OrgId>> {
+    let row: Option<(OrgId,)> = fetch_optional!(
+        w,
+        sql!(
+            "orgs.add",
+            "INSERT INTO orgs (name, inserted_at, updated_at) VALUES ($1, $2, $2)
+             ON CONFLICT (name) DO NOTHING RETURNING id"
+        ),
+        name,
+        now
+    )?;
+    Ok(row.map(|r| r.0))
+}
+
+/// The organisation of this name; for the local command line, which needs no membership.
+pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "orgs.by_name",
+            "SELECT id, name, inserted_at, updated_at FROM orgs WHERE name = $1"
+        ),
+        name
+    )
+}
+
+/// A person's role in the organisation of this name.
+pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option<(OrgId, String)>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "orgs.role_of",
+            "SELECT o.id, m.role FROM orgs o JOIN memberships m ON m.org_id = o.id
+             WHERE o.name = $2 AND m.user_id = $1"
+        ),
+        user,
+        org
+    )
+}
+
+/// The organisations a person belongs to, by name.
+pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OrgRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "orgs.of_user",
+            "SELECT o.id, o.name, o.inserted_at, o.updated_at
+             FROM orgs o JOIN memberships m ON m.org_id = o.id
+             WHERE m.user_id = $1 ORDER BY o.name LIMIT 10000"
+        ),
+        user
+    )
+}
+
+/// Makes a person a member, or changes the role.
+pub async fn set_member(
+    w: &mut Write,
+    org: OrgId,
+    user: UserId,
+    role: &str,
+    now: Micros,
+) -> Result<()> {
+    w.revokes();
+    execute!(
+        w,
+        sql!(
+            "orgs.set_member",
+            "INSERT INTO memberships (org_id, user_id, role, inserted_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role"
+        ),
+        org,
+        user,
+        role,
+        now
+    )?;
+    Ok(())
+}
+
+/// The members, ordered by the role's word descending, then by email (rest-api 5).
+pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>> {
+    fetch_all!(
+        on,
+        sql!(
+            "orgs.members",
+            "SELECT u.id AS user_id, u.name, u.email, m.role
+             FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE m.org_id = $1 ORDER BY m.role DESC, u.email LIMIT 10000"
+        ),
+        scope.org().id
+    )
+}
+
+/// One member by email.
+pub async fn member(on: &mut impl On, scope: &impl InOrg, email: &str) -> Result<Option<Member>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "orgs.member",
+            "SELECT u.id AS user_id, u.name, u.email, m.role
+             FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE m.org_id = $1 AND u.email = $2"
+        ),
+        scope.org().id,
+        email
+    )
+}
+
+/// Takes a member out.
+pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
+    w.revokes();
+    execute!(
+        w,
+        sql!(
+            "orgs.remove_member",
+            "DELETE FROM memberships WHERE org_id = $1 AND user_id = $2"
+        ),
+        scope.org().id,
+        user
+    )?;
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Deltas. The row is also the job: `processing` rows that nobody has taken, or whose taker went silent, are work.
+
+use crate::clock::Micros;
+use crate::ids::{FirmwareId, GroupId, NodeId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A delta between two firmwares.
+#[derive(Debug, Clone, FromRow)]
+pub struct DeltaRow {
+    /// Row.
+    pub id: i64,
+    /// From.
+    pub source_id: FirmwareId,
+    /// To.
+    pub target_id: FirmwareId,
+    /// `processing`, `completed`, `failed`, `timed_out`.
+    pub status: String,
+    /// How often it was tried.
+    pub tries: i64,
+    /// Bytes, when completed.
+    pub size: Option<i64>,
+    /// SHA-256, upper-case hex.
+    pub checksum: Option<String>,
+    /// SHA-256 of each MiB, joined by commas.
+    pub partials: Option<String>,
+    /// When it was asked for.
+    pub inserted_at: Micros,
+}
+
+macro_rules! delta_columns {
+    () => {
+        "id, source_id, target_id, status, tries, size, checksum, partials, inserted_at"
+    };
+}
+
+/// Asks for a delta; true when the row is new. A pair that failed is not asked for again.
+pub async fn ask(
+    w: &mut Write,
+    source: FirmwareId,
+    target: FirmwareId,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "deltas.ask",
+            "INSERT INTO deltas (source_id, target_id, status, tries, inserted_at, updated_at)
+             VALUES ($1, $2, 'processing', 0, $3, $3) ON CONFLICT (source_id, target_id) DO NOTHING"
+        ),
+        source,
+        target,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// The delta of a pair.
+pub async fn of_pair(
+    on: &mut impl On,
+    source: FirmwareId,
+    target: FirmwareId,
+) -> Result<Option<DeltaRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "deltas.of_pair",
+            concat!(
+                "SELECT ",
+                delta_columns!(),
+                " FROM deltas WHERE source_id = $1 AND target_id = $2"
+            )
+        ),
+        source,
+        target
+    )
+}
+
+/// One delta.
+pub async fn row(on: &mut impl On, id: i64) -> Result<Option<DeltaRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "deltas.row",
+            concat!("SELECT ", delta_columns!(), " FROM deltas WHERE id = $1")
+        ),
+        id
+    )
+}
+
+/// Takes the next job: never taken, or taken before `stale`. Two nodes never get the same.
+pub async fn take(
+    w: &mut Write,
+    node: NodeId,
+    stale: Micros,
+    now: Micros,
+) -> Result<Option<DeltaRow>> {
+    fetch_optional!(
+        w,
+        sql!(
+            "deltas.take",
+            "UPDATE deltas SET taken_by = $1, taken_at = $3, tries = tries + 1, updated_at = $3
+             WHERE status = 'processing' AND (taken_at IS NULL OR taken_at < $2) AND id =
+               (SELECT id FROM deltas WHERE status = 'processing'
+                  AND (taken_at IS NULL OR taken_at < $2)
+                ORDER BY taken_at NULLS FIRST, id LIMIT 1)
+             RETURNING id, source_id, target_id, status, tries, size, checksum, partials, inserted_at"
+        ),
+        node,
+        stale,
+        now
+    )
+}
+
+/// Gives back the jobs that a stopped or crashed node had taken.
+pub async fn give_back(w: &mut Write, node: NodeId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deltas.give_back",
+            "UPDATE deltas SET taken_at = NULL, taken_by = NULL
+             WHERE status = 'processing' AND taken_by = $1"
+        ),
+        node
+    )?;
+    Ok(())
+}
+
+/// The delta is stored and may be offered.
+pub async fn completed(
+    w: &mut Write,
+    id: i64,
+    size: i64,
+    checksum: &str,
+    partials: &str,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deltas.completed",
+            "UPDATE deltas SET status = 'completed', size = $2, checksum = $3, partials = $4,
+               reason = NULL, updated_at = $5 WHERE id = $1"
+        ),
+        id,
+        size,
+        checksum,
+        partials,
+        now
+    )?;
+    Ok(())
+}
+
+/// There will be no delta; the reason is shown to operators.
+pub async fn failed(w: &mut Write, id: i64, status: &str, reason: &str, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deltas.failed",
+            "UPDATE deltas SET status = $2, reason = $3, updated_at = $4 WHERE id = $1"
+        ),
+        id,
+        status,
+        reason,
+        now
+    )?;
+    Ok(())
+}
+
+/// A failed try that will be repeated: the job counts as taken at `taken`, so that [`take`] finds it stale when its pause
+/// is over, and its tries without an end begin anew.
+pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deltas.retry",
+            "UPDATE deltas SET taken_at = $2, taken_by = NULL, tries = 0, reason = $3, updated_at = $4
+             WHERE id = $1"
+        ),
+        id,
+        taken,
+        reason,
+        now
+    )?;
+    Ok(())
+}
+
+/// Blobs of a firmware's deltas, as (source, target), before the firmware is deleted.
+pub async fn of_firmware(
+    on: &mut impl On,
+    id: FirmwareId,
+) -> Result<Vec<(FirmwareId, FirmwareId)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "deltas.of_firmware",
+            "SELECT source_id, target_id FROM deltas WHERE source_id = $1 OR target_id = $1
+             ORDER BY id LIMIT 10000"
+        ),
+        id
+    )
+}
+
+/// Groups whose current release has this target: they may offer the delta now.
+pub async fn groups_of_target(on: &mut impl On, target: FirmwareId) -> Result<Vec<(GroupId,)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "deltas.groups_of_target",
+            "SELECT r.group_id FROM releases r WHERE r.firmware_id = $1 AND r.number =
+               (SELECT MAX(x.number) FROM releases x WHERE x.group_id = r.group_id)
+             ORDER BY r.group_id LIMIT 10000"
+        ),
+        target
+    )
+}

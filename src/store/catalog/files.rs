@@ -1,0 +1,275 @@
+//! What a stored file has to be, whichever kind it is: for downloads, and for the job that looks whether all are sound.
+
+use crate::clock::Micros;
+use crate::store::catalog::deltas;
+use crate::store::ids::{ArchiveId, Blob, FirmwareId, ProductId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A stored file as it was when it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// The row's number in its own table: where a walk through all files goes on.
+    pub id: i64,
+    /// Its name in the file store.
+    pub blob: Blob,
+    /// Whose it is.
+    pub product: ProductId,
+    /// uuid of the firmware or archive; for a delta, of its target.
+    pub uuid: String,
+    /// Version of the same.
+    pub version: String,
+    /// `fwup` or `esp-idf`.
+    pub tool: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, upper-case hex.
+    pub checksum: String,
+    /// Whether it was found damaged; a damaged delta is made anew instead.
+    pub damaged: bool,
+}
+
+/// The kinds of stored files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// Firmwares.
+    Firmware,
+    /// Archives.
+    Archive,
+    /// Deltas that were made.
+    Delta,
+}
+
+/// The columns of all kinds, read by one type.
+#[derive(FromRow)]
+struct Stored {
+    id: i64,
+    source_id: i64,
+    target_id: i64,
+    product_id: ProductId,
+    uuid: String,
+    version: String,
+    tool: String,
+    size: i64,
+    checksum: String,
+    damaged_at: Option<Micros>,
+}
+
+impl Stored {
+    fn file(self, kind: FileKind) -> FileRow {
+        FileRow {
+            id: self.id,
+            blob: match kind {
+                FileKind::Firmware => Blob::Firmware(FirmwareId(self.id)),
+                FileKind::Archive => Blob::Archive(ArchiveId(self.id)),
+                FileKind::Delta => {
+                    Blob::Delta(FirmwareId(self.source_id), FirmwareId(self.target_id))
+                }
+            },
+            product: self.product_id,
+            uuid: self.uuid,
+            version: self.version,
+            tool: self.tool,
+            size: u64::try_from(self.size).unwrap_or(0),
+            checksum: self.checksum,
+            damaged: self.damaged_at.is_some(),
+        }
+    }
+}
+
+macro_rules! firmware_files {
+    () => {
+        "SELECT id, id AS source_id, id AS target_id, product_id, uuid, version, tool, size, checksum, damaged_at
+         FROM firmwares "
+    };
+}
+
+macro_rules! archive_files {
+    () => {
+        "SELECT id, id AS source_id, id AS target_id, product_id, uuid, version, 'fwup' AS tool, size, checksum,
+                damaged_at
+         FROM archives "
+    };
+}
+
+macro_rules! delta_files {
+    () => {
+        "SELECT d.id, d.source_id, d.target_id, f.product_id, f.uuid, f.version, f.tool, d.size, d.checksum,
+                CAST(NULL AS BIGINT) AS damaged_at
+         FROM deltas d JOIN firmwares f ON f.id = d.target_id WHERE d.status = 'completed' "
+    };
+}
+
+/// What a file has to be; none when it was deleted, or when its delta is not made.
+pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
+    let (kind, found): (_, Option<Stored>) = match blob {
+        Blob::Firmware(id) => (
+            FileKind::Firmware,
+            fetch_optional!(
+                on,
+                sql!(
+                    "files.firmware",
+                    concat!(firmware_files!(), "WHERE id = $1")
+                ),
+                id
+            )?,
+        ),
+        Blob::Archive(id) => (
+            FileKind::Archive,
+            fetch_optional!(
+                on,
+                sql!("files.archive", concat!(archive_files!(), "WHERE id = $1")),
+                id
+            )?,
+        ),
+        Blob::Delta(source, target) => (
+            FileKind::Delta,
+            fetch_optional!(
+                on,
+                sql!(
+                    "files.delta",
+                    concat!(delta_files!(), "AND d.source_id = $1 AND d.target_id = $2")
+                ),
+                source,
+                target
+            )?,
+        ),
+    };
+    Ok(found.map(|f| f.file(kind)))
+}
+
+/// Whether this is a delta that was sent before and is made anew now, so that it will be there again.
+pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
+    let Blob::Delta(source, target) = blob else {
+        return Ok(false);
+    };
+    let delta = deltas::of_pair(on, source, target).await?;
+    Ok(delta.is_some_and(|d| d.status == "processing"))
+}
+
+/// The file of this kind with the next higher number, for a walk through all of them.
+pub async fn next(on: &mut impl On, kind: FileKind, after: i64) -> Result<Option<FileRow>> {
+    let found: Option<Stored> = match kind {
+        FileKind::Firmware => fetch_optional!(
+            on,
+            sql!(
+                "files.next_firmware",
+                concat!(firmware_files!(), "WHERE id > $1 ORDER BY id LIMIT 1")
+            ),
+            after
+        )?,
+        FileKind::Archive => fetch_optional!(
+            on,
+            sql!(
+                "files.next_archive",
+                concat!(archive_files!(), "WHERE id > $1 ORDER BY id LIMIT 1")
+            ),
+            after
+        )?,
+        FileKind::Delta => fetch_optional!(
+            on,
+            sql!(
+                "files.next_delta",
+                concat!(delta_files!(), "AND d.id > $1 ORDER BY d.id LIMIT 1")
+            ),
+            after
+        )?,
+    };
+    Ok(found.map(|f| f.file(kind)))
+}
+
+/// Files that were found damaged and may have been put back since, at most a hundred of each kind.
+pub async fn damaged(on: &mut impl On) -> Result<Vec<FileRow>> {
+    let firmwares: Vec<Stored> = fetch_all!(
+        on,
+        sql!(
+            "files.damaged_firmwares",
+            concat!(
+                firmware_files!(),
+                "WHERE damaged_at IS NOT NULL ORDER BY id LIMIT 100"
+            )
+        )
+    )?;
+    let archives: Vec<Stored> = fetch_all!(
+        on,
+        sql!(
+            "files.damaged_archives",
+            concat!(
+                archive_files!(),
+                "WHERE damaged_at IS NOT NULL ORDER BY id LIMIT 100"
+            )
+        )
+    )?;
+    let firmwares = firmwares.into_iter().map(|f| f.file(FileKind::Firmware));
+    let archives = archives.into_iter().map(|a| a.file(FileKind::Archive));
+    Ok(firmwares.chain(archives).collect())
+}
+
+/// Notes that a file is damaged, or with `None` that it is sound again; false when that was known. A delta is filed to
+/// be made anew.
+pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<bool> {
+    let changed = match (blob, damaged) {
+        (Blob::Firmware(id), _) => execute!(
+            w,
+            sql!(
+                "files.mark_firmware",
+                "UPDATE firmwares SET damaged_at = $2
+                 WHERE id = $1 AND (damaged_at IS NULL) <> (CAST($2 AS BIGINT) IS NULL)"
+            ),
+            id,
+            damaged
+        )?,
+        (Blob::Archive(id), _) => execute!(
+            w,
+            sql!(
+                "files.mark_archive",
+                "UPDATE archives SET damaged_at = $2
+                 WHERE id = $1 AND (damaged_at IS NULL) <> (CAST($2 AS BIGINT) IS NULL)"
+            ),
+            id,
+            damaged
+        )?,
+        (Blob::Delta(source, target), Some(now)) => execute!(
+            w,
+            sql!(
+                "files.remake_delta",
+                "UPDATE deltas SET status = 'processing', taken_at = NULL, taken_by = NULL, tries = 0,
+                   size = NULL, checksum = NULL, partials = NULL, inserted_at = $3, updated_at = $3
+                 WHERE source_id = $1 AND target_id = $2 AND status = 'completed'"
+            ),
+            source,
+            target,
+            now
+        )?,
+        (Blob::Delta(..), None) => 0,
+    };
+    Ok(changed > 0)
+}
+
+/// The highest number of this kind; 0 when there is none.
+pub async fn last(on: &mut impl On, kind: FileKind) -> Result<i64> {
+    let last: Option<(i64,)> = match kind {
+        FileKind::Firmware => fetch_optional!(
+            on,
+            sql!(
+                "files.last_firmware",
+                "SELECT id FROM firmwares ORDER BY id DESC LIMIT 1"
+            )
+        )?,
+        FileKind::Archive => fetch_optional!(
+            on,
+            sql!(
+                "files.last_archive",
+                "SELECT id FROM archives ORDER BY id DESC LIMIT 1"
+            )
+        )?,
+        FileKind::Delta => fetch_optional!(
+            on,
+            sql!(
+                "files.last_delta",
+                "SELECT id FROM deltas ORDER BY id DESC LIMIT 1"
+            )
+        )?,
+    };
+    Ok(last.map_or(0, |l| l.0))
+}

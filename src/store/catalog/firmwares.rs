@@ -1,0 +1,246 @@
+//! Stored firmware files.
+
+use crate::access::scope::{Product, Scope};
+use crate::clock::Micros;
+use crate::ids::{FirmwareId, KeyId, ProductId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A stored firmware.
+#[derive(Debug, Clone, FromRow)]
+pub struct FirmwareRow {
+    /// Row; the blob's name.
+    pub id: FirmwareId,
+    /// Product's name.
+    pub product: String,
+    /// uuid, unique in the product.
+    pub uuid: String,
+    /// Semantic version.
+    pub version: String,
+    /// Platform.
+    pub platform: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Author.
+    pub author: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// Misc.
+    pub misc: Option<String>,
+    /// VCS identifier.
+    pub vcs_identifier: Option<String>,
+    /// `fwup` or `esp-idf`.
+    pub tool: String,
+    /// Bytes of the file.
+    pub size: i64,
+    /// SHA-256, upper-case hex.
+    pub checksum: String,
+    /// SHA-256 of each MiB, upper-case hex, joined by commas.
+    pub partials: String,
+    /// Whether any resource takes a delta.
+    pub delta_updatable: bool,
+    /// Oldest fwup that installs the full file.
+    pub full_fwup_version: String,
+    /// The oldest fwup that takes a delta to it.
+    pub delta_fwup_version: String,
+    /// When its file was found missing or damaged; such a firmware is offered to nobody.
+    pub damaged_at: Option<Micros>,
+}
+
+/// A firmware to store.
+#[derive(Debug, Clone)]
+pub struct NewFirmware {
+    /// `fwup` or `esp-idf`.
+    pub tool: &'static str,
+    /// The key that its signature was checked with; an ESP-IDF image may be without.
+    pub signer: Option<KeyId>,
+    /// uuid.
+    pub uuid: String,
+    /// Semantic version.
+    pub version: String,
+    /// Platform.
+    pub platform: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Author.
+    pub author: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// Misc.
+    pub misc: Option<String>,
+    /// VCS identifier.
+    pub vcs_identifier: Option<String>,
+    /// Bytes.
+    pub size: i64,
+    /// SHA-256, upper-case hex.
+    pub checksum: String,
+    /// SHA-256 of each MiB, joined by commas.
+    pub partials: String,
+    /// Whether any resource takes a delta.
+    pub delta_updatable: bool,
+    /// The oldest fwup that takes the full file.
+    pub full_fwup_version: String,
+    /// The oldest fwup that takes a delta to it.
+    pub delta_fwup_version: String,
+}
+
+macro_rules! firmware_columns {
+    () => {
+        "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
+                f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.tool, f.size,
+                f.checksum, f.partials, f.delta_updatable, f.full_fwup_version, f.delta_fwup_version, f.damaged_at
+         FROM firmwares f JOIN products p ON p.id = f.product_id "
+    };
+}
+
+/// Stores a firmware's record; `None` when the uuid is taken in the product.
+pub async fn add(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    f: &NewFirmware,
+    now: Micros,
+) -> Result<Option<FirmwareId>> {
+    let row: Option<(FirmwareId,)> = fetch_optional!(
+        w,
+        sql!(
+            "firmwares.add",
+            "INSERT INTO firmwares
+               (org_id, product_id, tool, signer_id, uuid, version, platform, architecture, author,
+                description, misc, vcs_identifier, size, checksum, partials, delta_updatable,
+                full_fwup_version, delta_fwup_version, inserted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+             ON CONFLICT (product_id, uuid) DO NOTHING RETURNING id"
+        ),
+        scope.product().org.id,
+        scope.product().id,
+        f.tool,
+        f.signer,
+        &f.uuid,
+        &f.version,
+        &f.platform,
+        &f.architecture,
+        f.author.as_deref(),
+        f.description.as_deref(),
+        f.misc.as_deref(),
+        f.vcs_identifier.as_deref(),
+        f.size,
+        &f.checksum,
+        &f.partials,
+        f.delta_updatable,
+        &f.full_fwup_version,
+        &f.delta_fwup_version,
+        now
+    )?;
+    Ok(row.map(|r| r.0))
+}
+
+/// Whether the product has this version for this platform and architecture.
+pub async fn version_taken(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    version: &str,
+    platform: &str,
+    architecture: &str,
+) -> Result<bool> {
+    let row: Option<(FirmwareId,)> = fetch_optional!(
+        on,
+        sql!(
+            "firmwares.version_taken",
+            "SELECT id FROM firmwares
+             WHERE product_id = $1 AND version = $2 AND platform = $3 AND architecture = $4
+             ORDER BY id LIMIT 1"
+        ),
+        scope.product().id,
+        version,
+        platform,
+        architecture
+    )?;
+    Ok(row.is_some())
+}
+
+/// All firmwares of the product, newest upload first.
+pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "firmwares.list",
+            concat!(
+                firmware_columns!(),
+                "WHERE f.product_id = $1 ORDER BY f.id DESC LIMIT 100000"
+            )
+        ),
+        scope.product().id
+    )
+}
+
+/// One firmware by uuid. The product comes from a scope or from an authenticated device.
+pub async fn by_uuid(
+    on: &mut impl On,
+    product: ProductId,
+    uuid: &str,
+) -> Result<Option<FirmwareRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "firmwares.by_uuid",
+            concat!(
+                firmware_columns!(),
+                "WHERE f.product_id = $1 AND f.uuid = $2"
+            )
+        ),
+        product,
+        uuid
+    )
+}
+
+/// One firmware by row; for claims, releases, jobs and signed links.
+pub async fn row(on: &mut impl On, id: FirmwareId) -> Result<Option<FirmwareRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "firmwares.row",
+            concat!(firmware_columns!(), "WHERE f.id = $1")
+        ),
+        id
+    )
+}
+
+/// Whether a release, old or current, or an update under way uses it. One that a person has pushed and that the device has
+/// installed is not under way any more.
+pub async fn pinned(on: &mut impl On, id: FirmwareId) -> Result<bool> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "firmwares.pinned",
+            "SELECT id FROM releases WHERE firmware_id = $1
+             UNION ALL SELECT device_id FROM inflight WHERE firmware_id = $1
+               AND NOT (release_id IS NULL AND status = 'completed') LIMIT 1"
+        ),
+        id
+    )?;
+    Ok(row.is_some())
+}
+
+/// Deletes the record that nothing pins; its deltas go with it, and what is noted of updates to it that are over.
+pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: FirmwareId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "firmwares.forget_updates",
+            "DELETE FROM inflight WHERE firmware_id = $1 AND EXISTS
+               (SELECT 1 FROM firmwares f WHERE f.id = $1 AND f.product_id = $2)"
+        ),
+        id,
+        scope.product().id
+    )?;
+    execute!(
+        w,
+        sql!(
+            "firmwares.delete",
+            "DELETE FROM firmwares WHERE product_id = $1 AND id = $2"
+        ),
+        scope.product().id,
+        id
+    )?;
+    Ok(())
+}

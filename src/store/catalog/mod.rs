@@ -1,0 +1,8 @@
+//! Rows of products, signing keys, firmware, archives, their files and deltas.
+
+pub mod archives;
+pub mod deltas;
+pub mod files;
+pub mod firmwares;
+pub mod keys;
+pub mod products;

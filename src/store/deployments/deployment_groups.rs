@@ -1,0 +1,350 @@
+//! Deployment groups, their conditions, and the scheduler's lease on each.
+
+use crate::access::scope::{Product, Scope};
+use crate::clock::Micros;
+use crate::ids::{GroupId, NodeId, OrgId, ProductId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A deployment group (domain 2.1).
+#[derive(Debug, Clone, FromRow)]
+pub struct GroupRow {
+    /// Row.
+    pub id: GroupId,
+    /// Organisation.
+    pub org_id: OrgId,
+    /// Product.
+    pub product_id: ProductId,
+    /// Name, unique in the product.
+    pub name: String,
+    /// Paused groups offer nothing.
+    pub is_active: bool,
+    /// Platform of its first release, for life.
+    pub platform: String,
+    /// Architecture of its first release, for life.
+    pub architecture: String,
+    /// Elixir version requirement on what the device runs; empty is none.
+    pub version_requirement: String,
+    /// `and` or `or`.
+    pub tag_operator: String,
+    /// Wants deltas.
+    pub delta_updatable: bool,
+    /// Nobody enters or leaves by rule.
+    pub lock_device_membership: bool,
+    /// Hard limit of updates in flight.
+    pub concurrent_updates: i64,
+    /// `FIFO` or `LIFO`.
+    pub queue_management: String,
+    /// Whether old versions have slots of their own.
+    pub priority_queue_enabled: bool,
+    /// How many.
+    pub priority_queue_concurrent_updates: i64,
+    /// Versions up to this one, inclusive.
+    pub priority_queue_firmware_version_threshold: Option<String>,
+    /// Attempts before the penalty box.
+    pub device_failure_threshold: i64,
+    /// Attempts in `device_failure_rate_seconds` before the penalty box.
+    pub device_failure_rate_amount: i64,
+    /// The window.
+    pub device_failure_rate_seconds: i64,
+    /// How long a device stays in the box.
+    pub penalty_timeout_minutes: i64,
+    /// Kept for the API; nothing reads it yet.
+    pub failure_threshold: i64,
+    /// Code sent to each device on connect.
+    pub connecting_code: Option<String>,
+    /// Free text.
+    pub notes: Option<String>,
+}
+
+macro_rules! group_columns {
+    () => {
+        "SELECT id, org_id, product_id, name, is_active, platform, architecture,
+                version_requirement, tag_operator, delta_updatable, lock_device_membership,
+                concurrent_updates, queue_management, priority_queue_enabled,
+                priority_queue_concurrent_updates, priority_queue_firmware_version_threshold,
+                device_failure_threshold, device_failure_rate_amount, device_failure_rate_seconds,
+                penalty_timeout_minutes, failure_threshold, connecting_code, notes
+         FROM deployment_groups "
+    };
+}
+
+/// Adds a group, paused; `None` when the name is taken in the product.
+pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<GroupId>> {
+    let row: Option<(GroupId,)> = fetch_optional!(
+        w,
+        sql!(
+            "deployment_groups.add",
+            "INSERT INTO deployment_groups
+               (org_id, product_id, name, is_active, platform, architecture, version_requirement,
+                tag_operator, delta_updatable, lock_device_membership, concurrent_updates,
+                queue_management, priority_queue_enabled, priority_queue_concurrent_updates,
+                priority_queue_firmware_version_threshold, device_failure_threshold,
+                device_failure_rate_amount, device_failure_rate_seconds, penalty_timeout_minutes,
+                failure_threshold, connecting_code, notes, current_updated_devices, inserted_at,
+                updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                     $18, $19, $20, $21, $22, 0, $23, $23)
+             ON CONFLICT (product_id, name) DO NOTHING RETURNING id"
+        ),
+        g.org_id,
+        g.product_id,
+        &g.name,
+        g.is_active,
+        &g.platform,
+        &g.architecture,
+        &g.version_requirement,
+        &g.tag_operator,
+        g.delta_updatable,
+        g.lock_device_membership,
+        g.concurrent_updates,
+        &g.queue_management,
+        g.priority_queue_enabled,
+        g.priority_queue_concurrent_updates,
+        g.priority_queue_firmware_version_threshold.as_deref(),
+        g.device_failure_threshold,
+        g.device_failure_rate_amount,
+        g.device_failure_rate_seconds,
+        g.penalty_timeout_minutes,
+        g.failure_threshold,
+        g.connecting_code.as_deref(),
+        g.notes.as_deref(),
+        now
+    )?;
+    if let Some((id,)) = row {
+        execute!(
+            w,
+            sql!(
+                "deployment_groups.add_lease",
+                "INSERT INTO group_leases (group_id, until) VALUES ($1, 0)"
+            ),
+            id
+        )?;
+    }
+    Ok(row.map(|r| r.0))
+}
+
+/// Writes all settings of a group; false when its new name is another group's.
+pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "deployment_groups.save",
+            "UPDATE deployment_groups SET name = $2, is_active = $3, version_requirement = $4,
+               tag_operator = $5, delta_updatable = $6, lock_device_membership = $7,
+               concurrent_updates = $8, queue_management = $9, priority_queue_enabled = $10,
+               priority_queue_concurrent_updates = $11,
+               priority_queue_firmware_version_threshold = $12, device_failure_threshold = $13,
+               device_failure_rate_amount = $14, device_failure_rate_seconds = $15,
+               penalty_timeout_minutes = $16, failure_threshold = $17, connecting_code = $18,
+               notes = $19, updated_at = $20
+             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM deployment_groups o
+               WHERE o.product_id = deployment_groups.product_id AND o.name = $2 AND o.id <> $1)"
+        ),
+        g.id,
+        &g.name,
+        g.is_active,
+        &g.version_requirement,
+        &g.tag_operator,
+        g.delta_updatable,
+        g.lock_device_membership,
+        g.concurrent_updates,
+        &g.queue_management,
+        g.priority_queue_enabled,
+        g.priority_queue_concurrent_updates,
+        g.priority_queue_firmware_version_threshold.as_deref(),
+        g.device_failure_threshold,
+        g.device_failure_rate_amount,
+        g.device_failure_rate_seconds,
+        g.penalty_timeout_minutes,
+        g.failure_threshold,
+        g.connecting_code.as_deref(),
+        g.notes.as_deref(),
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// Replaces one of a group's word lists: `tag`, `release_tag` or `interface`.
+pub async fn set_words(w: &mut Write, id: GroupId, kind: &str, words: &[String]) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deployment_groups.drop_words",
+            "DELETE FROM group_words WHERE group_id = $1 AND kind = $2"
+        ),
+        id,
+        kind
+    )?;
+    for (position, word) in (0_i64..).zip(words) {
+        execute!(
+            w,
+            sql!(
+                "deployment_groups.add_word",
+                "INSERT INTO group_words (group_id, kind, word, position) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING"
+            ),
+            id,
+            kind,
+            word,
+            position
+        )?;
+    }
+    Ok(())
+}
+
+/// One of a group's word lists, in the order in which the words were given.
+pub async fn words(on: &mut impl On, id: GroupId, kind: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch_all!(
+        on,
+        sql!(
+            "deployment_groups.words",
+            "SELECT word FROM group_words WHERE group_id = $1 AND kind = $2 ORDER BY position, word"
+        ),
+        id,
+        kind
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// The product's groups, by name.
+pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<GroupRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "deployment_groups.list",
+            concat!(
+                group_columns!(),
+                "WHERE product_id = $1 ORDER BY name LIMIT 10000"
+            )
+        ),
+        scope.product().id
+    )
+}
+
+/// One group by name.
+pub async fn by_name(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    name: &str,
+) -> Result<Option<GroupRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "deployment_groups.by_name",
+            concat!(group_columns!(), "WHERE product_id = $1 AND name = $2")
+        ),
+        scope.product().id,
+        name
+    )
+}
+
+/// One group by row; for the scheduler and for a device's own group.
+pub async fn row(on: &mut impl On, id: GroupId) -> Result<Option<GroupRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "deployment_groups.row",
+            concat!(group_columns!(), "WHERE id = $1")
+        ),
+        id
+    )
+}
+
+/// Active, unlocked groups of a product for this platform and architecture: what a joining device may enter.
+pub async fn open_to(
+    on: &mut impl On,
+    product: ProductId,
+    platform: &str,
+    architecture: &str,
+) -> Result<Vec<GroupRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "deployment_groups.open_to",
+            concat!(
+                group_columns!(),
+                "WHERE product_id = $1 AND platform = $2 AND architecture = $3
+                   AND is_active AND NOT lock_device_membership ORDER BY id LIMIT 1000"
+            )
+        ),
+        product,
+        platform,
+        architecture
+    )
+}
+
+/// Every active group, for the reconcile tick.
+pub async fn active(on: &mut impl On) -> Result<Vec<(GroupId,)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "deployment_groups.active",
+            "SELECT id FROM deployment_groups WHERE is_active ORDER BY id LIMIT 100000"
+        )
+    )
+}
+
+/// Takes or renews the lease, and locks its row until the transaction ends: two schedulers cannot count the same slots.
+pub async fn lease(
+    w: &mut Write,
+    id: GroupId,
+    node: NodeId,
+    until: Micros,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "deployment_groups.lease",
+            "UPDATE group_leases SET node_id = $2, until = $3
+             WHERE group_id = $1 AND (node_id = $2 OR node_id IS NULL OR until < $4)"
+        ),
+        id,
+        node,
+        until,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// One more device runs the group's release.
+pub async fn updated_one(w: &mut Write, id: GroupId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deployment_groups.updated_one",
+            "UPDATE deployment_groups SET current_updated_devices = current_updated_devices + 1
+             WHERE id = $1"
+        ),
+        id
+    )?;
+    Ok(())
+}
+
+/// How many releases a group has had.
+pub async fn release_count(on: &mut impl On, id: GroupId) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "deployment_groups.release_count",
+            "SELECT COUNT(*) FROM releases WHERE group_id = $1"
+        ),
+        id
+    )?;
+    Ok(row.map_or(0, |r| r.0))
+}
+
+/// Deletes a group with its releases; its devices belong to no group then.
+pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: GroupId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deployment_groups.delete",
+            "DELETE FROM deployment_groups WHERE product_id = $1 AND id = $2"
+        ),
+        scope.product().id,
+        id
+    )?;
+    Ok(())
+}

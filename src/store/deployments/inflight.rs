@@ -1,0 +1,302 @@
+//! Updates in flight: at most one a device. A row with a group is one of that group's slots.
+
+use crate::clock::Micros;
+use crate::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// An update in flight.
+#[derive(Debug, Clone, FromRow)]
+pub struct InFlight {
+    /// This claim.
+    pub claim_id: ClaimId,
+    /// The group whose slot it takes; none for a push by hand or an update that the device began itself.
+    pub group_id: Option<GroupId>,
+    /// The release.
+    pub release_id: Option<ReleaseId>,
+    /// The target.
+    pub firmware_id: Option<FirmwareId>,
+    /// The target's uuid.
+    pub target_uuid: Option<String>,
+    /// The delta that was chosen.
+    pub delta_id: Option<i64>,
+    /// Whether it counts as an attempt already.
+    pub attempted: bool,
+    /// When the device was told; none until then.
+    pub sent_at: Option<Micros>,
+}
+
+macro_rules! inflight_columns {
+    () => {
+        "SELECT i.claim_id, i.group_id, i.release_id, i.firmware_id, f.uuid AS target_uuid,
+                i.delta_id, i.attempted, i.sent_at
+         FROM inflight i LEFT JOIN firmwares f ON f.id = i.firmware_id "
+    };
+}
+
+/// A claim to make.
+#[derive(Debug, Clone, Copy)]
+pub struct NewClaim {
+    /// The device.
+    pub device: DeviceId,
+    /// This claim.
+    pub claim: ClaimId,
+    /// The group whose slot it takes.
+    pub group: Option<GroupId>,
+    /// The release.
+    pub release: Option<ReleaseId>,
+    /// The target.
+    pub firmware: Option<FirmwareId>,
+    /// The delta to send.
+    pub delta: Option<i64>,
+    /// Whether it takes a slot of the priority queue.
+    pub priority: bool,
+}
+
+/// Claims; false when the device has an update in flight already.
+pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "inflight.add",
+            "INSERT INTO inflight
+               (device_id, claim_id, group_id, release_id, firmware_id, delta_id, priority, status,
+                attempted, inserted_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'requested', FALSE, $8, $8)
+             ON CONFLICT (device_id) DO NOTHING"
+        ),
+        c.device,
+        c.claim,
+        c.group,
+        c.release,
+        c.firmware,
+        c.delta,
+        c.priority,
+        now
+    )?;
+    if n == 1 {
+        crate::store::devices::set_in_flight(w, c.device, true).await?;
+    }
+    Ok(n == 1)
+}
+
+/// A device's update.
+pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFlight>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "inflight.of_device",
+            concat!(inflight_columns!(), "WHERE i.device_id = $1")
+        ),
+        device
+    )
+}
+
+/// Ends a device's update, whatever its outcome.
+pub async fn remove(w: &mut Write, device: DeviceId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "inflight.remove",
+            "DELETE FROM inflight WHERE device_id = $1"
+        ),
+        device
+    )?;
+    crate::store::devices::set_in_flight(w, device, false).await
+}
+
+/// How many slots are taken in one of the group's two queues.
+pub async fn count(on: &mut impl On, group: GroupId, priority: bool) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "inflight.count",
+            "SELECT COUNT(*) FROM inflight WHERE group_id = $1 AND priority = $2"
+        ),
+        group,
+        priority
+    )?;
+    Ok(row.map_or(0, |r| r.0))
+}
+
+/// Marks a claim as told to the device; false when it is gone or was told before.
+pub async fn sent(w: &mut Write, device: DeviceId, claim: ClaimId, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "inflight.sent",
+            "UPDATE inflight SET sent_at = $3, updated_at = $3
+             WHERE device_id = $1 AND claim_id = $2 AND sent_at IS NULL"
+        ),
+        device,
+        claim,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// Records what the device says of it.
+pub async fn progress(
+    w: &mut Write,
+    device: DeviceId,
+    status: &str,
+    progress: Option<i64>,
+    attempted: bool,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "inflight.progress",
+            "UPDATE inflight SET status = $2, progress = $3, attempted = $4, updated_at = $5
+             WHERE device_id = $1"
+        ),
+        device,
+        status,
+        progress,
+        attempted,
+        now
+    )?;
+    Ok(())
+}
+
+/// Counts an attempt of a release on a device.
+pub async fn attempt(
+    w: &mut Write,
+    device: DeviceId,
+    release: ReleaseId,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "inflight.attempt",
+            "INSERT INTO update_attempts (device_id, release_id, at, cleared)
+             VALUES ($1, $2, $3, FALSE)"
+        ),
+        device,
+        release,
+        now
+    )?;
+    Ok(())
+}
+
+/// Attempts of a release on a device that still count: all of them, and those since `since`.
+pub async fn attempts(
+    on: &mut impl On,
+    device: DeviceId,
+    release: ReleaseId,
+    since: Micros,
+) -> Result<(i64, i64)> {
+    let row: Option<(i64, i64)> = fetch_optional!(
+        on,
+        sql!(
+            "inflight.attempts",
+            "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN at >= $3 THEN 1 ELSE 0 END), 0) AS BIGINT)
+             FROM update_attempts WHERE device_id = $1 AND release_id = $2 AND NOT cleared"
+        ),
+        device,
+        release,
+        since
+    )?;
+    Ok(row.unwrap_or((0, 0)))
+}
+
+/// Attempts of a device count no more (success, penalty, cleared by a person); they stay as history.
+pub async fn clear_attempts(w: &mut Write, device: DeviceId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "inflight.clear_attempts",
+            "UPDATE update_attempts SET cleared = TRUE WHERE device_id = $1 AND NOT cleared"
+        ),
+        device
+    )?;
+    Ok(())
+}
+
+/// Claims that no device was told, older than `before`, with the node that holds the device.
+pub async fn unsent(
+    on: &mut impl On,
+    before: Micros,
+) -> Result<Vec<(DeviceId, bool, Option<NodeId>)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "inflight.unsent",
+            "SELECT i.device_id, d.online, c.node_id FROM inflight i
+             JOIN devices d ON d.id = i.device_id
+             LEFT JOIN connections c ON c.device_id = i.device_id AND c.status <> 'disconnected'
+             WHERE i.sent_at IS NULL AND i.inserted_at < $1 ORDER BY i.inserted_at, i.device_id LIMIT 1000"
+        ),
+        before
+    )
+}
+
+/// Updates without a sign of life since `before`, and unanswered ones of devices that are gone since `unanswered`.
+pub async fn lapsed(
+    on: &mut impl On,
+    before: Micros,
+    unanswered: Micros,
+) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "inflight.lapsed",
+            "SELECT i.device_id, i.group_id FROM inflight i JOIN devices d ON d.id = i.device_id
+             WHERE i.updated_at < $1
+                OR (i.updated_at < $2 AND i.status = 'requested' AND NOT d.online)
+             ORDER BY i.updated_at, i.device_id LIMIT 1000"
+        ),
+        before,
+        unanswered
+    )
+}
+
+/// An update that succeeded, for the statistics.
+#[derive(Debug, Clone)]
+pub struct Success<'a> {
+    /// Product.
+    pub product: ProductId,
+    /// Device.
+    pub device: DeviceId,
+    /// Group.
+    pub group: Option<GroupId>,
+    /// Release.
+    pub release: Option<ReleaseId>,
+    /// Whether a delta was sent.
+    pub delta: bool,
+    /// From.
+    pub source: &'a str,
+    /// To.
+    pub target: &'a str,
+    /// Bytes of the file that was sent.
+    pub sent: i64,
+    /// Bytes of the full file.
+    pub full: i64,
+}
+
+/// Records a success by what was sent.
+pub async fn succeeded(w: &mut Write, s: &Success<'_>, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "inflight.succeeded",
+            "INSERT INTO update_stats
+               (product_id, device_id, group_id, release_id, kind, source_uuid, target_uuid,
+                sent_bytes, full_bytes, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        ),
+        s.product,
+        s.device,
+        s.group,
+        s.release,
+        if s.delta { "delta" } else { "full" },
+        s.source,
+        s.target,
+        s.sent,
+        s.full,
+        now
+    )?;
+    Ok(())
+}

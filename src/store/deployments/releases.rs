@@ -1,0 +1,89 @@
+//! Numbered releases of deployment groups; the highest number is current.
+
+use crate::clock::Micros;
+use crate::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A release with what is shown of its firmware.
+#[derive(Debug, Clone, FromRow)]
+pub struct ReleaseRow {
+    /// Row.
+    pub id: ReleaseId,
+    /// Number in the group, from 1.
+    pub number: i64,
+    /// Firmware.
+    pub firmware_id: FirmwareId,
+    /// Its uuid.
+    pub uuid: String,
+    /// Its version.
+    pub version: String,
+    /// Its platform.
+    pub platform: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// uuid of its archive.
+    pub archive_uuid: Option<String>,
+}
+
+/// Makes the group's next release.
+pub async fn add(
+    w: &mut Write,
+    group: GroupId,
+    firmware: FirmwareId,
+    archive: Option<ArchiveId>,
+    description: Option<&str>,
+    notes: Option<&str>,
+    by: UserId,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "releases.add",
+            "INSERT INTO releases (group_id, number, firmware_id, description, notes, created_by, inserted_at,
+                                   archive_id)
+             VALUES ($1, (SELECT COUNT(*) + 1 FROM releases WHERE group_id = $1), $2, $3, $4, $5, $6, $7)"
+        ),
+        group,
+        firmware,
+        description,
+        notes,
+        by,
+        now,
+        archive
+    )?;
+    Ok(())
+}
+
+/// The group's releases, newest first.
+pub async fn list(on: &mut impl On, group: GroupId) -> Result<Vec<ReleaseRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "releases.list",
+            "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
+                    r.inserted_at, a.uuid AS archive_uuid
+             FROM releases r JOIN firmwares f ON f.id = r.firmware_id LEFT JOIN archives a ON a.id = r.archive_id
+             WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1000"
+        ),
+        group
+    )
+}
+
+/// The group's current release.
+pub async fn current(on: &mut impl On, group: GroupId) -> Result<Option<ReleaseRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "releases.current",
+            "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
+                    r.inserted_at, a.uuid AS archive_uuid
+             FROM releases r JOIN firmwares f ON f.id = r.firmware_id LEFT JOIN archives a ON a.id = r.archive_id
+             WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1"
+        ),
+        group
+    )
+}

@@ -1,0 +1,107 @@
+//! Health reports of devices, newest first.
+
+use crate::clock::Micros;
+use crate::ids::DeviceId;
+use crate::store::fold::beyond_ascii;
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct HealthReport {
+    /// When it came.
+    pub at: Micros,
+    /// `unknown`, `healthy`, `warning`, `unhealthy`.
+    pub status: String,
+    /// Which metrics passed which threshold, JSON.
+    pub reasons: String,
+    /// The report as the device sent it, JSON.
+    pub report: String,
+}
+
+/// The alarms of a report, folded, where they have letters beyond ASCII.
+fn folded_alarms(report: &str) -> Option<String> {
+    if report.is_ascii() {
+        return None;
+    }
+    let report: serde_json::Value = serde_json::from_str(report).ok()?;
+    beyond_ascii(&report.get("alarms")?.to_string())
+}
+
+/// Stores a report; one of the same microsecond replaces the earlier.
+pub async fn add(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "health_reports.add",
+            "INSERT INTO health_reports (device_id, at, status, reasons, report, folded_alarms)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (device_id, at) DO UPDATE SET status = excluded.status,
+               reasons = excluded.reasons, report = excluded.report,
+               folded_alarms = excluded.folded_alarms"
+        ),
+        device,
+        report.at,
+        &report.status,
+        &report.reasons,
+        &report.report,
+        folded_alarms(&report.report)
+    )?;
+    Ok(())
+}
+
+/// Adds a report that a device sent to another server; false when there is one of that instant.
+pub async fn add_past(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "health_reports.add_past",
+            "INSERT INTO health_reports (device_id, at, status, reasons, report, folded_alarms)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (device_id, at) DO NOTHING"
+        ),
+        device,
+        report.at,
+        &report.status,
+        &report.reasons,
+        &report.report,
+        folded_alarms(&report.report)
+    )?;
+    Ok(n == 1)
+}
+
+/// A device's newest reports since an instant.
+pub async fn newest(
+    on: &mut impl On,
+    device: DeviceId,
+    since: Micros,
+    most: i64,
+) -> Result<Vec<HealthReport>> {
+    fetch_all!(
+        on,
+        sql!(
+            "health_reports.newest",
+            "SELECT at, status, reasons, report FROM health_reports
+             WHERE device_id = $1 AND at >= $2 ORDER BY at DESC LIMIT $3"
+        ),
+        device,
+        since,
+        most
+    )
+}
+
+/// Deletes some reports from before an instant, but never a device's newest; how many.
+pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "health_reports.sweep",
+            "DELETE FROM health_reports WHERE (device_id, at) IN (
+               SELECT h.device_id, h.at FROM health_reports h WHERE h.at < $1
+                 AND EXISTS (SELECT 1 FROM health_reports n
+                             WHERE n.device_id = h.device_id AND n.at > h.at)
+               ORDER BY h.at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}

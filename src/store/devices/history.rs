@@ -1,0 +1,388 @@
+//! What is over: connections that ended, firmwares that a device ran, updates that succeeded. Written with the event
+//! itself, swept by age.
+
+use crate::clock::Micros;
+use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A connection, over or not.
+#[derive(Debug, Clone, FromRow)]
+pub struct PastConnection {
+    /// When the device was let in.
+    pub established_at: Micros,
+    /// Its last stored sign of life.
+    pub last_seen_at: Micros,
+    /// When it ended; absent while it goes on.
+    pub disconnected_at: Option<Micros>,
+    /// Why it ended.
+    pub reason: Option<String>,
+    /// The address that it came from.
+    pub peer: Option<String>,
+    /// The connection types that the device named, joined by commas.
+    pub types: Option<String>,
+    /// `wifi`, `ethernet`, `cellular`, `unknown`, or empty when never reported.
+    pub interface: String,
+    /// The client's API version.
+    pub api_version: Option<String>,
+}
+
+/// A firmware that a device ran.
+#[derive(Debug, Clone, FromRow)]
+pub struct PastFirmware {
+    /// uuid.
+    pub uuid: String,
+    /// Version.
+    pub version: Option<String>,
+    /// Platform.
+    pub platform: Option<String>,
+    /// Architecture.
+    pub architecture: Option<String>,
+    /// `validated`, `not_validated`, `unknown`.
+    pub validation: String,
+    /// Whether the other slot held firmware that was never validated.
+    pub auto_revert: bool,
+    /// When the device first joined with it.
+    pub at: Micros,
+}
+
+/// An update that succeeded.
+#[derive(Debug, Clone, FromRow)]
+pub struct PastUpdate {
+    /// `full` or `delta`.
+    pub kind: String,
+    /// uuid before.
+    pub source_uuid: String,
+    /// uuid after.
+    pub target_uuid: String,
+    /// Bytes of the file that was sent.
+    pub sent_bytes: i64,
+    /// Bytes of the full file.
+    pub full_bytes: i64,
+    /// When the device joined with it.
+    pub at: Micros,
+}
+
+/// Keeps a device's connection, which a newer one is about to replace.
+pub async fn keep_replaced(w: &mut Write, device: DeviceId, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "history.keep_replaced",
+            "INSERT INTO connection_history
+               (id, device_id, established_at, last_seen_at, disconnected_at, reason, peer, types,
+                interface, api_version)
+             SELECT c.id, c.device_id, c.established_at, c.last_seen_at, $2, 'replaced', c.peer,
+                    c.types, d.interface, c.api_version
+             FROM connections c JOIN devices d ON d.id = c.device_id
+             WHERE c.device_id = $1 AND c.status <> 'disconnected'
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        device,
+        now
+    )?;
+    Ok(())
+}
+
+/// Keeps a connection that has just ended.
+pub async fn keep_ended(w: &mut Write, device: DeviceId, id: ConnectionId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "history.keep_ended",
+            "INSERT INTO connection_history
+               (id, device_id, established_at, last_seen_at, disconnected_at, reason, peer, types,
+                interface, api_version)
+             SELECT c.id, c.device_id, c.established_at, c.last_seen_at, c.disconnected_at,
+                    COALESCE(c.reason, 'lost'), c.peer, c.types, d.interface, c.api_version
+             FROM connections c JOIN devices d ON d.id = c.device_id
+             WHERE c.device_id = $1 AND c.id = $2 AND c.disconnected_at IS NOT NULL
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        device,
+        id
+    )?;
+    Ok(())
+}
+
+/// Keeps the connections that a dead node left open, before they are closed; as many as will be closed.
+pub async fn keep_left_by(w: &mut Write, node: NodeId, limit: i64, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "history.keep_left_by",
+            "INSERT INTO connection_history
+               (id, device_id, established_at, last_seen_at, disconnected_at, reason, peer, types,
+                interface, api_version)
+             SELECT c.id, c.device_id, c.established_at, c.last_seen_at, $3, 'server gone', c.peer,
+                    c.types, d.interface, c.api_version
+             FROM connections c JOIN devices d ON d.id = c.device_id
+             WHERE c.node_id = $1 AND c.status <> 'disconnected' ORDER BY c.device_id LIMIT $2
+             ON CONFLICT (id) DO NOTHING"
+        ),
+        node,
+        limit,
+        now
+    )?;
+    Ok(())
+}
+
+/// A device's connections, newest first, the present one among them.
+pub async fn connections(
+    on: &mut impl On,
+    device: DeviceId,
+    most: i64,
+) -> Result<Vec<PastConnection>> {
+    fetch_all!(
+        on,
+        sql!(
+            "history.connections",
+            "SELECT c.established_at, c.last_seen_at, CAST(NULL AS BIGINT) AS disconnected_at,
+                    c.reason, c.peer, c.types, d.interface, c.api_version
+             FROM connections c JOIN devices d ON d.id = c.device_id
+             WHERE c.device_id = $1 AND c.status <> 'disconnected'
+             UNION ALL
+             SELECT h.established_at, h.last_seen_at, h.disconnected_at, h.reason, h.peer, h.types,
+                    h.interface, h.api_version
+             FROM connection_history h WHERE h.device_id = $1
+             ORDER BY 1 DESC LIMIT $2"
+        ),
+        device,
+        most
+    )
+}
+
+/// A device runs other firmware than before.
+pub async fn firmware(w: &mut Write, device: DeviceId, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "history.firmware",
+            "INSERT INTO device_firmwares
+               (device_id, uuid, version, platform, architecture, validation, auto_revert, at)
+             SELECT id, fw_uuid, fw_version, fw_platform, fw_architecture, validation, auto_revert, $2
+             FROM devices WHERE id = $1"
+        ),
+        device,
+        now
+    )?;
+    Ok(())
+}
+
+/// Deletes a device's rows that are older than so many of its newest.
+macro_rules! trim {
+    ($table:literal, $at:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE device_id = $1 AND ",
+            $at,
+            " < (SELECT h.",
+            $at,
+            " FROM ",
+            $table,
+            " h WHERE h.device_id = $1 ORDER BY h.",
+            $at,
+            " DESC LIMIT 1 OFFSET $2)"
+        )
+    };
+}
+
+/// Deletes a device's oldest connections and firmwares beyond so many of each, so that no device fills the disk by coming and
+/// going, or by saying something else each time. By their time, since an import adds old ones later.
+pub async fn trim(w: &mut Write, device: DeviceId, most: i64) -> Result<u64> {
+    let before = most - 1;
+    let connections = sql!(
+        "history.trim_connections",
+        trim!("connection_history", "established_at")
+    );
+    let firmwares = sql!("history.trim_firmwares", trim!("device_firmwares", "at"));
+    Ok(execute!(w, connections, device, before)? + execute!(w, firmwares, device, before)?)
+}
+
+/// Writes what is known of validation into the newest row.
+pub async fn validation(w: &mut Write, device: DeviceId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "history.validation",
+            "UPDATE device_firmwares SET
+               validation = (SELECT d.validation FROM devices d WHERE d.id = $1),
+               auto_revert = (SELECT d.auto_revert FROM devices d WHERE d.id = $1)
+             WHERE id = (SELECT MAX(f.id) FROM device_firmwares f WHERE f.device_id = $1)"
+        ),
+        device
+    )?;
+    Ok(())
+}
+
+/// Adds a firmware that a device ran before it came to this server; false when it is known, or anything newer is.
+pub async fn add_past_firmware(w: &mut Write, device: DeviceId, f: &PastFirmware) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_firmware",
+            "INSERT INTO device_firmwares
+               (device_id, uuid, version, platform, architecture, validation, auto_revert, at)
+             SELECT d.id, $2, $3, $4, $5, $6, CAST($7 AS BOOLEAN), $8 FROM devices d
+             WHERE d.id = $1 AND NOT EXISTS (SELECT 1 FROM device_firmwares f
+               WHERE f.device_id = $1 AND (f.at > $8 OR f.at = $8 AND f.uuid = $2))"
+        ),
+        device,
+        &f.uuid,
+        f.version.as_deref(),
+        f.platform.as_deref(),
+        f.architecture.as_deref(),
+        &f.validation,
+        f.auto_revert,
+        f.at
+    )?;
+    Ok(n == 1)
+}
+
+/// Adds an update that a device made before it came to this server; false when it is known.
+pub async fn add_past_update(
+    w: &mut Write,
+    device: DeviceId,
+    group: Option<GroupId>,
+    u: &PastUpdate,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_update",
+            "INSERT INTO update_stats
+               (product_id, device_id, group_id, kind, source_uuid, target_uuid, sent_bytes,
+                full_bytes, at)
+             SELECT d.product_id, d.id, CAST($2 AS BIGINT), $3, $4, $5, CAST($6 AS BIGINT),
+                    CAST($7 AS BIGINT), $8 FROM devices d
+             WHERE d.id = $1 AND NOT EXISTS (SELECT 1 FROM update_stats s
+               WHERE s.device_id = $1 AND s.at = $8 AND s.target_uuid = $5)"
+        ),
+        device,
+        group,
+        &u.kind,
+        &u.source_uuid,
+        &u.target_uuid,
+        u.sent_bytes,
+        u.full_bytes,
+        u.at
+    )?;
+    Ok(n == 1)
+}
+
+/// Adds the last connection that a device had to another server; false when it has had one here.
+pub async fn add_past_connection(
+    w: &mut Write,
+    device: DeviceId,
+    id: ConnectionId,
+    c: &PastConnection,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "history.add_past_connection",
+            "INSERT INTO connections
+               (device_id, id, node_id, status, established_at, last_seen_at, disconnected_at,
+                api_version, peer, reason, types)
+             VALUES ($1, $2, 0, 'disconnected', $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (device_id) DO NOTHING"
+        ),
+        device,
+        id,
+        c.established_at,
+        c.last_seen_at,
+        c.disconnected_at,
+        c.api_version.as_deref(),
+        c.peer.as_deref(),
+        c.reason.as_deref(),
+        c.types.as_deref()
+    )?;
+    Ok(n == 1)
+}
+
+/// The firmwares that a device ran, newest first.
+pub async fn firmwares(on: &mut impl On, device: DeviceId, most: i64) -> Result<Vec<PastFirmware>> {
+    fetch_all!(
+        on,
+        sql!(
+            "history.firmwares",
+            "SELECT uuid, version, platform, architecture, validation, auto_revert, at
+             FROM device_firmwares WHERE device_id = $1 ORDER BY id DESC LIMIT $2"
+        ),
+        device,
+        most
+    )
+}
+
+/// A device's updates, newest first.
+pub async fn updates(on: &mut impl On, device: DeviceId, most: i64) -> Result<Vec<PastUpdate>> {
+    fetch_all!(
+        on,
+        sql!(
+            "history.updates",
+            "SELECT kind, source_uuid, target_uuid, sent_bytes, full_bytes, at
+             FROM update_stats WHERE device_id = $1 ORDER BY at DESC, id DESC LIMIT $2"
+        ),
+        device,
+        most
+    )
+}
+
+/// A device's updates in all: how many, bytes sent, bytes saved.
+pub async fn update_sums(on: &mut impl On, device: DeviceId) -> Result<(i64, i64, i64)> {
+    let row: Option<(i64, i64, i64)> = fetch_optional!(
+        on,
+        sql!(
+            "history.update_sums",
+            "SELECT COUNT(*), CAST(COALESCE(SUM(sent_bytes), 0) AS BIGINT),
+                    CAST(COALESCE(SUM(full_bytes - sent_bytes), 0) AS BIGINT)
+             FROM update_stats WHERE device_id = $1"
+        ),
+        device
+    )?;
+    Ok(row.unwrap_or_default())
+}
+
+/// Deletes some connections that ended before an instant; how many.
+pub async fn sweep_connections(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "history.sweep_connections",
+            "DELETE FROM connection_history WHERE id IN (SELECT id FROM connection_history
+               WHERE disconnected_at < $1 ORDER BY disconnected_at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}
+
+/// Deletes some firmwares of before an instant, but never a device's newest; how many.
+pub async fn sweep_firmwares(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "history.sweep_firmwares",
+            "DELETE FROM device_firmwares WHERE id IN (SELECT f.id FROM device_firmwares f
+               WHERE f.at < $1 AND EXISTS (SELECT 1 FROM device_firmwares n
+                 WHERE n.device_id = f.device_id AND n.id > f.id) ORDER BY f.at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}
+
+/// Deletes some updates of before an instant; how many.
+pub async fn sweep_updates(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "history.sweep_updates",
+            "DELETE FROM update_stats WHERE id IN (SELECT id FROM update_stats
+               WHERE at < $1 ORDER BY at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}

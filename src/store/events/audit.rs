@@ -1,0 +1,165 @@
+//! Audit entries: who did what to which thing. Written in the transaction of the change itself.
+
+use crate::access::scope::{InOrg as _, Org, Person, Product, Scope};
+use crate::clock::Micros;
+use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
+use crate::store::accounts::orgs;
+use crate::store::fold::beyond_ascii;
+use crate::store::{Result, Write, devices};
+
+/// Who acted.
+#[derive(Debug, Clone, Copy)]
+pub enum Actor<'a> {
+    /// A person.
+    Person(&'a Person),
+    /// A device.
+    Device(DeviceId),
+    /// A deployment group's rule.
+    Group(GroupId),
+}
+
+/// What it was done to.
+#[derive(Debug, Clone, Copy)]
+pub enum Resource {
+    /// A device.
+    Device(DeviceId),
+    /// A deployment group.
+    Group(GroupId),
+    /// A product.
+    Product(ProductId),
+    /// An organisation.
+    Org(OrgId),
+}
+
+impl Resource {
+    fn columns(self) -> (&'static str, i64) {
+        match self {
+            Self::Device(d) => ("device", d.0),
+            Self::Group(g) => ("deployment_group", g.0),
+            Self::Product(p) => ("product", p.0),
+            Self::Org(o) => ("org", o.0),
+        }
+    }
+}
+
+pub mod chain;
+pub mod imported;
+pub mod list;
+
+/// Writes an entry. The text is cut at 500 characters (rest-api 18).
+pub async fn add(
+    w: &mut Write,
+    org: OrgId,
+    product: Option<ProductId>,
+    actor: Actor<'_>,
+    resource: Resource,
+    description: &str,
+    now: Micros,
+) -> Result<()> {
+    let (actor_type, actor_id) = match actor {
+        Actor::Person(p) => ("user", p.id.0),
+        Actor::Device(d) => ("device", d.0),
+        Actor::Group(g) => ("deployment_group", g.0),
+    };
+    let (resource_type, resource_id) = resource.columns();
+    let description: String = description.chars().take(500).collect();
+    execute!(
+        w,
+        sql!(
+            "audit.add",
+            "INSERT INTO audit_logs
+               (org_id, product_id, actor_type, actor_id, resource_type, resource_id, description, at,
+                folded)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        ),
+        org,
+        product,
+        actor_type,
+        actor_id,
+        resource_type,
+        resource_id,
+        &description,
+        now,
+        beyond_ascii(&description)
+    )?;
+    Ok(())
+}
+
+/// Writes what a person did in a product, with what came of it as JSON.
+pub async fn with_details(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    resource: Resource,
+    text: &str,
+    details: &str,
+    now: Micros,
+) -> Result<()> {
+    let p = scope.product();
+    let (resource_type, resource_id) = resource.columns();
+    let text: String = text.chars().take(500).collect();
+    execute!(
+        w,
+        sql!(
+            "audit.add_detailed",
+            "INSERT INTO audit_logs (org_id, product_id, actor_type, actor_id, resource_type,
+                                     resource_id, description, details, at, folded)
+             VALUES ($1, $2, 'user', $3, $4, $5, $6, $7, $8, $9)"
+        ),
+        p.org.id,
+        p.id,
+        scope.person().id,
+        resource_type,
+        resource_id,
+        &text,
+        details,
+        now,
+        beyond_ascii(&text)
+    )?;
+    Ok(())
+}
+
+/// An entry of a person about the product of the scope itself.
+pub async fn on_product(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    description: &str,
+    now: Micros,
+) -> Result<()> {
+    let resource = Resource::Product(scope.product().id);
+    in_product(w, scope, resource, description, now).await
+}
+
+/// Writes what a person did in a product. What is about a device goes to the device's own product, which the path need
+/// not name.
+pub async fn in_product(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    resource: Resource,
+    text: &str,
+    now: Micros,
+) -> Result<()> {
+    let p = scope.product();
+    let actor = Actor::Person(scope.person());
+    let own = match resource {
+        Resource::Device(device) => devices::row(w, device).await?.map(|d| d.product_id),
+        _ => None,
+    };
+    let product = own.unwrap_or(p.id);
+    add(w, p.org.id, Some(product), actor, resource, text, now).await
+}
+
+/// Writes what happened to a person's account, for each of its organizations.
+pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) -> Result<()> {
+    for org in orgs::of_user(w, person.id).await? {
+        let resource = Resource::Org(org.id);
+        add(w, org.id, None, Actor::Person(person), resource, text, now).await?;
+    }
+    Ok(())
+}
+
+/// Writes what a person did to the organisation itself.
+pub async fn in_org(w: &mut Write, scope: &Scope<Org>, text: &str, now: Micros) -> Result<()> {
+    let org = scope.org().id;
+    let actor = Actor::Person(scope.person());
+    add(w, org, None, actor, Resource::Org(org), text, now).await
+}

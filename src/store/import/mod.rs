@@ -1,0 +1,3 @@
+//! Reading the database of another server.
+
+pub mod nerves_hub;

@@ -1,0 +1,125 @@
+//! What the node key has encrypted, whichever table it is in: for the change of that key.
+
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// The columns that hold ciphertext.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealed {
+    /// Shared secrets of products; the label is the key's name.
+    ProductSecrets,
+    /// Shared secrets of devices; the same.
+    DeviceSecrets,
+    /// Secrets of webhooks.
+    Webhooks,
+    /// Mails that wait.
+    Mails,
+}
+
+impl Sealed {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::ProductSecrets,
+        Self::DeviceSecrets,
+        Self::Webhooks,
+        Self::Mails,
+    ];
+}
+
+/// A ciphertext.
+#[derive(Debug, Clone, FromRow)]
+pub struct SealedRow {
+    /// Row.
+    pub id: i64,
+    /// What is bound to it, when each row has its own label; else empty.
+    pub label: String,
+    /// The ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+/// The next thousand ciphertexts behind a row, by row.
+pub async fn behind(on: &mut impl On, kind: Sealed, after: i64) -> Result<Vec<SealedRow>> {
+    match kind {
+        Sealed::ProductSecrets => fetch_all!(
+            on,
+            sql!(
+                "sealed.product_secrets",
+                "SELECT id, key AS label, secret AS sealed FROM product_secrets
+                 WHERE id > $1 ORDER BY id LIMIT 1000"
+            ),
+            after
+        ),
+        Sealed::DeviceSecrets => fetch_all!(
+            on,
+            sql!(
+                "sealed.device_secrets",
+                "SELECT id, key AS label, secret AS sealed FROM device_secrets
+                 WHERE id > $1 ORDER BY id LIMIT 1000"
+            ),
+            after
+        ),
+        Sealed::Webhooks => fetch_all!(
+            on,
+            sql!(
+                "sealed.webhooks",
+                "SELECT id, '' AS label, secret AS sealed FROM webhooks
+                 WHERE id > $1 ORDER BY id LIMIT 1000"
+            ),
+            after
+        ),
+        Sealed::Mails => fetch_all!(
+            on,
+            sql!(
+                "sealed.mails",
+                "SELECT id, '' AS label, body AS sealed FROM mails
+                 WHERE id > $1 AND status = 'pending' ORDER BY id LIMIT 1000"
+            ),
+            after
+        ),
+    }
+}
+
+/// Replaces a ciphertext.
+pub async fn replace(w: &mut Write, kind: Sealed, id: i64, sealed: &[u8]) -> Result<()> {
+    match kind {
+        Sealed::ProductSecrets => execute!(
+            w,
+            sql!(
+                "sealed.replace_product_secret",
+                "UPDATE product_secrets SET secret = $2 WHERE id = $1"
+            ),
+            id,
+            sealed
+        )?,
+        Sealed::DeviceSecrets => execute!(
+            w,
+            sql!(
+                "sealed.replace_device_secret",
+                "UPDATE device_secrets SET secret = $2 WHERE id = $1"
+            ),
+            id,
+            sealed
+        )?,
+        Sealed::Webhooks => execute!(
+            w,
+            sql!(
+                "sealed.replace_webhook",
+                "UPDATE webhooks SET secret = $2 WHERE id = $1"
+            ),
+            id,
+            sealed
+        )?,
+        Sealed::Mails => {
+            crate::store::support::mail::set_body(w, id, sealed).await?;
+            0
+        }
+    };
+    Ok(())
+}
+
+/// Ends the logins of command lines that wait for a browser: their ciphertexts are bound to a code that only the command
+/// line knows. They begin anew.
+pub async fn end_logins(w: &mut Write) -> Result<()> {
+    execute!(w, sql!("sealed.end_logins", "DELETE FROM cli_sessions"))?;
+    Ok(())
+}

@@ -1,0 +1,383 @@
+//! Members who are told by mail, what they are to be told, and the queue of mails. A mail may be sent twice when a process
+//! dies over it, never not at all.
+
+use crate::access::scope::{InOrg as _, Org, Product, Scope};
+use crate::clock::Micros;
+use crate::ids::{OrgId, UserId};
+use crate::store::support::messages;
+use crate::store::{Error, On, Result, Write};
+use sqlx::FromRow;
+
+/// A rule, with how its last mail went.
+#[derive(Debug, Clone, FromRow)]
+pub struct RuleRow {
+    /// Row.
+    pub id: i64,
+    /// Who is told.
+    pub email: String,
+    /// Kinds of messages, a line each.
+    pub events: String,
+    /// Whether mails are sent.
+    pub active: bool,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// When it last changed.
+    pub updated_at: Micros,
+    /// `pending`, `sent`, `failed`; absent before the first mail.
+    pub last_status: Option<String>,
+    /// Why it was not sent at the last attempt.
+    pub last_error: Option<String>,
+    /// When it was sent or given up.
+    pub last_at: Option<Micros>,
+}
+
+/// A rule whose next mail is due.
+#[derive(Debug, Clone, FromRow)]
+pub struct DueRule {
+    /// Row.
+    pub id: i64,
+    /// Since when.
+    pub due_at: Micros,
+    /// Who is told.
+    pub email: String,
+    /// Organisation.
+    pub org: String,
+    /// Product.
+    pub product: String,
+}
+
+/// Something to tell.
+#[derive(Debug, Clone, FromRow)]
+pub struct EventRow {
+    /// Row.
+    pub id: i64,
+    /// Kind of message.
+    pub event: String,
+    /// JSON.
+    pub data: String,
+    /// When it happened.
+    pub at: Micros,
+}
+
+/// A mail to send now.
+#[derive(Debug, Clone, FromRow)]
+pub struct DueMail {
+    /// Row.
+    pub id: i64,
+    /// To whom.
+    pub recipient: String,
+    /// One line.
+    pub subject: String,
+    /// The text, sealed.
+    pub body: Vec<u8>,
+    /// Attempts so far.
+    pub attempts: i64,
+}
+
+/// A mail to file.
+pub struct NewMail<'m> {
+    /// The rule that it is for; none for an invitation.
+    pub rule: Option<i64>,
+    /// To whom.
+    pub recipient: &'m str,
+    /// One line.
+    pub subject: &'m str,
+    /// The text, sealed.
+    pub body: &'m [u8],
+}
+
+/// Makes a rule for a member.
+pub async fn add_rule(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    user: UserId,
+    events: &str,
+    active: bool,
+    now: Micros,
+) -> Result<i64> {
+    let p = scope.product();
+    let row: Option<(i64,)> = fetch_optional!(
+        w,
+        sql!(
+            "mails.add_rule",
+            "INSERT INTO mail_rules (org_id, product_id, user_id, events, active, due_at,
+                                     inserted_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $6) RETURNING id"
+        ),
+        p.org.id,
+        p.id,
+        user,
+        events,
+        active,
+        now
+    )?;
+    messages::rule_wants();
+    row.map(|r| r.0).ok_or(Error::Missing("mail_rules"))
+}
+
+/// Changes a rule.
+pub async fn set_rule(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    id: i64,
+    events: &str,
+    active: bool,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "mails.set_rule",
+            "UPDATE mail_rules SET events = $3, active = $4, updated_at = $5
+             WHERE product_id = $1 AND id = $2"
+        ),
+        scope.product().id,
+        id,
+        events,
+        active,
+        now
+    )?;
+    messages::rule_wants();
+    Ok(())
+}
+
+/// The product's rules, oldest first.
+pub async fn rules(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<RuleRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "mails.rules",
+            "SELECT r.id, u.email, r.events, r.active, r.inserted_at, r.updated_at,
+                    m.status AS last_status, m.error AS last_error, m.ended_at AS last_at
+             FROM mail_rules r JOIN users u ON u.id = r.user_id
+             LEFT JOIN mails m ON m.id = (SELECT MAX(x.id) FROM mails x WHERE x.rule_id = r.id)
+             WHERE r.product_id = $1 ORDER BY r.id LIMIT 100"
+        ),
+        scope.product().id
+    )
+}
+
+/// Takes a rule away with its mails; whether it was there.
+pub async fn remove_rule(w: &mut Write, scope: &Scope<Product>, id: i64) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "mails.remove_rule",
+            "DELETE FROM mail_rules WHERE product_id = $1 AND id = $2"
+        ),
+        scope.product().id,
+        id
+    )?;
+    Ok(n > 0)
+}
+
+/// Takes away what a person is told of an organisation.
+pub async fn remove_rules_of(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "mails.remove_rules_of",
+            "DELETE FROM mail_rules WHERE org_id = $1 AND user_id = $2"
+        ),
+        scope.org().id,
+        user
+    )?;
+    Ok(())
+}
+
+/// Addresses of the organisation's administrators but one person's.
+pub async fn other_admins(on: &mut impl On, org: OrgId, but: UserId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch_all!(
+        on,
+        sql!(
+            "mails.other_admins",
+            "SELECT u.email FROM memberships m JOIN users u ON u.id = m.user_id
+             WHERE m.org_id = $1 AND m.role = 'admin' AND u.id <> $2 AND u.service_of IS NULL
+             ORDER BY u.id LIMIT 100"
+        ),
+        org,
+        but
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// Rules of which something has waited since before `since`, and whose pause is over.
+pub async fn due_rules(on: &mut impl On, now: Micros, since: Micros) -> Result<Vec<DueRule>> {
+    fetch_all!(
+        on,
+        sql!(
+            "mails.due_rules",
+            "SELECT r.id, r.due_at, u.email, o.name AS org, p.name AS product
+             FROM mail_rules r JOIN users u ON u.id = r.user_id
+             JOIN products p ON p.id = r.product_id JOIN orgs o ON o.id = r.org_id
+             WHERE r.due_at <= $1
+               AND (SELECT MIN(e.id) FROM mail_events e WHERE e.rule_id = r.id AND e.at <= $2)
+                   IS NOT NULL
+             ORDER BY r.due_at, r.id LIMIT 20"
+        ),
+        now,
+        since
+    )
+}
+
+/// Takes a rule's turn to send; false when somebody else has.
+pub async fn take_rule(w: &mut Write, rule: &DueRule, next: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "mails.take_rule",
+            "UPDATE mail_rules SET due_at = $3 WHERE id = $1 AND due_at = $2"
+        ),
+        rule.id,
+        rule.due_at,
+        next
+    )?;
+    Ok(n == 1)
+}
+
+/// Takes what a rule is to tell, oldest first.
+pub async fn take_events(w: &mut Write, rule: i64, most: i64) -> Result<Vec<EventRow>> {
+    let rows: Vec<EventRow> = fetch_all!(
+        w,
+        sql!(
+            "mails.events",
+            "SELECT id, event, data, at FROM mail_events WHERE rule_id = $1
+             ORDER BY id LIMIT $2"
+        ),
+        rule,
+        most
+    )?;
+    if let Some(last) = rows.last() {
+        execute!(
+            w,
+            sql!(
+                "mails.forget_events",
+                "DELETE FROM mail_events WHERE rule_id = $1 AND id <= $2"
+            ),
+            rule,
+            last.id
+        )?;
+    }
+    Ok(rows)
+}
+
+/// Files a mail.
+pub async fn file(w: &mut Write, mail: &NewMail<'_>, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "mails.file",
+            "INSERT INTO mails (rule_id, recipient, subject, body, status, attempts, due_at,
+                                inserted_at)
+             VALUES ($1, $2, $3, $4, 'pending', 0, $5, $5)"
+        ),
+        mail.rule,
+        mail.recipient,
+        mail.subject,
+        mail.body,
+        now
+    )?;
+    Ok(())
+}
+
+/// Whether any mail is due.
+pub async fn waits(on: &mut impl On, now: Micros) -> Result<bool> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "mails.waits",
+            "SELECT id FROM mails WHERE status = 'pending' AND due_at <= $1
+             ORDER BY due_at LIMIT 1"
+        ),
+        now
+    )?;
+    Ok(row.is_some())
+}
+
+/// Takes mails that are due; nobody else takes them until `until`.
+pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Result<Vec<DueMail>> {
+    let due: Vec<DueMail> = fetch_all!(
+        w,
+        sql!(
+            "mails.due",
+            "SELECT id, recipient, subject, body, attempts FROM mails
+             WHERE status = 'pending' AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
+        ),
+        now,
+        most
+    )?;
+    let mut taken = Vec::with_capacity(due.len());
+    for mail in due {
+        let n = execute!(
+            w,
+            sql!(
+                "mails.take",
+                "UPDATE mails SET due_at = $3
+                 WHERE id = $1 AND status = 'pending' AND due_at <= $2"
+            ),
+            mail.id,
+            now,
+            until
+        )?;
+        if n == 1 {
+            taken.push(mail);
+        }
+    }
+    Ok(taken)
+}
+
+/// Notes what came of an attempt: `pending` again, `sent`, or `failed`. The text of a mail that is over is forgotten.
+pub async fn tried(
+    w: &mut Write,
+    mail: i64,
+    status: &str,
+    due_at: Micros,
+    error: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    let ended = (status != "pending").then_some(now);
+    execute!(
+        w,
+        sql!(
+            "mails.tried",
+            "UPDATE mails SET status = $2, attempts = attempts + 1, due_at = $3, error = $4,
+               ended_at = $5
+             WHERE id = $1"
+        ),
+        mail,
+        status,
+        due_at,
+        error,
+        ended
+    )?;
+    if ended.is_some() {
+        set_body(w, mail, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Replaces the ciphertext of a mail's text.
+pub async fn set_body(w: &mut Write, mail: i64, body: &[u8]) -> Result<()> {
+    execute!(
+        w,
+        sql!("mails.set_body", "UPDATE mails SET body = $2 WHERE id = $1"),
+        mail,
+        body
+    )?;
+    Ok(())
+}
+
+/// Deletes some mails that are over and older than this.
+pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "mails.sweep",
+            "DELETE FROM mails WHERE id IN (
+               SELECT id FROM mails WHERE inserted_at < $1 AND status <> 'pending'
+               ORDER BY inserted_at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}
