@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """SQL is written once, in src/store: no statement in two files, and none elsewhere. (That no text is filed twice and that
-each prepares on both engines, the store's tests check.)"""
+each prepares on both engines, the store's tests check.) Each migration exists for both engines."""
 import collections, pathlib, re, sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -20,6 +20,8 @@ engine = re.compile(r"Db::(Sqlite|Postgres)|Conn::(Sqlite|Postgres)")
 for path in store.rglob("*.rs"):
     if "engine" not in path.parts and path.name != "tests.rs" and engine.search(path.read_text()):
         bad.append(f"{path.relative_to(root)} branches on the engine")
+sqlite, postgres = ({p.name for p in (root / "migrations" / engine).iterdir()} for engine in ("sqlite", "postgres"))
+bad += [f"migration {name} exists for one engine only" for name in sorted(sqlite ^ postgres)]
 if bad:
     sys.exit("\n".join(bad))
 print(f"{len(seen)} statements, each once")
