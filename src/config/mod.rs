@@ -404,6 +404,9 @@ fn tls_name(name: String) -> Result<String, ConfigError> {
 }
 
 #[cfg(test)]
+mod example;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
