@@ -1,4 +1,4 @@
-//! What one organisation's members, and strangers, can do to another organisation: the p99 of its joins, logins and uploads
+//! What one organization's members, and strangers, can do to another organization: the p99 of its joins, logins and uploads
 //! while they attack, as a multiple of the quiet one, and the server's memory before, during and after.
 //!
 //! The attackers' own work is done by threads of the lowest priority, since it would be done on other machines: what is measured is what
@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 
 const ROUNDS: usize = 100;
 
-/// The victim: an organisation of its own.
+/// The victim: an organization of its own.
 struct Victim {
     api: Api,
     login: Value,
@@ -162,7 +162,7 @@ async fn trickles(api: &Api) -> JoinSet<()> {
     all
 }
 
-/// Sockets of an organisation's members that watch a device, which is not there: each is told so after half a second.
+/// Sockets of an organization's members that watch a device, which is not there: each is told so after half a second.
 async fn viewers(server: &Server, tokens: &[String]) -> JoinSet<()> {
     let one = |n: usize| async move {
         let token = &tokens[n % tokens.len()];

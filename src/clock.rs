@@ -44,7 +44,7 @@ impl Micros {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// `2026-08-22T08:33:49`: no zone, whole seconds (rest-api 1.2, `inserted_at`).
+    /// `2026-08-22T08:33:49`: no zone, whole seconds (docs/protocol/rest.md, "Answers", `inserted_at`).
     pub fn naive(self) -> String {
         let d = self.date();
         format!(
@@ -58,12 +58,12 @@ impl Micros {
         )
     }
 
-    /// `2026-08-22T08:33:49Z` (rest-api 1.2, `updates_blocked_until`).
+    /// `2026-08-22T08:33:49Z` (docs/protocol/rest.md, "Answers", `updates_blocked_until`).
     pub fn zulu(self) -> String {
         format!("{}Z", self.naive())
     }
 
-    /// `2026-08-22 08:33:49.123456Z` (rest-api 1.2, `last_communication`).
+    /// `2026-08-22 08:33:49.123456Z` (docs/protocol/rest.md, "Answers", `last_communication`).
     pub fn spaced(self) -> String {
         format!(
             "{}.{:06}Z",

@@ -1,4 +1,4 @@
-//! Typed identifiers, so that a device's number cannot be passed where an organisation's is meant. The numbers of rows come
+//! Typed identifiers, so that a device's number cannot be passed where an organization's is meant. The numbers of rows come
 //! from the store, which alone can make them.
 
 pub use crate::store::ids::{
@@ -32,7 +32,7 @@ random_ids! {
     NodeId,
 }
 
-/// An extension of the device protocol that this server knows (device-protocol 4.2).
+/// An extension of the device protocol that this server knows (docs/protocol/device.md, "Extensions").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extension {
     /// Health reports.

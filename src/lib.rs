@@ -20,7 +20,7 @@
 //!
 //! 1. Only firmware whose signature and whose every resource checks out is stored, but for whole ESP-IDF images of a product
 //!    that allows them unsigned; a delta is released only after it was decoded back to its target.
-//! 2. Nothing crosses an organisation: people's queries take a scope, which only `access` makes.
+//! 2. Nothing crosses an organization: people's queries take a scope, which only `access` makes.
 //! 3. The database is the truth and messages are hints: each may be lost, and the reconcile tick repairs it.
 //! 4. `concurrent_updates` is a hard limit: a slot is a row, taken under the group's lease before the device is told.
 //! 5. A slow or hostile peer costs only itself: every queue and wait has its bound in `limits`.

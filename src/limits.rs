@@ -20,12 +20,12 @@ pub const HANDSHAKES: usize = 1_024;
 pub const HANDSHAKE_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Upgrades that ask the store at the same time; more wait in line for [`STORE_TIME`].
 pub const DECISIONS: usize = 256;
-/// A socket without any frame for this long is closed (device-protocol 1.7).
+/// A socket without any frame for this long is closed (docs/protocol/device.md, "Life of a connection").
 pub const IDLE_TIME: Duration = Duration::from_secs(180);
 /// One WebSocket message from a device. A join with a large key-value store is some 10 KiB; scripts may print more.
 pub const MESSAGE_BYTES: usize = 256 * 1024;
 /// Bytes of one frame to a device; longer messages are fragmented, since a client for small chips reads no longer ones
-/// (device-protocol 1.2).
+/// (docs/protocol/device.md, "Frames").
 pub const FRAME_BYTES: usize = 65_535;
 /// A frame that a device does not read is abandoned, and the socket with it, after this time.
 pub const SEND_TIME: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub const STORE_TIME: Duration = Duration::from_secs(20);
 pub const IDENTIFIER_CHARS: usize = 255;
 /// Characters of each firmware metadata value that a device reports; the rest is cut.
 pub const METADATA_CHARS: usize = 512;
-/// PBKDF2 rounds that a device may ask for in `x-nh-alg` (device-protocol 1.6): they cost CPU before any check.
+/// PBKDF2 rounds that a device may ask for in `x-nh-alg` (docs/protocol/device.md, "Shared secrets"): they cost CPU before any check.
 pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
 /// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
 pub const KDF_ROUNDS_INLINE: u32 = 1_000;
@@ -77,7 +77,7 @@ pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);
 pub const SIGNATURE_AHEAD: Duration = Duration::from_secs(5);
 /// Progress of an update is stored at most this often while its status stays the same.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
-/// Last-seen is stored at most this often (device-protocol 1.7), plus up to 5 minutes of jitter.
+/// Last-seen is stored at most this often (docs/protocol/device.md, "Life of a connection"), plus up to 5 minutes of jitter.
 pub const SEEN_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Sockets closed in one batch when the server stops, and the pause between batches.
 pub const DRAIN_BATCH: usize = 1_000;
@@ -118,12 +118,12 @@ pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 /// Bytes of a form that is looked at for the method that it names, before it is known who asks.
 pub const OVERRIDE_BYTES: usize = 16 * 1024;
 /// Logins of command lines that one address may begin at once, and the time after which it may begin one more. As many wait
-/// for a browser, whose time is ten minutes.
+/// for a browser, who has five minutes to confirm it.
 pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
 /// See [`CLI_LOGINS`].
 pub const CLI_LOGIN_EVERY: Duration = Duration::from_secs(5);
 /// How often one address may ask at once whether such a login is done, and the time after which it may once more
-/// (rest-api: the original allows 30 a minute).
+/// (docs/protocol/rest.md, "Login through a browser"; NervesHub allows 30 a minute).
 pub const POLLS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
 /// See [`POLLS`].
 pub const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -163,7 +163,7 @@ pub const SEAL_EVERY: Duration = Duration::from_secs(2);
 /// Audit entries sealed in one transaction.
 pub const SEAL_ROWS: i64 = 500;
 
-/// An uploaded firmware file (rest-api 1.1).
+/// An uploaded firmware file (docs/protocol/firmware.md, "Kinds of files").
 pub const UPLOAD_BYTES: u64 = 200_000_000;
 /// Uploads in progress on one node: each holds a staging file.
 pub const UPLOADS: usize = 16;
@@ -269,11 +269,11 @@ pub const IMPORT_FILES: usize = 1_000_000;
 
 /// A JSON body.
 pub const JSON_BYTES: usize = 8_000_000;
-/// `meta.conf`, unpacked (firmware 1).
+/// `meta.conf`, unpacked (docs/protocol/firmware.md, "meta.conf").
 pub const META_CONF_BYTES: u64 = 49_999;
 /// Members of a firmware file. The largest real system has about 60.
 pub const ZIP_MEMBERS: usize = 1_024;
-/// Bytes of a member's path (firmware 1).
+/// Bytes of a member's path (docs/protocol/firmware.md, "Container").
 pub const ZIP_NAME_BYTES: usize = 511;
 /// All resources of a firmware, unpacked: bounds the CPU of one upload.
 pub const UNPACKED_BYTES: u64 = 4 << 30;
@@ -287,15 +287,15 @@ pub const CONF_NODES: usize = 50_000;
 
 /// Entries of one page of a list.
 pub const PAGE_SIZE: u64 = 1_000;
-/// How long a download link stays good: 24 h of retries and a slow start (device-protocol 5).
+/// How long a download link stays good: 24 h of retries and a slow start (docs/protocol/device.md, "Downloads").
 pub const LINK_LIFE: Duration = Duration::from_secs(48 * 3600);
-/// A delta in the making holds its devices back for at most this long (domain 2.6).
+/// A delta in the making holds its devices back for at most this long (docs/protocol/rules.md, "Deltas").
 pub const DELTA_WAIT: Duration = Duration::from_secs(600);
 /// A delta job without an end is started anew after this long.
 pub const DELTA_TIME: Duration = Duration::from_secs(960);
 /// Tries of a delta job before the pair counts as failed.
 pub const DELTA_TRIES: i64 = 3;
-/// An in-flight update without any sign of life frees its slot after this long (domain 2.8).
+/// An in-flight update without any sign of life frees its slot after this long (docs/protocol/rules.md, "In-flight updates").
 pub const INFLIGHT_SILENCE: Duration = Duration::from_secs(30 * 60);
 /// A claim that a vanished device never answered frees its slot after this long.
 pub const UNANSWERED: Duration = Duration::from_secs(120);
@@ -307,13 +307,13 @@ pub const TICK: Duration = Duration::from_secs(5);
 pub const CLAIMS_A_RUN: i64 = 200;
 /// A node that has not said it lives for this long is taken for dead and its sockets for closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
-/// Pause between the health reports that the server asks for (domain 3.8).
+/// Pause between the health reports that the server asks for (docs/protocol/device.md, "Extensions").
 pub const HEALTH_EVERY: Duration = Duration::from_secs(3600);
 /// Health reports and positions that come sooner after the last one are not stored.
 pub const REPORT_PAUSE: Duration = Duration::from_secs(5);
 /// A larger health report is not stored.
 pub const REPORT_BYTES: usize = 64 * 1024;
-/// Log lines that a device may send at once (domain 3.8).
+/// Log lines that a device may send at once (docs/protocol/device.md, "Extensions").
 pub const LOG_BURST: u32 = 10;
 /// Log lines a second that a device may send.
 pub const LOGS_A_SECOND: u32 = 5;
@@ -329,7 +329,7 @@ pub const PRODUCT_KIB_BURST: NonZeroU32 = NonZeroU32::new(4 * 1024 * 1024).expec
 /// From then on one more KiB each time this has passed: 64 GiB a day, the reports of 500,000 devices that say how they are
 /// every quarter of an hour and log little.
 pub const PRODUCT_KIB_EVERY: Duration = Duration::from_nanos(1_287_461);
-/// Health reports are kept this long, a device's newest always (domain 4.6).
+/// Health reports are kept this long, a device's newest always (docs/protocol/rules.md, "History and retention").
 pub const HEALTH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Log lines are kept this long.
 pub const LOG_LIFE: Duration = Duration::from_secs(3 * 24 * 3600);
@@ -360,23 +360,23 @@ pub const TERMINAL_INBOX: usize = 64;
 /// Messages for one viewer that wait, shared with all others before the terminal: two seconds of [`OUTPUT_A_SECOND`]. What
 /// is beyond it is left out, and the viewer is told how much.
 pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
-/// How long a device may take to say that its terminal is there (domain 3.10).
+/// How long a device may take to say that its terminal is there (docs/protocol/device.md, "Remote console").
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
 /// Messages of a device's terminal in a burst; of what is beyond it people are told how much was left out.
 pub const OUTPUT_BURST: u32 = 2_000;
 /// Messages a second of a device's terminal: a file of 10 MiB in chunks of 1 KiB takes some 5 seconds.
 pub const OUTPUT_A_SECOND: u32 = 2_000;
-/// Lines of a terminal that a new viewer gets (device-protocol 4.1).
+/// Lines of a terminal that a new viewer gets (docs/protocol/rules.md, "Terminals").
 pub const SCROLLBACK_LINES: usize = 1_024;
 /// Bytes of them.
 pub const SCROLLBACK_BYTES: usize = 256 * 1024;
-/// A file that passes through a terminal (device-protocol 4.1).
+/// A file that passes through a terminal (docs/protocol/device.md, "Remote console").
 pub const TRANSFER_BYTES: usize = 10 * 1024 * 1024 - 1;
 /// A chunk of it; both sides send 1 KiB.
 pub const CHUNK_BYTES: usize = 8 * 1024;
 /// Files under way in one terminal and direction.
 pub const TRANSFERS: usize = 16;
-/// Network identities of one report (device-protocol 4.2).
+/// Network identities of one report (docs/protocol/device.md, "Extensions").
 pub const IDENTITIES: usize = 10;
 /// Bytes of an identity's details, as JSON.
 pub const DETAILS_BYTES: usize = 4_096;

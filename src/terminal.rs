@@ -5,7 +5,7 @@ use serde_json::Value;
 /// What people can type into on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TerminalKind {
-    /// Remote IEx, the topic `console` (device-protocol 4.1).
+    /// Remote IEx, the topic `console` (docs/protocol/device.md, "Remote console").
     Console,
     /// A shell of the operating system, the extension `local_shell`.
     Shell,

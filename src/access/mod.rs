@@ -97,14 +97,14 @@ pub async fn still_allowed(
     Ok(again.is_some_and(|s| s.product().id == at.id && s.role() >= scope.role()))
 }
 
-/// The scope of a person in an organisation, if the person is a member.
+/// The scope of a person in an organization, if the person is a member.
 pub async fn org_scope(
     on: &mut impl On,
     person: Person,
     org: &str,
 ) -> store::Result<Option<Scope<Org>>> {
     if person.grant.product.is_some() {
-        // A token for one product sees nothing else of the organisation.
+        // A token for one product sees nothing else of the organization.
         return Ok(None);
     }
     let Some((id, role)) = crate::store::accounts::orgs::role_of(on, person.id, org).await? else {
@@ -121,7 +121,7 @@ pub async fn org_scope(
     )))
 }
 
-/// The scope of a person in a product of an organisation.
+/// The scope of a person in a product of an organization.
 pub async fn product_scope(
     on: &mut impl On,
     person: Person,

@@ -1,14 +1,14 @@
-//! Authority as a value. A [`Scope`] says who asks, in which role, for which organisation or product. Only this
-//! room makes one (from a token plus a membership row), so a query that takes a scope cannot cross organisations.
+//! Authority as a value. A [`Scope`] says who asks, in which role, for which organization or product. Only this
+//! room makes one (from a token plus a membership row), so a query that takes a scope cannot cross organizations.
 
 use crate::ids::{OrgId, ProductId, UserId};
 
-/// A role in an organisation; each includes the ones before it (rest-api 2.4).
+/// A role in an organization; each includes the ones before it (docs/protocol/rules.md, "Roles").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads.
     View,
-    /// Changes what the organisation holds.
+    /// Changes what the organization holds.
     Manage,
     /// Changes members and products.
     Admin,
@@ -121,23 +121,23 @@ pub struct Person {
     pub token: Option<i64>,
 }
 
-/// An organisation that the asker belongs to.
+/// An organization that the asker belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Org {
-    /// The organisation's row.
+    /// The organization's row.
     pub id: OrgId,
     /// Its name, unique on the server.
     pub name: String,
 }
 
-/// A product of such an organisation.
+/// A product of such an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
-    /// The organisation.
+    /// The organization.
     pub org: Org,
     /// The product's row.
     pub id: ProductId,
-    /// Its name, unique in the organisation.
+    /// Its name, unique in the organization.
     pub name: String,
 }
 
@@ -178,19 +178,19 @@ impl<L> Scope<L> {
         &self.person
     }
 
-    /// The organisation or product.
+    /// The organization or product.
     pub fn at(&self) -> &L {
         &self.at
     }
 }
 
-/// A scope that names an organisation.
+/// A scope that names an organization.
 pub trait InOrg {
-    /// The organisation.
+    /// The organization.
     fn org(&self) -> &Org;
 
     /// The one product that the asker's token is for. Every lookup of something below a product takes it: without a
-    /// narrowed token the organisation in the path is enough (as in the original), with one it is not.
+    /// narrowed token the organization in the path is enough (as in the original), with one it is not.
     fn only(&self) -> Option<ProductId>;
 }
 

@@ -1,4 +1,4 @@
-//! API tokens: `nhu_` and base62 of 32 random bytes and their CRC-32 (rest-api 2.1). Only a hash is stored.
+//! API tokens: `nhu_` and base62 of 32 random bytes and their CRC-32 (docs/protocol/rest.md, "Tokens"). Only a hash is stored.
 
 use aws_lc_rs::digest;
 

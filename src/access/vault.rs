@@ -116,13 +116,13 @@ impl Vault {
         hmac::sign(&self.chain, text).as_ref().to_vec()
     }
 
-    /// A token that proves the wish of an organisation to register a CA, good until `expires` (unix seconds).
+    /// A token that proves the wish of an organization to register a CA, good until `expires` (unix seconds).
     pub fn proof(&self, org: &str, expires: i64) -> String {
         let tag = hmac::sign(&self.proofs, format!("{org}\n{expires}").as_bytes());
         format!("{expires}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
     }
 
-    /// Whether such a token is this organisation's and still good.
+    /// Whether such a token is this organization's and still good.
     pub fn proven(&self, org: &str, token: &str, now: i64) -> bool {
         let Some(expires) = token.split('.').next().and_then(|e| e.parse::<i64>().ok()) else {
             return false;
@@ -134,7 +134,7 @@ impl Vault {
 }
 
 /// A new shared secret's key and secret: 32 random bytes each in standard base64, the key with its prefix
-/// (device-protocol 1.6).
+/// (docs/protocol/device.md, "Shared secrets").
 pub fn new_pair(prefix: &str) -> (String, Secret) {
     let text = || STANDARD_NO_PAD.encode(super::random::<32>());
     (format!("{prefix}{}", text()), Secret::new(text()))
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_bound_to_organisation_and_time() {
+    fn a_proof_is_bound_to_organization_and_time() {
         let vault = Vault::new(&[7; 32]);
         let t = vault.proof("acme", 100);
         assert!(vault.proven("acme", &t, 100));

@@ -1,4 +1,4 @@
-//! Devices (rest-api 10).
+//! Devices (docs/protocol/rest.md, "Devices over REST").
 
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
 use crate::api::http::answer::{created, in_product, none, ok, page};
@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A device; every field is always there (rest-api 10.1).
+/// A device; every field is always there (docs/protocol/rest.md, "Devices over REST").
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Device")]
 pub struct DeviceView {
@@ -44,7 +44,7 @@ pub struct DeviceView {
     updates_enabled: bool,
     /// Until when it is in the penalty box, `2026-08-22T08:33:49Z`.
     updates_blocked_until: Option<String>,
-    /// Its organisation.
+    /// Its organization.
     org_name: String,
     /// Its product.
     product_name: String,
@@ -222,7 +222,7 @@ pub const FILTERS: &[Field] = &[
     ),
 ];
 
-/// The filters of a list (rest-api 10.2), as a request or a command line has them.
+/// The filters of a list (docs/protocol/rest.md, "Filters"), as a request or a command line has them.
 ///
 /// # Errors
 /// A filter that is none, or a value that it cannot have.
@@ -406,7 +406,7 @@ pub async fn identify(State(app): State<App>, scope: Scope<Product>, Name(d): Na
     Ok(none())
 }
 
-/// `POST …/move` with `new_org_name` and `new_product_name` (rest-api 10.9).
+/// `POST …/move` with `new_org_name` and `new_product_name` (docs/protocol/rest.md, "Devices over REST").
 pub async fn move_to(
     State(app): State<App>,
     scope: Scope<Product>,

@@ -307,7 +307,7 @@ fn org(c: &mut Contract) {
             required("cert", Text, "Base64 of its PEM"),
             required("verification_cert", Text, "Base64 of the PEM of the proof"),
             optional_field("description", Text, "Free text"),
-            optional_field("check_expiration", Flag, "Whether expired certificates of devices are refused"),
+            optional_field("check_expiration", Flag, "Whether this authority vouches for no device any more once its own certificate has expired"),
             optional_field("jitp", Object(ca_certificates::JITP), "What devices become that nobody registered"),
         ])
         .created::<ca_certificates::CaCertificate>();

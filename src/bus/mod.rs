@@ -18,7 +18,7 @@ pub enum DeviceSignal {
     Health,
     /// The archive that it may have has changed: read it and tell the device.
     Archive,
-    /// The organisation's signing keys have changed: read them and tell the device.
+    /// The organization's signing keys have changed: read them and tell the device.
     Keys,
     /// Somebody opened a terminal, or typed into it: take it and tell the device.
     Terminal(terminal::TerminalKind),

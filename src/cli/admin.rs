@@ -23,7 +23,7 @@ use serde_json::{Map, json};
 /// Work on a server's own data.
 #[derive(Subcommand)]
 pub(super) enum Admin {
-    /// Create or find a user, an organisation, a product and its shared secret, and make an API token.
+    /// Create or find a user, an organization, a product and its shared secret, and make an API token.
     Bootstrap(Bootstrap),
     /// Give a user a new password and print it.
     ResetPassword(ResetPassword),
@@ -70,7 +70,7 @@ pub(super) struct ExplainDevices {
     /// API token of a member.
     #[arg(long, env = "NERVECENTER_TOKEN", hide_env_values = true)]
     token: String,
-    /// The organisation's name.
+    /// The organization's name.
     #[arg(long)]
     org: String,
     /// The product's name.
@@ -90,10 +90,10 @@ pub(super) struct ExplainDevices {
 pub(super) struct Bootstrap {
     #[command(flatten)]
     options: Options,
-    /// The user's email; administers the organisation.
+    /// The user's email; administers the organization.
     #[arg(long)]
     email: String,
-    /// The organisation's name.
+    /// The organization's name.
     #[arg(long)]
     org: String,
     /// The product's name.

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Take a fleet over from another server.
 #[derive(Subcommand)]
 pub(super) enum Import {
-    /// From an original NervesHub: organisations, people, products, keys, secrets, authorities, devices; firmware, archives and
+    /// From an original NervesHub: organizations, people, products, keys, secrets, authorities, devices; firmware, archives and
     /// deployment groups, where the files are there.
     #[command(name = "nerveshub")]
     NervesHub(NervesHub),

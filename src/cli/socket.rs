@@ -61,7 +61,7 @@ impl Server {
             (event, payload) if event == "phx_reply" && payload["status"] == "ok" => Ok(channel),
             (_, payload) => match payload["response"]["reason"].as_str() {
                 Some("unauthorized") | None => bail!(
-                    "no such device, or this token's role in its organisation is below \"manage\""
+                    "no such device, or this token's role in its organization is below \"manage\""
                 ),
                 Some(reason) => bail!("{reason}"),
             },

@@ -168,7 +168,7 @@ fn patch<S: Read + Seek, T: Read + Seek>(
     let before = zip::unpack_small(source, old_member, DELTA_SOURCE_BYTES)?;
     let after = zip::unpack_small(target, member, DELTA_SOURCE_BYTES)?;
     let patch = encode::encode(&before, &after);
-    // A patch of exactly the target's length would be taken for the file itself (firmware 6).
+    // A patch of exactly the target's length would be taken for the file itself (docs/protocol/firmware.md, "Delta files").
     if patch.len() as u64 >= *length {
         return Ok(None);
     }

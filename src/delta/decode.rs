@@ -1,4 +1,4 @@
-//! The decoder. It takes what fwup's decoder takes (firmware 6) and refuses the rest, so that a delta that passes here
+//! The decoder. It takes what fwup's decoder takes (docs/protocol/firmware.md, "VCDIFF subset") and refuses the rest, so that a delta that passes here
 //! applies there. No input can make it panic or allocate more than the limits it is given.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -2,7 +2,7 @@
 //! from trying the last distance first; size from hashes over short strings of the target window and of the source.
 //!
 //! Output: windows of 8 MiB, each with Adler-32 and the smallest source segment that its copies touch, the default
-//! code table, no secondary compression: what `xdelta3 -A -S` writes and every fwup since 1.6 reads (firmware 6).
+//! code table, no secondary compression: what `xdelta3 -A -S` writes and every fwup since 1.6 reads (docs/protocol/firmware.md, "VCDIFF subset").
 #![expect(
     clippy::indexing_slicing,
     reason = "the hot loops index what they have just compared; both inputs are the server's own files"

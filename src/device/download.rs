@@ -1,5 +1,5 @@
 //! Firmware downloads: a listener of its own, plain HTTP, by signed links. Never 429 or 503 for load (a device takes
-//! any status of 400 or above as the end); ranges are clamped and answered 206; HEAD equals GET (device-protocol 5).
+//! any status of 400 or above as the end); ranges are clamped and answered 206; HEAD equals GET (docs/protocol/device.md, "Downloads").
 
 use crate::app::App;
 use crate::blob::{Blob, Look};

@@ -257,7 +257,7 @@ impl Endpoint {
             return Err(HttpReply::status("403 Forbidden"));
         };
         if let Some(other) = &self.elsewhere {
-            // Followed by clients from 2.10.0 on; older ones try again here (device-protocol 1.3).
+            // Followed by clients from 2.10.0 on; older ones try again here (docs/protocol/device.md, "Refusals at the upgrade").
             let location = format!("{other}{}", head.path);
             return Err(HttpReply::status("307 Temporary Redirect").with("Location", location));
         }
@@ -328,7 +328,7 @@ impl Endpoint {
         }
     }
 
-    /// Answers 101. The header lines are what the strictest client reads (device-protocol 1.2), and no frame follows
+    /// Answers 101. The header lines are what the strictest client reads (docs/protocol/device.md, "Upgrade and query parameters"), and no frame follows
     /// before the device's join.
     async fn open(
         &self,

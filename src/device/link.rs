@@ -429,7 +429,7 @@ async fn archive(link: &mut DeviceSocket) -> Flow {
     }
 }
 
-/// Looks which signing keys the organisation has, and tells the device.
+/// Looks which signing keys the organization has, and tells the device.
 async fn keys(link: &mut DeviceSocket) -> Flow {
     let (app, device) = (&link.at.app, link.at.device);
     let changes = app.key_changes.load(Ordering::Relaxed);

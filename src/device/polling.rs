@@ -1,4 +1,4 @@
-//! The polling API of `nerves_hub_link_http` (device-protocol 6): who am I, and is there an update for me?
+//! The polling API of `nerves_hub_link_http` (docs/protocol/device.md, "Polling"): who am I, and is there an update for me?
 
 use super::identity::KnownDevice;
 use super::join_payload::reported;

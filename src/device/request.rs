@@ -1,5 +1,5 @@
 //! One HTTP request on the device listener, read and refused by hand: the answers are what the strictest client reads
-//! (device-protocol 1.2, 1.3).
+//! (docs/protocol/device.md, "Upgrade and query parameters" and "Refusals at the upgrade").
 
 use super::identity::{Credentials, Refused, secret};
 use super::wire::Format;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// The serializer that `vsn` asks for: `~> 2.0.0` or `~> 3.0.0` (device-protocol 1.2).
+/// The serializer that `vsn` asks for: `~> 2.0.0` or `~> 3.0.0` (docs/protocol/device.md, "Upgrade and query parameters").
 pub(super) fn format(query: &str) -> Option<Format> {
     let version = query.split('&').find_map(|p| p.strip_prefix("vsn="))?;
     let version = semver::Version::parse(version).ok()?;

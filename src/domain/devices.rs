@@ -83,7 +83,7 @@ async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> 
     Ok(Device { view, tags })
 }
 
-/// The number of a device of the scope's organisation.
+/// The number of a device of the scope's organization.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
@@ -93,7 +93,7 @@ pub async fn id_of(on: &mut impl On, scope: &impl InOrg, identifier: &str) -> Re
         .ok_or(DomainError::NotFound)
 }
 
-/// One device of the scope's organisation.
+/// One device of the scope's organization.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
@@ -105,7 +105,7 @@ pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Devic
     Ok(with_tags(&mut r, view).await?)
 }
 
-/// Organisation and product of a device, for addresses that do not name them.
+/// Organization and product of a device, for addresses that do not name them.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].

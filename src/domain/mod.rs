@@ -1,4 +1,4 @@
-//! Organisations, people, products, devices, firmware files: what people manage and what devices report. It knows no
+//! Organizations, people, products, devices, firmware files: what people manage and what devices report. It knows no
 //! HTTP; every function for people takes a scope.
 
 pub mod accounts;

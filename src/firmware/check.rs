@@ -20,17 +20,17 @@ pub enum CheckError {
     Meta(#[from] MetaError),
     /// Nobody's key could fit.
     #[error(
-        "the organisation has no signing key yet; register the public key that this firmware is signed with"
+        "the organization has no signing key yet; register the public key that this firmware is signed with"
     )]
     NoKeys,
     /// No signature.
     #[error(
-        "the firmware is not signed; sign it with `fwup -S` or `nervecenter firmware sign` and a key of this organisation"
+        "the firmware is not signed; sign it with `fwup -S` or `nervecenter firmware sign` and a key of this organization"
     )]
     Unsigned,
     /// Signed by somebody else, or changed after signing.
     #[error(
-        "the signature does not match: none of the organisation's {0} signing keys signed this meta.conf; either it was signed with an unregistered key or it was changed after signing"
+        "the signature does not match: none of the organization's {0} signing keys signed this meta.conf; either it was signed with an unregistered key or it was changed after signing"
     )]
     BadSignature(usize),
     /// The first members are not signature and `meta.conf`.
@@ -95,7 +95,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Its version, which comes last of what is asked of a firmware (rest-api 13).
+    /// Its version, which comes last of what is asked of a firmware (docs/protocol/firmware.md, "Checks at upload").
     ///
     /// # Errors
     /// One that is no semantic version.
@@ -148,10 +148,10 @@ pub fn head<R: Read + Seek>(file: &mut R) -> Result<Head, CheckError> {
     })
 }
 
-/// Checks a whole firmware against an organisation's keys, reading the file once and holding at most `meta.conf`.
+/// Checks a whole firmware against an organization's keys, reading the file once and holding at most `meta.conf`.
 ///
 /// # Errors
-/// The first thing that a device, or the organisation, would not accept.
+/// The first thing that a device, or the organization, would not accept.
 pub fn check<R: Read + Seek>(file: &mut R, keys: &[PublicKey]) -> Result<Checked, CheckError> {
     let head = head(file)?;
     if keys.is_empty() {

@@ -1,5 +1,5 @@
 //! The grammar of `meta.conf` (libconfuse), as a tree. Nothing is ever expanded: `${NAME}` stays as it is written,
-//! where libconfuse would put an environment variable of whoever reads the file (firmware 1).
+//! where libconfuse would put an environment variable of whoever reads the file (docs/protocol/firmware.md, "meta.conf").
 
 use crate::limits::CONF_NODES;
 

@@ -1,4 +1,4 @@
-//! ESP-IDF application images (firmware 8): one `.bin` whose headers are at fixed places, and behind it, when it is signed, the
+//! ESP-IDF application images (docs/protocol/firmware.md, "ESP-IDF images"): one `.bin` whose headers are at fixed places, and behind it, when it is signed, the
 //! sector of Secure Boot v2. All numbers are little endian.
 
 use super::keys::SecureBootKey;
@@ -45,7 +45,7 @@ pub enum EspError {
     Version(String),
     /// No signature.
     #[error(
-        "this ESP-IDF image is not signed: sign it with `espsecure sign-data --version 2` and a key whose public half this organisation has registered, or allow unsigned images in the product's settings"
+        "this ESP-IDF image is not signed: sign it with `espsecure sign-data --version 2` and a key whose public half this organization has registered, or allow unsigned images in the product's settings"
     )]
     Unsigned,
     /// Version 3 blocks.
@@ -71,11 +71,11 @@ pub enum EspError {
     Damaged(&'static str),
     /// Nobody's key could fit.
     #[error(
-        "the organisation has no signing key of scheme secure_boot_v2_rsa yet; register the public key that this image is signed with"
+        "the organization has no signing key of scheme secure_boot_v2_rsa yet; register the public key that this image is signed with"
     )]
     NoKeys,
     /// Signed by somebody else.
-    #[error("none of the organisation's {0} secure_boot_v2_rsa keys signed this ESP-IDF image")]
+    #[error("none of the organization's {0} secure_boot_v2_rsa keys signed this ESP-IDF image")]
     BadSignature(usize),
 }
 
@@ -211,7 +211,7 @@ pub fn describe<R: Read + Seek>(file: &mut R) -> Result<Description, EspError> {
 /// not looked at, since whoever signs puts it there.
 ///
 /// # Errors
-/// The first thing that a device, or the organisation, would not accept.
+/// The first thing that a device, or the organization, would not accept.
 pub fn check<R: Read + Seek>(
     file: &mut R,
     keys: &[SecureBootKey],

@@ -110,7 +110,7 @@ impl PrivateKey {
     }
 }
 
-/// A public key of Secure Boot v2 (firmware 8).
+/// A public key of Secure Boot v2 (docs/protocol/firmware.md, "ESP-IDF images").
 #[derive(Debug, Clone)]
 pub struct SecureBootKey(UnparsedPublicKey<Vec<u8>>);
 
@@ -163,7 +163,7 @@ impl SecureBootKey {
     }
 }
 
-/// The name space of firmware uuids (firmware 3).
+/// The name space of firmware uuids (docs/protocol/firmware.md, "uuid").
 const SPACE: [u8; 16] = [
     0x20, 0x53, 0xdf, 0xfb, 0xd5, 0x1e, 0x43, 0x10, 0xb9, 0x3b, 0x95, 0x6d, 0xa8, 0x9f, 0x9f, 0x34,
 ];

@@ -42,7 +42,7 @@ impl FirmwareKind {
         }
     }
 
-    /// The kind of a file, by how it begins (firmware 4). A file of neither kind is none.
+    /// The kind of a file, by how it begins (docs/protocol/firmware.md, "Kinds of files"). A file of neither kind is none.
     ///
     /// # Errors
     /// The disk's.

@@ -52,7 +52,7 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The zip member that holds it (firmware 1).
+    /// The zip member that holds it (docs/protocol/firmware.md, "meta.conf").
     pub fn member(&self) -> String {
         match self.name.strip_prefix('/') {
             Some(root) => root.to_owned(),
@@ -321,7 +321,7 @@ fn on_resource(name: String, nodes: Vec<Node>) -> Result<OnResource, MetaError> 
     })
 }
 
-/// Which deltas a firmware takes and what they need of the device's fwup (firmware 5).
+/// Which deltas a firmware takes and what they need of the device's fwup (docs/protocol/firmware.md, "fwup versions").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Features {
     /// Whether any resource of any task takes a delta.

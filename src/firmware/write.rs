@@ -1,5 +1,5 @@
 //! Writing fwup files: a zip with true sizes in its local headers (a device tells a delta from a whole resource by
-//! them, firmware 1), a `meta.conf` for two slots, and the signature over it.
+//! them: docs/protocol/firmware.md, "Delta files"), a `meta.conf` for two slots, and the signature over it.
 
 use super::keys::{Blake2b256, PrivateKey};
 use super::zip::{Member, Method};

@@ -1,4 +1,4 @@
-//! What the server does when a device joins (device-protocol 3.1), in one transaction.
+//! What the server does when a device joins (docs/protocol/device.md, "Join"), in one transaction.
 
 use crate::clock::Micros;
 use crate::domain::catalog::keys;
@@ -40,7 +40,7 @@ pub struct Join {
     pub validated: Option<bool>,
     /// `meta.firmware_auto_revert_detected`.
     pub reverted: bool,
-    /// Wants the organisation's signing keys.
+    /// Wants the organization's signing keys.
     pub wants_keys: bool,
     /// Wants the keys for archives; they are the same.
     pub wants_archive_keys: bool,
@@ -51,7 +51,7 @@ pub struct Join {
 /// What to do after a join.
 #[derive(Debug, Default)]
 pub struct Joined {
-    /// The organisation's public keys, when the device asked for any.
+    /// The organization's public keys, when the device asked for any.
     pub keys: Vec<String>,
     /// The archive of its group.
     pub archive: Option<ArchiveRow>,
@@ -107,7 +107,7 @@ pub async fn apply(
     if join.wants_keys || join.wants_archive_keys {
         out.keys = keys::for_devices(w, after.org_id).await?;
     }
-    // The group's code first, then the device's own (device-protocol 3.1).
+    // The group's code first, then the device's own (docs/protocol/device.md, "Join").
     let of_group = match group {
         Some(group) => deployment_groups::row(w, group).await?,
         None => None,

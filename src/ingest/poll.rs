@@ -1,4 +1,4 @@
-//! Devices that ask over HTTP instead of holding a socket (device-protocol 6). What they report and what they get goes
+//! Devices that ask over HTTP instead of holding a socket (docs/protocol/device.md, "Polling"). What they report and what they get goes
 //! the same ways as with sockets: the same outcome, matching, limits and penalties.
 
 use super::join::{self, Join};

@@ -231,11 +231,11 @@ async fn connecting(
 async fn identity(w: &mut Write, device: DeviceId, i: &Identity, now: Micros) -> store::Result<()> {
     let (instance, key) = (&i.instance, &i.identifier);
     if i.service == "iroh" {
-        // What a person of the own organisation entered becomes the device's.
+        // What a person of the own organization entered becomes the device's.
         let row = devices::row(w, device).await?;
         let org = row.ok_or(store::Error::Missing("devices"))?.org_id;
         if iroh_endpoints::give_way(w, org, key).await? {
-            tracing::warn!(%device, "another organisation has entered this iroh endpoint");
+            tracing::warn!(%device, "another organization has entered this iroh endpoint");
             return Ok(());
         }
     }

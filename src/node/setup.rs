@@ -205,7 +205,7 @@ pub struct FirstLogin {
     pub password: String,
 }
 
-/// Makes the first person and organisation when there is nobody yet.
+/// Makes the first person and organization when there is nobody yet.
 ///
 /// # Errors
 /// The database's.
@@ -221,7 +221,7 @@ pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
         None => {
             crate::store::accounts::orgs::by_name(&mut w, "home")
                 .await?
-                .context("the organisation home is gone")?
+                .context("the organization home is gone")?
                 .id
         }
     };
@@ -237,7 +237,7 @@ pub struct Bootstrap {
     pub email: String,
     /// The new person's password; null when the person existed.
     pub password: Option<String>,
-    /// Organisation.
+    /// Organization.
     pub org: String,
     /// Product.
     pub product: String,
@@ -249,7 +249,7 @@ pub struct Bootstrap {
     pub product_secret: String,
 }
 
-/// Creates or finds person, organisation, product and shared secret; the person administers the organisation.
+/// Creates or finds person, organization, product and shared secret; the person administers the organization.
 ///
 /// # Errors
 /// Names that cannot be, or the database's.
@@ -277,7 +277,7 @@ pub async fn bootstrap(
         None => {
             crate::store::accounts::orgs::by_name(&mut w, org)
                 .await?
-                .context("the organisation is gone")?
+                .context("the organization is gone")?
                 .id
         }
     };

@@ -1,5 +1,5 @@
 //! Full file or delta. A delta is an optimisation: it may hold its own devices back for a bounded time, and nobody else
-//! ever (domain 2.6, the rule of this server).
+//! ever (docs/protocol/rules.md, "Deltas").
 
 use crate::clock::Micros;
 use crate::firmware::kind::FirmwareKind;

@@ -1,4 +1,4 @@
-//! Which group a device belongs to (domain 2.3). One set of rules, used at the join and wherever members are counted.
+//! Which group a device belongs to (docs/protocol/rules.md, "Matching"). One set of rules, used at the join and wherever members are counted.
 
 use super::version_requirement::Requirement;
 use crate::clock::Micros;

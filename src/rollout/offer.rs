@@ -133,7 +133,7 @@ impl Offer {
         )
     }
 
-    /// The `update` payload (device-protocol 3.2); size and sums are those of the file that is sent.
+    /// The `update` payload (docs/protocol/device.md, "Messages to the device"); size and sums are those of the file that is sent.
     pub fn payload(&self, url: &str) -> Value {
         let f = &self.firmware;
         let (size, checksum, partials) = match &self.delta {

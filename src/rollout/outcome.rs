@@ -1,4 +1,4 @@
-//! What becomes of an update (domain 2.8, 2.9): every change of an in-flight row is decided here, in the caller's
+//! What becomes of an update (docs/protocol/rules.md, "Outcome of an update" and "Penalty box"): every change of an in-flight row is decided here, in the caller's
 //! transaction. Each function returns the group that may have a free slot now.
 
 use crate::clock::Micros;

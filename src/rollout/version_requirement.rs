@@ -1,4 +1,4 @@
-//! Elixir version requirements (domain 2.2), for the condition on what a device runs.
+//! Elixir version requirements (docs/protocol/rules.md, "Deployment groups"), for the condition on what a device runs.
 
 use semver::{Prerelease, Version};
 

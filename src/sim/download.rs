@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Lost connections before it gives up (device-protocol 5).
+/// Lost connections before it gives up (docs/protocol/device.md, "Downloads").
 const DISCONNECTS: u32 = 10;
 /// A file of a simulated device.
 const FILE_BYTES: u64 = 400_000_000;

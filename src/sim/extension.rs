@@ -1,4 +1,4 @@
-//! What the extensions and the console of the real client do (device-protocol 4).
+//! What the extensions and the console of the real client do (docs/protocol/device.md, "Extensions" and "Remote console").
 
 use super::connection::{Connection, Frame};
 use super::device::Life;

@@ -1,4 +1,4 @@
-//! A device that asks over HTTP now and then instead of holding a socket (device-protocol 6).
+//! A device that asks over HTTP now and then instead of holding a socket (docs/protocol/device.md, "Polling").
 
 use super::connection::Target;
 use super::device::{Device, DeviceAuth, Life, Outcome};

@@ -1,4 +1,4 @@
-//! Releases of the real client, as far as a server can tell them apart (device-protocol 8.1).
+//! Releases of the real client, as far as a server can tell them apart (docs/protocol/device.md, "What a client knows").
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The device's side of shared secrets (device-protocol 1.6).
+//! The device's side of shared secrets (docs/protocol/device.md, "Shared secrets").
 
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;

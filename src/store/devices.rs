@@ -19,7 +19,7 @@ pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, 
 pub struct DeviceRow {
     /// Row.
     pub id: DeviceId,
-    /// Organisation.
+    /// Organization.
     pub org_id: OrgId,
     /// Product.
     pub product_id: ProductId,
@@ -59,9 +59,9 @@ macro_rules! device_columns {
 pub struct DeviceView {
     /// Row.
     pub id: DeviceId,
-    /// Organisation.
+    /// Organization.
     pub org_id: OrgId,
-    /// Organisation's name.
+    /// Organization's name.
     pub org_name: String,
     /// Product's name.
     pub product_name: String,
@@ -258,7 +258,7 @@ pub async fn tags(on: &mut impl On, device: DeviceId) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|r| r.0).collect())
 }
 
-/// The device with this identifier, whatever its organisation: authentication decides with it.
+/// The device with this identifier, whatever its organization: authentication decides with it.
 pub async fn by_identifier(on: &mut impl On, identifier: &str) -> Result<Option<DeviceRow>> {
     fetch_optional!(
         on,
@@ -515,7 +515,7 @@ pub async fn full_next(w: &mut Write, id: DeviceId, target: &str) -> Result<()> 
     Ok(())
 }
 
-/// One device by identifier in the scope's organisation; the long URL checks the organisation only (rest-api 10.4).
+/// One device by identifier in the scope's organization; the long URL checks the organization only (docs/protocol/rest.md, "Order of checks").
 pub async fn view(
     on: &mut impl On,
     scope: &impl InOrg,
@@ -537,7 +537,7 @@ pub async fn view(
     )
 }
 
-/// The number of a device in the scope's organisation.
+/// The number of a device in the scope's organization.
 pub async fn id_of(
     on: &mut impl On,
     scope: &impl InOrg,
@@ -597,7 +597,7 @@ pub async fn names_within(
     })?)
 }
 
-/// The organisation and product of a device in any organisation of the person (the short URL).
+/// The organization and product of a device in any organization of the person (the short URL).
 pub async fn locate(
     on: &mut impl On,
     user: UserId,

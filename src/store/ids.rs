@@ -38,9 +38,9 @@ macro_rules! row_ids {
 row_ids! {
     /// A person.
     UserId,
-    /// An organisation.
+    /// An organization.
     OrgId,
-    /// A product of an organisation.
+    /// A product of an organization.
     ProductId,
     /// A device.
     DeviceId,
@@ -50,7 +50,7 @@ row_ids! {
     GroupId,
     /// A release of a deployment group.
     ReleaseId,
-    /// A signing key of an organisation.
+    /// A signing key of an organization.
     KeyId,
     /// A registered CA certificate.
     CaId,

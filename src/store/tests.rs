@@ -61,7 +61,7 @@ mod search;
 both_engines! {
     every_statement_prepares => prepares;
     names_and_tokens_are_unique_and_found => people;
-    nothing_crosses_an_organisation => tenants;
+    nothing_crosses_an_organization => tenants;
     a_claim_is_taken_once_and_counted => claims;
     candidates_come_in_order_and_only_when_eligible => candidates;
     a_late_disconnect_does_not_touch_the_newcomer => connections_story;

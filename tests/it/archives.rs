@@ -1,4 +1,4 @@
-//! Archives: uploaded, released, and pushed to devices (device-protocol 3.2, domain 2.12).
+//! Archives: uploaded, released, and pushed to devices (docs/protocol/rules.md, "Archives").
 
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server, fixtures};

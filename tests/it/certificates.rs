@@ -1,4 +1,4 @@
-//! Client certificates: known, renewed, provisioned just in time, refused (device-protocol 1.5, points 15 to 22).
+//! Client certificates: known, renewed, provisioned just in time, refused (docs/protocol/device.md, "Client certificates", points 15 to 22).
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, Pair};

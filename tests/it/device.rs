@@ -1,4 +1,4 @@
-//! The device endpoint as real clients meet it (device-protocol 9: transport, shared secrets, framing, device topic).
+//! The device endpoint as real clients meet it (docs/protocol/device.md, "Conformance points": transport, shared secrets, frames, device topic).
 
 use crate::support::device::{self, Device, client, now_ms, running, sign};
 use crate::support::{Api, Engine, Server};
@@ -186,7 +186,7 @@ async fn shared_secrets_decide(server: Server) {
 async fn a_join_is_followed_by_what_was_asked_for(server: Server) {
     let api = server.api();
     let mut d = Device::secret(&server, "d").await.unwrap();
-    // Without keys in the organisation none are pushed; a join without any metadata succeeds.
+    // Without keys in the organization none are pushed; a join without any metadata succeeds.
     let keys = json!({"fwup_public_keys": "on_connect", "archive_public_keys": "on_connect"});
     assert_eq!(
         d.join(json!({}), keys.clone()).await,

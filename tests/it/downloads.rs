@@ -1,4 +1,4 @@
-//! Downloads by signed links (device-protocol 5).
+//! Downloads by signed links (docs/protocol/device.md, "Downloads").
 
 use crate::support::{Api, Engine, Server, fixtures};
 use reqwest::{Client, Method, Response};

@@ -1,4 +1,4 @@
-//! ESP-IDF images (firmware 8): taken where server and product say so, and brought to devices whole or as a patch.
+//! ESP-IDF images (docs/protocol/firmware.md, "ESP-IDF images"): taken where server and product say so, and brought to devices whole or as a patch.
 
 use crate::support::device::Device;
 use crate::support::server::BINARY;
@@ -12,7 +12,7 @@ async fn server(engine: Engine) -> Option<Server> {
     Server::with(engine, &["--esp-idf", "on"]).await
 }
 
-/// The organisation's key, and a product that takes images.
+/// The organization's key, and a product that takes images.
 async fn ready(api: &Api) {
     tools(api).await;
     key(api).await;
@@ -96,7 +96,7 @@ async fn taken(server: Server) {
     for (file, words) in [
         (
             "app-unknown-key.bin",
-            "none of the organisation's 1 secure_boot_v2_rsa keys",
+            "none of the organization's 1 secure_boot_v2_rsa keys",
         ),
         ("app-ecdsa.bin", "ECDSA"),
         ("app-unsigned.bin", "is not signed"),

@@ -1,4 +1,4 @@
-//! Extensions, from the switch of a product to what a person reads (device-protocol 4.2, domain 3.8 and 4).
+//! Extensions, from the switch of a product to what a person reads (docs/protocol/device.md, "Extensions"; docs/protocol/rules.md, "Health, position and identities").
 
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server};
@@ -110,7 +110,7 @@ async fn health_geo_and_logs_reach_the_people(server: Server) {
             .data(),
         place
     );
-    // Another organisation sees nothing of it.
+    // Another organization sees nothing of it.
     let other = server.bootstrap("eve@x.org", "evil", "other");
     let eve = api.with_token(other["token"].as_str().unwrap());
     for what in ["health", "logs", "location", "extensions"] {

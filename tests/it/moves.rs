@@ -1,4 +1,4 @@
-//! Moving a device, and its shared secrets (rest-api 10.9, domain 3.6).
+//! Moving a device, and its shared secrets (docs/protocol/rules.md, "Devices").
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, client, now_ms, running, sign};

@@ -1,4 +1,4 @@
-//! Devices that ask over HTTP (device-protocol 6): the same claims, limits and penalties as sockets.
+//! Devices that ask over HTTP (docs/protocol/device.md, "Polling"): the same claims, limits and penalties as sockets.
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Pair, client, now_ms, sign};

@@ -1,4 +1,4 @@
-//! Support scripts, from the request to the device and back (rest-api 15, device-protocol 3.2 and 3.3).
+//! Support scripts, from the request to the device and back (docs/protocol/device.md, "Scripts"; docs/protocol/rules.md, "Support scripts").
 
 use crate::support::api::Answer;
 use crate::support::device::Device;
@@ -75,7 +75,7 @@ async fn p63_scripts_are_kept_by_the_product(server: Server) {
     for bad in ["abc", "999999"] {
         assert_eq!(api.get(&format!("{path}/{bad}")).await.status, 404);
     }
-    // Another organisation's product does not have it, whoever asks.
+    // Another organization's product does not have it, whoever asks.
     let other = server.bootstrap("eve@x.org", "evil", "other");
     let eve = api.with_token(other["token"].as_str().unwrap());
     assert_eq!(eve.get(&one).await.status, 404);

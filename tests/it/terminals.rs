@@ -1,4 +1,4 @@
-//! Consoles and shells, from the people's socket to the device and back (device-protocol 4.1 and 4.2, rest-api 17.2).
+//! Consoles and shells, from the people's socket to the device and back (docs/protocol/device.md, "Remote console" and "Local shell"; docs/protocol/rest.md, "User sockets").
 
 use crate::support::device::{Device, running};
 use crate::support::viewer::Viewer;

@@ -1,4 +1,4 @@
-//! Login, organisations, members (rest-api 4 and 5).
+//! Login, organizations, members (docs/protocol/rest.md, "Authentication" and "Members and organizations").
 
 use super::pages::{Peer, address_of};
 use crate::access::scope::{Org, Role, Scope};
@@ -35,7 +35,7 @@ pub struct Me {
     email: String,
 }
 
-/// A member of an organisation.
+/// A member of an organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Member")]
 pub struct MemberView {
@@ -47,7 +47,7 @@ pub struct MemberView {
     role: String,
 }
 
-/// An organisation.
+/// An organization.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Organization")]
 pub struct OrgView {
@@ -141,7 +141,7 @@ pub async fn members(State(app): State<App>, scope: Scope<Org>) -> Result {
     Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
 }
 
-/// The role that goes by another word in `nh`, which has those of before (rest-api 20.4).
+/// The role that goes by another word in `nh`, which has those of before (docs/protocol/rest.md, "What nh relies on").
 fn role_from_nh(role: &str) -> &str {
     match role {
         "delete" => "admin",

@@ -1,4 +1,4 @@
-//! Firmware (rest-api 13).
+//! Firmware (docs/protocol/rest.md, "Uploads").
 
 use super::upload::{Form, host_of, received};
 use crate::access::scope::{Product, Role, Scope};

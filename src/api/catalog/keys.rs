@@ -1,4 +1,4 @@
-//! Signing keys (rest-api 6).
+//! Signing keys (docs/protocol/rules.md, "Signing keys").
 
 use crate::access::scope::{Org, Role, Scope};
 use crate::api::http::answer::{created, none, ok};
@@ -15,7 +15,7 @@ use serde::Serialize;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SigningKey")]
 pub struct Key {
-    /// Unique in the organisation.
+    /// Unique in the organization.
     name: String,
     /// The public key: base64 of 32 bytes.
     key: String,

@@ -1,4 +1,4 @@
-//! Products (rest-api 9).
+//! Products (docs/protocol/rest.md, "Products over REST").
 
 use crate::access::scope::{Org, Product, Role, Scope};
 use crate::api::http::answer::{created, none, ok, path};
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Product")]
 pub struct ProductView {
-    /// Unique in the organisation.
+    /// Unique in the organization.
     name: String,
     /// Whether a version can be uploaded once only for a platform and architecture.
     require_unique_firmware_version: bool,

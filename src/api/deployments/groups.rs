@@ -1,4 +1,4 @@
-//! Deployment groups; the path says deployments (rest-api 14).
+//! Deployment groups; the path says deployments (docs/protocol/rest.md, "Deployment groups over REST").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{created, in_product, none, ok};
@@ -238,7 +238,7 @@ pub const CHANGES: &[Field] = &[
     optional_field(
         "priority_queue_firmware_version_threshold",
         FieldType::Text,
-        "The version below which devices go first",
+        "Devices that run this version or an older one go first",
     ),
     optional_field(
         "release_network_interfaces",

@@ -1,4 +1,4 @@
-//! CA certificates (rest-api 7).
+//! CA certificates (docs/protocol/rest.md, "Certificates over REST").
 
 use crate::access::scope::{Org, Role, Scope};
 use crate::api::http::answer::{created, none, ok, path};
@@ -40,7 +40,7 @@ pub struct Jitp {
     description: Option<String>,
 }
 
-/// Proves, inside a certificate, that its maker speaks for the organisation.
+/// Proves, inside a certificate, that its maker speaks for the organization.
 #[derive(Serialize, JsonSchema)]
 pub struct VerificationToken {
     /// Good for an hour.

@@ -1,4 +1,4 @@
-//! Many devices at once: import and export (rest-api 10.7, 21.6).
+//! Many devices at once: import and export (docs/protocol/rest.md, "Devices over REST").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::file;

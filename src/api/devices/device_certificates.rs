@@ -1,4 +1,4 @@
-//! Certificates of a device (rest-api 11).
+//! Certificates of a device (docs/protocol/rest.md, "Certificates over REST").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{created, in_product, none, ok};

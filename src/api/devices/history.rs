@@ -229,7 +229,7 @@ pub async fn updates(
     }))
 }
 
-/// `GET …/devices/:device/network_identities` (rest-api 12).
+/// `GET …/devices/:device/network_identities` (docs/protocol/rest.md, "Filters").
 pub async fn identities(
     State(app): State<App>,
     scope: Scope<Product>,

@@ -1,4 +1,4 @@
-//! Iroh endpoints (rest-api 8).
+//! Iroh endpoints (docs/protocol/rules.md, "Health, position and identities").
 
 use super::extensions::document;
 use crate::access::scope::{Org, Role, Scope};

@@ -42,7 +42,7 @@ pub fn ok(data: &impl Serialize) -> Response {
     json_answer(StatusCode::OK, &json!({ "data": data }))
 }
 
-/// 200 with a page of data, and where it stands among all (rest-api 1.1).
+/// 200 with a page of data, and where it stands among all (docs/protocol/rest.md, "Pages").
 pub fn page<T: Serialize>(data: &[T], number: u64, size: u64, total: u64) -> Response {
     let pagination = Pagination {
         page_number: number,

@@ -151,7 +151,7 @@ fn names_a_method(head: &Parts) -> bool {
         && length.is_some_and(|l| l <= OVERRIDE_BYTES)
 }
 
-/// The method that a form names (rest-api 1.1), and the form without that.
+/// The method that a form names (docs/protocol/rest.md, "Transport"), and the form without that.
 fn overridden(form: &[u8]) -> Option<(Method, String)> {
     let named = form_urlencoded::parse(form).find(|(key, _)| key == "_method")?;
     let method = match named.1.to_ascii_uppercase().as_str() {

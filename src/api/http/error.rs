@@ -1,4 +1,4 @@
-//! The only place that knows status codes. Not found and not allowed look the same from outside (rest-api 1.3).
+//! The only place that knows status codes. Not found and not allowed look the same from outside (docs/protocol/rest.md, "Order of checks" and "Errors").
 
 use super::answer::json_answer;
 use crate::access::scope::Denied;
@@ -55,7 +55,7 @@ fn detail(status: StatusCode, text: &str) -> Response {
     json_answer(status, &json!({"errors": {"detail": text}}))
 }
 
-/// A map of fields, with a sentence beside it for programs that print one (rest-api 20.7).
+/// A map of fields, with a sentence beside it for programs that print one (docs/protocol/rest.md, "Errors").
 fn fields(status: StatusCode, errors: &Value) -> Response {
     json_answer(status, &json!({ "errors": with_detail(errors) }))
 }

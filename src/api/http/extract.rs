@@ -1,4 +1,4 @@
-//! Who asks, for what: extractors that make a scope of a token and the path, in the order of rest-api 1.4.
+//! Who asks, for what: extractors that make a scope of a token and the path, in the order of docs/protocol/rest.md, "Order of checks".
 
 use super::contract::Auth;
 use super::error::Error;

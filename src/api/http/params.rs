@@ -1,4 +1,4 @@
-//! Parameters of a request: query and body in one map, as the original merges them (rest-api 1.1).
+//! Parameters of a request: query and body in one map, as the original merges them (docs/protocol/rest.md, "Transport").
 
 use super::body::BodyCheck;
 use super::error::Error;

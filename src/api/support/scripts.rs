@@ -1,4 +1,4 @@
-//! Support scripts (rest-api 15).
+//! Support scripts (docs/protocol/rest.md, "Scripts over REST").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{none, ok, page};

@@ -15,7 +15,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
-/// What a certificate is made of (rest-api 20.6).
+/// What a certificate is made of (docs/protocol/rules.md, "Certificates").
 #[derive(Args)]
 pub(in crate::cli) struct Create {
     /// The device's identifier.

@@ -143,7 +143,7 @@ impl Ask for Ca {
     }
 }
 
-/// A certificate, signed by the authority, that holds the token (rest-api 7).
+/// A certificate, signed by the authority, that holds the token (docs/protocol/rules.md, "Certificates").
 fn prove(cert: &str, key: &str, token: &str) -> anyhow::Result<String> {
     let key = KeyPair::from_pem(key).context("--key is no private key in PKCS #8 PEM")?;
     let issuer = Issuer::from_ca_cert_pem(cert, key).context("not a CA certificate")?;

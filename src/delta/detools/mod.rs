@@ -1,4 +1,4 @@
-//! Patches for ESP-IDF images as `esp_delta_ota` applies them: the sequential format of detools with heatshrink (firmware 8). One
+//! Patches for ESP-IDF images as `esp_delta_ota` applies them: the sequential format of detools with heatshrink (docs/protocol/firmware.md, "detools patches"). One
 //! patch from image to image, without a container around it.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -1,4 +1,4 @@
-//! Client certificates (device-protocol 1.5): known, renewed, or new under a registered CA.
+//! Client certificates (docs/protocol/device.md, "Client certificates"): known, renewed, or new under a registered CA.
 
 use super::{KnownDevice, Refused};
 use crate::app::App;
@@ -84,7 +84,7 @@ pub async fn decide(
             ));
         }
         Some(h) if h.org_id != ca.org_id => {
-            return Err(Refused::No("the signer belongs to another organisation"));
+            return Err(Refused::No("the signer belongs to another organization"));
         }
         Some(h) => (h.device_id, h.product_id),
         None => newcomer(&mut w, ca, &name, now).await?,
@@ -199,7 +199,7 @@ async fn newcomer(
 ) -> Result<(DeviceId, ProductId), Refused> {
     if let Some(d) = devices::by_identifier(w, name).await? {
         if d.org_id != ca.org_id {
-            return Err(Refused::No("the identifier exists in another organisation"));
+            return Err(Refused::No("the identifier exists in another organization"));
         }
         if d.deleted_at.is_some() {
             return Err(Refused::No("the device is deleted"));

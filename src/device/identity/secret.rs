@@ -1,4 +1,4 @@
-//! Shared secrets, `NH1` (device-protocol 1.6): a signed token over identifier and time, keyed by a secret that never
+//! Shared secrets, `NH1` (docs/protocol/device.md, "Shared secrets"): a signed token over identifier and time, keyed by a secret that never
 //! travels.
 
 use super::{KnownDevice, Refused, find_or_create};

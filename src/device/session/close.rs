@@ -38,7 +38,7 @@ impl Close {
         }
     }
 
-    /// The WebSocket code (device-protocol 1.7).
+    /// The WebSocket code (docs/protocol/device.md, "Life of a connection").
     pub fn code(self) -> u16 {
         match self {
             Self::Left => 1000,

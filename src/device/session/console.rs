@@ -1,4 +1,4 @@
-//! The topic `console`: remote IEx and files, as the session sees it (device-protocol 4.1).
+//! The topic `console`: remote IEx and files, as the session sees it (docs/protocol/device.md, "Remote console").
 
 use super::pace::Pace;
 use crate::clock::Micros;

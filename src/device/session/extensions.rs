@@ -1,4 +1,4 @@
-//! The topic `extensions`: which are attached, and what they say (device-protocol 4.2). An extension's failure never
+//! The topic `extensions`: which are attached, and what they say (docs/protocol/device.md, "Extensions"). An extension's failure never
 //! closes the connection, and nothing an extension says is answered unless it must be told to detach.
 
 use super::bucket::{Bucket, Rate};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Five lines a second, ten at once (domain 3.8); more are dropped in silence.
+/// Five lines a second, ten at once (docs/protocol/device.md, "Extensions"); more are dropped in silence.
 const LOG_RATE: Rate = Rate {
     burst: LOG_BURST,
     a_second: LOGS_A_SECOND,
@@ -342,7 +342,7 @@ fn location(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     })
 }
 
-/// The usable entries of a report; a bad one costs none of the others (device-protocol 4.2).
+/// The usable entries of a report; a bad one costs none of the others (docs/protocol/device.md, "Extensions").
 fn identities(payload: &Map<String, Value>) -> Vec<NetworkIdentity> {
     let all = payload.get("identities").and_then(Value::as_array);
     let entries = all.into_iter().flatten().take(IDENTITIES);
@@ -374,7 +374,7 @@ fn identity(entry: &Value) -> Option<NetworkIdentity> {
 /// Networks whose keys are kept.
 const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
-/// A log line; one that names no time is dropped (domain 4.2).
+/// A log line; one that names no time is dropped (docs/protocol/device.md, "Extensions").
 fn line(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     let meta: Map<String, Value> = payload
         .get("meta")

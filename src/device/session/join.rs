@@ -1,4 +1,4 @@
-//! The parameters of a join (device-protocol 3.1). Everything else that a device sends there is dropped unread: owners
+//! The parameters of a join (docs/protocol/device.md, "Join"). Everything else that a device sends there is dropped unread: owners
 //! put secrets into the key-value store.
 
 use crate::limits::METADATA_CHARS;
@@ -147,7 +147,7 @@ impl Join {
         self.abilities().archives
     }
 
-    /// What the client knows (device-protocol 3.2). Events that old clients do not know crash them.
+    /// What the client knows (docs/protocol/device.md, "What a client knows"). Events that old clients do not know crash them.
     pub(super) fn abilities(&self) -> Abilities {
         let from = |major, minor| self.api >= Version::new(major, minor, 0);
         let newer_console = self

@@ -52,7 +52,7 @@ pub enum Input {
     Identify,
     /// Somebody looks at its health.
     Health,
-    /// The organisation's signing keys have changed.
+    /// The organization's signing keys have changed.
     Keys(Vec<String>),
     /// An archive for the device: the payload.
     Archive(Value),
@@ -76,7 +76,7 @@ pub enum Input {
 /// What a joined device gets at once.
 #[derive(Debug, Default)]
 pub struct Welcome {
-    /// The organisation's signing keys; empty when it has none.
+    /// The organization's signing keys; empty when it has none.
     pub keys: Vec<String>,
     /// The archive of its group: the payload.
     pub archive: Option<Value>,
@@ -495,7 +495,7 @@ impl Session {
         vec![Effect::Send(self.format.reply(&waiting.0, "error", &error))]
     }
 
-    /// The answer, then what the device asked for, in the order of device-protocol 3.1. The answer must stay empty: an
+    /// The answer, then what the device asked for, in the order of docs/protocol/device.md, "Join". The answer must stay empty: an
     /// old client would start an update from a `firmware_url` in it.
     fn welcomed(&mut self, welcome: &Welcome) -> Vec<Effect> {
         let Some(waiting) = self.joining.take() else {
@@ -584,7 +584,7 @@ fn reference(run: RunId) -> String {
     format!("{:016x}", run.0)
 }
 
-/// A script's end: what it printed and what it returned (device-protocol 3.3). A reference that is none of ours, such as
+/// A script's end: what it printed and what it returned (docs/protocol/device.md, "Scripts"). A reference that is none of ours, such as
 /// that of the connecting code, is ignored.
 fn ran(payload: &serde_json::Map<String, Value>) -> Option<Effect> {
     let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -594,7 +594,7 @@ fn ran(payload: &serde_json::Map<String, Value>) -> Option<Effect> {
     Some(Effect::Ran(RunId(run), Some(output)))
 }
 
-/// The kind of a network interface by its name (device-protocol 3.3).
+/// The kind of a network interface by its name (docs/protocol/device.md, "Messages from the device").
 fn kind(interface: &str) -> &'static str {
     if interface.starts_with("wlan") {
         "wifi"

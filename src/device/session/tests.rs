@@ -105,7 +105,7 @@ fn an_esp_idf_device_says_what_its_image_is() {
 }
 
 #[test]
-fn an_organisation_without_keys_pushes_none() {
+fn an_organization_without_keys_pushes_none() {
     let mut s = fresh();
     s.handle(
         text(r#"["1","1","device","phx_join",{"fwup_public_keys":"on_connect"}]"#),

@@ -1,4 +1,4 @@
-//! What a device says about its update: the words of all clients, mapped to ours (device-protocol 7).
+//! What a device says about its update: the words of all clients, mapped to ours (docs/protocol/device.md, "Update statuses").
 
 use super::Effect;
 use super::bucket::{Bucket, Rate};

@@ -1,4 +1,4 @@
-//! Phoenix frames, versions 2 (JSON, device-protocol 2.1) and 3 (MessagePack, 2.3) of the serializer: bytes to message
+//! Phoenix frames, versions 2 (JSON) and 3 (MessagePack) of the serializer (docs/protocol/device.md, "Frames"): bytes to message
 //! and back.
 
 mod msgpack;
@@ -105,7 +105,7 @@ fn reference(value: Value) -> Result<Option<String>, NotAMessage> {
 }
 
 impl Format {
-    /// A message of the server's own: its `ref` is null, or the device would drop it (device-protocol 2.2).
+    /// A message of the server's own: its `ref` is null, or the device would drop it (docs/protocol/device.md, "Frames").
     pub fn push(self, topic: &str, event: &str, payload: &Value) -> Packet {
         self.write(&json!([null, null, topic, event, payload]))
     }

@@ -1,4 +1,4 @@
-//! MessagePack to the values that the sessions know, and back (device-protocol 2.3).
+//! MessagePack to the values that the sessions know, and back (docs/protocol/device.md, "Frames").
 
 use rmpv::Value as Pack;
 use serde_json::{Map, Number, Value};

@@ -1,4 +1,4 @@
-//! Logins of command lines through a browser (rest-api 2.3), and invitations to an organisation.
+//! Logins of command lines through a browser (docs/protocol/rest.md, "Login through a browser"), and invitations to an organization.
 
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
@@ -181,7 +181,7 @@ pub async fn invite(
     Ok((made.ok_or(store::Error::Missing("invites"))?, link))
 }
 
-/// The organisation's open invitations, newest first, without their links.
+/// The organization's open invitations, newest first, without their links.
 ///
 /// # Errors
 /// The database's.

@@ -1,4 +1,4 @@
-//! Organisations and members.
+//! Organizations and members.
 
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::store::{Db, Write};
 pub use crate::store::accounts::orgs::{Member, OrgRow};
 pub use crate::store::catalog::products::ProductRow;
 
-/// The organisations of a person, with their products when asked for.
+/// The organizations of a person, with their products when asked for.
 ///
 /// # Errors
 /// The database's.

@@ -16,7 +16,7 @@ pub async fn person(app: &App, token: &str) -> Result<Option<Person>> {
     Ok(access::by_token(&app.db, token, &app.token_uses, clock::now()).await?)
 }
 
-/// A person's scope in an organisation.
+/// A person's scope in an organization.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when there is none, or the person is no member.

@@ -141,7 +141,7 @@ fn address(org: &str, name: &str) -> String {
     format!("{name}@{org}.service.invalid")
 }
 
-/// The organisation's accounts for programs.
+/// The organization's accounts for programs.
 ///
 /// # Errors
 /// The database's.

@@ -196,7 +196,7 @@ pub async fn mint_narrow(
     ))
 }
 
-/// Adds a person with this password, who administers this organisation.
+/// Adds a person with this password, who administers this organization.
 ///
 /// # Errors
 /// The database's.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 pub use crate::store::catalog::archives::ArchiveRow;
 
-/// The `archive` payload (device-protocol 3.2).
+/// The `archive` payload (docs/protocol/device.md, "Messages to the device").
 pub fn payload(a: &ArchiveRow, url: &str) -> Value {
     json!({
         "uuid": a.uuid,

@@ -1,5 +1,5 @@
 //! Download links: on the host that the device dialled, or under `--download-url`. The path names the file and never
-//! changes, so that a device's cache finds it again; signature and expiry are in the query (device-protocol 5).
+//! changes, so that a device's cache finds it again; signature and expiry are in the query (docs/protocol/device.md, "Downloads").
 
 use crate::access::vault::Vault;
 use crate::blob::Blob;
@@ -96,7 +96,7 @@ impl<'a> StoredFileLink<'a> {
             Blob::Firmware(id) => {
                 format!("/download/firmware/{id}/{id}-{uuid}-{sum}.{extension}")
             }
-            // Clients of archives name their file after the last part (device-protocol 3.2).
+            // Clients of archives name their file after the last part (docs/protocol/device.md, "Archives").
             Blob::Archive(id) => format!("/download/archive/{id}/{sum}/{uuid}.{extension}"),
             Blob::Delta(a, b) => {
                 format!("/download/delta/{a}/{b}/{a}-{b}-{uuid}-{sum}.delta.{extension}")

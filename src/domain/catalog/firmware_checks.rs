@@ -17,7 +17,7 @@ use semver::Version;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-/// The parts that have checksums of their own (device-protocol 3.2).
+/// The parts that have checksums of their own (docs/protocol/device.md, "Messages to the device").
 pub const PART: usize = 1 << 20;
 
 /// Sums of a file: whole and of each part, upper-case hex.
@@ -95,7 +95,7 @@ pub struct CheckedUpload {
 }
 
 impl CheckedUpload {
-    /// The record, if its version is a semantic one; asked after the product (rest-api 13).
+    /// The record, if its version is a semantic one; asked after the product (docs/protocol/firmware.md, "Checks at upload").
     pub fn versioned(self) -> Result<NewFirmware> {
         semantic(&self.new.version)?;
         Ok(self.new)

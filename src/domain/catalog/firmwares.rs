@@ -119,7 +119,7 @@ impl Upload {
         store_firmware(app, scope, judged.versioned()?, staged).await
     }
 
-    /// Checks an fwup file that was received against the organisation's keys and the product: the file, what is in it,
+    /// Checks an fwup file that was received against the organization's keys and the product: the file, what is in it,
     /// which key signed it, its sums.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ fn taken(app: &App, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
     Ok(())
 }
 
-/// The organisation's keys, in an order that stays.
+/// The organization's keys, in an order that stays.
 async fn keys_of(app: &App, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
     let mut r = app.db.read().await?;
     Ok(crate::store::catalog::keys::of_org(&mut r, scope.product().org.id).await?)

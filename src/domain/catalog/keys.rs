@@ -14,7 +14,7 @@ use serde_json::json;
 
 pub use crate::store::catalog::keys::KeyRow;
 
-/// The organisation's keys.
+/// The organization's keys.
 ///
 /// # Errors
 /// The database's.

@@ -17,7 +17,7 @@ use std::collections::HashSet;
 pub use crate::store::catalog::products::ProductRow;
 pub use crate::store::devices::secrets::ProductSecret;
 
-/// The organisation's products.
+/// The organization's products.
 ///
 /// # Errors
 /// The database's.
@@ -217,7 +217,7 @@ pub async fn new_secret(
     Ok((key, secret))
 }
 
-/// Deactivates a shared secret: devices that use it are refused at their next connect.
+/// Deactivates a shared secret: connections that were opened with it are closed within seconds, and it opens no new one.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].

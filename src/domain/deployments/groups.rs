@@ -1,4 +1,4 @@
-//! Deployment groups and their releases, as people manage them (domain 2.1, rest-api 14).
+//! Deployment groups and their releases, as people manage them (docs/protocol/rules.md, "Deployment groups" and "Releases").
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};

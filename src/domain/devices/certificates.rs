@@ -1,4 +1,4 @@
-//! CA certificates of organisations and certificates of devices, as people manage them.
+//! CA certificates of organizations and certificates of devices, as people manage them.
 
 use super::x509::{self, CertificateInfo};
 use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use crate::store::devices::certificates::{CaRow, CertificateRow};
 
-/// The name space of ownership proofs (rest-api 7).
+/// The name space of ownership proofs (docs/protocol/rules.md, "Certificates").
 const PROOF: &str = "urn:nerveshub:verify:";
 
 /// What a person sends to register a CA.
@@ -79,7 +79,7 @@ pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
     )
 }
 
-/// The organisation's CAs.
+/// The organization's CAs.
 ///
 /// # Errors
 /// The database's.
@@ -167,7 +167,7 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
         .ok_or(DomainError::NotFound)
 }
 
-/// The proof: signed by the CA, and its only name is this organisation's token.
+/// The proof: signed by the CA, and its only name is this organization's token.
 fn verify_ownership(
     vault: &Vault,
     scope: &Scope<Org>,
@@ -290,7 +290,7 @@ pub async fn add(
         .ok_or(DomainError::NotFound)
 }
 
-/// Stores a device's certificate after the checks that hold everywhere (device-protocol 1.5).
+/// Stores a device's certificate after the checks that hold everywhere (docs/protocol/rules.md, "Certificates").
 ///
 /// # Errors
 /// Fields that say which check failed.
@@ -345,7 +345,7 @@ pub async fn store_certificate(
     Ok(())
 }
 
-/// The device of the organisation that holds exactly this certificate; no CA is asked, and none is provisioned.
+/// The device of the organization that holds exactly this certificate; no CA is asked, and none is provisioned.
 ///
 /// # Errors
 /// A text that is no certificate; [`DomainError::Denied`] when no device holds it.
@@ -362,7 +362,7 @@ pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) ->
     devices::show(db, scope, &identifier).await
 }
 
-/// Deletes a device's certificate. An open connection is not cut.
+/// Deletes a device's certificate and closes the connection that was opened with it.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].

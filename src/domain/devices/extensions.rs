@@ -132,7 +132,7 @@ pub async fn set_device(
     )
 }
 
-/// Thresholds of the status: warning, unhealthy (domain 4.1); at the threshold counts.
+/// Thresholds of the status: warning, unhealthy (docs/protocol/rules.md, "Health, position and identities"); at the threshold counts.
 const THRESHOLDS: [(&str, f64, f64); 3] = [
     ("cpu_usage_percent", 80.0, 90.0),
     ("mem_used_percent", 70.0, 80.0),
@@ -147,8 +147,7 @@ fn number(value: &Value) -> Option<f64> {
     n.filter(|n| n.is_finite())
 }
 
-/// Status and reasons by a report's metrics.
-/// `healthy`, `warning`, `unhealthy` or `unknown`, by a report.
+/// `healthy`, `warning`, `unhealthy` or `unknown`, by the metrics of a report.
 pub fn status(report: &Value) -> &'static str {
     judge(report).0
 }

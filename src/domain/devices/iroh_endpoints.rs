@@ -1,4 +1,4 @@
-//! Iroh endpoints of an organisation: keys of devices, of people, and of nobody yet (rest-api 8).
+//! Iroh endpoints of an organization: keys of devices, of people, and of nobody yet (docs/protocol/rules.md, "Health, position and identities").
 
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
@@ -12,7 +12,7 @@ pub use crate::store::devices::iroh_endpoints::{Endpoint, EndpointFilter};
 /// The longest details, encoded.
 const DETAILS: usize = 4_096;
 
-/// The organisation's keys, newest first.
+/// The organization's keys, newest first.
 ///
 /// # Errors
 /// An owner that is none of the three kinds.

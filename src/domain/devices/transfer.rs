@@ -1,4 +1,4 @@
-//! Moving a device to another product, of the same organisation or of another (domain 3.6).
+//! Moving a device to another product, of the same organization or of another (docs/protocol/rules.md, "Devices").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::app::App;
@@ -61,7 +61,7 @@ pub async fn move_device(
     devices::show(&app.db, &target, identifier).await
 }
 
-/// The other organisation gets the key that signed what the device runs, or no firmware that it may install next would
+/// The other organization gets the key that signed what the device runs, or no firmware that it may install next would
 /// come after one that it can trust.
 async fn bring_key(
     w: &mut Write,

@@ -27,7 +27,7 @@ pub struct CertificateInfo {
     pub not_before: Micros,
     /// End of validity.
     pub not_after: Micros,
-    /// Upper-case hex SHA-1 of the certificate (device-protocol 1.5).
+    /// Upper-case hex SHA-1 of the certificate (docs/protocol/device.md, "Client certificates").
     pub fingerprint: String,
     /// Upper-case hex SHA-256 of the certificate.
     pub fingerprint_sha256: String,

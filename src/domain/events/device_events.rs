@@ -1,4 +1,4 @@
-//! What happens to devices, as it happens, for programs that watch (rest-api 17.1). In this process only; whoever is behind
+//! What happens to devices, as it happens, for programs that watch (docs/protocol/rest.md, "Event stream" and "User sockets"). In this process only; whoever is behind
 //! misses some, and the database has the truth.
 
 use crate::access::scope::{Product, Scope};

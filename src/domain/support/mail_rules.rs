@@ -25,7 +25,7 @@ pub const LABEL: &str = "mail";
 /// What a person sets; `None` leaves a setting alone.
 #[derive(Debug, Default)]
 pub struct MailRuleForm {
-    /// Who is told: a member of the organisation.
+    /// Who is told: a member of the organization.
     pub email: Option<String>,
     /// Kinds of messages.
     pub events: Option<Vec<String>>,

@@ -1,4 +1,4 @@
-//! Notifications: what a product's people should know although nobody asked (domain 5.2).
+//! Notifications: what a product's people should know although nobody asked (docs/protocol/rules.md, "Notifications").
 
 use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};

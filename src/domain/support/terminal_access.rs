@@ -1,4 +1,4 @@
-//! People before a device's console or shell: who may sit there, and what they may type (device-protocol 4.1).
+//! People before a device's console or shell: who may sit there, and what they may type (docs/protocol/device.md, "Remote console").
 
 use super::terminals::{Blocked, Seat};
 use crate::access::scope::{Person, Product, Role, Scope};

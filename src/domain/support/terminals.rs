@@ -56,7 +56,7 @@ impl Terminal {
         self.viewers.is_empty() && self.inbox.is_empty()
     }
 
-    /// ViewerInbox the same to every viewer that takes part already.
+    /// Shows the same to every viewer that takes part already.
     fn show_all(&mut self, shown: &Shown) {
         self.viewers.retain(|v| v.fresh || v.show(shown));
     }
@@ -323,7 +323,7 @@ fn output_word(kind: TerminalKind) -> &'static str {
     }
 }
 
-/// `console_version` from 2.0.0 on takes files (device-protocol 4.1).
+/// `console_version` from 2.0.0 on takes files (docs/protocol/device.md, "What a client knows").
 fn at_least_two(version: &str) -> bool {
     semver::Version::parse(version).is_ok_and(|v| v.major >= 2)
 }

@@ -79,7 +79,7 @@ impl Goods<'_> {
         known.unwrap_or(Actor::Unknown)
     }
 
-    /// What an entry is about, if it is here: the organisation, the product if it is in one, and the thing itself.
+    /// What an entry is about, if it is here: the organization, the product if it is in one, and the thing itself.
     fn resource(&self, row: &Value) -> Option<(OrgId, Option<ProductId>, Resource)> {
         let id = number(row, "resource_id");
         Some(match kind(row, "resource_type") {

@@ -61,7 +61,7 @@ impl Rows<'_> {
                 self.met(row, Known { org, product, id });
             } else {
                 self.report.skip(format!(
-                    "device {identifier}: another organisation of this server has it"
+                    "device {identifier}: another organization of this server has it"
                 ));
             }
             return Ok(());

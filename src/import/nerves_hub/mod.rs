@@ -1,5 +1,5 @@
 //! Takes a fleet over from an original NervesHub, so that devices and people notice nothing but another server:
-//! organisations, people with their passwords and API tokens, products, keys, secrets, authorities, scripts ([`rows`]);
+//! organizations, people with their passwords and API tokens, products, keys, secrets, authorities, scripts ([`rows`]);
 //! devices with their certificates and what they left behind ([`devices`]); then firmware and archives, whose files are
 //! checked as at an upload ([`files`]), deployment groups with their releases ([`groups`]) and the audit log ([`audits`]).
 //! What is not brought is told ([`columns`]). What is here already is left alone, so that it can be done again. It is
@@ -119,7 +119,7 @@ struct Goods<'i> {
     releases: HashMap<i64, Vec<Value>>,
     groups: HashMap<i64, (OrgId, ProductId, GroupId)>,
     products_of_firmwares: HashMap<i64, (OrgId, ProductId)>,
-    /// Entries of the audit log that were imported, by the organisation's number.
+    /// Entries of the audit log that were imported, by the organization's number.
     entries: HashMap<i64, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Organisations, people, their memberships and tokens, and whom they invited.
+//! Organizations, people, their memberships and tokens, and whom they invited.
 
 use super::{ORPHAN, Rows, Someone, bytes, made_at, number, text, time};
 use crate::access;

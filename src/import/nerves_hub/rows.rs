@@ -1,4 +1,4 @@
-//! What needs no file, in the order in which one thing refers to another; here what products and organisations hold.
+//! What needs no file, in the order in which one thing refers to another; here what products and organizations hold.
 
 use super::{ORPHAN, Rows, bytes, changed_at, made_at, number, slice, tags, text, time};
 use crate::access;
@@ -103,7 +103,7 @@ impl<'i> Rows<'i> {
         }
     }
 
-    /// The signing keys of each organisation.
+    /// The signing keys of each organization.
     pub(super) async fn keys(&mut self) -> Result<HashMap<OrgId, Vec<KeyRow>>> {
         let mut all = HashMap::new();
         for (org, _) in self.orgs.values() {
@@ -301,7 +301,7 @@ impl<'i> Rows<'i> {
         let facts = bytes(row, "der").and_then(|der| CertificateInfo::read(&der).ok());
         let Some(scope) = self.scopes.get(&number(row, "org_id")) else {
             self.report.skip(format!(
-                "CA certificate {serial}: its organisation has no member"
+                "CA certificate {serial}: its organization has no member"
             ));
             return Ok(());
         };

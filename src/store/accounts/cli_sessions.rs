@@ -1,4 +1,4 @@
-//! Logins of command lines that wait for a browser (rest-api 2.3).
+//! Logins of command lines that wait for a browser (docs/protocol/rest.md, "Login through a browser").
 
 use crate::clock::Micros;
 use crate::ids::UserId;

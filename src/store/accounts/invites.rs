@@ -1,4 +1,4 @@
-//! People who were asked to join an organisation.
+//! People who were asked to join an organization.
 
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
@@ -11,7 +11,7 @@ use sqlx::FromRow;
 pub struct Invite {
     /// Row.
     pub id: i64,
-    /// Organisation.
+    /// Organization.
     pub org_id: OrgId,
     /// Its name.
     pub org: String,
@@ -59,7 +59,7 @@ pub async fn add(
     row.map(|r| r.0).ok_or(Error::Missing("invites"))
 }
 
-/// Those of the organisation since then, newest first.
+/// Those of the organization since then, newest first.
 pub async fn list(on: &mut impl On, scope: &Scope<Org>, since: Micros) -> Result<Vec<Invite>> {
     fetch_all!(
         on,

@@ -1,4 +1,4 @@
-//! Organisations and their members.
+//! Organizations and their members.
 
 use crate::access::scope::{InOrg, Org, Scope};
 use crate::clock::Micros;
@@ -6,7 +6,7 @@ use crate::ids::{OrgId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// An organisation.
+/// An organization.
 #[derive(Debug, Clone, FromRow)]
 pub struct OrgRow {
     /// Row.
@@ -19,7 +19,7 @@ pub struct OrgRow {
     pub updated_at: Micros,
 }
 
-/// A person's place in an organisation.
+/// A person's place in an organization.
 #[derive(Debug, Clone, FromRow)]
 pub struct Member {
     /// The person.
@@ -32,7 +32,7 @@ pub struct Member {
     pub role: String,
 }
 
-/// Adds an organisation; `None` when the name is taken.
+/// Adds an organization; `None` when the name is taken.
 pub async fn add(w: &mut Write, name: &str, now: Micros) -> Result<Option<OrgId>> {
     let row: Option<(OrgId,)> = fetch_optional!(
         w,
@@ -47,7 +47,7 @@ pub async fn add(w: &mut Write, name: &str, now: Micros) -> Result<Option<OrgId>
     Ok(row.map(|r| r.0))
 }
 
-/// The organisation of this name; for the local command line, which needs no membership.
+/// The organization of this name; for the local command line, which needs no membership.
 pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
     fetch_optional!(
         on,
@@ -59,7 +59,7 @@ pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
     )
 }
 
-/// A person's role in the organisation of this name.
+/// A person's role in the organization of this name.
 pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option<(OrgId, String)>> {
     fetch_optional!(
         on,
@@ -73,7 +73,7 @@ pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option
     )
 }
 
-/// The organisations a person belongs to, by name.
+/// The organizations a person belongs to, by name.
 pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OrgRow>> {
     fetch_all!(
         on,
@@ -111,7 +111,7 @@ pub async fn set_member(
     Ok(())
 }
 
-/// The members, ordered by the role's word descending, then by email (rest-api 5).
+/// The members, ordered by the role's word descending, then by email (docs/protocol/rest.md, "Members and organizations").
 pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>> {
     fetch_all!(
         on,

@@ -53,7 +53,7 @@ pub struct TokenRow {
     pub note: String,
     /// `full`, `read` or `publish`.
     pub access: String,
-    /// Organisation of the one product that it is for.
+    /// Organization of the one product that it is for.
     pub org: Option<String>,
     /// The one product that it is for.
     pub product: Option<String>,
@@ -287,7 +287,7 @@ pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<boo
     Ok(n > 0)
 }
 
-/// Adds an account for programs of an organisation; `None` when its address is taken.
+/// Adds an account for programs of an organization; `None` when its address is taken.
 pub async fn add_service(
     w: &mut Write,
     org: OrgId,
@@ -310,7 +310,7 @@ pub async fn add_service(
     Ok(row.map(|r| r.0))
 }
 
-/// The accounts for programs of an organisation, by name.
+/// The accounts for programs of an organization, by name.
 pub async fn services(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Service>> {
     fetch_all!(
         on,
@@ -329,7 +329,7 @@ pub async fn services(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Servic
 pub struct Service {
     /// Row.
     pub id: UserId,
-    /// Name, unique in the organisation.
+    /// Name, unique in the organization.
     pub name: String,
     /// Its role.
     pub role: String,

@@ -1,4 +1,4 @@
-//! Signing keys of organisations.
+//! Signing keys of organizations.
 
 use crate::access::scope::{InOrg, Org, Scope};
 use crate::clock::Micros;
@@ -11,7 +11,7 @@ use sqlx::FromRow;
 pub struct KeyRow {
     /// Row.
     pub id: KeyId,
-    /// Name, unique in the organisation.
+    /// Name, unique in the organization.
     pub name: String,
     /// Padded standard base64 of the 32 bytes, or the PEM of an RSA key.
     pub key: String,
@@ -44,7 +44,7 @@ pub async fn add(
     Ok(row.map(|r| r.0))
 }
 
-/// The organisation's keys, oldest first. For the device plane and for uploads.
+/// The organization's keys, oldest first. For the device plane and for uploads.
 pub async fn of_org(on: &mut impl On, org: OrgId) -> Result<Vec<KeyRow>> {
     fetch_all!(
         on,

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 pub struct ProductRow {
     /// Row.
     pub id: ProductId,
-    /// Name, unique in the organisation.
+    /// Name, unique in the organization.
     pub name: String,
     /// Whether (version, platform, architecture) must be new at each upload.
     pub require_unique_firmware_version: bool,
@@ -36,7 +36,7 @@ macro_rules! product_columns {
     };
 }
 
-/// Adds a product; `None` when the name is taken in the organisation.
+/// Adds a product; `None` when the name is taken in the organization.
 pub async fn add(w: &mut Write, org: OrgId, name: &str, now: Micros) -> Result<Option<ProductId>> {
     let row: Option<(ProductId,)> = fetch_optional!(
         w,
@@ -65,7 +65,7 @@ pub async fn by_name(on: &mut impl On, org: OrgId, name: &str) -> Result<Option<
     )
 }
 
-/// The organisation's products, by name.
+/// The organization's products, by name.
 pub async fn list(on: &mut impl On, org: OrgId) -> Result<Vec<ProductRow>> {
     fetch_all!(
         on,
@@ -80,7 +80,7 @@ pub async fn list(on: &mut impl On, org: OrgId) -> Result<Vec<ProductRow>> {
     )
 }
 
-/// The product with this number, if it is the organisation's.
+/// The product with this number, if it is the organization's.
 pub async fn by_id(
     on: &mut impl On,
     scope: &Scope<Org>,

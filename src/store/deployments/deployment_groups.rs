@@ -6,12 +6,12 @@ use crate::ids::{GroupId, NodeId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A deployment group (domain 2.1).
+/// A deployment group (docs/protocol/rules.md, "Deployment groups").
 #[derive(Debug, Clone, FromRow)]
 pub struct GroupRow {
     /// Row.
     pub id: GroupId,
-    /// Organisation.
+    /// Organization.
     pub org_id: OrgId,
     /// Product.
     pub product_id: ProductId,

@@ -1,4 +1,4 @@
-//! CA certificates of organisations and certificates of devices.
+//! CA certificates of organizations and certificates of devices.
 
 use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::clock::Micros;
@@ -11,7 +11,7 @@ use sqlx::{FromRow, QueryBuilder};
 pub struct CaRow {
     /// Row.
     pub id: CaId,
-    /// Its organisation.
+    /// Its organization.
     pub org_id: OrgId,
     /// Serial number, decimal.
     pub serial: String,
@@ -104,7 +104,7 @@ pub async fn add_ca(
     Ok(row.map(|r| r.0))
 }
 
-/// The organisation's CAs.
+/// The organization's CAs.
 pub async fn cas(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
     fetch_all!(
         on,
@@ -220,7 +220,7 @@ pub struct NewCertificate {
 pub struct Holder {
     /// The device.
     pub device_id: DeviceId,
-    /// Its organisation.
+    /// Its organization.
     pub org_id: OrgId,
     /// Its product.
     pub product_id: ProductId,
@@ -388,7 +388,7 @@ pub async fn delete(
     Ok(n > 0)
 }
 
-/// A device's certificates belong to another organisation from now on.
+/// A device's certificates belong to another organization from now on.
 pub async fn relocate(w: &mut Write, device: DeviceId, org: OrgId) -> Result<()> {
     execute!(
         w,

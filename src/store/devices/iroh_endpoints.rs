@@ -1,4 +1,4 @@
-//! Keys on other networks by organisation: those that people entered, and those that devices report.
+//! Keys on other networks by organization: those that people entered, and those that devices report.
 
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
@@ -41,7 +41,7 @@ pub struct EndpointFilter {
     pub search: String,
 }
 
-/// The organisation's keys, newest first.
+/// The organization's keys, newest first.
 pub async fn list(
     on: &mut impl On,
     scope: &Scope<Org>,
@@ -86,7 +86,7 @@ pub async fn list(
     Ok(found)
 }
 
-/// Whether any organisation or device of the server has this key.
+/// Whether any organization or device of the server has this key.
 pub async fn known(on: &mut impl On, identifier: &str) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -158,7 +158,7 @@ pub async fn remove_reported(w: &mut Write, org: OrgId, identifier: &str) -> Res
     Ok(n > 0)
 }
 
-/// Whether another organisation than this has entered the key; if it is this one's, its entry gives way to the device.
+/// Whether another organization than this has entered the key; if it is this one's, its entry gives way to the device.
 pub async fn give_way(w: &mut Write, org: OrgId, identifier: &str) -> Result<bool> {
     remove(w, org, identifier).await?;
     let row: Option<(i64,)> = fetch_optional!(

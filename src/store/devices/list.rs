@@ -129,7 +129,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// The order of this word (rest-api 10.2).
+    /// The order of this word (docs/protocol/rest.md, "Filters").
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "identifier" => Self::Identifier,

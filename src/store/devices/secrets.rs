@@ -28,7 +28,7 @@ pub struct FoundSecret {
     pub secret: Vec<u8>,
     /// The product that the device belongs or will belong to.
     pub product_id: ProductId,
-    /// Its organisation.
+    /// Its organization.
     pub org_id: OrgId,
 }
 

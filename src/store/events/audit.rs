@@ -27,7 +27,7 @@ pub enum Resource {
     Group(GroupId),
     /// A product.
     Product(ProductId),
-    /// An organisation.
+    /// An organization.
     Org(OrgId),
 }
 
@@ -46,7 +46,7 @@ pub mod chain;
 pub mod imported;
 pub mod list;
 
-/// Writes an entry. The text is cut at 500 characters (rest-api 18).
+/// Writes an entry. The text is cut at 500 characters (docs/protocol/rules.md, "Audit log").
 pub async fn add(
     w: &mut Write,
     org: OrgId,
@@ -157,7 +157,7 @@ pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) 
     Ok(())
 }
 
-/// Writes what a person did to the organisation itself.
+/// Writes what a person did to the organization itself.
 pub async fn in_org(w: &mut Write, scope: &Scope<Org>, text: &str, now: Micros) -> Result<()> {
     let org = scope.org().id;
     let actor = Actor::Person(scope.person());

@@ -11,11 +11,11 @@ use std::str::FromStr as _;
 /// The tables that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
-    /// Organisations.
+    /// Organizations.
     Orgs,
     /// People.
     Users,
-    /// Who belongs to which organisation.
+    /// Who belongs to which organization.
     OrgUsers,
     /// API tokens.
     UserTokens,

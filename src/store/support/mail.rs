@@ -40,7 +40,7 @@ pub struct DueRule {
     pub due_at: Micros,
     /// Who is told.
     pub email: String,
-    /// Organisation.
+    /// Organization.
     pub org: String,
     /// Product.
     pub product: String,
@@ -171,7 +171,7 @@ pub async fn remove_rule(w: &mut Write, scope: &Scope<Product>, id: i64) -> Resu
     Ok(n > 0)
 }
 
-/// Takes away what a person is told of an organisation.
+/// Takes away what a person is told of an organization.
 pub async fn remove_rules_of(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
     execute!(
         w,
@@ -185,7 +185,7 @@ pub async fn remove_rules_of(w: &mut Write, scope: &Scope<Org>, user: UserId) ->
     Ok(())
 }
 
-/// Addresses of the organisation's administrators but one person's.
+/// Addresses of the organization's administrators but one person's.
 pub async fn other_admins(on: &mut impl On, org: OrgId, but: UserId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
         on,

@@ -170,7 +170,7 @@ impl Replay {
             }
         }
         if expected[3] == "fwup_public_keys" || expected[3] == "archive_public_keys" {
-            // Another organisation's key, of the same kind.
+            // Another organization's key, of the same kind.
             let length = |frame: &Value| frame[4]["keys"][0].as_str().map(str::len);
             assert_eq!(length(&got), length(&expected));
             got[4] = expected[4].clone();

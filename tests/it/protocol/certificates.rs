@@ -1,4 +1,4 @@
-//! Points 15 to 22: certificates, known, renewed and new.
+//! Points 15 to 22 (docs/protocol/device.md, "Conformance points"): certificates, known, renewed and new.
 
 use super::{server, status};
 use crate::support::ca::{Ca, Leaf, ca, expired_ca};
@@ -87,7 +87,7 @@ async fn p17_renewal_takes_the_same_key_and_name_and_a_ca_of_the_same_org() {
         code(&server, &factory.leaf("e", with_key(&first.key))).await,
         401
     );
-    // A CA that another organisation has registered.
+    // A CA that another organization has registered.
     let eve = server.bootstrap("eve@x.org", "evil", "fixture-product");
     let theirs = ca("theirs");
     let eve = server.api().with_token(eve["token"].as_str().unwrap());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// What a release of the client says and understands (device-protocol 3.2, 8.1).
+/// What a release of the client says and understands (docs/protocol/device.md, "What a client knows").
 #[derive(Clone)]
 struct Release {
     /// `console_version`; none has no console.

@@ -1,4 +1,4 @@
-//! Points 36 to 44: the topic `device`.
+//! Points 36 to 44 (docs/protocol/device.md, "Conformance points"): the topic `device`.
 
 use super::{joined, on, release, rollout, runs, server, until_heartbeat};
 use crate::support::device::{Device, running};

@@ -1,4 +1,4 @@
-//! Points 45 to 49: extensions and the console.
+//! Points 45 to 49 (docs/protocol/device.md, "Conformance points"): extensions and the console.
 
 use super::{joined, server, until_heartbeat};
 use crate::support::device::Device;

@@ -1,4 +1,4 @@
-//! Nothing that one device sends shows up in another organisation, product or device: each event with another's ids.
+//! Nothing that one device sends shows up in another organization, product or device: each event with another's ids.
 
 use super::{joined, on, release, rollout, server, until_heartbeat};
 use crate::support::device::{Device, running};
@@ -6,7 +6,7 @@ use crate::support::viewer::Viewer;
 use crate::support::{Api, Server};
 use serde_json::{Value, json};
 
-/// Everything that is known of the victim, its product and its organisation, but for times of other tables.
+/// Everything that is known of the victim, its product and its organization, but for times of other tables.
 async fn picture(server: &Server) -> Vec<String> {
     let mut all = Vec::new();
     for sql in [
@@ -59,7 +59,7 @@ async fn whole(d: &mut Device) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_with_forged_ids_reaches_another_device_product_or_organisation() {
+async fn no_event_with_forged_ids_reaches_another_device_product_or_organization() {
     let server = server().await;
     let (api, old, new) = rollout(&server, json!({})).await;
     let switch = json!({"extensions": {"health": true, "geo": true, "logging": true,
@@ -88,7 +88,7 @@ async fn no_event_with_forged_ids_reaches_another_device_product_or_organisation
     let form = json!({"name": "s", "text": "1"});
     api.post(&Api::product("/scripts"), form).await.data();
     let before = picture(&server).await;
-    // One attacker in another organisation, one in the same product.
+    // One attacker in another organization, one in the same product.
     let (key, word) = (
         eve["product_key"].as_str().unwrap(),
         eve["product_secret"].as_str().unwrap(),
@@ -262,7 +262,7 @@ async fn no_event_with_forged_ids_reaches_another_device_product_or_organisation
     assert_eq!(console.next().await.unwrap()[4]["data"], "own");
     assert_eq!(shell.next().await.unwrap()[4]["data"], "own");
     assert!(until_heartbeat(&mut victim).await.is_empty());
-    // And what the other organisation's device reported is in its own organisation only.
+    // And what the other organization's device reported is in its own organization only.
     let theirs = evil
         .get("/api/orgs/evil/products/other/devices/foreign/logs")
         .await

@@ -1,4 +1,4 @@
-//! Points 28 to 35: Phoenix frames.
+//! Points 28 to 35 (docs/protocol/device.md, "Conformance points"): Phoenix frames.
 
 use super::{joined, runs, server, until_heartbeat};
 use crate::support::device::Device;

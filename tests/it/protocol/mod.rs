@@ -1,4 +1,4 @@
-//! The 60 points of the device protocol's conformance list, each a test named after its number and sentence, against the
+//! The 60 points of docs/protocol/device.md, "Conformance points", each a test named after its number and sentence, against the
 //! real listener over TLS; every event in both directions; conversations of old clients; replays of captured ones.
 
 mod captures;

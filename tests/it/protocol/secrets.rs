@@ -1,4 +1,4 @@
-//! Points 23 to 27: shared secrets.
+//! Points 23 to 27 (docs/protocol/device.md, "Conformance points"): shared secrets.
 
 use super::{PATH, secret, server, status};
 use crate::support::device::{now_ms, sign, sign_with};

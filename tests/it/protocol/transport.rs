@@ -1,4 +1,4 @@
-//! Points 1 to 14: TLS, the upgrade, refusals, the life of a connection.
+//! Points 1 to 14 (docs/protocol/device.md, "Conformance points"): TLS, the upgrade, refusals, the life of a connection.
 
 use super::{PATH, joined, secret, server, status};
 use crate::support::ca::{Leaf, ca};

@@ -1,4 +1,4 @@
-//! Points 50 to 60: downloads and the life of an update.
+//! Points 50 to 60 (docs/protocol/device.md, "Conformance points"): downloads and the life of an update.
 
 use super::{PATH, joined, on, release, rollout, server, until_heartbeat};
 use crate::support::ca::{Leaf, ca};

@@ -41,7 +41,7 @@ fn named<'v>(errors: &'v Value, path: &[String]) -> &'v Value {
     path.iter().fold(errors, |inner, name| &inner[name])
 }
 
-/// What the organisation holds, as far as its administrator sees it.
+/// What the organization holds, as far as its administrator sees it.
 async fn held(api: &Api) -> String {
     let mut all = String::new();
     for rest in [

@@ -1,5 +1,5 @@
 //! The real `nh`, as it was recorded: each of its requests, byte for byte but for names that the server gives, is answered as
-//! that program needs it (rest-api 20).
+//! that program needs it (docs/protocol/rest.md, "What nh relies on").
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::{Api, Engine, Server, fixtures};
@@ -48,7 +48,7 @@ fn recorded() -> Vec<Asked> {
     all
 }
 
-/// What the program does with an answer (rest-api 20.4).
+/// What the program does with an answer (docs/protocol/rest.md, "What nh relies on").
 fn needs(command: &str, status: u16, data: &Value) {
     assert!((200..300).contains(&status), "{command}: {status}");
     let text = |v: &Value, keys: &[&str]| {

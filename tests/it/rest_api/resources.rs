@@ -55,7 +55,7 @@ async fn tokens_roles_and_scopes(server: Server) {
             "{path}"
         );
     }
-    // Somebody else's organisation does not exist for a stranger.
+    // Somebody else's organization does not exist for a stranger.
     let stranger = server.bootstrap("eve@evil.org", "evil", "p");
     let eve = api.with_token(stranger["token"].as_str().unwrap());
     for path in [

@@ -322,7 +322,7 @@ async fn people(t: &mut Tour<'_>) {
     t.delete(&format!("{accounts}/ci")).await;
 }
 
-async fn what_an_organisation_has(t: &mut Tour<'_>) {
+async fn what_an_organization_has(t: &mut Tour<'_>) {
     let authority = ca("factory");
     let cas = "/api/orgs/acme/ca_certificates";
     let token = t.get(&format!("{cas}/verification_token")).await;
@@ -619,7 +619,7 @@ async fn every_operation_succeeds_is_audited_and_answers_as_ever() {
         };
         t.entries = t.entries().await;
         people(&mut t).await;
-        what_an_organisation_has(&mut t).await;
+        what_an_organization_has(&mut t).await;
         let (firmware, newer) = files(&mut t).await;
         devices(&mut t, &firmware, &newer).await;
         groups(&mut t, &firmware, &newer).await;

@@ -123,7 +123,7 @@ impl Ca {
         self.register_as(api, "acme", jitp, more).await;
     }
 
-    /// Registers it in another organisation.
+    /// Registers it in another organization.
     pub async fn register_in(&self, api: &Api, org: &str, jitp: bool) {
         self.register_as(api, org, jitp, json!({})).await;
     }

@@ -46,7 +46,7 @@ pub const ALL_OPERATIONS: [&str; 8] = [
 ];
 
 impl Server {
-    /// Starts one, with an organisation `acme` and the product of the fixtures. `None` when the engine is not installed.
+    /// Starts one, with an organization `acme` and the product of the fixtures. `None` when the engine is not installed.
     pub async fn start(engine: Engine) -> Option<Self> {
         Self::with(engine, &[]).await
     }

@@ -1,4 +1,4 @@
-//! People's sockets over Phoenix channels (rest-api 17): consoles and shells of devices, and how their updates go. One task
+//! People's sockets over Phoenix channels (docs/protocol/rest.md, "User sockets"): consoles and shells of devices, and how their updates go. One task
 //! a socket; what a device cannot take yet stays with the sender.
 
 mod frame;

@@ -1,5 +1,5 @@
 //! The query language of device lists: `connection = connected and not (tags contains prod or metric:cpu_temp > 70)`
-//! (domain 6). Words, columns and operators in any case; a mistake is told with the column where it begins.
+//! (docs/protocol/rules.md, "Device queries"). Words, columns and operators in any case; a mistake is told with the column where it begins.
 
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::Pattern;

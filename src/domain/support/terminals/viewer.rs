@@ -46,7 +46,7 @@ pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, ViewerIn
 }
 
 impl Viewer {
-    /// ViewerInbox it something. False when it must lose its seat: it has left, or a part of a file would be missing.
+    /// Shows it something. False when it must lose its seat: it has left, or a part of a file would be missing.
     #[must_use]
     pub(super) fn show(&self, shown: &Shown) -> bool {
         let file = shown.0.starts_with("file-data");

@@ -23,7 +23,7 @@ pub enum Actor {
 /// An entry to import.
 #[derive(Debug)]
 pub struct Imported<'e> {
-    /// Organisation.
+    /// Organization.
     pub org: OrgId,
     /// The product, if it is in one.
     pub product: Option<ProductId>,

@@ -1,5 +1,5 @@
-//! Points of the conformance checklist (rest-api 22), by number, that no other test of this folder or of `uploads`,
-//! `scripts`, `terminals` and `moves` is named after. Points 74 and 75 are pages.
+//! Points of docs/protocol/rest.md, "Conformance points", by number, that no other test of this folder or of `uploads`,
+//! `scripts`, `terminals` and `moves` is named after.
 
 mod what;
 mod who;
@@ -279,7 +279,7 @@ async fn p40_a_deleted_device_can_only_be_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p42_any_product_of_the_organisation_finds_a_device() {
+async fn p42_any_product_of_the_organization_finds_a_device() {
     let (_server, api) = server().await;
     device(&api, "d").await;
     api.post("/api/orgs/acme/products", json!({"name": "other"}))

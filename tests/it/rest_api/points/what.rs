@@ -1,4 +1,4 @@
-//! Points 33 to 65: devices, certificates, firmware, deployment groups, scripts.
+//! Points 33 to 65 (docs/protocol/rest.md, "Conformance points"): devices, certificates, firmware, deployment groups, scripts.
 
 use super::{device, server};
 use crate::support::ca::{Leaf, ca};
@@ -121,7 +121,7 @@ async fn p51_certificates_that_cannot_be_are_told_apart() {
         (other.status, other.errors()),
         (422, json!({"public_key_fingerprint": [text]}))
     );
-    // Signed by another organisation's CA.
+    // Signed by another organization's CA.
     let eve = server.bootstrap("eve@else.org", "else", "thing");
     let eve = api.with_token(eve["token"].as_str().unwrap());
     let theirs = ca("theirs");

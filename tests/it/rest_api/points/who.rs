@@ -1,4 +1,4 @@
-//! Points 1 to 32: who asks, organisations, keys, CAs, products.
+//! Points 1 to 32 (docs/protocol/rest.md, "Conformance points"): who asks, organizations, keys, CAs, products.
 
 use super::{device, server};
 use crate::support::ca::ca;
@@ -18,7 +18,7 @@ fn some_key() -> String {
     STANDARD.encode(key.verifying_key())
 }
 
-/// A stranger's client, with an organisation of their own.
+/// A stranger's client, with an organization of their own.
 fn stranger(server: &Server) -> Api {
     let eve = server.bootstrap("eve@else.org", "else", "thing");
     server.api().with_token(eve["token"].as_str().unwrap())
@@ -126,7 +126,7 @@ async fn p10_without_a_token_nothing_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p11_a_foreign_organisation_is_404_and_a_low_role_401() {
+async fn p11_a_foreign_organization_is_404_and_a_low_role_401() {
     let (server, api) = server().await;
     device(&api, "d").await;
     let eve = stranger(&server);
@@ -182,7 +182,7 @@ fn p14_made_things_say_where_they_are_and_204_says_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p18_products_of_organisations_only_when_asked_for() {
+async fn p18_products_of_organizations_only_when_asked_for() {
     let (_server, api) = server().await;
     let bare = api.get("/api/orgs").await.data();
     assert_eq!(bare[0]["name"], "acme");
@@ -259,7 +259,7 @@ async fn p23_a_key_is_32_bytes_in_base64() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p24_a_key_is_once_in_an_organisation() {
+async fn p24_a_key_is_once_in_an_organization() {
     let (server, api) = server().await;
     api.register_key().await;
     let key = fixtures::text("keys/devkey.pub");
@@ -300,7 +300,7 @@ async fn p25_a_key_that_signed_a_firmware_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p26_a_verification_token_is_its_organisations() {
+async fn p26_a_verification_token_is_its_organizations() {
     let (server, api) = server().await;
     let eve = stranger(&server);
     let token = api
@@ -419,7 +419,7 @@ async fn p32_products_are_made_by_administrators() {
     );
 }
 
-/// The other kind of key (rest-api 6).
+/// The other kind of key (docs/protocol/rules.md, "Signing keys").
 #[tokio::test(flavor = "multi_thread")]
 async fn p23_an_rsa_key_has_3072_bits() {
     let (_server, api) = server().await;
