@@ -10,11 +10,11 @@
     missing_docs
 )]
 
-use nervecenter::delta::encode::encode;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use vcdiff::encode;
 
 const ROUNDS: usize = 5;
 

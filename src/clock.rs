@@ -12,6 +12,18 @@ use time::OffsetDateTime;
 #[serde(transparent)]
 pub struct Micros(pub i64);
 
+impl From<Micros> for device_protocol::Timestamp {
+    fn from(at: Micros) -> Self {
+        Self(at.0)
+    }
+}
+
+impl From<device_protocol::Timestamp> for Micros {
+    fn from(at: device_protocol::Timestamp) -> Self {
+        Self(at.0)
+    }
+}
+
 impl Micros {
     /// The instant `d` later; saturates at the end of time.
     pub fn after(self, d: Duration) -> Self {

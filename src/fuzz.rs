@@ -1,22 +1,22 @@
 //! Doors for the fuzz targets: each decoder that reads what strangers send. Compiled only for them (`--cfg fuzzing`).
 
-use crate::clock::Micros;
-use crate::delta::detools;
 use crate::device::identity::secret;
-use crate::device::session::{Input, Session, Welcome};
-use crate::device::wire::{Format, Packet};
 use crate::domain::devices::certificate_signature::signed_by;
-use crate::domain::devices::x509::{Facts, first_in_pem};
-use crate::firmware::meta::{Meta, features};
-use crate::firmware::{check, esp_idf, zip};
-use crate::ids::Extensions;
-use crate::limits::META_CONF_BYTES;
+use crate::domain::devices::x509::{CertificateInfo, first_in_pem};
+use crate::firmware::esp_idf;
+use device_protocol::Extensions;
+use device_protocol::Timestamp;
+use device_protocol::session::{Input, Session, Welcome};
+use device_protocol::wire::{Format, Packet};
+use fwup::limits::META_CONF_BYTES;
+use fwup::meta::{Meta, features};
+use fwup::{check, zip};
 use std::io::Cursor;
 use std::time::Duration;
 
 /// Frames of a joined device, one after the other, cut at zero bytes of the input.
 fn session(format: Format, packets: impl Iterator<Item = Packet>) {
-    let now = Micros(1_700_000_000_000_000);
+    let now = Timestamp(1_700_000_000_000_000);
     let mut session = Session::new(format, now, Duration::ZERO);
     for (i, packet) in packets.take(64).enumerate() {
         let now = now.after(Duration::from_secs(i as u64));
@@ -56,7 +56,7 @@ pub fn external_term(data: &[u8]) {
 
 /// Certificates: what they say, and whether one signed the other.
 pub fn certificate(data: &[u8]) {
-    let _ = Facts::read(data);
+    let _ = CertificateInfo::read(data);
     let _ = first_in_pem(data);
     let (ca, leaf) = data.split_at(data.len() / 2);
     let _ = signed_by(ca, leaf, Micros(1_700_000_000_000_000));
@@ -69,7 +69,7 @@ pub fn vcdiff(data: &[u8]) {
     };
     let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
     let (source, delta) = rest.split_at(length);
-    if let Ok(target) = crate::delta::decode::decode(source, delta, 1 << 20) {
+    if let Ok(target) = vcdiff::decode(source, delta, 1 << 20) {
         assert!(target.len() <= 1 << 20, "the limit holds");
     }
 }

@@ -1,5 +1,7 @@
 //! Every bound in one table, each with its reason. Nothing a peer can reach is unbounded.
 
+pub use detools::MAX_IMAGE_BYTES as ESP_DELTA_BYTES;
+pub use device_protocol::limits::*;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -29,21 +31,12 @@ pub const MESSAGE_BYTES: usize = 256 * 1024;
 pub const FRAME_BYTES: usize = 65_535;
 /// A frame that a device does not read is abandoned, and the socket with it, after this time.
 pub const SEND_TIME: Duration = Duration::from_secs(30);
-/// Messages a device may send in a burst, each 4 KiB begun counting as one; `fwup` 1.x reports each percent, and a logger
-/// that runs wild may send a thousand lines in a second.
-pub const MESSAGE_BURST: u32 = 2_000;
-/// Bytes of a message that count as one.
-pub const MESSAGE_UNIT: usize = 4_096;
-/// Messages a device may send each second, on average, before its socket is closed.
-pub const MESSAGES_A_SECOND: u32 = 50;
 /// Commands waiting for one device's socket; more are dropped, and the reconcile tick repeats what matters.
 pub const MAILBOX: usize = 4;
 /// How long the store may take to answer while a device waits to be let in.
 pub const STORE_TIME: Duration = Duration::from_secs(20);
 /// Characters of a device identifier.
 pub const IDENTIFIER_CHARS: usize = 255;
-/// Characters of each firmware metadata value that a device reports; the rest is cut.
-pub const METADATA_CHARS: usize = 512;
 /// PBKDF2 rounds that a device may ask for in `x-nh-alg` (docs/protocol/device.md, "Shared secrets"): they cost CPU before any check.
 pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
 /// Rounds of PBKDF2 above which a check is done on a thread that may wait; as many take about a third of a millisecond.
@@ -75,10 +68,6 @@ pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);
 /// How far a device's clock may run ahead.
 pub const SIGNATURE_AHEAD: Duration = Duration::from_secs(5);
-/// Progress of an update is stored at most this often while its status stays the same.
-pub const PROGRESS_EVERY: Duration = Duration::from_secs(15);
-/// Last-seen is stored at most this often (docs/protocol/device.md, "Life of a connection"), plus up to 5 minutes of jitter.
-pub const SEEN_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Sockets closed in one batch when the server stops, and the pause between batches.
 pub const DRAIN_BATCH: usize = 1_000;
 /// The pause between two drain batches.
@@ -269,21 +258,6 @@ pub const IMPORT_FILES: usize = 1_000_000;
 
 /// A JSON body.
 pub const JSON_BYTES: usize = 8_000_000;
-/// `meta.conf`, unpacked (docs/protocol/firmware.md, "meta.conf").
-pub const META_CONF_BYTES: u64 = 49_999;
-/// Members of a firmware file. The largest real system has about 60.
-pub const ZIP_MEMBERS: usize = 1_024;
-/// Bytes of a member's path (docs/protocol/firmware.md, "Container").
-pub const ZIP_NAME_BYTES: usize = 511;
-/// All resources of a firmware, unpacked: bounds the CPU of one upload.
-pub const UNPACKED_BYTES: u64 = 4 << 30;
-/// Bytes that a firmware's largest delta-capable resource may have for a delta to be made: both images are in memory.
-pub const DELTA_SOURCE_BYTES: u64 = 512 << 20;
-/// Bytes that an ESP-IDF image may have for a delta to be made: flash has 16 MiB for two of them, and making one takes some
-/// forty bytes of memory for each.
-pub const ESP_DELTA_BYTES: usize = 8 << 20;
-/// Nesting and number of sections and values of a `meta.conf`.
-pub const CONF_NODES: usize = 50_000;
 
 /// Entries of one page of a list.
 pub const PAGE_SIZE: u64 = 1_000;
@@ -307,18 +281,6 @@ pub const TICK: Duration = Duration::from_secs(5);
 pub const CLAIMS_A_RUN: i64 = 200;
 /// A node that has not said it lives for this long is taken for dead and its sockets for closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
-/// Pause between the health reports that the server asks for (docs/protocol/device.md, "Extensions").
-pub const HEALTH_EVERY: Duration = Duration::from_secs(3600);
-/// Health reports and positions that come sooner after the last one are not stored.
-pub const REPORT_PAUSE: Duration = Duration::from_secs(5);
-/// A larger health report is not stored.
-pub const REPORT_BYTES: usize = 64 * 1024;
-/// Log lines that a device may send at once (docs/protocol/device.md, "Extensions").
-pub const LOG_BURST: u32 = 10;
-/// Log lines a second that a device may send.
-pub const LOGS_A_SECOND: u32 = 5;
-/// Characters of a log line, or of a value of its metadata; the rest is cut off.
-pub const LOG_CHARS: usize = 4_096;
 /// KiB of log lines and health reports that a device may have stored at once. A device that logs a line of 200 bytes each
 /// second sends 17 MiB a day.
 pub const REPORT_KIB_BURST: NonZeroU32 = NonZeroU32::new(8 * 1024).expect("above zero");
@@ -345,8 +307,6 @@ pub const SCRIPT_BYTES: usize = 65_536;
 pub const SCRIPT_TIME: Duration = Duration::from_secs(30);
 /// Runs of scripts that people wait for at the same time.
 pub const SCRIPT_RUNS: usize = 1_024;
-/// Characters of a script's output; the rest is cut off.
-pub const OUTPUT_CHARS: usize = 128 * 1024;
 /// Pause after each page of devices that are told of a product's switches: a fleet of 500,000 takes some 15 seconds.
 pub const TELL_PAUSE: Duration = Duration::from_millis(20);
 /// Devices that a group that was switched on is looked through at a time, and those that it takes in one transaction.
@@ -362,10 +322,6 @@ pub const TERMINAL_INBOX: usize = 64;
 pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
 /// How long a device may take to say that its terminal is there (docs/protocol/device.md, "Remote console").
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
-/// Messages of a device's terminal in a burst; of what is beyond it people are told how much was left out.
-pub const OUTPUT_BURST: u32 = 2_000;
-/// Messages a second of a device's terminal: a file of 10 MiB in chunks of 1 KiB takes some 5 seconds.
-pub const OUTPUT_A_SECOND: u32 = 2_000;
 /// Lines of a terminal that a new viewer gets (docs/protocol/rules.md, "Terminals").
 pub const SCROLLBACK_LINES: usize = 1_024;
 /// Bytes of them.
@@ -376,10 +332,6 @@ pub const TRANSFER_BYTES: usize = 10 * 1024 * 1024 - 1;
 pub const CHUNK_BYTES: usize = 8 * 1024;
 /// Files under way in one terminal and direction.
 pub const TRANSFERS: usize = 16;
-/// Network identities of one report (docs/protocol/device.md, "Extensions").
-pub const IDENTITIES: usize = 10;
-/// Bytes of an identity's details, as JSON.
-pub const DETAILS_BYTES: usize = 4_096;
 /// Connections that ended are kept this long.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Connections that ended, and firmwares that it ran, that are kept of one device; the newest of them.

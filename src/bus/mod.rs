@@ -2,7 +2,7 @@
 //! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
 
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId, SecretId};
-use crate::terminal;
+use device_protocol::terminal;
 use tokio::sync::broadcast;
 
 /// What a node should do about a device whose socket it holds.

@@ -2,11 +2,11 @@
 
 use super::exit::Code;
 use super::output;
-use crate::delta::bundle::{Patched, bundle};
-use crate::delta::detools;
+use crate::delta::bundle;
 use crate::firmware::kind::FirmwareKind;
 use anyhow::Context as _;
 use clap::Args;
+use fwup::delta::Patched;
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};

@@ -1,11 +1,11 @@
 //! What a firmware file on this machine is, whichever kind it is of.
 
-use crate::firmware::check::{self, CheckError};
 use crate::firmware::esp_idf::{self, Description, EspError};
-use crate::firmware::keys;
 use crate::firmware::kind::FirmwareKind;
-use crate::firmware::meta::Meta;
 use anyhow::Context as _;
+use fwup::check::{self, CheckError};
+use fwup::keys;
+use fwup::meta::Meta;
 use std::fs::File;
 use std::path::Path;
 

@@ -7,7 +7,6 @@ use super::polling;
 use super::queue::Waiting;
 use super::registry::Registry;
 use super::request::{self, Head, HttpReply, read_head};
-use super::wire::Format;
 use crate::app::App;
 use crate::budget::{self, OnceAMinute};
 use crate::clock::{self, Micros};
@@ -15,6 +14,7 @@ use crate::limits::{
     DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_TIME, PENDING_CONNECTIONS,
     STORE_TIME,
 };
+use device_protocol::wire::Format;
 use rustls::ServerConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;

@@ -1,6 +1,5 @@
 //! What a device says, in the terms of the fleet and of the rollout.
 
-use super::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 use crate::clock;
 use crate::domain::devices::extensions::{Location, LogLine};
 use crate::firmware::esp_idf;
@@ -8,6 +7,7 @@ use crate::ingest::join::{self, Reported};
 use crate::ingest::records::{Event, Identity};
 use crate::rollout::outcome;
 use crate::store::devices::Metadata;
+use device_protocol::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 
 /// A join as the fleet takes it.
 pub(super) fn join(join: Join) -> join::Join {
@@ -104,7 +104,7 @@ pub(super) fn said(said: ExtensionEffect) -> Event {
             meta,
             at,
         } => Event::Log(LogLine {
-            at,
+            at: at.into(),
             level,
             message,
             meta: meta.to_string(),

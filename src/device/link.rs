@@ -5,8 +5,6 @@ use super::identity::KnownDevice;
 use super::join_payload;
 use super::mailbox::Mailbox;
 use super::registry::{LinkCommand, Registry};
-use super::session::{Close, Effect, Input, Join, Session, Welcome};
-use super::wire::{Format, Packet};
 use crate::access::random_id;
 use crate::app::App;
 use crate::bus::DeviceSignal;
@@ -24,8 +22,10 @@ use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME}
 use crate::rollout::offer::{Offer, Taken};
 use crate::rollout::outcome;
 use crate::store;
-use crate::terminal;
 use bytes::Bytes;
+use device_protocol::session::{Close, Effect, Input, Join, Session, Welcome};
+use device_protocol::terminal;
+use device_protocol::wire::{Format, Packet};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl DeviceSocket {
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
         Some(Entered {
             at,
-            session: Session::new(format, clock::now(), jitter),
+            session: Session::new(format, clock::now().into(), jitter),
             mailbox,
         })
     }
@@ -199,7 +199,7 @@ fn wake(link: &DeviceSocket, heard: Instant) -> Instant {
     let idle = heard + IDLE_TIME;
     match link.session.due() {
         None => idle,
-        Some(due) => idle.min(Instant::now() + due.since(clock::now())),
+        Some(due) => idle.min(Instant::now() + due.since(clock::now().into())),
     }
 }
 
@@ -279,7 +279,7 @@ async fn take_command(link: &mut DeviceSocket, command: Option<LinkCommand>) -> 
 
 /// Gives an input to the session and carries its effects out, in order.
 async fn handle(link: &mut DeviceSocket, input: Input) -> Flow {
-    for effect in link.session.handle(input, clock::now()) {
+    for effect in link.session.handle(input, clock::now().into()) {
         carry_out(link, effect).await?;
     }
     Ok(())

@@ -84,7 +84,7 @@ impl Mailbox {
 mod tests {
     use super::*;
     use crate::bus::DeviceSignal;
-    use crate::device::session::Close;
+    use device_protocol::session::Close;
 
     #[tokio::test]
     async fn commands_come_in_order_a_full_box_drops_and_the_rest_is_read_after_the_sender_left() {

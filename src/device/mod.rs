@@ -12,6 +12,4 @@ mod polling;
 pub mod queue;
 pub mod registry;
 mod request;
-pub mod session;
 pub mod tls;
-pub mod wire;

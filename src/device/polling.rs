@@ -3,7 +3,6 @@
 use super::identity::KnownDevice;
 use super::join_payload::reported;
 use super::request::{Head, HttpReply};
-use super::session::{Firmware, clean};
 use crate::access::random_id;
 use crate::app::App;
 use crate::clock;
@@ -13,6 +12,7 @@ use crate::ingest::join::Join;
 use crate::ingest::poll::{Poll, Polled};
 use crate::ingest::records::{self, Event, Record};
 use crate::limits::{POLL_PAUSE, POLL_SOON};
+use device_protocol::session::{Firmware, clean};
 use serde_json::{Value, json};
 use std::time::Duration;
 

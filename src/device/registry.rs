@@ -1,10 +1,10 @@
 //! Which devices' sockets this node holds, and how to reach them.
 
 use super::mailbox::{Mailbox, Sender, mailbox};
-use super::session::Close;
 use crate::bus::DeviceSignal;
 use crate::ids::{ConnectionId, DeviceId, SecretId};
 use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME};
+use device_protocol::session::Close;
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;

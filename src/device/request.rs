@@ -2,9 +2,9 @@
 //! (docs/protocol/device.md, "Upgrade and query parameters" and "Refusals at the upgrade").
 
 use super::identity::{Credentials, Refused, secret};
-use super::wire::Format;
 use crate::clock;
 use crate::limits::{HEAD_BYTES, HEAD_FIELDS};
+use device_protocol::wire::Format;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

@@ -16,7 +16,7 @@ use crate::store::devices::secrets::ProductSecret;
 use crate::store::devices::{DeviceRow, Filter, Order};
 use crate::store::events::audit::{self, Resource};
 use crate::store::{self, Db, On, Write};
-use crate::terminal;
+use device_protocol::terminal;
 use std::collections::HashMap;
 
 pub use crate::store::devices::query::{Compare, Test};

@@ -1,7 +1,7 @@
 //! ESP-IDF application images (docs/protocol/firmware.md, "ESP-IDF images"): one `.bin` whose headers are at fixed places, and behind it, when it is signed, the
 //! sector of Secure Boot v2. All numbers are little endian.
 
-use super::keys::SecureBootKey;
+use crate::firmware::secure_boot::SecureBootKey;
 use crate::limits::METADATA_CHARS;
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 use semver::Version;

@@ -5,8 +5,7 @@ use crate::app::App;
 use crate::blob::{Blob, Look, Staged};
 use crate::bus::BusMessage;
 use crate::clock;
-use crate::delta::bundle::{BundleError, bundle};
-use crate::delta::detools;
+use crate::delta::bundle;
 use crate::domain::catalog::firmware_checks::Digests;
 use crate::domain::catalog::stored_files::require_sound;
 use crate::firmware::kind::FirmwareKind;
@@ -15,6 +14,7 @@ use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store;
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::{deltas, files, firmwares};
+use fwup::delta::DeltaError;
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
 use std::time::Duration;
@@ -173,7 +173,7 @@ fn build(
         return finish(staged);
     }
     let out = BufWriter::new(&mut *staged.file());
-    bundle(&mut from, &mut to, size, out).map_err(|e: BundleError| {
+    bundle(&mut from, &mut to, size, out).map_err(|e: DeltaError| {
         if e.may_pass() {
             Failure::MayPass(e.to_string())
         } else {

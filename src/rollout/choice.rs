@@ -3,7 +3,6 @@
 
 use crate::clock::Micros;
 use crate::firmware::kind::FirmwareKind;
-use crate::firmware::meta::lenient;
 use crate::ids::ProductId;
 use crate::limits::DELTA_WAIT;
 use crate::store::catalog::deltas::DeltaRow;
@@ -12,6 +11,7 @@ use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::devices::Candidate;
 use crate::store::{self, Write};
+use fwup::meta::lenient;
 use semver::Version;
 
 /// What the devices that run one firmware get.

@@ -6,7 +6,7 @@ use super::download::{self, Wanted};
 use super::release::Release;
 use super::stats::{Stats, count};
 use crate::clock;
-use crate::firmware::keys::PublicKey;
+use fwup::keys::PublicKey;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;

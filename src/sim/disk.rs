@@ -2,12 +2,11 @@
 //! by the task of its `meta.conf` that fits the environment, as fwup does it, and every hash is checked. Equal contents
 //! of many devices are kept once.
 
-use crate::delta::decode;
-use crate::firmware::check::{self, Head};
-use crate::firmware::keys::{self, Blake2b256, PublicKey};
-use crate::firmware::meta::{DeltaSource, Length, Meta, OnResource, Resource, Sentence, Task};
-use crate::firmware::zip::{self, Member};
 use blake2::Digest as _;
+use fwup::check::{self, Head};
+use fwup::keys::{self, Blake2b256, PublicKey};
+use fwup::meta::{DeltaSource, Length, Meta, OnResource, Resource, Sentence, Task};
+use fwup::zip::{self, Member};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -195,7 +194,7 @@ impl Disk {
         let (content, patched) = match r.length {
             Length::Whole(length) if member.size != length => {
                 let source = self.source(on)?;
-                let out = decode::decode(&source, &raw, length).map_err(|e| e.to_string())?;
+                let out = vcdiff::decode(&source, &raw, length).map_err(|e| e.to_string())?;
                 (out, true)
             }
             _ => (raw, false),

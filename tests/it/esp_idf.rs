@@ -3,7 +3,6 @@
 use crate::support::device::Device;
 use crate::support::server::BINARY;
 use crate::support::{Api, Engine, Server, fixtures};
-use nervecenter::delta::detools;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 

@@ -3,11 +3,12 @@
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
-use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::firmware::secure_boot::SecureBootKey;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
+use fwup::keys::PublicKey;
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType};
 use reqwest::Method;
 use serde_json::json;

@@ -9,11 +9,11 @@ use crate::blob::{Blob, Staged};
 use crate::clock::{self, Micros};
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result, blocking};
-use crate::firmware::check::Checked;
 use crate::ids::{DeviceId, KeyId};
 use crate::store::catalog::archives::NewArchive;
 use crate::store::events::audit;
 use crate::store::{self, Db};
+use fwup::check::Checked;
 use semver::Version;
 use serde_json::{Value, json};
 

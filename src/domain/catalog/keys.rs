@@ -6,10 +6,11 @@ use crate::clock;
 use crate::domain::error::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
 use crate::domain::events::broadcast;
 use crate::domain::{DomainError, Result};
-use crate::firmware::keys::{PublicKey, SecureBootKey};
+use crate::firmware::secure_boot::SecureBootKey;
 use crate::ids::{DeviceId, OrgId};
 use crate::store::events::audit;
 use crate::store::{self, Db, On};
+use fwup::keys::PublicKey;
 use serde_json::json;
 
 pub use crate::store::catalog::keys::KeyRow;

@@ -10,7 +10,7 @@ use crate::domain::{DomainError, Result, devices};
 use crate::ids::{DeviceId, ProductId, UserId};
 use crate::store::events::audit::{self, Resource};
 use crate::store::{self, On};
-use crate::terminal::{TerminalInput, TerminalKind};
+use device_protocol::terminal::{TerminalInput, TerminalKind};
 use serde_json::{Map, Value, json};
 
 /// A person's place before a device's terminal.

@@ -7,7 +7,7 @@ mod viewer;
 
 use crate::ids::{ConnectionId, DeviceId};
 use crate::limits::{TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINALS};
-use crate::terminal::{TerminalInput, TerminalKind, TerminalOutput};
+use device_protocol::terminal::{TerminalInput, TerminalKind, TerminalOutput};
 use scrollback::Scrollback;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};

@@ -8,7 +8,6 @@ use crate::domain::Result;
 use crate::domain::catalog::keys::{ED25519, SECURE_BOOT, rsa};
 use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::scripts::ScriptForm;
-use crate::firmware::keys::PublicKey;
 use crate::firmware::kind::FirmwareKind;
 use crate::ids::{Extensions, OrgId};
 use crate::store;
@@ -19,6 +18,7 @@ use crate::store::devices::{extensions, secrets};
 use crate::store::import::nerves_hub::Table;
 use crate::store::support::notifications::{self, NotificationRow};
 use crate::store::support::scripts::{self, ScriptFilter};
+use fwup::keys::PublicKey;
 use serde_json::Value;
 use std::collections::HashMap;
 

@@ -15,11 +15,11 @@ use crate::ids::{DeviceId, UserId};
 use crate::limits::{
     SEND_TIME, STANDING_PAUSE, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES, VIEWER_TOPICS,
 };
-use crate::terminal::{TerminalInput, TerminalKind};
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use device_protocol::terminal::{TerminalInput, TerminalKind};
 use frame::{Frame, Version};
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
