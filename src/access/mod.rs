@@ -1,15 +1,16 @@
 //! Who is asking. Tokens, passwords, secrets, and the scopes that every people's query takes.
 
 pub mod password;
-pub mod scope;
 pub mod token;
 pub mod token_uses;
 pub mod vault;
 
 use crate::clock::Micros;
 use crate::limits::LOGIN_IDLE;
-use crate::store::{self, Db, On};
-use scope::{Access, Grant, Org, Person, Product, Role, Scope};
+pub use crate::store::accounts::membership::{org_scope, product_scope, still_allowed};
+pub use crate::store::accounts::scope;
+use crate::store::{self, Db};
+use scope::{Access, Grant, Person};
 use std::time::Duration;
 use token_uses::TokenUses;
 
@@ -78,86 +79,4 @@ pub async fn by_token(
         },
         token: Some(owner.token_id),
     }))
-}
-
-/// Whether a person may still do at a product what the scope allowed when it was made: the token is there, and so are the
-/// product and the role.
-pub async fn still_allowed(
-    on: &mut impl On,
-    scope: &Scope<Product>,
-    now: Micros,
-) -> store::Result<bool> {
-    let (person, at) = (scope.person(), scope.product());
-    if let Some(token) = person.token
-        && !crate::store::accounts::users::token_lives(on, token, now).await?
-    {
-        return Ok(false);
-    }
-    let again = product_scope(on, person.clone(), &at.org.name, &at.name).await?;
-    Ok(again.is_some_and(|s| s.product().id == at.id && s.role() >= scope.role()))
-}
-
-/// The scope of a person in an organization, if the person is a member.
-pub async fn org_scope(
-    on: &mut impl On,
-    person: Person,
-    org: &str,
-) -> store::Result<Option<Scope<Org>>> {
-    if person.grant.product.is_some() {
-        // A token for one product sees nothing else of the organization.
-        return Ok(None);
-    }
-    let Some((id, role)) = crate::store::accounts::orgs::role_of(on, person.id, org).await? else {
-        return Ok(None);
-    };
-    let role = role_of(&role, id.number())?;
-    Ok(Some(Scope::new(
-        person,
-        role,
-        Org {
-            id,
-            name: org.to_owned(),
-        },
-    )))
-}
-
-/// The scope of a person in a product of an organization.
-pub async fn product_scope(
-    on: &mut impl On,
-    person: Person,
-    org: &str,
-    product: &str,
-) -> store::Result<Option<Scope<Product>>> {
-    let Some((id, role)) = crate::store::accounts::orgs::role_of(on, person.id, org).await? else {
-        return Ok(None);
-    };
-    let role = role_of(&role, id.number())?;
-    let Some(row) = crate::store::catalog::products::by_name(on, id, product).await? else {
-        return Ok(None);
-    };
-    if person.grant.product.is_some_and(|only| only != row.id) {
-        return Ok(None);
-    }
-    let org = Org {
-        id,
-        name: org.to_owned(),
-    };
-    Ok(Some(Scope::new(
-        person,
-        role,
-        Product {
-            org,
-            id: row.id,
-            name: row.name,
-        },
-    )))
-}
-
-fn role_of(word: &str, row: i64) -> store::Result<Role> {
-    Role::parse(word).ok_or_else(|| store::Error::BadRow {
-        table: "memberships",
-        column: "role",
-        row,
-        value: word.to_owned(),
-    })
 }

@@ -1,5 +1,6 @@
 //! Stored files, named for what they are, over `object_store`. Callers never build a path.
 
+pub mod download_urls;
 mod sound;
 
 pub use crate::ids::Blob;

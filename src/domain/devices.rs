@@ -5,9 +5,9 @@ use super::{DomainError, Result};
 use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
 use crate::access::vault::{Secret, new_pair};
-use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, READ_WAIT};
 use crate::rollout::choice::unfit;
@@ -129,7 +129,7 @@ pub struct Page {
 /// # Errors
 /// The database's; when no index finds them, that too many such lists are asked for.
 pub async fn list(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     filter: &Filter,
     order: (Order, bool),
@@ -139,14 +139,16 @@ pub async fn list(
     let (offset, size) = super::limit_offset(page, size);
     let _lane = if filter.reads_all() {
         Some(
-            app.scan_lane
+            context
+                .limiters
+                .scan_lane
                 .enter(&scope.product().org.id, READ_WAIT)
                 .await?,
         )
     } else {
         None
     };
-    let mut r = app.db.read().await?;
+    let mut r = context.db.read().await?;
     let (rows, total) =
         store::devices::list(&mut r, scope, filter, order, offset, size, clock::now()).await?;
     let ids: Vec<DeviceId> = rows.iter().map(|d| d.id).collect();
@@ -197,7 +199,7 @@ pub async fn held_by_deleted(
 /// # Errors
 /// A blank or taken identifier, bad tags.
 pub async fn create(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: Option<&str>,
     form: DeviceForm,
@@ -219,7 +221,7 @@ pub async fn create(
     check_tags(tags.as_deref().unwrap_or_default())?;
     let now = clock::now();
     let p = scope.product();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let description = form.description.clone().flatten();
     let id = store::devices::add(
         &mut w,
@@ -247,7 +249,7 @@ pub async fn create(
     let text = format!("{} registered device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(id), &text, now).await?;
     w.commit().await?;
-    show(&app.db, scope, identifier).await
+    show(&context.db, scope, identifier).await
 }
 
 async fn require_device(w: &mut Write, scope: &impl InOrg, identifier: &str) -> Result<DeviceRow> {
@@ -284,13 +286,13 @@ async fn apply_settings(
 /// # Errors
 /// [`DomainError::NotFound`], bad tags, or a change of a deleted device.
 pub async fn update(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     form: DeviceForm,
 ) -> Result<Device> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     if form.restore {
         store::devices::set_deleted(&mut w, device.id, None, now).await?;
@@ -313,22 +315,22 @@ pub async fn update(
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
-        app.signal_device(node, device.id, DeviceSignal::Extensions);
+        context.signal_device(node, device.id, DeviceSignal::Extensions);
     }
     if let Some(node) = node.filter(|_| form.updates_enabled == Some(true)) {
-        app.signal_device(node, device.id, DeviceSignal::Archive);
+        context.signal_device(node, device.id, DeviceSignal::Archive);
     }
-    app.wake_group(device.group_id);
-    show(&app.db, scope, identifier).await
+    context.wake_group(device.group_id);
+    show(&context.db, scope, identifier).await
 }
 
 /// Deletes a device softly, drops its certificates and closes its socket.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
     crate::store::devices::network_identities::drop_all(&mut w, device.id).await?;
@@ -337,8 +339,8 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
-    cut(app, device.id, node);
-    app.wake_group(device.group_id);
+    cut(context, device.id, node);
+    context.wake_group(device.group_id);
     Ok(())
 }
 
@@ -346,8 +348,8 @@ pub async fn delete(app: &App, scope: &Scope<Product>, identifier: &str) -> Resu
 ///
 /// # Errors
 /// [`DomainError::NotFound`]; [`DomainError::Conflict`] for one that was not deleted before.
-pub async fn destroy(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn destroy(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     let text = format!("{} destroyed device {identifier}", scope.person().name);
     let resource = Resource::Device(device.id);
@@ -365,19 +367,19 @@ pub async fn destroy(app: &App, scope: &Scope<Product>, identifier: &str) -> Res
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn reboot(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+pub async fn reboot(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let text = format!("User {} rebooted device {identifier}", scope.person().name);
-    ask(app, scope, identifier, &text, DeviceSignal::Reboot).await
+    ask(context, scope, identifier, &text, DeviceSignal::Reboot).await
 }
 
 /// Asks a device to show which one it is.
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn identify(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+pub async fn identify(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} asked device {identifier} to identify itself");
-    ask(app, scope, identifier, &text, DeviceSignal::Identify).await
+    ask(context, scope, identifier, &text, DeviceSignal::Identify).await
 }
 
 /// Types code into a device's console; what it prints is for whoever watches the console.
@@ -385,7 +387,7 @@ pub async fn identify(app: &App, scope: &Scope<Product>, identifier: &str) -> Re
 /// # Errors
 /// [`DomainError::NotFound`], or more code than can be typed.
 pub async fn type_code(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     code: &str,
@@ -393,7 +395,7 @@ pub async fn type_code(
     if code.len() > CODE_BYTES {
         return Err(field("code", "must be at most 16384 bytes"));
     }
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?.id;
     let name = &scope.person().name;
     let text = format!("User {name} typed code into the console of device {identifier}");
@@ -404,10 +406,10 @@ pub async fn type_code(
     let (Some(node), kind) = (node, terminal::TerminalKind::Console) else {
         return Ok(());
     };
-    let nudge = || app.signal_device(node, device, DeviceSignal::Terminal(kind));
-    if app.terminals.opened(device, kind, nudge).await {
+    let nudge = || context.signal_device(node, device, DeviceSignal::Terminal(kind));
+    if context.terminals.opened(device, kind, nudge).await {
         // A device that does not take it, or left meanwhile, is like one that was never there.
-        let _ = app
+        let _ = context
             .terminals
             .type_in(device, kind, terminal::TerminalInput::Keys(code.into()));
         nudge();
@@ -417,13 +419,13 @@ pub async fn type_code(
 
 /// Passes a person's wish on to a device, if it is there.
 async fn ask(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     text: &str,
     nudge: DeviceSignal,
 ) -> Result<()> {
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     audit::in_product(
         &mut w,
@@ -436,7 +438,7 @@ async fn ask(
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
     if let Some(node) = node {
-        app.signal_device(node, device.id, nudge);
+        context.signal_device(node, device.id, nudge);
     }
     Ok(())
 }
@@ -445,10 +447,10 @@ async fn ask(
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+pub async fn reconnect(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} disconnected device {identifier}");
-    ask(app, scope, identifier, &text, DeviceSignal::Reconnect).await
+    ask(context, scope, identifier, &text, DeviceSignal::Reconnect).await
 }
 
 /// Pushes one firmware, in full, and turns automatic updates off so that the group does not take it back.
@@ -456,13 +458,13 @@ pub async fn reconnect(app: &App, scope: &Scope<Product>, identifier: &str) -> R
 /// # Errors
 /// An unknown device or firmware, or an update that is under way.
 pub async fn upgrade(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     uuid: &str,
 ) -> Result<()> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, device.product_id, uuid)
         .await?
@@ -496,7 +498,7 @@ pub async fn upgrade(
     );
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
-    Ok(crate::rollout::scheduler::tell(&app.db, &app.bus, &[device.id]).await?)
+    Ok(crate::rollout::scheduler::tell(&context.db, &context.bus, &[device.id]).await?)
 }
 
 /// Makes a shared secret for one device; it is shown this once.
@@ -504,15 +506,15 @@ pub async fn upgrade(
 /// # Errors
 /// [`DomainError::NotFound`].
 pub async fn add_secret(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
 ) -> Result<(String, Secret)> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     let (key, secret) = new_pair("nhd_");
-    let sealed = app.vault.seal(&secret, &key);
+    let sealed = context.vault.seal(&secret, &key);
     crate::store::devices::secrets::add_for_device(&mut w, device.id, &key, &sealed, now).await?;
     let text = format!(
         "{} created a shared secret for device {identifier}",
@@ -539,9 +541,9 @@ pub async fn secrets(
 
 /// Closes the device's socket, if it has one, because what let it in or where it belongs has changed: it is judged anew
 /// when it comes back.
-pub fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
+pub fn cut(context: &Context, device: DeviceId, node: Option<NodeId>) {
     if let Some(node) = node {
-        app.signal_device(node, device, DeviceSignal::Reconnect);
+        context.signal_device(node, device, DeviceSignal::Reconnect);
     }
 }
 
@@ -550,13 +552,13 @@ pub fn cut(app: &App, device: DeviceId, node: Option<NodeId>) {
 /// # Errors
 /// [`DomainError::NotFound`].
 pub async fn deactivate_secret(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     key: &str,
 ) -> Result<()> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     if !crate::store::devices::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {
         return Err(DomainError::NotFound);
@@ -568,7 +570,7 @@ pub async fn deactivate_secret(
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
-    cut(app, device.id, node);
+    cut(context, device.id, node);
     Ok(())
 }
 
@@ -576,9 +578,13 @@ pub async fn deactivate_secret(
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+pub async fn clear_penalty(
+    context: &Context,
+    scope: &Scope<Product>,
+    identifier: &str,
+) -> Result<()> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::block(&mut w, device.id, None).await?;
     crate::store::deployments::inflight::clear_attempts(&mut w, device.id).await?;
@@ -589,7 +595,7 @@ pub async fn clear_penalty(app: &App, scope: &Scope<Product>, identifier: &str) 
     );
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     w.commit().await?;
-    app.wake_group(device.group_id);
+    context.wake_group(device.group_id);
     Ok(())
 }
 pub mod certificate_signature;

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod catalog;
+pub mod context;
 pub mod deployments;
 pub mod devices;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod events;
 pub mod support;
 
 use crate::limits::PAGE_SIZE;
+pub use context::{Context, Policy};
 pub use error::{DomainError, Result};
 
 /// Work that would hold up other tasks (disk, hashes of passwords), done on a thread that may wait.

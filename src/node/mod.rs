@@ -7,9 +7,10 @@ pub mod setup;
 
 use crate::access::vault::Vault;
 use crate::api;
-use crate::app::{App, Policy};
+use crate::app::App;
 use crate::blob::Blobs;
-use crate::budget::{Attempts, Lane, Rate, Slots, Turns};
+use crate::blob::download_urls::DownloadUrls;
+use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::bus::{Bus, BusMessage};
 use crate::clock;
 use crate::config::Config;
@@ -17,20 +18,18 @@ use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
 use crate::device::tls::ServerIdentity;
-use crate::domain::catalog::download_urls::DownloadUrls;
-use crate::domain::catalog::uploads::UploadSessions;
 use crate::domain::devices::csv_import;
 use crate::domain::events::device_events::DeviceEvents;
 use crate::domain::support::script_runs::ScriptRuns;
 use crate::domain::support::terminals::Terminals;
+use crate::domain::{Context, Policy};
 use crate::health::Health;
 use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
 use crate::limits::{
-    self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLI_LOGIN_EVERY, CLI_LOGINS, CLOCK_TOLD_EVERY,
-    DRAIN_TIME, FILES_RESERVE, KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY,
-    POLL_EVERY, POLLS, PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS,
-    REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, UPLOADS, UPLOADS_A_PERSON,
-    VIEWERS, VIEWERS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, FILES_RESERVE,
+    KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS,
+    PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS, REPORT_KIB_BURST,
+    REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
 };
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
@@ -105,9 +104,11 @@ impl Node {
             downloads.local_addr()?.port(),
         );
         let (loops, accepting) = (TaskTracker::new(), CancellationToken::new());
-        let app = App {
+        let context = Context {
             db,
             blobs,
+            bus: Bus::memory(),
+            vault,
             policy: Arc::new(Policy {
                 unproven_cas: config.unproven_cas,
                 private_webhooks: config.private_webhooks,
@@ -118,18 +119,22 @@ impl Node {
                     .as_deref()
                     .map(|u| u.trim_end_matches('/').to_owned()),
             }),
-            token_uses: Arc::default(),
-            health: Health::default(),
-            bus: Bus::memory(),
-            vault,
             node,
-            device_writes: records,
-            download_urls: Arc::new(links),
-            script_runs: ScriptRuns::default(),
-            device_events: DeviceEvents::default(),
+            health: Health::default(),
+            token_uses: Arc::default(),
             terminals: Terminals::default(),
+            script_runs: ScriptRuns::default(),
+            upload_sessions: Arc::default(),
+            key_changes: Arc::default(),
+            limiters: Arc::default(),
             background: loops.clone(),
             stopping: accepting.clone(),
+        };
+        let app = App {
+            context,
+            device_writes: records,
+            download_urls: Arc::new(links),
+            device_events: DeviceEvents::default(),
             cli_login_limiter: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             device_report_limiter: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             taken_over: CancellationToken::new(),
@@ -139,21 +144,14 @@ impl Node {
             replacement_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CHASE_TOLD_EVERY)),
             certificate_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
             clock_notice_limiter: Arc::new(Rate::new(NonZeroU32::MIN, CLOCK_TOLD_EVERY)),
-            key_changes: Arc::default(),
             device_key_attempts: Arc::new(Attempts::new(
                 KEY_CHECKS,
                 Rate::new(KEY_FAILURES, KEY_FAILURES_EVERY),
                 KEY_FAILED_PAUSE,
             )),
-            cli_session_limiter: Arc::new(Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY)),
-            webhook_test_limiter: Arc::new(Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY)),
             viewer_slots: Arc::new(Slots::new(VIEWERS, VIEWERS_A_PERSON)),
-            upload_sessions: Arc::new(UploadSessions::default()),
-            upload_slots: Arc::new(Slots::new(UPLOADS, UPLOADS_A_PERSON)),
             request_slots: Arc::new(Slots::new(REQUESTS, REQUESTS_A_PERSON)),
             read_turns: Arc::new(Turns::with_pauses(limits::reads_a_person())),
-            scan_lane: Arc::new(Lane::new(limits::scans())),
-            passwords: Arc::default(),
         };
         // Whatever this node held before it stopped or crashed is gone.
         csv_import::take_back_unfinished(&app.db).await?;
@@ -232,7 +230,10 @@ impl Node {
         loops.spawn(endpoint.run(devices, quiet.clone()));
         // What people ask for has its own connections to the database.
         let people = App {
-            db: app.db.for_people(),
+            context: Context {
+                db: app.db.for_people(),
+                ..app.context.clone()
+            },
             ..app.clone()
         };
         loops.spawn(http::serve(

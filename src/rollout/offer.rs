@@ -1,8 +1,8 @@
 //! Telling a device: the claim is checked once more and marked as told, then the update payload is made of it.
 
 use crate::blob::Blob;
+use crate::blob::download_urls::StoredFileLink;
 use crate::clock::Micros;
-use crate::domain::catalog::download_urls::StoredFileLink;
 use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::firmwares::FirmwareRow;

@@ -1,10 +1,10 @@
 //! Devices: what is known of each, and which of them a release may be offered to.
 
 use super::{On, Result, Write};
-use crate::access::scope::{InOrg, Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
+use crate::store::accounts::scope::{InOrg, Product, Scope};
 use crate::store::fold::fold;
+use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
 use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;

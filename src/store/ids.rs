@@ -110,3 +110,27 @@ impl Blob {
         })
     }
 }
+
+macro_rules! random_ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+        #[sqlx(transparent)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+random_ids! {
+    /// One connection of one device, so that a late close names the socket that it means.
+    ConnectionId,
+    /// One claim of an update slot.
+    ClaimId,
+    /// One server process; kept in the data folder.
+    NodeId,
+}

@@ -11,14 +11,16 @@ use super::engine::{Conn, Db, On, Statement, Write};
 use super::node::nodes;
 use super::support::notifications;
 use super::*;
-use crate::access::scope::{Org, Product, Scope};
 use crate::access::{self, token};
 use crate::clock::Micros;
-use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
+use crate::store::accounts::scope::{Org, Product, Scope};
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::devices::{Filter, Metadata, Order};
+use crate::store::ids::{
+    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId,
+};
 use sqlx::{Executor as _, Row as _};
 use std::collections::BTreeSet;
 

@@ -50,7 +50,7 @@ pub async fn import(State(app): State<App>, scope: Scope<Product>, request: Requ
         let text = "the manifest must be a JSON array; send CSV with the content-type text/csv";
         return Err(DomainError::Bad(text.into()).into());
     };
-    let task = csv_import::manifest(app.clone(), scope, entries, wanted);
+    let task = csv_import::manifest(app.context.clone(), scope, entries, wanted);
     app.background.spawn(task);
     Ok(StatusCode::CREATED.into_response())
 }

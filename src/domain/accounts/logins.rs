@@ -3,9 +3,9 @@
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
 use crate::access::{password, random};
-use crate::app::App;
 use crate::budget::counted;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::accounts::users;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
@@ -29,9 +29,11 @@ pub const INVITED: Duration = Duration::from_secs(48 * 3600);
 ///
 /// # Errors
 /// Too many that wait.
-pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
+pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
     if let Some(from) = from.and_then(counted) {
-        app.cli_session_limiter
+        context
+            .limiters
+            .cli_sessions
             .count(&from)
             .map_err(DomainError::TooMany)?;
     }
@@ -39,7 +41,7 @@ pub async fn begin(app: &App, note: &str, from: Option<IpAddr>) -> Result<CliSes
     let token = uuid::Builder::from_random_bytes(random()).into_uuid();
     let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
     let note: String = note.chars().take(255).collect();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     if cli_sessions::sweep(&mut w, now.before(WAIT)).await? >= WAITING {
         return Err(DomainError::Busy(
             "Too many logins wait for a browser on this server; try again in a few minutes.".into(),
@@ -72,20 +74,20 @@ pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
 ///
 /// # Errors
 /// [`DomainError::NotFound`] for one that is unknown, over, or fetched.
-pub async fn fetch(app: &App, token: &str) -> Result<Option<Secret>> {
-    let session = waiting(&app.db, token).await?;
+pub async fn fetch(context: &Context, token: &str) -> Result<Option<Secret>> {
+    let session = waiting(&context.db, token).await?;
     let Some(sealed) = session.user_token else {
         return match session.user_id {
             Some(_) => Err(DomainError::NotFound),
             None => Ok(None),
         };
     };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     if !cli_sessions::fetched(&mut w, token).await? {
         return Err(DomainError::NotFound);
     }
     w.commit().await?;
-    let opened = app.vault.open(&sealed, token);
+    let opened = context.vault.open(&sealed, token);
     opened
         .map(Some)
         .map_err(|e| DomainError::Fault(e.to_string()))
@@ -109,14 +111,14 @@ pub enum Confirmed {
 /// # Errors
 /// [`DomainError::NotFound`].
 pub async fn confirm(
-    app: &App,
+    context: &Context,
     token: &str,
     email: &str,
     password: &str,
     from: Option<IpAddr>,
 ) -> Result<Confirmed> {
-    let session = waiting(&app.db, token).await?;
-    let Some(person) = users::by_password(app, email, password, from).await? else {
+    let session = waiting(&context.db, token).await?;
+    let Some(person) = users::by_password(context, email, password, from).await? else {
         return Ok(Confirmed::Wrong);
     };
     match session.user_id {
@@ -125,7 +127,7 @@ pub async fn confirm(
         None => {}
     }
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     if !crate::store::accounts::users::confirmed(&mut w, person.id).await? {
         return Ok(Confirmed::Unconfirmed);
     }
@@ -135,7 +137,7 @@ pub async fn confirm(
         &session.note
     };
     let text = users::mint_login(&mut w, person.id, note, now).await?;
-    let sealed = app.vault.seal(&Secret::new(text), token);
+    let sealed = context.vault.seal(&Secret::new(text), token);
     if !cli_sessions::confirm(&mut w, token, person.id, &sealed).await? {
         return Ok(Confirmed::Taken);
     }
@@ -152,7 +154,7 @@ pub async fn confirm(
 /// # Errors
 /// An unknown role, or an address that is none.
 pub async fn invite(
-    app: &App,
+    context: &Context,
     scope: &Scope<Org>,
     email: &str,
     role: &str,
@@ -165,17 +167,17 @@ pub async fn invite(
         return Err(field("email", INVALID));
     }
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let id = invites::add(&mut w, scope, email, role.word(), now).await?;
-    let link = link(app, id, email, now);
-    mail_rules::invited(app, &mut w, scope, email, &link).await?;
+    let link = link(context, id, email, now);
+    mail_rules::invited(context, &mut w, scope, email, &link).await?;
     let text = format!(
         "{} invited {email} with the role {}",
         scope.person().name,
         role.word()
     );
     audit::in_org(&mut w, scope, &text, now).await?;
-    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
+    mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
     let made = invites::find(&mut w, id, now.before(INVITED)).await?;
     w.commit().await?;
     Ok((made.ok_or(store::Error::Missing("invites"))?, link))
@@ -185,14 +187,14 @@ pub async fn invite(
 ///
 /// # Errors
 /// The database's.
-pub async fn invitations(app: &App, scope: &Scope<Org>) -> Result<Vec<Invite>> {
-    let mut r = app.db.read().await?;
+pub async fn invitations(context: &Context, scope: &Scope<Org>) -> Result<Vec<Invite>> {
+    let mut r = context.db.read().await?;
     Ok(invites::list(&mut r, scope, clock::now().before(INVITED)).await?)
 }
 
-fn link(app: &App, id: i64, email: &str, at: Micros) -> String {
+fn link(context: &Context, id: i64, email: &str, at: Micros) -> String {
     let about = format!("invite {id} {email}");
-    let proof = app.vault.proof(&about, at.after(INVITED).secs());
+    let proof = context.vault.proof(&about, at.after(INVITED).secs());
     format!("/invite/{id}.{proof}")
 }
 
@@ -218,15 +220,15 @@ pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
 ///
 /// # Errors
 /// [`DomainError::NotFound`] for one that is forged, over, accepted or taken back.
-pub async fn invited(app: &App, link: &str) -> Result<Invite> {
+pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
     let (id, proof) = link.split_once('.').ok_or(DomainError::NotFound)?;
     let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
     let now = clock::now();
-    let mut r = app.db.read().await?;
+    let mut r = context.db.read().await?;
     let found = invites::find(&mut r, id, now.before(INVITED)).await?;
     let invite = found.ok_or(DomainError::NotFound)?;
     let about = format!("invite {} {}", invite.id, invite.email);
-    if app.vault.proven(&about, proof, now.secs()) {
+    if context.vault.proven(&about, proof, now.secs()) {
         Ok(invite)
     } else {
         Err(DomainError::NotFound)
@@ -237,15 +239,15 @@ pub async fn invited(app: &App, link: &str) -> Result<Invite> {
 ///
 /// # Errors
 /// [`DomainError::NotFound`]; a name or password that cannot be.
-pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<()> {
-    let invite = invited(app, link).await?;
-    let mut r = app.db.read().await?;
+pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> Result<()> {
+    let invite = invited(context, link).await?;
+    let mut r = context.db.read().await?;
     let known = crate::store::accounts::users::by_email(&mut r, &invite.email).await?;
     drop(r);
     let now = clock::now();
     let (user, name) = match known {
         Some(_) => {
-            let person = users::by_password(app, &invite.email, secret, None).await?;
+            let person = users::by_password(context, &invite.email, secret, None).await?;
             let text = "is not the password of your account on this server";
             let person = person.ok_or_else(|| field("password", text))?;
             (Some(person.id), person.name)
@@ -265,10 +267,14 @@ pub async fn accept(app: &App, link: &str, name: &str, secret: &str) -> Result<(
         Some(_) => String::new(),
         None => {
             let secret = secret.to_owned();
-            app.passwords.check(move || password::hash(&secret)).await?
+            context
+                .limiters
+                .passwords
+                .check(move || password::hash(&secret))
+                .await?
         }
     };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let id = match user {
         Some(id) => id,
         None => crate::store::accounts::users::add(&mut w, &invite.email, &name, &hash, now)

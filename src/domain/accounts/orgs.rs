@@ -1,8 +1,8 @@
 //! Organizations and members.
 
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
 use crate::domain::{DomainError, Result};
@@ -61,13 +61,13 @@ pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> 
 /// # Errors
 /// An unknown role or person, or one who is a member already.
 pub async fn add_member(
-    app: &App,
+    context: &Context,
     scope: &Scope<Org>,
     email: &str,
     role: &str,
 ) -> Result<Option<Member>> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let Some(user) = crate::store::accounts::users::by_email(&mut w, email).await? else {
         return Ok(None);
     };
@@ -86,9 +86,9 @@ pub async fn add_member(
         role.word()
     );
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
-    mail_rules::members_changed(app, &mut w, scope, Some(&user.email), &text).await?;
+    mail_rules::members_changed(context, &mut w, scope, Some(&user.email), &text).await?;
     w.commit().await?;
-    member(&app.db, scope, email).await.map(Some)
+    member(&context.db, scope, email).await.map(Some)
 }
 
 /// Changes a member's role. The last administrator stays one.
@@ -129,8 +129,8 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
 ///
 /// # Errors
 /// An unknown member, or the last administrator.
-pub async fn remove_member(app: &App, scope: &Scope<Org>, email: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let found = crate::store::accounts::orgs::member(&mut w, scope, email)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -139,7 +139,7 @@ pub async fn remove_member(app: &App, scope: &Scope<Org>, email: &str) -> Result
     crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
     let text = format!("{} removed the member {email}", scope.person().name);
     audit::in_org(&mut w, scope, &text, clock::now()).await?;
-    mail_rules::members_changed(app, &mut w, scope, None, &text).await?;
+    mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
     w.commit().await?;
     Ok(())
 }

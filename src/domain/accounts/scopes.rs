@@ -3,8 +3,8 @@
 
 use crate::access;
 use crate::access::scope::{Org, Person, Product, Scope};
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::{DomainError, Result};
 use crate::store::Db;
 
@@ -12,8 +12,8 @@ use crate::store::Db;
 ///
 /// # Errors
 /// The database's.
-pub async fn person(app: &App, token: &str) -> Result<Option<Person>> {
-    Ok(access::by_token(&app.db, token, &app.token_uses, clock::now()).await?)
+pub async fn person(context: &Context, token: &str) -> Result<Option<Person>> {
+    Ok(access::by_token(&context.db, token, &context.token_uses, clock::now()).await?)
 }
 
 /// A person's scope in an organization.

@@ -2,8 +2,8 @@
 
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
-use crate::app::App;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::Result;
 use crate::domain::accounts::tokens;
 use crate::domain::error::field;
@@ -27,17 +27,17 @@ pub struct LoginSession {
 /// # Errors
 /// The database's.
 pub async fn login(
-    app: &App,
+    context: &Context,
     email: &str,
     password: &str,
     note: &str,
     from: Option<IpAddr>,
 ) -> Result<Option<LoginSession>> {
-    let Some(person) = by_password(app, email, password, from).await? else {
+    let Some(person) = by_password(context, email, password, from).await? else {
         return Ok(None);
     };
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;
@@ -49,13 +49,13 @@ pub async fn login(
 /// # Errors
 /// [`crate::domain::Refusal::TooMany`] after too many wrong ones; [`crate::domain::Refusal::Busy`] when the server checks as many as it can.
 pub async fn by_password(
-    app: &App,
+    context: &Context,
     email: &str,
     password: &str,
     from: Option<IpAddr>,
 ) -> Result<Option<Person>> {
-    app.passwords.may_try(email, from)?;
-    let mut r = app.db.read().await?;
+    context.limiters.passwords.may_try(email, from)?;
+    let mut r = context.db.read().await?;
     let user = crate::store::accounts::users::by_email(&mut r, email).await?;
     drop(r);
     let (given, stored) = (
@@ -63,7 +63,7 @@ pub async fn by_password(
         user.as_ref().map(|u| u.password_hash.clone()),
     );
     let check = move || password::matches(&given, stored.as_deref());
-    let right = app.passwords.check(check).await?;
+    let right = context.limiters.passwords.check(check).await?;
     let person = user.map(|user| Person {
         id: user.id,
         name: user.name,
@@ -74,7 +74,7 @@ pub async fn by_password(
     if right {
         return Ok(person);
     }
-    let first = app.passwords.failed(email, from);
+    let first = context.limiters.passwords.failed(email, from);
     // The one that exhausts the tries is told with them; every single one would let a stranger fill the log.
     if let Some(person) = person.filter(|_| first) {
         let now = clock::now();
@@ -82,7 +82,7 @@ pub async fn by_password(
             "Somebody tried wrong passwords of {}; further tries are slowed down",
             person.email
         );
-        let mut w = app.db.write().await?;
+        let mut w = context.db.write().await?;
         audit::of_person(&mut w, &person, &text, now).await?;
         w.commit().await?;
     }
@@ -122,7 +122,7 @@ pub enum Lasting {
 /// # Errors
 /// A wrong present password, a new one that is too short or too long, a token that grants less than all.
 pub async fn change_password(
-    app: &App,
+    context: &Context,
     person: &Person,
     present: &str,
     new: &str,
@@ -134,14 +134,18 @@ pub async fn change_password(
         let text = format!("must have {least} to {most} characters");
         return Err(field("new_password", &text));
     }
-    let found = by_password(app, &person.email, present, from).await?;
+    let found = by_password(context, &person.email, present, from).await?;
     if found.is_none_or(|p| p.id != person.id) {
         return Err(field("current_password", "is wrong"));
     }
     let given = new.to_owned();
-    let hash = app.passwords.check(move || password::hash(&given)).await?;
+    let hash = context
+        .limiters
+        .passwords
+        .check(move || password::hash(&given))
+        .await?;
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     crate::store::accounts::users::set_password(&mut w, person.id, &hash, now).await?;
     crate::store::accounts::users::delete_other_tokens(&mut w, person.id, person.token).await?;
     let text = format!(

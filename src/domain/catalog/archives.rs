@@ -4,9 +4,9 @@ use super::firmware_checks::Digests;
 use super::firmwares::Upload;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::blob::{Blob, Staged};
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result, blocking};
 use crate::ids::{DeviceId, KeyId};
@@ -59,10 +59,14 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Archive
 ///
 /// # Errors
 /// The first check that fails, with what to do about it.
-pub async fn finish(app: &App, scope: &Scope<Product>, upload: Upload) -> Result<ArchiveRow> {
-    let (staged, checked, key, sums) = upload.checked(app, scope).await?;
+pub async fn finish(
+    context: &Context,
+    scope: &Scope<Product>,
+    upload: Upload,
+) -> Result<ArchiveRow> {
+    let (staged, checked, key, sums) = upload.checked(context, scope).await?;
     let new = record(&checked, key, &sums);
-    keep(app, scope, new, staged).await
+    keep(context, scope, new, staged).await
 }
 
 pub fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
@@ -80,20 +84,20 @@ pub fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
 
 /// The row and the file become visible together, as with firmware.
 async fn keep(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     new: NewArchive,
     staged: Staged,
 ) -> Result<ArchiveRow> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let Some(id) = crate::store::catalog::archives::add(&mut w, scope, &new, now).await? else {
         let known =
             crate::store::catalog::archives::by_uuid(&mut w, scope.product().id, &new.uuid).await?;
         drop(w);
         let blob = Blob::Archive(known.ok_or(DomainError::NotFound)?.id);
-        stored_files::put_back(app, scope, blob, &new.checksum, staged).await?;
-        return show(&app.db, scope, &new.uuid).await;
+        stored_files::put_back(context, scope, blob, &new.checksum, staged).await?;
+        return show(&context.db, scope, &new.uuid).await;
     };
     let text = format!(
         "{} uploaded archive {} {}",
@@ -102,18 +106,18 @@ async fn keep(
         new.uuid
     );
     audit::on_product(&mut w, scope, &text, now).await?;
-    let blobs = app.blobs.clone();
+    let blobs = context.blobs.clone();
     blocking(move || blobs.keep(staged, Blob::Archive(id))).await??;
     w.commit().await?;
-    show(&app.db, scope, &new.uuid).await
+    show(&context.db, scope, &new.uuid).await
 }
 
 /// Deletes an archive that no release brings.
 ///
 /// # Errors
 /// [`DomainError::NotFound`], or a release that brings it.
-pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let p = scope.product();
     let archive = crate::store::catalog::archives::by_uuid(&mut w, p.id, uuid)
         .await?
@@ -132,7 +136,7 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    app.blobs.remove(Blob::Archive(archive.id)).await?;
+    context.blobs.remove(Blob::Archive(archive.id)).await?;
     Ok(())
 }
 

@@ -7,9 +7,9 @@ use super::keys::KeyRow;
 use super::products::ProductRow;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::blob::{Blob, Staged};
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::error::{TAKEN, field};
 use crate::domain::{DomainError, Result, blocking};
 use crate::firmware::kind::FirmwareKind;
@@ -39,9 +39,9 @@ impl Upload {
     ///
     /// # Errors
     /// The disk's.
-    pub fn begin(app: &App) -> Result<Self> {
+    pub fn begin(context: &Context) -> Result<Self> {
         Ok(Self {
-            state: Some((app.blobs.stage()?, DigestWriter::default())),
+            state: Some((context.blobs.stage()?, DigestWriter::default())),
             buffer: BytesMut::with_capacity(PART),
             received: 0,
             expected: None,
@@ -97,17 +97,17 @@ impl Upload {
     ///
     /// # Errors
     /// The first check that fails, with what to do about it.
-    pub async fn finish(self, app: &App, scope: &Scope<Product>) -> Result<FirmwareRow> {
-        let product = crate::domain::catalog::products::show(&app.db, scope).await?;
+    pub async fn finish(self, context: &Context, scope: &Scope<Product>) -> Result<FirmwareRow> {
+        let product = crate::domain::catalog::products::show(&context.db, scope).await?;
         let (mut staged, sums) = self.complete().await?;
         let kind = blocking(move || FirmwareKind::of(staged.file()).map(|kind| (staged, kind)));
         let (staged, kind) = kind.await?.map_err(crate::blob::BlobError::from)?;
         // What is of no kind is read as a fwup archive, which says what is wrong with it.
         let known = kind.unwrap_or(FirmwareKind::Fwup);
         if kind.is_some() {
-            taken(app, &product, known)?;
+            taken(context, &product, known)?;
         }
-        let keys = keys_of(app, scope).await?;
+        let keys = keys_of(context, scope).await?;
         let unsigned = product.allow_unsigned_esp_idf_firmware;
         let judging = move || {
             let mut staged = staged;
@@ -116,7 +116,7 @@ impl Upload {
         };
         let (staged, judged) = blocking(judging).await??;
         same_product(scope, &judged.product)?;
-        store_firmware(app, scope, judged.versioned()?, staged).await
+        store_firmware(context, scope, judged.versioned()?, staged).await
     }
 
     /// Checks an fwup file that was received against the organization's keys and the product: the file, what is in it,
@@ -126,11 +126,11 @@ impl Upload {
     /// The first check that fails, with what to do about it.
     pub async fn checked(
         self,
-        app: &App,
+        context: &Context,
         scope: &Scope<Product>,
     ) -> Result<(Staged, Checked, KeyId, Digests)> {
         let (staged, sums) = self.complete().await?;
-        let keys = keys_of(app, scope).await?;
+        let keys = keys_of(context, scope).await?;
         let checking = move || {
             let mut staged = staged;
             let (checked, key) = check_fwup(staged.file(), &keys)?;
@@ -163,8 +163,8 @@ impl Upload {
 }
 
 /// Whether server and product take this kind.
-fn taken(app: &App, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
-    if kind == FirmwareKind::EspIdf && !app.policy.esp_idf {
+fn taken(context: &Context, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
+    if kind == FirmwareKind::EspIdf && !context.policy.esp_idf {
         return Err(DomainError::Detail(UNRECOGNISED.into()));
     }
     if !product.tools().contains(&kind.name()) {
@@ -178,8 +178,8 @@ fn taken(app: &App, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
 }
 
 /// The organization's keys, in an order that stays.
-async fn keys_of(app: &App, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
-    let mut r = app.db.read().await?;
+async fn keys_of(context: &Context, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
+    let mut r = context.db.read().await?;
     Ok(crate::store::catalog::keys::of_org(&mut r, scope.product().org.id).await?)
 }
 
@@ -198,13 +198,13 @@ fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
 /// The row and the file become visible together: the file gets its name before the transaction commits, so an accepted
 /// firmware always has its file.
 async fn store_firmware(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     new: NewFirmware,
     staged: Staged,
 ) -> Result<FirmwareRow> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let unique = crate::store::catalog::products::by_name(
         &mut w,
         scope.product().org.id,
@@ -216,8 +216,15 @@ async fn store_firmware(
         crate::store::catalog::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await?
     {
         drop(w);
-        stored_files::put_back(app, scope, Blob::Firmware(known.id), &new.checksum, staged).await?;
-        return show(&app.db, scope, &new.uuid).await;
+        stored_files::put_back(
+            context,
+            scope,
+            Blob::Firmware(known.id),
+            &new.checksum,
+            staged,
+        )
+        .await?;
+        return show(&context.db, scope, &new.uuid).await;
     }
     if unique
         && crate::store::catalog::firmwares::version_taken(
@@ -247,10 +254,10 @@ async fn store_firmware(
         "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
     });
     crate::store::support::messages::file(&mut w, p.id, "firmware.published", &data, now).await?;
-    let blobs = app.blobs.clone();
+    let blobs = context.blobs.clone();
     blocking(move || blobs.keep(staged, Blob::Firmware(id))).await??;
     w.commit().await?;
-    show(&app.db, scope, &new.uuid).await
+    show(&context.db, scope, &new.uuid).await
 }
 
 /// The product's firmwares: highest version first, then newest upload.
@@ -279,8 +286,8 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
 ///
 /// # Errors
 /// [`DomainError::NotFound`], or a release or update that uses it.
-pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let p = scope.product();
     let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, p.id, uuid)
         .await?
@@ -300,9 +307,9 @@ pub async fn delete(app: &App, scope: &Scope<Product>, uuid: &str) -> Result<()>
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    app.blobs.remove(Blob::Firmware(firmware.id)).await?;
+    context.blobs.remove(Blob::Firmware(firmware.id)).await?;
     for (a, b) in deltas {
-        app.blobs.remove(Blob::Delta(a, b)).await?;
+        context.blobs.remove(Blob::Delta(a, b)).await?;
     }
     Ok(())
 }

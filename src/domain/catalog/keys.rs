@@ -1,8 +1,8 @@
 //! Signing keys.
 
 use crate::access::scope::{InOrg as _, Org, Scope};
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::error::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
 use crate::domain::events::broadcast;
 use crate::domain::{DomainError, Result};
@@ -89,7 +89,7 @@ pub fn rsa(key: &str) -> Result<()> {
 /// # Errors
 /// A blank or taken name, a key that is none or is taken, an unknown scheme.
 pub async fn create(
-    app: &App,
+    context: &Context,
     scope: &Scope<Org>,
     name: Option<&str>,
     key: Option<&str>,
@@ -109,7 +109,7 @@ pub async fn create(
     let (Some(name), Some(key)) = (name, key) else {
         return Err(errors.refusal());
     };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let Some(id) =
         crate::store::catalog::keys::add(&mut w, scope.org().id, &name, &key, scheme, clock::now())
             .await?
@@ -127,7 +127,7 @@ pub async fn create(
     )
     .await?;
     w.commit().await?;
-    broadcast::of_keys(app, scope.org().id);
+    broadcast::of_keys(context, scope.org().id);
     Ok(KeyRow {
         id,
         name,
@@ -140,8 +140,8 @@ pub async fn create(
 ///
 /// # Errors
 /// [`DomainError::NotFound`], or a firmware that was checked with it.
-pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn delete(context: &Context, scope: &Scope<Org>, name: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let key = crate::store::catalog::keys::by_name(&mut w, scope, name)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -159,6 +159,6 @@ pub async fn delete(app: &App, scope: &Scope<Org>, name: &str) -> Result<()> {
     )
     .await?;
     w.commit().await?;
-    broadcast::of_keys(app, scope.org().id);
+    broadcast::of_keys(context, scope.org().id);
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! What a product offers to its devices: firmware, archives, the keys that they are signed with, and the files of both.
 
 pub mod archives;
-pub mod download_urls;
 pub mod firmware_checks;
 pub mod firmwares;
 pub mod keys;

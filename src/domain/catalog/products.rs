@@ -2,9 +2,9 @@
 
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
-use crate::app::App;
 use crate::bus::BusMessage;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::error::{TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::firmware::kind::FirmwareKind;
@@ -80,7 +80,7 @@ pub struct Changes {
 }
 
 /// Refuses kinds of firmware that do not exist, or that the server does not take.
-fn known_tools(app: &App, tools: &[String]) -> Result<()> {
+fn known_tools(context: &Context, tools: &[String]) -> Result<()> {
     let named = |wanted: &dyn Fn(Option<FirmwareKind>) -> bool| -> Vec<&str> {
         let all = tools.iter().filter(|t| wanted(FirmwareKind::named(t)));
         all.map(String::as_str).collect()
@@ -90,7 +90,7 @@ fn known_tools(app: &App, tools: &[String]) -> Result<()> {
     if !unknown.is_empty() {
         return refused(format!("unknown update tool(s): {}", unknown.join(", ")));
     }
-    let off = named(&|kind| kind == Some(FirmwareKind::EspIdf) && !app.policy.esp_idf);
+    let off = named(&|kind| kind == Some(FirmwareKind::EspIdf) && !context.policy.esp_idf);
     if !off.is_empty() {
         let off = off.join(", ");
         return refused(format!("not enabled on this NervesHub instance: {off}"));
@@ -102,8 +102,12 @@ fn known_tools(app: &App, tools: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// A kind of firmware that does not exist or that the server does not take.
-pub async fn update(app: &App, scope: &Scope<Product>, changes: Changes) -> Result<ProductRow> {
-    let mut w = app.db.write().await?;
+pub async fn update(
+    context: &Context,
+    scope: &Scope<Product>,
+    changes: Changes,
+) -> Result<ProductRow> {
+    let mut w = context.db.write().await?;
     let p = scope.product();
     let mut product = crate::store::catalog::products::by_name(&mut w, p.org.id, &p.name)
         .await?
@@ -114,7 +118,7 @@ pub async fn update(app: &App, scope: &Scope<Product>, changes: Changes) -> Resu
         // A product keeps what it took before the server stopped to take it.
         let new = tools.join(",");
         if new != product.allowed_update_tools {
-            known_tools(app, &tools)?;
+            known_tools(context, &tools)?;
             product.allowed_update_tools = new;
         }
     }
@@ -221,8 +225,8 @@ pub async fn new_secret(
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn deactivate_secret(app: &App, scope: &Scope<Product>, key: &str) -> Result<()> {
-    let mut w = app.db.write().await?;
+pub async fn deactivate_secret(context: &Context, scope: &Scope<Product>, key: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
     let secret = crate::store::devices::secrets::deactivate(&mut w, scope, key, clock::now())
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -234,6 +238,6 @@ pub async fn deactivate_secret(app: &App, scope: &Scope<Product>, key: &str) -> 
     )
     .await?;
     w.commit().await?;
-    app.bus.send(BusMessage::SecretEnded(secret));
+    context.bus.send(BusMessage::SecretEnded(secret));
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Stored files as devices get them: looked at before the first byte is sent, and told when one is damaged.
 
-use super::download_urls::StoredFileLink;
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
+use crate::blob::download_urls::StoredFileLink;
 use crate::blob::{Blob, Damage, Look, Staged};
 use crate::bus::BusMessage;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::blocking;
 use crate::domain::error::{DomainError, TAKEN, field};
 use crate::ids::DeviceId;
@@ -45,25 +45,25 @@ impl FileRow {
 ///
 /// # Errors
 /// [`FileError::Damaged`], or that nothing could be found out.
-pub async fn require_sound(app: &App, file: &FileRow, look: Look) -> Result<(), FileError> {
-    let found = app
+pub async fn require_sound(context: &Context, file: &FileRow, look: Look) -> Result<(), FileError> {
+    let found = context
         .blobs
         .damage(file.blob, file.size, &file.checksum, look)
         .await?;
     match found {
-        None if file.damaged => mended(app, file).await?,
+        None if file.damaged => mended(context, file).await?,
         None => {}
         Some(damage) => {
-            damaged(app, file, damage).await?;
+            damaged(context, file, damage).await?;
             return Err(FileError::Damaged(file.blob, damage));
         }
     }
     Ok(())
 }
 
-async fn damaged(app: &App, file: &FileRow, damage: Damage) -> store::Result<()> {
+async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Result<()> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     // The file may have been deleted, or its delta made anew, while it was read.
     let same = files::of(&mut w, file.blob).await?;
     if same.is_none_or(|f| f.checksum != file.checksum)
@@ -102,14 +102,14 @@ async fn damaged(app: &App, file: &FileRow, damage: Damage) -> store::Result<()>
     .await?;
     w.commit().await?;
     if matches!(file.blob, Blob::Delta(..)) {
-        app.bus.send(BusMessage::Delta);
+        context.bus.send(BusMessage::Delta);
     }
     Ok(())
 }
 
 /// Notes that a file is what was accepted again, and lets the groups that waited for it go on.
-async fn mended(app: &App, file: &FileRow) -> store::Result<()> {
-    let mut w = app.db.write().await?;
+async fn mended(context: &Context, file: &FileRow) -> store::Result<()> {
+    let mut w = context.db.write().await?;
     let changed = files::mark(&mut w, file.blob, None).await?;
     let groups = match file.blob {
         Blob::Firmware(id) if changed => deltas::groups_of_target(&mut w, id).await?,
@@ -120,7 +120,7 @@ async fn mended(app: &App, file: &FileRow) -> store::Result<()> {
         tracing::info!(file = %file.blob, "a damaged file is sound again");
     }
     for (group,) in groups {
-        app.wake_group(Some(group));
+        context.wake_group(Some(group));
     }
     Ok(())
 }
@@ -130,27 +130,27 @@ async fn mended(app: &App, file: &FileRow) -> store::Result<()> {
 /// # Errors
 /// That the uuid is taken, when the stored file is sound or another one.
 pub async fn put_back(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     blob: Blob,
     checksum: &str,
     staged: Staged,
 ) -> Result<(), DomainError> {
-    let mut r = app.db.read().await?;
+    let mut r = context.db.read().await?;
     let file = files::of(&mut r, blob).await?;
     drop(r);
     let file = file
         .filter(|f| f.checksum == checksum)
         .ok_or_else(|| field("uuid", TAKEN))?;
-    match require_sound(app, &file, Look::Known).await {
+    match require_sound(context, &file, Look::Known).await {
         Ok(()) => return Err(field("uuid", TAKEN)),
         Err(FileError::Damaged(..) | FileError::Remade) => {}
         Err(FileError::Files(e)) => return Err(e.into()),
         Err(FileError::Store(e)) => return Err(e.into()),
     }
-    let blobs = app.blobs.clone();
+    let blobs = context.blobs.clone();
     blocking(move || blobs.keep(staged, blob)).await??;
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let text = format!(
         "{} uploaded the damaged file of {} {} again",
         scope.person().name,
@@ -159,36 +159,36 @@ pub async fn put_back(
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    mended(app, &file).await?;
+    mended(context, &file).await?;
     Ok(())
 }
 
 /// Whether the file of an offer can be sent. One that cannot is taken back from the device, which never heard of it, so that
 /// its slot is free and the try does not count against it; when even that fails, the claim lapses.
-pub async fn offerable(app: &App, device: DeviceId, offer: &Offer) -> bool {
-    let Err(why) = sound_offer(app, offer).await else {
+pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bool {
+    let Err(why) = sound_offer(context, offer).await else {
         return true;
     };
     tracing::warn!(%device, error = %why, "an update is not offered");
-    if let Err(e) = withdraw(app, device, offer).await {
+    if let Err(e) = withdraw(context, device, offer).await {
         tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
     }
     false
 }
 
-async fn sound_offer(app: &App, offer: &Offer) -> Result<(), FileError> {
-    let file = files::of(&mut app.db.read().await?, offer.blob()).await?;
+async fn sound_offer(context: &Context, offer: &Offer) -> Result<(), FileError> {
+    let file = files::of(&mut context.db.read().await?, offer.blob()).await?;
     let file = file.ok_or(FileError::Damaged(offer.blob(), Damage::Missing))?;
-    require_sound(app, &file, Look::Known).await
+    require_sound(context, &file, Look::Known).await
 }
 
-async fn withdraw(app: &App, device: DeviceId, offer: &Offer) -> store::Result<()> {
-    let mut w = app.db.write().await?;
+async fn withdraw(context: &Context, device: DeviceId, offer: &Offer) -> store::Result<()> {
+    let mut w = context.db.write().await?;
     let row = inflight::of_device(&mut w, device).await?;
     if row.is_some_and(|r| r.claim_id == offer.claim && !r.attempted) {
         inflight::remove(&mut w, device).await?;
     }
     w.commit().await?;
-    app.wake_group(offer.group);
+    context.wake_group(offer.group);
     Ok(())
 }

@@ -3,8 +3,8 @@
 
 use super::firmwares::Upload;
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::budget::Slot;
+use crate::domain::Context;
 use crate::domain::catalog::archives;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
@@ -76,11 +76,11 @@ fn owner(scope: &Scope<Product>) -> Owner {
 ///
 /// # Errors
 /// [`DomainError::TooMany`] while this person's others take its share, [`DomainError::Busy`] while the server has no place.
-pub async fn reserve_slot(app: &App, person: UserId) -> Result<Slot<UserId>> {
-    app.require_room()?;
+pub async fn reserve_slot(context: &Context, person: UserId) -> Result<Slot<UserId>> {
+    context.require_room()?;
     let until = Instant::now() + UPLOAD_WAIT;
     loop {
-        match app.upload_slots.take(person) {
+        match context.limiters.upload_slots.take(person) {
             Ok(slot) => return Ok(slot),
             Err(why) if Instant::now() >= until => return Err(why.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -126,7 +126,7 @@ impl Pace {
 /// # Errors
 /// A size or a sum that cannot be, or too many uploads that wait.
 pub async fn begin(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     size: Option<i64>,
     sha256: Option<&str>,
@@ -143,20 +143,20 @@ pub async fn begin(
             "must be the file's SHA-256 in 64 hex digits",
         ));
     }
-    app.require_room()?;
+    context.require_room()?;
     let (owner, now) = (owner(scope), Instant::now());
     let known = {
-        let mut all = app.upload_sessions.all();
+        let mut all = context.upload_sessions.all();
         all.retain(|_, s| now.duration_since(s.touched) < UPLOAD_LIFE);
         let same = |s: &UploadSession| s.owner == owner && s.size == size && s.sha256 == sha256;
         let found = all.iter().find(|(_, s)| same(s));
         found.map(|(id, _)| id.clone())
     };
     if let Some(id) = known {
-        return status(app, scope, &id).await;
+        return status(context, scope, &id).await;
     }
-    let upload = Upload::begin(app)?;
-    let mut all = app.upload_sessions.all();
+    let upload = Upload::begin(context)?;
+    let mut all = context.upload_sessions.all();
     let own = all.values().filter(|s| s.owner.user == owner.user).count();
     if own >= UPLOAD_SESSIONS_A_PERSON {
         return Err(DomainError::TooMany(UPLOAD_IDLE));
@@ -189,11 +189,11 @@ pub async fn begin(
 
 /// Takes the turn of the request that writes until now.
 fn lock_session(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     id: &str,
 ) -> Result<(u64, SharedUpload, CancellationToken)> {
-    let mut all = app.upload_sessions.all();
+    let mut all = context.upload_sessions.all();
     let found = all.get_mut(id).filter(|s| s.owner == owner(scope));
     let session = found.ok_or(DomainError::NotFound)?;
     session.touched = Instant::now();
@@ -206,8 +206,8 @@ fn lock_session(
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn status(app: &App, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
-    let (size, upload, _) = lock_session(app, scope, id)?;
+pub async fn status(context: &Context, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
+    let (size, upload, _) = lock_session(context, scope, id)?;
     let upload = upload.lock().await;
     let offset = upload.as_ref().ok_or(DomainError::NotFound)?.received();
     Ok(UploadStatus {
@@ -223,7 +223,7 @@ pub async fn status(app: &App, scope: &Scope<Product>, id: &str) -> Result<Uploa
 /// [`DomainError::NotFound`]; [`DomainError::Conflict`] with the right offset; more than was announced; a stream that broke off, whose
 /// bytes until there are kept.
 pub async fn write<S, E>(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     id: &str,
     offset: u64,
@@ -232,8 +232,8 @@ pub async fn write<S, E>(
 where
     S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
 {
-    let (size, upload, ended) = lock_session(app, scope, id)?;
-    let _place = reserve_slot(app, scope.person().id).await?;
+    let (size, upload, ended) = lock_session(context, scope, id)?;
+    let _place = reserve_slot(context, scope.person().id).await?;
     let mut upload = upload.lock().await;
     let upload = upload.as_mut().ok_or(DomainError::NotFound)?;
     if upload.received() != offset {
@@ -260,7 +260,7 @@ where
         }
         if let Err(e) = upload.write(chunk).await {
             // A disk that fails leaves nothing to go on from.
-            app.upload_sessions.all().remove(id);
+            context.upload_sessions.all().remove(id);
             return Err(e);
         }
     }
@@ -275,15 +275,15 @@ where
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub fn cancel(app: &App, scope: &Scope<Product>, id: &str) -> Result<()> {
-    lock_session(app, scope, id)?;
-    app.upload_sessions.all().remove(id);
+pub fn cancel(context: &Context, scope: &Scope<Product>, id: &str) -> Result<()> {
+    lock_session(context, scope, id)?;
+    context.upload_sessions.all().remove(id);
     Ok(())
 }
 
 /// The whole upload; from here on there is nothing to go on with.
-async fn take_complete(app: &App, scope: &Scope<Product>, id: &str) -> Result<Upload> {
-    let (size, slot, _) = lock_session(app, scope, id)?;
+async fn take_complete(context: &Context, scope: &Scope<Product>, id: &str) -> Result<Upload> {
+    let (size, slot, _) = lock_session(context, scope, id)?;
     let mut slot = slot.lock().await;
     let at = slot.as_ref().ok_or(DomainError::NotFound)?.received();
     if at != size {
@@ -291,7 +291,7 @@ async fn take_complete(app: &App, scope: &Scope<Product>, id: &str) -> Result<Up
         return Err(DomainError::Conflict(text));
     }
     let mut upload = slot.take().ok_or(DomainError::NotFound)?;
-    let session = app
+    let session = context
         .upload_sessions
         .all()
         .remove(id)
@@ -302,10 +302,10 @@ async fn take_complete(app: &App, scope: &Scope<Product>, id: &str) -> Result<Up
 
 /// Waits for work that goes on when the asker does not wait for it.
 async fn finished<T: Send + 'static>(
-    app: &App,
+    context: &Context,
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let done = app.background.spawn(work).await;
+    let done = context.background.spawn(work).await;
     done.map_err(|e| DomainError::Fault(e.to_string()))?
 }
 
@@ -313,19 +313,19 @@ async fn finished<T: Send + 'static>(
 ///
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
-pub async fn firmware(app: &App, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
-    let (upload, task) = (take_complete(app, &scope, id).await?, app.clone());
-    finished(app, async move { upload.finish(&task, &scope).await }).await
+pub async fn firmware(context: &Context, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
+    let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
+    finished(context, async move { upload.finish(&task, &scope).await }).await
 }
 
 /// Makes an archive of a whole upload.
 ///
 /// # Errors
 /// As for an upload in one request; what was received is gone then.
-pub async fn archive(app: &App, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
-    let (upload, task) = (take_complete(app, &scope, id).await?, app.clone());
+pub async fn archive(context: &Context, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
+    let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
     let work = async move { archives::finish(&task, &scope, upload).await };
-    finished(app, work).await
+    finished(context, work).await
 }
 
 #[cfg(test)]

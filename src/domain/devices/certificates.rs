@@ -3,8 +3,8 @@
 use super::x509::{self, CertificateInfo};
 use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
 use crate::access::vault::Vault;
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::devices::certificate_signature::{NotSigned, signed_by, usable_key};
 use crate::domain::devices::{self, Device};
 use crate::domain::error::{BLANK, TAKEN, field};
@@ -118,7 +118,7 @@ pub const CA_INCOMPLETE: &str = "The CA certificate or verification certificate 
 ///
 /// # Errors
 /// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
-pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
+pub async fn add_ca(context: &Context, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
     let missing = || DomainError::Detail(CA_INCOMPLETE.into());
     let unreadable = |_| unreadable();
     let cert = der(form.cert.as_deref().ok_or_else(missing)?)?;
@@ -127,12 +127,12 @@ pub async fn add_ca(app: &App, scope: &Scope<Org>, form: CaForm) -> Result<CaRow
         Some(proof) => {
             let proof = der(proof)?;
             let proven = CertificateInfo::read(&proof).map_err(unreadable)?;
-            verify_ownership(&app.vault, scope, &cert, &proof, &proven)?;
+            verify_ownership(&context.vault, scope, &cert, &proof, &proven)?;
         }
-        None if app.policy.unproven_cas => {}
+        None if context.policy.unproven_cas => {}
         None => return Err(missing()),
     }
-    let db = &app.db;
+    let db = &context.db;
     let ski = facts.ski.clone().ok_or_else(|| field("ski", BLANK))?;
     let now = clock::now();
     let mut w = db.write().await?;
@@ -367,12 +367,12 @@ pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) ->
 /// # Errors
 /// [`DomainError::NotFound`].
 pub async fn delete(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     serial: &str,
 ) -> Result<()> {
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -408,6 +408,6 @@ pub async fn delete(
     .await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
     w.commit().await?;
-    crate::domain::devices::cut(app, device.id, node);
+    crate::domain::devices::cut(context, device.id, node);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use super::x509::{self, CertificateInfo};
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::blocking;
 use crate::domain::devices::{HOW_TO_FREE, check_tags, cut, held_by_deleted, identifier_ok};
 use crate::domain::devices::{certificates, csv_cells};
@@ -58,23 +58,23 @@ fn refuse(mistakes: Mistakes) -> DomainError {
 ///
 /// # Errors
 /// Each bad row by its line; then nothing was changed.
-pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
+pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Result<u64> {
     let rows = blocking(move || read(file)).await??;
     let import = random_id();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     imports::begin(&mut w, import, scope.product().id, clock::now()).await?;
     w.commit().await?;
     // Whoever asked may leave: the work goes on to one of its two ends all the same.
-    let (app, scope) = (app.clone(), scope.clone());
-    let tracker = app.background.clone();
+    let (context, scope) = (context.clone(), scope.clone());
+    let tracker = context.background.clone();
     let done = tracker.spawn(async move {
-        let done = write_slices(&app, &scope, import, &rows).await;
+        let done = write_slices(&context, &scope, import, &rows).await;
         if done.is_err()
-            && let Err(e) = take_back(&app.db, import, |device, node| cut(&app, device, node)).await
+            && let Err(e) = take_back(&context.db, import, |device, node| cut(&context, device, node)).await
         {
             tracing::error!(error = %e, "an import that failed was not taken back; the next start does it");
         }
-        if let Err(e) = forget(&app.db).await {
+        if let Err(e) = forget(&context.db).await {
             tracing::warn!(error = %e, "notes of an import not deleted, the next one does it");
         }
         done
@@ -83,18 +83,18 @@ pub async fn csv(app: &App, scope: &Scope<Product>, file: File) -> Result<u64> {
 }
 
 async fn write_slices(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     import: i64,
     rows: &[ManifestRow],
 ) -> Result<u64> {
     let mut mistakes = Mistakes::new();
     for slice in rows.chunks(IMPORT_SLICE) {
-        if app.stopping.is_cancelled() {
+        if context.stopping.is_cancelled() {
             let text = "The server stops; nothing was imported. Send the file again.";
             return Err(DomainError::Busy(text.into()));
         }
-        let mut w = app.db.write().await?;
+        let mut w = context.db.write().await?;
         let ids = write_slice(&mut w, scope, slice, &mut mistakes).await?;
         // After a mistake the rest is only looked at, so that all mistakes are told at once.
         if mistakes.is_empty() {
@@ -106,7 +106,7 @@ async fn write_slices(
         return Err(refuse(mistakes));
     }
     let n = rows.len();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let text = format!("User {} imported {n} devices", scope.person().name);
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     imports::complete(&mut w, import).await?;
@@ -300,24 +300,34 @@ fn read(file: File) -> Result<Vec<ManifestRow>> {
 }
 
 /// Registers the devices of a Microchip Trust&Go manifest, each on its own, and tells the product how it went.
-pub async fn manifest(app: App, scope: Scope<Product>, entries: Vec<Value>, tags: Vec<String>) {
+pub async fn manifest(
+    context: Context,
+    scope: Scope<Product>,
+    entries: Vec<Value>,
+    tags: Vec<String>,
+) {
     let all = entries.len();
     let mut failed = Vec::new();
     for (i, entry) in entries.iter().enumerate() {
-        if app.stopping.is_cancelled() {
+        if context.stopping.is_cancelled() {
             failed.push(format!("entries {} and on: the server was stopped", i + 1));
             break;
         }
-        if let Err(e) = one(&app, &scope, entry, &tags).await {
+        if let Err(e) = one(&context, &scope, entry, &tags).await {
             failed.push(format!("entry {}: {e}", i + 1));
         }
     }
-    if let Err(e) = tell(&app, &scope, all, &failed).await {
+    if let Err(e) = tell(&context, &scope, all, &failed).await {
         tracing::warn!(error = %e, "the outcome of an import could not be told");
     }
 }
 
-async fn tell(app: &App, scope: &Scope<Product>, all: usize, failed: &[String]) -> Result<()> {
+async fn tell(
+    context: &Context,
+    scope: &Scope<Product>,
+    all: usize,
+    failed: &[String],
+) -> Result<()> {
     let now = clock::now();
     let p = scope.product();
     let good = all - failed.len().min(all);
@@ -327,7 +337,7 @@ async fn tell(app: &App, scope: &Scope<Product>, all: usize, failed: &[String]) 
         message.push_str(&format!(" {} failed: {}", failed.len(), some.join("; ")));
     }
     let level = if failed.is_empty() { "info" } else { "warning" };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let key = format!("device_import-{}", now.0);
     notifications::add(
         &mut w,
@@ -348,7 +358,12 @@ async fn tell(app: &App, scope: &Scope<Product>, all: usize, failed: &[String]) 
     Ok(())
 }
 
-async fn one(app: &App, scope: &Scope<Product>, entry: &Value, tags: &[String]) -> Result<()> {
+async fn one(
+    context: &Context,
+    scope: &Scope<Product>,
+    entry: &Value,
+    tags: &[String],
+) -> Result<()> {
     let bad = |text: &str| DomainError::Detail(text.to_owned());
     let base64 = |text: &str| {
         let bare = text.trim_end_matches('=');
@@ -375,7 +390,7 @@ async fn one(app: &App, scope: &Scope<Product>, entry: &Value, tags: &[String]) 
         .ok_or_else(|| bad("payload holds no key with a certificate (x5c)"))?;
     let facts = CertificateInfo::read(&cert).map_err(|_| bad("the certificate cannot be read"))?;
     let p = scope.product();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let tags = (!tags.is_empty()).then_some(tags);
     let now = clock::now();
     let id = store::devices::add(&mut w, p.org.id, p.id, identifier, None, tags, now).await?;

@@ -1,9 +1,9 @@
 //! Which extensions devices may use, and what these report.
 
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::error::{INVALID, field};
 use crate::domain::events::broadcast;
 use crate::domain::{Result, devices};
@@ -90,9 +90,13 @@ pub fn changed(now: Extensions, wanted: &Value) -> Result<Extensions> {
 ///
 /// # Errors
 /// Unknown names.
-pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> Result<Extensions> {
+pub async fn set_product(
+    context: &Context,
+    scope: &Scope<Product>,
+    wanted: &Value,
+) -> Result<Extensions> {
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let before =
         Extensions::of_bits(crate::store::devices::extensions::of_product(&mut w, scope).await?);
     let after = changed(before, wanted)?;
@@ -109,7 +113,7 @@ pub async fn set_product(app: &App, scope: &Scope<Product>, wanted: &Value) -> R
     );
     audit::on_product(&mut w, scope, &text, now).await?;
     w.commit().await?;
-    broadcast::of_extensions(app, p.id);
+    broadcast::of_extensions(context, p.id);
     Ok(after)
 }
 
@@ -215,11 +219,11 @@ pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Resu
 ///
 /// # Errors
 /// [`crate::domain::Refusal::NotFound`].
-pub async fn ask_health(app: &App, scope: &Scope<Product>, identifier: &str) -> Result<()> {
-    let mut r = app.db.read().await?;
+pub async fn ask_health(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
+    let mut r = context.db.read().await?;
     let device = devices::id_of(&mut r, scope, identifier).await?;
     if let Some(node) = crate::store::devices::connections::node_of(&mut r, device).await? {
-        app.signal_device(node, device, DeviceSignal::Health);
+        context.signal_device(node, device, DeviceSignal::Health);
     }
     Ok(())
 }

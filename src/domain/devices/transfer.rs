@@ -1,8 +1,8 @@
 //! Moving a device to another product, of the same organization or of another (docs/protocol/rules.md, "Devices").
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::app::App;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::devices::{self, Device};
 use crate::domain::error::field;
@@ -20,23 +20,23 @@ use crate::store::events::audit::{self, Actor, Resource};
 /// [`DomainError::NotFound`] for the device or the other product, [`DomainError::Denied`] below `manage` in either organization or without a
 /// membership in the other, a deleted device.
 pub async fn move_device(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     org: &str,
     product: &str,
 ) -> Result<Device> {
     // An organization that is not the asker's is refused as a role too low, whether or not it is there, as the original does.
-    let own = scopes::org(&app.db, scope.person().clone(), org).await;
+    let own = scopes::org(&context.db, scope.person().clone(), org).await;
     match own {
         Err(DomainError::NotFound) => return Err(DomainError::Denied(Role::Manage)),
         other => other?,
     };
-    let target = scopes::product(&app.db, scope.person().clone(), org, product)
+    let target = scopes::product(&context.db, scope.person().clone(), org, product)
         .await?
         .allow(Role::Manage)?;
     let now = clock::now();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let id = devices::id_of(&mut w, scope, identifier).await?;
     let device = store::devices::row(&mut w, id)
         .await?
@@ -45,7 +45,7 @@ pub async fn move_device(
         return Err(field("deleted_at", "cannot move while marked as deleted"));
     }
     if device.product_id == target.product().id {
-        return devices::show(&app.db, &target, identifier).await;
+        return devices::show(&context.db, &target, identifier).await;
     }
     crate::store::deployments::inflight::remove(&mut w, id).await?;
     crate::store::deployments::inflight::clear_attempts(&mut w, id).await?;
@@ -56,9 +56,9 @@ pub async fn move_device(
     note(&mut w, &device, &target, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, id).await?;
     w.commit().await?;
-    devices::cut(app, id, node);
-    app.wake_group(device.group_id);
-    devices::show(&app.db, &target, identifier).await
+    devices::cut(context, id, node);
+    context.wake_group(device.group_id);
+    devices::show(&context.db, &target, identifier).await
 }
 
 /// The other organization gets the key that signed what the device runs, or no firmware that it may install next would

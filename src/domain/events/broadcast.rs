@@ -1,8 +1,8 @@
 //! Telling many devices of a change: page by page in the background, so that nobody waits for it and the bus, which drops
 //! what its readers do not take in time, is not flooded.
 
-use crate::app::App;
 use crate::bus::DeviceSignal;
+use crate::domain::Context;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::limits::{PAGE_SIZE, TELL_PAUSE};
 use crate::store;
@@ -17,51 +17,55 @@ enum Whom {
 }
 
 /// Tells a product's connected devices that their extensions have changed.
-pub fn of_extensions(app: &App, product: ProductId) {
-    begin(app, Whom::Product(product), DeviceSignal::Extensions);
+pub fn of_extensions(context: &Context, product: ProductId) {
+    begin(context, Whom::Product(product), DeviceSignal::Extensions);
 }
 
 /// Tells an organization's connected devices which signing keys it has now. A device that is offered an update before its turn
 /// comes is told first (`device::link`).
-pub fn of_keys(app: &App, org: OrgId) {
-    app.key_changes.fetch_add(1, Ordering::Relaxed);
-    begin(app, Whom::Org(org), DeviceSignal::Keys);
+pub fn of_keys(context: &Context, org: OrgId) {
+    context.key_changes.fetch_add(1, Ordering::Relaxed);
+    begin(context, Whom::Org(org), DeviceSignal::Keys);
 }
 
 /// Tells a group's connected devices to look for their archive.
-pub fn of_archive(app: &App, group: GroupId) {
-    begin(app, Whom::Group(group), DeviceSignal::Archive);
+pub fn of_archive(context: &Context, group: GroupId) {
+    begin(context, Whom::Group(group), DeviceSignal::Archive);
 }
 
-fn begin(app: &App, whom: Whom, nudge: DeviceSignal) {
-    let teller = app.clone();
-    app.background.spawn(async move {
-        let app = teller;
-        let told = app.stopping.run_until_cancelled(tell(&app, whom, nudge));
+fn begin(context: &Context, whom: Whom, nudge: DeviceSignal) {
+    let teller = context.clone();
+    context.background.spawn(async move {
+        let context = teller;
+        let told = context.stopping.run_until_cancelled(tell(&context, whom, nudge));
         if let Some(Err(e)) = told.await {
             tracing::warn!(error = %e, ?whom, "not all devices were told of a change; they learn it when they next connect");
         }
     });
 }
 
-async fn tell(app: &App, whom: Whom, nudge: DeviceSignal) -> store::Result<()> {
+async fn tell(context: &Context, whom: Whom, nudge: DeviceSignal) -> store::Result<()> {
     let mut after = DeviceId::NONE;
     loop {
-        let page = page(app, whom, after).await?;
+        let page = page(context, whom, after).await?;
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
         after = *last;
         for (device, node) in page {
-            app.signal_device(node, device, nudge);
+            context.signal_device(node, device, nudge);
         }
         tokio::time::sleep(TELL_PAUSE).await;
     }
 }
 
-async fn page(app: &App, whom: Whom, after: DeviceId) -> store::Result<Vec<(DeviceId, NodeId)>> {
+async fn page(
+    context: &Context,
+    whom: Whom,
+    after: DeviceId,
+) -> store::Result<Vec<(DeviceId, NodeId)>> {
     let most = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
-    let mut r = app.db.read().await?;
+    let mut r = context.db.read().await?;
     match whom {
         Whom::Product(p) => {
             crate::store::devices::connections::of_product(&mut r, p, after, most).await

@@ -4,8 +4,8 @@
 use super::webhooks::{kinds, note};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::Secret;
-use crate::app::App;
 use crate::clock::{self, Micros};
+use crate::domain::Context;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
 use crate::limits::{MAIL_EVENTS, MAIL_GATHER, MAIL_PAUSE};
@@ -52,8 +52,8 @@ pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
     found.ok_or(DomainError::NotFound)
 }
 
-fn ensure_mail_enabled(app: &App) -> Result<()> {
-    if app.policy.mail {
+fn ensure_mail_enabled(context: &Context) -> Result<()> {
+    if context.policy.mail {
         return Ok(());
     }
     Err(DomainError::Detail(
@@ -66,11 +66,15 @@ fn ensure_mail_enabled(app: &App) -> Result<()> {
 ///
 /// # Errors
 /// A server without mail, somebody who is no member, events that are none.
-pub async fn create(app: &App, scope: &Scope<Product>, form: MailRuleForm) -> Result<RuleRow> {
-    ensure_mail_enabled(app)?;
+pub async fn create(
+    context: &Context,
+    scope: &Scope<Product>,
+    form: MailRuleForm,
+) -> Result<RuleRow> {
+    ensure_mail_enabled(context)?;
     let events = kinds(&form.events.unwrap_or_default())?;
     let email = form.email.unwrap_or_default();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let member = crate::store::accounts::orgs::member(&mut w, scope, &email).await?;
     let member = member.ok_or_else(|| field("email", "is no member of the organization"))?;
     if mail::rules(&mut w, scope).await?.len() >= MOST {
@@ -86,7 +90,7 @@ pub async fn create(app: &App, scope: &Scope<Product>, form: MailRuleForm) -> Re
     )
     .await?;
     w.commit().await?;
-    show(&app.db, scope, id).await
+    show(&context.db, scope, id).await
 }
 
 /// Changes a rule.
@@ -94,12 +98,12 @@ pub async fn create(app: &App, scope: &Scope<Product>, form: MailRuleForm) -> Re
 /// # Errors
 /// [`DomainError::NotFound`], events that are none, another address.
 pub async fn update(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     id: i64,
     form: MailRuleForm,
 ) -> Result<RuleRow> {
-    let before = show(&app.db, scope, id).await?;
+    let before = show(&context.db, scope, id).await?;
     if form
         .email
         .is_some_and(|e| !e.eq_ignore_ascii_case(&before.email))
@@ -112,7 +116,7 @@ pub async fn update(
         None => before.events,
     };
     let active = form.active.unwrap_or(before.active);
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     mail::set_rule(&mut w, scope, id, &events, active, clock::now()).await?;
     note(
         &mut w,
@@ -121,7 +125,7 @@ pub async fn update(
     )
     .await?;
     w.commit().await?;
-    show(&app.db, scope, id).await
+    show(&context.db, scope, id).await
 }
 
 /// Deletes a rule.
@@ -143,38 +147,38 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
 ///
 /// # Errors
 /// [`DomainError::NotFound`], a server without mail.
-pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
-    ensure_mail_enabled(app)?;
-    let rule = show(&app.db, scope, id).await?;
+pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
+    ensure_mail_enabled(context)?;
+    let rule = show(&context.db, scope, id).await?;
     let p = scope.product();
     let subject = format!("[{}/{}] Test", p.org.name, p.name);
     let text = format!(
         "{} asked for this mail to see whether mails of this rule arrive. They do.\n",
         scope.person().name
     );
-    let mut w = app.db.write().await?;
-    file(app, &mut w, Some(id), &rule.email, &subject, text).await?;
+    let mut w = context.db.write().await?;
+    file(context, &mut w, Some(id), &rule.email, &subject, text).await?;
     w.commit().await?;
-    show(&app.db, scope, id).await
+    show(&context.db, scope, id).await
 }
 
 /// Files one mail, if this server sends any.
 async fn file(
-    app: &App,
+    context: &Context,
     w: &mut Write,
     rule: Option<i64>,
     to: &str,
     subject: &str,
     text: String,
 ) -> store::Result<()> {
-    if !app.policy.mail {
+    if !context.policy.mail {
         return Ok(());
     }
     let mail = NewMail {
         rule,
         recipient: to,
         subject: &line(subject, SUBJECT),
-        body: &app.vault.seal(&Secret::new(text), LABEL),
+        body: &context.vault.seal(&Secret::new(text), LABEL),
     };
     mail::file(w, &mail, clock::now()).await
 }
@@ -185,10 +189,10 @@ fn line(text: &str, most: usize) -> String {
     plain.take(most).collect()
 }
 
-fn address(app: &App, path: &str) -> String {
+fn address(context: &Context, path: &str) -> String {
     format!(
         "{}{path}",
-        app.policy.web_url.as_deref().unwrap_or_default()
+        context.policy.web_url.as_deref().unwrap_or_default()
     )
 }
 
@@ -197,7 +201,7 @@ fn address(app: &App, path: &str) -> String {
 /// # Errors
 /// The database's.
 pub async fn invited(
-    app: &App,
+    context: &Context,
     w: &mut Write,
     scope: &Scope<Org>,
     email: &str,
@@ -208,11 +212,11 @@ pub async fn invited(
         "{by} invites you to the organization {org}, whose devices are updated by\n{}\n\n\
          Open this link within 48 hours to join:\n\n{}\n\n\
          Whoever has the link can join in your place: pass it to nobody.\n",
-        address(app, "/"),
-        address(app, link)
+        address(context, "/"),
+        address(context, link)
     );
     file(
-        app,
+        context,
         w,
         None,
         email,
@@ -227,24 +231,24 @@ pub async fn invited(
 /// # Errors
 /// The database's.
 pub async fn members_changed(
-    app: &App,
+    context: &Context,
     w: &mut Write,
     scope: &Scope<Org>,
     added: Option<&str>,
     what: &str,
 ) -> store::Result<()> {
-    if !app.policy.mail {
+    if !context.policy.mail {
         return Ok(());
     }
     let (by, org) = (scope.person(), scope.org());
-    let web = address(app, "/");
+    let web = address(context, "/");
     if let Some(email) = added {
         let subject = format!("You are a member of {}", org.name);
         let text = format!(
             "{} made you a member of the organization {}, whose devices are updated by\n{web}\n",
             by.name, org.name
         );
-        file(app, w, None, email, &subject, text).await?;
+        file(context, w, None, email, &subject, text).await?;
     }
     for email in mail::other_admins(w, org.id, by.id).await? {
         if Some(email.as_str()) == added {
@@ -255,7 +259,7 @@ pub async fn members_changed(
             "{what}.\n\nYou are told as an administrator of {} at\n{web}\n",
             org.name
         );
-        file(app, w, None, &email, &subject, text).await?;
+        file(context, w, None, &email, &subject, text).await?;
     }
     Ok(())
 }
@@ -264,21 +268,21 @@ pub async fn members_changed(
 ///
 /// # Errors
 /// The database's.
-pub async fn gather(app: &App, now: Micros) -> store::Result<()> {
-    let mut r = app.db.read().await?;
+pub async fn gather(context: &Context, now: Micros) -> store::Result<()> {
+    let mut r = context.db.read().await?;
     let due = mail::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
     drop(r);
     if due.is_empty() {
         return Ok(());
     }
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     for rule in due {
         if !mail::take_rule(&mut w, &rule, now.after(MAIL_PAUSE)).await? {
             continue;
         }
         let events = mail::take_events(&mut w, rule.id, MAIL_EVENTS).await?;
-        let (subject, text) = digest(&rule, &events, &address(app, "/"));
-        file(app, &mut w, Some(rule.id), &rule.email, &subject, text).await?;
+        let (subject, text) = digest(&rule, &events, &address(context, "/"));
+        file(context, &mut w, Some(rule.id), &rule.email, &subject, text).await?;
     }
     w.commit().await
 }

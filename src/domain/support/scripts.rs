@@ -1,9 +1,9 @@
 //! Support scripts: Elixir that a product keeps, and that people run on its devices.
 
 use crate::access::scope::{Product, Scope};
-use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::devices::check_tags;
 use crate::domain::error::{BLANK, Mistakes, field};
@@ -195,14 +195,14 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> 
 /// [`DomainError::NotFound`] for the device or script, [`DomainError::Unavailable`] when the device is offline, silent, or too old
 /// to run scripts.
 pub async fn run(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     identifier: &str,
     script: &str,
     time: Option<Duration>,
 ) -> Result<String> {
     let time = time.unwrap_or(SCRIPT_TIME).min(SCRIPT_TIME * 10);
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)?
@@ -228,12 +228,12 @@ pub async fn run(
     audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
     w.commit().await?;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let mut waiting = app
+    let mut waiting = context
         .script_runs
         .begin(device, &script.text, millis)
         .ok_or(DomainError::Unavailable)?;
-    app.signal_device(node, device, DeviceSignal::Script(waiting.id));
-    let mut standing = AccessCheck::begin(&app.db, scope).about(device);
+    context.signal_device(node, device, DeviceSignal::Script(waiting.id));
+    let mut standing = AccessCheck::begin(&context.db, scope).about(device);
     let answered = tokio::select! {
         answered = tokio::time::timeout(time, &mut waiting.output) => answered,
         () = standing.lost() => return Err(DomainError::NotFound),
@@ -250,7 +250,7 @@ pub async fn run(
         script.name
     );
     let details = json!({"output_cut": kept.len() < output.len(), "output": kept}).to_string();
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
     w.commit().await?;
     Ok(output)

@@ -2,9 +2,9 @@
 
 use super::terminals::{Blocked, Seat};
 use crate::access::scope::{Person, Product, Role, Scope};
-use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::{DomainError, Result, devices};
 use crate::ids::{DeviceId, ProductId, UserId};
@@ -28,13 +28,13 @@ pub struct TerminalSession {
 
 /// The person's scope in the product that a device is in, if its role is enough.
 async fn allowed(
-    app: &App,
+    context: &Context,
     person: Person,
     identifier: &str,
     role: Role,
 ) -> Result<Scope<Product>> {
-    let (org, product) = devices::locate(&app.db, &person, identifier).await?;
-    Ok(scopes::product(&app.db, person, &org, &product)
+    let (org, product) = devices::locate(&context.db, &person, identifier).await?;
+    Ok(scopes::product(&context.db, person, &org, &product)
         .await?
         .allow(role)?)
 }
@@ -43,9 +43,9 @@ async fn allowed(
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn watched(app: &App, person: Person, identifier: &str) -> Result<DeviceId> {
-    let scope = allowed(app, person, identifier, Role::View).await?;
-    let mut r = app.db.read().await?;
+pub async fn watched(context: &Context, person: Person, identifier: &str) -> Result<DeviceId> {
+    let scope = allowed(context, person, identifier, Role::View).await?;
+    let mut r = context.db.read().await?;
     live(&mut r, &scope, identifier).await
 }
 
@@ -61,13 +61,13 @@ async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Res
 /// # Errors
 /// [`DomainError::NotFound`], [`DomainError::Denied`] below `manage`, or too many open terminals.
 pub async fn open(
-    app: &App,
+    context: &Context,
     person: Person,
     identifier: &str,
     kind: TerminalKind,
 ) -> Result<TerminalSession> {
-    let scope = allowed(app, person, identifier, Role::Manage).await?;
-    let mut w = app.db.write().await?;
+    let scope = allowed(context, person, identifier, Role::Manage).await?;
+    let mut w = context.db.write().await?;
     let device = live(&mut w, &scope, identifier).await?;
     let name = &scope.person().name;
     let what = match kind {
@@ -84,13 +84,13 @@ pub async fn open(
     )
     .await?;
     w.commit().await?;
-    let seat = app.terminals.watch(device, kind, name);
+    let seat = context.terminals.watch(device, kind, name);
     let seat = seat.ok_or_else(|| {
         DomainError::Detail("Too many terminals are open on this server; close some first.".into())
     })?;
-    let nudge = || app.signal_device(app.node, device, DeviceSignal::Terminal(kind));
+    let nudge = || context.signal_device(context.node, device, DeviceSignal::Terminal(kind));
     // A device that is not there now says so when it comes.
-    app.terminals.opened(device, kind, nudge).await;
+    context.terminals.opened(device, kind, nudge).await;
     Ok(TerminalSession {
         identifier: identifier.into(),
         device,
@@ -104,19 +104,19 @@ pub async fn open(
 impl TerminalSession {
     /// Whether the person may still sit here: roles change, people leave, devices move, are deleted, or give their name to
     /// another one. A fault of the store lets it be.
-    pub async fn still_allowed(&self, app: &App, person: Person) -> bool {
-        match self.sits(app, person).await {
+    pub async fn still_allowed(&self, context: &Context, person: Person) -> bool {
+        match self.sits(context, person).await {
             Ok(sits) => sits,
             Err(e) => matches!(e, DomainError::Store(_)),
         }
     }
 
-    async fn sits(&self, app: &App, person: Person) -> Result<bool> {
-        let scope = allowed(app, person, &self.identifier, Role::Manage).await?;
+    async fn sits(&self, context: &Context, person: Person) -> Result<bool> {
+        let scope = allowed(context, person, &self.identifier, Role::Manage).await?;
         if scope.product().id != self.product {
             return Ok(false);
         }
-        let mut r = app.db.read().await?;
+        let mut r = context.db.read().await?;
         Ok(live(&mut r, &scope, &self.identifier).await? == self.device)
     }
 
@@ -171,10 +171,16 @@ impl TerminalSession {
     ///
     /// # Errors
     /// See [`Blocked`]; [`Blocked::Full`] may be tried again in a moment.
-    pub fn type_in(&self, app: &App, typed: &TerminalInput) -> std::result::Result<(), Blocked> {
-        let done = app.terminals.type_in(self.device, self.kind, typed.clone());
+    pub fn type_in(
+        &self,
+        context: &Context,
+        typed: &TerminalInput,
+    ) -> std::result::Result<(), Blocked> {
+        let done = context
+            .terminals
+            .type_in(self.device, self.kind, typed.clone());
         if matches!(done, Ok(()) | Err(Blocked::Full)) {
-            app.signal_device(app.node, self.device, DeviceSignal::Terminal(self.kind));
+            context.signal_device(context.node, self.device, DeviceSignal::Terminal(self.kind));
         }
         done
     }

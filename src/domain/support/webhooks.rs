@@ -3,8 +3,8 @@
 use crate::access::random;
 use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
-use crate::app::App;
 use crate::clock;
+use crate::domain::Context;
 use crate::domain::error::{BLANK, INVALID, field};
 use crate::domain::{DomainError, Result};
 use crate::store::events::audit;
@@ -98,12 +98,12 @@ pub fn inside(url: &reqwest::Url) -> bool {
     }
 }
 
-fn check_url(app: &App, url: &str) -> Result<()> {
+fn check_url(context: &Context, url: &str) -> Result<()> {
     if url.is_empty() {
         return Err(field("url", BLANK));
     }
     let parsed = reqwest::Url::parse(url).map_err(|_| field("url", "is no address"))?;
-    let open = app.policy.private_webhooks;
+    let open = context.policy.private_webhooks;
     if !(parsed.scheme() == "https" || parsed.scheme() == "http" && open) || url.len() > 2_000 {
         return Err(field("url", "must begin with https://"));
     }
@@ -169,15 +169,15 @@ pub async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<(
 /// # Errors
 /// A setting that cannot be.
 pub async fn create(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     form: WebhookForm,
 ) -> Result<(WebhookRow, Secret)> {
     let url = form.url.unwrap_or_default();
-    check_url(app, &url)?;
+    check_url(context, &url)?;
     let events = kinds(&form.events.unwrap_or_default())?;
     let secret = Secret::new(format!("whsec_{}", STANDARD.encode(random::<32>())));
-    let sealed = app.vault.seal(&secret, LABEL);
+    let sealed = context.vault.seal(&secret, LABEL);
     let description = form.description.flatten();
     let settings = Settings {
         url: &url,
@@ -185,7 +185,7 @@ pub async fn create(
         events: &events,
         active: form.active.unwrap_or(true),
     };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     if webhooks::list(&mut w, scope).await?.len() >= MOST {
         let text = format!("The product has {MOST} webhooks; delete one that is not needed.");
         return Err(DomainError::Detail(text));
@@ -193,7 +193,7 @@ pub async fn create(
     let id = webhooks::add(&mut w, scope, &settings, &sealed, clock::now()).await?;
     note(&mut w, scope, &format!("created a webhook to {url}")).await?;
     w.commit().await?;
-    Ok((show(&app.db, scope, id.number()).await?, secret))
+    Ok((show(&context.db, scope, id.number()).await?, secret))
 }
 
 /// Changes a webhook.
@@ -201,14 +201,14 @@ pub async fn create(
 /// # Errors
 /// [`DomainError::NotFound`], a setting that cannot be.
 pub async fn update(
-    app: &App,
+    context: &Context,
     scope: &Scope<Product>,
     id: i64,
     form: WebhookForm,
 ) -> Result<WebhookRow> {
-    let before = show(&app.db, scope, id).await?;
+    let before = show(&context.db, scope, id).await?;
     let url = form.url.unwrap_or(before.url);
-    check_url(app, &url)?;
+    check_url(context, &url)?;
     let events = match form.events {
         Some(events) => kinds(&events)?,
         None => before.events,
@@ -220,11 +220,11 @@ pub async fn update(
         events: &events,
         active: form.active.unwrap_or(before.active),
     };
-    let mut w = app.db.write().await?;
+    let mut w = context.db.write().await?;
     webhooks::set(&mut w, scope, before.id, &settings, clock::now()).await?;
     note(&mut w, scope, &format!("changed the webhook to {url}")).await?;
     w.commit().await?;
-    show(&app.db, scope, id).await
+    show(&context.db, scope, id).await
 }
 
 /// Deletes a webhook and its log.
@@ -251,10 +251,12 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
 ///
 /// # Errors
 /// [`DomainError::NotFound`].
-pub async fn test(app: &App, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
-    let db = &app.db;
+pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
+    let db = &context.db;
     let person = scope.person().id;
-    app.webhook_test_limiter
+    context
+        .limiters
+        .webhook_tests
         .count(&person)
         .map_err(DomainError::TooMany)?;
     let hook = show(db, scope, id).await?;

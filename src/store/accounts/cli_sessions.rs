@@ -1,7 +1,7 @@
 //! Logins of command lines that wait for a browser (docs/protocol/rest.md, "Login through a browser").
 
 use crate::clock::Micros;
-use crate::ids::UserId;
+use crate::store::ids::UserId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! People who were asked to join an organization.
 
-use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::OrgId;
+use crate::store::accounts::scope::{InOrg as _, Org, Scope};
+use crate::store::ids::OrgId;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 

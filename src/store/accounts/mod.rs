@@ -2,5 +2,7 @@
 
 pub mod cli_sessions;
 pub mod invites;
+pub mod membership;
 pub mod orgs;
+pub mod scope;
 pub mod users;

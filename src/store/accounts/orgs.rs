@@ -1,8 +1,8 @@
 //! Organizations and their members.
 
-use crate::access::scope::{InOrg, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::{OrgId, UserId};
+use crate::store::accounts::scope::{InOrg, Org, Scope};
+use crate::store::ids::{OrgId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

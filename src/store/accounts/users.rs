@@ -1,8 +1,8 @@
 //! People and their tokens.
 
-use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::{OrgId, ProductId, UserId};
+use crate::store::accounts::scope::{InOrg as _, Org, Scope};
+use crate::store::ids::{OrgId, ProductId, UserId};
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! Archives: signed fwup files for the device's application, which no device boots.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{ArchiveId, DeviceId, GroupId, KeyId, ProductId};
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::{ArchiveId, DeviceId, GroupId, KeyId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,7 +1,7 @@
 //! Deltas. The row is also the job: `processing` rows that nobody has taken, or whose taker went silent, are work.
 
 use crate::clock::Micros;
-use crate::ids::{FirmwareId, GroupId, NodeId};
+use crate::store::ids::{FirmwareId, GroupId, NodeId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! Stored firmware files.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{FirmwareId, KeyId, ProductId};
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::{FirmwareId, KeyId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

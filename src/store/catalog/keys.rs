@@ -1,8 +1,8 @@
 //! Signing keys of organizations.
 
-use crate::access::scope::{InOrg, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::{KeyId, OrgId, ProductId};
+use crate::store::accounts::scope::{InOrg, Org, Scope};
+use crate::store::ids::{KeyId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! Products.
 
-use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{OrgId, ProductId};
+use crate::store::accounts::scope::{InOrg, Org, Product, Scope};
+use crate::store::ids::{OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! Deployment groups, their conditions, and the scheduler's lease on each.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{GroupId, NodeId, OrgId, ProductId};
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::{GroupId, NodeId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

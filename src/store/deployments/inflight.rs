@@ -1,7 +1,7 @@
 //! Updates in flight: at most one a device. A row with a group is one of that group's slots.
 
 use crate::clock::Micros;
-use crate::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
+use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

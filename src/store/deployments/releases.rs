@@ -1,7 +1,7 @@
 //! Numbered releases of deployment groups; the highest number is current.
 
 use crate::clock::Micros;
-use crate::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
+use crate::store::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

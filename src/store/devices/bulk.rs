@@ -1,8 +1,8 @@
 //! Many devices at once: a few statements of many rows, since a fleet is registered in one transaction.
 
 use crate::clock::Micros;
-use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::fold::fold;
+use crate::store::ids::{DeviceId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::{FromRow, QueryBuilder};
 

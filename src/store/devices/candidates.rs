@@ -1,9 +1,9 @@
 //! Which devices of a group a release may be offered to, and in which order.
 
 use crate::clock::Micros;
-use crate::ids::{GroupId, NodeId};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::ids::DeviceId;
+use crate::store::ids::{GroupId, NodeId};
 use crate::store::{On, Result};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! CA certificates of organizations and certificates of devices.
 
-use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{CaId, DeviceId, OrgId, ProductId};
+use crate::store::accounts::scope::{InOrg, Org, Product, Scope};
+use crate::store::ids::{CaId, DeviceId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::{FromRow, QueryBuilder};
 

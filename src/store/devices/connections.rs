@@ -1,7 +1,7 @@
 //! One row a device: its newest connection and the node that holds it.
 
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
+use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 
 /// A device was let in; the socket is not joined yet. The newcomer wins: the row is its from now on.

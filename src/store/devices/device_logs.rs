@@ -1,7 +1,7 @@
 //! Log lines of devices.
 
 use crate::clock::Micros;
-use crate::ids::DeviceId;
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,8 +1,8 @@
 //! Which extensions devices may use: a switch a product, and one a device that only takes away.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::DeviceId;
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 
 /// The product's bits, and those that the device has switched off.

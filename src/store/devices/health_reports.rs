@@ -1,8 +1,8 @@
 //! Health reports of devices, newest first.
 
 use crate::clock::Micros;
-use crate::ids::DeviceId;
 use crate::store::fold::beyond_ascii;
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

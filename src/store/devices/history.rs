@@ -2,7 +2,7 @@
 //! itself, swept by age.
 
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

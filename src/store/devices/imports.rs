@@ -1,7 +1,7 @@
 //! Imports of many devices that are under way: which devices are theirs, so that they can be taken back.
 
 use crate::clock::Micros;
-use crate::ids::{DeviceId, NodeId, ProductId};
+use crate::store::ids::{DeviceId, NodeId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::QueryBuilder;
 

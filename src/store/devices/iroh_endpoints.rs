@@ -1,9 +1,9 @@
 //! Keys on other networks by organization: those that people entered, and those that devices report.
 
-use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock::Micros;
-use crate::ids::{OrgId, UserId};
+use crate::store::accounts::scope::{InOrg as _, Org, Scope};
 use crate::store::fold::{fold, like};
+use crate::store::ids::{OrgId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

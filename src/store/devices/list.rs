@@ -4,10 +4,10 @@
 use super::DeviceView;
 use super::query::{Cond, Piece, Pieces, Test, Value};
 use super::search;
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::DeviceId;
+use crate::store::accounts::scope::{Product, Scope};
 use crate::store::engine::{Dialect, dialect};
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result};
 use sqlx::{QueryBuilder, Row as _};
 use std::collections::HashMap;

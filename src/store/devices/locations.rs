@@ -1,7 +1,7 @@
 //! Where devices say they are: the last position of each.
 
 use crate::clock::Micros;
-use crate::ids::DeviceId;
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

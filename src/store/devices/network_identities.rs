@@ -1,7 +1,7 @@
 //! Public keys that devices hold on other networks. A key belongs to one device of the whole server.
 
 use crate::clock::Micros;
-use crate::ids::DeviceId;
+use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

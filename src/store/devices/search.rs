@@ -3,7 +3,7 @@
 
 use super::list::Filter;
 use super::query::{Cond, Test};
-use crate::access::scope::{Product, Scope};
+use crate::store::accounts::scope::{Product, Scope};
 use crate::store::engine::{Dialect, dialect};
 use crate::store::fold::Pattern;
 use crate::store::{On, Result};

@@ -1,8 +1,8 @@
 //! Shared secrets of products and devices. The secret column is ciphertext: the node key opens it (access::vault).
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::{DeviceId, OrgId, ProductId, SecretId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

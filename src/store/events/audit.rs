@@ -1,10 +1,10 @@
 //! Audit entries: who did what to which thing. Written in the transaction of the change itself.
 
-use crate::access::scope::{InOrg as _, Org, Person, Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, GroupId, OrgId, ProductId};
 use crate::store::accounts::orgs;
+use crate::store::accounts::scope::{InOrg as _, Org, Person, Product, Scope};
 use crate::store::fold::beyond_ascii;
+use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId};
 use crate::store::{Result, Write, devices};
 
 /// Who acted.

@@ -1,7 +1,7 @@
 //! Server processes that share the database.
 
 use crate::clock::Micros;
-use crate::ids::NodeId;
+use crate::store::ids::NodeId;
 use crate::store::{On, Result, Write};
 
 /// Says that a node lives.

@@ -1,9 +1,9 @@
 //! Members who are told by mail, what they are to be told, and the queue of mails. A mail may be sent twice when a process
 //! dies over it, never not at all.
 
-use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{OrgId, UserId};
+use crate::store::accounts::scope::{InOrg as _, Org, Product, Scope};
+use crate::store::ids::{OrgId, UserId};
 use crate::store::support::messages;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;

@@ -2,8 +2,8 @@
 //! webhooks and the mail rules that want it.
 
 use crate::clock::Micros;
-use crate::ids::{DeviceId, ProductId};
 use crate::limits::MAIL_EVENTS;
+use crate::store::ids::{DeviceId, ProductId};
 use crate::store::support::webhooks;
 use crate::store::{On, Result, Write};
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! Notifications of a product: what its people should know. The same again raises the count.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::ProductId;
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::ProductId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

@@ -1,9 +1,9 @@
 //! Support scripts of a product.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{ScriptId, UserId};
+use crate::store::accounts::scope::{Product, Scope};
 use crate::store::fold::{fold, like};
+use crate::store::ids::{ScriptId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 

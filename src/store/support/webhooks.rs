@@ -1,9 +1,9 @@
 //! Programs that are told over HTTP, and the queue of what they are to be told ([`crate::store::support::messages`] files it). The job that
 //! sends a message may send it twice, and says so by its id.
 
-use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::ids::{ProductId, WebhookId};
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::ids::{ProductId, WebhookId};
 use crate::store::support::messages;
 use crate::store::{Error, On, Result, Write};
 use serde_json::{Value, json};

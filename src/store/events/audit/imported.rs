@@ -3,8 +3,8 @@
 
 use super::Resource;
 use crate::clock::Micros;
-use crate::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
 use crate::store::fold::beyond_ascii;
+use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
 use crate::store::{Result, Write};
 
 /// Who acted there.

@@ -1,9 +1,9 @@
 //! The audit log as people read it: narrowed, newest first, or from its beginning for an export.
 
-use crate::access::scope::InOrg;
 use crate::clock::Micros;
-use crate::ids::{DeviceId, GroupId, ProductId};
+use crate::store::accounts::scope::InOrg;
 use crate::store::fold::like;
+use crate::store::ids::{DeviceId, GroupId, ProductId};
 use crate::store::{On, Result};
 use sqlx::{FromRow, QueryBuilder};
 

@@ -1,7 +1,7 @@
 //! Authority as a value. A [`Scope`] says who asks, in which role, for which organization or product. Only this
 //! room makes one (from a token plus a membership row), so a query that takes a scope cannot cross organizations.
 
-use crate::ids::{OrgId, ProductId, UserId};
+use crate::store::ids::{OrgId, ProductId, UserId};
 
 /// A role in an organization; each includes the ones before it (docs/protocol/rules.md, "Roles").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,7 +155,7 @@ pub struct Scope<L> {
 pub struct Denied(pub Role);
 
 impl<L> Scope<L> {
-    pub(in crate::access) fn new(person: Person, role: Role, at: L) -> Self {
+    pub(super) fn new(person: Person, role: Role, at: L) -> Self {
         Self { person, role, at }
     }
 
