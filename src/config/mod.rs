@@ -1,11 +1,14 @@
 //! Settings of the server: a flag, else `NERVECENTER_…`, else the file, else the default. Checked before any port is
 //! bound.
 
+mod mail;
+
 use crate::access::vault::Secret;
 use crate::limits::DISK_RESERVE;
 use clap::Args;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
+pub use mail::*;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -167,48 +170,6 @@ pub struct Config {
     pub disk_reserve: u64,
 }
 
-/// A URL without its password.
-fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
-    url.as_deref().map(without_passwords).serialize(s)
-}
-
-/// Masks the password before the host, and the value of every parameter whose name sounds like a secret: libpq and other
-/// drivers read `password`, `sslpassword` and more from there.
-fn without_passwords(url: &str) -> String {
-    let (front, query) = url.split_once('?').unwrap_or((url, ""));
-    let front = match (front.find("://"), front.rfind('@')) {
-        (Some(a), Some(b)) if a + 3 <= b => {
-            let user = front[a + 3..b].split(':').next().unwrap_or_default();
-            format!("{}{user}:***{}", &front[..a + 3], &front[b..])
-        }
-        _ => front.to_owned(),
-    };
-    if query.is_empty() {
-        return front;
-    }
-    let masked = query.split('&').map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decoded: String = form_urlencoded::parse(name.as_bytes())
-            .map(|(name, _)| name.to_lowercase())
-            .collect();
-        let secret = ["pass", "secret", "token", "key"]
-            .iter()
-            .any(|w| decoded.contains(w));
-        if secret {
-            format!("{name}=***")
-        } else {
-            format!("{name}={value}")
-        }
-    });
-    format!("{front}?{}", masked.collect::<Vec<_>>().join("&"))
-}
-
-/// The sender; the URL holds a password.
-fn from_only<S: serde::Serializer>(mail: &Option<Mail>, s: S) -> Result<S::Ok, S::Error> {
-    let from = mail.as_ref().map(|m| m.from.to_string());
-    from.serialize(s)
-}
-
 impl Options {
     /// Reads the file, if there is one, and checks everything.
     ///
@@ -327,55 +288,6 @@ fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<boo
     }
 }
 
-/// How mail is sent.
-#[derive(Debug, Clone)]
-pub struct Mail {
-    /// The mail server, with the password if it wants one.
-    pub url: Secret,
-    /// Who mails are from.
-    pub from: Mailbox,
-}
-
-/// Mails hold links, so that they need the web's address beside the server's.
-fn mail(
-    smtp: Option<String>,
-    from: Option<String>,
-    web: bool,
-) -> Result<Option<Mail>, ConfigError> {
-    let bad = |flag, value: &str, why: String| ConfigError::Value {
-        flag,
-        value: value.to_owned(),
-        why,
-    };
-    let Some(url) = smtp else {
-        return match from {
-            None => Ok(None),
-            Some(from) => Err(bad("mail-from", &from, "needs --smtp-url beside it".into())),
-        };
-    };
-    if let Err(e) = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url) {
-        let why = format!("{e}; such as smtps://USER:PASSWORD@mail.example.org");
-        return Err(bad("smtp-url", "…", why));
-    }
-    if !web {
-        let why = "needs --web-url beside it, since mails hold links".into();
-        return Err(bad("smtp-url", "…", why));
-    }
-    let Some(from) = from else {
-        return Err(bad("smtp-url", "…", "needs --mail-from beside it".into()));
-    };
-    match from.parse() {
-        Ok(parsed) => Ok(Some(Mail {
-            url: Secret::new(url),
-            from: parsed,
-        })),
-        Err(_) => {
-            let why = "is no address, such as Nervecenter <ota@example.org>".into();
-            Err(bad("mail-from", &from, why))
-        }
-    }
-}
-
 /// An address without a path: the device's own path is put behind it.
 fn origin(text: String) -> Result<String, ConfigError> {
     let bare = text.trim_end_matches('/');
@@ -407,146 +319,4 @@ fn tls_name(name: String) -> Result<String, ConfigError> {
 mod example;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("n.toml");
-        std::fs::write(
-            &path,
-            "web-listen = \"0.0.0.0:1\"\ndevice-listen = \"0.0.0.0:2\"\n",
-        )
-        .unwrap();
-        let options = Options {
-            config: Some(path.clone()),
-            web_listen: Some("0.0.0.0:9".into()),
-            ..Options::default()
-        };
-        let c = options.resolve().unwrap();
-        let ports = [c.web_listen, c.device_listen, c.download_listen].map(|a| a.port());
-        assert_eq!(ports, [9, 2, 4002]);
-        std::fs::write(&path, "web-lisen = 1").unwrap();
-        let bad = Options {
-            config: Some(path),
-            ..Options::default()
-        }
-        .resolve()
-        .unwrap_err();
-        assert!(bad.to_string().contains("web-lisen"), "{bad}");
-    }
-
-    #[test]
-    fn a_bad_value_names_its_flag_and_the_fix() {
-        let of = |o: Options| o.resolve().unwrap_err().to_string();
-        let web = of(Options {
-            web_listen: Some("4000".into()),
-            ..Options::default()
-        });
-        assert!(
-            web.starts_with("--web-listen \"4000\": ") && web.contains("0.0.0.0:4001"),
-            "{web}"
-        );
-        let db = of(Options {
-            database_url: Some("mysql://u:p@h/d".into()),
-            ..Options::default()
-        });
-        assert!(db.contains("postgres://") && !db.contains(":p@"), "{db}");
-        let key = of(Options {
-            node_key: Some("zz".into()),
-            ..Options::default()
-        });
-        assert!(key.contains("openssl rand") && !key.contains("zz"), "{key}");
-        let secrets = of(Options {
-            shared_secrets: Some("no".into()),
-            ..Options::default()
-        });
-        assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
-        let smtp = |url: &str, from: Option<&str>, web: Option<&str>| {
-            of(Options {
-                smtp_url: Some(url.into()),
-                mail_from: from.map(str::to_owned),
-                web_url: web.map(str::to_owned),
-                ..Options::default()
-            })
-        };
-        let web = Some("https://n.org");
-        for (text, flag, fix) in [
-            (
-                smtp("imap://u:hunter2@h", None, web),
-                "--smtp-url",
-                "smtps://",
-            ),
-            (
-                smtp("smtps://u:hunter2@h", None, web),
-                "--smtp-url",
-                "--mail-from",
-            ),
-            (
-                smtp("smtps://u:hunter2@h", Some("a@b.c"), None),
-                "--smtp-url",
-                "--web-url",
-            ),
-            (
-                smtp("smtps://u:hunter2@h", Some("me"), web),
-                "--mail-from",
-                "ota@",
-            ),
-        ] {
-            assert!(
-                text.starts_with(flag) && text.contains(fix) && !text.contains("hunter2"),
-                "{text}"
-            );
-        }
-        for bad in ["http://x", "https://", "https://x/path", "https://x\r\ny"] {
-            let away = of(Options {
-                redirect_devices: Some(bad.into()),
-                ..Options::default()
-            });
-            assert!(away.starts_with("--redirect-devices"), "{away}");
-        }
-        assert!(
-            of(Options {
-                tls_name: vec!["https://x".into()],
-                ..Options::default()
-            })
-            .contains("--tls-name")
-        );
-    }
-
-    #[test]
-    fn every_spelling_of_a_password_is_masked() {
-        for url in [
-            "postgres://u:hunter2@h/db",
-            "postgres://u:hun@hunter2@h/db",
-            "postgres://:hunter2@h/db",
-            "postgres://h/db?user=u&password=hunter2",
-            "postgres://h/db?PASSWORD=hunter2&sslmode=require",
-            "postgres://h/db?%70assword=hunter2",
-            "postgres://u:hunter2@h/db?sslpassword=hunter2",
-        ] {
-            let masked = without_passwords(url);
-            assert!(!masked.contains("hunter2"), "{masked}");
-            assert!(masked.contains("@h/db") || masked.contains("//h/db"));
-        }
-        let plain = "postgres://u@h/db?sslmode=require";
-        assert!(without_passwords(plain).ends_with("?sslmode=require"));
-    }
-
-    #[test]
-    fn printed_settings_hide_the_password() {
-        let url = Some("postgres://u:hunter2@h/d".to_owned());
-        let c = Options {
-            database_url: url,
-            ..Options::default()
-        }
-        .resolve()
-        .unwrap();
-        let text = toml::to_string(&c).unwrap();
-        assert!(
-            text.contains("postgres://u:***@h/d") && !text.contains("hunter2"),
-            "{text}"
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! One simulated device: connect, join, take updates, reboot, validate; and the ways in which real ones fail.
 
+mod update;
+
 use super::connection::{Connection, Frame, Target};
 use super::disk::{Disk, Image};
 use super::download::{self, Wanted};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+pub(super) use update::*;
 
 /// How often and how devices misbehave; rates from 0 to 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,29 +63,11 @@ pub(super) struct Device {
     pub report_every: Option<Duration>,
 }
 
-/// What the update task tells the device.
-pub(super) enum Progress {
-    /// Push this to the server, if connected.
-    Say(&'static str, Value),
-    /// It ended.
-    Done(Box<Outcome>),
-}
-
 pub(super) enum Outcome {
     /// Reboot into this; whether by a delta.
     Boot(Disk, Image, bool),
     /// It failed or was refused: nothing changes.
     Stay,
-}
-
-impl Progress {
-    /// How it ended, if it did.
-    pub(super) fn end(self) -> Option<Outcome> {
-        match self {
-            Self::Say(..) => None,
-            Self::Done(outcome) => Some(*outcome),
-        }
-    }
 }
 
 /// State over reconnects.
@@ -453,106 +438,4 @@ async fn due(at: &mut Option<tokio::time::Instant>) {
             *at = None;
         }
     }
-}
-
-/// An update in progress: it goes on while the socket is lost, as on a real device.
-pub(super) struct Update {
-    http: reqwest::Client,
-    faults: Faults,
-    stats: Arc<Stats>,
-    disk: Disk,
-    keys: Vec<PublicKey>,
-    rng: StdRng,
-    update: Value,
-    tells: bool,
-    say: mpsc::Sender<Progress>,
-}
-
-impl Update {
-    pub(super) async fn run(mut self) {
-        let outcome = match self.install().await {
-            Ok(outcome) => outcome,
-            Err(reason) => {
-                count(&self.stats.failed);
-                self.stats.because(&reason);
-                let failed = if self.tells {
-                    json!({"status": "failed", "reason": reason})
-                } else {
-                    json!({"status": format!("fwup error {reason}")})
-                };
-                let _ = self.say.send(Progress::Say("status_update", failed)).await;
-                Outcome::Stay
-            }
-        };
-        // The device may have been stopped.
-        let _ = self.say.send(Progress::Done(Box::new(outcome))).await;
-    }
-
-    /// Says in words how it goes, if the release does that.
-    async fn status(&self, payload: Value) {
-        if !self.tells {
-            return;
-        }
-        let _ = self.say.send(Progress::Say("status_update", payload)).await;
-    }
-
-    async fn progress(&self, value: u8) {
-        let payload = if self.tells {
-            json!({"stage": "updating", "value": value})
-        } else {
-            json!({ "value": value })
-        };
-        let _ = self.say.send(Progress::Say("fwup_progress", payload)).await;
-    }
-
-    async fn install(&mut self) -> Result<Outcome, String> {
-        let wanted = wanted(&self.update)?;
-        self.status(json!({"status": "started", "downloader_network_interface": "eth0"}))
-            .await;
-        let file = download::fetch(
-            &self.http,
-            &wanted,
-            &self.faults,
-            &mut self.rng,
-            &self.stats,
-        )
-        .await?;
-        self.progress(0).await;
-        if self.rng.random_bool(self.faults.fail_rate) {
-            return Err("simulated failure".into());
-        }
-        let (disk, keys) = (self.disk.clone(), self.keys.clone());
-        let applied = tokio::task::spawn_blocking(move || disk.apply(&file, "upgrade", &keys))
-            .await
-            .map_err(|e| e.to_string())??;
-        self.progress(100).await;
-        self.status(json!({"status": "completed"})).await;
-        Ok(Outcome::Boot(applied.disk, applied.image, applied.delta))
-    }
-}
-
-fn wanted(update: &Value) -> Result<Wanted, String> {
-    let text = |key: &str| {
-        update
-            .get(key)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-            .ok_or(format!("no {key}"))
-    };
-    let partials = update
-        .get("partials_checksums")
-        .and_then(Value::as_array)
-        .ok_or("no partial sums")?;
-    Ok(Wanted {
-        url: text("firmware_url")?,
-        size: update
-            .get("size")
-            .and_then(Value::as_u64)
-            .ok_or("no size")?,
-        checksum: text("checksum")?,
-        partials: partials
-            .iter()
-            .filter_map(|p| p.as_str().map(str::to_owned))
-            .collect(),
-    })
 }

@@ -1,5 +1,9 @@
 //! Deployment groups and their releases, as people manage them (docs/protocol/rules.md, "Deployment groups" and "Releases").
 
+mod settings;
+
+mod group_releases;
+
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};
 use crate::clock::{self, Micros};
@@ -18,9 +22,8 @@ use serde_json::json;
 
 pub use crate::store::deployments::deployment_groups::GroupRow;
 pub use crate::store::deployments::releases::ReleaseRow;
-
-/// Firmwares that one new release asks deltas from.
-const SOURCES: usize = 64;
+pub use group_releases::*;
+pub use settings::*;
 
 /// A group with what is shown beside it.
 pub struct Group {
@@ -36,17 +39,6 @@ pub struct Group {
     pub releases: i64,
     /// uuid of the archive of the current release.
     pub archive: Option<String>,
-}
-
-/// Conditions as a person sends them.
-#[derive(Debug, Clone, Default)]
-pub struct Conditions {
-    /// Elixir version requirement.
-    pub version: Option<String>,
-    /// Tags.
-    pub tags: Option<Vec<String>>,
-    /// `and` or `or`.
-    pub tag_operator: Option<String>,
 }
 
 /// A new group as a person sends it.
@@ -69,61 +61,6 @@ pub struct NewGroup {
     /// Must be the firmware's, when given.
     pub architecture: Option<String>,
 }
-
-/// A new release as a person sends it.
-#[derive(Debug, Default)]
-pub struct NewRelease {
-    /// uuid of the firmware.
-    pub firmware: Option<String>,
-    /// uuid of the archive, if the release brings one.
-    pub archive: Option<String>,
-    /// Up to 100 characters.
-    pub description: Option<String>,
-    /// Up to 1,000 characters.
-    pub notes: Option<String>,
-}
-
-/// Changes of a group's settings; `None` leaves one alone.
-#[derive(Debug, Default)]
-pub struct Changes {
-    /// Name.
-    pub name: Option<String>,
-    /// On or off.
-    pub is_active: Option<bool>,
-    /// Conditions.
-    pub conditions: Option<Conditions>,
-    /// Wants deltas.
-    pub delta_updatable: Option<bool>,
-    /// Nobody enters or leaves by rule.
-    pub lock_device_membership: Option<bool>,
-    /// Code for each device on connect.
-    pub connecting_code: Option<Option<String>>,
-    /// Free text.
-    pub notes: Option<Option<String>>,
-    /// `FIFO` or `LIFO`.
-    pub queue_management: Option<String>,
-    /// Slots of their own for old versions.
-    pub priority_queue_enabled: Option<bool>,
-    /// Version or empty.
-    pub priority_threshold: Option<Option<String>>,
-    /// Interfaces that take the release.
-    pub interfaces: Option<Vec<String>>,
-    /// Tags that a device must have for the release.
-    pub release_tags: Option<Vec<String>>,
-    /// Numbers by their field names; `None` is the default.
-    pub numbers: Vec<(&'static str, Option<i64>)>,
-}
-
-/// A number of a group: field name, default, smallest value.
-pub const NUMBERS: [(&str, i64, i64); 7] = [
-    ("concurrent_updates", 10, 1),
-    ("priority_queue_concurrent_updates", 5, 1),
-    ("device_failure_threshold", 3, 1),
-    ("device_failure_rate_amount", 5, 1),
-    ("device_failure_rate_seconds", 180, 60),
-    ("failure_threshold", 50, 1),
-    ("penalty_timeout_minutes", 1440, 60),
-];
 
 async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
     Ok(Group {
@@ -159,49 +96,6 @@ pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> 
         .await?
         .ok_or(DomainError::NotFound)?;
     Ok(filled(&mut r, row).await?)
-}
-
-/// A group's releases, newest first.
-///
-/// # Errors
-/// [`DomainError::NotFound`].
-pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
-    let mut r = db.read().await?;
-    let row = table::by_name(&mut r, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
-    Ok(releases::list(&mut r, row.id).await?)
-}
-
-fn check_notes(notes: Option<&str>) -> Result<()> {
-    if notes.is_some_and(|n| n.chars().count() > 1000) {
-        return Err(field("notes", "should be at most 1000 character(s)"));
-    }
-    Ok(())
-}
-
-/// Checks conditions and writes them into a group; its condition tags, when they are given.
-pub fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
-    let nested =
-        |name: &str, text: &str| DomainError::Fields(json!({"conditions": { name: [text] }}));
-    if let Some(version) = &c.version {
-        let version = version.trim();
-        if !version.is_empty() {
-            Requirement::parse(version).map_err(|e| nested("version", &e.to_string()))?;
-        }
-        g.version_requirement = version.to_owned();
-    }
-    if let Some(operator) = &c.tag_operator {
-        if !matches!(operator.as_str(), "and" | "or") {
-            return Err(nested("tag_operator", "is invalid"));
-        }
-        g.tag_operator.clone_from(operator);
-    }
-    if let Some(tags) = &c.tags {
-        crate::domain::devices::check_tags(tags)
-            .map_err(|_| nested("tags", "tags cannot contain spaces"))?;
-    }
-    Ok(c.tags.clone())
 }
 
 /// Makes a group, always off, with its first release.
@@ -275,23 +169,6 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
     show(db, scope, &name).await
 }
 
-/// The archive with this uuid in the product; none when none is named.
-async fn archive_of(
-    w: &mut Write,
-    scope: &Scope<Product>,
-    uuid: Option<&str>,
-) -> Result<Option<ArchiveId>> {
-    let Some(uuid) = uuid.filter(|u| !u.is_empty()) else {
-        return Ok(None);
-    };
-    let found = archives::by_uuid(w, scope.product().id, uuid).await?;
-    let found = found.ok_or_else(|| {
-        let text = "is not the uuid of an archive of this product; upload the archive first";
-        field("archive", text)
-    })?;
-    Ok(Some(found.id))
-}
-
 pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
     let p = scope.product();
     let number = |field: &str| {
@@ -325,108 +202,6 @@ pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> Grou
         connecting_code: None,
         notes: None,
     }
-}
-
-/// Makes the group's next release.
-///
-/// # Errors
-/// An unknown firmware, or one for another platform or architecture than the group's.
-pub async fn release(
-    db: &Db,
-    bus: &Bus,
-    scope: &Scope<Product>,
-    name: &str,
-    form: NewRelease,
-) -> Result<Group> {
-    if form
-        .description
-        .as_ref()
-        .is_some_and(|d| d.chars().count() > 100)
-    {
-        return Err(field("description", "should be at most 100 character(s)"));
-    }
-    check_notes(form.notes.as_deref())?;
-    let now = clock::now();
-    let mut w = db.write().await?;
-    let group = table::by_name(&mut w, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
-    let firmware = match &form.firmware {
-        Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
-        None => None,
-    };
-    let firmware = firmware.ok_or_else(|| field("firmware", BLANK))?;
-    if firmware.platform != group.platform || firmware.architecture != group.architecture {
-        let text = format!(
-            "is for {} {}, but the deployment group is for {} {}; make another group for it",
-            firmware.platform, firmware.architecture, group.platform, group.architecture
-        );
-        return Err(field("firmware", &text));
-    }
-    let archive = archive_of(&mut w, scope, form.archive.as_deref()).await?;
-    let (description, notes) = (form.description.as_deref(), form.notes.as_deref());
-    releases::add(
-        &mut w,
-        group.id,
-        firmware.id,
-        archive,
-        description,
-        notes,
-        scope.person().id,
-        now,
-    )
-    .await?;
-    let text = format!(
-        "User {} created a new release for deployment group {name}",
-        scope.person().name
-    );
-    audit::in_product(&mut w, scope, Resource::Group(group.id), &text, now).await?;
-    let filed = ask_for_deltas(&mut w, &group, now).await?;
-    let p = scope.product();
-    let data = json!({
-        "org": p.org.name, "product": p.name, "deployment_group": name, "by": scope.person().name,
-    });
-    crate::store::support::messages::file(&mut w, p.id, "release.created", &data, now).await?;
-    w.commit().await?;
-    hint(bus, group.id, filed);
-    show(db, scope, name).await
-}
-
-fn hint(bus: &Bus, group: GroupId, filed: bool) {
-    if filed {
-        bus.send(BusMessage::Delta);
-    }
-    bus.send(BusMessage::Group(group));
-}
-
-/// Asks for the deltas from everything that the group's devices run to its current release.
-async fn ask_for_deltas(w: &mut Write, group: &GroupRow, now: Micros) -> store::Result<bool> {
-    if !group.is_active || !group.delta_updatable {
-        return Ok(false);
-    }
-    let Some(release) = releases::current(w, group.id).await? else {
-        return Ok(false);
-    };
-    let Some(target) = firmwares::row(w, release.firmware_id).await? else {
-        return Ok(false);
-    };
-    if !target.delta_updatable {
-        return Ok(false);
-    }
-    let mut filed = false;
-    let mut after = String::new();
-    for _ in 0..SOURCES {
-        let Some((uuid,)) = devices::next_run_by_group(w, group.id, &after).await? else {
-            break;
-        };
-        let source = firmwares::by_uuid(w, group.product_id, &uuid).await?;
-        if let Some(source) = source.filter(|s| s.id != target.id && s.platform == target.platform)
-        {
-            filed |= deltas::ask(w, source.id, target.id, now).await?;
-        }
-        after = uuid;
-    }
-    Ok(filed)
 }
 
 /// Changes a group's settings.
@@ -477,127 +252,6 @@ pub async fn update(
     w.commit().await?;
     hint(bus, g.id, filed);
     show(db, scope, &g.name).await
-}
-
-async fn audit_changes(
-    w: &mut Write,
-    scope: &Scope<Product>,
-    before: &GroupRow,
-    after: &GroupRow,
-    conditions: bool,
-    now: Micros,
-) -> store::Result<()> {
-    let name = &after.name;
-    let text = format!(
-        "User {} updated deployment group {name}",
-        scope.person().name
-    );
-    audit::in_product(w, scope, Resource::Group(after.id), &text, now).await?;
-    let mut texts = Vec::new();
-    if conditions {
-        texts.push(format!("Deployment group {name} conditions changed"));
-    }
-    if before.is_active != after.is_active {
-        let word = if after.is_active {
-            "active"
-        } else {
-            "inactive"
-        };
-        texts.push(format!("Deployment group {name} is {word}"));
-    }
-    if before.delta_updatable != after.delta_updatable {
-        let word = if after.delta_updatable {
-            "enabled"
-        } else {
-            "disabled"
-        };
-        texts.push(format!("Deployment group {name} delta updates {word}"));
-    }
-    let (actor, resource) = (Actor::Group(after.id), Resource::Group(after.id));
-    for text in texts {
-        audit::add(
-            w,
-            after.org_id,
-            Some(after.product_id),
-            actor,
-            resource,
-            &text,
-            now,
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// Writes checked changes into a group.
-pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
-    if let Some(name) = &c.name {
-        g.name = name_of(Some(name))?;
-    }
-    g.is_active = c.is_active.unwrap_or(g.is_active);
-    g.delta_updatable = c.delta_updatable.unwrap_or(g.delta_updatable);
-    g.lock_device_membership = c.lock_device_membership.unwrap_or(g.lock_device_membership);
-    g.priority_queue_enabled = c.priority_queue_enabled.unwrap_or(g.priority_queue_enabled);
-    if let Some(code) = &c.connecting_code {
-        g.connecting_code.clone_from(code);
-    }
-    if let Some(notes) = &c.notes {
-        check_notes(notes.as_deref())?;
-        g.notes.clone_from(notes);
-    }
-    if let Some(queue) = &c.queue_management {
-        if !matches!(queue.as_str(), "FIFO" | "LIFO") {
-            return Err(field("queue_management", "is invalid"));
-        }
-        g.queue_management.clone_from(queue);
-    }
-    if let Some(threshold) = &c.priority_threshold {
-        let threshold = threshold.clone().filter(|t| !t.is_empty());
-        if threshold
-            .as_ref()
-            .is_some_and(|t| Version::parse(t).is_err())
-        {
-            let name = "priority_queue_firmware_version_threshold";
-            return Err(field(name, "must be a valid semantic version"));
-        }
-        g.priority_queue_firmware_version_threshold = threshold;
-    }
-    let known = |i: &String| matches!(i.as_str(), "wifi" | "ethernet" | "cellular" | "unknown");
-    if c.interfaces
-        .as_ref()
-        .is_some_and(|all| !all.iter().all(known))
-    {
-        return Err(field("release_network_interfaces", "has an invalid entry"));
-    }
-    c.numbers
-        .iter()
-        .try_for_each(|(name, value)| set_number(g, name, *value))
-}
-
-fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Result<()> {
-    let Some((_, default, least)) = NUMBERS.iter().find(|(n, ..)| *n == name) else {
-        return Ok(());
-    };
-    let value = value.unwrap_or(*default);
-    if value < *least {
-        let text = if *least == 1 {
-            "must be greater than 0".to_owned()
-        } else {
-            format!("must be greater than or equal to {least}")
-        };
-        return Err(field(name, &text));
-    }
-    let slot = match name {
-        "concurrent_updates" => &mut g.concurrent_updates,
-        "priority_queue_concurrent_updates" => &mut g.priority_queue_concurrent_updates,
-        "device_failure_threshold" => &mut g.device_failure_threshold,
-        "device_failure_rate_amount" => &mut g.device_failure_rate_amount,
-        "device_failure_rate_seconds" => &mut g.device_failure_rate_seconds,
-        "failure_threshold" => &mut g.failure_threshold,
-        _ => &mut g.penalty_timeout_minutes,
-    };
-    *slot = value;
-    Ok(())
 }
 
 /// Deletes a group; its devices run on and are placed anew when they next join.

@@ -274,34 +274,4 @@ pub async fn logs_of(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_comes_of_three_metrics_and_text_that_is_no_number_is_skipped() {
-        let status = |metrics: Value| judge(&json!({"metrics": metrics}));
-        assert_eq!(status(json!({"load_1min": 99})).0, "unknown");
-        assert_eq!(judge(&json!({})).0, "unknown");
-        assert_eq!(status(json!({"cpu_usage_percent": 79.9})).0, "healthy");
-        let (status_now, reasons) =
-            status(json!({"cpu_usage_percent": "80", "mem_used_percent": "much"}));
-        assert_eq!(status_now, "warning");
-        assert_eq!(
-            reasons,
-            json!({"warning": {"cpu_usage_percent": {"value": 80.0, "threshold": 80.0}}})
-        );
-        let both = status(json!({"mem_used_percent": 80, "disk_used_percentage": 85}));
-        assert_eq!(both.0, "unhealthy");
-        assert_eq!(both.1["warning"]["disk_used_percentage"]["value"], 85.0);
-    }
-
-    #[test]
-    fn switches_name_what_is_wrong() {
-        let none = Extensions::default();
-        let on = changed(none, &json!({"health": true, "geo": false})).unwrap();
-        assert_eq!(on.words(), ["health"]);
-        for bad in [json!({"healt": true}), json!({"geo": 1}), json!([])] {
-            assert!(changed(none, &bad).is_err());
-        }
-    }
-}
+mod tests;

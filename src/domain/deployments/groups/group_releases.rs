@@ -1,0 +1,154 @@
+//! Releases of a group, and the deltas that one asks for.
+
+use super::*;
+
+/// Firmwares that one new release asks deltas from.
+pub(super) const SOURCES: usize = 64;
+
+/// A new release as a person sends it.
+#[derive(Debug, Default)]
+pub struct NewRelease {
+    /// uuid of the firmware.
+    pub firmware: Option<String>,
+    /// uuid of the archive, if the release brings one.
+    pub archive: Option<String>,
+    /// Up to 100 characters.
+    pub description: Option<String>,
+    /// Up to 1,000 characters.
+    pub notes: Option<String>,
+}
+
+/// A group's releases, newest first.
+///
+/// # Errors
+/// [`DomainError::NotFound`].
+pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
+    let mut r = db.read().await?;
+    let row = table::by_name(&mut r, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    Ok(releases::list(&mut r, row.id).await?)
+}
+
+/// The archive with this uuid in the product; none when none is named.
+pub(super) async fn archive_of(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    uuid: Option<&str>,
+) -> Result<Option<ArchiveId>> {
+    let Some(uuid) = uuid.filter(|u| !u.is_empty()) else {
+        return Ok(None);
+    };
+    let found = archives::by_uuid(w, scope.product().id, uuid).await?;
+    let found = found.ok_or_else(|| {
+        let text = "is not the uuid of an archive of this product; upload the archive first";
+        field("archive", text)
+    })?;
+    Ok(Some(found.id))
+}
+
+/// Makes the group's next release.
+///
+/// # Errors
+/// An unknown firmware, or one for another platform or architecture than the group's.
+pub async fn release(
+    db: &Db,
+    bus: &Bus,
+    scope: &Scope<Product>,
+    name: &str,
+    form: NewRelease,
+) -> Result<Group> {
+    if form
+        .description
+        .as_ref()
+        .is_some_and(|d| d.chars().count() > 100)
+    {
+        return Err(field("description", "should be at most 100 character(s)"));
+    }
+    check_notes(form.notes.as_deref())?;
+    let now = clock::now();
+    let mut w = db.write().await?;
+    let group = table::by_name(&mut w, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    let firmware = match &form.firmware {
+        Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
+        None => None,
+    };
+    let firmware = firmware.ok_or_else(|| field("firmware", BLANK))?;
+    if firmware.platform != group.platform || firmware.architecture != group.architecture {
+        let text = format!(
+            "is for {} {}, but the deployment group is for {} {}; make another group for it",
+            firmware.platform, firmware.architecture, group.platform, group.architecture
+        );
+        return Err(field("firmware", &text));
+    }
+    let archive = archive_of(&mut w, scope, form.archive.as_deref()).await?;
+    let (description, notes) = (form.description.as_deref(), form.notes.as_deref());
+    releases::add(
+        &mut w,
+        group.id,
+        firmware.id,
+        archive,
+        description,
+        notes,
+        scope.person().id,
+        now,
+    )
+    .await?;
+    let text = format!(
+        "User {} created a new release for deployment group {name}",
+        scope.person().name
+    );
+    audit::in_product(&mut w, scope, Resource::Group(group.id), &text, now).await?;
+    let filed = ask_for_deltas(&mut w, &group, now).await?;
+    let p = scope.product();
+    let data = json!({
+        "org": p.org.name, "product": p.name, "deployment_group": name, "by": scope.person().name,
+    });
+    crate::store::support::messages::file(&mut w, p.id, "release.created", &data, now).await?;
+    w.commit().await?;
+    hint(bus, group.id, filed);
+    show(db, scope, name).await
+}
+
+pub(super) fn hint(bus: &Bus, group: GroupId, filed: bool) {
+    if filed {
+        bus.send(BusMessage::Delta);
+    }
+    bus.send(BusMessage::Group(group));
+}
+
+/// Asks for the deltas from everything that the group's devices run to its current release.
+pub(super) async fn ask_for_deltas(
+    w: &mut Write,
+    group: &GroupRow,
+    now: Micros,
+) -> store::Result<bool> {
+    if !group.is_active || !group.delta_updatable {
+        return Ok(false);
+    }
+    let Some(release) = releases::current(w, group.id).await? else {
+        return Ok(false);
+    };
+    let Some(target) = firmwares::row(w, release.firmware_id).await? else {
+        return Ok(false);
+    };
+    if !target.delta_updatable {
+        return Ok(false);
+    }
+    let mut filed = false;
+    let mut after = String::new();
+    for _ in 0..SOURCES {
+        let Some((uuid,)) = devices::next_run_by_group(w, group.id, &after).await? else {
+            break;
+        };
+        let source = firmwares::by_uuid(w, group.product_id, &uuid).await?;
+        if let Some(source) = source.filter(|s| s.id != target.id && s.platform == target.platform)
+        {
+            filed |= deltas::ask(w, source.id, target.id, now).await?;
+        }
+        after = uuid;
+    }
+    Ok(filed)
+}

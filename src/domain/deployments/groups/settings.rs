@@ -1,0 +1,208 @@
+//! Settings of a group: what may be written, its bounds, and what the audit log says of a change.
+
+use super::*;
+
+/// Conditions as a person sends them.
+#[derive(Debug, Clone, Default)]
+pub struct Conditions {
+    /// Elixir version requirement.
+    pub version: Option<String>,
+    /// Tags.
+    pub tags: Option<Vec<String>>,
+    /// `and` or `or`.
+    pub tag_operator: Option<String>,
+}
+
+/// Changes of a group's settings; `None` leaves one alone.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Name.
+    pub name: Option<String>,
+    /// On or off.
+    pub is_active: Option<bool>,
+    /// Conditions.
+    pub conditions: Option<Conditions>,
+    /// Wants deltas.
+    pub delta_updatable: Option<bool>,
+    /// Nobody enters or leaves by rule.
+    pub lock_device_membership: Option<bool>,
+    /// Code for each device on connect.
+    pub connecting_code: Option<Option<String>>,
+    /// Free text.
+    pub notes: Option<Option<String>>,
+    /// `FIFO` or `LIFO`.
+    pub queue_management: Option<String>,
+    /// Slots of their own for old versions.
+    pub priority_queue_enabled: Option<bool>,
+    /// Version or empty.
+    pub priority_threshold: Option<Option<String>>,
+    /// Interfaces that take the release.
+    pub interfaces: Option<Vec<String>>,
+    /// Tags that a device must have for the release.
+    pub release_tags: Option<Vec<String>>,
+    /// Numbers by their field names; `None` is the default.
+    pub numbers: Vec<(&'static str, Option<i64>)>,
+}
+
+/// A number of a group: field name, default, smallest value.
+pub const NUMBERS: [(&str, i64, i64); 7] = [
+    ("concurrent_updates", 10, 1),
+    ("priority_queue_concurrent_updates", 5, 1),
+    ("device_failure_threshold", 3, 1),
+    ("device_failure_rate_amount", 5, 1),
+    ("device_failure_rate_seconds", 180, 60),
+    ("failure_threshold", 50, 1),
+    ("penalty_timeout_minutes", 1440, 60),
+];
+
+pub(super) fn check_notes(notes: Option<&str>) -> Result<()> {
+    if notes.is_some_and(|n| n.chars().count() > 1000) {
+        return Err(field("notes", "should be at most 1000 character(s)"));
+    }
+    Ok(())
+}
+
+/// Checks conditions and writes them into a group; its condition tags, when they are given.
+pub fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
+    let nested =
+        |name: &str, text: &str| DomainError::Fields(json!({"conditions": { name: [text] }}));
+    if let Some(version) = &c.version {
+        let version = version.trim();
+        if !version.is_empty() {
+            Requirement::parse(version).map_err(|e| nested("version", &e.to_string()))?;
+        }
+        g.version_requirement = version.to_owned();
+    }
+    if let Some(operator) = &c.tag_operator {
+        if !matches!(operator.as_str(), "and" | "or") {
+            return Err(nested("tag_operator", "is invalid"));
+        }
+        g.tag_operator.clone_from(operator);
+    }
+    if let Some(tags) = &c.tags {
+        crate::domain::devices::check_tags(tags)
+            .map_err(|_| nested("tags", "tags cannot contain spaces"))?;
+    }
+    Ok(c.tags.clone())
+}
+
+pub(super) async fn audit_changes(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    before: &GroupRow,
+    after: &GroupRow,
+    conditions: bool,
+    now: Micros,
+) -> store::Result<()> {
+    let name = &after.name;
+    let text = format!(
+        "User {} updated deployment group {name}",
+        scope.person().name
+    );
+    audit::in_product(w, scope, Resource::Group(after.id), &text, now).await?;
+    let mut texts = Vec::new();
+    if conditions {
+        texts.push(format!("Deployment group {name} conditions changed"));
+    }
+    if before.is_active != after.is_active {
+        let word = if after.is_active {
+            "active"
+        } else {
+            "inactive"
+        };
+        texts.push(format!("Deployment group {name} is {word}"));
+    }
+    if before.delta_updatable != after.delta_updatable {
+        let word = if after.delta_updatable {
+            "enabled"
+        } else {
+            "disabled"
+        };
+        texts.push(format!("Deployment group {name} delta updates {word}"));
+    }
+    let (actor, resource) = (Actor::Group(after.id), Resource::Group(after.id));
+    for text in texts {
+        audit::add(
+            w,
+            after.org_id,
+            Some(after.product_id),
+            actor,
+            resource,
+            &text,
+            now,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes checked changes into a group.
+pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
+    if let Some(name) = &c.name {
+        g.name = name_of(Some(name))?;
+    }
+    g.is_active = c.is_active.unwrap_or(g.is_active);
+    g.delta_updatable = c.delta_updatable.unwrap_or(g.delta_updatable);
+    g.lock_device_membership = c.lock_device_membership.unwrap_or(g.lock_device_membership);
+    g.priority_queue_enabled = c.priority_queue_enabled.unwrap_or(g.priority_queue_enabled);
+    if let Some(code) = &c.connecting_code {
+        g.connecting_code.clone_from(code);
+    }
+    if let Some(notes) = &c.notes {
+        check_notes(notes.as_deref())?;
+        g.notes.clone_from(notes);
+    }
+    if let Some(queue) = &c.queue_management {
+        if !matches!(queue.as_str(), "FIFO" | "LIFO") {
+            return Err(field("queue_management", "is invalid"));
+        }
+        g.queue_management.clone_from(queue);
+    }
+    if let Some(threshold) = &c.priority_threshold {
+        let threshold = threshold.clone().filter(|t| !t.is_empty());
+        if threshold
+            .as_ref()
+            .is_some_and(|t| Version::parse(t).is_err())
+        {
+            let name = "priority_queue_firmware_version_threshold";
+            return Err(field(name, "must be a valid semantic version"));
+        }
+        g.priority_queue_firmware_version_threshold = threshold;
+    }
+    let known = |i: &String| matches!(i.as_str(), "wifi" | "ethernet" | "cellular" | "unknown");
+    if c.interfaces
+        .as_ref()
+        .is_some_and(|all| !all.iter().all(known))
+    {
+        return Err(field("release_network_interfaces", "has an invalid entry"));
+    }
+    c.numbers
+        .iter()
+        .try_for_each(|(name, value)| set_number(g, name, *value))
+}
+
+pub(super) fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Result<()> {
+    let Some((_, default, least)) = NUMBERS.iter().find(|(n, ..)| *n == name) else {
+        return Ok(());
+    };
+    let value = value.unwrap_or(*default);
+    if value < *least {
+        let text = if *least == 1 {
+            "must be greater than 0".to_owned()
+        } else {
+            format!("must be greater than or equal to {least}")
+        };
+        return Err(field(name, &text));
+    }
+    let slot = match name {
+        "concurrent_updates" => &mut g.concurrent_updates,
+        "priority_queue_concurrent_updates" => &mut g.priority_queue_concurrent_updates,
+        "device_failure_threshold" => &mut g.device_failure_threshold,
+        "device_failure_rate_amount" => &mut g.device_failure_rate_amount,
+        "device_failure_rate_seconds" => &mut g.device_failure_rate_seconds,
+        "failure_threshold" => &mut g.failure_threshold,
+        _ => &mut g.penalty_timeout_minutes,
+    };
+    *slot = value;
+    Ok(())
+}

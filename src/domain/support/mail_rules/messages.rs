@@ -1,0 +1,171 @@
+//! What the server mails: invitations, changes of members, digests of events.
+
+use super::*;
+
+/// Files one mail, if this server sends any.
+pub(super) async fn file(
+    context: &Context,
+    w: &mut Write,
+    rule: Option<i64>,
+    to: &str,
+    subject: &str,
+    text: String,
+) -> store::Result<()> {
+    if !context.policy.mail {
+        return Ok(());
+    }
+    let mail = NewMail {
+        rule,
+        recipient: to,
+        subject: &line(subject, SUBJECT),
+        body: &context.vault.seal(&Secret::new(text), LABEL),
+    };
+    mail::file(w, &mail, clock::now()).await
+}
+
+/// One line of at most this many characters: names that people and devices chose go into subjects.
+pub(super) fn line(text: &str, most: usize) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(most).collect()
+}
+
+pub(super) fn address(context: &Context, path: &str) -> String {
+    format!(
+        "{}{path}",
+        context.policy.web_url.as_deref().unwrap_or_default()
+    )
+}
+
+/// Sends somebody the link of their invitation.
+///
+/// # Errors
+/// The database's.
+pub async fn invited(
+    context: &Context,
+    w: &mut Write,
+    scope: &Scope<Org>,
+    email: &str,
+    link: &str,
+) -> store::Result<()> {
+    let (by, org) = (&scope.person().name, &scope.org().name);
+    let text = format!(
+        "{by} invites you to the organization {org}, whose devices are updated by\n{}\n\n\
+         Open this link within 48 hours to join:\n\n{}\n\n\
+         Whoever has the link can join in your place: pass it to nobody.\n",
+        address(context, "/"),
+        address(context, link)
+    );
+    file(
+        context,
+        w,
+        None,
+        email,
+        &format!("{by} invites you to {org}"),
+        text,
+    )
+    .await
+}
+
+/// Tells a new member, and what changed among the members to the other administrators.
+///
+/// # Errors
+/// The database's.
+pub async fn members_changed(
+    context: &Context,
+    w: &mut Write,
+    scope: &Scope<Org>,
+    added: Option<&str>,
+    what: &str,
+) -> store::Result<()> {
+    if !context.policy.mail {
+        return Ok(());
+    }
+    let (by, org) = (scope.person(), scope.org());
+    let web = address(context, "/");
+    if let Some(email) = added {
+        let subject = format!("You are a member of {}", org.name);
+        let text = format!(
+            "{} made you a member of the organization {}, whose devices are updated by\n{web}\n",
+            by.name, org.name
+        );
+        file(context, w, None, email, &subject, text).await?;
+    }
+    for email in mail::other_admins(w, org.id, by.id).await? {
+        if Some(email.as_str()) == added {
+            continue;
+        }
+        let subject = format!("[{}] Members changed", org.name);
+        let text = format!(
+            "{what}.\n\nYou are told as an administrator of {} at\n{web}\n",
+            org.name
+        );
+        file(context, w, None, &email, &subject, text).await?;
+    }
+    Ok(())
+}
+
+/// Makes mails of what has waited long enough: at most one a rule, and not soon after its last.
+///
+/// # Errors
+/// The database's.
+pub async fn gather(context: &Context, now: Micros) -> store::Result<()> {
+    let mut r = context.db.read().await?;
+    let due = mail::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
+    drop(r);
+    if due.is_empty() {
+        return Ok(());
+    }
+    let mut w = context.db.write().await?;
+    for rule in due {
+        if !mail::take_rule(&mut w, &rule, now.after(MAIL_PAUSE)).await? {
+            continue;
+        }
+        let events = mail::take_events(&mut w, rule.id, MAIL_EVENTS).await?;
+        let (subject, text) = digest(&rule, &events, &address(context, "/"));
+        file(context, &mut w, Some(rule.id), &rule.email, &subject, text).await?;
+    }
+    w.commit().await
+}
+
+/// Subject and text of a mail about some happenings.
+pub(super) fn digest(rule: &DueRule, events: &[EventRow], web: &str) -> (String, String) {
+    let told: Vec<String> = events.iter().map(|e| sentence(&e.event, &e.data)).collect();
+    let place = format!("{}/{}", rule.org, rule.product);
+    let subject = match told.as_slice() {
+        [one] => format!("[{place}] {one}"),
+        all => format!("[{place}] {} events", all.len()),
+    };
+    let mut text = String::new();
+    for (event, sentence) in events.iter().zip(&told) {
+        text.push_str(&format!("{}  {sentence}\n", event.at.zulu()));
+    }
+    if told.len() as i64 >= MAIL_EVENTS {
+        text.push_str("There may be more: a mail tells of the first ");
+        text.push_str(&format!("{MAIL_EVENTS} only.\n"));
+    }
+    let pause = MAIL_PAUSE.as_secs() / 60;
+    text.push_str(&format!(
+        "\nSent by a mail rule of {place} at\n{web}\nat most once in {pause} minutes. Whoever manages the product can change the rule.\n"
+    ));
+    (subject, text)
+}
+
+/// What a message says, in words.
+pub(super) fn sentence(event: &str, data: &str) -> String {
+    let data: Value = serde_json::from_str(data).unwrap_or_default();
+    let of = |key: &str| line(data[key].as_str().unwrap_or("?"), 255);
+    match event {
+        "device.online" => format!("{} is online", of("device")),
+        "device.offline" => format!("{} is offline", of("device")),
+        "update.completed" => format!("{} was updated to {}", of("device"), of("version")),
+        "update.failed" => format!("{} was not updated: {}", of("device"), of("reason")),
+        "firmware.published" => format!(
+            "Firmware {} for {} was published by {}",
+            of("version"),
+            of("platform"),
+            of("by")
+        ),
+        "release.created" => format!("{} got a release by {}", of("deployment_group"), of("by")),
+        _ => format!("{}: {}", of("title"), of("message")),
+    }
+}

@@ -1,0 +1,123 @@
+//! One update of a simulated device: it downloads, writes and reports as the real client does.
+
+use super::*;
+
+/// An update in progress: it goes on while the socket is lost, as on a real device.
+pub(in crate::sim) struct Update {
+    pub(in crate::sim) http: reqwest::Client,
+    pub(in crate::sim) faults: Faults,
+    pub(in crate::sim) stats: Arc<Stats>,
+    pub(in crate::sim) disk: Disk,
+    pub(in crate::sim) keys: Vec<PublicKey>,
+    pub(in crate::sim) rng: StdRng,
+    pub(in crate::sim) update: Value,
+    pub(in crate::sim) tells: bool,
+    pub(in crate::sim) say: mpsc::Sender<Progress>,
+}
+
+impl Update {
+    pub(in crate::sim) async fn run(mut self) {
+        let outcome = match self.install().await {
+            Ok(outcome) => outcome,
+            Err(reason) => {
+                count(&self.stats.failed);
+                self.stats.because(&reason);
+                let failed = if self.tells {
+                    json!({"status": "failed", "reason": reason})
+                } else {
+                    json!({"status": format!("fwup error {reason}")})
+                };
+                let _ = self.say.send(Progress::Say("status_update", failed)).await;
+                Outcome::Stay
+            }
+        };
+        // The device may have been stopped.
+        let _ = self.say.send(Progress::Done(Box::new(outcome))).await;
+    }
+
+    /// Says in words how it goes, if the release does that.
+    async fn status(&self, payload: Value) {
+        if !self.tells {
+            return;
+        }
+        let _ = self.say.send(Progress::Say("status_update", payload)).await;
+    }
+
+    async fn progress(&self, value: u8) {
+        let payload = if self.tells {
+            json!({"stage": "updating", "value": value})
+        } else {
+            json!({ "value": value })
+        };
+        let _ = self.say.send(Progress::Say("fwup_progress", payload)).await;
+    }
+
+    async fn install(&mut self) -> Result<Outcome, String> {
+        let wanted = wanted(&self.update)?;
+        self.status(json!({"status": "started", "downloader_network_interface": "eth0"}))
+            .await;
+        let file = download::fetch(
+            &self.http,
+            &wanted,
+            &self.faults,
+            &mut self.rng,
+            &self.stats,
+        )
+        .await?;
+        self.progress(0).await;
+        if self.rng.random_bool(self.faults.fail_rate) {
+            return Err("simulated failure".into());
+        }
+        let (disk, keys) = (self.disk.clone(), self.keys.clone());
+        let applied = tokio::task::spawn_blocking(move || disk.apply(&file, "upgrade", &keys))
+            .await
+            .map_err(|e| e.to_string())??;
+        self.progress(100).await;
+        self.status(json!({"status": "completed"})).await;
+        Ok(Outcome::Boot(applied.disk, applied.image, applied.delta))
+    }
+}
+
+pub(super) fn wanted(update: &Value) -> Result<Wanted, String> {
+    let text = |key: &str| {
+        update
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .ok_or(format!("no {key}"))
+    };
+    let partials = update
+        .get("partials_checksums")
+        .and_then(Value::as_array)
+        .ok_or("no partial sums")?;
+    Ok(Wanted {
+        url: text("firmware_url")?,
+        size: update
+            .get("size")
+            .and_then(Value::as_u64)
+            .ok_or("no size")?,
+        checksum: text("checksum")?,
+        partials: partials
+            .iter()
+            .filter_map(|p| p.as_str().map(str::to_owned))
+            .collect(),
+    })
+}
+
+/// What the update task tells the device.
+pub(in crate::sim) enum Progress {
+    /// Push this to the server, if connected.
+    Say(&'static str, Value),
+    /// It ended.
+    Done(Box<Outcome>),
+}
+
+impl Progress {
+    /// How it ended, if it did.
+    pub(in crate::sim) fn end(self) -> Option<Outcome> {
+        match self {
+            Self::Say(..) => None,
+            Self::Done(outcome) => Some(*outcome),
+        }
+    }
+}
