@@ -86,17 +86,8 @@ impl Micros {
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7), for the `Date` header.
     pub fn http_date(self) -> String {
-        let d = self.date();
-        let day = &d.weekday().to_string()[..3];
-        let month = &d.month().to_string()[..3];
-        format!(
-            "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
-            d.day(),
-            d.year(),
-            d.hour(),
-            d.minute(),
-            d.second()
-        )
+        let since = Duration::from_micros(u64::try_from(self.0).unwrap_or(0));
+        httpdate::fmt_http_date(UNIX_EPOCH + since)
     }
 }
 

@@ -50,3 +50,21 @@ pub(super) fn logs(default: &str) {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .try_init();
 }
+
+/// Prints a table: columns as wide as their widest text, without lines, so that it can be read by `awk` as well.
+pub(super) fn table<'t>(
+    titles: impl Iterator<Item = &'t str>,
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_header(titles)
+        .add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for line in table.lines() {
+        data(line.trim_end());
+    }
+}

@@ -387,34 +387,13 @@ impl Client {
         if self.options.json {
             return output::json(rows);
         }
-        let mut lines = vec![
-            columns
-                .iter()
-                .map(|(title, _)| (*title).to_owned())
-                .collect::<Vec<_>>(),
-        ];
-        for row in rows.as_array().into_iter().flatten() {
-            lines.push(
-                columns
-                    .iter()
-                    .map(|(_, at)| cell(&row.pointer(at).cloned().unwrap_or_default()))
-                    .collect(),
-            );
-        }
-        let mut widths = vec![0; columns.len()];
-        for line in &lines {
-            for (width, text) in widths.iter_mut().zip(line) {
-                *width = (*width).max(text.chars().count());
-            }
-        }
-        for line in lines {
-            let text: Vec<String> = line
-                .iter()
-                .zip(&widths)
-                .map(|(text, width)| format!("{text}{}", " ".repeat(width - text.chars().count())))
-                .collect();
-            output::data(text.join("  ").trim_end());
-        }
+        let titles = columns.iter().map(|(title, _)| *title);
+        let lines = rows.as_array().into_iter().flatten().map(|row| {
+            let at = columns.iter().map(|(_, at)| row.pointer(at));
+            at.map(|value| cell(value.unwrap_or(&Value::Null)))
+                .collect()
+        });
+        output::table(titles, lines);
         Ok(())
     }
 
