@@ -1,4 +1,5 @@
-//! What the domain works with: the parts of a running server that its functions share.
+//! The domain's context: the parts of a running server (database, file store, bus, limiters) that its functions
+//! share.
 
 use super::accounts::passwords::PasswordBudget;
 use super::catalog::uploads::UploadSessions;
@@ -22,67 +23,69 @@ use std::sync::atomic::AtomicU32;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What the operator of the server decided.
+/// Server-wide settings that the operator chose in the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Whether a CA may be registered without a proof.
+    /// Whether a CA certificate may be registered without a proof of possession.
     pub unproven_cas: bool,
-    /// Whether webhooks may go to private addresses.
+    /// Whether webhooks may be delivered to private addresses.
     pub private_webhooks: bool,
-    /// Whether products may take ESP-IDF images.
+    /// Whether products may accept ESP-IDF images.
     pub esp_idf: bool,
-    /// Whether mail is sent.
+    /// Whether mail delivery is configured.
     pub mail: bool,
-    /// Public address of the web, without a slash at its end.
+    /// Public base URL of the web API, without a trailing slash.
     pub web_url: Option<String>,
 }
 
-/// Parts of the server that the domain needs; cheap to clone. It knows nothing of sockets and of HTTP.
+/// The shared parts of a running server that the domain needs. Cloning is cheap. It holds no sockets and no
+/// HTTP types.
 #[derive(Clone)]
 pub struct Context {
-    /// The database.
+    /// The database pools.
     pub db: Db,
-    /// Stored files.
+    /// The file store for firmware, archives, and deltas.
     pub blobs: Blobs,
-    /// Messages to all nodes.
+    /// The bus that carries messages to all nodes.
     pub bus: Bus,
-    /// The uses of the node key.
+    /// Encrypts, decrypts, and signs with keys derived from the node key.
     pub vault: Arc<Vault>,
-    /// What the operator decided.
+    /// The operator's settings.
     pub policy: Arc<Policy>,
-    /// This node.
+    /// The id of this node.
     pub node: NodeId,
-    /// What this server last found out about its own state.
+    /// The latest results of this server's own health checks.
     pub health: Health,
-    /// Uses of tokens that a job will write.
+    /// Last-use times of API tokens, held in memory until a job writes them.
     pub token_uses: Arc<TokenUses>,
-    /// Consoles and shells that people look at.
+    /// Open consoles and shells that people watch.
     pub terminals: Terminals,
-    /// Scripts that run on devices and that somebody waits for.
+    /// Support scripts that run on devices while a request waits for their output.
     pub script_runs: ScriptRuns,
-    /// Uploads that wait for more.
+    /// Resumable uploads that are not complete yet.
     pub upload_sessions: Arc<UploadSessions>,
-    /// How often signing keys were changed on this server, so that a connection sees that it told its device old ones.
+    /// Counts the changes to signing keys on this server. A connection compares it to see that the keys it sent
+    /// to its device are out of date.
     pub key_changes: Arc<AtomicU32>,
-    /// What each asker may take of the server at once.
+    /// Rate and concurrency limits for each caller.
     pub limiters: Arc<Limiters>,
-    /// Tasks that no request waits for; the server waits for them when it stops.
+    /// Tracks tasks that outlive their request. The server waits for them at shutdown.
     pub background: TaskTracker,
-    /// Cancelled when the server stops.
+    /// Cancelled when the server shuts down.
     pub stopping: CancellationToken,
 }
 
-/// The shares of one asker in what the domain does.
+/// The rate and concurrency limits of the domain's expensive operations.
 pub struct Limiters {
-    /// Passwords that are being checked, and how often they may be tried.
+    /// Limits concurrent password checks and the rate of attempts.
     pub passwords: PasswordBudget,
-    /// How often command lines at an address may begin a login.
+    /// Limits how often command lines at one address may begin a login.
     pub cli_sessions: Rate<IpAddr>,
-    /// How often a person may test webhooks.
+    /// Limits how often a person may send test deliveries of webhooks.
     pub webhook_tests: Rate<UserId>,
-    /// Uploads in progress.
+    /// Limits the uploads in progress.
     pub upload_slots: Arc<Slots<UserId>>,
-    /// Lists that read every device of a product, by organization.
+    /// Limits queries that read every device of a product, for each organization.
     pub scan_lane: Lane<OrgId>,
 }
 
@@ -99,7 +102,8 @@ impl Default for Limiters {
 }
 
 impl Context {
-    /// Refuses what would take disk space that joins, claims and reports need.
+    /// Refuses an operation that takes disk space when little is left, because joins, claims, and reports need
+    /// the rest.
     ///
     /// # Errors
     /// [`DomainError::Busy`] when less than the reserve is free.
@@ -112,7 +116,7 @@ impl Context {
         ))
     }
 
-    /// Sends a signal to the node that holds a device's socket.
+    /// Sends a signal to the node that holds a device's connection.
     pub fn signal_device(&self, node: NodeId, device: DeviceId, signal: DeviceSignal) {
         self.bus.send(BusMessage::Device {
             node,
@@ -121,7 +125,7 @@ impl Context {
         });
     }
 
-    /// Wakes a group's scheduler.
+    /// Wakes the scheduler of a deployment group.
     pub fn wake_group(&self, group: Option<GroupId>) {
         if let Some(group) = group {
             self.bus.send(BusMessage::Group(group));

@@ -1,4 +1,4 @@
-//! Devices, as people manage them.
+//! Devices as people manage them: list, show, settings, and locating a device by its identifier.
 
 mod commands;
 
@@ -32,35 +32,35 @@ pub use changes::*;
 pub use commands::*;
 pub use device_secrets::*;
 
-/// A device with its tags; `None` when they were never set.
+/// A device with its tags.
 pub struct Device {
-    /// The device.
+    /// The device's row with what is shown beside it.
     pub view: DeviceView,
-    /// Its tags.
+    /// Its tags; `None` when they were never set.
     pub tags: Option<Vec<String>>,
 }
 
-/// What a person may write about a device. An outer `None` leaves a field alone.
+/// The settings of a device. An outer `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct DeviceForm {
     /// Free text.
     pub description: Option<Option<String>>,
-    /// Tags.
+    /// Tags; an inner `None` removes them.
     pub tags: Option<Option<Vec<String>>>,
-    /// Automatic updates.
+    /// Whether the device gets automatic updates.
     pub updates_enabled: Option<bool>,
-    /// Switches of extensions, an object of booleans.
+    /// Extension settings: an object of booleans.
     pub extensions: Option<serde_json::Value>,
-    /// Code that it runs when it connects.
+    /// Elixir code that the device runs when it connects.
     pub connecting_code: Option<Option<String>>,
-    /// Restores a deleted device.
+    /// Whether to restore a deleted device.
     pub restore: bool,
 }
 
-/// Refuses tags that cannot be tags.
+/// Refuses malformed tags.
 ///
 /// # Errors
-/// Under the field `tags`.
+/// A validation error under the field `tags`.
 pub fn check_tags(tags: &[String]) -> Result<()> {
     if tags.iter().any(|t| t.contains(char::is_whitespace)) {
         return Err(field("tags", "tags cannot contain spaces"));
@@ -92,20 +92,20 @@ async fn with_tags(on: &mut impl On, view: DeviceView) -> store::Result<Device> 
     Ok(Device { view, tags })
 }
 
-/// The number of a device of the scope's organization.
+/// The id of a device of the scope's organization.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the scope has no such device.
 pub async fn id_of(on: &mut impl On, scope: &impl InOrg, identifier: &str) -> Result<DeviceId> {
     store::devices::id_of(on, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)
 }
 
-/// One device of the scope's organization.
+/// Finds a device of the scope's organization.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the scope has no such device.
 pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Device> {
     let mut r = db.read().await?;
     let view = store::devices::view(&mut r, scope, identifier)
@@ -114,10 +114,10 @@ pub async fn show(db: &Db, scope: &impl InOrg, identifier: &str) -> Result<Devic
     Ok(with_tags(&mut r, view).await?)
 }
 
-/// Organization and product of a device, for addresses that do not name them.
+/// The names of a device's organization and product, for URLs that do not contain them.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when there is no such device that the person may see.
 pub async fn locate(db: &Db, person: &Person, identifier: &str) -> Result<(String, String)> {
     let mut r = db.read().await?;
     store::devices::locate(&mut r, person.id, identifier)
@@ -127,16 +127,16 @@ pub async fn locate(db: &Db, person: &Person, identifier: &str) -> Result<(Strin
 
 /// A page of a product's devices.
 pub struct Page {
-    /// Devices.
+    /// The devices of this page.
     pub devices: Vec<Device>,
-    /// How many match in all.
+    /// The number of all matching devices.
     pub total: u64,
 }
 
-/// Lists devices. Pages count from 1; a page is at most [`crate::limits::PAGE_SIZE`].
+/// Lists devices. Pages count from 1 and hold at most [`crate::limits::PAGE_SIZE`] devices.
 ///
 /// # Errors
-/// The database's; when no index finds them, that too many such lists are asked for.
+/// [`DomainError::Busy`] when the query can use no index and too many such queries run already.
 pub async fn list(
     context: &Context,
     scope: &Scope<Product>,

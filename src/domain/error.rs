@@ -1,4 +1,5 @@
-//! Why a person's wish is not granted. `api` alone turns these into statuses.
+//! The domain's error type: why a request of a person was refused or failed. Only `api` maps it to HTTP
+//! statuses.
 
 use crate::access::scope::{Denied, Role};
 use crate::blob::BlobError;
@@ -6,59 +7,61 @@ use crate::budget;
 use crate::store;
 use serde_json::Value;
 
-/// The outcome of a person's wish.
+/// The result of a domain operation.
 pub type Result<T> = std::result::Result<T, DomainError>;
 
-/// Why not.
+/// Why an operation was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DomainError {
-    /// There is no such thing here, or it is not theirs to see.
+    /// The resource does not exist, or the person may not see it. Both are reported alike, so that names do not
+    /// leak.
     #[error("not found")]
     NotFound,
-    /// The role is too low.
+    /// The person's role is too low; holds the role that is required.
     #[error("needs the role {}", .0.word())]
     Denied(Role),
-    /// Fields with their messages.
+    /// Validation failed: a JSON object from field names to messages.
     #[error("invalid: {0}")]
     Fields(Value),
-    /// A sentence.
+    /// The request was refused for the reason in this sentence.
     #[error("{0}")]
     Detail(String),
-    /// The device is offline, silent, or too old for it.
+    /// The device is offline, did not answer, or is too old for the request.
     #[error("device not available or responding")]
     Unavailable,
-    /// Something else still needs it.
+    /// The resource is still in use; holds what uses it.
     #[error("in use: {0}")]
     InUse(Value),
-    /// It is there already.
+    /// The request conflicts with the present state, for instance because the resource exists already.
     #[error("{0}")]
     Conflict(String),
-    /// The request lacks what the action is about.
+    /// The request is malformed or lacks a required part.
     #[error("bad request: {0}")]
     Bad(String),
-    /// As many as this server serves at once; later there may be room.
+    /// The server is at its limit for this kind of work; the request may succeed later.
     #[error("{0}")]
     Busy(String),
-    /// The asker has had its share for now; another try makes sense after this time.
+    /// The caller exceeded its rate or share; a retry makes sense after this time.
     #[error("too many requests; try again in {} s", .0.as_secs().max(1))]
     TooMany(std::time::Duration),
-    /// Too large.
+    /// The body is too large.
     #[error("too large")]
     TooLarge,
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The file store.
+    /// The file store failed.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// A fault of this server.
+    /// An internal error of this server.
     #[error("{0}")]
     Fault(String),
 }
 
 impl DomainError {
-    /// What to tell when the store is in trouble that passes, or the query was too expensive: the request itself may be
-    /// made again.
+    /// The message for an error that is likely to pass (the store is overloaded or away) or for a query that
+    /// was too expensive, so that the caller knows that the request may be repeated. `None` for every other
+    /// error.
     pub fn passing(&self) -> Option<&'static str> {
         match self {
             Self::Store(e) if e.is_unavailable() => Some(
@@ -89,19 +92,19 @@ impl From<Denied> for DomainError {
     }
 }
 
-/// One field's message, in the shape of the API.
+/// A validation error for one field, in the shape of the API.
 pub fn field(name: &str, message: &str) -> DomainError {
     DomainError::Fields(serde_json::json!({ name: [message] }))
 }
 
-/// The message for a field that is needed.
+/// The message for a required field that is missing or blank.
 pub const BLANK: &str = "can't be blank";
-/// The message for a value that must be unique.
+/// The message for a value that must be unique and is in use.
 pub const TAKEN: &str = "has already been taken";
 /// The message for a value outside its set.
 pub const INVALID: &str = "is invalid";
 
-/// A name with its runs of spaces collapsed; blank is refused under `name`.
+/// Normalizes a name by collapsing runs of spaces. A blank name is refused under the field `name`.
 pub fn name_of(text: Option<&str>) -> Result<String> {
     let name = text
         .unwrap_or_default()
@@ -126,16 +129,16 @@ pub fn name_of(text: Option<&str>) -> Result<String> {
     Ok(name)
 }
 
-/// The mistakes of a body, gathered, so that all are told at once.
+/// Collects the validation errors of a body, so that all of them are reported at once.
 #[derive(Debug, Default)]
 pub struct Mistakes {
     fields: serde_json::Map<String, Value>,
-    /// The first that is of no field.
+    /// The first error that belongs to no field.
     other: Option<DomainError>,
 }
 
 impl Mistakes {
-    /// What a check passed; what it refused is kept.
+    /// Returns the value of a check that passed; records the error of one that failed.
     pub fn take<T>(&mut self, checked: Result<T>) -> Option<T> {
         match checked {
             Ok(value) => return Some(value),
@@ -145,10 +148,10 @@ impl Mistakes {
         None
     }
 
-    /// Passes when there was none.
+    /// Succeeds when no error was recorded.
     ///
     /// # Errors
-    /// All of them.
+    /// All recorded errors, as one.
     pub fn none(self) -> Result<()> {
         if self.fields.is_empty() && self.other.is_none() {
             return Ok(());
@@ -156,17 +159,18 @@ impl Mistakes {
         Err(self.refusal())
     }
 
-    /// All of them, once it is known that there are some.
+    /// Merges the recorded errors. The caller knows that there is at least one.
     pub fn refusal(self) -> DomainError {
         let Self { fields, other } = self;
         other.unwrap_or(DomainError::Fields(fields.into()))
     }
 }
 
-/// Whether a name is `.` or `..`, which every client takes out of an address before it asks (RFC 3986, 5.2.4).
+/// Whether a name is `.` or `..`. Every client removes these segments from a URL before it sends it (RFC 3986,
+/// 5.2.4), so that such a name could not be addressed.
 pub fn is_dots(name: &str) -> bool {
     matches!(name, "." | "..")
 }
 
-/// Why such a name is refused.
+/// The message for such a name.
 pub const DOTS: &str = "cannot be . or .., which are no names in addresses";

@@ -1,5 +1,6 @@
-//! Organizations, people, products, devices, firmware files: what people manage and what devices report. It knows no
-//! HTTP; every function for people takes a scope.
+//! The rules of the product: what people may do with organizations, products, devices, and firmware, and what
+//! follows from device events. It knows no HTTP. Every function that serves a person takes a scope, so that
+//! nothing crosses an organization.
 
 pub mod accounts;
 pub mod catalog;
@@ -14,13 +15,14 @@ use crate::limits::PAGE_SIZE;
 pub use context::{Context, Policy};
 pub use error::{DomainError, Result};
 
-/// Work that would hold up other tasks (disk, hashes of passwords), done on a thread that may wait.
+/// Runs work that would block the async threads (disk access, password hashing) on a blocking thread.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| DomainError::Fault(e.to_string()))
 }
 
-/// Where a page begins, counted from 1, and how many rows it has: at most [`PAGE_SIZE`].
+/// Turns a page number, counted from 1, and a page size into `LIMIT` and `OFFSET`. The size is capped at
+/// [`PAGE_SIZE`].
 fn limit_offset(page: u64, size: u64) -> (i64, i64) {
     let size = size.clamp(1, PAGE_SIZE);
     let offset = page.saturating_sub(1).saturating_mul(size);

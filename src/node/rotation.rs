@@ -121,9 +121,6 @@ fn beside(file: &Path) -> PathBuf {
 }
 
 /// Finishes a change of the key file that a crash cut short: the database knows which of the two is right.
-///
-/// # Errors
-/// The disk's.
 pub(super) fn finish(file: &Path, kept: &[u8]) -> anyhow::Result<()> {
     let next = beside(file);
     match digest_of(&next) {

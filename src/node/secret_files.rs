@@ -115,17 +115,11 @@ pub(super) async fn check_node_key(db: &Db, key: &[u8; 32]) -> anyhow::Result<()
 }
 
 /// Keeps the fingerprint of another node key.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn keep_node_key(w: &mut Write, key: &[u8; 32]) -> store::Result<()> {
     nodes::set(w, NODE_KEY, &node_key_digest(key)).await
 }
 
 /// Keeps the fingerprint of another key file.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn keep_key_file(w: &mut Write, content: &[u8]) -> store::Result<()> {
     nodes::set(w, KEY_FILE, &sha256(content)).await
 }
@@ -154,9 +148,6 @@ fn short(digest: &[u8]) -> String {
 }
 
 /// Whether the database holds people, so that a key cannot be made as if it were new.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn in_use(db: &Db) -> store::Result<bool> {
     let mut r = db.read().await?;
     crate::store::accounts::users::any(&mut r).await

@@ -112,9 +112,6 @@ pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
 }
 
 /// Gives the database free for the next server.
-///
-/// # Errors
-/// The database's.
 pub async fn release_database(db: &Db, node: NodeId) -> store::Result<()> {
     let mut w = db.write().await?;
     nodes::forget(&mut w, node).await?;
@@ -206,9 +203,6 @@ pub struct FirstLogin {
 }
 
 /// Makes the first person and organization when there is nobody yet.
-///
-/// # Errors
-/// The database's.
 pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
     let mut w = db.write().await?;
     if crate::store::accounts::users::any(&mut w).await? {

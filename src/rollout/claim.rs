@@ -50,9 +50,6 @@ struct Source {
 }
 
 /// Whether a run could do anything: a read, so that an idle group costs no write lock.
-///
-/// # Errors
-/// The database's.
 pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     let mut r = db.read().await?;
     let Some(g) = deployment_groups::row(&mut r, group).await? else {
@@ -75,9 +72,6 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
 }
 
 /// Runs a group once.
-///
-/// # Errors
-/// The database's.
 pub async fn run(
     db: &Db,
     node: NodeId,
@@ -176,9 +170,6 @@ pub struct ClaimOutcome {
 }
 
 /// Takes a slot for one device that asks by itself, within the group's limits and under its lease.
-///
-/// # Errors
-/// The database's.
 pub async fn one(
     w: &mut Write,
     node: NodeId,

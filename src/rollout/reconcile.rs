@@ -17,9 +17,6 @@ const BITE: i64 = 500;
 
 /// Claims the database for this server, at its start and again all the time. Another node that was alive within
 /// [`NODE_SILENCE`] keeps it: then it was there first, or took this one's place while this one could not say that it is alive.
-///
-/// # Errors
-/// The database's.
 pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<NodeId>> {
     let mut w = db.write().await?;
     let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
@@ -104,9 +101,6 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
 
 /// Closes what a dead node left: its connections, untold claims, jobs and leases. A node does this for itself when it
 /// starts, since whatever it held before is gone.
-///
-/// # Errors
-/// The database's.
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;

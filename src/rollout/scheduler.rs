@@ -103,9 +103,6 @@ async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
 }
 
 /// Nudges the nodes that hold these devices.
-///
-/// # Errors
-/// The database's.
 pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()> {
     if devices.is_empty() {
         return Ok(());

@@ -1,5 +1,6 @@
-//! The right to go on with something that lasts: an upload, a stream of events, a script that somebody waits for. It is
-//! looked at again at once when a right was taken away, and now and then, for what other processes do.
+//! Repeated access checks for long-lived operations: an upload, a stream of events, a script run that somebody
+//! waits for. The check runs again as soon as any right is revoked in this process, and periodically, because
+//! other processes revoke rights as well.
 
 use crate::access;
 use crate::access::scope::{Product, Scope};
@@ -10,19 +11,19 @@ use crate::store::{self, Db, devices};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// What was allowed when something began, and whether it may have changed.
+/// A scope that was allowed when an operation began, and the state needed to check it again.
 pub struct AccessCheck {
     db: Db,
     scope: Scope<Product>,
     device: Option<DeviceId>,
     revocations: watch::Receiver<u64>,
     looked: Instant,
-    /// When to look, once something may have been taken away.
+    /// When the next check is due, once a revocation was seen.
     due: Option<Instant>,
 }
 
 impl AccessCheck {
-    /// For something that the scope allows now.
+    /// Begins with a scope that is allowed now.
     pub fn begin(db: &Db, scope: &Scope<Product>) -> Self {
         Self {
             db: db.clone(),
@@ -30,18 +31,19 @@ impl AccessCheck {
             device: None,
             revocations: db.revocations(),
             looked: Instant::now(),
-            // What was taken away between the scope and this moment is seen by the first look.
+            // A right that was revoked after the scope was made and before this line is found by the first
+            // check.
             due: Some(Instant::now()),
         }
     }
 
-    /// Ends with the device's place in the product, too.
+    /// Also requires that the device stays in the product.
     pub fn about(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
         self
     }
 
-    /// Whether the right is still there; costs nothing while no right was taken away.
+    /// Whether access is still allowed. It reads the database only after a revocation.
     pub async fn holds(&mut self) -> bool {
         if self.due.is_none() && !self.revocations.has_changed().unwrap_or(true) {
             return true;
@@ -55,28 +57,28 @@ impl AccessCheck {
                 held
             }
             Err(e) => {
-                // A fault of the store takes no right away; the next look is due at once.
+                // A failing database revokes nothing. `due` stays set, so the next call checks again.
                 tracing::warn!(error = %e, "a right was not looked at again");
                 true
             }
         }
     }
 
-    /// Comes back when the right is gone. It may be dropped and called again: nothing is missed.
+    /// Waits until access is revoked. It is cancel-safe: a later call misses nothing.
     pub async fn lost(&mut self) {
         loop {
             let due = match self.due {
                 Some(due) => due,
                 None => {
                     tokio::select! {
-                        // An error says that the database is closed, which ends everything else as well.
+                        // The channel closes only with the database, and then everything else ends as well.
                         _ = self.revocations.changed() => {}
                         () = sleep_until(self.looked + VIEWER_LOOK) => {}
                     }
                     *self.due.insert(Instant::now() + self.db.look_delay())
                 }
             };
-            // Many rights that go at once, as with a product of many devices, are one look.
+            // Many revocations at once, as when a product with many devices is deleted, need only one check.
             sleep_until(due.max(self.looked + STANDING_PAUSE)).await;
             if !self.holds().await {
                 return;

@@ -1,4 +1,5 @@
-//! Logins of command lines through a browser (docs/protocol/rest.md, "Login through a browser"), and invitations to an organization.
+//! Command-line logins that a person confirms in a browser (docs/protocol/rest.md, "Login through a browser"),
+//! and invitations to an organization.
 
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
@@ -18,17 +19,17 @@ use crate::store::{self, Db};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long a command line waits for its browser.
+/// How long a command-line login waits for its confirmation.
 const WAIT: Duration = Duration::from_secs(5 * 60);
-/// Logins that wait at once: strangers begin them.
+/// Maximum number of pending logins. It is bounded because anybody can begin one without an account.
 const WAITING: i64 = 10_000;
 /// How long an invitation can be accepted.
 pub const INVITED: Duration = Duration::from_secs(48 * 3600);
 
-/// Begins a login.
+/// Begins a command-line login.
 ///
 /// # Errors
-/// Too many that wait.
+/// [`DomainError::TooMany`] or [`DomainError::Busy`] when too many logins are pending.
 pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
     if let Some(from) = from.and_then(counted) {
         context
@@ -59,10 +60,10 @@ pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Resul
     Ok(session)
 }
 
-/// A login that waits or was confirmed.
+/// Finds a login that is pending or was just confirmed.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for one that is unknown or over.
+/// [`DomainError::NotFound`] when the login is unknown or expired.
 pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
     let mut r = db.read().await?;
     cli_sessions::find(&mut r, token, clock::now().before(WAIT))
@@ -70,10 +71,11 @@ pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
         .ok_or(DomainError::NotFound)
 }
 
-/// What the command line gets: nothing yet, or once its API token.
+/// Answers the polling command line: `None` while the login is pending, and the API token exactly once after it
+/// was confirmed.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for one that is unknown, over, or fetched.
+/// [`DomainError::NotFound`] when the login is unknown, expired, or its token was fetched before.
 pub async fn fetch(context: &Context, token: &str) -> Result<Option<Secret>> {
     let session = waiting(&context.db, token).await?;
     let Some(sealed) = session.user_token else {
@@ -93,23 +95,23 @@ pub async fn fetch(context: &Context, token: &str) -> Result<Option<Secret>> {
         .map_err(|e| DomainError::Fault(e.to_string()))
 }
 
-/// What came of a confirmation.
+/// The outcome of a confirmation in the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmed {
     /// The command line is logged in.
     Done,
-    /// A wrong email or password.
+    /// The email or password is wrong.
     Wrong,
-    /// The right ones, of an account whose address was never confirmed.
+    /// The credentials are right, but the account's email address was never confirmed.
     Unconfirmed,
-    /// Somebody else has confirmed it.
+    /// The login was confirmed by somebody else.
     Taken,
 }
 
-/// Confirms a login as the person whose password it is.
+/// Confirms a login as the person with this email and password.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the login is unknown or expired.
 pub async fn confirm(
     context: &Context,
     token: &str,
@@ -147,12 +149,13 @@ pub async fn confirm(
     Ok(Confirmed::Done)
 }
 
-/// Invites somebody who is no user of the server yet.
+/// Invites somebody who has no account on this server yet.
 ///
-/// Returns the path of the link, which is a capability: it is shown this once, or mailed, and never again.
+/// Returns the path of the invitation link. The link grants access by itself, so it is shown or mailed once and
+/// never again.
 ///
 /// # Errors
-/// An unknown role, or an address that is none.
+/// [`DomainError::Fields`] for an unknown role or a malformed email address.
 pub async fn invite(
     context: &Context,
     scope: &Scope<Org>,
@@ -184,9 +187,6 @@ pub async fn invite(
 }
 
 /// The organization's open invitations, newest first, without their links.
-///
-/// # Errors
-/// The database's.
 pub async fn invitations(context: &Context, scope: &Scope<Org>) -> Result<Vec<Invite>> {
     let mut r = context.db.read().await?;
     Ok(invites::list(&mut r, scope, clock::now().before(INVITED)).await?)
@@ -198,10 +198,10 @@ fn link(context: &Context, id: i64, email: &str, at: Micros) -> String {
     format!("/invite/{id}.{proof}")
 }
 
-/// Takes an invitation back.
+/// Revokes an invitation.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when no open invitation has this address.
 pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
     let mut w = db.write().await?;
     if !invites::remove(&mut w, scope.org().id, email).await? {
@@ -216,10 +216,10 @@ pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
     Ok(())
 }
 
-/// The invitation of a link.
+/// Finds the invitation that a link belongs to.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for one that is forged, over, accepted or taken back.
+/// [`DomainError::NotFound`] when the link is forged, expired, accepted, or revoked.
 pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
     let (id, proof) = link.split_once('.').ok_or(DomainError::NotFound)?;
     let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
@@ -235,10 +235,12 @@ pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
     }
 }
 
-/// Accepts an invitation: a new person with this name and password, or one who has become a user meanwhile and proves it.
+/// Accepts an invitation: creates an account with this name and password, or adds a person who got an account
+/// meanwhile and proves it with its password.
 ///
 /// # Errors
-/// [`DomainError::NotFound`]; a name or password that cannot be.
+/// [`DomainError::NotFound`] for a link that is not valid any more; a validation error for an unacceptable name
+/// or password.
 pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> Result<()> {
     let invite = invited(context, link).await?;
     let mut r = context.db.read().await?;

@@ -1,4 +1,4 @@
-//! Organizations, people, their logins, tokens and rights.
+//! Accounts: organizations, members, people, logins, API tokens, and access checks.
 
 pub mod access_check;
 pub mod logins;

@@ -1,4 +1,4 @@
-//! Organizations and members.
+//! Organizations and their members.
 
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
 use crate::clock;
@@ -12,10 +12,7 @@ use crate::store::{Db, Write};
 pub use crate::store::accounts::orgs::{Member, OrgRow};
 pub use crate::store::catalog::products::ProductRow;
 
-/// The organizations of a person, with their products when asked for.
-///
-/// # Errors
-/// The database's.
+/// The organizations that a person belongs to, with their products if requested.
 pub async fn of(
     db: &Db,
     person: &Person,
@@ -36,19 +33,16 @@ pub async fn of(
     Ok(all)
 }
 
-/// The members.
-///
-/// # Errors
-/// The database's.
+/// The members of an organization.
 pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
     let mut r = db.read().await?;
     Ok(crate::store::accounts::orgs::members(&mut r, scope).await?)
 }
 
-/// One member.
+/// Finds a member by email address.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when nobody with this address is a member.
 pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
     let mut r = db.read().await?;
     crate::store::accounts::orgs::member(&mut r, scope, email)
@@ -56,10 +50,10 @@ pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> 
         .ok_or(DomainError::NotFound)
 }
 
-/// Makes an existing person a member; `None` when the server knows nobody with this address.
+/// Makes an existing person a member. `None` when no account has this address.
 ///
 /// # Errors
-/// An unknown role or person, or one who is a member already.
+/// A validation error for an unknown role, or for a person who is a member already.
 pub async fn add_member(
     context: &Context,
     scope: &Scope<Org>,
@@ -91,10 +85,12 @@ pub async fn add_member(
     member(&context.db, scope, email).await.map(Some)
 }
 
-/// Changes a member's role. The last administrator stays one.
+/// Changes a member's role. The last administrator cannot be demoted, so that somebody can always manage the
+/// organization.
 ///
 /// # Errors
-/// An unknown role or member, or the last administrator.
+/// A validation error for an unknown role or for the last administrator; [`DomainError::NotFound`] for an
+/// unknown member.
 pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let mut w = db.write().await?;
@@ -125,10 +121,10 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
     })
 }
 
-/// Takes a member out.
+/// Removes a member.
 ///
 /// # Errors
-/// An unknown member, or the last administrator.
+/// [`DomainError::NotFound`] for an unknown member; a refusal for the last administrator.
 pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let found = crate::store::accounts::orgs::member(&mut w, scope, email)

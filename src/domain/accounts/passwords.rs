@@ -1,5 +1,5 @@
-//! What trying passwords may cost: a few checks at once, and a pace for each account and each address, so that a
-//! stranger can neither fill the memory nor guess on and on.
+//! Limits on password attempts: how many checks run at once, and how often an account and an address may try.
+//! Without them a stranger could exhaust memory (each check takes a lot) or guess passwords.
 
 use crate::budget::{Rate, counted};
 use crate::domain::{DomainError, Result, blocking};
@@ -14,15 +14,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Who is slowed down. Accounts are named by a short lower-case beginning of what was typed, so that a long name takes no
-/// memory; addresses that share a proxy on this machine are not told apart and not counted.
+/// What attempts are counted by. Accounts are keyed by a short lower-case prefix of what was typed, so that
+/// long names take no memory. Addresses behind a proxy on this machine cannot be told apart and are not
+/// counted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Tried {
     Account(String),
     Address(IpAddr),
 }
 
-/// The budget of password checks of this server.
+/// The server's limits on password checks.
 #[derive(Debug)]
 pub struct PasswordBudget {
     checks: Semaphore,
@@ -43,7 +44,7 @@ impl Default for PasswordBudget {
     }
 }
 
-/// Counts who waits, also when the request is dropped.
+/// Counts a waiting request, and stops counting it also when the request is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -60,7 +61,7 @@ fn keys(account: &str, from: Option<IpAddr>) -> impl Iterator<Item = Tried> {
 }
 
 impl PasswordBudget {
-    /// Whether this account may be tried from this address now.
+    /// Checks whether another attempt at this account from this address is allowed now.
     ///
     /// # Errors
     /// [`DomainError::TooMany`] with the time to wait.
@@ -79,7 +80,7 @@ impl PasswordBudget {
         Ok(())
     }
 
-    /// Counts a wrong password. True when it exhausted the tries.
+    /// Counts a wrong password. Returns true when it used up the attempts.
     pub fn failed(&self, account: &str, from: Option<IpAddr>) -> bool {
         let mut exhausted = false;
         for key in keys(account, from) {
@@ -97,10 +98,10 @@ impl PasswordBudget {
         exhausted
     }
 
-    /// Does the expensive work, on a thread that may wait, when it is its turn.
+    /// Runs the expensive check on a blocking thread once a place is free.
     ///
     /// # Errors
-    /// [`DomainError::Busy`] when too many wait already.
+    /// [`DomainError::Busy`] when too many checks wait already.
     pub async fn check<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

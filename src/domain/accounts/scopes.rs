@@ -1,5 +1,5 @@
-//! Who asks, and for what: tokens and names turned into people and scopes, with one answer for "not there" and "not
-//! yours".
+//! Authorization of a request: turns tokens into people, and names into scopes. "Does not exist" and "not
+//! yours" have the same answer, so that names do not leak.
 
 use crate::access;
 use crate::access::scope::{Org, Person, Product, Scope};
@@ -8,10 +8,7 @@ use crate::domain::Context;
 use crate::domain::{DomainError, Result};
 use crate::store::Db;
 
-/// The person whose token this is.
-///
-/// # Errors
-/// The database's.
+/// The person that an API token belongs to; `None` when the token is not valid.
 pub async fn person(context: &Context, token: &str) -> Result<Option<Person>> {
     Ok(access::by_token(&context.db, token, &context.token_uses, clock::now()).await?)
 }
@@ -19,7 +16,7 @@ pub async fn person(context: &Context, token: &str) -> Result<Option<Person>> {
 /// A person's scope in an organization.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] when there is none, or the person is no member.
+/// [`DomainError::NotFound`] when there is no such organization or the person is not a member.
 pub async fn org(db: &Db, person: Person, org: &str) -> Result<Scope<Org>> {
     let mut r = db.read().await?;
     access::org_scope(&mut r, person, org)
@@ -30,7 +27,7 @@ pub async fn org(db: &Db, person: Person, org: &str) -> Result<Scope<Org>> {
 /// A person's scope in a product.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] when there is none, or the person is no member.
+/// [`DomainError::NotFound`] when there is no such product or the person is not a member of its organization.
 pub async fn product(db: &Db, person: Person, org: &str, product: &str) -> Result<Scope<Product>> {
     let mut r = db.read().await?;
     access::product_scope(&mut r, person, org, product)

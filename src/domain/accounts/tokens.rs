@@ -1,4 +1,4 @@
-//! API tokens as their owners manage them, and accounts for programs.
+//! API tokens that people create and delete, and service accounts (members without a password, for programs).
 
 use super::users::Lasting;
 use crate::access;
@@ -15,36 +15,37 @@ use std::time::Duration;
 
 pub use crate::store::accounts::users::{Service as ServiceAccount, TokenRow as Token};
 
-/// What a new token should be.
+/// The requested properties of a new token.
 #[derive(Debug, Default)]
 pub struct TokenForm {
-    /// What it is for.
+    /// A note that tells its owner what the token is used for.
     pub note: Option<String>,
-    /// `full`, `read` or `publish`.
+    /// `full`, `read`, or `publish`.
     pub access: Option<String>,
-    /// The one product that it is for, as `org/product`.
+    /// The one product that the token is limited to, as `org/product`.
     pub product: Option<String>,
-    /// Days that it is good for; for ever when absent.
+    /// Lifetime in days; unlimited when absent.
     pub days: Option<i64>,
 }
 
-/// A new token, shown once.
+/// A new token. Its text is shown only once.
 pub struct NewToken {
-    /// As it is listed.
+    /// The token as it appears in lists.
     pub row: TokenRow,
-    /// The token.
+    /// The secret text of the token.
     pub text: String,
 }
 
-/// Tokens at once of one person.
+/// Maximum number of tokens of one person.
 const TOKENS: usize = 200;
-/// The longest life that can be asked for, in days.
+/// The longest lifetime that can be requested, in days.
 const DAYS: i64 = 3_650;
 
-/// Only a token that grants all may handle tokens, or it could make itself a wider one.
+/// Refuses a limited token. Only a token with full access may manage tokens, or it could create a more powerful
+/// one.
 ///
 /// # Errors
-/// [`DomainError::Denied`].
+/// [`DomainError::Denied`] for a limited token.
 pub fn require_full_access(person: &Person) -> Result<()> {
     if person.grant.is_full() {
         Ok(())
@@ -56,17 +57,17 @@ pub fn require_full_access(person: &Person) -> Result<()> {
 /// A person's own tokens.
 ///
 /// # Errors
-/// A token that grants less than all.
+/// [`DomainError::Denied`] for a limited token.
 pub async fn list(db: &Db, person: &Person) -> Result<Vec<TokenRow>> {
     require_full_access(person)?;
     let mut r = db.read().await?;
     Ok(crate::store::accounts::users::tokens(&mut r, person.id).await?)
 }
 
-/// Makes a token for the person.
+/// Creates a token for the person.
 ///
 /// # Errors
-/// A token that grants less than all; a field that is none.
+/// [`DomainError::Denied`] for a limited token; a validation error for an unacceptable field.
 pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewToken> {
     require_full_access(person)?;
     let mut w = db.write().await?;
@@ -77,10 +78,10 @@ pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewTok
     Ok(made)
 }
 
-/// Takes one of the person's tokens away.
+/// Deletes one of the person's tokens.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or a token that grants less than all.
+/// [`DomainError::NotFound`] when the person has no such token; [`DomainError::Denied`] for a limited token.
 pub async fn delete(db: &Db, person: &Person, token: i64) -> Result<()> {
     require_full_access(person)?;
     let mut w = db.write().await?;
@@ -93,7 +94,7 @@ pub async fn delete(db: &Db, person: &Person, token: i64) -> Result<()> {
     Ok(())
 }
 
-/// `owner` gets a token; `asker` must see the product that it names.
+/// Creates a token for `owner`. `asker` must have access to the product that the form names.
 async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) -> Result<NewToken> {
     let note = form.note.as_deref().unwrap_or_default().trim();
     if note.is_empty() {
@@ -137,23 +138,20 @@ async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) ->
 }
 
 fn address(org: &str, name: &str) -> String {
-    // No mail goes there: RFC 2606 reserves the domain.
+    // Such an address receives no mail: RFC 2606 reserves the `.invalid` domain.
     format!("{name}@{org}.service.invalid")
 }
 
-/// The organization's accounts for programs.
-///
-/// # Errors
-/// The database's.
+/// The organization's service accounts.
 pub async fn services(db: &Db, scope: &Scope<Org>) -> Result<Vec<Service>> {
     let mut r = db.read().await?;
     Ok(crate::store::accounts::users::services(&mut r, scope).await?)
 }
 
-/// Makes an account for programs: a member without a password.
+/// Creates a service account: a member without a password.
 ///
 /// # Errors
-/// A blank or taken name, an unknown role.
+/// A validation error for a blank or taken name, or an unknown role.
 pub async fn add_service(
     db: &Db,
     scope: &Scope<Org>,
@@ -197,10 +195,10 @@ async fn service(w: &mut Write, scope: &Scope<Org>, name: &str) -> Result<Servic
         .ok_or(DomainError::NotFound)
 }
 
-/// Removes an account for programs with all its tokens.
+/// Deletes a service account with all its tokens.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such service account.
 pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;
@@ -215,20 +213,21 @@ pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<(
     Ok(())
 }
 
-/// The tokens of an account for programs.
+/// The tokens of a service account.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such service account.
 pub async fn of_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<Vec<TokenRow>> {
     let mut w = db.write().await?;
     let found = service(&mut w, scope, name).await?;
     Ok(crate::store::accounts::users::tokens(&mut w, found.id).await?)
 }
 
-/// Makes a token for an account for programs.
+/// Creates a token for a service account.
 ///
 /// # Errors
-/// [`DomainError::NotFound`]; a field that is none.
+/// [`DomainError::NotFound`] when the organization has no such service account; a validation error for an
+/// unacceptable field.
 pub async fn add_to_service(
     db: &Db,
     scope: &Scope<Org>,
@@ -252,10 +251,10 @@ pub async fn add_to_service(
     Ok(made)
 }
 
-/// Takes a token of an account for programs away.
+/// Deletes a token of a service account.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when there is no such service account or token.
 pub async fn remove_of_service(db: &Db, scope: &Scope<Org>, name: &str, token: i64) -> Result<()> {
     let mut w = db.write().await?;
     let found = service(&mut w, scope, name).await?;
@@ -271,7 +270,7 @@ pub async fn remove_of_service(db: &Db, scope: &Scope<Org>, name: &str, token: i
     Ok(())
 }
 
-/// Whether a token has ended.
+/// Whether a token has expired.
 pub fn ended(token: &TokenRow, now: Micros) -> bool {
     token.expires_at.is_some_and(|end| end <= now)
 }

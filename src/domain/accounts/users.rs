@@ -1,4 +1,4 @@
-//! People: login and tokens.
+//! People: login by password, login tokens, and changes of the password.
 
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
@@ -14,18 +14,16 @@ use crate::store::events::audit;
 use crate::store::{self, Write};
 use std::net::IpAddr;
 
-/// A login that worked.
+/// A successful login.
 pub struct LoginSession {
-    /// Who.
+    /// The person who logged in.
     pub person: Person,
-    /// The new API token, shown once.
+    /// The new API token, shown only once.
     pub token: String,
 }
 
-/// Checks a password and makes a token. `None` for a wrong email or password alike.
-///
-/// # Errors
-/// The database's.
+/// Checks a password and creates a login token. `None` whether the email or the password is wrong, so that a
+/// stranger cannot find out which addresses have accounts.
 pub async fn login(
     context: &Context,
     email: &str,
@@ -44,10 +42,11 @@ pub async fn login(
     Ok(Some(LoginSession { person, token }))
 }
 
-/// The person whose password this is. `None` for a wrong email or password alike.
+/// Finds the person with this email and password. `None` whether the email or the password is wrong.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::TooMany`] after too many wrong ones; [`crate::domain::Refusal::Busy`] when the server checks as many as it can.
+/// [`DomainError::TooMany`](crate::domain::DomainError::TooMany) after too many wrong passwords;
+/// [`DomainError::Busy`](crate::domain::DomainError::Busy) when too many checks wait already.
 pub async fn by_password(
     context: &Context,
     email: &str,
@@ -75,7 +74,7 @@ pub async fn by_password(
         return Ok(person);
     }
     let first = context.limiters.passwords.failed(email, from);
-    // The one that exhausts the tries is told with them; every single one would let a stranger fill the log.
+    // Only the attempt that uses up the limit is recorded. If each were, a stranger could fill the log.
     if let Some(person) = person.filter(|_| first) {
         let now = clock::now();
         let text = format!(
@@ -89,10 +88,8 @@ pub async fn by_password(
     Ok(None)
 }
 
-/// Makes the token of a login: it ends when it is not used, and there are only so many of one person.
-///
-/// # Errors
-/// The database's.
+/// Creates the token of a login. It expires when unused for a while, and the number of login tokens of one
+/// person is limited.
 pub async fn mint_login(
     w: &mut Write,
     user: UserId,
@@ -105,22 +102,23 @@ pub async fn mint_login(
     Ok(text)
 }
 
-/// How long a token is good.
+/// How long a token is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasting {
-    /// Until it is taken away.
+    /// Until it is deleted.
     ForEver,
-    /// Until an instant.
+    /// Until this instant.
     Until(Micros),
-    /// Until it was not used for [`crate::limits::LOGIN_IDLE`].
+    /// Until it was unused for [`crate::limits::LOGIN_IDLE`].
     WhileUsed,
 }
 
-/// Gives a person another password, after the present one. All other tokens of the person end: whoever knew the old
-/// password may have some.
+/// Changes a person's password after checking the present one. All other tokens of the person are deleted,
+/// because somebody who knew the old password may have created some.
 ///
 /// # Errors
-/// A wrong present password, a new one that is too short or too long, a token that grants less than all.
+/// A validation error for a wrong present password or a new one that is too short or too long;
+/// [`DomainError::Denied`](crate::domain::DomainError::Denied) for a limited token.
 pub async fn change_password(
     context: &Context,
     person: &Person,
@@ -157,19 +155,13 @@ pub async fn change_password(
     Ok(())
 }
 
-/// Makes a token for a person.
-///
-/// # Errors
-/// The database's.
+/// Creates a token with full access for a person and returns its text.
 pub async fn mint(w: &mut Write, user: UserId, note: &str, now: Micros) -> store::Result<String> {
     let (_, text) = mint_narrow(w, user, note, Grant::default(), Lasting::ForEver, now).await?;
     Ok(text)
 }
 
-/// Makes a token that may end, and that may grant less than all; its row, and its text, which is shown once.
-///
-/// # Errors
-/// The database's.
+/// Creates a token that may expire and may be limited. Returns its row and its text, which is shown only once.
 pub async fn mint_narrow(
     w: &mut Write,
     user: UserId,
@@ -200,10 +192,7 @@ pub async fn mint_narrow(
     ))
 }
 
-/// Adds a person with this password, who administers this organization.
-///
-/// # Errors
-/// The database's.
+/// Creates a person with this password as an administrator of the organization.
 pub async fn add_admin(
     w: &mut Write,
     email: &str,

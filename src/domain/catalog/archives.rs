@@ -1,4 +1,5 @@
-//! Archives: signed files for the device's application. The same checks as firmware, but nothing boots them.
+//! Archives: signed files for the application on the device. They pass the same checks as firmware, but no
+//! device boots them.
 
 use super::firmware_checks::Digests;
 use super::firmwares::Upload;
@@ -34,9 +35,6 @@ pub fn payload(a: &ArchiveRow, url: &str) -> Value {
 }
 
 /// The product's archives: highest version first, then newest upload.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<ArchiveRow>> {
     let mut r = db.read().await?;
     let mut all = crate::store::catalog::archives::list(&mut r, scope).await?;
@@ -44,10 +42,10 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<ArchiveRow>> {
     Ok(all)
 }
 
-/// One archive.
+/// Finds an archive by UUID.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such archive.
 pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<ArchiveRow> {
     let mut r = db.read().await?;
     crate::store::catalog::archives::by_uuid(&mut r, scope.product().id, uuid)
@@ -55,10 +53,11 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Archive
         .ok_or(DomainError::NotFound)
 }
 
-/// Checks and stores an uploaded archive, in the order of firmware: format, signature, metadata, product, version, uuid.
+/// Checks and stores an uploaded archive. The order of the checks is that of firmware: format, signature,
+/// metadata, product, version, UUID.
 ///
 /// # Errors
-/// The first check that fails, with what to do about it.
+/// The first check that fails, with advice on what to do about it.
 pub async fn finish(
     context: &Context,
     scope: &Scope<Product>,
@@ -82,7 +81,7 @@ pub fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
     }
 }
 
-/// The row and the file become visible together, as with firmware.
+/// Stores the row and the file. Both become visible together, as with firmware.
 async fn keep(
     context: &Context,
     scope: &Scope<Product>,
@@ -112,10 +111,11 @@ async fn keep(
     show(&context.db, scope, &new.uuid).await
 }
 
-/// Deletes an archive that no release brings.
+/// Deletes an archive that no release includes.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or a release that brings it.
+/// [`DomainError::NotFound`] when the product has no such archive; [`DomainError::InUse`] while a release
+/// includes it.
 pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let p = scope.product();
@@ -140,10 +140,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
     Ok(())
 }
 
-/// The archive that a device may have now, if any.
-///
-/// # Errors
-/// The database's.
+/// The archive of the release that a device should have now, if any.
 pub async fn of_device(
     db: &Db,
     device: DeviceId,

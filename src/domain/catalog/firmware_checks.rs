@@ -1,4 +1,4 @@
-//! What a firmware file is: its sums, and whether it passes the checks that stand before it is stored.
+//! Checks of an uploaded firmware file before it is stored (format, signature, metadata), and its checksums.
 
 use super::keys::{ED25519, KeyRow, SECURE_BOOT};
 use crate::domain::error::field;
@@ -18,25 +18,23 @@ use semver::Version;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-/// The parts that have checksums of their own (docs/protocol/device.md, "Messages to the device").
+/// Size in bytes of the parts that have checksums of their own (docs/protocol/device.md, "Messages to the
+/// device").
 pub const PART: usize = 1 << 20;
 
-/// Sums of a file: whole and of each part, upper-case hex.
+/// Checksums of a file, as a whole and by part, in upper-case hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digests {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// SHA-256 of all.
+    /// SHA-256 of the whole file.
     pub whole: String,
     /// SHA-256 of each part, joined by commas.
     pub parts: String,
 }
 
 impl Digests {
-    /// Sums of a file, from its first byte.
-    ///
-    /// # Errors
-    /// The disk's.
+    /// Computes the checksums of a file, from its first byte.
     pub fn of(file: &mut File) -> std::io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut sums = DigestWriter::default();
@@ -52,7 +50,7 @@ impl Digests {
     }
 }
 
-/// Sums up a file that comes in pieces of [`PART`] bytes, the last one shorter.
+/// Computes the checksums of a file that arrives in pieces of [`PART`] bytes, of which the last may be shorter.
 pub struct DigestWriter {
     whole: Context,
     parts: Vec<String>,
@@ -70,14 +68,14 @@ impl Default for DigestWriter {
 }
 
 impl DigestWriter {
-    /// The next piece.
+    /// Adds the next piece.
     pub fn part(&mut self, piece: &[u8]) {
         self.whole.update(piece);
         self.parts.push(hex::encode_upper(digest(&SHA256, piece)));
         self.size += piece.len() as u64;
     }
 
-    /// The sums.
+    /// Returns the checksums.
     pub fn finish(self) -> Digests {
         Digests {
             size: self.size,
@@ -87,29 +85,30 @@ impl DigestWriter {
     }
 }
 
-/// A file that passed: what is to be stored of it, and the product that it says it is built for.
+/// A file that passed the checks: the record to store, and the product that its metadata names.
 pub struct CheckedUpload {
-    /// The record.
+    /// The record to store.
     pub new: NewFirmware,
-    /// Its product.
+    /// The name of the product that the file was built for.
     pub product: String,
 }
 
 impl CheckedUpload {
-    /// The record, if its version is a semantic one; asked after the product (docs/protocol/firmware.md, "Checks at upload").
+    /// Returns the record if its version is a semantic version. This is checked after the product
+    /// (docs/protocol/firmware.md, "Checks at upload").
     pub fn versioned(self) -> Result<NewFirmware> {
         semantic(&self.new.version)?;
         Ok(self.new)
     }
 }
 
-/// Refuses what is no semantic version.
+/// Refuses a version that is not a semantic version.
 pub fn semantic(version: &str) -> Result<()> {
     let parsed = Version::parse(version).map(drop);
     parsed.map_err(|_| field("version", "must be a valid semantic version"))
 }
 
-/// Checks a file against these keys. It reads all of the file: call it off the async threads.
+/// Checks a file against these keys. It reads the whole file, so it must not run on the async threads.
 pub fn check_upload(
     kind: FirmwareKind,
     file: &mut File,
@@ -128,7 +127,7 @@ pub fn check_upload(
     }
 }
 
-/// Checks an fwup file: what it is, and which key signed it.
+/// Checks a fwup file and finds the key that signed it.
 pub fn check_fwup(file: &mut File, keys: &[KeyRow]) -> Result<(Checked, KeyId)> {
     let (ids, keys): (Vec<KeyId>, Vec<PublicKey>) = keys
         .iter()
@@ -171,7 +170,7 @@ fn check_esp_idf(
         size: i64::try_from(sums.size).unwrap_or(i64::MAX),
         checksum: sums.whole.clone(),
         partials: sums.parts.clone(),
-        // Whatever an image is built of, another one can be patched to it.
+        // A delta can be made between any two images, whatever they contain.
         delta_updatable: true,
         full_fwup_version: "0.0.0".into(),
         delta_fwup_version: "0.0.0".into(),
@@ -180,15 +179,15 @@ fn check_esp_idf(
     Ok(CheckedUpload { new, product })
 }
 
-/// What a file of no known kind is told.
+/// The message for a file of an unknown format.
 pub const UNRECOGNISED: &str = "Unrecognised firmware format: expected an fwup archive (.fw), as `mix firmware` makes it, or an ESP-IDF application image (.bin) where the server takes them.";
 
-/// Words that begin a reason; any other word there is a name out of the file, which is told as it is written.
+/// Words of ours that begin a message. Any other first word is a name from the file and keeps its spelling.
 const BEGINNINGS: [&str; 9] = [
     "could", "expected", "invalid", "line", "none", "not", "the", "this", "zip",
 ];
 
-/// A sentence begins with a capital, but a name that it begins with stays as it is.
+/// Capitalizes the first letter of a message, unless it begins with a name from the file.
 fn sentence(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
     let mut letters = text.chars();
@@ -200,7 +199,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-/// The API's answer to a failed check.
+/// Converts a failed check into the API's error.
 fn refused(e: CheckError) -> DomainError {
     match e {
         CheckError::Zip(ZipError::Io(e)) => DomainError::Blob(e.into()),

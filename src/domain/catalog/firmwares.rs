@@ -1,4 +1,4 @@
-//! Firmware: upload, list, delete.
+//! Firmware: upload in one request, list, and delete.
 
 use super::firmware_checks::{
     DigestWriter, Digests, PART, UNRECOGNISED, check_fwup, check_upload, semantic,
@@ -26,7 +26,8 @@ use std::io::Write as _;
 
 pub use crate::store::catalog::firmwares::FirmwareRow;
 
-/// An upload on its way to disk; at most one part of it is in memory. Dropped unfinished, it leaves nothing.
+/// An upload that is being written to disk. At most one part of it is held in memory. If it is dropped
+/// unfinished, its temporary file is removed.
 pub struct Upload {
     state: Option<(Staged, DigestWriter)>,
     buffer: BytesMut,
@@ -35,10 +36,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Begins one.
-    ///
-    /// # Errors
-    /// The disk's.
+    /// Begins an upload.
     pub fn begin(context: &Context) -> Result<Self> {
         Ok(Self {
             state: Some((context.blobs.stage()?, DigestWriter::default())),
@@ -48,20 +46,20 @@ impl Upload {
         })
     }
 
-    /// Bytes that have come.
+    /// The number of bytes received so far.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// Wants this SHA-256, in upper-case hex digits, of the whole.
+    /// Requires that the whole file has this SHA-256, in upper-case hex.
     pub fn expect(&mut self, sha256: String) {
         self.expected = Some(sha256);
     }
 
-    /// Takes the next bytes.
+    /// Appends the next bytes.
     ///
     /// # Errors
-    /// Over the limit, or the disk's.
+    /// [`DomainError::TooLarge`] over the size limit; an error of the disk.
     pub async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
         self.received += chunk.len() as u64;
         if self.received > UPLOAD_BYTES {
@@ -93,16 +91,17 @@ impl Upload {
         Ok(())
     }
 
-    /// Checks and stores what was received. In this order: format, signature, metadata, product, version, uuid.
+    /// Checks and stores the received file. The order of the checks is: format, signature, metadata, product,
+    /// version, UUID.
     ///
     /// # Errors
-    /// The first check that fails, with what to do about it.
+    /// The first check that fails, with advice on what to do about it.
     pub async fn finish(self, context: &Context, scope: &Scope<Product>) -> Result<FirmwareRow> {
         let product = crate::domain::catalog::products::show(&context.db, scope).await?;
         let (mut staged, sums) = self.complete().await?;
         let kind = blocking(move || FirmwareKind::of(staged.file()).map(|kind| (staged, kind)));
         let (staged, kind) = kind.await?.map_err(crate::blob::BlobError::from)?;
-        // What is of no kind is read as a fwup archive, which says what is wrong with it.
+        // A file of unknown format is read as a fwup archive, because that check explains what is wrong.
         let known = kind.unwrap_or(FirmwareKind::Fwup);
         if kind.is_some() {
             taken(context, &product, known)?;
@@ -119,11 +118,11 @@ impl Upload {
         store_firmware(context, scope, judged.versioned()?, staged).await
     }
 
-    /// Checks an fwup file that was received against the organization's keys and the product: the file, what is in it,
-    /// which key signed it, its sums.
+    /// Checks the received fwup file against the organization's keys and the product: its format, content,
+    /// signature, and checksums.
     ///
     /// # Errors
-    /// The first check that fails, with what to do about it.
+    /// The first check that fails, with advice on what to do about it.
     pub async fn checked(
         self,
         context: &Context,
@@ -142,7 +141,7 @@ impl Upload {
         Ok((staged, checked, key, sums))
     }
 
-    /// The whole file and its sums.
+    /// Flushes the last part and returns the whole file with its checksums.
     async fn complete(mut self) -> Result<(Staged, Digests)> {
         if !self.buffer.is_empty() {
             self.flush().await?;
@@ -162,7 +161,7 @@ impl Upload {
     }
 }
 
-/// Whether server and product take this kind.
+/// Whether both the server and the product accept this kind of firmware.
 fn taken(context: &Context, product: &ProductRow, kind: FirmwareKind) -> Result<()> {
     if kind == FirmwareKind::EspIdf && !context.policy.esp_idf {
         return Err(DomainError::Detail(UNRECOGNISED.into()));
@@ -177,13 +176,13 @@ fn taken(context: &Context, product: &ProductRow, kind: FirmwareKind) -> Result<
     Ok(())
 }
 
-/// The organization's keys, in an order that stays.
+/// The organization's keys in a stable order.
 async fn keys_of(context: &Context, scope: &Scope<Product>) -> Result<Vec<KeyRow>> {
     let mut r = context.db.read().await?;
     Ok(crate::store::catalog::keys::of_org(&mut r, scope.product().org.id).await?)
 }
 
-/// Refuses what was built for another product.
+/// Refuses firmware that was built for another product.
 fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
     let p = scope.product();
     if built_for == p.name {
@@ -195,7 +194,7 @@ fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
     )))
 }
 
-/// The row and the file become visible together: the file gets its name before the transaction commits, so an accepted
+/// Stores the row and the file. The file gets its final name before the transaction commits, so that a stored
 /// firmware always has its file.
 async fn store_firmware(
     context: &Context,
@@ -261,9 +260,6 @@ async fn store_firmware(
 }
 
 /// The product's firmwares: highest version first, then newest upload.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
     let mut r = db.read().await?;
     let mut all = crate::store::catalog::firmwares::list(&mut r, scope).await?;
@@ -271,10 +267,10 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
     Ok(all)
 }
 
-/// One firmware.
+/// Finds a firmware by UUID.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such firmware.
 pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<FirmwareRow> {
     let mut r = db.read().await?;
     crate::store::catalog::firmwares::by_uuid(&mut r, scope.product().id, uuid)
@@ -285,7 +281,8 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
 /// Deletes a firmware that no release ever used.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or a release or update that uses it.
+/// [`DomainError::NotFound`] when the product has no such firmware; [`DomainError::InUse`] while a release or
+/// an update uses it.
 pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let p = scope.product();

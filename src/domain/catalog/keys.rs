@@ -1,4 +1,4 @@
-//! Signing keys.
+//! Signing keys of an organization: the public keys that uploads and devices check firmware with.
 
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
@@ -16,28 +16,20 @@ use serde_json::json;
 pub use crate::store::catalog::keys::KeyRow;
 
 /// The organization's keys.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<KeyRow>> {
     let mut r = db.read().await?;
     Ok(crate::store::catalog::keys::of_org(&mut r, scope.org().id).await?)
 }
 
-/// The public keys that devices of an organization get: those that fwup knows.
-///
-/// # Errors
-/// The database's.
+/// The public keys to send to an organization's devices: only the fwup keys, because devices check nothing
+/// else.
 pub async fn for_devices(on: &mut impl On, org: OrgId) -> store::Result<Vec<String>> {
     let held = crate::store::catalog::keys::of_org(on, org).await?;
     let held = held.into_iter().filter(|k| k.scheme == ED25519);
     Ok(held.map(|k| k.key).collect())
 }
 
-/// The same for one device.
-///
-/// # Errors
-/// The database's.
+/// The public keys to send to one device.
 pub async fn of_device(db: &Db, device: DeviceId) -> store::Result<Vec<String>> {
     let mut r = db.read().await?;
     match store::devices::row(&mut r, device).await? {
@@ -46,10 +38,10 @@ pub async fn of_device(db: &Db, device: DeviceId) -> store::Result<Vec<String>> 
     }
 }
 
-/// One key.
+/// Finds a key by name.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such key.
 pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
     let mut r = db.read().await?;
     crate::store::catalog::keys::by_name(&mut r, scope, name)
@@ -57,16 +49,16 @@ pub async fn show(db: &Db, scope: &Scope<Org>, name: &str) -> Result<KeyRow> {
         .ok_or(DomainError::NotFound)
 }
 
-/// Keys that sign for fwup.
+/// The scheme of Ed25519 keys that sign fwup archives.
 pub const ED25519: &str = "ed25519";
-/// Keys that sign for Secure Boot v2 of the ESP32.
+/// The scheme of RSA keys that sign images for Secure Boot v2 of the ESP32.
 pub const SECURE_BOOT: &str = "secure_boot_v2_rsa";
 
-/// Base64 of 32 bytes, with or without padding or blanks around it, as editors and secret stores leave them; in the spelling
-/// that is stored, so that one key cannot be registered twice.
+/// Parses Base64 of 32 bytes, with or without padding or blanks around it, as editors and secret stores leave
+/// them. Returns the spelling that is stored, so that one key cannot be registered twice.
 fn ed25519(key: &str) -> Result<String> {
     let key = key.trim();
-    // A file may hold the bytes themselves; 32 letters are none.
+    // A key file may hold the raw bytes instead of Base64, but 32 characters of text are not a raw key.
     let parsed = (key.len() > 32).then(|| PublicKey::parse(key.as_bytes()).ok());
     parsed.flatten().map(|k| k.text()).ok_or_else(|| {
         let text = "invalid key, please check this is a valid Ed25519 public key";
@@ -74,20 +66,20 @@ fn ed25519(key: &str) -> Result<String> {
     })
 }
 
-/// As strict as the original: RSA-3072 in PEM.
+/// Checks for RSA-3072 in PEM, as strictly as NervesHub does.
 ///
 /// # Errors
-/// Anything else.
+/// A validation error for anything else.
 pub fn rsa(key: &str) -> Result<()> {
     SecureBootKey::parse(key)
         .map(drop)
         .map_err(|e| field("key", &e.to_string()))
 }
 
-/// Registers a key. It is stored in one spelling, so that one key cannot be registered twice.
+/// Registers a key. It is stored in one normal spelling, so that it cannot be registered twice.
 ///
 /// # Errors
-/// A blank or taken name, a key that is none or is taken, an unknown scheme.
+/// A validation error for a blank or taken name, a malformed or taken key, or an unknown scheme.
 pub async fn create(
     context: &Context,
     scope: &Scope<Org>,
@@ -139,7 +131,8 @@ pub async fn create(
 /// Deletes a key that no firmware uses.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or a firmware that was checked with it.
+/// [`DomainError::NotFound`] when the organization has no such key; [`DomainError::InUse`] while a firmware is
+/// signed by it.
 pub async fn delete(context: &Context, scope: &Scope<Org>, name: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let key = crate::store::catalog::keys::by_name(&mut w, scope, name)

@@ -1,4 +1,4 @@
-//! What a product offers to its devices: firmware, archives, the keys that they are signed with, and the files of both.
+//! What a product offers to its devices: firmware, archives, the keys that sign them, and their stored files.
 
 pub mod archives;
 pub mod firmware_checks;

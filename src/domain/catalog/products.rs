@@ -1,4 +1,4 @@
-//! Products and their shared secrets.
+//! Products, their settings, and their shared secrets.
 
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
@@ -18,9 +18,6 @@ pub use crate::store::catalog::products::ProductRow;
 pub use crate::store::devices::secrets::ProductSecret;
 
 /// The organization's products.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<ProductRow>> {
     let mut r = db.read().await?;
     Ok(crate::store::catalog::products::list(&mut r, scope.org().id).await?)
@@ -29,7 +26,7 @@ pub async fn list(db: &Db, scope: &Scope<Org>) -> Result<Vec<ProductRow>> {
 /// The product of a scope.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product was deleted meanwhile.
 pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
     let mut r = db.read().await?;
     let p = scope.product();
@@ -38,10 +35,10 @@ pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
         .ok_or(DomainError::NotFound)
 }
 
-/// Makes a product.
+/// Creates a product.
 ///
 /// # Errors
-/// A blank or taken name.
+/// A validation error for a blank or taken name.
 pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<ProductRow> {
     let name = name_of(name)?;
     let now = clock::now();
@@ -68,18 +65,18 @@ pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<P
     Ok(made)
 }
 
-/// Settings to change; what is none stays.
+/// Settings to change. A field that is `None` stays as it is.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Whether a version can be uploaded once only for a platform and architecture.
+    /// Whether a version can be uploaded only once for a platform and architecture.
     pub unique_versions: Option<bool>,
-    /// Which kinds of firmware the product takes.
+    /// The kinds of firmware that the product accepts.
     pub tools: Option<Vec<String>>,
-    /// Whether an ESP-IDF image may be without a signature.
+    /// Whether ESP-IDF images without a signature are accepted.
     pub unsigned_esp_idf: Option<bool>,
 }
 
-/// Refuses kinds of firmware that do not exist, or that the server does not take.
+/// Refuses kinds of firmware that do not exist or that the server does not accept.
 fn known_tools(context: &Context, tools: &[String]) -> Result<()> {
     let named = |wanted: &dyn Fn(Option<FirmwareKind>) -> bool| -> Vec<&str> {
         let all = tools.iter().filter(|t| wanted(FirmwareKind::named(t)));
@@ -98,10 +95,10 @@ fn known_tools(context: &Context, tools: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Changes settings.
+/// Changes the product's settings.
 ///
 /// # Errors
-/// A kind of firmware that does not exist or that the server does not take.
+/// A validation error for a kind of firmware that does not exist or that the server does not accept.
 pub async fn update(
     context: &Context,
     scope: &Scope<Product>,
@@ -115,7 +112,7 @@ pub async fn update(
     if let Some(mut tools) = changes.tools {
         let mut seen = HashSet::new();
         tools.retain(|t| seen.insert(t.clone()));
-        // A product keeps what it took before the server stopped to take it.
+        // A product keeps kinds that it accepted before the operator turned them off.
         let new = tools.join(",");
         if new != product.allowed_update_tools {
             known_tools(context, &tools)?;
@@ -139,10 +136,11 @@ pub async fn update(
     Ok(product)
 }
 
-/// Deletes an empty product: one that still holds anything is refused, so that nobody loses a fleet by one request.
+/// Deletes an empty product. A product that still holds anything is refused, so that nobody loses a fleet by
+/// one request.
 ///
 /// # Errors
-/// What it still holds.
+/// [`DomainError::InUse`] with what the product still holds.
 pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
     let mut w = db.write().await?;
     let (firmwares, archives, devices, groups) =
@@ -175,19 +173,13 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
     Ok(())
 }
 
-/// The product's shared secrets, without the secrets.
-///
-/// # Errors
-/// The database's.
+/// The product's shared secrets, without the secret texts.
 pub async fn secrets(db: &Db, scope: &Scope<Product>) -> Result<Vec<ProductSecret>> {
     let mut r = db.read().await?;
     Ok(crate::store::devices::secrets::of_product(&mut r, scope.product().id).await?)
 }
 
-/// Makes a shared secret; it is shown this once.
-///
-/// # Errors
-/// The database's.
+/// Creates a shared secret. Its text is shown only once.
 pub async fn add_secret(
     db: &Db,
     vault: &Vault,
@@ -207,9 +199,6 @@ pub async fn add_secret(
 }
 
 /// Stores a new secret of a product, encrypted.
-///
-/// # Errors
-/// The database's.
 pub async fn new_secret(
     w: &mut Write,
     vault: &Vault,
@@ -221,10 +210,11 @@ pub async fn new_secret(
     Ok((key, secret))
 }
 
-/// Deactivates a shared secret: connections that were opened with it are closed within seconds, and it opens no new one.
+/// Deactivates a shared secret. It is refused from now on, and connections that were authenticated with it are
+/// closed within seconds.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such secret.
 pub async fn deactivate_secret(context: &Context, scope: &Scope<Product>, key: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let secret = crate::store::devices::secrets::deactivate(&mut w, scope, key, clock::now())

@@ -1,4 +1,5 @@
-//! Stored files as devices get them: looked at before the first byte is sent, and told when one is damaged.
+//! Stored files that devices download: checked for damage before the first byte is sent, with a notification
+//! when one is damaged.
 
 use crate::access::scope::{Product, Scope};
 use crate::blob::download_urls::StoredFileLink;
@@ -20,31 +21,32 @@ use crate::store::support::notifications;
 /// Why a file cannot be sent now.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It was looked at, and is not what was accepted.
+    /// The stored file differs from what was accepted at upload.
     #[error("the stored file {0} is damaged: {1}")]
     Damaged(Blob, Damage),
-    /// It was damaged, and is made anew.
+    /// The file was damaged and is being made again.
     #[error("the delta is made anew")]
     Remade,
-    /// The file store did not answer.
+    /// The file store failed.
     #[error(transparent)]
     Files(#[from] crate::blob::BlobError),
-    /// The database did not answer.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
 impl FileRow {
-    /// What a link to it is made of.
+    /// What a download link to the file is made of.
     pub fn linked(&self) -> StoredFileLink<'_> {
         StoredFileLink::new(self.blob, &self.uuid, &self.checksum, &self.tool)
     }
 }
 
-/// Passes a file that is what was accepted; says so to the product's people when it is not, and when it is again.
+/// Passes a file that is undamaged. It notifies the product's members when a file is found damaged, and when it
+/// is sound again.
 ///
 /// # Errors
-/// [`FileError::Damaged`], or that nothing could be found out.
+/// [`FileError::Damaged`] for a damaged file; another variant when the file could not be checked.
 pub async fn require_sound(context: &Context, file: &FileRow, look: Look) -> Result<(), FileError> {
     let found = context
         .blobs
@@ -64,7 +66,7 @@ pub async fn require_sound(context: &Context, file: &FileRow, look: Look) -> Res
 async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Result<()> {
     let now = clock::now();
     let mut w = context.db.write().await?;
-    // The file may have been deleted, or its delta made anew, while it was read.
+    // The file may have been deleted, or its delta rebuilt, while it was read.
     let same = files::of(&mut w, file.blob).await?;
     if same.is_none_or(|f| f.checksum != file.checksum)
         || !files::mark(&mut w, file.blob, Some(now)).await?
@@ -107,7 +109,7 @@ async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Re
     Ok(())
 }
 
-/// Notes that a file is what was accepted again, and lets the groups that waited for it go on.
+/// Records that a damaged file is sound again, and lets the deployment groups that waited for it continue.
 async fn mended(context: &Context, file: &FileRow) -> store::Result<()> {
     let mut w = context.db.write().await?;
     let changed = files::mark(&mut w, file.blob, None).await?;
@@ -125,10 +127,10 @@ async fn mended(context: &Context, file: &FileRow) -> store::Result<()> {
     Ok(())
 }
 
-/// Takes an upload of a file that is stored already: it mends one that is damaged, and is refused otherwise.
+/// Handles an upload of a file that is stored already. It repairs a damaged file.
 ///
 /// # Errors
-/// That the uuid is taken, when the stored file is sound or another one.
+/// A validation error that the UUID is taken, when the stored file is sound or has other content.
 pub async fn put_back(
     context: &Context,
     scope: &Scope<Product>,
@@ -163,8 +165,9 @@ pub async fn put_back(
     Ok(())
 }
 
-/// Whether the file of an offer can be sent. One that cannot is taken back from the device, which never heard of it, so that
-/// its slot is free and the try does not count against it; when even that fails, the claim lapses.
+/// Whether the file of an offer can be sent. If not, the claim is released: the device never saw the offer, so
+/// its slot becomes free and the attempt does not count. If the release fails as well, the claim expires by
+/// itself.
 pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bool {
     let Err(why) = sound_offer(context, offer).await else {
         return true;

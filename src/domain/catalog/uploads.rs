@@ -1,5 +1,5 @@
-//! Uploads in several requests, so that one that was cut goes on where it stopped. They live on the node that began them and
-//! end with it: whoever then goes on is told that there is none, and begins anew.
+//! Resumable uploads in several requests. An upload lives in memory of the node that began it and is lost with
+//! it; the client is then told that it does not exist, and begins again.
 
 use super::firmwares::Upload;
 use crate::access::scope::{Product, Scope};
@@ -22,25 +22,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How an upload stands.
+/// The state of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadStatus {
-    /// What names it.
+    /// The upload's id.
     pub id: String,
-    /// Bytes of the whole file.
+    /// Size of the whole file in bytes.
     pub size: u64,
-    /// Bytes that have come: where to go on.
+    /// Number of bytes received: the offset to continue from.
     pub offset: u64,
 }
 
-/// Whose upload of which file: the same person who sends the same file goes on with it.
+/// Identifies an upload. The same person who sends the same file continues the same upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Owner {
     product: ProductId,
     user: UserId,
 }
 
-/// What has come; empty once something is made of it.
+/// What was received so far; `None` once the upload was turned into a firmware or archive.
 type SharedUpload = Arc<tokio::sync::Mutex<Option<Upload>>>;
 
 struct UploadSession {
@@ -48,18 +48,19 @@ struct UploadSession {
     size: u64,
     sha256: String,
     upload: SharedUpload,
-    /// Ends the request that writes, when another one comes: it may be one whose sender is long gone.
+    /// Cancels the request that writes when another one arrives. The older request is likely to be stuck on a
+    /// dead connection.
     writer: CancellationToken,
     touched: Instant,
 }
 
-/// Uploads that wait for more. What a stranger can fill is bounded.
+/// The incomplete uploads of this node. Their number is bounded.
 #[derive(Default)]
 pub struct UploadSessions(Mutex<HashMap<String, UploadSession>>);
 
 impl UploadSessions {
     fn all(&self) -> MutexGuard<'_, HashMap<String, UploadSession>> {
-        // Nothing is half done when a holder panics: each change is one call.
+        // A panic of a holder leaves no half-made change, because each change is a single call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,11 +72,12 @@ fn owner(scope: &Scope<Product>) -> Owner {
     }
 }
 
-/// A place for receiving a file, after some waiting if need be. Whatever takes a file from a person passes here, so that
-/// none is taken when the disk has no room.
+/// Reserves an upload slot, waiting a while if none is free. Everything that receives a file from a person
+/// passes here, so that no file is received when the disk is nearly full.
 ///
 /// # Errors
-/// [`DomainError::TooMany`] while this person's others take its share, [`DomainError::Busy`] while the server has no place.
+/// [`DomainError::TooMany`] while this person uses its share; [`DomainError::Busy`] while the server has no
+/// free slot.
 pub async fn reserve_slot(context: &Context, person: UserId) -> Result<Slot<UserId>> {
     context.require_room()?;
     let until = Instant::now() + UPLOAD_WAIT;
@@ -88,14 +90,14 @@ pub async fn reserve_slot(context: &Context, person: UserId) -> Result<Slot<User
     }
 }
 
-/// Whether an upload comes fast enough to keep its place.
+/// Measures whether an upload arrives fast enough to keep its slot.
 pub struct Pace {
     begun: Instant,
     bytes: u64,
 }
 
 impl Pace {
-    /// The first byte is awaited.
+    /// Starts measuring before the first byte.
     pub fn begin() -> Self {
         Self {
             begun: Instant::now(),
@@ -103,8 +105,9 @@ impl Pace {
         }
     }
 
-    /// Counts what came; false when it was less than [`UPLOAD_RATE`] on average for longer than [`UPLOAD_STALL`]. Each stretch
-    /// of time counts by itself, so that what came fast at first does not pay for silence afterwards.
+    /// Counts received bytes. Returns false when the average was below [`UPLOAD_RATE`] for longer than
+    /// [`UPLOAD_STALL`]. Each interval is measured by itself, so that a fast start does not excuse a later
+    /// stall.
     pub fn keeps(&mut self, came: usize) -> bool {
         self.keeps_at(Instant::now(), came)
     }
@@ -121,10 +124,11 @@ impl Pace {
     }
 }
 
-/// Begins an upload, or finds the one of the same file that was cut.
+/// Begins an upload, or finds the interrupted one of the same file.
 ///
 /// # Errors
-/// A size or a sum that cannot be, or too many uploads that wait.
+/// A validation error for an impossible size or checksum; [`DomainError::TooMany`] or [`DomainError::Busy`] for
+/// too many incomplete uploads.
 pub async fn begin(
     context: &Context,
     scope: &Scope<Product>,
@@ -187,7 +191,7 @@ pub async fn begin(
     })
 }
 
-/// Takes the turn of the request that writes until now.
+/// Cancels the request that writes at present, and makes the caller the writer.
 fn lock_session(
     context: &Context,
     scope: &Scope<Product>,
@@ -202,10 +206,11 @@ fn lock_session(
     Ok((session.size, session.upload.clone(), session.writer.clone()))
 }
 
-/// How an upload stands. A request that still writes to it is ended: whoever asks has given that one up.
+/// The state of an upload. A request that still writes to it is cancelled: a client that asks for the offset
+/// has given up that request.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the person has no such upload.
 pub async fn status(context: &Context, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
     let (size, upload, _) = lock_session(context, scope, id)?;
     let upload = upload.lock().await;
@@ -217,10 +222,11 @@ pub async fn status(context: &Context, scope: &Scope<Product>, id: &str) -> Resu
     })
 }
 
-/// Takes bytes from `offset` on, as far as they come.
+/// Appends bytes from `offset` on.
 ///
 /// # Errors
-/// [`DomainError::NotFound`]; [`DomainError::Conflict`] with the right offset; more than was announced; a stream that broke off, whose
+/// [`DomainError::NotFound`] when there is no such upload; [`DomainError::Conflict`] with the right offset when
+/// `offset` is another; [`DomainError::TooLarge`] for more than was announced. When the stream breaks off, the
 /// bytes until there are kept.
 pub async fn write<S, E>(
     context: &Context,
@@ -259,7 +265,7 @@ where
             return Err(DomainError::TooLarge);
         }
         if let Err(e) = upload.write(chunk).await {
-            // A disk that fails leaves nothing to go on from.
+            // After a failed write the file's content is unknown, so the upload cannot be continued.
             context.upload_sessions.all().remove(id);
             return Err(e);
         }
@@ -271,17 +277,17 @@ where
     })
 }
 
-/// Gives an upload up.
+/// Cancels an upload.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the person has no such upload.
 pub fn cancel(context: &Context, scope: &Scope<Product>, id: &str) -> Result<()> {
     lock_session(context, scope, id)?;
     context.upload_sessions.all().remove(id);
     Ok(())
 }
 
-/// The whole upload; from here on there is nothing to go on with.
+/// Takes the complete upload out of the sessions. From here on it cannot be continued.
 async fn take_complete(context: &Context, scope: &Scope<Product>, id: &str) -> Result<Upload> {
     let (size, slot, _) = lock_session(context, scope, id)?;
     let mut slot = slot.lock().await;
@@ -300,7 +306,8 @@ async fn take_complete(context: &Context, scope: &Scope<Product>, id: &str) -> R
     Ok(upload)
 }
 
-/// Waits for work that goes on when the asker does not wait for it.
+/// Runs work in a task of its own, so that it is completed even when the client disconnects, and waits for its
+/// result.
 async fn finished<T: Send + 'static>(
     context: &Context,
     work: impl Future<Output = Result<T>> + Send + 'static,
@@ -309,19 +316,19 @@ async fn finished<T: Send + 'static>(
     done.map_err(|e| DomainError::Fault(e.to_string()))?
 }
 
-/// Makes a firmware of a whole upload.
+/// Turns a complete upload into a firmware.
 ///
 /// # Errors
-/// As for an upload in one request; what was received is gone then.
+/// The errors of an upload in one request. The received file is deleted then.
 pub async fn firmware(context: &Context, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
     let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
     finished(context, async move { upload.finish(&task, &scope).await }).await
 }
 
-/// Makes an archive of a whole upload.
+/// Turns a complete upload into an archive.
 ///
 /// # Errors
-/// As for an upload in one request; what was received is gone then.
+/// The errors of an upload in one request. The received file is deleted then.
 pub async fn archive(context: &Context, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
     let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
     let work = async move { archives::finish(&task, &scope, upload).await };

@@ -1,4 +1,5 @@
-//! Deployment groups and their releases, as people manage them (docs/protocol/rules.md, "Deployment groups" and "Releases").
+//! Deployment groups as people manage them: list, create, change, delete (docs/protocol/rules.md, "Deployment
+//! groups" and "Releases").
 
 mod settings;
 
@@ -25,40 +26,40 @@ pub use crate::store::deployments::releases::ReleaseRow;
 pub use group_releases::*;
 pub use settings::*;
 
-/// A group with what is shown beside it.
+/// A deployment group with the figures that are shown with it.
 pub struct Group {
-    /// The group.
+    /// The group's row.
     pub row: GroupRow,
-    /// Condition tags.
+    /// Tags of its conditions.
     pub tags: Vec<String>,
     /// The current release.
     pub release: Option<ReleaseRow>,
-    /// Devices in it.
+    /// Number of devices in the group.
     pub devices: i64,
-    /// Releases so far.
+    /// Number of releases so far.
     pub releases: i64,
-    /// uuid of the archive of the current release.
+    /// UUID of the current release's archive.
     pub archive: Option<String>,
 }
 
-/// A new group as a person sends it.
+/// The request to create a deployment group.
 #[derive(Debug, Default)]
 pub struct NewGroup {
-    /// Name.
+    /// Required; unique in the product.
     pub name: Option<String>,
-    /// uuid of the first release's firmware.
+    /// UUID of the first release's firmware.
     pub firmware: Option<String>,
-    /// uuid of the first release's archive.
+    /// UUID of the first release's archive.
     pub archive: Option<String>,
-    /// Conditions; must be there, may be empty.
+    /// Required, but may be empty.
     pub conditions: Option<Conditions>,
-    /// Wants deltas.
+    /// Whether devices get deltas where possible.
     pub delta_updatable: Option<bool>,
     /// Free text.
     pub notes: Option<String>,
-    /// Must be the firmware's, when given.
+    /// If given, it must be the firmware's platform.
     pub platform: Option<String>,
-    /// Must be the firmware's, when given.
+    /// If given, it must be the firmware's architecture.
     pub architecture: Option<String>,
 }
 
@@ -73,10 +74,7 @@ async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
     })
 }
 
-/// The product's groups.
-///
-/// # Errors
-/// The database's.
+/// The product's deployment groups.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     let mut r = db.read().await?;
     let mut all = Vec::new();
@@ -86,10 +84,10 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     Ok(all)
 }
 
-/// One group.
+/// Finds a deployment group by name.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such group.
 pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> {
     let mut r = db.read().await?;
     let row = table::by_name(&mut r, scope, name)
@@ -98,10 +96,10 @@ pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> 
     Ok(filled(&mut r, row).await?)
 }
 
-/// Makes a group, always off, with its first release.
+/// Creates a deployment group with its first release. It always starts switched off.
 ///
 /// # Errors
-/// The fields that are missing or wrong.
+/// A validation error that names every missing or wrong field.
 pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<Group> {
     let now = clock::now();
     let mut w = db.write().await?;
@@ -204,10 +202,10 @@ pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> Grou
     }
 }
 
-/// Changes a group's settings.
+/// Changes the group's settings.
 ///
 /// # Errors
-/// The fields that are wrong.
+/// [`DomainError::NotFound`] for an unknown group; a validation error that names every wrong field.
 pub async fn update(
     db: &Db,
     bus: &Bus,
@@ -254,10 +252,10 @@ pub async fn update(
     show(db, scope, &g.name).await
 }
 
-/// Deletes a group; its devices run on and are placed anew when they next join.
+/// Deletes a group. Its devices are assigned to another group when they join the next time.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such group.
 pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
     let mut w = db.write().await?;
     let group = table::by_name(&mut w, scope, name)

@@ -1,4 +1,4 @@
-//! A deployment group that comes from another server.
+//! Deployment groups that are imported from another server.
 
 use super::groups::{Changes, GroupRow, apply, apply_conditions, blank};
 use crate::access::scope::{Product, Scope};
@@ -10,11 +10,11 @@ use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::deployments::deployment_groups as table;
 use crate::store::events::audit::{self, Resource};
 
-/// Makes a group with its settings, on or off as it was, and `made` when it was made there; its releases are still to be made, and `firmware`, that of its current
-/// one, says what platform and architecture it is for.
+/// Creates a group with its imported settings, state, and creation time (`made`). Its releases are created
+/// later; `firmware`, that of the current release, gives its platform and architecture.
 ///
 /// # Errors
-/// Settings that this server refuses, by their fields; or the name is taken. Nothing was made then.
+/// A validation error for settings that this server refuses or a name that is taken. Nothing is written then.
 pub async fn take_over(
     w: &mut Write,
     scope: &Scope<Product>,

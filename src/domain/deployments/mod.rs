@@ -1,4 +1,5 @@
-//! Deployment groups: their settings and releases. Which device gets which is decided in [`crate::rollout`].
+//! Deployment groups: their settings and releases. Which device gets which release is decided in
+//! [`crate::rollout`].
 
 pub mod groups;
 pub mod imported;

@@ -1,6 +1,7 @@
-//! Whether one certificate signed another: the one step of path validation that the server does. Written for what devices in the
-//! field carry: a certificate that Erlang's `public_key` takes is taken here, so that extensions that nobody knows, a leaf that
-//! says that it is an authority, and names in another string type are no reason to refuse. Pure.
+//! Verifies that one certificate signed another: the only step of path validation that the server does. It
+//! accepts what Erlang's `public_key` accepts, because devices in the field carry such certificates: unknown
+//! extensions, a leaf that is marked as a CA, and names in different string types are no reason to refuse.
+//! Pure.
 
 use super::x509::micros;
 use crate::clock::Micros;
@@ -10,42 +11,42 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
 
-/// Why a certificate is not one that an authority vouches for now.
+/// Why a CA does not vouch for a certificate now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
-    /// One of the two cannot be read.
+    /// One of the two certificates cannot be parsed.
     #[error("a certificate that cannot be read")]
     Unreadable,
-    /// The issuer is somebody else.
+    /// The certificate names another issuer.
     #[error("its issuer is {issuer:?}, the signer's name is {signer:?}")]
     Name {
-        /// What it says.
+        /// The issuer that the certificate names.
         issuer: String,
-        /// What the signer is called.
+        /// The subject of the CA.
         signer: String,
     },
-    /// A key that is too short to prove anything.
+    /// An RSA key that is too short to be secure; holds its size in bits.
     #[error("the signer's RSA key has {0} bits, and at least 2048 are needed")]
     Weak(usize),
-    /// A way to sign that is not known, or not safe any more.
+    /// A signature algorithm that is unknown or not secure any more.
     #[error("it is signed with {0}, which is not taken")]
     Algorithm(String),
-    /// The signature is another key's.
+    /// The signature was made with another key.
     #[error("it was not signed with the signer's key")]
     Signature,
-    /// Its time has not come.
+    /// The certificate is not valid yet.
     #[error("it is not valid before {0}")]
     NotYet(String),
-    /// Its time is over.
+    /// The certificate has expired.
     #[error("it expired at {0}")]
     Expired(String),
 }
 
-/// Passes a leaf that `ca` signed and that is valid now. The signer is the anchor, whether or not it is a root, and its own
-/// validity is not looked at.
+/// Accepts a leaf certificate that `ca` signed and that is valid now. `ca` is the trust anchor, whether or not
+/// it is a root, and its own validity is not checked.
 ///
 /// # Errors
-/// What is wrong.
+/// The first check that fails.
 pub fn signed_by(ca: &[u8], leaf: &[u8], now: Micros) -> Result<(), NotSigned> {
     let read = |der| X509Certificate::from_der(der).map_err(|_| NotSigned::Unreadable);
     let ((_, ca), (_, leaf)) = (read(ca)?, read(leaf)?);
@@ -95,7 +96,7 @@ fn check(signer: &SubjectPublicKeyInfo<'_>, leaf: &X509Certificate<'_>) -> Resul
     }
 }
 
-/// Passes a certificate whose key can prove in a handshake that it is there.
+/// Accepts a certificate whose key can sign a TLS handshake.
 ///
 /// # Errors
 /// What is wrong with the key.
@@ -128,7 +129,7 @@ pub fn usable_key(der: &[u8]) -> Result<(), String> {
     }
 }
 
-/// A public key, as the algorithms want it.
+/// A public key in the form that the signature algorithms need.
 #[derive(Debug, Clone, Copy)]
 pub struct Key<'a> {
     /// The contents of its AlgorithmIdentifier.
@@ -137,23 +138,23 @@ pub struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// Reads a SubjectPublicKeyInfo (RFC 5280, 4.1).
+    /// Parses a SubjectPublicKeyInfo (RFC 5280, 4.1).
     fn read(der: &'a [u8]) -> Option<Self> {
         let [algorithm, bits] = parts(der)?;
         Some(Self {
             algorithm: algorithm.data,
-            // The first byte of a bit string says how many bits of its last one are not used; of keys all are.
+            // The first byte of a bit string counts the unused bits of its last byte. A key has none.
             bits: bits.data.strip_prefix(&[0])?,
         })
     }
 
-    /// The key of a certificate, whatever else that says.
+    /// The public key of a certificate. Other parts of the certificate are not checked.
     pub fn of_certificate(der: &'a [u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         Self::read(certificate.tbs_certificate.subject_pki.raw)
     }
 
-    /// Whether this key made a signature by an algorithm.
+    /// Whether this key made the signature, with the given algorithm.
     pub fn signed(
         &self,
         by: &dyn SignatureVerificationAlgorithm,
@@ -165,7 +166,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The elements of a DER sequence, of which there are so many.
+/// The elements of a DER sequence that must have exactly `N` of them.
 fn parts<const N: usize>(der: &[u8]) -> Option<[Any<'_>; N]> {
     let (_, whole) = Any::from_der(der).ok()?;
     let mut rest = whole.data;
@@ -178,7 +179,8 @@ fn parts<const N: usize>(der: &[u8]) -> Option<[Any<'_>; N]> {
     found.try_into().ok()
 }
 
-/// Whether two names are the same by RFC 5280, 7.1: by what they say, in any string type, any case, and with blanks as one.
+/// Whether two names are equal by RFC 5280, 7.1: the same text in any string type, in any case, with runs of
+/// blanks as one.
 fn same_name(a: &X509Name<'_>, b: &X509Name<'_>) -> bool {
     let said = |name: &X509Name<'_>| -> Vec<Vec<(String, DeclaredHash)>> {
         let set = |rdn: &x509_parser::x509::RelativeDistinguishedName<'_>| {
@@ -213,13 +215,13 @@ impl DeclaredHash {
     }
 }
 
-/// What a string says, whatever its type; none of what is no string.
+/// The text of a string value, whatever its string type; `None` for values that are not strings.
 pub fn text_of(value: &Any<'_>) -> Option<String> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::VisibleString => {
             std::str::from_utf8(value.data).ok().map(str::to_owned)
         }
-        // In practice Latin-1.
+        // T61 strings are Latin-1 in practice.
         Tag::T61String => Some(value.data.iter().map(|b| char::from(*b)).collect()),
         Tag::BmpString => utf16(value.data),
         Tag::UniversalString => utf32(value.data),

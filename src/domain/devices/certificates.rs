@@ -1,4 +1,5 @@
-//! CA certificates of organizations and certificates of devices, as people manage them.
+//! CA certificates of organizations and client certificates of devices, as people manage them. CAs with
+//! just-in-time provisioning (JITP) are in `certificates/authorities.rs`.
 
 mod authorities;
 
@@ -24,10 +25,10 @@ use std::time::Duration;
 pub use crate::store::devices::certificates::{CaRow, CertificateRow};
 pub use authorities::*;
 
-/// The name space of ownership proofs (docs/protocol/rules.md, "Certificates").
+/// The URN prefix of ownership proofs (docs/protocol/rules.md, "Certificates").
 const PROOF: &str = "urn:nerveshub:verify:";
 
-/// DER out of base64 of PEM; PEM or base64 of DER are taken as well.
+/// Decodes Base64 of PEM to DER. Plain PEM and Base64 of DER are accepted as well.
 fn der(text: &str) -> Result<Vec<u8>> {
     let text = text.trim_start_matches('\u{feff}').trim();
     if text.starts_with("-----BEGIN") {
@@ -48,13 +49,14 @@ fn unreadable() -> DomainError {
     DomainError::Detail("Error decoding certificate".into())
 }
 
-/// What is answered to a registration without the CA or without its proof, to the letter.
+/// The answer to a registration without the CA certificate or its proof. Clients may compare it, so it is
+/// NervesHub's exact text.
 pub const CA_INCOMPLETE: &str = "The CA certificate or verification certificate is missing";
 
-/// A device's certificates.
+/// The certificates of a device.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn list(
     db: &Db,
     scope: &Scope<Product>,
@@ -70,7 +72,8 @@ pub async fn list(
 /// Registers a certificate of a device. Its signer need not be a registered CA.
 ///
 /// # Errors
-/// A certificate that cannot be read, lacks an authority key identifier, or is somebody's already.
+/// A validation error for a certificate that cannot be parsed, lacks an authority key identifier, or is
+/// registered already.
 pub async fn add(
     db: &Db,
     scope: &Scope<Product>,
@@ -106,10 +109,11 @@ pub async fn add(
         .ok_or(DomainError::NotFound)
 }
 
-/// Stores a device's certificate after the checks that hold everywhere (docs/protocol/rules.md, "Certificates").
+/// Stores a device's certificate after the checks that apply to every path (docs/protocol/rules.md,
+/// "Certificates").
 ///
 /// # Errors
-/// Fields that say which check failed.
+/// A validation error that names the checks that failed.
 pub async fn store_certificate(
     w: &mut Write,
     org: OrgId,
@@ -122,7 +126,8 @@ pub async fn store_certificate(
             "the certificate has no authority key identifier, so its signer cannot be told",
         )
     })?;
-    // What is wrong with the certificate is told together; what it collides with, by the serial first.
+    // All faults of the certificate are reported together. Of the collisions, that of the serial number comes
+    // first.
     let mut errors = serde_json::Map::new();
     let other = table::holder_of_key(w, &facts.public_key_fingerprint).await?;
     if other.is_some_and(|h| h.device_id != device) {
@@ -161,13 +166,14 @@ pub async fn store_certificate(
     Ok(())
 }
 
-/// The device of the organization that holds exactly this certificate; no CA is asked, and none is provisioned.
+/// Finds the organization's device that holds exactly this certificate. CAs are not considered, and no device
+/// is provisioned.
 ///
 /// # Errors
-/// A text that is no certificate; [`DomainError::Denied`] when no device holds it.
+/// [`DomainError::Denied`] when no device holds the certificate.
 pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) -> Result<Device> {
     let unknown = || DomainError::Denied(Role::View);
-    // What cannot be read is nobody's.
+    // A text that is not a certificate belongs to no device.
     let facts = der(cert).ok().and_then(|c| CertificateInfo::read(&c).ok());
     let facts = facts.ok_or_else(unknown)?;
     let mut r = db.read().await?;
@@ -178,10 +184,10 @@ pub async fn find_by_certificate(db: &Db, scope: &Scope<Product>, cert: &str) ->
     devices::show(db, scope, &identifier).await
 }
 
-/// Deletes a device's certificate and closes the connection that was opened with it.
+/// Deletes a device's certificate and closes the connection that was authenticated with it.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] for an unknown device or certificate.
 pub async fn delete(
     context: &Context,
     scope: &Scope<Product>,

@@ -1,12 +1,12 @@
-//! Devices made, changed, deleted and destroyed.
+//! Creating, changing, deleting, and destroying devices.
 
 use super::*;
 
-/// How an identifier gets free that a deleted device holds.
+/// Explains how to free an identifier that a deleted device holds.
 pub const HOW_TO_FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
                                or free the identifier with DELETE …/devices/IDENTIFIER/destroy";
 
-/// Whether a deleted device that the asker may see has this identifier.
+/// Whether a deleted device that the caller may see has this identifier.
 pub async fn held_by_deleted(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -16,7 +16,7 @@ pub async fn held_by_deleted(
     Ok(holder.is_some_and(|d| d.deleted_at.is_some()))
 }
 
-/// Whether a text can be a device's identifier.
+/// Whether a text is allowed as a device identifier.
 pub fn identifier_ok(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= IDENTIFIER_CHARS
@@ -27,7 +27,7 @@ pub fn identifier_ok(text: &str) -> bool {
 /// Registers a device.
 ///
 /// # Errors
-/// A blank or taken identifier, bad tags.
+/// A validation error for a blank or taken identifier, or malformed tags.
 pub async fn create(
     context: &Context,
     scope: &Scope<Product>,
@@ -95,7 +95,7 @@ pub(super) async fn require_device(
         .ok_or(DomainError::NotFound)
 }
 
-/// The settings that take effect on the device itself.
+/// Applies the settings that have an effect on the connected device.
 pub(super) async fn apply_settings(
     w: &mut Write,
     device: DeviceId,
@@ -115,10 +115,11 @@ pub(super) async fn apply_settings(
     Ok(())
 }
 
-/// Changes what people write about a device.
+/// Changes a device's settings.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], bad tags, or a change of a deleted device.
+/// [`DomainError::NotFound`] for an unknown device; a validation error for malformed tags; a refusal for a
+/// deleted device.
 pub async fn update(
     context: &Context,
     scope: &Scope<Product>,
@@ -158,10 +159,10 @@ pub async fn update(
     show(&context.db, scope, identifier).await
 }
 
-/// Deletes a device softly, drops its certificates and closes its socket.
+/// Soft-deletes a device, deletes its certificates, and closes its connection.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let now = clock::now();
     let mut w = context.db.write().await?;
@@ -178,10 +179,11 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str)
     Ok(())
 }
 
-/// Destroys a deleted device: nothing of it can be restored, and its identifier is free again.
+/// Destroys a deleted device. Nothing of it can be restored, and its identifier can be used again.
 ///
 /// # Errors
-/// [`DomainError::NotFound`]; [`DomainError::Conflict`] for one that was not deleted before.
+/// [`DomainError::NotFound`] for an unknown device; [`DomainError::Conflict`] for one that was not deleted
+/// before.
 pub async fn destroy(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;

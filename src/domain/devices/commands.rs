@@ -1,30 +1,31 @@
-//! What a person asks of a device at once: reboot, reconnect, code to type, an update out of turn.
+//! Immediate commands to a device: reboot, identify, reconnect, run code, push a firmware, and clear the
+//! penalty box.
 
 use super::*;
 
-/// Asks a device to reboot.
+/// Tells a device to reboot.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn reboot(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let text = format!("User {} rebooted device {identifier}", scope.person().name);
     ask(context, scope, identifier, &text, DeviceSignal::Reboot).await
 }
 
-/// Asks a device to show which one it is.
+/// Tells a device to identify itself, for instance by blinking.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn identify(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} asked device {identifier} to identify itself");
     ask(context, scope, identifier, &text, DeviceSignal::Identify).await
 }
 
-/// Types code into a device's console; what it prints is for whoever watches the console.
+/// Runs code in a device's console. Its output is shown to those who watch the console.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or more code than can be typed.
+/// [`DomainError::NotFound`] for an unknown device; a refusal for more code than the console takes.
 pub async fn type_code(
     context: &Context,
     scope: &Scope<Product>,
@@ -47,7 +48,7 @@ pub async fn type_code(
     };
     let nudge = || context.signal_device(node, device, DeviceSignal::Terminal(kind));
     if context.terminals.opened(device, kind, nudge).await {
-        // A device that does not take it, or left meanwhile, is like one that was never there.
+        // Code for a device that is offline or refuses it is dropped, as NervesHub does.
         let _ = context
             .terminals
             .type_in(device, kind, terminal::TerminalInput::Keys(code.into()));
@@ -56,7 +57,7 @@ pub async fn type_code(
     Ok(())
 }
 
-/// Passes a person's wish on to a device, if it is there.
+/// Sends a command to a device, if it is connected.
 pub(super) async fn ask(
     context: &Context,
     scope: &Scope<Product>,
@@ -82,20 +83,20 @@ pub(super) async fn ask(
     Ok(())
 }
 
-/// Drops a device's socket; it connects again by itself.
+/// Closes a device's connection; the device reconnects by itself.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn reconnect(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let name = &scope.person().name;
     let text = format!("User {name} disconnected device {identifier}");
     ask(context, scope, identifier, &text, DeviceSignal::Reconnect).await
 }
 
-/// Pushes one firmware, in full, and turns automatic updates off so that the group does not take it back.
+/// Pushes a firmware in full, and turns automatic updates off so that the deployment group does not undo it.
 ///
 /// # Errors
-/// An unknown device or firmware, or an update that is under way.
+/// [`DomainError::NotFound`] for an unknown device or firmware; a refusal while an update is in flight.
 pub async fn upgrade(
     context: &Context,
     scope: &Scope<Product>,
@@ -140,18 +141,18 @@ pub async fn upgrade(
     Ok(crate::rollout::scheduler::tell(&context.db, &context.bus, &[device.id]).await?)
 }
 
-/// Closes the device's socket, if it has one, because what let it in or where it belongs has changed: it is judged anew
-/// when it comes back.
+/// Closes the device's connection, if there is one, because its credentials or its place have changed. When it
+/// reconnects, it is authenticated again.
 pub fn cut(context: &Context, device: DeviceId, node: Option<NodeId>) {
     if let Some(node) = node {
         context.signal_device(node, device, DeviceSignal::Reconnect);
     }
 }
 
-/// Lets a device out of the penalty box and forgets its attempts.
+/// Releases a device from the penalty box and clears its update attempts.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn clear_penalty(
     context: &Context,
     scope: &Scope<Product>,

@@ -1,15 +1,15 @@
-//! Cells of CSV files that spreadsheets open: a cell that begins as a formula does is run by them, and what devices and
-//! people call things is theirs to choose (OWASP, CSV injection).
+//! Escapes CSV cells against formula injection: spreadsheets run a cell that begins like a formula, and devices
+//! and people choose names freely (OWASP, CSV injection).
 
 use std::borrow::Cow;
 
-/// Whether a spreadsheet would run the cell, or would run it without the apostrophes before it.
+/// Whether a spreadsheet would run the cell, with or without the apostrophes before it.
 fn runs(cell: &str) -> bool {
     let bare = cell.trim_start_matches('\'');
     bare.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// The cell as it is written: with an apostrophe before it where a spreadsheet would run it.
+/// The cell as it is written, with a leading apostrophe where a spreadsheet would run it.
 pub fn harmless(cell: &str) -> Cow<'_, str> {
     if runs(cell) {
         Cow::Owned(format!("'{cell}"))
@@ -18,7 +18,7 @@ pub fn harmless(cell: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text of a cell that [`harmless`] wrote.
+/// The original text of a cell that [`harmless`] wrote.
 pub fn plain(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(rest) if runs(rest) => rest,

@@ -1,4 +1,5 @@
-//! Many devices at once: from CSV, all or nothing; from manifests of crypto chips, in the background; and out as CSV.
+//! CSV import and CSV export of devices, and the import of crypto-chip manifests. A CSV import is all or
+//! nothing; a manifest is imported in the background, device by device.
 
 mod manifest;
 
@@ -32,26 +33,28 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 
-/// What is wrong, by line.
+/// Errors by line number.
 type Mistakes = BTreeMap<u64, Vec<String>>;
 
-/// Lines that are told at most; the rest is counted.
+/// Maximum number of lines that are reported; the rest is only counted.
 const TOLD: usize = 100;
 
 /// Registers the devices of a CSV file, all or none. The first line names the columns: `identifier`, and any of
-/// `description`, `tags` (with commas or spaces) and `certificates` (PEM); others are ignored, so that an export can be
-/// imported. It is written slice by slice, so that devices come in between; what was written is taken back when a row
-/// cannot be, or by the next start when the server stops in the middle.
+/// `description`, `tags` (separated by commas or spaces), and `certificates` (PEM). Other columns are ignored,
+/// so that an export can be imported. The rows are written in batches, so that devices are served in between.
+/// If a row is refused, the written ones are deleted; if the server stops in the middle, the next start deletes
+/// them.
 ///
 /// # Errors
-/// Each bad row by its line; then nothing was changed.
+/// A validation error that lists each bad row by its line. Nothing is kept then.
 pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Result<u64> {
     let rows = blocking(move || read(file)).await??;
     let import = random_id();
     let mut w = context.db.write().await?;
     imports::begin(&mut w, import, scope.product().id, clock::now()).await?;
     w.commit().await?;
-    // Whoever asked may leave: the work goes on to one of its two ends all the same.
+    // The import runs in a task of its own, so that it ends in one of the two ways even when the client
+    // disconnects.
     let (context, scope) = (context.clone(), scope.clone());
     let tracker = context.background.clone();
     let done = tracker.spawn(async move {
@@ -83,7 +86,7 @@ async fn write_slices(
         }
         let mut w = context.db.write().await?;
         let ids = write_slice(&mut w, scope, slice, &mut mistakes).await?;
-        // After a mistake the rest is only looked at, so that all mistakes are told at once.
+        // After the first error the rest is only checked, so that all errors are reported at once.
         if mistakes.is_empty() {
             imports::add(&mut w, import, &ids).await?;
             w.commit().await?;
@@ -101,7 +104,7 @@ async fn write_slices(
     Ok(n as u64)
 }
 
-/// Why an identifier cannot be registered.
+/// Explains why an identifier cannot be registered.
 async fn taken(w: &mut Write, scope: &Scope<Product>, identifier: &str) -> Result<String> {
     let mut text = format!("identifier {identifier:?} {TAKEN}");
     if held_by_deleted(w, scope, identifier).await? {
@@ -145,10 +148,8 @@ async fn write_slice(
     Ok(ids.into_values().collect())
 }
 
-/// Takes back what imports have written that a stop of the server cut short. For its start, before devices are let in.
-///
-/// # Errors
-/// The database's.
+/// Deletes the devices of imports that a stop of the server interrupted. Runs at the start, before devices are
+/// accepted.
 pub async fn take_back_unfinished(db: &Db) -> store::Result<()> {
     loop {
         let unfinished = imports::unfinished(&mut db.read().await?).await?;
@@ -160,7 +161,7 @@ pub async fn take_back_unfinished(db: &Db) -> store::Result<()> {
     }
 }
 
-/// Takes an import back; `cut` closes the sockets of devices that came in meanwhile.
+/// Deletes what an import wrote. `cut` closes the connections of devices that joined meanwhile.
 async fn take_back(
     db: &Db,
     import: i64,

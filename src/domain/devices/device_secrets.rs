@@ -1,11 +1,11 @@
-//! Shared secrets of one device.
+//! Shared secrets of a single device.
 
 use super::*;
 
-/// Makes a shared secret for one device; it is shown this once.
+/// Creates a shared secret for a device. Its text is shown only once.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn add_secret(
     context: &Context,
     scope: &Scope<Product>,
@@ -26,10 +26,10 @@ pub async fn add_secret(
     Ok((key, secret))
 }
 
-/// A device's shared secrets, without the secrets.
+/// The shared secrets of a device, without the secret texts.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn secrets(
     db: &Db,
     scope: &Scope<Product>,
@@ -40,10 +40,10 @@ pub async fn secrets(
     Ok(crate::store::devices::secrets::of_device(&mut r, device).await?)
 }
 
-/// Deactivates a shared secret of a device: its socket is closed, and it is not let in by this secret again.
+/// Deactivates a shared secret of a device. It is refused from now on, and the device's connection is closed.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] for an unknown device or secret.
 pub async fn deactivate_secret(
     context: &Context,
     scope: &Scope<Product>,

@@ -1,4 +1,5 @@
-//! Which extensions devices may use, and what these report.
+//! Extensions (health, geo, logging, and others): which ones a product and its devices may use, and the reports
+//! that devices send through them.
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
@@ -16,26 +17,23 @@ pub use crate::store::devices::device_logs::LogLine;
 pub use crate::store::devices::health_reports::HealthReport;
 pub use crate::store::devices::locations::Location;
 
-/// The product's switches, and which of them the device has off.
+/// The extensions that the product allows, and those that are turned off for the device.
 #[derive(Debug, Clone, Copy)]
 pub struct Switches {
-    /// What the product allows.
+    /// Extensions that the product allows.
     pub product: Extensions,
-    /// What this device does not use although the product allows it.
+    /// Extensions that are off for this device although the product allows them.
     pub off: Extensions,
 }
 
 impl Switches {
-    /// What the device may use.
+    /// The extensions that the device may use.
     pub fn usable(self) -> Extensions {
         self.product.without(self.off)
     }
 }
 
-/// The switches of a device; nothing is on for one that is gone.
-///
-/// # Errors
-/// The database's.
+/// The extension settings of a device. Nothing is allowed for a device that does not exist any more.
 pub async fn of_device(on: &mut impl On, device: DeviceId) -> store::Result<Switches> {
     let (product, off) = crate::store::devices::extensions::of_device(on, device)
         .await?
@@ -47,28 +45,22 @@ pub async fn of_device(on: &mut impl On, device: DeviceId) -> store::Result<Swit
 }
 
 /// The extensions that a device may use now.
-///
-/// # Errors
-/// The database's.
 pub async fn usable(db: &Db, device: DeviceId) -> store::Result<Extensions> {
     let mut r = db.read().await?;
     Ok(of_device(&mut r, device).await?.usable())
 }
 
-/// The product's switches.
-///
-/// # Errors
-/// The database's.
+/// The extensions that the product allows.
 pub async fn of_product(db: &Db, scope: &Scope<Product>) -> Result<Extensions> {
     let mut r = db.read().await?;
     let bits = crate::store::devices::extensions::of_product(&mut r, scope).await?;
     Ok(Extensions::of_bits(bits))
 }
 
-/// Reads switches from an object of booleans: those that it names, changed in `now`.
+/// Applies an object of booleans to the settings `now`.
 ///
 /// # Errors
-/// Unknown names and values that are no booleans, under the field `extensions`.
+/// A validation error under the field `extensions` for an unknown name or a value that is not a boolean.
 pub fn changed(now: Extensions, wanted: &Value) -> Result<Extensions> {
     let Value::Object(wanted) = wanted else {
         return Err(field("extensions", INVALID));
@@ -86,10 +78,10 @@ pub fn changed(now: Extensions, wanted: &Value) -> Result<Extensions> {
     })
 }
 
-/// Changes the product's switches; connected devices are told at once.
+/// Changes the product's extensions. Connected devices are signalled at once.
 ///
 /// # Errors
-/// Unknown names.
+/// A validation error for an unknown name.
 pub async fn set_product(
     context: &Context,
     scope: &Scope<Product>,
@@ -117,10 +109,10 @@ pub async fn set_product(
     Ok(after)
 }
 
-/// Changes a device's switches, which start as on.
+/// Changes a device's extensions. They are on by default.
 ///
 /// # Errors
-/// Unknown names.
+/// A validation error for an unknown name.
 pub async fn set_device(
     w: &mut Write,
     device: DeviceId,
@@ -136,14 +128,15 @@ pub async fn set_device(
     )
 }
 
-/// Thresholds of the status: warning, unhealthy (docs/protocol/rules.md, "Health, position and identities"); at the threshold counts.
+/// Metric, warning threshold, unhealthy threshold (docs/protocol/rules.md, "Health, position and identities").
+/// A value equal to a threshold reaches it.
 const THRESHOLDS: [(&str, f64, f64); 3] = [
     ("cpu_usage_percent", 80.0, 90.0),
     ("mem_used_percent", 70.0, 80.0),
     ("disk_used_percentage", 80.0, 90.0),
 ];
 
-/// A metric: a number, or a text that spells one; anything else is skipped.
+/// The value of a metric: a number, or a text that spells one. Anything else is ignored.
 fn number(value: &Value) -> Option<f64> {
     let n = value
         .as_f64()
@@ -151,7 +144,7 @@ fn number(value: &Value) -> Option<f64> {
     n.filter(|n| n.is_finite())
 }
 
-/// `healthy`, `warning`, `unhealthy` or `unknown`, by the metrics of a report.
+/// The health status of a report by its metrics: `healthy`, `warning`, `unhealthy`, or `unknown`.
 pub fn status(report: &Value) -> &'static str {
     judge(report).0
 }
@@ -185,10 +178,7 @@ fn judge(report: &Value) -> (&'static str, Value) {
     (status, Value::Object(reasons))
 }
 
-/// Stores a health report, whole, with its status.
-///
-/// # Errors
-/// The database's.
+/// Stores a complete health report with its status.
 pub async fn health(
     w: &mut Write,
     device: DeviceId,
@@ -205,20 +195,20 @@ pub async fn health(
     crate::store::devices::health_reports::add(w, device, &row).await
 }
 
-/// The switches of a device.
+/// The extension settings of a device.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::NotFound`].
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
 pub async fn switches(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Switches> {
     let mut r = db.read().await?;
     let device = devices::id_of(&mut r, scope, identifier).await?;
     Ok(of_device(&mut r, device).await?)
 }
 
-/// Asks a device for a health report, if it is there and its extension attached; it comes in a moment.
+/// Asks a connected device for a health report, if its extension is attached. The report arrives later.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::NotFound`].
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
 pub async fn ask_health(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
     let mut r = context.db.read().await?;
     let device = devices::id_of(&mut r, scope, identifier).await?;
@@ -228,10 +218,10 @@ pub async fn ask_health(context: &Context, scope: &Scope<Product>, identifier: &
     Ok(())
 }
 
-/// A device's health reports since an instant, newest first.
+/// The health reports of a device since an instant, newest first.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::NotFound`].
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
 pub async fn health_of(
     db: &Db,
     scope: &Scope<Product>,
@@ -244,10 +234,10 @@ pub async fn health_of(
     Ok(crate::store::devices::health_reports::newest(&mut r, device, since, most).await?)
 }
 
-/// A device's last position.
+/// The last known position of a device.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::NotFound`].
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
 pub async fn location_of(
     db: &Db,
     scope: &Scope<Product>,
@@ -258,10 +248,10 @@ pub async fn location_of(
     Ok(crate::store::devices::locations::get(&mut r, device).await?)
 }
 
-/// A device's log lines, newest first.
+/// The log lines of a device, newest first.
 ///
 /// # Errors
-/// [`crate::domain::Refusal::NotFound`].
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
 pub async fn logs_of(
     db: &Db,
     scope: &Scope<Product>,

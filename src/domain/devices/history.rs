@@ -1,4 +1,4 @@
-//! What is over: a device's connections, firmwares and updates, as people read them.
+//! The history of a device: its past connections, firmwares, and updates.
 
 use crate::access::scope::{Product, Scope};
 use crate::domain::{DomainError, Result, devices};
@@ -7,25 +7,25 @@ use crate::store::Db;
 pub use crate::store::devices::history::{PastConnection, PastFirmware, PastUpdate};
 pub use crate::store::devices::network_identities::IdentityRow;
 
-/// Networks whose keys are kept.
+/// Networks whose identities are stored.
 pub const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
-/// A device's updates, newest first, and all of them summed up.
+/// The newest updates of a device, and totals over all of them.
 pub struct Updates {
-    /// Some of them.
+    /// The newest updates, newest first.
     pub newest: Vec<PastUpdate>,
-    /// How many there were.
+    /// The number of all updates.
     pub count: i64,
-    /// Bytes that were sent.
+    /// Bytes that were sent in all updates.
     pub sent_bytes: i64,
-    /// Bytes that deltas saved.
+    /// Bytes that deltas saved in all updates.
     pub saved_bytes: i64,
 }
 
-/// A device's connections, newest first, the present one among them.
+/// The connections of a device, newest first, including the present one.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn connections(
     db: &Db,
     scope: &Scope<Product>,
@@ -40,7 +40,7 @@ pub async fn connections(
 /// The firmwares that a device ran, newest first.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn firmwares(
     db: &Db,
     scope: &Scope<Product>,
@@ -52,10 +52,10 @@ pub async fn firmwares(
     Ok(crate::store::devices::history::firmwares(&mut r, device, most).await?)
 }
 
-/// A device's updates.
+/// The updates of a device.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn updates(
     db: &Db,
     scope: &Scope<Product>,
@@ -75,10 +75,10 @@ pub async fn updates(
     })
 }
 
-/// The keys that a device holds on other networks; an empty filter takes all.
+/// The identities of a device on other networks. An empty filter returns those of all services.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], or a service that is not known.
+/// [`DomainError::NotFound`] for an unknown device; a validation error for an unknown service.
 pub async fn identities(
     db: &Db,
     scope: &Scope<Product>,

@@ -1,4 +1,5 @@
-//! Iroh endpoints of an organization: keys of devices, of people, and of nobody yet (docs/protocol/rules.md, "Health, position and identities").
+//! Iroh endpoints of an organization: public keys that belong to a device, to a person, or to nobody yet
+//! (docs/protocol/rules.md, "Health, position and identities").
 
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
@@ -9,13 +10,13 @@ use crate::store::events::audit;
 
 pub use crate::store::devices::iroh_endpoints::{Endpoint, EndpointFilter};
 
-/// The longest details, encoded.
+/// Maximum length of the details, encoded, in bytes.
 const DETAILS: usize = 4_096;
 
-/// The organization's keys, newest first.
+/// The organization's endpoints, newest first.
 ///
 /// # Errors
-/// An owner that is none of the three kinds.
+/// A validation error for an owner filter that is not one of the three kinds.
 pub async fn list(db: &Db, scope: &Scope<Org>, narrow: &EndpointFilter) -> Result<Vec<Endpoint>> {
     if !matches!(narrow.owner.as_str(), "" | "device" | "user" | "none") {
         return Err(DomainError::Detail(
@@ -26,10 +27,10 @@ pub async fn list(db: &Db, scope: &Scope<Org>, narrow: &EndpointFilter) -> Resul
     Ok(crate::store::devices::iroh_endpoints::list(&mut r, scope, narrow).await?)
 }
 
-/// One key.
+/// Finds an endpoint by its key.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such endpoint.
 pub async fn show(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<Endpoint> {
     let narrow = EndpointFilter {
         search: identifier.to_owned(),
@@ -42,23 +43,24 @@ pub async fn show(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<Endpo
         .ok_or(DomainError::NotFound)
 }
 
-/// What a person enters.
+/// The request to register an endpoint.
 #[derive(Debug, Default)]
 pub struct EndpointForm {
-    /// The key.
+    /// The public key.
     pub identifier: Option<String>,
-    /// One of several of its owner.
+    /// Tells several endpoints of one owner apart.
     pub instance: Option<String>,
-    /// JSON object.
+    /// A JSON object.
     pub details: Option<serde_json::Value>,
-    /// Address of the member whose it is.
+    /// Email address of the member who owns the endpoint.
     pub user_email: Option<String>,
 }
 
-/// Enters a key.
+/// Registers an endpoint.
 ///
 /// # Errors
-/// A field that is none; [`DomainError::Conflict`] for a key that is known anywhere on the server.
+/// A validation error for an unacceptable field; [`DomainError::Conflict`] for a key that is registered
+/// anywhere on the server.
 pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<Endpoint> {
     let identifier = form
         .identifier
@@ -117,10 +119,10 @@ pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<E
     show(db, scope, identifier).await
 }
 
-/// Takes a key away; a device that reports it brings it back.
+/// Deletes an endpoint. A device that reports its key registers it again.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such endpoint.
 pub async fn delete(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<()> {
     let org = scope.org().id;
     let mut w = db.write().await?;

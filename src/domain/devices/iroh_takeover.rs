@@ -1,5 +1,5 @@
-//! A group that was switched on, or whose conditions have changed, takes the connected devices that it is for at once; the
-//! others when they next join.
+//! Assigns connected devices to a deployment group as soon as it is switched on or its conditions change.
+//! Devices that are offline are assigned when they join.
 
 use crate::bus::DeviceSignal;
 use crate::clock;
@@ -10,7 +10,7 @@ use crate::rollout::matching;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::{self, devices};
 
-/// Looks at the connected devices that are in no group, for a group that may take them now.
+/// Looks among the connected devices without a group for those that the group matches now.
 pub fn begin(context: &Context, group: &GroupRow) {
     if !group.is_active || group.lock_device_membership {
         return;
@@ -41,7 +41,7 @@ async fn take(context: &Context, group: &GroupRow) -> store::Result<()> {
     Ok(())
 }
 
-/// Places some devices, and tells them which archive they may have.
+/// Assigns a batch of devices to their groups, and signals them to check for their archive.
 async fn hand_over(context: &Context, some: &[(DeviceId, NodeId)]) -> store::Result<()> {
     let mut groups: Vec<GroupId> = Vec::new();
     let mut placed = Vec::new();

@@ -1,4 +1,5 @@
-//! Moving a device to another product, of the same organization or of another (docs/protocol/rules.md, "Devices").
+//! Moves a device to another product, in the same organization or in another (docs/protocol/rules.md,
+//! "Devices").
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::clock::{self, Micros};
@@ -13,12 +14,12 @@ use crate::store::catalog::keys;
 use crate::store::devices::DeviceRow;
 use crate::store::events::audit::{self, Actor, Resource};
 
-/// Moves a device. Its history, certificates and settings stay; it leaves its group, and an update under way ends. Its
-/// socket is closed, so that it joins again where it is now.
+/// Moves a device. Its history, certificates, and settings are kept. It leaves its deployment group, and an
+/// in-flight update ends. Its connection is closed, so that it joins again in the new product.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for the device or the other product, [`DomainError::Denied`] below `manage` in either organization or without a
-/// membership in the other, a deleted device.
+/// [`DomainError::NotFound`] for an unknown device or target product; [`DomainError::Denied`] below the role
+/// `manage` in either organization or without a membership in the target one; a refusal for a deleted device.
 pub async fn move_device(
     context: &Context,
     scope: &Scope<Product>,
@@ -26,7 +27,8 @@ pub async fn move_device(
     org: &str,
     product: &str,
 ) -> Result<Device> {
-    // An organization that is not the asker's is refused as a role too low, whether or not it is there, as the original does.
+    // As in NervesHub, an organization of which the caller is not a member is refused like a role that is too
+    // low, whether or not it exists.
     let own = scopes::org(&context.db, scope.person().clone(), org).await;
     match own {
         Err(DomainError::NotFound) => return Err(DomainError::Denied(Role::Manage)),
@@ -61,8 +63,7 @@ pub async fn move_device(
     devices::show(&context.db, &target, identifier).await
 }
 
-/// The other organization gets the key that signed what the device runs, or no firmware that it may install next would
-/// come after one that it can trust.
+/// Copies the signing key of the running firmware, so that the device accepts updates in its new organization.
 async fn bring_key(
     w: &mut Write,
     device: &DeviceRow,
@@ -85,7 +86,7 @@ async fn bring_key(
     Ok(())
 }
 
-/// The same sentence on the device, the target and the source product.
+/// Writes the same audit entry for the device, the target product, and the source product.
 async fn note(
     w: &mut Write,
     device: &DeviceRow,

@@ -1,4 +1,4 @@
-//! What the server reads from an X.509 certificate. Pure.
+//! Parses X.509 certificates into the fields that the server uses. Pure.
 
 use crate::clock::Micros;
 use crate::domain::devices::certificate_signature::text_of;
@@ -6,12 +6,12 @@ use aws_lc_rs::digest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// What is known of a certificate.
+/// The fields of a certificate that the server uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateInfo {
-    /// Serial number, decimal.
+    /// Serial number in decimal.
     pub serial: String,
-    /// First common name of the subject; empty counts as missing.
+    /// First common name of the subject; an empty one counts as missing.
     pub common_name: Option<String>,
     /// Authority key identifier.
     pub aki: Option<Vec<u8>>,
@@ -25,17 +25,17 @@ pub struct CertificateInfo {
     pub not_before: Micros,
     /// End of validity.
     pub not_after: Micros,
-    /// Upper-case hex SHA-1 of the certificate (docs/protocol/device.md, "Client certificates").
+    /// SHA-1 of the certificate in upper-case hex (docs/protocol/device.md, "Client certificates").
     pub fingerprint: String,
-    /// Upper-case hex SHA-256 of the certificate.
+    /// SHA-256 of the certificate in upper-case hex.
     pub fingerprint_sha256: String,
-    /// Upper-case hex SHA-1 of the public key's DER.
+    /// SHA-1 of the public key's DER in upper-case hex.
     pub public_key_fingerprint: String,
-    /// The certificate itself.
+    /// The certificate's DER.
     pub der: Vec<u8>,
 }
 
-/// Not a certificate that can be read.
+/// The bytes cannot be parsed as a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an X.509 certificate")]
 pub struct NotACertificate;
@@ -44,16 +44,16 @@ fn hex_of(algorithm: &'static digest::Algorithm, bytes: &[u8]) -> String {
     hex::encode_upper(digest::digest(algorithm, bytes))
 }
 
-/// Seconds of a certificate, as a time of ours.
+/// Converts the seconds of a certificate's validity to our timestamps.
 pub fn micros(seconds: i64) -> Micros {
     Micros(seconds.saturating_mul(1_000_000))
 }
 
 impl CertificateInfo {
-    /// Reads a certificate.
+    /// Parses a certificate from DER.
     ///
     /// # Errors
-    /// Bytes that are none.
+    /// [`NotACertificate`] for bytes that cannot be parsed.
     pub fn read(der: &[u8]) -> Result<Self, NotACertificate> {
         let (rest, cert) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
         if !rest.is_empty() {
@@ -105,8 +105,8 @@ impl CertificateInfo {
     }
 }
 
-/// All certificates in a PEM text, as DER. What stands beside them, such as keys, curve parameters and text, is left alone, and
-/// so is a byte-order mark; the label of older programs is taken too (RFC 7468, 5.1 and 5.3).
+/// All certificates in a PEM text, as DER. Other content, such as keys, curve parameters, text, and a
+/// byte-order mark, is ignored. The label of older programs is accepted too (RFC 7468, 5.1 and 5.3).
 pub fn all_in_pem(pem: &[u8]) -> Vec<Vec<u8>> {
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
     x509_parser::pem::Pem::iter_from_buffer(pem)
@@ -116,7 +116,7 @@ pub fn all_in_pem(pem: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// A certificate as PEM (RFC 7468).
+/// Encodes a certificate as PEM (RFC 7468).
 pub fn pem(der: &[u8]) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config)

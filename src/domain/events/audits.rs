@@ -1,4 +1,5 @@
-//! The audit log, as people read it.
+//! The audit log as people read it: pages, exports, and the logs of a product, a device, or a deployment group.
+//! The audit chain that makes it tamper-evident is in `store::events::audit`.
 
 use crate::access::scope::{InOrg, Product, Scope};
 use crate::domain::{DomainError, Result, devices};
@@ -7,10 +8,7 @@ use crate::store::{Db, On};
 
 pub use crate::store::events::audit::list::{AuditFilter, Entry};
 
-/// A page of entries, newest first, counted from 1, and how many there are in all.
-///
-/// # Errors
-/// The database's.
+/// A page of audit entries, newest first, and the number of all. Pages count from 1.
 pub async fn page(
     db: &Db,
     scope: &impl InOrg,
@@ -25,10 +23,7 @@ pub async fn page(
     Ok((rows, u64::try_from(total).unwrap_or(0)))
 }
 
-/// The entries behind one, oldest first: a stretch of an export.
-///
-/// # Errors
-/// The database's.
+/// The entries after a given one, oldest first: one batch of an export.
 pub async fn behind(
     db: &Db,
     scope: &impl InOrg,
@@ -40,7 +35,7 @@ pub async fn behind(
     Ok(crate::store::events::audit::list::behind(&mut r, scope, narrow, after, most).await?)
 }
 
-/// Narrows to a product's own entries.
+/// Restricts a filter to a product's entries.
 #[must_use]
 pub fn of_product(scope: &Scope<Product>, narrow: AuditFilter) -> AuditFilter {
     AuditFilter {
@@ -49,10 +44,10 @@ pub fn of_product(scope: &Scope<Product>, narrow: AuditFilter) -> AuditFilter {
     }
 }
 
-/// Narrows to a device's own entries.
+/// Restricts a filter to a device's entries.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such device.
 pub async fn of_device(
     db: &Db,
     scope: &Scope<Product>,
@@ -67,16 +62,16 @@ pub async fn of_device(
     })
 }
 
-/// The number of a deployment group of the product.
+/// The id of a deployment group of the product.
 pub async fn group_of(on: &mut impl On, scope: &Scope<Product>, name: &str) -> Result<GroupId> {
     let group = crate::store::deployments::deployment_groups::by_name(on, scope, name).await?;
     group.map(|g| g.id).ok_or(DomainError::NotFound)
 }
 
-/// Narrows to a deployment group's own entries.
+/// Restricts a filter to a deployment group's entries.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such group.
 pub async fn of_group(
     db: &Db,
     scope: &Scope<Product>,

@@ -1,5 +1,5 @@
-//! Telling many devices of a change: page by page in the background, so that nobody waits for it and the bus, which drops
-//! what its readers do not take in time, is not flooded.
+//! Signals to many devices after a change. They are sent page by page in the background, so that no request
+//! waits, and the bus, which drops messages that its readers do not take in time, is not flooded.
 
 use crate::bus::DeviceSignal;
 use crate::domain::Context;
@@ -8,7 +8,7 @@ use crate::limits::{PAGE_SIZE, TELL_PAUSE};
 use crate::store;
 use std::sync::atomic::Ordering;
 
-/// Whom to tell.
+/// The devices to signal.
 #[derive(Debug, Clone, Copy)]
 enum Whom {
     Product(ProductId),
@@ -16,19 +16,19 @@ enum Whom {
     Org(OrgId),
 }
 
-/// Tells a product's connected devices that their extensions have changed.
+/// Signals a product's connected devices that their extensions have changed.
 pub fn of_extensions(context: &Context, product: ProductId) {
     begin(context, Whom::Product(product), DeviceSignal::Extensions);
 }
 
-/// Tells an organization's connected devices which signing keys it has now. A device that is offered an update before its turn
-/// comes is told first (`device::link`).
+/// Signals an organization's connected devices that its signing keys have changed. A device that is offered an
+/// update before its signal is sent gets the keys first (`device::link`).
 pub fn of_keys(context: &Context, org: OrgId) {
     context.key_changes.fetch_add(1, Ordering::Relaxed);
     begin(context, Whom::Org(org), DeviceSignal::Keys);
 }
 
-/// Tells a group's connected devices to look for their archive.
+/// Signals a group's connected devices to check for their archive.
 pub fn of_archive(context: &Context, group: GroupId) {
     begin(context, Whom::Group(group), DeviceSignal::Archive);
 }

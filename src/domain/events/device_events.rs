@@ -1,5 +1,5 @@
-//! What happens to devices, as it happens, for programs that watch (docs/protocol/rest.md, "Event stream" and "User sockets"). In this process only; whoever is behind
-//! misses some, and the database has the truth.
+//! Live device events for programs that watch (docs/protocol/rest.md, "Event stream" and "User sockets"). They
+//! exist in this process only. A watcher that falls behind misses some; the database holds the truth.
 
 use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};
@@ -12,38 +12,38 @@ use crate::store::{self, Db};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-/// Something that happened to a device.
+/// An event of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceEvent {
     /// The device.
     pub device: DeviceId,
-    /// When.
+    /// When it happened.
     pub at: Micros,
-    /// What.
+    /// What happened.
     pub what: EventKind,
 }
 
-/// What happened.
+/// The kinds of device events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// It joined.
+    /// The device joined.
     Online,
-    /// Its socket closed, for this reason.
+    /// The connection closed, for this reason.
     Offline(&'static str),
-    /// Its update has come to this.
+    /// The stage that the update reached.
     Update {
-        /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`, `expired`; and
-        /// `installed` when it runs what it was sent.
+        /// `received`, `started`, `downloading`, `updating`, `completed`, `failed`, `ignored`, `rescheduled`,
+        /// `expired`; and `installed` when the device runs the new firmware.
         stage: &'static str,
-        /// Percent, where the device says one.
+        /// Progress in percent, if the device reports it.
         percent: Option<i64>,
     },
-    /// It reported its health, and is so.
+    /// The device reported its health; holds its status.
     Health(&'static str),
 }
 
 impl EventKind {
-    /// Its word in event streams.
+    /// The event's name in event streams.
     pub fn word(self) -> &'static str {
         match self {
             Self::Online => "online",
@@ -53,7 +53,7 @@ impl EventKind {
         }
     }
 
-    /// What is to be known of it.
+    /// The event's details as JSON.
     pub fn facts(self) -> Value {
         match self {
             Self::Online => json!({}),
@@ -64,11 +64,11 @@ impl EventKind {
     }
 }
 
-/// Everybody who watches.
+/// The channel to all watchers.
 #[derive(Clone)]
 pub struct DeviceEvents(broadcast::Sender<DeviceEvent>);
 
-/// Happenings in flight before the slowest watcher misses some.
+/// Events in flight before the slowest watcher misses some.
 pub const DEPTH: usize = 4_096;
 
 impl Default for DeviceEvents {
@@ -78,7 +78,7 @@ impl Default for DeviceEvents {
 }
 
 impl DeviceEvents {
-    /// Tells them what a device reports of its update.
+    /// Publishes what a device reports about its update.
     pub fn report(&self, device: DeviceId, report: &Report) {
         let (stage, percent) = match report {
             Report::Stage(stage, percent) => (*stage, *percent),
@@ -89,42 +89,42 @@ impl DeviceEvents {
         self.tell(device, EventKind::Update { stage, percent });
     }
 
-    /// Tells them that a device runs what it was sent.
+    /// Publishes that a device runs the firmware that it was sent.
     pub fn installed(&self, device: DeviceId) {
         let (stage, percent) = ("installed", None);
         self.tell(device, EventKind::Update { stage, percent });
     }
 
-    /// Tells them that a device was silent for too long.
+    /// Publishes that an update expired because the device was silent for too long.
     pub fn expired(&self, device: DeviceId) {
         let (stage, percent) = ("expired", None);
         self.tell(device, EventKind::Update { stage, percent });
     }
 
-    /// Tells them how a device is.
+    /// Publishes a device's health status.
     pub fn health(&self, device: DeviceId, report: &Value) {
         if self.0.receiver_count() > 0 {
             self.tell(device, EventKind::Health(extensions::status(report)));
         }
     }
 
-    /// Tells them.
+    /// Publishes an event.
     pub fn tell(&self, device: DeviceId, what: EventKind) {
         let at = clock::now();
-        // Nobody watching is the usual case.
+        // Sending fails when nobody watches, which is the usual case.
         let _ = self.0.send(DeviceEvent { device, at, what });
     }
 
-    /// Watches from now on.
+    /// Subscribes to the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<DeviceEvent> {
         self.0.subscribe()
     }
 }
 
-/// What a stream is about, within a product.
+/// What an event stream is about, within a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventTopic {
-    /// The whole product.
+    /// All devices of the product.
     Product,
     /// One device.
     Device(DeviceId),
@@ -133,10 +133,10 @@ pub enum EventTopic {
 }
 
 impl EventTopic {
-    /// One device.
+    /// The topic of one device.
     ///
     /// # Errors
-    /// [`crate::domain::Refusal::NotFound`].
+    /// [`crate::domain::DomainError::NotFound`] when the product has no such device.
     pub async fn device(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Self> {
         let mut r = db.read().await?;
         Ok(Self::Device(
@@ -144,20 +144,17 @@ impl EventTopic {
         ))
     }
 
-    /// The devices of a deployment group.
+    /// The topic of a deployment group.
     ///
     /// # Errors
-    /// [`crate::domain::Refusal::NotFound`].
+    /// [`crate::domain::DomainError::NotFound`] when the product has no such group.
     pub async fn group(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Self> {
         let mut r = db.read().await?;
         Ok(Self::Group(audits::group_of(&mut r, scope, name).await?))
     }
 }
 
-/// The identifiers of those devices that a stream is about.
-///
-/// # Errors
-/// The database's.
+/// Filters devices by the topic, and returns the identifiers of those that belong to it.
 pub async fn identifiers(
     db: &Db,
     scope: &Scope<Product>,

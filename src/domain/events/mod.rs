@@ -1,4 +1,4 @@
-//! What happened and what happens: the audit log, events of devices for those who watch, messages to all nodes.
+//! The audit log, live device events for watchers, and signals to many devices.
 
 pub mod audits;
 pub mod broadcast;

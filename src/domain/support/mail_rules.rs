@@ -1,5 +1,5 @@
-//! Mail: rules by which members are told what happens in a product, invitations, and word to administrators of who comes and
-//! goes. Nothing is filed on a server that sends no mail.
+//! Mail rules, by which members are mailed about events of a product, invitations, and notices to
+//! administrators about changes of members. On a server without mail delivery nothing is queued.
 
 mod messages;
 
@@ -18,37 +18,34 @@ use serde_json::Value;
 pub use crate::store::support::mail::RuleRow as MailRule;
 pub use messages::*;
 
-/// Rules of one product.
+/// Maximum number of rules of a product.
 const MOST: usize = 50;
-/// Characters of a subject.
+/// Maximum length of a subject in characters.
 const SUBJECT: usize = 120;
-/// What a text is bound to when it is sealed.
+/// The label that the encryption of a mail's text is bound to.
 pub const LABEL: &str = "mail";
 
-/// What a person sets; `None` leaves a setting alone.
+/// The settings of a mail rule. `None` leaves a setting as it is.
 #[derive(Debug, Default)]
 pub struct MailRuleForm {
-    /// Who is told: a member of the organization.
+    /// The recipient: a member of the organization.
     pub email: Option<String>,
-    /// Kinds of messages.
+    /// Event types to mail about.
     pub events: Option<Vec<String>>,
     /// Whether mails are sent.
     pub active: Option<bool>,
 }
 
-/// The product's rules.
-///
-/// # Errors
-/// The database's.
+/// The product's mail rules.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<RuleRow>> {
     let mut r = db.read().await?;
     Ok(mail::rules(&mut r, scope).await?)
 }
 
-/// One of them.
+/// Finds a mail rule.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such rule.
 pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
     let all = list(db, scope).await?;
     let found = all.into_iter().find(|r| r.id == id);
@@ -65,10 +62,11 @@ fn ensure_mail_enabled(context: &Context) -> Result<()> {
     ))
 }
 
-/// Makes a rule.
+/// Creates a mail rule.
 ///
 /// # Errors
-/// A server without mail, somebody who is no member, events that are none.
+/// A refusal when the server sends no mail; a validation error when the recipient is not a member or an event
+/// type is unknown.
 pub async fn create(
     context: &Context,
     scope: &Scope<Product>,
@@ -96,10 +94,11 @@ pub async fn create(
     show(&context.db, scope, id).await
 }
 
-/// Changes a rule.
+/// Changes a mail rule.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], events that are none, another address.
+/// [`DomainError::NotFound`] for an unknown rule; a validation error for an unknown event type or another
+/// recipient.
 pub async fn update(
     context: &Context,
     scope: &Scope<Product>,
@@ -131,10 +130,10 @@ pub async fn update(
     show(&context.db, scope, id).await
 }
 
-/// Deletes a rule.
+/// Deletes a mail rule.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such rule.
 pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     let email = show(db, scope, id).await?.email;
     let mut w = db.write().await?;
@@ -146,10 +145,10 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Files a mail that says it is a test.
+/// Queues a test mail for the rule's recipient.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], a server without mail.
+/// [`DomainError::NotFound`] for an unknown rule; a refusal when the server sends no mail.
 pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<RuleRow> {
     ensure_mail_enabled(context)?;
     let rule = show(&context.db, scope, id).await?;

@@ -1,4 +1,4 @@
-//! Help for devices in the field: terminals, scripts, webhooks, mail, notifications.
+//! Support of devices in the field: terminals, scripts, webhooks, mail, and notifications.
 
 pub mod mail_rules;
 pub mod notifications;

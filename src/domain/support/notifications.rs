@@ -1,4 +1,5 @@
-//! Notifications: what a product's people should know although nobody asked (docs/protocol/rules.md, "Notifications").
+//! Notifications: problems that a product's members should see without asking (docs/protocol/rules.md,
+//! "Notifications").
 
 use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};
@@ -11,10 +12,7 @@ use crate::store::{self, Db, Write};
 
 pub use crate::store::support::notifications::NotificationRow;
 
-/// A device joined for the first time and did not say what it runs.
-///
-/// # Errors
-/// The database's.
+/// Notifies that a device joined for the first time without firmware metadata.
 pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) -> store::Result<()> {
     let name = &device.identifier;
     let message = format!(
@@ -33,7 +31,7 @@ pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) ->
     .await
 }
 
-/// Files a warning by itself; equal ones, which are `about` the same, are counted up.
+/// Records a warning. Warnings with the same `about` are merged and counted.
 async fn warn(
     db: &Db,
     product: ProductId,
@@ -47,10 +45,7 @@ async fn warn(
     w.commit().await
 }
 
-/// A device of this product was refused, since its identifier is another's.
-///
-/// # Errors
-/// The database's.
+/// Notifies that a device of this product was refused because its identifier belongs to another product.
 pub async fn identifier_taken(
     db: &Db,
     product: ProductId,
@@ -74,10 +69,7 @@ pub async fn identifier_taken(
     .await
 }
 
-/// Connections with one identity take each other's place all the time.
-///
-/// # Errors
-/// The database's.
+/// Notifies that several connections with one identity keep replacing each other.
 pub async fn chased(
     db: &Db,
     product: ProductId,
@@ -102,10 +94,7 @@ pub async fn chased(
     .await
 }
 
-/// A certificate with the name of a device was not accepted.
-///
-/// # Errors
-/// The database's.
+/// Notifies that a certificate with the name of a device was refused.
 pub async fn certificate_refused(
     db: &Db,
     product: ProductId,
@@ -129,10 +118,8 @@ pub async fn certificate_refused(
     .await
 }
 
-/// A device showed the right secret with a time that is not now; `behind` are the seconds between, below 0 when it is ahead.
-///
-/// # Errors
-/// The database's.
+/// Notifies that a device signed with the right secret but with a wrong time. `behind` is the difference in
+/// seconds, negative when the device's clock is ahead.
 pub async fn clock_wrong(
     db: &Db,
     product: ProductId,
@@ -166,10 +153,7 @@ pub async fn clock_wrong(
     .await
 }
 
-/// A page of notifications, counted from 1, and how many there are in all.
-///
-/// # Errors
-/// The database's.
+/// A page of notifications, and the number of all. Pages count from 1.
 pub async fn list(
     db: &Db,
     scope: &Scope<Product>,
@@ -182,10 +166,7 @@ pub async fn list(
     Ok((rows, u64::try_from(total).unwrap_or(0)))
 }
 
-/// Dismisses all of a product's notifications, for everybody.
-///
-/// # Errors
-/// The database's.
+/// Dismisses all of a product's notifications, for every member.
 pub async fn dismiss(db: &Db, scope: &Scope<Product>) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;

@@ -1,4 +1,5 @@
-//! Scripts that run on devices just now: who waits for which reference. In this process only, like the sockets.
+//! Support scripts that run on devices at present, and the requests that wait for their output. Like the
+//! connections, they are known to this process only.
 
 use crate::access::random_id;
 use crate::ids::{DeviceId, RunId};
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-/// Runs that somebody waits for.
+/// The script runs that a request waits for.
 #[derive(Clone, Default)]
 pub struct ScriptRuns(Arc<Mutex<HashMap<RunId, ScriptRun>>>);
 
@@ -18,9 +19,9 @@ struct ScriptRun {
     done: Option<oneshot::Sender<Option<String>>>,
 }
 
-/// A place among the runs, given back when dropped.
+/// A registered run. Dropping it frees its place.
 pub struct Waiting {
-    /// Its reference.
+    /// The reference that the device returns with the output.
     pub id: RunId,
     /// The output; `None` when the device cannot run scripts.
     pub output: oneshot::Receiver<Option<String>>,
@@ -32,7 +33,7 @@ impl ScriptRuns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Files a run; `None` when too many wait already.
+    /// Registers a run; `None` when too many are registered already.
     pub fn begin(&self, device: DeviceId, script: &str, millis: u64) -> Option<Waiting> {
         let mut all = self.lock();
         if all.len() >= SCRIPT_RUNS {
@@ -54,19 +55,20 @@ impl ScriptRuns {
         })
     }
 
-    /// The script of a run on this device, and how many milliseconds it has.
+    /// The script of a run on this device, and its time limit in milliseconds.
     pub fn script(&self, device: DeviceId, id: RunId) -> Option<(Arc<str>, u64)> {
         let all = self.lock();
         let run = all.get(&id).filter(|r| r.device == device)?;
         Some((run.script.clone(), run.millis))
     }
 
-    /// What a device says of a run of its own. Late, unknown and foreign references change nothing.
+    /// Delivers a device's output to the request that waits. A reference that is late, unknown, or another
+    /// device's is ignored.
     pub fn finish(&self, device: DeviceId, id: RunId, output: Option<String>) {
         let mut all = self.lock();
         let own = all.get_mut(&id).filter(|r| r.device == device);
         if let Some(done) = own.and_then(|r| r.done.take()) {
-            // Whoever waited may have left in this moment.
+            // The receiver is gone when the request was dropped at this moment.
             let _ = done.send(output);
         }
     }

@@ -1,4 +1,4 @@
-//! Support scripts: Elixir that a product keeps, and that people run on its devices.
+//! Support scripts: Elixir code that a product stores and that people run on its devices.
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
@@ -16,19 +16,19 @@ use std::time::Duration;
 
 pub use crate::store::support::scripts::{ScriptFilter, ScriptRow};
 
-/// What a person writes; an outer `None` leaves a field alone.
+/// The fields of a script. An outer `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct ScriptForm {
-    /// Name.
+    /// The script's name.
     pub name: Option<String>,
-    /// Elixir.
+    /// Elixir code.
     pub text: Option<String>,
-    /// Tags.
+    /// Tags; an inner `None` removes them.
     pub tags: Option<Option<Vec<String>>>,
 }
 
 impl ScriptForm {
-    /// Refuses what could not be kept or run.
+    /// Refuses fields that could not be stored or run.
     pub fn check(&self) -> Result<()> {
         let mut errors = Mistakes::default();
         if let Some(tags) = self.tags.as_ref().and_then(Option::as_ref) {
@@ -50,7 +50,7 @@ impl ScriptForm {
         errors.none()
     }
 
-    /// The tags as they are stored, one a line.
+    /// The tags as they are stored, one for each line.
     pub fn lines(&self) -> Option<String> {
         self.tags
             .as_ref()
@@ -59,10 +59,7 @@ impl ScriptForm {
     }
 }
 
-/// A page of scripts, counted from 1, and how many there are in all.
-///
-/// # Errors
-/// The database's.
+/// A page of scripts, and the number of all. Pages count from 1.
 pub async fn list(
     db: &Db,
     scope: &Scope<Product>,
@@ -77,10 +74,10 @@ pub async fn list(
     Ok((rows, u64::try_from(total).unwrap_or(0)))
 }
 
-/// One script.
+/// Finds a script.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such script.
 pub async fn show(db: &Db, scope: &Scope<Product>, number: i64) -> Result<ScriptRow> {
     let mut r = db.read().await?;
     crate::store::support::scripts::by_id(&mut r, scope, number)
@@ -88,10 +85,10 @@ pub async fn show(db: &Db, scope: &Scope<Product>, number: i64) -> Result<Script
         .ok_or(DomainError::NotFound)
 }
 
-/// Makes a script.
+/// Creates a script.
 ///
 /// # Errors
-/// A blank name or text, bad tags.
+/// A validation error for a blank name or text, or malformed tags.
 pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result<ScriptRow> {
     let mut errors = Mistakes::default();
     errors.take(form.check());
@@ -120,7 +117,8 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
 /// Changes a script.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], a blank name or text, bad tags.
+/// [`DomainError::NotFound`] for an unknown script; a validation error for a blank name or text, or malformed
+/// tags.
 pub async fn update(
     db: &Db,
     scope: &Scope<Product>,
@@ -169,7 +167,7 @@ pub async fn update(
 /// Deletes a script.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such script.
 pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> {
     let now = clock::now();
     let mut w = db.write().await?;
@@ -189,11 +187,11 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> 
     Ok(())
 }
 
-/// Runs a script, by name or number, on a device and waits for what it prints.
+/// Runs a script, given by name or number, on a device and waits for its output.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for the device or script, [`DomainError::Unavailable`] when the device is offline, silent, or too old
-/// to run scripts.
+/// [`DomainError::NotFound`] for an unknown device or script; [`DomainError::Unavailable`] when the device is
+/// offline, does not answer, or is too old to run scripts.
 pub async fn run(
     context: &Context,
     scope: &Scope<Product>,
@@ -217,7 +215,8 @@ pub async fn run(
     let node = crate::store::devices::connections::node_of(&mut w, device)
         .await?
         .ok_or(DomainError::Unavailable)?;
-    // Who runs what is written before it runs: neither a stop of the server nor an asker who leaves can hide it.
+    // The audit entry is written before the script runs, so that neither a crash of the server nor a client
+    // that disconnects can hide who ran it.
     let name = &scope.person().name;
     let text = format!(
         "User {name} ran script {} on device {identifier}",
@@ -256,5 +255,5 @@ pub async fn run(
     Ok(output)
 }
 
-/// Characters of a script's output that the audit log keeps.
+/// Maximum number of characters of a script's output that the audit log keeps.
 const OUTPUT_CHARS: usize = 16_384;

@@ -1,4 +1,5 @@
-//! People before a device's console or shell: who may sit there, and what they may type (docs/protocol/device.md, "Remote console").
+//! People's access to a device's console or shell: who may open it, and what they may send
+//! (docs/protocol/device.md, "Remote console").
 
 use super::terminals::{Blocked, Seat};
 use crate::access::scope::{Person, Product, Role, Scope};
@@ -13,20 +14,20 @@ use crate::store::{self, On};
 use device_protocol::terminal::{TerminalInput, TerminalKind};
 use serde_json::{Map, Value, json};
 
-/// A person's place before a device's terminal.
+/// A person's session at a device's terminal.
 pub struct TerminalSession {
     identifier: Box<str>,
-    /// The device.
+    /// The device whose terminal is open.
     device: DeviceId,
-    /// The product that it is in.
+    /// The device's product when the session began.
     product: ProductId,
     kind: TerminalKind,
     person: UserId,
-    /// What the device prints, and what others say.
+    /// Receives the device's output and what other viewers say.
     pub seat: Seat,
 }
 
-/// The person's scope in the product that a device is in, if its role is enough.
+/// The person's scope in the device's product, if the person's role is sufficient.
 async fn allowed(
     context: &Context,
     person: Person,
@@ -39,27 +40,28 @@ async fn allowed(
         .allow(role)?)
 }
 
-/// The device whose updates a person may watch.
+/// Finds the device whose updates a person wants to watch.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when there is no such device or the person may not see it.
 pub async fn watched(context: &Context, person: Person, identifier: &str) -> Result<DeviceId> {
     let scope = allowed(context, person, identifier, Role::View).await?;
     let mut r = context.db.read().await?;
     live(&mut r, &scope, identifier).await
 }
 
-/// A device that is not deleted.
+/// Finds a device that is not deleted.
 async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Result<DeviceId> {
     let device = store::devices::view(on, scope, identifier).await?;
     let device = device.filter(|d| d.deleted_at.is_none());
     Ok(device.ok_or(DomainError::NotFound)?.id)
 }
 
-/// Sits down before a device's terminal, if the person may.
+/// Opens a device's terminal for a person.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], [`DomainError::Denied`] below `manage`, or too many open terminals.
+/// [`DomainError::NotFound`] for an unknown device; [`DomainError::Denied`] below the role `manage`;
+/// [`DomainError::Busy`] for too many open terminals.
 pub async fn open(
     context: &Context,
     person: Person,
@@ -89,7 +91,7 @@ pub async fn open(
         DomainError::Detail("Too many terminals are open on this server; close some first.".into())
     })?;
     let nudge = || context.signal_device(context.node, device, DeviceSignal::Terminal(kind));
-    // A device that is not there now says so when it comes.
+    // A device that is offline now opens its terminal when it connects.
     context.terminals.opened(device, kind, nudge).await;
     Ok(TerminalSession {
         identifier: identifier.into(),
@@ -102,8 +104,8 @@ pub async fn open(
 }
 
 impl TerminalSession {
-    /// Whether the person may still sit here: roles change, people leave, devices move, are deleted, or give their name to
-    /// another one. A fault of the store lets it be.
+    /// Whether the person may keep the session. Roles change, people leave, and devices are moved, deleted, or
+    /// have their identifier taken over. When the database fails, the session goes on.
     pub async fn still_allowed(&self, context: &Context, person: Person) -> bool {
         match self.sits(context, person).await {
             Ok(sits) => sits,
@@ -120,7 +122,7 @@ impl TerminalSession {
         Ok(live(&mut r, &scope, &self.identifier).await? == self.device)
     }
 
-    /// What an event of a viewer becomes on the device; `None` for events that no device should get.
+    /// Translates a viewer's event into terminal input; `None` for events that must not reach the device.
     pub fn read(&self, event: &str, payload: &Map<String, Value>) -> Option<TerminalInput> {
         let text = |key: &str| payload.get(key).and_then(Value::as_str);
         let size = |key: &str| {
@@ -167,10 +169,10 @@ impl TerminalSession {
         Some(typed)
     }
 
-    /// Types; the device gets it in order.
+    /// Queues input. The device receives it in order.
     ///
     /// # Errors
-    /// See [`Blocked`]; [`Blocked::Full`] may be tried again in a moment.
+    /// See [`Blocked`]. After [`Blocked::Full`] the caller may try again soon.
     pub fn type_in(
         &self,
         context: &Context,

@@ -1,5 +1,6 @@
-//! Consoles and shells of devices that people look at: who watches, what was printed, what was typed and not sent yet.
-//! In this process only, like the sockets. A device costs nothing here until somebody opens its terminal.
+//! Open consoles and shells of devices: their viewers, their recent output, and input that was not sent yet.
+//! Like the connections, they are known to this process only. A device costs nothing here until somebody opens
+//! its terminal.
 
 mod scrollback;
 mod transfer;
@@ -17,25 +18,25 @@ use tokio::time::Instant;
 use transfer::Transfers;
 use viewer::{Viewer, ViewerInbox, shown};
 
-/// What a viewer gets: an event and its payload.
+/// A message to a viewer: an event and its payload.
 pub type Shown = Arc<(String, Value)>;
 
-/// Why something was not passed on to the device.
+/// Why input was not queued for the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
-    /// The device is not there, or does not have a terminal.
+    /// The device is offline or has no terminal.
     #[error("the device is not connected, or has no terminal")]
     Closed,
-    /// The device does not keep up.
+    /// The queue is full because the device does not keep up.
     #[error("the device does not take what was typed")]
     Full,
-    /// The client on the device is too old for files.
+    /// The client on the device is too old for file transfers.
     #[error("the device's client is too old for files: it needs nerves_hub_link 2.1.0 or later")]
     NoFiles,
-    /// A name that could leave the folder, an unknown transfer, a broken chunk.
+    /// A file name that could leave its folder, an unknown transfer, or a malformed chunk.
     #[error("this is not a file transfer that can be passed on")]
     BadTransfer,
-    /// More than a file may have.
+    /// The file exceeds its size limit.
     #[error("files may have at most 10 MiB")]
     TooLarge,
 }
@@ -56,7 +57,7 @@ impl Terminal {
         self.viewers.is_empty() && self.inbox.is_empty()
     }
 
-    /// Shows the same to every viewer that takes part already.
+    /// Sends a message to every viewer that has received the earlier output.
     fn show_all(&mut self, shown: &Shown) {
         self.viewers.retain(|v| v.fresh || v.show(shown));
     }
@@ -64,7 +65,7 @@ impl Terminal {
 
 type Key = (DeviceId, TerminalKind);
 
-/// All terminals.
+/// All open terminals of this process.
 #[derive(Clone, Default)]
 pub struct Terminals(Arc<Mutex<State>>);
 
@@ -74,12 +75,12 @@ struct State {
     viewers: u64,
 }
 
-/// A place before a terminal, given back when dropped.
+/// A viewer's place at a terminal. Dropping it removes the viewer.
 pub struct Seat {
     key: Key,
     id: u64,
     terminals: Terminals,
-    /// What the device prints, and what others say.
+    /// Receives the device's output and what other viewers say.
     pub shown: ViewerInbox,
 }
 
@@ -88,7 +89,7 @@ impl Terminals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that there is a terminal; false when there are too many.
+    /// Creates the terminal if needed. Returns false when too many are open.
     fn ensure(state: &mut State, key: Key) -> bool {
         if state.open.len() >= TERMINALS && !state.open.contains_key(&key) {
             let unused = state.open.iter().find(|(_, t)| t.unused()).map(|(k, _)| *k);
@@ -101,7 +102,7 @@ impl Terminals {
         true
     }
 
-    /// Takes a seat; `None` when too many terminals are open. Nudge the device afterwards.
+    /// Adds a viewer; `None` when too many terminals are open. The caller signals the device afterwards.
     pub fn watch(&self, device: DeviceId, kind: TerminalKind, name: &str) -> Option<Seat> {
         let mut state = self.lock();
         let key = (device, kind);
@@ -120,7 +121,7 @@ impl Terminals {
         })
     }
 
-    /// Waits a moment for a device to say that its terminal is there. `nudge` asks it.
+    /// Waits a moment for the device to report that its terminal is open. `nudge` signals the device.
     pub async fn opened(&self, device: DeviceId, kind: TerminalKind, nudge: impl Fn()) -> bool {
         if !Self::ensure(&mut self.lock(), (device, kind)) {
             return false;
@@ -140,10 +141,10 @@ impl Terminals {
         }
     }
 
-    /// Queues something for the device. Nudge it afterwards.
+    /// Queues input for the device. The caller signals the device afterwards.
     ///
     /// # Errors
-    /// See [`Blocked`]; [`Blocked::Full`] may be tried again.
+    /// See [`Blocked`]. After [`Blocked::Full`] the caller may try again soon.
     pub fn type_in(
         &self,
         device: DeviceId,
@@ -171,14 +172,14 @@ impl Terminals {
         Ok(())
     }
 
-    /// Everything that waits for the device; the device's own link calls this.
+    /// Takes all queued input. Called by the device's own connection.
     pub fn take(&self, device: DeviceId, kind: TerminalKind) -> Option<VecDeque<TerminalInput>> {
         let mut state = self.lock();
         let terminal = state.open.get_mut(&(device, kind))?;
         Some(std::mem::take(&mut terminal.inbox))
     }
 
-    /// Passes on what a device says. Neither the device nor another viewer waits for one that reads slowly.
+    /// Passes the device's output to the viewers. A slow viewer delays neither the device nor other viewers.
     pub fn say(
         &self,
         device: DeviceId,
@@ -223,7 +224,7 @@ impl Terminals {
         Some(name)
     }
 
-    /// The device's connection ended: its terminals are gone, and with them what they printed.
+    /// Closes the terminals of a connection that ended, and drops their output.
     pub fn close(&self, device: DeviceId, connection: ConnectionId) {
         let mut state = self.lock();
         for kind in TerminalKind::ALL {
@@ -236,10 +237,11 @@ impl Terminals {
             }
             let mut viewers = std::mem::take(&mut terminal.viewers);
             for viewer in &mut viewers {
-                // It gets what the next connection printed from its beginning.
+                // The viewer must receive the next connection's output from its start.
                 viewer.fresh = true;
                 let gone = shown("message", json!({"event": "the device has disconnected"}));
-                // A viewer that is behind learns it when nothing more comes.
+                // The message may be lost for a slow viewer, which notices the end anyway because no output
+                // follows.
                 viewer.notify(&gone);
             }
             if viewers.is_empty() {
@@ -256,7 +258,7 @@ impl Terminals {
 }
 
 impl Terminal {
-    /// The device's terminal is there: each new viewer gets what was printed.
+    /// Marks the terminal as open on the device, and sends the earlier output to each new viewer.
     fn open(&mut self, connection: ConnectionId, version: Box<str>) {
         if self.connection != Some(connection) {
             self.connection = Some(connection);
@@ -274,14 +276,14 @@ impl Terminal {
         });
     }
 
-    /// Shells have no version.
+    /// Whether this is a shell: only consoles report a version.
     fn shell(&self) -> bool {
         self.version.is_empty()
     }
 }
 
 impl Seat {
-    /// Says something to everybody before this terminal, under the viewer's name.
+    /// Sends a chat message to every viewer of this terminal, under the sender's name.
     pub fn chat(&self, mut payload: Value) {
         let state = self.terminals.lock();
         let Some(terminal) = state.open.get(&self.key) else {
@@ -323,7 +325,8 @@ fn output_word(kind: TerminalKind) -> &'static str {
     }
 }
 
-/// `console_version` from 2.0.0 on takes files (docs/protocol/device.md, "What a client knows").
+/// Whether the console supports file transfers: `console_version` 2.0.0 or later (docs/protocol/device.md,
+/// "What a client knows").
 fn at_least_two(version: &str) -> bool {
     semver::Version::parse(version).is_ok_and(|v| v.major >= 2)
 }

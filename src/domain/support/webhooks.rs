@@ -1,4 +1,4 @@
-//! Webhooks of a product, as people manage them. Messages and signatures are those of Standard Webhooks.
+//! Webhooks of a product as people manage them. Messages and signatures follow Standard Webhooks.
 
 use crate::access::random;
 use crate::access::scope::{Product, Scope};
@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 pub use crate::store::support::webhooks::{DeliveryRow as Delivery, WebhookRow as Webhook};
 
-/// Kinds of messages.
+/// The event types that webhooks can subscribe to.
 pub const EVENTS: [&str; 7] = [
     "device.online",
     "device.offline",
@@ -28,26 +28,26 @@ pub const EVENTS: [&str; 7] = [
     "notification.raised",
 ];
 
-/// Webhooks of one product.
+/// Maximum number of webhooks of a product.
 const MOST: usize = 20;
 
-/// What a person sets; `None` leaves a setting alone.
+/// The settings of a webhook. `None` leaves a setting as it is.
 #[derive(Debug, Default)]
 pub struct WebhookForm {
-    /// Where messages go.
+    /// The URL that deliveries are posted to.
     pub url: Option<String>,
     /// Free text.
     pub description: Option<Option<String>>,
-    /// Kinds of messages.
+    /// The event types to deliver.
     pub events: Option<Vec<String>>,
-    /// Whether it is told.
+    /// Whether deliveries are sent.
     pub active: Option<bool>,
 }
 
-/// What a secret is bound to when it is sealed.
+/// The label that the encryption of a webhook's secret is bound to.
 pub const LABEL: &str = "webhook";
 
-/// Whether an address is no one's on the public internet: reached from here, it would be this server's own network.
+/// Whether an address is not on the public internet. A delivery to it would reach this server's own network.
 pub fn private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
@@ -74,12 +74,12 @@ pub fn private(ip: IpAddr) -> bool {
                     || v6.is_multicast()
                     || (first & 0xfe00) == 0xfc00
                     || (first & 0xffc0) == 0xfe80
-                    // Site-local addresses: deprecated (RFC 3879), and still routed inside.
+                    // Site-local addresses: deprecated (RFC 3879), but still routed inside networks.
                     || (first & 0xffc0) == 0xfec0
-                    // IPv4-compatible (`::/96`) and SIIT addresses (`::ffff:0:0:0/96`) mean IPv4 ones as well.
+                    // IPv4-compatible (`::/96`) and SIIT addresses (`::ffff:0:0:0/96`) reach IPv4 hosts.
                     || v6.segments()[..6] == [0; 6]
                     || v6.segments()[..6] == [0, 0, 0, 0, 0xffff, 0]
-                    // Translated and documentation prefixes reach or mean IPv4 addresses.
+                    // Translation prefixes reach IPv4 hosts, and documentation prefixes are never public.
                     || (first == 0x64 && v6.segments()[1] == 0xff9b)
                     || first == 0x2002
                     || (first == 0x2001 && v6.segments()[1] == 0xdb8)
@@ -88,7 +88,8 @@ pub fn private(ip: IpAddr) -> bool {
     }
 }
 
-/// Whether a URL names such an address itself; what a name means is looked up at the connect.
+/// Whether the host of a URL is itself such an address. A host name is checked when it is resolved for the
+/// delivery.
 pub fn inside(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -122,10 +123,10 @@ fn check_url(context: &Context, url: &str) -> Result<()> {
     Ok(())
 }
 
-/// Kinds of messages as they are stored, a line each.
+/// The event types as they are stored, one for each line.
 ///
 /// # Errors
-/// None, or one that is unknown.
+/// A validation error for an empty list or an unknown event type.
 pub fn kinds(events: &[String]) -> Result<String> {
     if events.is_empty() {
         return Err(field("events", BLANK));
@@ -138,18 +139,15 @@ pub fn kinds(events: &[String]) -> Result<String> {
 }
 
 /// The product's webhooks.
-///
-/// # Errors
-/// The database's.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<WebhookRow>> {
     let mut r = db.read().await?;
     Ok(webhooks::list(&mut r, scope).await?)
 }
 
-/// One of them.
+/// Finds a webhook.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such webhook.
 pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow> {
     let all = list(db, scope).await?;
     all.into_iter()
@@ -157,17 +155,17 @@ pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow
         .ok_or(DomainError::NotFound)
 }
 
-/// What a person did to what the product tells others, in the audit log.
+/// Writes an audit entry about a change to the product's webhooks or mail rules.
 pub async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<()> {
     let text = format!("{} {what}", scope.person().name);
     audit::on_product(w, scope, &text, clock::now()).await?;
     Ok(())
 }
 
-/// Makes a webhook; its secret is shown this once.
+/// Creates a webhook. Its secret is shown only once.
 ///
 /// # Errors
-/// A setting that cannot be.
+/// A validation error for an unacceptable setting.
 pub async fn create(
     context: &Context,
     scope: &Scope<Product>,
@@ -199,7 +197,7 @@ pub async fn create(
 /// Changes a webhook.
 ///
 /// # Errors
-/// [`DomainError::NotFound`], a setting that cannot be.
+/// [`DomainError::NotFound`] for an unknown webhook; a validation error for an unacceptable setting.
 pub async fn update(
     context: &Context,
     scope: &Scope<Product>,
@@ -227,10 +225,10 @@ pub async fn update(
     show(&context.db, scope, id).await
 }
 
-/// Deletes a webhook and its log.
+/// Deletes a webhook and its deliveries.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such webhook.
 pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
@@ -247,10 +245,10 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Files a message that says it is a test.
+/// Queues a test delivery.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such webhook.
 pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<DeliveryRow> {
     let db = &context.db;
     let person = scope.person().id;
@@ -269,10 +267,10 @@ pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<
     rows.into_iter().next().ok_or(DomainError::NotFound)
 }
 
-/// A page of a webhook's log, newest first, counted from 1, and how many there are in all.
+/// A page of a webhook's deliveries, newest first, and the number of all. Pages count from 1.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such webhook.
 pub async fn log(
     db: &Db,
     scope: &Scope<Product>,
@@ -287,10 +285,10 @@ pub async fn log(
     Ok((rows, u64::try_from(total).unwrap_or(0)))
 }
 
-/// Sends a message of the log again.
+/// Queues a past delivery again.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] for an unknown webhook or delivery.
 pub async fn again(db: &Db, scope: &Scope<Product>, id: i64, delivery: i64) -> Result<()> {
     let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
@@ -301,7 +299,7 @@ pub async fn again(db: &Db, scope: &Scope<Product>, id: i64, delivery: i64) -> R
     Ok(())
 }
 
-/// Refuses events that are none: for forms whose value has another shape.
+/// The validation error for `events` that are not a list of texts.
 pub fn not_events() -> DomainError {
     field("events", INVALID)
 }

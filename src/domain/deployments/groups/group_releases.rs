@@ -1,27 +1,27 @@
-//! Releases of a group, and the deltas that one asks for.
+//! Releases of a deployment group, and the deltas that a new release needs.
 
 use super::*;
 
-/// Firmwares that one new release asks deltas from.
+/// Maximum number of firmwares that deltas of a new release are made from.
 pub(super) const SOURCES: usize = 64;
 
-/// A new release as a person sends it.
+/// The request to create a release.
 #[derive(Debug, Default)]
 pub struct NewRelease {
-    /// uuid of the firmware.
+    /// UUID of the firmware.
     pub firmware: Option<String>,
-    /// uuid of the archive, if the release brings one.
+    /// UUID of the archive, if the release includes one.
     pub archive: Option<String>,
-    /// Up to 100 characters.
+    /// At most 100 characters.
     pub description: Option<String>,
-    /// Up to 1,000 characters.
+    /// At most 1,000 characters.
     pub notes: Option<String>,
 }
 
-/// A group's releases, newest first.
+/// The releases of a group, newest first.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the product has no such group.
 pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
     let mut r = db.read().await?;
     let row = table::by_name(&mut r, scope, name)
@@ -30,7 +30,7 @@ pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec
     Ok(releases::list(&mut r, row.id).await?)
 }
 
-/// The archive with this uuid in the product; none when none is named.
+/// Finds the product's archive with this UUID; `None` when no UUID is given.
 pub(super) async fn archive_of(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -47,10 +47,11 @@ pub(super) async fn archive_of(
     Ok(Some(found.id))
 }
 
-/// Makes the group's next release.
+/// Creates the group's next release.
 ///
 /// # Errors
-/// An unknown firmware, or one for another platform or architecture than the group's.
+/// A validation error for an unknown firmware, or for one that was built for another platform or architecture
+/// than the group's.
 pub async fn release(
     db: &Db,
     bus: &Bus,
@@ -119,7 +120,7 @@ pub(super) fn hint(bus: &Bus, group: GroupId, filed: bool) {
     bus.send(BusMessage::Group(group));
 }
 
-/// Asks for the deltas from everything that the group's devices run to its current release.
+/// Requests the deltas to the current release from every firmware that the group's devices run.
 pub(super) async fn ask_for_deltas(
     w: &mut Write,
     group: &GroupRow,

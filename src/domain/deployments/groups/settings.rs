@@ -1,50 +1,50 @@
-//! Settings of a group: what may be written, its bounds, and what the audit log says of a change.
+//! Settings of a deployment group: validation, bounds, and the audit text of a change.
 
 use super::*;
 
-/// Conditions as a person sends them.
+/// Conditions for devices, as sent by a person.
 #[derive(Debug, Clone, Default)]
 pub struct Conditions {
     /// Elixir version requirement.
     pub version: Option<String>,
-    /// Tags.
+    /// Tags that a device must have.
     pub tags: Option<Vec<String>>,
-    /// `and` or `or`.
+    /// `and` or `or`: whether a device needs all the tags or any of them.
     pub tag_operator: Option<String>,
 }
 
-/// Changes of a group's settings; `None` leaves one alone.
+/// Changes to the settings of a group. `None` leaves a setting as it is.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Name.
+    /// The group's new name.
     pub name: Option<String>,
-    /// On or off.
+    /// Whether the group offers its release.
     pub is_active: Option<bool>,
-    /// Conditions.
+    /// New conditions.
     pub conditions: Option<Conditions>,
-    /// Wants deltas.
+    /// Whether devices get deltas where possible.
     pub delta_updatable: Option<bool>,
-    /// Nobody enters or leaves by rule.
+    /// Whether the membership is frozen: no device enters or leaves the group by its conditions.
     pub lock_device_membership: Option<bool>,
-    /// Code for each device on connect.
+    /// Elixir code that each device runs when it connects.
     pub connecting_code: Option<Option<String>>,
     /// Free text.
     pub notes: Option<Option<String>>,
     /// `FIFO` or `LIFO`.
     pub queue_management: Option<String>,
-    /// Slots of their own for old versions.
+    /// Whether devices with old versions have slots of their own.
     pub priority_queue_enabled: Option<bool>,
-    /// Version or empty.
+    /// The version below which a device counts as old, or empty.
     pub priority_threshold: Option<Option<String>>,
-    /// Interfaces that take the release.
+    /// Network interfaces over which devices may get the release.
     pub interfaces: Option<Vec<String>>,
-    /// Tags that a device must have for the release.
+    /// Tags that a device must have to get the release.
     pub release_tags: Option<Vec<String>>,
-    /// Numbers by their field names; `None` is the default.
+    /// Numeric settings by field name; `None` resets one to its default.
     pub numbers: Vec<(&'static str, Option<i64>)>,
 }
 
-/// A number of a group: field name, default, smallest value.
+/// The numeric settings: field name, default, smallest value.
 pub const NUMBERS: [(&str, i64, i64); 7] = [
     ("concurrent_updates", 10, 1),
     ("priority_queue_concurrent_updates", 5, 1),
@@ -62,7 +62,7 @@ pub(super) fn check_notes(notes: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Checks conditions and writes them into a group; its condition tags, when they are given.
+/// Validates conditions and writes them into a group. Returns the condition tags if they were given.
 pub fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<String>>> {
     let nested =
         |name: &str, text: &str| DomainError::Fields(json!({"conditions": { name: [text] }}));
@@ -136,7 +136,7 @@ pub(super) async fn audit_changes(
     Ok(())
 }
 
-/// Writes checked changes into a group.
+/// Validates changes and writes them into a group.
 pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
     if let Some(name) = &c.name {
         g.name = name_of(Some(name))?;

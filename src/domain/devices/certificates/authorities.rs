@@ -1,34 +1,35 @@
-//! Certificate authorities of an organization: how one proves that it owns them, and what becomes of devices that they vouch for.
+//! CA certificates of an organization, their proof of possession, and their just-in-time provisioning (JITP)
+//! profiles.
 
 use super::*;
 
-/// What a person sends to register a CA.
+/// The request to register a CA.
 #[derive(Debug, Default)]
 pub struct CaForm {
-    /// Base64 of the CA's PEM.
+    /// Base64 of the CA certificate's PEM.
     pub cert: Option<String>,
-    /// Base64 of the PEM that proves ownership.
+    /// Base64 of the PEM of the verification certificate, which proves possession.
     pub verification: Option<String>,
     /// Free text.
     pub description: Option<String>,
-    /// Whether an expired CA is refused.
+    /// Whether device certificates are refused once the CA has expired.
     pub check_expiration: bool,
-    /// Just-in-time provisioning.
+    /// Profile for just-in-time provisioning of devices.
     pub jitp: Option<JitpForm>,
 }
 
-/// A just-in-time provisioning profile.
+/// A just-in-time provisioning (JITP) profile: what a device that this CA vouches for is created with.
 #[derive(Debug, Default)]
 pub struct JitpForm {
-    /// The product by number or by name.
+    /// The product, by number or by name.
     pub product: Option<std::result::Result<i64, String>>,
-    /// Tags for its devices.
+    /// Tags for the devices.
     pub tags: Option<Vec<String>>,
-    /// Description for its devices.
+    /// Description for the devices.
     pub description: Option<String>,
 }
 
-/// A token that the proof's certificate must carry, good for an hour.
+/// Creates the token that the verification certificate must carry. It is valid for an hour.
 pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
     vault.proof(
         &scope.org().name,
@@ -37,23 +38,20 @@ pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
 }
 
 /// The organization's CAs.
-///
-/// # Errors
-/// The database's.
 pub async fn list_cas(db: &Db, scope: &Scope<Org>) -> Result<Vec<CaRow>> {
     let mut r = db.read().await?;
     Ok(table::cas(&mut r, scope).await?)
 }
 
-/// One CA.
+/// Finds a CA.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such CA.
 pub async fn show_ca(db: &Db, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
     named(&mut db.read().await?, scope, name).await
 }
 
-/// The CA with this serial number or, in hex, with this key identifier.
+/// Finds a CA by its serial number or, in hex, by its key identifier.
 pub(super) async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<CaRow> {
     let ski = hex::decode(name.replace(':', "")).unwrap_or_default();
     let mut found = table::cas_named(on, scope, name, &ski).await?;
@@ -68,10 +66,11 @@ pub(super) async fn named(on: &mut impl On, scope: &Scope<Org>, name: &str) -> R
     found.pop().ok_or(DomainError::NotFound)
 }
 
-/// Registers a CA whose private key the person has shown to hold.
+/// Registers a CA after the person proved possession of its private key.
 ///
 /// # Errors
-/// Certificates that cannot be read, a missing or wrong proof, a CA that is registered already, a bad profile.
+/// A validation error for a certificate that cannot be parsed, a missing or wrong proof, a CA that is
+/// registered already, or an invalid profile.
 pub async fn add_ca(context: &Context, scope: &Scope<Org>, form: CaForm) -> Result<CaRow> {
     let missing = || DomainError::Detail(CA_INCOMPLETE.into());
     let unreadable = |_| unreadable();
@@ -121,7 +120,7 @@ pub async fn add_ca(context: &Context, scope: &Scope<Org>, form: CaForm) -> Resu
         .ok_or(DomainError::NotFound)
 }
 
-/// The proof: signed by the CA, and its only name is this organization's token.
+/// Checks the proof of possession: the CA signed it, and its only name is this organization's token.
 pub(super) fn verify_ownership(
     vault: &Vault,
     scope: &Scope<Org>,
@@ -140,7 +139,7 @@ pub(super) fn verify_ownership(
     }
     match signed_by(ca, proof, now) {
         Ok(()) => Ok(()),
-        // The key and the algorithm are the CA's own, which no other proof mends.
+        // The fault is in the CA's own key or algorithm, so another proof would not help.
         Err(why @ (NotSigned::Weak(_) | NotSigned::Algorithm(_))) => {
             Err(field("cert", &why.to_string()))
         }
@@ -170,10 +169,10 @@ pub(super) async fn profile(
     Ok(Some((product.id, json!(tags).to_string(), description)))
 }
 
-/// Forgets a CA. Devices that are connected stay so.
+/// Deletes a CA. Devices that are connected stay connected.
 ///
 /// # Errors
-/// [`DomainError::NotFound`].
+/// [`DomainError::NotFound`] when the organization has no such CA.
 pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> {
     let mut w = db.write().await?;
     let ca = named(&mut w, scope, serial).await?;

@@ -1,23 +1,21 @@
-//! Devices of a product as CSV.
+//! CSV export of a product's devices.
 
 use super::*;
 
-/// A device of an export, with what belongs to it.
+/// An exported device with its tags and certificates.
 pub struct Exported {
-    /// Identifier.
+    /// The device's identifier.
     pub identifier: String,
     /// Free text.
     pub description: Option<String>,
-    /// Tags.
+    /// The device's tags.
     pub tags: Vec<String>,
-    /// Certificates, PEM; the server keeps no more than their fingerprints of those that it was not given whole.
+    /// The device's certificates in PEM. Those that were only seen by fingerprint are missing, because the
+    /// server does not have them.
     pub certificates: Vec<String>,
 }
 
-/// The product's devices behind an identifier: a stretch of an export.
-///
-/// # Errors
-/// The database's.
+/// The product's devices after an identifier, in order: one batch of an export.
 pub async fn export(
     db: &Db,
     scope: &Scope<Product>,

@@ -1,8 +1,9 @@
-//! A manifest: a JSON array of devices, made one by one in the background.
+//! Import of a manifest: a JSON array of crypto chips, registered one by one in the background.
 
 use super::*;
 
-/// Registers the devices of a Microchip Trust&Go manifest, each on its own, and tells the product how it went.
+/// Registers the devices of a Microchip Trust&Go manifest, each by itself, and notifies the product of the
+/// result.
 pub async fn manifest(
     context: Context,
     scope: Scope<Product>,

@@ -1,4 +1,4 @@
-//! Reading a CSV of devices: every mistake is named by its line before anything is written.
+//! Reads and checks the CSV file of a device import. Errors are reported by line before anything is written.
 
 use super::*;
 

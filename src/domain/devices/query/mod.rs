@@ -1,4 +1,5 @@
-//! Queries of device lists, as people write them: [`parse`] reads one, and here its values are held against the product.
+//! Device queries as people write them. [`parse`] parses a query; this module checks that the values in it
+//! exist in the product.
 
 mod parse;
 
@@ -9,10 +10,10 @@ use crate::store::{self, Db};
 use parse::{ErrorKind, Mistake};
 use serde_json::json;
 
-/// Narrows a list by a query of people.
+/// Narrows a device list by a query.
 ///
 /// # Errors
-/// A mistake in it, or a value that the product does not know, with the column where it stands.
+/// A validation error with the column of a syntax error, or of a value that does not exist in the product.
 pub async fn narrow(
     db: &Db,
     scope: &Scope<Product>,

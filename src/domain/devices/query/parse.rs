@@ -1,63 +1,64 @@
-//! The query language of device lists: `connection = connected and not (tags contains prod or metric:cpu_temp > 70)`
-//! (docs/protocol/rules.md, "Device queries"). Words, columns and operators in any case; a mistake is told with the column where it begins.
+//! Parser of the device query language: `connection = connected and not (tags contains prod or metric:cpu_temp
+//! > 70)` (docs/protocol/rules.md, "Device queries"). Keywords, columns, and operators are case-insensitive. An
+//! error has the column where it begins.
 
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::Pattern;
 
-/// A mistake in a query.
+/// An error in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {}: {what}", at + 1)]
 pub struct Mistake {
-    /// Byte where it begins, from 0.
+    /// Byte offset where it begins, from 0.
     pub at: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is expected.
     pub what: String,
 }
 
-/// A value that the product must know, and where it stands.
+/// A value that must exist in the product, and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// Byte where it begins.
+    /// Byte offset where it begins.
     pub at: usize,
-    /// What must know it.
+    /// The kind of thing that the value names.
     pub kind: ErrorKind,
     /// The value.
     pub value: String,
 }
 
-/// What must know a value.
+/// The kinds of things that a query names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// A device's platform.
+    /// A platform of devices.
     Platform,
-    /// A device's architecture.
+    /// An architecture of devices.
     Architecture,
-    /// A firmware's uuid.
+    /// A firmware's UUID.
     Firmware,
-    /// A device's tag.
+    /// A tag of devices.
     Tag,
     /// A deployment group.
     Group,
 }
 
-/// A query that can be asked.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
-    /// The conditions.
+    /// Its conditions.
     pub cond: Cond,
-    /// Whether it names `deleted`, which lifts the default that deleted devices are left out.
+    /// Whether it mentions `deleted`. If not, deleted devices are left out.
     pub names_deleted: bool,
-    /// Values that the product must know.
+    /// Values that must exist in the product.
     pub named: Vec<Named>,
 }
 
-/// Bytes of a query.
+/// Maximum length of a query in bytes.
 const LONGEST: usize = 4_096;
-/// Parentheses and `not`s within one another.
+/// Maximum nesting of parentheses and `not`s.
 const DEEPEST: usize = 32;
-/// Comparisons of a query: each costs on each device.
+/// Maximum number of comparisons: each is evaluated for each device.
 const MOST: usize = 64;
-/// What means no value.
+/// The word that stands for "no value".
 const NOT_SET: &str = ":not_set";
 
 const COLUMNS: [&str; 16] = [
@@ -101,10 +102,10 @@ fn mistake<T>(at: usize, what: impl Into<String>) -> Result<T, Mistake> {
     Err(Mistake { at, what })
 }
 
-/// Reads a query. What is none, but is plain text, searches for that text.
+/// Parses a query. A text that is not a query, but plain text, is searched for as it is.
 ///
 /// # Errors
-/// The first mistake.
+/// The first error.
 pub fn parse(text: &str) -> Result<Query, Mistake> {
     if text.len() > LONGEST {
         return mistake(LONGEST, format!("the query is longer than {LONGEST} bytes"));
@@ -142,7 +143,7 @@ pub fn parse(text: &str) -> Result<Query, Mistake> {
     }
 }
 
-/// Whether a text that is no query was not meant to be one.
+/// Whether a text that cannot be parsed was probably not meant as a query.
 fn is_plain(text: &str) -> bool {
     let text = text.trim();
     let first = text
@@ -224,7 +225,7 @@ impl Reader {
         taken
     }
 
-    /// Takes the word, in any case, if it is next.
+    /// Consumes the next word if it is `wanted`, in any case.
     fn word(&mut self, wanted: &str) -> bool {
         let is = matches!(self.peek().1, Token::Word(w) if w.eq_ignore_ascii_case(wanted));
         if is {
@@ -288,7 +289,7 @@ impl Reader {
         }
         let name = column.to_lowercase();
         if let Some(key) = name.strip_prefix("metric:").filter(|k| !k.is_empty()) {
-            // Keys keep their case.
+            // Unlike columns, metric and metadata keys are case-sensitive.
             let key = column[column.len() - key.len()..].to_owned();
             return self.metric(key);
         }
@@ -387,7 +388,7 @@ impl Reader {
         };
         let unset = value == NOT_SET;
         let test = match column {
-            // A backslash has no meaning of its own.
+            // A backslash is an ordinary character in a query, but not in a pattern.
             "identifier" => Test::Identifier(Pattern::new(&value.replace('\\', "\\\\"))),
             "search" => Test::Search(Pattern::new(&value.replace('\\', "\\\\"))),
             "platform" => {

@@ -1,8 +1,8 @@
-//! What the server mails: invitations, changes of members, digests of events.
+//! The texts of the server's mails: invitations, changes of members, and digests of events.
 
 use super::*;
 
-/// Files one mail, if this server sends any.
+/// Queues a mail, if this server sends any.
 pub(super) async fn file(
     context: &Context,
     w: &mut Write,
@@ -23,7 +23,8 @@ pub(super) async fn file(
     mail::file(w, &mail, clock::now()).await
 }
 
-/// One line of at most this many characters: names that people and devices chose go into subjects.
+/// Reduces a text to one line of at most `most` characters, because names that people and devices chose go into
+/// subjects.
 pub(super) fn line(text: &str, most: usize) -> String {
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain.take(most).collect()
@@ -36,10 +37,7 @@ pub(super) fn address(context: &Context, path: &str) -> String {
     )
 }
 
-/// Sends somebody the link of their invitation.
-///
-/// # Errors
-/// The database's.
+/// Mails somebody the link of their invitation.
 pub async fn invited(
     context: &Context,
     w: &mut Write,
@@ -66,10 +64,7 @@ pub async fn invited(
     .await
 }
 
-/// Tells a new member, and what changed among the members to the other administrators.
-///
-/// # Errors
-/// The database's.
+/// Mails a welcome to a new member, and the change to the other administrators.
 pub async fn members_changed(
     context: &Context,
     w: &mut Write,
@@ -104,10 +99,8 @@ pub async fn members_changed(
     Ok(())
 }
 
-/// Makes mails of what has waited long enough: at most one a rule, and not soon after its last.
-///
-/// # Errors
-/// The database's.
+/// Turns events that waited long enough into digest mails: at most one for each rule, and not soon after its
+/// last.
 pub async fn gather(context: &Context, now: Micros) -> store::Result<()> {
     let mut r = context.db.read().await?;
     let due = mail::due_rules(&mut r, now, now.before(MAIL_GATHER)).await?;
@@ -127,7 +120,7 @@ pub async fn gather(context: &Context, now: Micros) -> store::Result<()> {
     w.commit().await
 }
 
-/// Subject and text of a mail about some happenings.
+/// Subject and text of a digest of events.
 pub(super) fn digest(rule: &DueRule, events: &[EventRow], web: &str) -> (String, String) {
     let told: Vec<String> = events.iter().map(|e| sentence(&e.event, &e.data)).collect();
     let place = format!("{}/{}", rule.org, rule.product);
@@ -150,7 +143,7 @@ pub(super) fn digest(rule: &DueRule, events: &[EventRow], web: &str) -> (String,
     (subject, text)
 }
 
-/// What a message says, in words.
+/// Describes an event in words.
 pub(super) fn sentence(event: &str, data: &str) -> String {
     let data: Value = serde_json::from_str(data).unwrap_or_default();
     let of = |key: &str| line(data[key].as_str().unwrap_or("?"), 255);

@@ -1,9 +1,9 @@
-//! What a terminal printed: so many lines and the unfinished one, within so many bytes.
+//! The recent output of a terminal, limited in lines and in bytes.
 
 use crate::limits::{SCROLLBACK_BYTES, SCROLLBACK_LINES};
 use std::collections::VecDeque;
 
-/// Lines, oldest first.
+/// Complete lines, oldest first, and the unfinished one.
 #[derive(Debug, Default)]
 pub(super) struct Scrollback {
     lines: VecDeque<String>,
@@ -12,12 +12,12 @@ pub(super) struct Scrollback {
 }
 
 impl Scrollback {
-    /// Adds output.
+    /// Appends output.
     pub(super) fn add(&mut self, text: &str) {
         for part in text.split_inclusive('\n') {
             self.last.push_str(part);
             self.bytes += part.len();
-            // A line without an end must not grow for ever: it is cut.
+            // A line without an end is cut, or it would grow without limit.
             if part.ends_with('\n') || self.last.len() > SCROLLBACK_BYTES / 4 {
                 self.lines.push_back(std::mem::take(&mut self.last));
             }
@@ -30,7 +30,7 @@ impl Scrollback {
         }
     }
 
-    /// Everything, in one text.
+    /// All kept output as one text.
     pub(super) fn all(&self) -> String {
         let mut all = String::with_capacity(self.bytes);
         all.extend(self.lines.iter().map(String::as_str));

@@ -45,7 +45,7 @@ async fn a_new_viewer_gets_the_past_at_once_and_both_get_what_follows() {
     drop(two);
     let left = json!({"name": "Joe", "event": "closed the console"});
     assert_eq!(next(&mut one).await.1, left);
-    // Another device's terminal is another terminal.
+    // Output of another device must not appear here.
     all.say(
         DeviceId::from(2),
         K,

@@ -1,4 +1,4 @@
-//! Files that pass through a terminal, each within its bounds. The server stores none of them.
+//! File transfers through a terminal and their size limits. The server stores none of the files.
 
 use super::Blocked;
 use crate::limits::{CHUNK_BYTES, TRANSFER_BYTES, TRANSFERS};
@@ -7,15 +7,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// Files under way in one direction, with the bytes so far.
+/// The transfers in progress in one direction, with the number of bytes so far.
 #[derive(Debug, Default)]
 pub(super) struct Transfers(HashMap<String, usize>);
 
 impl Transfers {
-    /// Whether an event of a transfer can be passed on.
+    /// Checks whether a transfer event may be passed on.
     ///
     /// # Errors
-    /// A name that could leave the folder, a chunk of no started file, too many bytes.
+    /// [`Blocked::BadTransfer`] for a name that could leave its folder or a chunk of a transfer that was not
+    /// started; [`Blocked::TooLarge`] for too many bytes.
     pub(super) fn check(&mut self, event: &str, payload: &Value) -> Result<(), Blocked> {
         let name = payload["filename"].as_str().ok_or(Blocked::BadTransfer)?;
         match event {
@@ -46,7 +47,7 @@ impl Transfers {
     }
 }
 
-/// Whether a file's name stays in its folder on either side.
+/// Whether a file name stays in its folder on both ends.
 fn safe(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 255

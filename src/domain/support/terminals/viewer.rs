@@ -1,4 +1,5 @@
-//! One viewer of a terminal. Nothing waits for it: what it does not take in time is left out, and it is told how much.
+//! A viewer of a terminal. Nothing waits for a viewer: messages that it does not take in time are dropped, and
+//! it is told how many.
 
 use super::Shown;
 use crate::limits::TERMINAL_QUEUE;
@@ -9,24 +10,24 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// The terminal's end.
+/// The terminal's end of the channel.
 pub(super) struct Viewer {
     pub(super) id: u64,
     pub(super) name: String,
-    /// Has not got what was printed before it came.
+    /// Whether the viewer has not yet received the output from before it came.
     pub(super) fresh: bool,
     to: mpsc::Sender<Shown>,
     left_out: Arc<AtomicU64>,
 }
 
-/// The viewer's own end.
+/// The viewer's end of the channel.
 pub struct ViewerInbox {
     from: mpsc::Receiver<Shown>,
     left_out: Arc<AtomicU64>,
     word: &'static str,
 }
 
-/// Both ends; `word` is the event under which a terminal's output is shown.
+/// Creates both ends. `word` is the event name for the terminal's output.
 pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, ViewerInbox) {
     let (to, from) = mpsc::channel(TERMINAL_QUEUE);
     let left_out: Arc<AtomicU64> = Arc::default();
@@ -46,11 +47,13 @@ pub(super) fn pair(id: u64, name: &str, word: &'static str) -> (Viewer, ViewerIn
 }
 
 impl Viewer {
-    /// Shows it something. False when it must lose its seat: it has left, or a part of a file would be missing.
+    /// Queues a message. Returns false when the viewer must be removed, because it disconnected or a part of a
+    /// file would be missing.
     #[must_use]
     pub(super) fn show(&self, shown: &Shown) -> bool {
         let file = shown.0.starts_with("file-data");
-        // Once something is missing, all is until it has read what waits, so that the gap is at one place.
+        // After the first dropped message all further ones are dropped until the viewer has read its queue, so
+        // that there is only one gap.
         if self.left_out.load(Ordering::Acquire) > 0 {
             self.leave_out(shown);
             return !file;
@@ -70,14 +73,14 @@ impl Viewer {
         self.left_out.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// A word of courtesy, which one that is behind misses.
+    /// Queues a message that a slow viewer may miss.
     pub(super) fn notify(&self, shown: &Shown) {
         let _ = self.to.try_send(shown.clone());
     }
 }
 
 impl ViewerInbox {
-    /// The next thing to show; `None` when the seat is lost.
+    /// The next message; `None` when the viewer was removed.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Shown>> {
         if self.from.is_empty() {
             let bytes = self.left_out.swap(0, Ordering::AcqRel);
@@ -93,7 +96,7 @@ impl ViewerInbox {
     }
 }
 
-/// An event and its payload.
+/// A message of an event and its payload.
 pub(super) fn shown(event: &str, payload: Value) -> Shown {
     Arc::new((event.to_owned(), payload))
 }
