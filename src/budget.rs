@@ -1,6 +1,6 @@
-//! One way to bound what an asker may take, whoever the asker is: [`Slots`] bounds what somebody holds at once, with a
-//! share for each and the rest kept for others, and [`Rate`] how often somebody may do something. Keys are what a
-//! stranger cannot choose freely: a person's or token's id, an organization's, an address.
+//! Rate and concurrency limits by caller: [`Slots`] limits what callers hold at once, with a share for each,
+//! and [`Rate`] how often a caller may do something. Callers are keyed by what a stranger cannot choose freely:
+//! the id of a person, token, or organization, or an IP address.
 
 mod turns;
 
@@ -18,16 +18,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Why there is no place.
+/// Why no slot is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The asker holds its whole share: it must end something first (429).
+    /// The caller holds its whole share and must release something first (429).
     Share,
-    /// The server itself is full (503).
+    /// The server is at its limit (503).
     Full,
 }
 
-/// Places that askers hold at the same time.
+/// A limited number of slots that callers hold at the same time.
 #[derive(Debug)]
 pub struct Slots<K: Eq + Hash + Clone> {
     taken: Arc<Mutex<Taken<K>>>,
@@ -41,7 +41,7 @@ struct Taken<K> {
     by_asker: HashMap<K, usize>,
 }
 
-/// A place; given back when it is dropped.
+/// A held slot. It is released when it is dropped.
 #[derive(Debug)]
 pub struct Slot<K: Eq + Hash + Clone> {
     taken: Arc<Mutex<Taken<K>>>,
@@ -49,7 +49,7 @@ pub struct Slot<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Slots<K> {
-    /// As many places, of which one asker may hold `share`.
+    /// Creates `places` slots, of which one caller may hold `share`.
     pub fn new(places: usize, share: usize) -> Self {
         let taken = Taken {
             all: 0,
@@ -62,7 +62,7 @@ impl<K: Eq + Hash + Clone> Slots<K> {
         }
     }
 
-    /// Takes a place, or says at once why there is none. The map never holds more askers than there are places.
+    /// Takes a slot, or refuses at once. The map never holds more callers than there are slots.
     pub fn take(&self, asker: K) -> Result<Slot<K>, Refused> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let held = taken.by_asker.get(&asker).copied().unwrap_or(0);
@@ -94,8 +94,8 @@ impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     }
 }
 
-/// Work that costs a core: all askers together have so much in work at once, and one asker a single piece, so that whoever asks
-/// for much waits for itself, and others for one piece of each asker at most.
+/// Limits work that keeps a core busy: a total for all callers, and one piece of work at once for each caller.
+/// A caller with many requests thus waits for itself, and delays others by at most one piece.
 #[derive(Debug)]
 pub struct Lane<K: Eq + Hash + Clone> {
     own: Turns<K>,
@@ -103,7 +103,7 @@ pub struct Lane<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Lane<K> {
-    /// `all` in work at once.
+    /// Allows `all` pieces of work at once.
     pub fn new(all: usize) -> Self {
         Self {
             own: Turns::new(1),
@@ -111,10 +111,11 @@ impl<K: Eq + Hash + Clone> Lane<K> {
         }
     }
 
-    /// Waits until the work may begin; it ends when what is answered is dropped.
+    /// Waits until the work may begin. Dropping the returned guard ends it.
     ///
     /// # Errors
-    /// [`Refused::Share`] when the asker's own work lasts too long, [`Refused::Full`] when that of others does.
+    /// [`Refused::Share`] when the caller's own work takes too long, [`Refused::Full`] when that of others
+    /// does.
     pub async fn enter(
         &self,
         asker: &K,
@@ -129,8 +130,9 @@ impl<K: Eq + Hash + Clone> Lane<K> {
     }
 }
 
-/// Tries of something that may fail, such as a key: an asker has so many in work at once, and a failure beyond a rate holds
-/// its turn for a while. So guesses cost the guesser time, and whoever shares the key and succeeds waits its turn only.
+/// Limits attempts that may fail, such as a secret. A caller has a limited number of attempts at once, and
+/// failures above a rate hold their turn for a while. So guessing becomes slow, and a legitimate caller with
+/// the same key only waits for its turn.
 #[derive(Debug)]
 pub struct Attempts<K: Eq + Hash + Clone> {
     turns: Turns<K>,
@@ -139,7 +141,7 @@ pub struct Attempts<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Attempts<K> {
-    /// `each` in work at once; a failure beyond `failures` takes `pause`.
+    /// Allows `each` attempts at once; a failure above the rate `failures` holds its turn for `pause`.
     pub fn new(each: usize, failures: Rate<K>, pause: Duration) -> Self {
         Self {
             turns: Turns::new(each),
@@ -148,7 +150,7 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         }
     }
 
-    /// Makes a try when its turn has come, at the latest after `most`; none when it failed.
+    /// Makes an attempt when its turn comes, within `most`; `None` when it failed.
     pub async fn make<T>(
         &self,
         asker: &K,
@@ -164,8 +166,8 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
     }
 }
 
-/// Who is counted for a request or connection from an address: none for this machine itself, where a proxy stands for all
-/// addresses; for IPv6 a /64, which is the least that one customer has.
+/// The key that an IP address is counted under. `None` for loopback, where a proxy stands for all addresses. An
+/// IPv6 address counts as its /64, the smallest block that one customer has.
 pub fn counted(from: IpAddr) -> Option<IpAddr> {
     match from.to_canonical() {
         own if own.is_loopback() => None,
@@ -174,14 +176,14 @@ pub fn counted(from: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// How often an asker may do something: a burst, and from then on one more each `every`.
+/// Limits how often a caller may do something: a burst, then one more for each `every`.
 pub struct Rate<K: Eq + Hash + Clone> {
     limiter: DefaultKeyedRateLimiter<K>,
     clock: DefaultClock,
 }
 
 impl<K: Eq + Hash + Clone> Rate<K> {
-    /// A rate of `burst` at once and one more each `every`.
+    /// Allows `burst` at once and one more for each `every`.
     pub fn new(burst: NonZeroU32, every: Duration) -> Self {
         let quota = Quota::with_period(every)
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
@@ -192,7 +194,8 @@ impl<K: Eq + Hash + Clone> Rate<K> {
         }
     }
 
-    /// Counts `n` at once, such as the KiB of a report; false when they are beyond the rate, and then they are not counted.
+    /// Counts `n` units at once, such as the KiB of a report. Returns false when they exceed the rate; then
+    /// they are not counted.
     pub fn takes(&self, asker: &K, n: NonZeroU32) -> bool {
         self.tidy();
         matches!(self.limiter.check_key_n(asker, n), Ok(Ok(())))
@@ -204,10 +207,10 @@ impl<K: Eq + Hash + Clone> Rate<K> {
         }
     }
 
-    /// Counts one try.
+    /// Counts one use.
     ///
     /// # Errors
-    /// The time after which the next one is allowed.
+    /// The time after which the next use is allowed.
     pub fn count(&self, asker: &K) -> Result<(), Duration> {
         self.tidy();
         self.limiter
@@ -224,29 +227,29 @@ impl<K: Eq + Hash + Clone> std::fmt::Debug for Rate<K> {
     }
 }
 
-/// On whose account a connection is: nobody's, until a valid token or link was shown on it. The listener makes it, and looks at
-/// it when places run out.
+/// Who a connection is accounted to: nobody until a valid token or link is shown on it. The listener creates
+/// it, and reads it when connections run out.
 #[derive(Debug, Clone, Default)]
 pub struct Account(Arc<AtomicI64>);
 
 impl Account {
-    /// Somebody has shown that the connection is theirs; the number is a person's, or for downloads a product's.
+    /// Accounts the connection to the id of a person or, for downloads, of a product.
     pub fn set(&self, number: i64) {
         self.0.store(number, Ordering::Relaxed);
     }
 
-    /// Whose it is.
+    /// The id that the connection is accounted to, if any.
     pub fn number(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Relaxed)).filter(|n| *n != 0)
     }
 }
 
-/// Lets something through once a minute, so that a fault that repeats does not fill the log.
+/// Lets something through once a minute, so that a repeated fault does not fill the log.
 #[derive(Debug, Default)]
 pub struct OnceAMinute(Mutex<Option<Instant>>);
 
 impl OnceAMinute {
-    /// Whether a minute has passed since the last time it was due.
+    /// Whether a minute has passed since this last returned true.
     pub fn due(&self) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|at| at.elapsed() >= Duration::from_secs(60));

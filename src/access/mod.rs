@@ -1,4 +1,5 @@
-//! Who is asking. Tokens, passwords, secrets, and the scopes that every people's query takes.
+//! Authentication of people: API tokens, passwords, secrets, and the scopes that every query for a person
+//! takes.
 
 pub mod password;
 pub mod token;
@@ -30,12 +31,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
         .expect("a SHA-256 digest has 32 bytes")
 }
 
-/// A random positive number, for ids that no sequence makes.
+/// A random positive number, for ids that do not come from a database sequence.
 pub fn random_id() -> i64 {
     i64::from_le_bytes(random()) & i64::MAX
 }
 
-/// The person whose API token this is; has its use noted, at most once a minute. Only reads.
+/// The person whose API token this is. The use of the token is recorded at most once a minute, in memory, so
+/// that this only reads the database.
 pub async fn by_token(
     db: &Db,
     token: &str,

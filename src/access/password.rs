@@ -1,11 +1,11 @@
-//! Passwords: argon2id with the crate's recommended parameters. Both calls take some 50 ms of CPU: call them off the
-//! async threads.
+//! Password hashing: argon2id with the crate's recommended parameters. Hashing and checking take about 50 ms of
+//! CPU each, so they must not run on the async threads.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 
-/// The PHC string to store.
+/// Hashes a password to the PHC string that is stored.
 pub fn hash(password: &str) -> String {
     Argon2::default()
         .hash_password(password.as_bytes())
@@ -13,14 +13,15 @@ pub fn hash(password: &str) -> String {
         .expect("the default parameters are valid")
 }
 
-/// Whether the password is the one. Without a stored hash the same work is done, so that time tells nothing.
+/// Whether the password matches the stored hash. Without a hash the same work is done, so that the response
+/// time does not reveal whether an account exists.
 pub fn matches(password: &str, stored: Option<&str>) -> bool {
     let Some(stored) = stored.filter(|s| !s.is_empty()) else {
         hash(password);
         return false;
     };
     if stored.starts_with("$2") {
-        // bcrypt, as an original NervesHub made it.
+        // A bcrypt hash, imported from NervesHub.
         return bcrypt::verify(password, stored).unwrap_or(false);
     }
     PasswordHash::new(stored).is_ok_and(|h| {
@@ -30,7 +31,7 @@ pub fn matches(password: &str, stored: Option<&str>) -> bool {
     })
 }
 
-/// A password to print once: 120 random bits.
+/// Generates a password of 120 random bits, to be printed once.
 pub fn generate() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let bytes = super::random::<24>();

@@ -1,10 +1,11 @@
-//! API tokens: `nhu_` and base62 of 32 random bytes and their CRC-32 (docs/protocol/rest.md, "Tokens"). Only a hash is stored.
+//! API tokens: `nhu_` and Base62 of 32 random bytes and their CRC-32 (docs/protocol/rest.md, "Tokens"). Only a
+//! hash is stored.
 
 use aws_lc_rs::digest;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Makes a token from 32 random bytes. The first byte must not be 0, since base62 drops leading zeros.
+/// Makes a token from 32 random bytes. The first byte must not be 0, because Base62 drops leading zeros.
 pub fn text(mut bytes: [u8; 32]) -> String {
     if bytes[0] == 0 {
         bytes[0] = 1;
@@ -25,7 +26,7 @@ pub fn text(mut bytes: [u8; 32]) -> String {
     format!("nhu_{}", String::from_utf8_lossy(&digits))
 }
 
-/// The 32 bytes of a token whose CRC is right.
+/// The 32 bytes of a token; `None` when the CRC is wrong.
 fn bytes(token: &str) -> Option<[u8; 32]> {
     let digits = token.strip_prefix("nhu_")?.as_bytes();
     if digits.len() > 50 {
@@ -48,8 +49,8 @@ fn bytes(token: &str) -> Option<[u8; 32]> {
     (crc32fast::hash(&random).to_be_bytes() == crc && random[0] != 0).then_some(random)
 }
 
-/// What is stored of a token: SHA-512 of its random bytes, or of the whole text when it has the older form. `None` when it
-/// cannot be a token, which spares a query.
+/// The stored hash of a token: SHA-512 of its random bytes, or of the whole text for the older form. `None`
+/// when the text cannot be a token, which saves a query.
 pub fn hash(token: &str) -> Option<Vec<u8>> {
     let hash = |of: &[u8]| Some(digest::digest(&digest::SHA512, of).as_ref().to_vec());
     if let Some(digits) = token.strip_prefix("nhu_").filter(|d| d.len() == LEGACY) {
@@ -58,7 +59,7 @@ pub fn hash(token: &str) -> Option<Vec<u8>> {
     hash(&bytes(token)?)
 }
 
-/// Characters of the older form after its prefix: 30, and the CRC-32 of these in 6 digits.
+/// Length of the older form after its prefix: 30 characters and their CRC-32 in 6 digits.
 const LEGACY: usize = 36;
 
 fn older(digits: &str) -> bool {

@@ -1,17 +1,17 @@
-//! When tokens were last used, gathered in memory and written by a job: who only reads never waits for the one writer of
-//! the database, and reading goes on when it cannot write.
+//! Last-use times of API tokens, collected in memory and written by a job. So a request that only reads never
+//! waits for the database's only writer, and still works when the database cannot be written.
 
 use crate::clock::Micros;
 use crate::limits::TOKEN_USES;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Uses that are not yet written.
+/// Uses that were not written yet.
 #[derive(Debug, Default)]
 pub struct TokenUses(Mutex<HashMap<i64, Micros>>);
 
 impl TokenUses {
-    /// Notes a use of the token in this row.
+    /// Records a use of the token with this id.
     pub fn note(&self, token: i64, at: Micros) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if uses.len() < TOKEN_USES || uses.contains_key(&token) {
@@ -19,11 +19,11 @@ impl TokenUses {
         }
     }
 
-    /// Takes all that is not yet written.
+    /// Takes all uses that were not written yet.
     pub fn take(&self) -> Vec<(i64, Micros)> {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = uses.drain().collect();
-        // Rows are locked in one order, whatever the map's was.
+        // A fixed order of row locks prevents deadlocks; the order of the map is random.
         all.sort_unstable_by_key(|(token, _)| *token);
         all
     }

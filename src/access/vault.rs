@@ -1,11 +1,12 @@
-//! The node key: what it encrypts (shared secrets, which HMAC needs in clear) and what it signs (download links).
+//! The node key's vault: encrypts shared secrets (HMAC needs them in clear), makes and checks a download link's
+//! signature, and seals the audit chain.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{constant_time, hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// A secret text that neither prints nor logs itself.
+/// A secret text that is never printed or logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -15,7 +16,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text, where it is really needed.
+    /// The secret text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -27,14 +28,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// What the vault cannot open: another node key, or damage.
+/// A ciphertext cannot be decrypted, because it was made with another node key or is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a stored secret cannot be decrypted: the node key is not the one that it was encrypted with"
 )]
 pub struct Sealed;
 
-/// Keys derived from the node key, one a purpose.
+/// The keys that are derived from the node key, one for each purpose.
 pub struct Vault {
     seal: RandomizedNonceKey,
     links: hmac::Key,
@@ -70,7 +71,8 @@ impl Vault {
         }
     }
 
-    /// Encrypts a secret; `label` (its key's name) is bound to it, so that ciphertexts cannot be swapped.
+    /// Encrypts a secret. The ciphertext is bound to `label` (its key's name), so that ciphertexts cannot be
+    /// swapped.
     pub fn seal(&self, secret: &Secret, label: &str) -> Vec<u8> {
         let mut text = secret.reveal().as_bytes().to_vec();
         let nonce = self
@@ -85,7 +87,7 @@ impl Vault {
     /// Decrypts a secret.
     ///
     /// # Errors
-    /// Another node key, another label, or damage.
+    /// [`Sealed`] for another node key, another label, or a damaged ciphertext.
     pub fn open(&self, sealed: &[u8], label: &str) -> Result<Secret, Sealed> {
         let (nonce, text) = sealed.split_at_checked(NONCE_LEN).ok_or(Sealed)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Sealed)?;
@@ -99,30 +101,31 @@ impl Vault {
             .map_err(|_| Sealed)
     }
 
-    /// The signature of a download path that is good until `expires` (unix seconds).
+    /// A download link's signature: covers its path and its expiry (`expires`, in Unix seconds).
     pub fn sign_link(&self, path: &str, expires: i64) -> String {
         let tag = hmac::sign(&self.links, format!("{path}\n{expires}").as_bytes());
         URL_SAFE_NO_PAD.encode(tag.as_ref())
     }
 
-    /// Whether a download path was signed here, in constant time.
+    /// Whether a download link's signature is ours. Compares in constant time.
     pub fn link_signed(&self, path: &str, expires: i64, signature: &str) -> bool {
         let expected = self.sign_link(path, expires);
         constant_time::verify_slices_are_equal(expected.as_bytes(), signature.as_bytes()).is_ok()
     }
 
-    /// What seals an entry of the audit log: nobody without the node key can make one.
+    /// The seal of an audit entry in the audit chain. Without the node key nobody can forge one.
     pub fn chain(&self, text: &[u8]) -> Vec<u8> {
         hmac::sign(&self.chain, text).as_ref().to_vec()
     }
 
-    /// A token that proves the wish of an organization to register a CA, good until `expires` (unix seconds).
+    /// The token that an organization must include in its proof of possession of a CA key, valid until
+    /// `expires` (Unix seconds).
     pub fn proof(&self, org: &str, expires: i64) -> String {
         let tag = hmac::sign(&self.proofs, format!("{org}\n{expires}").as_bytes());
         format!("{expires}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
     }
 
-    /// Whether such a token is this organization's and still good.
+    /// Whether such a token belongs to this organization and is still valid.
     pub fn proven(&self, org: &str, token: &str, now: i64) -> bool {
         let Some(expires) = token.split('.').next().and_then(|e| e.parse::<i64>().ok()) else {
             return false;
@@ -133,8 +136,8 @@ impl Vault {
     }
 }
 
-/// A new shared secret's key and secret: 32 random bytes each in standard base64, the key with its prefix
-/// (docs/protocol/device.md, "Shared secrets").
+/// Generates a shared secret: key and secret of 32 random bytes each in standard Base64, the key with its
+/// prefix (docs/protocol/device.md, "Shared secrets").
 pub fn new_pair(prefix: &str) -> (String, Secret) {
     let text = || STANDARD_NO_PAD.encode(super::random::<32>());
     (format!("{prefix}{}", text()), Secret::new(text()))

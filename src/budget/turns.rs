@@ -1,4 +1,5 @@
-//! Turns: what is short, but many of which at once would keep others waiting.
+//! Turns: limit the concurrency of short operations for each caller. Callers wait for their turn rather than
+//! being refused.
 
 use crate::limits::CROWD;
 use std::collections::HashMap;
@@ -9,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Askers beyond which those who ask for nothing are forgotten.
+/// Number of callers above which idle ones are forgotten.
 const TIDIED: usize = 1_024;
 
-/// Crowds beyond which the pauses grow no more.
+/// Number of crowds (see [`CROWD`]) above which the pauses do not grow any more.
 const CROWDS: usize = 8;
 
-/// So many things at once for each asker, who waits for a turn rather than being refused.
+/// Limits the concurrent operations of each caller, who waits for a turn rather than being refused.
 #[derive(Debug)]
 pub struct Turns<K> {
     each: usize,
@@ -27,11 +28,11 @@ pub struct Turns<K> {
 struct Asker {
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
-    /// Microseconds that the last thing took.
+    /// Duration of the last operation in microseconds.
     took: AtomicU64,
 }
 
-/// A turn, which ends when it is dropped.
+/// A turn. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     asker: Arc<Asker>,
@@ -46,7 +47,7 @@ impl Drop for Turn {
     }
 }
 
-/// Counts one that waits.
+/// Counts a waiting operation.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -63,7 +64,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl<K: Eq + Hash + Clone> Turns<K> {
-    /// `each` at once.
+    /// Allows `each` operations at once for a caller.
     pub fn new(each: usize) -> Self {
         Self {
             each,
@@ -72,8 +73,9 @@ impl<K: Eq + Hash + Clone> Turns<K> {
         }
     }
 
-    /// The same; and for each crowd of things that an asker has waiting, a pause as long as the last one took comes before the next:
-    /// with one they are done at half the pace, so that one asker never keeps a core busy.
+    /// Also slows down a caller with many waiting operations: for each [`CROWD`] of them, a pause as long as its
+    /// last operation took comes before the next one. With one such crowd this halves the pace, so that a single
+    /// caller never keeps a core busy.
     pub fn with_pauses(each: usize) -> Self {
         Self {
             pauses: true,
@@ -84,7 +86,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
     fn asker(&self, asker: &K) -> Arc<Asker> {
         let mut all = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= TIDIED {
-            // Those whose askers have or wait for a turn are held elsewhere, too.
+            // Entries with more than one reference belong to callers that have or wait for a turn.
             all.retain(|_, one| Arc::strong_count(one) > 1);
         }
         let new = || {
@@ -97,7 +99,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
         all.entry(asker.clone()).or_insert_with(new).clone()
     }
 
-    /// Waiting for a turn; none when it does not come in time.
+    /// Waits for a turn; `None` when it does not come within `most`.
     pub async fn wait(&self, asker: &K, most: Duration) -> Option<Turn> {
         let asker = self.asker(asker);
         let waits = Waiting::begin(&asker.waiting);

@@ -1,61 +1,62 @@
-//! Messages between parts of the server, and later between nodes. Every message is a hint: it may be lost, doubled or
-//! late, and the reconcile tick repairs whatever it would have caused. So a full queue drops, and nobody waits here.
+//! The message bus between parts of the server, and later between nodes. Every message is a hint: it may be
+//! lost, duplicated, or late, and the reconcile tick repairs what it would have caused. So a full queue drops
+//! messages, and no sender waits.
 
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId, SecretId};
 use device_protocol::terminal;
 use tokio::sync::broadcast;
 
-/// What a node should do about a device whose socket it holds.
+/// What the node that holds a device's connection should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceSignal {
-    /// A claim waits in the database: take it and tell the device.
+    /// A claim is in the database: read it and send the update to the device.
     Claim,
-    /// Reboot.
+    /// Tell the device to reboot.
     Reboot,
-    /// Show which one it is: blink, beep.
+    /// Tell the device to identify itself, for instance by blinking or beeping.
     Identify,
-    /// Somebody looks at its health: ask it for a report.
+    /// Somebody views the device's health: request a report.
     Health,
-    /// The archive that it may have has changed: read it and tell the device.
+    /// The archive for the device has changed: read it and send it.
     Archive,
-    /// The organization's signing keys have changed: read them and tell the device.
+    /// The organization's signing keys have changed: read them and send them.
     Keys,
-    /// Somebody opened a terminal, or typed into it: take it and tell the device.
+    /// Somebody opened a terminal or typed into it: take the input and send it.
     Terminal(terminal::TerminalKind),
-    /// The extensions that it may use have changed: read them and tell the device.
+    /// The extensions that the device may use have changed: read them and send them.
     Extensions,
-    /// A script waits for the device: take it and tell the device.
+    /// A script is queued for the device: take it and send it.
     Script(RunId),
-    /// Close the socket; the device comes back by itself.
+    /// Close the connection; the device reconnects by itself.
     Reconnect,
-    /// Close this socket: the device has connected again, at another node.
+    /// Close this connection: the device has connected again, at another node.
     Replaced(ConnectionId),
 }
 
-/// A hint.
+/// A hint on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BusMessage {
-    /// For the node that holds a device's socket.
+    /// A signal for the node that holds a device's connection.
     Device {
-        /// That node.
+        /// The node that holds the connection.
         node: NodeId,
         /// The device.
         device: DeviceId,
-        /// What to do.
+        /// What the node should do.
         nudge: DeviceSignal,
     },
-    /// Something changed that a group's scheduler should look at.
+    /// Something changed that the scheduler of a deployment group should look at.
     Group(GroupId),
-    /// A delta job was filed.
+    /// A delta job was created.
     Delta,
-    /// A product's shared secret was deactivated: the sockets that it opened are closed.
+    /// A product's shared secret was deactivated: close the connections that were authenticated with it.
     SecretEnded(SecretId),
 }
 
-/// The bus. One process has one; a cluster's will be another variant with the same contract.
+/// The bus. A process has one; a cluster's bus will be another variant with the same contract.
 #[derive(Clone)]
 pub enum Bus {
-    /// In this process only.
+    /// Within this process only.
     Memory(broadcast::Sender<BusMessage>),
 }
 
@@ -63,30 +64,31 @@ pub enum Bus {
 const DEPTH: usize = 16_384;
 
 impl Bus {
-    /// A bus for one process.
+    /// Creates a bus for one process.
     pub fn memory() -> Self {
         Self::Memory(broadcast::channel(DEPTH).0)
     }
 
-    /// Sends a hint to whoever listens.
+    /// Sends a hint to all readers.
     pub fn send(&self, hint: BusMessage) {
         let Self::Memory(to) = self;
-        // Nobody listening is fine: the tick reads the database.
+        // Sending fails when nobody listens. The tick reads the database anyway.
         let _ = to.send(hint);
     }
 
-    /// Listens from now on.
+    /// Subscribes to the hints from now on.
     pub fn listen(&self) -> BusReceiver {
         let Self::Memory(from) = self;
         BusReceiver(from.subscribe())
     }
 }
 
-/// The receiving side.
+/// The receiving side of the bus.
 pub struct BusReceiver(broadcast::Receiver<BusMessage>);
 
 impl BusReceiver {
-    /// The next hint; `None` when the bus is gone. Lost hints are skipped in silence: that is the contract.
+    /// The next hint; `None` when the bus is gone. Lost hints are skipped without a message, which the contract
+    /// allows.
     pub async fn next(&mut self) -> Option<BusMessage> {
         loop {
             match self.0.recv().await {

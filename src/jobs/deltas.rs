@@ -1,5 +1,6 @@
-//! Makes deltas, one at a time: both images of a resource are in memory while it works. The row is the job, so a crash
-//! leaves it to be taken again, and a delta becomes visible only after it was decoded back to the target.
+//! The job that makes deltas, one at a time, because both images of a resource are in memory during the work.
+//! The row of a delta is also its job, so that after a crash it is taken up again. A delta becomes visible only
+//! after it was decoded and compared with the target.
 
 use crate::app::App;
 use crate::blob::{Blob, Look, Staged};
@@ -20,7 +21,7 @@ use std::io::{BufWriter, Read as _, Write as _};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Runs until it is told to stop.
+/// Runs until `stop` is cancelled.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut hints = app.bus.listen();
     let mut tick = tokio::time::interval(TICK);
@@ -47,7 +48,7 @@ pub async fn run(app: App, stop: CancellationToken) {
     }
 }
 
-/// Takes one job and does it. False when there was none.
+/// Takes one job and does it. Returns false when there was none.
 async fn next(app: &App) -> store::Result<bool> {
     if !app.health.has_room() {
         return Ok(false);
@@ -92,8 +93,9 @@ async fn next(app: &App) -> store::Result<bool> {
     Ok(true)
 }
 
-/// The pause before a pair is tried again: half its age, so that the pauses grow, between 15 s and an hour. A disk that
-/// was full or a file that could not be read may be well again; a pair that can never succeed is told apart.
+/// The pause before a failed delta is tried again: half its age, between 15 s and an hour, so that the pauses
+/// grow. A full disk or an unreadable file may recover; a pair that can never succeed is marked as such
+/// instead.
 fn retry_pause(age: Duration) -> Duration {
     (age / 2).clamp(Duration::from_secs(15), Duration::from_secs(3600))
 }
@@ -145,7 +147,8 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Digests, Failure> {
     done.await.map_err(|e| Failure::MayPass(e.to_string()))?
 }
 
-/// The file of a firmware. A damaged one may be put back, and a delta of it would be none.
+/// Opens the file of a firmware. A damaged file is refused: it may be repaired later, and a delta from it would
+/// be wrong.
 async fn open(app: &App, firmware: FirmwareId) -> Result<File, Failure> {
     let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
     let blob = Blob::Firmware(firmware);
@@ -189,11 +192,11 @@ fn finish(mut staged: Staged) -> Result<(Staged, Digests), Failure> {
     Ok((staged, sums))
 }
 
-/// The patch between two ESP-IDF images.
+/// Computes the patch between two ESP-IDF images.
 fn patch(from: &mut File, to: &mut File) -> Result<Vec<u8>, Failure> {
     let read = |file: &mut File| {
         let mut image = Vec::new();
-        // A byte more than can be patched says that it is too large.
+        // One byte over the limit is enough to detect that the image is too large.
         file.take(ESP_DELTA_BYTES as u64 + 1)
             .read_to_end(&mut image)?;
         Ok(image)

@@ -1,4 +1,5 @@
-//! Looks every two seconds whether this server can do its work, by doing a little of it.
+//! The server's health check: every two seconds it does a small amount of each kind of work, such as a write to
+//! the database.
 
 use crate::access::sha256;
 use crate::app::App;
@@ -10,17 +11,17 @@ use crate::store::node::nodes;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// What is looked at beside the database.
+/// What is checked besides the database.
 pub struct Watched {
-    /// The data folder, whose disk must keep room.
+    /// The data folder, whose disk must keep free space.
     pub folder: PathBuf,
     /// Bytes that must stay free.
     pub reserve: u64,
-    /// Files that must stay as they are, with a digest of their content.
+    /// Files that must not change while the server runs, with the SHA-256 of each.
     pub files: Vec<(PathBuf, [u8; 32])>,
 }
 
-/// Looks until the server stops.
+/// Checks until `stop` is cancelled.
 pub async fn run(app: App, watched: Watched, stop: CancellationToken) {
     let mut tick = tokio::time::interval(HEALTH_LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -34,7 +35,7 @@ pub async fn run(app: App, watched: Watched, stop: CancellationToken) {
 
 async fn collect_problems(app: &App, watched: &Watched) -> Vec<Problem> {
     let mut found = Vec::new();
-    // The commit is what counts: a full disk lets a transaction begin and fails its end.
+    // The commit must be included: on a full disk a transaction can begin and only its commit fails.
     let written = tokio::time::timeout(HEALTH_LOOK_TIME, write(app)).await;
     if !matches!(written, Ok(Ok(()))) {
         found.push(Problem::DatabaseUnavailable);
@@ -58,13 +59,13 @@ async fn write(app: &App) -> store::Result<()> {
     w.commit().await
 }
 
-/// Bytes that this user may still write on the disk of a folder; none when the system does not say.
+/// Bytes that this process may still write to the disk of a folder; `None` when the system does not tell.
 fn free(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }
 
-/// SHA-256 of a small file; none when it cannot be read.
+/// SHA-256 of a small file; `None` when it cannot be read.
 pub fn digest_of(path: &Path) -> Option<[u8; 32]> {
     std::fs::read(path).ok().map(|content| sha256(&content))
 }

@@ -1,4 +1,5 @@
-//! The reconcile tick and the renewal of the server certificate.
+//! Housekeeping jobs: the reconcile tick, deletion of old reports and logs, sealing the audit chain, writing
+//! the token uses, and renewal of the server certificate.
 
 use super::each_tick;
 use crate::app::App;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Repairs, tick by tick, whatever was left behind.
+/// Runs the reconcile tick.
 pub async fn reconcile(app: App, stop: CancellationToken) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -54,19 +55,19 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
     }
 }
 
-/// Deletes reports and log lines that have had their time, a little at once so that others can write between.
+/// Deletes expired reports and log lines in small batches, so that other writers get their turn in between.
 pub async fn sweep(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::from_millis(200), "old reports not deleted");
     each_tick(SWEEP_EVERY, pause, stop, failed, || sweep_some(app.clone())).await;
 }
 
-/// Puts new audit entries into the chain, soon after they are written.
+/// Adds new audit entries to the audit chain soon after they are written.
 pub async fn seal(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "audit entries not sealed");
     each_tick(SEAL_EVERY, pause, stop, failed, || seal_some(app.clone())).await;
 }
 
-/// Writes when tokens were last used.
+/// Writes when API tokens were last used.
 pub async fn token_uses(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "uses of tokens not written");
     each_tick(TOKEN_USES_EVERY, pause, stop, failed, || {
@@ -87,7 +88,8 @@ async fn write_token_uses(app: App) -> store::Result<bool> {
     Ok(false)
 }
 
-/// Keeps what the database knows of its own tables fresh.
+/// Runs the database's own maintenance, such as `PRAGMA optimize`, which refreshes the query planner's
+/// statistics.
 pub async fn optimize(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "the database's statistics not renewed");
     each_tick(OPTIMIZE_EVERY, pause, stop, failed, || {
@@ -97,9 +99,9 @@ pub async fn optimize(app: App, stop: CancellationToken) {
     .await;
 }
 
-/// Whether there may be more.
+/// Seals a batch. Returns whether there may be more.
 async fn seal_some(app: App) -> store::Result<bool> {
-    // Most ticks find nothing, and need no writer for that.
+    // Most ticks find nothing, so a read connection looks first and the only writer stays free.
     let mut r = app.db.read().await?;
     if !chain::waits(&mut r).await? {
         return Ok(false);
@@ -111,7 +113,7 @@ async fn seal_some(app: App) -> store::Result<bool> {
     Ok(sealed >= SEAL_ROWS)
 }
 
-/// Whether there may be more.
+/// Deletes a batch. Returns whether there may be more.
 async fn sweep_some(app: App) -> store::Result<bool> {
     let now = clock::now();
     let mut w = app.db.write().await?;
@@ -133,7 +135,7 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     .any(|n| *n >= full))
 }
 
-/// Renews the certificate in time, without a restart.
+/// Renews the server certificate before it expires, without a restart.
 pub async fn certificates(identity: Arc<ServerIdentity>, stop: CancellationToken) {
     let mut hour = tokio::time::interval(Duration::from_secs(3600));
     loop {

@@ -1,5 +1,5 @@
-//! Sends mail: gathers what rules have to tell, and hands it to the mail server, again with longer and longer pauses until it
-//! takes it.
+//! The job that sends mail: it collects events into digests for mail rules and hands queued mails to the SMTP
+//! server, with growing pauses between attempts.
 
 use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
@@ -17,14 +17,15 @@ use mail::DueMail;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Pauses between attempts, as RFC 5321, 4.5.4.1 proposes: quickly at first, then every few hours, for some two days.
+/// Pauses between attempts in seconds, as RFC 5321, 4.5.4.1 proposes: short at first, then every few hours, for
+/// about two days.
 const PAUSES: [u64; 10] = [
     60, 600, 1_800, 7_200, 14_400, 14_400, 28_800, 28_800, 28_800, 43_200,
 ];
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-/// Runs until it is told to stop.
+/// Runs until `stop` is cancelled.
 pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
     let transport = match Transport::from_url(mail.url.reveal()) {
         Ok(builder) => builder.timeout(Some(MAIL_TIME)).build(),
@@ -42,7 +43,7 @@ pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
     .await;
 }
 
-/// Whether there may be more.
+/// Sends a batch. Returns whether there may be more.
 async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool> {
     let now = clock::now();
     gather(&app, now).await?;
@@ -52,7 +53,7 @@ async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool
     }
     drop(r);
     let mut w = app.db.write().await?;
-    // A process that dies meanwhile leaves them to be taken again.
+    // If the process dies meanwhile, the mails become due again.
     let until = now.after(MAIL_TIME * 4);
     let due = mail::take(&mut w, now, until, MAIL_BATCH).await?;
     w.commit().await?;

@@ -1,4 +1,4 @@
-//! Background work. A job has no input beyond its row, may be run twice, and shows its state in the database.
+//! Background jobs. A job has no input but its row, may run twice, and keeps its state in the database.
 
 use crate::store;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub mod mails;
 pub mod scrub;
 pub mod webhooks;
 
-/// Ends a round of sending when the server stops; what is cut off is taken again.
+/// Runs a round of sending and cuts it off when the server stops. What was cut off becomes due again.
 async fn unless_stopped(
     stop: CancellationToken,
     round: impl Future<Output = store::Result<bool>>,
@@ -21,13 +21,14 @@ async fn unless_stopped(
     done.unwrap_or(Ok(false))
 }
 
-/// The pause, of these in seconds, behind so many attempts; none when they were enough.
+/// The pause after this many attempts, from a list in seconds; `None` after the last attempt.
 fn pause(pauses: &[u64], attempts: i64) -> Option<Duration> {
     let n = usize::try_from(attempts).ok()?;
     pauses.get(n).copied().map(Duration::from_secs)
 }
 
-/// Works each tick, and again after a pause while there is more. What fails is tried again by the next tick.
+/// Runs `work` on each tick, and again after a pause while there is more. A failure is retried by the next
+/// tick.
 async fn each_tick<F>(
     period: Duration,
     pause: Duration,

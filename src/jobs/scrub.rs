@@ -1,4 +1,5 @@
-//! Reads all stored files, slowly and for ever, so that a disk that forgets is noticed before a device needs the file.
+//! The scrub job: reads all stored files slowly and continuously, so that silent damage on the disk is found
+//! before a device needs the file.
 
 use super::each_tick;
 use crate::access::random_id;
@@ -11,12 +12,13 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// Walks through all files until the server stops.
+/// Reads all files until `stop` is cancelled.
 pub async fn all(app: App, stop: CancellationToken) {
     let mut first = true;
     loop {
         for kind in [FileKind::Firmware, FileKind::Archive, FileKind::Delta] {
-            // A server that is restarted each day would else never come to its last files.
+            // It starts at a random file: a server that is restarted daily would otherwise never reach its last
+            // files.
             let from = if first {
                 somewhere(&app, kind).await
             } else {
@@ -37,7 +39,7 @@ pub async fn all(app: App, stop: CancellationToken) {
     }
 }
 
-/// Looks at damaged files again, so that a file that was put back is used within the minute.
+/// Checks damaged files again, so that a repaired file is used within a minute.
 pub async fn damaged(app: App, stop: CancellationToken) {
     let failed = "damaged files not looked at";
     each_tick(DAMAGED_LOOK_EVERY, Duration::ZERO, stop, failed, || {
@@ -55,7 +57,7 @@ pub async fn damaged(app: App, stop: CancellationToken) {
     .await;
 }
 
-/// A number below the highest one of this kind.
+/// A random id up to the highest one of this kind of file.
 async fn somewhere(app: &App, kind: FileKind) -> i64 {
     let Ok(mut r) = app.db.read().await else {
         return 0;
@@ -88,7 +90,7 @@ async fn next(app: &App, kind: FileKind, after: i64) -> crate::store::Result<Opt
     files::next(&mut r, kind, after).await
 }
 
-/// Damage is told where it is found; what remains is that nothing could be found out.
+/// Logs why a file could not be checked. Damage itself was reported where it was found.
 fn said(found: Result<(), FileError>) {
     match found {
         Ok(()) | Err(FileError::Damaged(..) | FileError::Remade) => {}

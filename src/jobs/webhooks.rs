@@ -1,5 +1,5 @@
-//! Sends what webhooks are to be told (Standard Webhooks 1.0): signed, a few at once, and again with longer and longer pauses
-//! until the receiver takes it.
+//! The job that sends webhook deliveries (Standard Webhooks 1.0): signed, a few at once, and with growing
+//! pauses between attempts until the receiver accepts them.
 
 use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
@@ -19,10 +19,12 @@ use std::time::Duration;
 use store::support::webhooks::{Due, Outcome};
 use tokio_util::sync::CancellationToken;
 
-/// Pauses between attempts: five seconds to ten hours, some 28 hours in all, as Standard Webhooks proposes.
+/// Pauses between attempts in seconds, from five seconds to ten hours, about 28 hours in all, as Standard
+/// Webhooks proposes.
 const PAUSES: [u64; 8] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 36_000];
 
-/// Names are looked up here, so that one that means an address inside is refused at the very connect that would use it.
+/// A DNS resolver that refuses private addresses. The check happens at the very lookup that the connection
+/// uses, so that a name cannot change its address in between (DNS rebinding).
 struct Outside {
     open: bool,
 }
@@ -42,7 +44,7 @@ impl Resolve for Outside {
     }
 }
 
-/// Runs until it is told to stop.
+/// Runs until `stop` is cancelled.
 pub async fn run(app: App, stop: CancellationToken) {
     let open = app.policy.private_webhooks;
     let client = reqwest::Client::builder()
@@ -66,7 +68,7 @@ pub async fn run(app: App, stop: CancellationToken) {
     .await;
 }
 
-/// Whether there may be more.
+/// Sends a batch. Returns whether there may be more.
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
     messages::refresh_subscribers(&mut r).await?;
@@ -76,7 +78,7 @@ async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     drop(r);
     let now = clock::now();
     let mut w = app.db.write().await?;
-    // A process that dies meanwhile leaves them to be taken again.
+    // If the process dies meanwhile, the deliveries become due again.
     let until = now.after(WEBHOOK_TIME * 4);
     let due = webhooks::take(&mut w, now, until, WEBHOOK_BATCH).await?;
     w.commit().await?;
@@ -89,7 +91,7 @@ async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     Ok(due.len() as i64 >= WEBHOOK_BATCH)
 }
 
-/// The status of the answer, or why there was none.
+/// Sends a delivery. Returns the status of the response, or why there was none.
 async fn send(app: &App, client: &reqwest::Client, d: &Due) -> Result<u16, String> {
     let secret = app
         .vault
@@ -114,7 +116,7 @@ async fn send(app: &App, client: &reqwest::Client, d: &Due) -> Result<u16, Strin
     Ok(answer.status().as_u16())
 }
 
-/// The error with its causes, which say what reqwest itself leaves out.
+/// The error with its causes, which reqwest's own text leaves out.
 fn reason(e: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut next: Option<&dyn std::error::Error> = std::error::Error::source(e);
@@ -126,7 +128,7 @@ fn reason(e: &reqwest::Error) -> String {
     text.chars().take(255).collect()
 }
 
-/// `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`.
+/// The signature: `v1,` and Base64 of the HMAC-SHA256 of `id.timestamp.body`.
 fn sign(secret: &Secret, id: &str, stamp: i64, body: &str) -> Result<String, String> {
     let key = secret.reveal().strip_prefix("whsec_").unwrap_or_default();
     let key = STANDARD.decode(key).map_err(|e| e.to_string())?;

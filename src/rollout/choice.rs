@@ -1,5 +1,5 @@
-//! Full file or delta. A delta is an optimisation: it may hold its own devices back for a bounded time, and nobody else
-//! ever (docs/protocol/rules.md, "Deltas").
+//! Chooses between the full file and a delta for an update. A delta is an optimization: it may delay the
+//! devices that need it for a bounded time, but never any other device (docs/protocol/rules.md, "Deltas").
 
 use crate::clock::Micros;
 use crate::firmware::kind::FirmwareKind;
@@ -14,19 +14,19 @@ use crate::store::{self, Write};
 use fwup::meta::lenient;
 use semver::Version;
 
-/// What the devices that run one firmware get.
+/// What devices that run one firmware are sent.
 #[derive(Debug)]
 pub enum Choice {
     /// The full file.
     Full,
-    /// A delta, where the device can take it.
+    /// A delta, if the device can apply it.
     Delta(DeltaRow),
-    /// Nothing yet: their delta is being made.
+    /// Nothing yet, because their delta is being made.
     Wait,
 }
 
-/// Chooses for all devices that run `source`, and asks for a delta that nobody has asked for yet. The flag says that
-/// a job was filed.
+/// Chooses for all devices that run `source`, and requests a delta that nobody has requested yet. The flag says
+/// whether a delta job was created.
 pub async fn choose(
     w: &mut Write,
     group: &GroupRow,
@@ -52,7 +52,7 @@ pub async fn choose(
     Ok((choice, false))
 }
 
-/// The stored firmware that the devices run, if a delta from it can exist.
+/// The stored firmware that the devices run, if a delta from it is possible.
 async fn known(
     w: &mut Write,
     product: ProductId,
@@ -67,7 +67,7 @@ async fn known(
     }))
 }
 
-/// Why a device's fwup cannot install a firmware at all; none when it can, or when nobody knows.
+/// Why a device's fwup cannot install a firmware. `None` when it can, or when its version is unknown.
 pub fn unfit(fwup: Option<&str>, target: &FirmwareRow) -> Option<String> {
     if FirmwareKind::stored(&target.tool) == FirmwareKind::EspIdf {
         return None;
@@ -82,9 +82,9 @@ pub fn unfit(fwup: Option<&str>, target: &FirmwareRow) -> Option<String> {
     })
 }
 
-/// Whether this device can take the delta: its fwup is new enough and no delta to this target failed on it before. A
-/// device that does not say its fwup version gets the full file; an ESP-IDF device has none, and what applies its deltas
-/// comes with its own image.
+/// Whether this device can apply the delta: its fwup is new enough, and no delta to this target failed on it
+/// before. A device that does not report its fwup version gets the full file. An ESP-IDF device has no fwup:
+/// its own image contains what applies deltas.
 pub fn takes_delta(device: &Candidate, target: &FirmwareRow) -> bool {
     let own = device
         .fw_fwup_version

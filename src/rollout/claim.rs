@@ -1,5 +1,6 @@
-//! One run of a group's scheduler: count the slots, take devices into the free ones. All in one transaction that holds
-//! the group's lease row, so that `concurrent_updates` is a hard limit whoever runs it.
+//! One run of a deployment group's scheduler: count the free slots and claim devices for them, or put devices
+//! that failed too often into the penalty box. It is a single transaction that holds the group's lease, so that
+//! `concurrent_updates` is a hard limit whichever node runs it.
 
 use super::choice::{Choice, choose, takes_delta, unfit};
 use super::outcome;
@@ -18,23 +19,23 @@ use crate::store::{self, Db, Write, devices};
 use semver::Version;
 use std::time::Duration;
 
-/// Distinct running firmwares that one run looks at.
+/// Maximum number of distinct running firmwares that one run considers.
 const SOURCES: usize = 64;
 
-/// What a run did.
+/// The outcome of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SchedulerRun {
-    /// Devices that hold a slot now and must be told.
+    /// Devices that got a slot and must be signalled.
     pub claimed: Vec<DeviceId>,
-    /// Devices that were put into the penalty box instead.
+    /// Number of devices that were put into the penalty box instead.
     pub boxed: usize,
-    /// Whether there may be more to do at once.
+    /// Whether another run may find more to do at once.
     pub again: bool,
-    /// Whether a delta job was filed.
+    /// Whether a delta job was created.
     pub filed: bool,
 }
 
-/// What a run works on.
+/// The group, its release, and its limits, as one run uses them.
 struct Plan {
     group: GroupRow,
     release: ReleaseRow,
@@ -42,14 +43,14 @@ struct Plan {
     now: Micros,
 }
 
-/// A firmware that candidates run, and what they get.
+/// A firmware that candidates run, and what those devices are sent.
 struct Source {
     uuid: String,
     version: Option<String>,
     choice: Choice,
 }
 
-/// Whether a run could do anything: a read, so that an idle group costs no write lock.
+/// Whether a run could do anything. This only reads, so that an idle group does not take the write lock.
 pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     let mut r = db.read().await?;
     let Some(g) = deployment_groups::row(&mut r, group).await? else {
@@ -125,7 +126,7 @@ async fn plan(w: &mut Write, group: GroupId, now: Micros) -> store::Result<Optio
     }))
 }
 
-/// The next text after `uuid` in byte order that a uuid could be.
+/// The next text after `uuid` in byte order that a UUID could be.
 fn after(uuid: &str) -> String {
     format!("{uuid}\u{1}")
 }
@@ -160,16 +161,16 @@ fn at_most(version: Option<&str>, threshold: &str) -> bool {
     }
 }
 
-/// What came of one device's turn.
+/// The outcome of a claim for a single device.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ClaimOutcome {
-    /// It has to wait for a slot, for its delta, or for another node.
+    /// The device has to wait for a slot, for its delta, or for another node.
     pub wait: bool,
-    /// Whether a delta job was filed.
+    /// Whether a delta job was created.
     pub filed: bool,
 }
 
-/// Takes a slot for one device that asks by itself, within the group's limits and under its lease.
+/// Claims a slot for a device that asks by itself, within the group's limits and under its lease.
 pub async fn one(
     w: &mut Write,
     node: NodeId,
@@ -219,7 +220,7 @@ pub async fn one(
     Ok(turn)
 }
 
-/// The queues that a device of this version may enter, with their limits.
+/// The queues that a device of this version may enter, with their slot limits.
 fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
     let g = &plan.group;
     let threshold = g.priority_queue_firmware_version_threshold.as_deref();
@@ -231,7 +232,8 @@ fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
     all
 }
 
-/// Whether a device can install the release; of one that cannot this is noted, and it is not looked at again for it.
+/// Whether a device can install the release. If it cannot, this is recorded, and the device is not considered
+/// again for this release.
 async fn fit(w: &mut Write, plan: &Plan, candidate: &Candidate) -> store::Result<bool> {
     let Some(why) = unfit(candidate.fw_fwup_version.as_deref(), &plan.target) else {
         return Ok(true);
@@ -245,7 +247,7 @@ async fn fit(w: &mut Write, plan: &Plan, candidate: &Candidate) -> store::Result
     Ok(false)
 }
 
-/// Puts a device into the penalty box that failed too often.
+/// Puts a device that failed too often into the penalty box.
 async fn box_in(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<()> {
     let text = format!(
         "Device has failed to install release {} too often and rests for {} minutes",
@@ -254,7 +256,7 @@ async fn box_in(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<(
     outcome::penalise(w, device, &plan.group, &text, plan.now).await
 }
 
-/// Takes candidates into the free slots of one of the two queues.
+/// Claims candidates for the free slots of one of the two queues.
 async fn fill(
     w: &mut Write,
     plan: &Plan,
@@ -297,7 +299,7 @@ async fn fill(
     Ok(())
 }
 
-/// Candidates of all sources in the group's order, at most as many as there are slots from each.
+/// Candidates of all sources in the group's order, with at most as many from each source as there are slots.
 async fn queue<'s>(
     w: &mut Write,
     plan: &Plan,

@@ -1,5 +1,5 @@
-//! The decisions: which device gets which file, and when. It reads and writes the store and sends hints; it knows no
-//! HTTP and no socket, so one node or ten is one code path.
+//! Rollout decisions: which device gets which file, and when. It reads and writes the store and sends hints on
+//! the bus. It knows no HTTP and no sockets, so the code is the same for one node and for ten.
 
 pub mod choice;
 pub mod claim;

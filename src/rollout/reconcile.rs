@@ -1,5 +1,5 @@
-//! The repair of everything that a lost message, a crash or a vanished device left behind. Each step is idempotent and
-//! bounded; what is left over is done at the next tick.
+//! The reconcile tick: repairs what a lost message, a crash, or a device that vanished left behind. Each step
+//! is idempotent and bounded; the next tick continues with the rest.
 
 use super::outcome;
 use crate::bus::{Bus, BusMessage, DeviceSignal};
@@ -12,11 +12,12 @@ use crate::store::devices::{self, connections, history};
 use crate::store::node::nodes;
 use crate::store::{self, Db};
 
-/// Rows that one step repairs at most.
+/// Maximum number of rows that one step repairs.
 const BITE: i64 = 500;
 
-/// Claims the database for this server, at its start and again all the time. Another node that was alive within
-/// [`NODE_SILENCE`] keeps it: then it was there first, or took this one's place while this one could not say that it is alive.
+/// Claims the database for this node, at the start and on every tick. Returns the owner if another node owns it
+/// and was alive within [`NODE_SILENCE`]: that node started first, or took over while this one could not report
+/// that it was alive.
 pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<NodeId>> {
     let mut w = db.write().await?;
     let other = nodes::claim_server(&mut w, node, now.before(NODE_SILENCE), now).await?;
@@ -24,10 +25,7 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
     Ok(other)
 }
 
-/// One round.
-///
-/// # Errors
-/// The database's; what was not done is done next time.
+/// One reconcile round. Returns the devices whose updates expired. What fails is repaired by the next round.
 pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
     let free = devices::blocks_over(&mut w, now, BITE).await?;
@@ -43,7 +41,8 @@ pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceI
     Ok(expired)
 }
 
-/// Claims that nobody was told of: told again, or freed when the device is gone.
+/// Handles claims of which the device was not told: signals the node again, or frees the slot when the device
+/// is offline.
 async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     let mut r = db.read().await?;
     let waiting = inflight::unsent(&mut r, now.before(TICK / 2)).await?;
@@ -67,7 +66,7 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     Ok(())
 }
 
-/// Updates that went silent; whose they were.
+/// Ends in-flight updates without a sign of life. Returns their devices.
 async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut r = db.read().await?;
     let lapsed =
@@ -99,8 +98,8 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
     Ok(())
 }
 
-/// Closes what a dead node left: its connections, untold claims, jobs and leases. A node does this for itself when it
-/// starts, since whatever it held before is gone.
+/// Cleans up after a dead node: its connections, untold claims, jobs, and leases. A node also does this for
+/// itself at its start, because what it held before is lost.
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;

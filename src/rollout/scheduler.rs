@@ -1,5 +1,5 @@
-//! The loop that runs groups. A hint marks a group, the tick marks all active ones; a run reads the truth anew. Events
-//! decide nothing, and a lost one costs at most a tick.
+//! The scheduler loop that runs deployment groups. A hint marks one group and each tick marks all active ones;
+//! a run reads the database anew. No decision depends on a hint, so a lost one costs at most a tick.
 
 use super::claim;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
@@ -13,23 +13,23 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Hints that come within this time share one run.
+/// Hints within this time share one run.
 const FOLD: Duration = Duration::from_millis(10);
-/// Runs of one group without a pause; then the other groups have their turn.
+/// Consecutive runs of one group before the other groups get their turn.
 const TURNS: usize = 8;
 
-/// What the scheduler works with.
+/// The parts of the server that the scheduler needs.
 pub struct Scheduler {
-    /// The database.
+    /// The database pools.
     pub db: Db,
-    /// Hints in and out.
+    /// Receives and sends hints.
     pub bus: Bus,
-    /// This node.
+    /// The id of this node.
     pub node: NodeId,
 }
 
 impl Scheduler {
-    /// Runs until it is told to stop.
+    /// Runs until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
         let mut hints = self.bus.listen();
         let mut tick = tokio::time::interval(TICK);
@@ -89,7 +89,7 @@ impl Scheduler {
     }
 }
 
-/// Takes the hints of the next moment into the same run.
+/// Collects the hints of the next moment, so that they share one run.
 async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
     let more = async {
         while let Some(hint) = hints.next().await {
@@ -98,11 +98,11 @@ async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
             }
         }
     };
-    // Running out of time is the normal end.
+    // The timeout is the normal end.
     let _ = tokio::time::timeout(FOLD, more).await;
 }
 
-/// Nudges the nodes that hold these devices.
+/// Signals the nodes that hold the connections of these devices.
 pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()> {
     if devices.is_empty() {
         return Ok(());

@@ -1,8 +1,9 @@
-//! Elixir version requirements (docs/protocol/rules.md, "Deployment groups"), for the condition on what a device runs.
+//! Parser of Elixir version requirements (docs/protocol/rules.md, "Deployment groups"), which restrict a
+//! deployment group to devices with certain firmware versions.
 
 use semver::{Prerelease, Version};
 
-/// Not an Elixir version requirement.
+/// The text is not an Elixir version requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be valid Elixir version requirement string")]
 pub struct BadRequirement;
@@ -15,19 +16,20 @@ enum Clause {
     AtLeast(Version),
     Less(Version),
     AtMost(Version),
-    /// At least the first, below the second with any pre-release of the second excluded.
+    /// At least the first version and below the second. Pre-releases of the second are excluded.
     Between(Version, Version),
 }
 
-/// A parsed requirement: any of several, each all of several.
+/// A parsed requirement: alternatives, each of which is a list of clauses that must all hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement(Vec<Vec<Clause>>);
 
 impl Requirement {
-    /// Reads a requirement.
+    /// Parses a requirement.
     ///
     /// # Errors
-    /// Anything outside the grammar; the empty text too, which callers treat as "no condition" before.
+    /// [`BadRequirement`] for anything outside the grammar. This includes the empty text, which callers handle
+    /// before as "no condition".
     pub fn parse(text: &str) -> Result<Self, BadRequirement> {
         let any = text
             .split(" or ")
@@ -36,7 +38,7 @@ impl Requirement {
         Ok(Self(any))
     }
 
-    /// Whether a version satisfies it. Build metadata is ignored.
+    /// Whether a version satisfies the requirement. Build metadata is ignored.
     pub fn matches(&self, version: &Version) -> bool {
         self.0
             .iter()
@@ -81,7 +83,7 @@ fn clause(text: &str) -> Result<Clause, BadRequirement> {
     })
 }
 
-/// `~> 2.1` is up to the next major, `~> 2.1.0` up to the next minor.
+/// `~> 2.1` allows versions below the next major one, `~> 2.1.0` those below the next minor one.
 fn pessimistic(text: &str) -> Result<Clause, BadRequirement> {
     if let Ok(low) = Version::parse(text) {
         let high = Version::new(

@@ -32,7 +32,7 @@ async fn the_more_one_asker_has_waiting_the_slower_it_goes() {
             });
         }
         all.join_all().await;
-        // The last ones are no crowd any more, and done without pauses.
+        // The last operations are no crowd any more and run without pauses.
         let took = begun.elapsed().as_millis() as usize;
         assert!(
             (slowest - 10..=slowest + 60).contains(&took),

@@ -48,7 +48,7 @@ pub async fn type_code(
     };
     let nudge = || context.signal_device(node, device, DeviceSignal::Terminal(kind));
     if context.terminals.opened(device, kind, nudge).await {
-        // Code for a device that is offline or refuses it is dropped, as NervesHub does.
+        // A device that refuses the code or has just disconnected is treated like one that was offline.
         let _ = context
             .terminals
             .type_in(device, kind, terminal::TerminalInput::Keys(code.into()));

@@ -16,7 +16,7 @@ const DETAILS: usize = 4_096;
 /// The organization's endpoints, newest first.
 ///
 /// # Errors
-/// A validation error for an owner filter that is not one of the three kinds.
+/// A refusal of an owner filter that is not one of the three kinds.
 pub async fn list(db: &Db, scope: &Scope<Org>, narrow: &EndpointFilter) -> Result<Vec<Endpoint>> {
     if !matches!(narrow.owner.as_str(), "" | "device" | "user" | "none") {
         return Err(DomainError::Detail(

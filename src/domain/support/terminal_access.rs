@@ -61,7 +61,7 @@ async fn live(on: &mut impl On, scope: &Scope<Product>, identifier: &str) -> Res
 ///
 /// # Errors
 /// [`DomainError::NotFound`] for an unknown device; [`DomainError::Denied`] below the role `manage`;
-/// [`DomainError::Busy`] for too many open terminals.
+/// a refusal for too many open terminals.
 pub async fn open(
     context: &Context,
     person: Person,

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn the_signature_is_that_of_standard_webhooks() {
-    // The example of the specification's libraries.
+    // The example from the libraries of Standard Webhooks.
     let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into());
     let signed = sign(
         &secret,

@@ -1,26 +1,27 @@
-//! Logins of command lines that wait for a browser (docs/protocol/rest.md, "Login through a browser").
+//! Pending command-line logins that a person confirms in a browser (docs/protocol/rest.md, "Login through a
+//! browser").
 
 use crate::clock::Micros;
 use crate::store::ids::UserId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A waiting login.
+/// A pending command-line login.
 #[derive(Debug, Clone, FromRow)]
 pub struct CliSession {
-    /// What names it.
+    /// The login's secret name, known to the command line and the browser.
     pub token: String,
-    /// Code that both sides show.
+    /// A code that both sides show, so that the person can compare them.
     pub code: i64,
-    /// What the new API token will be for.
+    /// The note for the new API token.
     pub note: String,
-    /// Who confirmed it.
+    /// The person who confirmed it.
     pub user_id: Option<UserId>,
-    /// The new API token, sealed, until it is fetched.
+    /// The new API token, encrypted, until it is fetched.
     pub user_token: Option<Vec<u8>>,
 }
 
-/// Begins one.
+/// Adds a pending login.
 pub async fn add(w: &mut Write, token: &str, code: i64, note: &str, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -36,7 +37,7 @@ pub async fn add(w: &mut Write, token: &str, code: i64, note: &str, now: Micros)
     Ok(())
 }
 
-/// The login of this name, if it began after `since`.
+/// Finds a login by its name, if it began after `since`.
 pub async fn find(on: &mut impl On, token: &str, since: Micros) -> Result<Option<CliSession>> {
     fetch_optional!(
         on,
@@ -50,7 +51,7 @@ pub async fn find(on: &mut impl On, token: &str, since: Micros) -> Result<Option
     )
 }
 
-/// Confirms it for a person; false when somebody has.
+/// Confirms a login for a person; false when it was confirmed before.
 pub async fn confirm(w: &mut Write, token: &str, user: UserId, sealed: &[u8]) -> Result<bool> {
     let n = execute!(
         w,
@@ -66,7 +67,7 @@ pub async fn confirm(w: &mut Write, token: &str, user: UserId, sealed: &[u8]) ->
     Ok(n == 1)
 }
 
-/// Takes the new API token out of it; whether it was there.
+/// Removes the new API token after it was fetched. Returns whether it was there.
 pub async fn fetched(w: &mut Write, token: &str) -> Result<bool> {
     let n = execute!(
         w,
@@ -80,7 +81,7 @@ pub async fn fetched(w: &mut Write, token: &str) -> Result<bool> {
     Ok(n == 1)
 }
 
-/// Forgets those that began before; and how many are left.
+/// Deletes the logins that began before an instant. Returns how many are left.
 pub async fn sweep(w: &mut Write, before: Micros) -> Result<i64> {
     execute!(
         w,

@@ -1,4 +1,4 @@
-//! People who were asked to join an organization.
+//! Invitations to join an organization.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Scope};
@@ -9,19 +9,19 @@ use sqlx::FromRow;
 /// An invitation.
 #[derive(Debug, Clone, FromRow)]
 pub struct Invite {
-    /// Row.
+    /// The invitation's id in the database.
     pub id: i64,
-    /// Organization.
+    /// The organization.
     pub org_id: OrgId,
-    /// Its name.
+    /// The organization's name.
     pub org: String,
-    /// Who is invited.
+    /// Email address of the invited person.
     pub email: String,
-    /// The role that they will have.
+    /// The role that the person will have.
     pub role: String,
-    /// Who invited them.
+    /// Name of the person who invited.
     pub invited_by: String,
-    /// When, for the last time.
+    /// When the invitation was last sent.
     pub inserted_at: Micros,
 }
 
@@ -32,7 +32,7 @@ macro_rules! columns {
     };
 }
 
-/// Invites somebody, or once more.
+/// Adds an invitation, or renews an existing one.
 pub async fn add(
     w: &mut Write,
     scope: &Scope<Org>,
@@ -59,7 +59,7 @@ pub async fn add(
     row.map(|r| r.0).ok_or(Error::Missing("invites"))
 }
 
-/// Those of the organization since then, newest first.
+/// The organization's invitations since an instant, newest first.
 pub async fn list(on: &mut impl On, scope: &Scope<Org>, since: Micros) -> Result<Vec<Invite>> {
     fetch_all!(
         on,
@@ -75,7 +75,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Org>, since: Micros) -> Result
     )
 }
 
-/// One by its row; its signed link is the authority.
+/// Finds an invitation by id. The caller has checked the signed link, so no scope is needed.
 pub async fn find(on: &mut impl On, id: i64, since: Micros) -> Result<Option<Invite>> {
     fetch_optional!(
         on,
@@ -88,7 +88,7 @@ pub async fn find(on: &mut impl On, id: i64, since: Micros) -> Result<Option<Inv
     )
 }
 
-/// Takes an invitation back, or away when it is accepted; whether it was there.
+/// Deletes an invitation that was revoked or accepted. Returns whether it was there.
 pub async fn remove(w: &mut Write, org: OrgId, email: &str) -> Result<bool> {
     let n = execute!(
         w,

@@ -1,5 +1,5 @@
-//! Who belongs where: the queries that make scopes. Nothing else can make one, so that a query that takes a scope cannot be
-//! asked for an organization or a product which its asker does not belong to.
+//! Memberships: the queries that make scopes. Nothing else can make a scope, so a query that takes one cannot
+//! be asked about an organization or product that its caller does not belong to.
 
 use super::scope::{Org, Person, Product, Role, Scope};
 use super::{orgs, users};
@@ -7,8 +7,7 @@ use crate::clock::Micros;
 use crate::store::catalog::products;
 use crate::store::{Error, On, Result};
 
-/// Whether a person may still do at a product what the scope allowed when it was made: the token is there, and so are the
-/// product and the role.
+/// Whether a scope is still valid: its token, its product, and the person's role still exist.
 pub async fn still_allowed(on: &mut impl On, scope: &Scope<Product>, now: Micros) -> Result<bool> {
     let (person, at) = (scope.person(), scope.product());
     if let Some(token) = person.token
@@ -23,7 +22,7 @@ pub async fn still_allowed(on: &mut impl On, scope: &Scope<Product>, now: Micros
 /// The scope of a person in an organization, if the person is a member.
 pub async fn org_scope(on: &mut impl On, person: Person, org: &str) -> Result<Option<Scope<Org>>> {
     if person.grant.product.is_some() {
-        // A token for one product sees nothing else of the organization.
+        // A token that is limited to one product sees nothing else of the organization.
         return Ok(None);
     }
     let Some((id, role)) = orgs::role_of(on, person.id, org).await? else {

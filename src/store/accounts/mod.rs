@@ -1,4 +1,4 @@
-//! Rows of organizations, people, invitations and logins of command lines.
+//! Organizations, people, API tokens, invitations, and command-line logins in the database.
 
 pub mod cli_sessions;
 pub mod invites;

@@ -1,4 +1,4 @@
-//! Organizations and their members.
+//! Organizations and their members in the database.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg, Org, Scope};
@@ -9,26 +9,26 @@ use sqlx::FromRow;
 /// An organization.
 #[derive(Debug, Clone, FromRow)]
 pub struct OrgRow {
-    /// Row.
+    /// The organization's id in the database.
     pub id: OrgId,
-    /// Name.
+    /// Unique on the server.
     pub name: String,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
     /// When it last changed.
     pub updated_at: Micros,
 }
 
-/// A person's place in an organization.
+/// A member of an organization.
 #[derive(Debug, Clone, FromRow)]
 pub struct Member {
     /// The person.
     pub user_id: UserId,
     /// Full name.
     pub name: String,
-    /// Login.
+    /// Email address, the login name.
     pub email: String,
-    /// `admin`, `manage` or `view`.
+    /// `admin`, `manage`, or `view`.
     pub role: String,
 }
 
@@ -47,7 +47,7 @@ pub async fn add(w: &mut Write, name: &str, now: Micros) -> Result<Option<OrgId>
     Ok(row.map(|r| r.0))
 }
 
-/// The organization of this name; for the local command line, which needs no membership.
+/// Finds an organization by name. Only for the local command line, which needs no membership.
 pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
     fetch_optional!(
         on,
@@ -73,7 +73,7 @@ pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option
     )
 }
 
-/// The organizations a person belongs to, by name.
+/// The organizations that a person belongs to, by name.
 pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OrgRow>> {
     fetch_all!(
         on,
@@ -87,7 +87,7 @@ pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OrgRow>> {
     )
 }
 
-/// Makes a person a member, or changes the role.
+/// Makes a person a member, or changes the role of a member.
 pub async fn set_member(
     w: &mut Write,
     org: OrgId,
@@ -111,7 +111,8 @@ pub async fn set_member(
     Ok(())
 }
 
-/// The members, ordered by the role's word descending, then by email (docs/protocol/rest.md, "Members and organizations").
+/// The members, ordered by the name of the role descending, then by email (docs/protocol/rest.md, "Members and
+/// organizations").
 pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>> {
     fetch_all!(
         on,
@@ -125,7 +126,7 @@ pub async fn members(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Member>
     )
 }
 
-/// One member by email.
+/// Finds a member by email.
 pub async fn member(on: &mut impl On, scope: &impl InOrg, email: &str) -> Result<Option<Member>> {
     fetch_optional!(
         on,
@@ -140,7 +141,7 @@ pub async fn member(on: &mut impl On, scope: &impl InOrg, email: &str) -> Result
     )
 }
 
-/// Takes a member out.
+/// Removes a member.
 pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
     w.revokes();
     execute!(

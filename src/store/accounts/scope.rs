@@ -1,21 +1,22 @@
-//! Authority as a value. A [`Scope`] says who asks, in which role, for which organization or product. Only this
-//! room makes one (from a token plus a membership row), so a query that takes a scope cannot cross organizations.
+//! Scopes: authority as a value. A [`Scope`] says who asks, in which role, for which organization or product.
+//! Only this module makes one (from a token and a membership row), so a query that takes a scope cannot cross
+//! organizations.
 
 use crate::store::ids::{OrgId, ProductId, UserId};
 
-/// A role in an organization; each includes the ones before it (docs/protocol/rules.md, "Roles").
+/// A role in an organization. Each includes those before it (docs/protocol/rules.md, "Roles").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Reads.
+    /// May read.
     View,
-    /// Changes what the organization holds.
+    /// May change what the organization holds.
     Manage,
-    /// Changes members and products.
+    /// May change members and products.
     Admin,
 }
 
 impl Role {
-    /// The role's word in the API and in the database.
+    /// The role's name in the API and in the database.
     pub fn word(self) -> &'static str {
         match self {
             Self::View => "view",
@@ -24,7 +25,7 @@ impl Role {
         }
     }
 
-    /// Reads a role's word.
+    /// Parses a role's name.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "view" => Some(Self::View),
@@ -35,20 +36,20 @@ impl Role {
     }
 }
 
-/// What a token lets its person do.
+/// What an API token allows its person to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Access {
-    /// All that the person may.
+    /// Everything that the person may do.
     #[default]
     Full,
-    /// Reading only.
+    /// Only reading.
     Read,
-    /// Publishing firmware, and no more.
+    /// Only publishing firmware.
     Publish,
 }
 
 impl Access {
-    /// Its word in the API and in the database.
+    /// The access level's name in the API and in the database.
     pub fn word(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -57,7 +58,7 @@ impl Access {
         }
     }
 
-    /// Reads its word.
+    /// Parses an access level's name.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "full" => Some(Self::Full),
@@ -68,30 +69,30 @@ impl Access {
     }
 }
 
-/// What a request is, as far as a narrowed token is concerned.
+/// The kind of a request, as far as limited tokens are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// It only reads.
     Read,
     /// It changes or starts something.
     Change,
-    /// It is a part of publishing firmware, and changes something.
+    /// It changes something as part of publishing firmware.
     Publish,
-    /// It is a part of publishing firmware, and only reads.
+    /// It only reads, as part of publishing firmware.
     PublishRead,
 }
 
-/// What a token grants of what its person may.
+/// The part of its person's rights that a token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grant {
-    /// What it may do.
+    /// The access level.
     pub access: Access,
-    /// The one product that it is for, if it is for one.
+    /// The one product that the token is limited to, if any.
     pub product: Option<ProductId>,
 }
 
 impl Grant {
-    /// Whether such a request is within it.
+    /// Whether a request of this kind is allowed.
     pub fn covers(self, act: Act) -> bool {
         match self.access {
             Access::Full => true,
@@ -100,44 +101,44 @@ impl Grant {
         }
     }
 
-    /// Whether it grants all.
+    /// Whether the token grants all rights of its person.
     pub fn is_full(self) -> bool {
         self == Self::default()
     }
 }
 
-/// A person whom a token or the local command line proved.
+/// A person who was authenticated by a token or is the local command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// The person's row.
+    /// The person's id in the database.
     pub id: UserId,
     /// Full name, for audit entries.
     pub name: String,
-    /// Email address, the login.
+    /// Email address, the login name.
     pub email: String,
     /// What the token grants.
     pub grant: Grant,
-    /// The token's row; none for the local command line.
+    /// The token's id in the database; `None` for the local command line.
     pub token: Option<i64>,
 }
 
-/// An organization that the asker belongs to.
+/// An organization that the caller belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Org {
-    /// The organization's row.
+    /// The organization's id in the database.
     pub id: OrgId,
-    /// Its name, unique on the server.
+    /// Unique on the server.
     pub name: String,
 }
 
 /// A product of such an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
-    /// The organization.
+    /// Its organization.
     pub org: Org,
-    /// The product's row.
+    /// The product's id in the database.
     pub id: ProductId,
-    /// Its name, unique in the organization.
+    /// Unique in the organization.
     pub name: String,
 }
 
@@ -149,7 +150,7 @@ pub struct Scope<L> {
     at: L,
 }
 
-/// The role does not allow the action.
+/// The role does not allow the action; holds the role that is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("needs the role {}", .0.word())]
 pub struct Denied(pub Role);
@@ -164,7 +165,7 @@ impl<L> Scope<L> {
         self.role
     }
 
-    /// Passes the scope on when its role is at least `role`.
+    /// Returns the scope when its role is at least `role`.
     pub fn allow(self, role: Role) -> Result<Self, Denied> {
         if self.role >= role {
             Ok(self)
@@ -173,7 +174,7 @@ impl<L> Scope<L> {
         }
     }
 
-    /// Who asks.
+    /// The person who asks.
     pub fn person(&self) -> &Person {
         &self.person
     }
@@ -184,13 +185,14 @@ impl<L> Scope<L> {
     }
 }
 
-/// A scope that names an organization.
+/// A scope within an organization.
 pub trait InOrg {
     /// The organization.
     fn org(&self) -> &Org;
 
-    /// The one product that the asker's token is for. Every lookup of something below a product takes it: without a
-    /// narrowed token the organization in the path is enough (as in the original), with one it is not.
+    /// The one product that the caller's token is limited to. Every lookup of something below a product uses
+    /// it: for an unlimited token the organization in the path is enough (as in NervesHub), for a limited one
+    /// it is not.
     fn only(&self) -> Option<ProductId>;
 }
 

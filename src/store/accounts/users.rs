@@ -1,4 +1,4 @@
-//! People and their tokens.
+//! People, service accounts, and API tokens in the database.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Scope};
@@ -6,82 +6,82 @@ use crate::store::ids::{OrgId, ProductId, UserId};
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 
-/// A person with what proves the password.
+/// A person with the hash of the password.
 #[derive(Debug, Clone, FromRow)]
 pub struct User {
-    /// Row.
+    /// The person's id in the database.
     pub id: UserId,
-    /// Login.
+    /// Email address, the login name.
     pub email: String,
     /// Full name.
     pub name: String,
-    /// argon2id, PHC string.
+    /// argon2id as a PHC string.
     pub password_hash: String,
 }
 
-/// A token's owner.
+/// A token with its owner.
 #[derive(Debug, Clone, FromRow)]
 pub struct TokenOwner {
-    /// The token's row.
+    /// The token's id in the database.
     pub token_id: i64,
-    /// When it was last used.
+    /// When the token was last used.
     pub last_used_at: Option<Micros>,
-    /// The person.
+    /// The owner.
     pub user_id: UserId,
-    /// Login.
+    /// The owner's email address.
     pub email: String,
-    /// Full name.
+    /// The owner's full name.
     pub name: String,
-    /// `full`, `read` or `publish`.
+    /// `full`, `read`, or `publish`.
     pub access: String,
-    /// The one product that it is for.
+    /// The one product that the token is limited to.
     pub product_id: Option<ProductId>,
-    /// When it ends.
+    /// When the token expires.
     pub expires_at: Option<Micros>,
-    /// When it was made.
+    /// When the token was created.
     pub inserted_at: Micros,
-    /// Whether a login made it.
+    /// Whether a login created it.
     pub login: bool,
 }
 
 /// A token as its owner sees it.
 #[derive(Debug, Clone, FromRow)]
 pub struct TokenRow {
-    /// Row.
+    /// The token's id in the database.
     pub id: i64,
-    /// What it is for.
+    /// What the owner uses it for.
     pub note: String,
-    /// `full`, `read` or `publish`.
+    /// `full`, `read`, or `publish`.
     pub access: String,
-    /// Organization of the one product that it is for.
+    /// Organization of the one product that it is limited to.
     pub org: Option<String>,
-    /// The one product that it is for.
+    /// The one product that it is limited to.
     pub product: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
     /// When it was last used.
     pub last_used_at: Option<Micros>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Micros>,
-    /// Whether a login made it.
+    /// Whether a login created it.
     pub login: bool,
 }
 
-/// A new token.
+/// A token to store.
 pub struct NewToken<'t> {
     /// Its owner.
     pub user: UserId,
-    /// Hash of it.
+    /// Its hash; the token itself is not stored.
     pub hash: &'t [u8],
-    /// What it is for.
+    /// What the owner uses it for.
     pub note: &'t str,
-    /// `full`, `read` or `publish`.
+    /// `full`, `read`, or `publish`.
     pub access: &'static str,
-    /// The one product that it is for.
+    /// The one product that it is limited to.
     pub product: Option<ProductId>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Option<Micros>,
-    /// Whether a login made it, so that it ends when it is not used.
+    /// Whether a login creates it, so that it expires when it is not used.
     pub login: bool,
 }
 
@@ -108,7 +108,8 @@ pub async fn add(
     Ok(row.map(|r| r.0))
 }
 
-/// Sets a new password; whoever gets it is who the account is for.
+/// Sets a new password and marks the address as confirmed, because whoever received the password is the person
+/// that the account is for.
 pub async fn set_password(w: &mut Write, id: UserId, hash: &str, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -123,7 +124,7 @@ pub async fn set_password(w: &mut Write, id: UserId, hash: &str, now: Micros) ->
     Ok(())
 }
 
-/// Marks an account as one whose address nobody has confirmed.
+/// Marks an account's address as unconfirmed.
 pub async fn set_unconfirmed(w: &mut Write, id: UserId) -> Result<()> {
     execute!(
         w,
@@ -136,7 +137,7 @@ pub async fn set_unconfirmed(w: &mut Write, id: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody has confirmed the account's address.
+/// Whether an account's address was confirmed.
 pub async fn confirmed(on: &mut impl On, id: UserId) -> Result<bool> {
     let row: Option<(bool,)> = fetch_optional!(
         on,
@@ -149,7 +150,7 @@ pub async fn confirmed(on: &mut impl On, id: UserId) -> Result<bool> {
     Ok(row.is_some_and(|r| r.0))
 }
 
-/// The person with this login.
+/// Finds a person by email address.
 pub async fn by_email(on: &mut impl On, email: &str) -> Result<Option<User>> {
     fetch_optional!(
         on,
@@ -161,7 +162,7 @@ pub async fn by_email(on: &mut impl On, email: &str) -> Result<Option<User>> {
     )
 }
 
-/// Whether anybody exists yet.
+/// Whether there is any account yet.
 pub async fn any(on: &mut impl On) -> Result<bool> {
     let row: Option<(UserId,)> = fetch_optional!(
         on,
@@ -208,7 +209,7 @@ pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
     )
 }
 
-/// Whether a token is there and has not ended.
+/// Whether a token exists and has not expired.
 pub async fn token_lives(on: &mut impl On, token: i64, now: Micros) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -222,8 +223,8 @@ pub async fn token_lives(on: &mut impl On, token: i64, now: Micros) -> Result<bo
     Ok(row.is_some())
 }
 
-/// Takes all but the `keep` logins away that a person used last. Nobody looks at once whether one of the others is open: it was not
-/// used for long, and each of many logins would wake everybody.
+/// Deletes a person's login tokens except the `keep` most recently used. It notifies no open access checks: the
+/// deleted tokens have long been idle, and every login would wake all checks.
 pub async fn keep_logins(w: &mut Write, user: UserId, keep: i64) -> Result<()> {
     execute!(
         w,
@@ -239,7 +240,8 @@ pub async fn keep_logins(w: &mut Write, user: UserId, keep: i64) -> Result<()> {
     Ok(())
 }
 
-/// Deletes some logins that were not used since an instant; how many. As with [`keep_logins`] nobody looks at once.
+/// Deletes up to `most` login tokens that were not used since an instant. Returns how many. Like
+/// [`keep_logins`] it notifies no open access checks.
 pub async fn sweep_logins(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,
@@ -253,7 +255,7 @@ pub async fn sweep_logins(w: &mut Write, before: Micros, most: i64) -> Result<u6
     )
 }
 
-/// Takes all tokens of a person away but one.
+/// Deletes all tokens of a person but one.
 pub async fn delete_other_tokens(w: &mut Write, user: UserId, kept: Option<i64>) -> Result<()> {
     let n = execute!(
         w,
@@ -270,7 +272,7 @@ pub async fn delete_other_tokens(w: &mut Write, user: UserId, kept: Option<i64>)
     Ok(())
 }
 
-/// Takes a token away; whether it was there.
+/// Deletes a token. Returns whether it was there.
 pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<bool> {
     let n = execute!(
         w,
@@ -287,7 +289,7 @@ pub async fn delete_token(w: &mut Write, user: UserId, token: i64) -> Result<boo
     Ok(n > 0)
 }
 
-/// Adds an account for programs of an organization; `None` when its address is taken.
+/// Adds a service account of an organization; `None` when its address is taken.
 pub async fn add_service(
     w: &mut Write,
     org: OrgId,
@@ -310,7 +312,7 @@ pub async fn add_service(
     Ok(row.map(|r| r.0))
 }
 
-/// The accounts for programs of an organization, by name.
+/// The service accounts of an organization, by name.
 pub async fn services(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Service>> {
     fetch_all!(
         on,
@@ -324,20 +326,20 @@ pub async fn services(on: &mut impl On, scope: &Scope<Org>) -> Result<Vec<Servic
     )
 }
 
-/// An account for programs.
+/// A service account: a member without a password, for programs.
 #[derive(Debug, Clone, FromRow)]
 pub struct Service {
-    /// Row.
+    /// The account's id in the database.
     pub id: UserId,
-    /// Name, unique in the organization.
+    /// Unique in the organization.
     pub name: String,
-    /// Its role.
+    /// The account's role.
     pub role: String,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
 }
 
-/// Takes all tokens of a person away.
+/// Deletes all tokens of a person.
 pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
     let n = execute!(
         w,
@@ -353,7 +355,7 @@ pub async fn delete_tokens(w: &mut Write, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Frees the address of an account for programs that is gone; its row stays for the audit log.
+/// Frees the address of a deleted service account. Its row stays, because audit entries refer to it.
 pub async fn retire_service(w: &mut Write, user: UserId, email: &str, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -368,7 +370,7 @@ pub async fn retire_service(w: &mut Write, user: UserId, email: &str, now: Micro
     Ok(())
 }
 
-/// Whose token this is.
+/// Finds a token and its owner by the token's hash.
 pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner>> {
     fetch_optional!(
         on,
@@ -382,7 +384,7 @@ pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner
     )
 }
 
-/// Notes that a token was used.
+/// Records that a token was used.
 pub async fn token_used(w: &mut Write, token: i64, now: Micros) -> Result<()> {
     execute!(
         w,

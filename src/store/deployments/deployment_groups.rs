@@ -1,4 +1,4 @@
-//! Deployment groups, their conditions, and the scheduler's lease on each.
+//! Deployment groups in the database: their settings, conditions, and the scheduler's lease on each.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -9,49 +9,49 @@ use sqlx::FromRow;
 /// A deployment group (docs/protocol/rules.md, "Deployment groups").
 #[derive(Debug, Clone, FromRow)]
 pub struct GroupRow {
-    /// Row.
+    /// The group's id in the database.
     pub id: GroupId,
-    /// Organization.
+    /// The organization that owns it.
     pub org_id: OrgId,
-    /// Product.
+    /// The product that it belongs to.
     pub product_id: ProductId,
-    /// Name, unique in the product.
+    /// Unique in the product.
     pub name: String,
-    /// Paused groups offer nothing.
+    /// An inactive group offers nothing.
     pub is_active: bool,
-    /// Platform of its first release, for life.
+    /// The platform of its first release; it never changes.
     pub platform: String,
-    /// Architecture of its first release, for life.
+    /// The architecture of its first release; it never changes.
     pub architecture: String,
-    /// Elixir version requirement on what the device runs; empty is none.
+    /// Elixir version requirement on the running firmware; empty for none.
     pub version_requirement: String,
     /// `and` or `or`.
     pub tag_operator: String,
-    /// Wants deltas.
+    /// Whether devices get deltas where possible.
     pub delta_updatable: bool,
-    /// Nobody enters or leaves by rule.
+    /// Whether the membership is frozen: no device enters or leaves by the conditions.
     pub lock_device_membership: bool,
-    /// Hard limit of updates in flight.
+    /// Hard limit of in-flight updates.
     pub concurrent_updates: i64,
     /// `FIFO` or `LIFO`.
     pub queue_management: String,
-    /// Whether old versions have slots of their own.
+    /// Whether devices with old versions have slots of their own.
     pub priority_queue_enabled: bool,
-    /// How many.
+    /// Number of those slots.
     pub priority_queue_concurrent_updates: i64,
-    /// Versions up to this one, inclusive.
+    /// Versions up to and including this one count as old.
     pub priority_queue_firmware_version_threshold: Option<String>,
-    /// Attempts before the penalty box.
+    /// Attempts of one release before the penalty box.
     pub device_failure_threshold: i64,
-    /// Attempts in `device_failure_rate_seconds` before the penalty box.
+    /// Attempts within `device_failure_rate_seconds` before the penalty box.
     pub device_failure_rate_amount: i64,
-    /// The window.
+    /// The window of the failure rate, in seconds.
     pub device_failure_rate_seconds: i64,
-    /// How long a device stays in the box.
+    /// How long a device stays in the penalty box, in minutes.
     pub penalty_timeout_minutes: i64,
-    /// Kept for the API; nothing reads it yet.
+    /// Kept for the API; it has no effect.
     pub failure_threshold: i64,
-    /// Code sent to each device on connect.
+    /// Elixir code that is sent to each device when it connects.
     pub connecting_code: Option<String>,
     /// Free text.
     pub notes: Option<String>,
@@ -69,7 +69,7 @@ macro_rules! group_columns {
     };
 }
 
-/// Adds a group, paused; `None` when the name is taken in the product.
+/// Adds a group, inactive; `None` when the name is taken in the product.
 pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<GroupId>> {
     let row: Option<(GroupId,)> = fetch_optional!(
         w,
@@ -124,7 +124,7 @@ pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<Grou
     Ok(row.map(|r| r.0))
 }
 
-/// Writes all settings of a group; false when its new name is another group's.
+/// Writes all settings of a group; false when the new name is taken.
 pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
@@ -165,7 +165,7 @@ pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
     Ok(n == 1)
 }
 
-/// Replaces one of a group's word lists: `tag`, `release_tag` or `interface`.
+/// Replaces one of a group's word lists: `tag`, `release_tag`, or `interface`.
 pub async fn set_words(w: &mut Write, id: GroupId, kind: &str, words: &[String]) -> Result<()> {
     execute!(
         w,
@@ -222,7 +222,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<GroupR
     )
 }
 
-/// One group by name.
+/// Finds a group by name.
 pub async fn by_name(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -239,7 +239,7 @@ pub async fn by_name(
     )
 }
 
-/// One group by row; for the scheduler and for a device's own group.
+/// Finds a group by id; for the scheduler and for a device's own group.
 pub async fn row(on: &mut impl On, id: GroupId) -> Result<Option<GroupRow>> {
     fetch_optional!(
         on,
@@ -251,7 +251,7 @@ pub async fn row(on: &mut impl On, id: GroupId) -> Result<Option<GroupRow>> {
     )
 }
 
-/// Active, unlocked groups of a product for this platform and architecture: what a joining device may enter.
+/// Active, unlocked groups of a product for this platform and architecture, which a joining device may enter.
 pub async fn open_to(
     on: &mut impl On,
     product: ProductId,
@@ -285,7 +285,8 @@ pub async fn active(on: &mut impl On) -> Result<Vec<(GroupId,)>> {
     )
 }
 
-/// Takes or renews the lease, and locks its row until the transaction ends: two schedulers cannot count the same slots.
+/// Takes or renews the lease, and locks its row until the transaction ends, so that two schedulers cannot count
+/// the same free slots.
 pub async fn lease(
     w: &mut Write,
     id: GroupId,
@@ -308,7 +309,7 @@ pub async fn lease(
     Ok(n == 1)
 }
 
-/// One more device runs the group's release.
+/// Counts one more device that runs the group's release.
 pub async fn updated_one(w: &mut Write, id: GroupId) -> Result<()> {
     execute!(
         w,
@@ -322,7 +323,7 @@ pub async fn updated_one(w: &mut Write, id: GroupId) -> Result<()> {
     Ok(())
 }
 
-/// How many releases a group has had.
+/// The number of releases of a group.
 pub async fn release_count(on: &mut impl On, id: GroupId) -> Result<i64> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -335,7 +336,7 @@ pub async fn release_count(on: &mut impl On, id: GroupId) -> Result<i64> {
     Ok(row.map_or(0, |r| r.0))
 }
 
-/// Deletes a group with its releases; its devices belong to no group then.
+/// Deletes a group with its releases. Its devices belong to no group afterwards.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: GroupId) -> Result<()> {
     execute!(
         w,

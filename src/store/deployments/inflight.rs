@@ -1,28 +1,30 @@
-//! Updates in flight: at most one a device. A row with a group is one of that group's slots.
+//! In-flight updates in the database: at most one for each device. A row with a deployment group takes one of
+//! the group's slots.
 
 use crate::clock::Micros;
 use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// An update in flight.
+/// An in-flight update.
 #[derive(Debug, Clone, FromRow)]
 pub struct InFlight {
-    /// This claim.
+    /// The claim's id.
     pub claim_id: ClaimId,
-    /// The group whose slot it takes; none for a push by hand or an update that the device began itself.
+    /// The group whose slot it takes; `None` for a manual push, or for an update that the device began by
+    /// itself.
     pub group_id: Option<GroupId>,
-    /// The release.
+    /// The release that is installed.
     pub release_id: Option<ReleaseId>,
-    /// The target.
+    /// The target firmware.
     pub firmware_id: Option<FirmwareId>,
-    /// The target's uuid.
+    /// The target's UUID.
     pub target_uuid: Option<String>,
     /// The delta that was chosen.
     pub delta_id: Option<i64>,
-    /// Whether it counts as an attempt already.
+    /// Whether it was counted as an attempt already.
     pub attempted: bool,
-    /// When the device was told; none until then.
+    /// When the offer was sent to the device; `None` until then.
     pub sent_at: Option<Micros>,
 }
 
@@ -39,21 +41,21 @@ macro_rules! inflight_columns {
 pub struct NewClaim {
     /// The device.
     pub device: DeviceId,
-    /// This claim.
+    /// The claim's id.
     pub claim: ClaimId,
     /// The group whose slot it takes.
     pub group: Option<GroupId>,
-    /// The release.
+    /// The release to install.
     pub release: Option<ReleaseId>,
-    /// The target.
+    /// The target firmware.
     pub firmware: Option<FirmwareId>,
-    /// The delta to send.
+    /// The delta to send; `None` for the full file.
     pub delta: Option<i64>,
     /// Whether it takes a slot of the priority queue.
     pub priority: bool,
 }
 
-/// Claims; false when the device has an update in flight already.
+/// Adds a claim; false when the device has an in-flight update already.
 pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
@@ -80,7 +82,7 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
     Ok(n == 1)
 }
 
-/// A device's update.
+/// The in-flight update of a device.
 pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFlight>> {
     fetch_optional!(
         on,
@@ -92,7 +94,7 @@ pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFl
     )
 }
 
-/// Ends a device's update, whatever its outcome.
+/// Deletes the in-flight update of a device, whatever its outcome.
 pub async fn remove(w: &mut Write, device: DeviceId) -> Result<()> {
     execute!(
         w,
@@ -105,7 +107,7 @@ pub async fn remove(w: &mut Write, device: DeviceId) -> Result<()> {
     crate::store::devices::set_in_flight(w, device, false).await
 }
 
-/// How many slots are taken in one of the group's two queues.
+/// The number of taken slots in one of the group's two queues.
 pub async fn count(on: &mut impl On, group: GroupId, priority: bool) -> Result<i64> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -119,7 +121,7 @@ pub async fn count(on: &mut impl On, group: GroupId, priority: bool) -> Result<i
     Ok(row.map_or(0, |r| r.0))
 }
 
-/// Marks a claim as told to the device; false when it is gone or was told before.
+/// Marks a claim as sent to the device; false when it is gone or was sent before.
 pub async fn sent(w: &mut Write, device: DeviceId, claim: ClaimId, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
@@ -135,7 +137,7 @@ pub async fn sent(w: &mut Write, device: DeviceId, claim: ClaimId, now: Micros) 
     Ok(n == 1)
 }
 
-/// Records what the device says of it.
+/// Records the progress that the device reports.
 pub async fn progress(
     w: &mut Write,
     device: DeviceId,
@@ -160,7 +162,7 @@ pub async fn progress(
     Ok(())
 }
 
-/// Counts an attempt of a release on a device.
+/// Counts an attempt to install a release on a device.
 pub async fn attempt(
     w: &mut Write,
     device: DeviceId,
@@ -181,7 +183,7 @@ pub async fn attempt(
     Ok(())
 }
 
-/// Attempts of a release on a device that still count: all of them, and those since `since`.
+/// The attempts of a release on a device that still count: all of them, and those since `since`.
 pub async fn attempts(
     on: &mut impl On,
     device: DeviceId,
@@ -202,7 +204,8 @@ pub async fn attempts(
     Ok(row.unwrap_or((0, 0)))
 }
 
-/// Attempts of a device count no more (success, penalty, cleared by a person); they stay as history.
+/// Stops counting the attempts of a device (after a success, after the penalty box, or by a person). They stay
+/// as history.
 pub async fn clear_attempts(w: &mut Write, device: DeviceId) -> Result<()> {
     execute!(
         w,
@@ -215,7 +218,7 @@ pub async fn clear_attempts(w: &mut Write, device: DeviceId) -> Result<()> {
     Ok(())
 }
 
-/// Claims that no device was told, older than `before`, with the node that holds the device.
+/// Claims older than `before` that were not sent to their device, with the node that holds its connection.
 pub async fn unsent(
     on: &mut impl On,
     before: Micros,
@@ -233,7 +236,8 @@ pub async fn unsent(
     )
 }
 
-/// Updates without a sign of life since `before`, and unanswered ones of devices that are gone since `unanswered`.
+/// Updates without a sign of life since `before`, and unanswered offers to devices that have been offline since
+/// `unanswered`.
 pub async fn lapsed(
     on: &mut impl On,
     before: Micros,
@@ -253,22 +257,22 @@ pub async fn lapsed(
     )
 }
 
-/// An update that succeeded, for the statistics.
+/// A successful update, for the statistics.
 #[derive(Debug, Clone)]
 pub struct Success<'a> {
-    /// Product.
+    /// The device's product.
     pub product: ProductId,
-    /// Device.
+    /// The device.
     pub device: DeviceId,
-    /// Group.
+    /// The group that offered the update.
     pub group: Option<GroupId>,
-    /// Release.
+    /// The release that was installed.
     pub release: Option<ReleaseId>,
     /// Whether a delta was sent.
     pub delta: bool,
-    /// From.
+    /// UUID of the firmware before the update.
     pub source: &'a str,
-    /// To.
+    /// UUID of the firmware after the update.
     pub target: &'a str,
     /// Bytes of the file that was sent.
     pub sent: i64,
@@ -276,7 +280,7 @@ pub struct Success<'a> {
     pub full: i64,
 }
 
-/// Records a success by what was sent.
+/// Records a successful update.
 pub async fn succeeded(w: &mut Write, s: &Success<'_>, now: Micros) -> Result<()> {
     execute!(
         w,

@@ -1,4 +1,4 @@
-//! Rows of deployment groups, their releases and in-flight updates.
+//! Deployment groups, their releases, and in-flight updates in the database.
 
 pub mod deployment_groups;
 pub mod inflight;

@@ -1,34 +1,34 @@
-//! Numbered releases of deployment groups; the highest number is current.
+//! Numbered releases of deployment groups. The one with the highest number is current.
 
 use crate::clock::Micros;
 use crate::store::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A release with what is shown of its firmware.
+/// A release with details of its firmware.
 #[derive(Debug, Clone, FromRow)]
 pub struct ReleaseRow {
-    /// Row.
+    /// The release's id in the database.
     pub id: ReleaseId,
     /// Number in the group, from 1.
     pub number: i64,
-    /// Firmware.
+    /// The firmware that it installs.
     pub firmware_id: FirmwareId,
-    /// Its uuid.
+    /// UUID of the firmware.
     pub uuid: String,
-    /// Its version.
+    /// Version of the firmware.
     pub version: String,
-    /// Its platform.
+    /// Platform of the firmware.
     pub platform: String,
-    /// Its architecture.
+    /// Architecture of the firmware.
     pub architecture: String,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
-    /// uuid of its archive.
+    /// UUID of its archive.
     pub archive_uuid: Option<String>,
 }
 
-/// Makes the group's next release.
+/// Adds the group's next release.
 pub async fn add(
     w: &mut Write,
     group: GroupId,

@@ -1,3 +1,3 @@
-//! Reading the database of another server.
+//! Reads the database of a NervesHub server for an import.
 
 pub mod nerves_hub;

@@ -1,5 +1,5 @@
-//! Reads the database of an original NervesHub server. Rows come as JSON, so that a column that one of its versions lacks is
-//! absent and no error.
+//! Reads the database of a NervesHub server. Rows come as JSON, so that a column that some version lacks is
+//! absent rather than an error.
 
 use crate::store::Result;
 use serde_json::Value;
@@ -25,9 +25,9 @@ pub enum Table {
     OrgKeys,
     /// Shared secrets of products.
     ProductSecrets,
-    /// Profiles of just-in-time provisioning.
+    /// Just-in-time provisioning (JITP) profiles.
     Jitp,
-    /// Certificate authorities.
+    /// CA certificates.
     CaCertificates,
     /// Devices.
     Devices,
@@ -35,13 +35,13 @@ pub enum Table {
     DeviceCertificates,
     /// Shared secrets of devices.
     DeviceSecrets,
-    /// People who were asked to join.
+    /// Invitations.
     Invites,
     /// Support scripts.
     Scripts,
     /// Notifications of products.
     Notifications,
-    /// Keys on other networks.
+    /// Identities on other networks.
     NetworkIdentities,
     /// The firmwares that devices ran.
     DeviceFirmwares,
@@ -57,14 +57,14 @@ pub enum Table {
     Releases,
     /// Deployment groups.
     Deployments,
-    /// Updates that succeeded.
+    /// Successful updates.
     UpdateStats,
-    /// Who did what.
+    /// Audit entries.
     AuditLogs,
 }
 
 impl Table {
-    /// Its name in the database.
+    /// The table's name in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::Orgs => "orgs",
@@ -96,21 +96,21 @@ impl Table {
     }
 }
 
-/// The columns of a table by name, and whether each holds whole numbers.
+/// The columns of a table by name, and whether each holds integers.
 pub type Columns = BTreeMap<String, bool>;
 
-/// A connection that only reads, in one transaction: an import sees the database as it was when it began.
+/// A read-only connection in one transaction, so that an import sees a consistent state of the database.
 pub struct Original {
     conn: PgConnection,
     tables: BTreeMap<String, Columns>,
 }
 
-/// A name as SQL quotes it.
+/// Quotes a name for SQL.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The order of reading: as the rows were made, by an index where there is one.
+/// The order to read in: by creation, using an index where there is one.
 fn order(columns: &Columns) -> &'static str {
     let (id, inserted) = (columns.get("id"), columns.contains_key("inserted_at"));
     match (id, inserted) {
@@ -122,11 +122,11 @@ fn order(columns: &Columns) -> &'static str {
 }
 
 impl Original {
-    /// Connects.
+    /// Connects to the database.
     pub async fn open(url: &str) -> Result<Self> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("nervecenter import")
-            // Between two pages a large file may be copied.
+            // Copying a large file may take long between two pages.
             .options([("idle_in_transaction_session_timeout", "0")]);
         let mut conn = PgConnection::connect_with(&options).await?;
         conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -147,12 +147,12 @@ impl Original {
         Ok(Self { conn, tables })
     }
 
-    /// All tables that there are, with their columns.
+    /// All tables of the database, with their columns.
     pub fn tables(&self) -> &BTreeMap<String, Columns> {
         &self.tables
     }
 
-    /// Begins to read a table; false when this version of the original lacks it.
+    /// Begins to read a table; false when this version of NervesHub lacks it.
     pub async fn begin(&mut self, table: Table) -> Result<bool> {
         let Some(columns) = self.tables.get(table.name()) else {
             return Ok(false);
@@ -166,7 +166,7 @@ impl Original {
         Ok(true)
     }
 
-    /// The next rows of the table that is being read, at most so many; none at its end.
+    /// The next rows of the current table, at most `most`; empty at its end.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Value>> {
         let mut q = QueryBuilder::new(format!("FETCH {most} FROM rows"));
         let rows: Vec<(String,)> = q.build_query_as().fetch_all(&mut self.conn).await?;
@@ -179,7 +179,8 @@ impl Original {
             .collect())
     }
 
-    /// The rows of a table, and for each of these columns how many of them hold something: no null and nothing empty.
+    /// Counts the rows of a table, and for each of the columns how many rows hold a value that is neither null
+    /// nor empty.
     pub async fn filled(&mut self, table: &str, columns: &[&str]) -> Result<Vec<i64>> {
         let mut q = QueryBuilder::new("SELECT ARRAY[count(*)");
         for column in columns {

@@ -1,4 +1,4 @@
-//! Rows of the nodes themselves, their settings, and what the node key has encrypted.
+//! The server nodes in the database, their settings, and everything that is encrypted with the node key.
 
 pub mod nodes;
 pub mod sealed;

@@ -1,10 +1,11 @@
-//! Server processes that share the database.
+//! The server nodes that share the database: their heartbeat, the node that owns the database, and stored
+//! settings.
 
 use crate::clock::Micros;
 use crate::store::ids::NodeId;
 use crate::store::{On, Result, Write};
 
-/// Says that a node lives.
+/// Records that a node is alive.
 pub async fn alive(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -19,12 +20,12 @@ pub async fn alive(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
     Ok(())
 }
 
-/// The row of the settings that holds the number of the node which owns the database.
+/// The settings row that holds the id of the node that owns the database.
 const OWNER: &str = "server";
 
-/// Claims the database for one server process, in one row that names the owner: the owner, when that is another node which was seen
-/// since `since`; otherwise this node is the owner. An owner keeps the database whatever others say of themselves, so that of two
-/// servers that both believe in it exactly one goes on.
+/// Claims the database for one node, in a single row that names the owner. Returns the owner if that is another
+/// node which was seen since `since`; otherwise this node becomes the owner. An owner keeps the database
+/// whatever other nodes claim, so that exactly one of two competing servers goes on.
 pub async fn claim_server(
     w: &mut Write,
     node: NodeId,
@@ -32,7 +33,7 @@ pub async fn claim_server(
     now: Micros,
 ) -> Result<Option<NodeId>> {
     setting(w, OWNER, b"").await?;
-    // Two servers that claim together take turns at this row.
+    // The lock on this row serializes two servers that claim at the same time.
     let owner: Option<(Vec<u8>,)> = fetch_optional!(
         w,
         sql!(
@@ -42,7 +43,7 @@ pub async fn claim_server(
         OWNER
     )?;
     let owner = owner.and_then(|(o,)| <[u8; 8]>::try_from(o).ok());
-    // Where no owner was written yet, whoever is there is one: a server of before.
+    // A database of an older version has no owner row, so any node that is alive counts as the owner.
     let other: Option<(NodeId,)> = fetch_optional!(
         w,
         sql!(
@@ -75,7 +76,7 @@ pub async fn silent(w: &mut Write, since: Micros) -> Result<Vec<(NodeId,)>> {
     )
 }
 
-/// Forgets a node and its leases.
+/// Deletes a node and its leases.
 pub async fn forget(w: &mut Write, node: NodeId) -> Result<()> {
     execute!(
         w,
@@ -93,7 +94,7 @@ pub async fn forget(w: &mut Write, node: NodeId) -> Result<()> {
     Ok(())
 }
 
-/// Keeps a value under a name unless one is there, and returns what is there.
+/// Stores a setting unless it exists, and returns the stored value.
 pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>> {
     execute!(
         w,
@@ -108,7 +109,7 @@ pub async fn setting(w: &mut Write, name: &str, value: &[u8]) -> Result<Vec<u8>>
     row.ok_or(crate::store::Error::Missing("settings"))
 }
 
-/// Gives a setting another value.
+/// Replaces the value of a setting.
 pub async fn set(w: &mut Write, name: &str, value: &[u8]) -> Result<()> {
     execute!(
         w,
@@ -123,7 +124,7 @@ pub async fn set(w: &mut Write, name: &str, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The value that is kept under a name.
+/// The value of a setting.
 pub async fn find_setting(on: &mut impl On, name: &str) -> Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> = fetch_optional!(
         on,

@@ -1,23 +1,23 @@
-//! What the node key has encrypted, whichever table it is in: for the change of that key.
+//! Every ciphertext of the node key, in whichever table it is, for the rotation of that key.
 
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// The columns that hold ciphertext.
+/// The columns that hold ciphertexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sealed {
     /// Shared secrets of products; the label is the key's name.
     ProductSecrets,
-    /// Shared secrets of devices; the same.
+    /// Shared secrets of devices; the label is the key's name.
     DeviceSecrets,
     /// Secrets of webhooks.
     Webhooks,
-    /// Mails that wait.
+    /// Queued mails.
     Mails,
 }
 
 impl Sealed {
-    /// All of them.
+    /// Every variant.
     pub const ALL: [Self; 4] = [
         Self::ProductSecrets,
         Self::DeviceSecrets,
@@ -29,15 +29,15 @@ impl Sealed {
 /// A ciphertext.
 #[derive(Debug, Clone, FromRow)]
 pub struct SealedRow {
-    /// Row.
+    /// The row's id in its table.
     pub id: i64,
-    /// What is bound to it, when each row has its own label; else empty.
+    /// The label that the ciphertext is bound to, if each row has its own; otherwise empty.
     pub label: String,
     /// The ciphertext.
     pub sealed: Vec<u8>,
 }
 
-/// The next thousand ciphertexts behind a row, by row.
+/// The next thousand ciphertexts after a row, by id.
 pub async fn behind(on: &mut impl On, kind: Sealed, after: i64) -> Result<Vec<SealedRow>> {
     match kind {
         Sealed::ProductSecrets => fetch_all!(
@@ -117,8 +117,8 @@ pub async fn replace(w: &mut Write, kind: Sealed, id: i64, sealed: &[u8]) -> Res
     Ok(())
 }
 
-/// Ends the logins of command lines that wait for a browser: their ciphertexts are bound to a code that only the command
-/// line knows. They begin anew.
+/// Deletes pending command-line logins. Their ciphertexts are bound to a code that only the command line knows,
+/// so they cannot be encrypted again; the command line has to begin a new login.
 pub async fn end_logins(w: &mut Write) -> Result<()> {
     execute!(w, sql!("sealed.end_logins", "DELETE FROM cli_sessions"))?;
     Ok(())

@@ -34,7 +34,7 @@ pub struct Changes {
     pub queue_management: Option<String>,
     /// Whether devices with old versions have slots of their own.
     pub priority_queue_enabled: Option<bool>,
-    /// The version below which a device counts as old, or empty.
+    /// Versions up to and including this one count as old; empty for none.
     pub priority_threshold: Option<Option<String>>,
     /// Network interfaces over which devices may get the release.
     pub interfaces: Option<Vec<String>>,

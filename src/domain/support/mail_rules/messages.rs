@@ -64,7 +64,7 @@ pub async fn invited(
     .await
 }
 
-/// Mails a welcome to a new member, and the change to the other administrators.
+/// Mails a new member about the membership, and the other administrators about the change.
 pub async fn members_changed(
     context: &Context,
     w: &mut Write,

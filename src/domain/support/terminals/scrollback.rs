@@ -3,7 +3,7 @@
 use crate::limits::{SCROLLBACK_BYTES, SCROLLBACK_LINES};
 use std::collections::VecDeque;
 
-/// Complete lines, oldest first, and the unfinished one.
+/// The recent output: complete lines, oldest first, and the unfinished one.
 #[derive(Debug, Default)]
 pub(super) struct Scrollback {
     lines: VecDeque<String>,
