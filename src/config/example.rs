@@ -1,4 +1,4 @@
-//! Holds `config.example.toml` against the settings of the program, so that neither can change alone.
+//! Compares `config.example.toml` with the settings of the program, so that neither can change alone.
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,8 @@ fn example() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.example.toml")).unwrap()
 }
 
-/// The settings by their names. A comment begins with `# `, a setting that is switched off with `#`
-/// and its name.
+/// The settings by name. A comment begins with `# `; a setting that is switched off begins with `#` and its
+/// name.
 fn entries() -> BTreeMap<String, Entry> {
     let mut all = BTreeMap::new();
     let mut comment = String::new();
@@ -44,7 +44,7 @@ fn table<'a>(lines: impl Iterator<Item = &'a Entry>) -> toml::Table {
     toml::from_str(&text).unwrap()
 }
 
-/// What the program makes of a file with these settings.
+/// The configuration that results from a file with these settings.
 fn from_file(settings: &toml::Table) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nervecenter.toml");
@@ -56,18 +56,18 @@ fn from_file(settings: &toml::Table) -> Config {
     options.resolve().unwrap()
 }
 
-/// The settings as `--print-config` shows them.
+/// The settings as `--print-config` prints them.
 fn printed(config: &Config) -> toml::Table {
     toml::from_str(&toml::to_string(config).unwrap()).unwrap()
 }
 
-/// Another value that the same setting takes.
+/// Another valid value of the same setting.
 fn changed(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(match text.as_str() {
             "on" => "off".into(),
             "off" => "on".into(),
-            // A key and a sender have no room for one more letter.
+            // A key and a sender would be invalid with one more letter.
             text if text.len() == 64 || text.ends_with('>') => text.into(),
             text => match text.parse::<SocketAddr>() {
                 Ok(address) => SocketAddr::new(address.ip(), address.port() + 1).to_string(),
@@ -94,7 +94,7 @@ fn the_example_has_each_setting_once_under_the_name_of_its_flag_and_variable() {
         let name = flag.get_long().unwrap().to_owned();
         let variable = format!("NERVECENTER_{}", name.to_uppercase().replace('-', "_"));
         assert_eq!(flag.get_env(), Some(variable.as_ref()), "--{name}");
-        // A file that names itself would say nothing.
+        // The setting `config` names the file itself, so it has no meaning inside the file.
         if name != "config" {
             expected.insert(name);
         }

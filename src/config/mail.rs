@@ -5,13 +5,13 @@ use super::*;
 /// How mail is sent.
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// The mail server, with the password if it wants one.
+    /// URL of the SMTP server, with the password if it requires one.
     pub url: Secret,
-    /// Who mails are from.
+    /// The sender.
     pub from: Mailbox,
 }
 
-/// Mails hold links, so that they need the web's address beside the server's.
+/// Checks the mail settings. Mails contain links, so the public web address is required as well.
 pub(super) fn mail(
     smtp: Option<String>,
     from: Option<String>,
@@ -51,13 +51,13 @@ pub(super) fn mail(
     }
 }
 
-/// A URL without its password.
+/// Serializes a URL without its password.
 pub(super) fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
     url.as_deref().map(without_passwords).serialize(s)
 }
 
-/// Masks the password before the host, and the value of every parameter whose name sounds like a secret: libpq and other
-/// drivers read `password`, `sslpassword` and more from there.
+/// Masks the password before the host, and the value of every parameter whose name sounds like a secret: libpq
+/// and other drivers read `password`, `sslpassword`, and more from there.
 pub(super) fn without_passwords(url: &str) -> String {
     let (front, query) = url.split_once('?').unwrap_or((url, ""));
     let front = match (front.find("://"), front.rfind('@')) {
@@ -87,7 +87,7 @@ pub(super) fn without_passwords(url: &str) -> String {
     format!("{front}?{}", masked.collect::<Vec<_>>().join("&"))
 }
 
-/// The sender; the URL holds a password.
+/// Serializes only the sender, because the URL holds a password.
 pub(super) fn from_only<S: serde::Serializer>(
     mail: &Option<Mail>,
     s: S,

@@ -1,5 +1,5 @@
-//! Settings of the server: a flag, else `NERVECENTER_…`, else the file, else the default. Checked before any port is
-//! bound.
+//! Settings of the server. Of a setting's sources, the first that exists wins: a flag, the variable
+//! `NERVECENTER_…`, the file, the default. All are checked before any port is bound.
 
 mod mail;
 
@@ -13,25 +13,25 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// A setting that cannot be.
+/// Why the settings are not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
+    /// The file cannot be read or parsed.
     #[error("--config {path}: {why}")]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A value.
+    /// A setting has an invalid value.
     #[error("--{flag} {value:?}: {why}")]
     Value {
-        /// The flag.
+        /// The flag of the setting.
         flag: &'static str,
-        /// What it was given.
+        /// The given value.
         value: String,
-        /// What is wrong and what would be right.
+        /// What is wrong and what is expected.
         why: String,
     },
 }
@@ -129,52 +129,52 @@ pub struct Options {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Config {
-    /// Data folder.
+    /// The data folder.
     pub data_dir: PathBuf,
-    /// PostgreSQL, or the SQLite file in the data folder.
+    /// The PostgreSQL URL; `None` for the SQLite file in the data folder.
     #[serde(serialize_with = "masked")]
     pub database_url: Option<String>,
-    /// Node key, when it is given.
+    /// The node key, if it is configured.
     #[serde(skip)]
     pub node_key: Option<[u8; 32]>,
-    /// REST API.
+    /// Address of the REST API.
     pub web_listen: SocketAddr,
-    /// Devices.
+    /// Address of the device endpoint.
     pub device_listen: SocketAddr,
-    /// Downloads.
+    /// Address of the firmware downloads.
     pub download_listen: SocketAddr,
-    /// Public base of download links.
+    /// Public base URL of download links.
     pub download_url: Option<String>,
-    /// Names in the device endpoint's certificate.
+    /// Additional names in the device endpoint's certificate.
     pub tls_name: Vec<String>,
-    /// Connects a second.
+    /// Maximum new device connections a second.
     pub connect_rate: u32,
-    /// Where other paths are sent.
+    /// Where other paths of the device endpoint are redirected to.
     pub redirect_url: String,
-    /// Whether devices may come with shared secrets.
+    /// Whether devices may authenticate with shared secrets.
     pub shared_secrets: bool,
-    /// Whether a CA may be registered without a proof.
+    /// Whether a CA may be registered without a proof of possession.
     pub unproven_cas: bool,
-    /// Public address of the web.
+    /// Public base URL of the web API.
     pub web_url: Option<String>,
-    /// Whether webhooks may go to private addresses.
+    /// Whether webhooks may be delivered to private addresses.
     pub private_webhooks: bool,
-    /// Whether products may take ESP-IDF images.
+    /// Whether products may accept ESP-IDF images.
     pub esp_idf: bool,
-    /// How mail is sent.
+    /// How mail is sent; `None` for no mail.
     #[serde(serialize_with = "from_only")]
     pub mail: Option<Mail>,
-    /// Where devices are sent.
+    /// Another server that all devices are redirected to.
     pub redirect_devices: Option<String>,
-    /// Bytes of the data folder's disk that must stay free.
+    /// Bytes that must stay free on the disk of the data folder.
     pub disk_reserve: u64,
 }
 
 impl Options {
-    /// Reads the file, if there is one, and checks everything.
+    /// Reads the file, if there is one, and checks all settings.
     ///
     /// # Errors
-    /// The first setting that cannot be, by its flag.
+    /// The first invalid setting.
     pub fn resolve(mut self) -> Result<Config, ConfigError> {
         if let Some(path) = self.config.clone() {
             self.fill(read(&path)?);
@@ -229,7 +229,7 @@ impl Options {
         })
     }
 
-    /// Takes from the file what no flag and no variable gave.
+    /// Takes the settings from the file that neither a flag nor a variable gave.
     fn fill(&mut self, file: Self) {
         self.data_dir = self.data_dir.take().or(file.data_dir);
         self.database_url = self.database_url.take().or(file.database_url);
@@ -288,7 +288,7 @@ fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<boo
     }
 }
 
-/// An address without a path: the device's own path is put behind it.
+/// Checks that a URL has no path, because the device endpoint's path is appended to it.
 fn origin(text: String) -> Result<String, ConfigError> {
     let bare = text.trim_end_matches('/');
     let host = bare.strip_prefix("https://").unwrap_or_default();

@@ -88,8 +88,7 @@ async fn write_token_uses(app: App) -> store::Result<bool> {
     Ok(false)
 }
 
-/// Runs the database's own maintenance, such as `PRAGMA optimize`, which refreshes the query planner's
-/// statistics.
+/// Refreshes the query planner's statistics on SQLite. PostgreSQL does so by itself.
 pub async fn optimize(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "the database's statistics not renewed");
     each_tick(OPTIMIZE_EVERY, pause, stop, failed, || {

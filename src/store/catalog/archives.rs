@@ -1,4 +1,4 @@
-//! Archives: signed fwup files for the device's application, which no device boots.
+//! Archives in the database: signed fwup files for the application on the device, which no device boots.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -9,46 +9,46 @@ use sqlx::FromRow;
 /// A stored archive.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct ArchiveRow {
-    /// Row; the blob's name.
+    /// The archive's id in the database, which also names its blob.
     pub id: ArchiveId,
-    /// uuid, unique in the product.
+    /// Unique in the product.
     pub uuid: String,
     /// Semantic version.
     pub version: String,
-    /// Platform.
+    /// Platform that its metadata names.
     pub platform: String,
-    /// Architecture.
+    /// Architecture that its metadata names.
     pub architecture: String,
-    /// Description.
+    /// Description from its metadata.
     pub description: Option<String>,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: i64,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 of the file in upper-case hex.
     pub checksum: String,
     /// When it was uploaded.
     pub inserted_at: Micros,
-    /// When its file was found missing or damaged; such an archive is told to nobody.
+    /// When its file was found missing or damaged. Such an archive is sent to no device.
     pub damaged_at: Option<Micros>,
 }
 
 /// An archive to store.
 #[derive(Debug, Clone)]
 pub struct NewArchive {
-    /// The key that its signature was checked with.
+    /// The key that its signature was verified with.
     pub key: KeyId,
-    /// uuid.
+    /// UUID from its metadata.
     pub uuid: String,
     /// Semantic version.
     pub version: String,
-    /// Platform.
+    /// Platform that its metadata names.
     pub platform: String,
-    /// Architecture.
+    /// Architecture that its metadata names.
     pub architecture: String,
-    /// Description.
+    /// Description from its metadata.
     pub description: Option<String>,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub size: i64,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 of the file in upper-case hex.
     pub checksum: String,
 }
 
@@ -59,7 +59,7 @@ macro_rules! archive_columns {
     };
 }
 
-/// Stores an archive's record; `None` when the uuid is taken in the product.
+/// Adds an archive; `None` when the UUID is taken in the product.
 pub async fn add(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -104,7 +104,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Archiv
     )
 }
 
-/// One archive of a product.
+/// Finds an archive of a product by UUID.
 pub async fn by_uuid(
     on: &mut impl On,
     product: ProductId,
@@ -124,8 +124,8 @@ pub async fn by_uuid(
     )
 }
 
-/// The archive of the current release of a device's group, if the device may have it: automatic updates are on and it is
-/// not in the penalty box.
+/// The archive of the current release of a device's deployment group, if the device may have it: automatic
+/// updates are on and it is not in the penalty box.
 pub async fn of_device(
     on: &mut impl On,
     device: DeviceId,
@@ -149,7 +149,7 @@ pub async fn of_device(
     )
 }
 
-/// The archive's uuid of a group's current release.
+/// UUID of the archive of a group's current release.
 pub async fn of_group(on: &mut impl On, group: GroupId) -> Result<Option<String>> {
     let row: Option<(String,)> = fetch_optional!(
         on,
@@ -164,7 +164,7 @@ pub async fn of_group(on: &mut impl On, group: GroupId) -> Result<Option<String>
     Ok(row.map(|r| r.0))
 }
 
-/// Whether any release refers to it.
+/// Whether any release includes it.
 pub async fn pinned(on: &mut impl On, id: ArchiveId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -177,7 +177,7 @@ pub async fn pinned(on: &mut impl On, id: ArchiveId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Deletes an archive's record.
+/// Deletes the archive's row.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: ArchiveId) -> Result<()> {
     execute!(
         w,

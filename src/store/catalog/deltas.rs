@@ -1,4 +1,5 @@
-//! Deltas. The row is also the job: `processing` rows that nobody has taken, or whose taker went silent, are work.
+//! Deltas in the database. A row is also the job that makes the delta: `processing` rows that no node has
+//! taken, or whose node went silent, are work.
 
 use crate::clock::Micros;
 use crate::store::ids::{FirmwareId, GroupId, NodeId};
@@ -8,23 +9,23 @@ use sqlx::FromRow;
 /// A delta between two firmwares.
 #[derive(Debug, Clone, FromRow)]
 pub struct DeltaRow {
-    /// Row.
+    /// The delta's id in the database.
     pub id: i64,
-    /// From.
+    /// The firmware that devices run before the update.
     pub source_id: FirmwareId,
-    /// To.
+    /// The firmware that the delta leads to.
     pub target_id: FirmwareId,
-    /// `processing`, `completed`, `failed`, `timed_out`.
+    /// `processing`, `completed`, `failed`, or `timed_out`.
     pub status: String,
     /// How often it was tried.
     pub tries: i64,
-    /// Bytes, when completed.
+    /// Size in bytes, once completed.
     pub size: Option<i64>,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 of the file in upper-case hex.
     pub checksum: Option<String>,
     /// SHA-256 of each MiB, joined by commas.
     pub partials: Option<String>,
-    /// When it was asked for.
+    /// When it was requested.
     pub inserted_at: Micros,
 }
 
@@ -34,7 +35,7 @@ macro_rules! delta_columns {
     };
 }
 
-/// Asks for a delta; true when the row is new. A pair that failed is not asked for again.
+/// Requests a delta; true when the row is new. A pair that failed is not requested again.
 pub async fn ask(
     w: &mut Write,
     source: FirmwareId,
@@ -55,7 +56,7 @@ pub async fn ask(
     Ok(n == 1)
 }
 
-/// The delta of a pair.
+/// The delta between two firmwares.
 pub async fn of_pair(
     on: &mut impl On,
     source: FirmwareId,
@@ -76,7 +77,7 @@ pub async fn of_pair(
     )
 }
 
-/// One delta.
+/// Finds a delta by id.
 pub async fn row(on: &mut impl On, id: i64) -> Result<Option<DeltaRow>> {
     fetch_optional!(
         on,
@@ -88,7 +89,8 @@ pub async fn row(on: &mut impl On, id: i64) -> Result<Option<DeltaRow>> {
     )
 }
 
-/// Takes the next job: never taken, or taken before `stale`. Two nodes never get the same.
+/// Takes the next job: one that was never taken, or that was taken before `stale`. Two nodes never get the same
+/// one.
 pub async fn take(
     w: &mut Write,
     node: NodeId,
@@ -112,7 +114,7 @@ pub async fn take(
     )
 }
 
-/// Gives back the jobs that a stopped or crashed node had taken.
+/// Releases the jobs that a stopped or crashed node had taken.
 pub async fn give_back(w: &mut Write, node: NodeId) -> Result<()> {
     execute!(
         w,
@@ -126,7 +128,7 @@ pub async fn give_back(w: &mut Write, node: NodeId) -> Result<()> {
     Ok(())
 }
 
-/// The delta is stored and may be offered.
+/// Marks a delta as stored and available for offers.
 pub async fn completed(
     w: &mut Write,
     id: i64,
@@ -151,7 +153,7 @@ pub async fn completed(
     Ok(())
 }
 
-/// There will be no delta; the reason is shown to operators.
+/// Marks a delta as impossible. The reason is shown to operators.
 pub async fn failed(w: &mut Write, id: i64, status: &str, reason: &str, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -167,8 +169,8 @@ pub async fn failed(w: &mut Write, id: i64, status: &str, reason: &str, now: Mic
     Ok(())
 }
 
-/// A failed try that will be repeated: the job counts as taken at `taken`, so that [`take`] finds it stale when its pause
-/// is over, and its tries without an end begin anew.
+/// Schedules another try after a failed one. The job counts as taken at `taken`, so that [`take`] finds it
+/// stale when its pause is over. The count of tries that ended without a result starts again.
 pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -185,7 +187,7 @@ pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Mic
     Ok(())
 }
 
-/// Blobs of a firmware's deltas, as (source, target), before the firmware is deleted.
+/// The deltas of a firmware as (source, target), to delete their blobs before the firmware is deleted.
 pub async fn of_firmware(
     on: &mut impl On,
     id: FirmwareId,
@@ -201,7 +203,7 @@ pub async fn of_firmware(
     )
 }
 
-/// Groups whose current release has this target: they may offer the delta now.
+/// Groups whose current release has this target, which may offer the delta now.
 pub async fn groups_of_target(on: &mut impl On, target: FirmwareId) -> Result<Vec<(GroupId,)>> {
     fetch_all!(
         on,

@@ -1,4 +1,4 @@
-//! What a stored file has to be, whichever kind it is: for downloads, and for the job that looks whether all are sound.
+//! Stored files of every kind with their expected size and checksum, for downloads and for the scrub job.
 
 use crate::clock::Micros;
 use crate::store::catalog::deltas;
@@ -6,26 +6,26 @@ use crate::store::ids::{ArchiveId, Blob, FirmwareId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A stored file as it was when it was accepted.
+/// A stored file as it was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRow {
-    /// The row's number in its own table: where a walk through all files goes on.
+    /// The row's id in its own table, by which a walk through all files continues.
     pub id: i64,
     /// Its name in the file store.
     pub blob: Blob,
-    /// Whose it is.
+    /// The product that it belongs to.
     pub product: ProductId,
-    /// uuid of the firmware or archive; for a delta, of its target.
+    /// UUID of the firmware or archive; for a delta, that of its target.
     pub uuid: String,
-    /// Version of the same.
+    /// Version of the firmware or archive; for a delta, that of its target.
     pub version: String,
     /// `fwup` or `esp-idf`.
     pub tool: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 in upper-case hex.
     pub checksum: String,
-    /// Whether it was found damaged; a damaged delta is made anew instead.
+    /// Whether it was found damaged. A damaged delta has no such mark, because it is made again.
     pub damaged: bool,
 }
 
@@ -36,11 +36,11 @@ pub enum FileKind {
     Firmware,
     /// Archives.
     Archive,
-    /// Deltas that were made.
+    /// Completed deltas.
     Delta,
 }
 
-/// The columns of all kinds, read by one type.
+/// The columns that all kinds share.
 #[derive(FromRow)]
 struct Stored {
     id: i64,
@@ -100,7 +100,7 @@ macro_rules! delta_files {
     };
 }
 
-/// What a file has to be; none when it was deleted, or when its delta is not made.
+/// The expected size and checksum of a file; `None` when it was deleted, or when the delta is not completed.
 pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
     let (kind, found): (_, Option<Stored>) = match blob {
         Blob::Firmware(id) => (
@@ -138,7 +138,7 @@ pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
     Ok(found.map(|f| f.file(kind)))
 }
 
-/// Whether this is a delta that was sent before and is made anew now, so that it will be there again.
+/// Whether this is a delta that was sent before and is being made again, so that it will be available later.
 pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
     let Blob::Delta(source, target) = blob else {
         return Ok(false);
@@ -147,7 +147,7 @@ pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
     Ok(delta.is_some_and(|d| d.status == "processing"))
 }
 
-/// The file of this kind with the next higher number, for a walk through all of them.
+/// The next file of this kind after an id, for a walk through all of them.
 pub async fn next(on: &mut impl On, kind: FileKind, after: i64) -> Result<Option<FileRow>> {
     let found: Option<Stored> = match kind {
         FileKind::Firmware => fetch_optional!(
@@ -178,7 +178,7 @@ pub async fn next(on: &mut impl On, kind: FileKind, after: i64) -> Result<Option
     Ok(found.map(|f| f.file(kind)))
 }
 
-/// Files that were found damaged and may have been put back since, at most a hundred of each kind.
+/// Files that were found damaged and may have been repaired since, at most a hundred of each kind.
 pub async fn damaged(on: &mut impl On) -> Result<Vec<FileRow>> {
     let firmwares: Vec<Stored> = fetch_all!(
         on,
@@ -205,8 +205,8 @@ pub async fn damaged(on: &mut impl On) -> Result<Vec<FileRow>> {
     Ok(firmwares.chain(archives).collect())
 }
 
-/// Notes that a file is damaged, or with `None` that it is sound again; false when that was known. A delta is filed to
-/// be made anew.
+/// Marks a file as damaged, or with `None` as sound again. Returns false when that was known. A damaged delta
+/// is queued to be made again.
 pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<bool> {
     let changed = match (blob, damaged) {
         (Blob::Firmware(id), _) => execute!(
@@ -246,7 +246,7 @@ pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<
     Ok(changed > 0)
 }
 
-/// The highest number of this kind; 0 when there is none.
+/// The highest id of this kind; 0 when there is none.
 pub async fn last(on: &mut impl On, kind: FileKind) -> Result<i64> {
     let last: Option<(i64,)> = match kind {
         FileKind::Firmware => fetch_optional!(

@@ -1,4 +1,4 @@
-//! Stored firmware files.
+//! Firmware in the database: the metadata and checksums of each uploaded file.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -9,41 +9,41 @@ use sqlx::FromRow;
 /// A stored firmware.
 #[derive(Debug, Clone, FromRow)]
 pub struct FirmwareRow {
-    /// Row; the blob's name.
+    /// The firmware's id in the database, which also names its blob.
     pub id: FirmwareId,
-    /// Product's name.
+    /// Name of the product.
     pub product: String,
-    /// uuid, unique in the product.
+    /// Unique in the product.
     pub uuid: String,
     /// Semantic version.
     pub version: String,
-    /// Platform.
+    /// Platform that its metadata names.
     pub platform: String,
-    /// Architecture.
+    /// Architecture that its metadata names.
     pub architecture: String,
-    /// Author.
+    /// Author from its metadata.
     pub author: Option<String>,
-    /// Description.
+    /// Description from its metadata.
     pub description: Option<String>,
-    /// Misc.
+    /// `meta-misc` from its metadata.
     pub misc: Option<String>,
-    /// VCS identifier.
+    /// VCS identifier from its metadata.
     pub vcs_identifier: Option<String>,
     /// `fwup` or `esp-idf`.
     pub tool: String,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: i64,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 of the file in upper-case hex.
     pub checksum: String,
-    /// SHA-256 of each MiB, upper-case hex, joined by commas.
+    /// SHA-256 of each MiB in upper-case hex, joined by commas.
     pub partials: String,
-    /// Whether any resource takes a delta.
+    /// Whether any resource can be updated by a delta.
     pub delta_updatable: bool,
-    /// Oldest fwup that installs the full file.
+    /// The oldest fwup version that can install the full file.
     pub full_fwup_version: String,
-    /// The oldest fwup that takes a delta to it.
+    /// The oldest fwup version that can install a delta to it.
     pub delta_fwup_version: String,
-    /// When its file was found missing or damaged; such a firmware is offered to nobody.
+    /// When its file was found missing or damaged. Such a firmware is offered to no device.
     pub damaged_at: Option<Micros>,
 }
 
@@ -52,35 +52,35 @@ pub struct FirmwareRow {
 pub struct NewFirmware {
     /// `fwup` or `esp-idf`.
     pub tool: &'static str,
-    /// The key that its signature was checked with; an ESP-IDF image may be without.
+    /// The key that its signature was verified with; `None` for an unsigned ESP-IDF image.
     pub signer: Option<KeyId>,
-    /// uuid.
+    /// UUID from its metadata.
     pub uuid: String,
     /// Semantic version.
     pub version: String,
-    /// Platform.
+    /// Platform that its metadata names.
     pub platform: String,
-    /// Architecture.
+    /// Architecture that its metadata names.
     pub architecture: String,
-    /// Author.
+    /// Author from its metadata.
     pub author: Option<String>,
-    /// Description.
+    /// Description from its metadata.
     pub description: Option<String>,
-    /// Misc.
+    /// `meta-misc` from its metadata.
     pub misc: Option<String>,
-    /// VCS identifier.
+    /// VCS identifier from its metadata.
     pub vcs_identifier: Option<String>,
-    /// Bytes.
+    /// Size of the file in bytes.
     pub size: i64,
-    /// SHA-256, upper-case hex.
+    /// SHA-256 of the file in upper-case hex.
     pub checksum: String,
     /// SHA-256 of each MiB, joined by commas.
     pub partials: String,
-    /// Whether any resource takes a delta.
+    /// Whether any resource can be updated by a delta.
     pub delta_updatable: bool,
-    /// The oldest fwup that takes the full file.
+    /// The oldest fwup version that can install the full file.
     pub full_fwup_version: String,
-    /// The oldest fwup that takes a delta to it.
+    /// The oldest fwup version that can install a delta to it.
     pub delta_fwup_version: String,
 }
 
@@ -93,7 +93,7 @@ macro_rules! firmware_columns {
     };
 }
 
-/// Stores a firmware's record; `None` when the uuid is taken in the product.
+/// Adds a firmware; `None` when the UUID is taken in the product.
 pub async fn add(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -173,7 +173,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Firmwa
     )
 }
 
-/// One firmware by uuid. The product comes from a scope or from an authenticated device.
+/// Finds a firmware by UUID. The caller takes the product from a scope or from an authenticated device.
 pub async fn by_uuid(
     on: &mut impl On,
     product: ProductId,
@@ -193,7 +193,7 @@ pub async fn by_uuid(
     )
 }
 
-/// One firmware by row; for claims, releases, jobs and signed links.
+/// Finds a firmware by id; for claims, releases, jobs, and signed links.
 pub async fn row(on: &mut impl On, id: FirmwareId) -> Result<Option<FirmwareRow>> {
     fetch_optional!(
         on,
@@ -205,8 +205,8 @@ pub async fn row(on: &mut impl On, id: FirmwareId) -> Result<Option<FirmwareRow>
     )
 }
 
-/// Whether a release, old or current, or an update under way uses it. One that a person has pushed and that the device has
-/// installed is not under way any more.
+/// Whether a release, past or current, or an in-flight update uses the firmware. A manual push that the device
+/// has installed is not in flight any more.
 pub async fn pinned(on: &mut impl On, id: FirmwareId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -221,7 +221,7 @@ pub async fn pinned(on: &mut impl On, id: FirmwareId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Deletes the record that nothing pins; its deltas go with it, and what is noted of updates to it that are over.
+/// Deletes a firmware that is not pinned, its deltas, and the records of finished updates to it.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: FirmwareId) -> Result<()> {
     execute!(
         w,

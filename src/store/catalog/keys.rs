@@ -1,4 +1,4 @@
-//! Signing keys of organizations.
+//! Signing keys of organizations in the database.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg, Org, Scope};
@@ -6,16 +6,16 @@ use crate::store::ids::{KeyId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A public key that firmware may be signed with.
+/// A public key that uploads are verified with.
 #[derive(Debug, Clone, FromRow)]
 pub struct KeyRow {
-    /// Row.
+    /// The key's id in the database.
     pub id: KeyId,
-    /// Name, unique in the organization.
+    /// Unique in the organization.
     pub name: String,
-    /// Padded standard base64 of the 32 bytes, or the PEM of an RSA key.
+    /// Padded standard Base64 of the 32 bytes, or the PEM of an RSA key.
     pub key: String,
-    /// `ed25519`, which signs firmware for fwup, or `secure_boot_v2_rsa`.
+    /// `ed25519` for fwup archives, or `secure_boot_v2_rsa` for ESP-IDF images.
     pub scheme: String,
 }
 
@@ -44,7 +44,7 @@ pub async fn add(
     Ok(row.map(|r| r.0))
 }
 
-/// The organization's keys, oldest first. For the device plane and for uploads.
+/// The organization's keys, oldest first; for devices and for uploads.
 pub async fn of_org(on: &mut impl On, org: OrgId) -> Result<Vec<KeyRow>> {
     fetch_all!(
         on,
@@ -56,7 +56,7 @@ pub async fn of_org(on: &mut impl On, org: OrgId) -> Result<Vec<KeyRow>> {
     )
 }
 
-/// One key by name.
+/// Finds a key by name.
 pub async fn by_name(on: &mut impl On, scope: &Scope<Org>, name: &str) -> Result<Option<KeyRow>> {
     fetch_optional!(
         on,
@@ -87,7 +87,7 @@ pub async fn of_firmware(
     )
 }
 
-/// Whether a stored firmware or archive was checked with this key.
+/// Whether a stored firmware or archive was verified with this key.
 pub async fn in_use(on: &mut impl On, key: KeyId) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,

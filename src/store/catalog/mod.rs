@@ -1,4 +1,4 @@
-//! Rows of products, signing keys, firmware, archives, their files and deltas.
+//! Products, signing keys, firmware, archives, their files, and deltas in the database.
 
 pub mod archives;
 pub mod deltas;

@@ -1,4 +1,4 @@
-//! Products.
+//! Products in the database.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg, Org, Product, Scope};
@@ -9,20 +9,20 @@ use sqlx::FromRow;
 /// A product.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProductRow {
-    /// Row.
+    /// The product's id in the database.
     pub id: ProductId,
-    /// Name, unique in the organization.
+    /// Unique in the organization.
     pub name: String,
-    /// Whether (version, platform, architecture) must be new at each upload.
+    /// Whether each upload must have a new combination of version, platform, and architecture.
     pub require_unique_firmware_version: bool,
-    /// Which kinds of firmware it takes, joined by commas.
+    /// The kinds of firmware that it accepts, joined by commas.
     pub allowed_update_tools: String,
-    /// Whether an ESP-IDF image may be without a signature.
+    /// Whether ESP-IDF images without a signature are accepted.
     pub allow_unsigned_esp_idf_firmware: bool,
 }
 
 impl ProductRow {
-    /// Which kinds of firmware it takes.
+    /// The kinds of firmware that it accepts.
     pub fn tools(&self) -> Vec<&str> {
         let named = self.allowed_update_tools.split(',');
         named.filter(|t| !t.is_empty()).collect()
@@ -52,7 +52,7 @@ pub async fn add(w: &mut Write, org: OrgId, name: &str, now: Micros) -> Result<O
     Ok(row.map(|r| r.0))
 }
 
-/// The product of this name.
+/// Finds a product by name.
 pub async fn by_name(on: &mut impl On, org: OrgId, name: &str) -> Result<Option<ProductRow>> {
     fetch_optional!(
         on,
@@ -80,7 +80,7 @@ pub async fn list(on: &mut impl On, org: OrgId) -> Result<Vec<ProductRow>> {
     )
 }
 
-/// The product with this number, if it is the organization's.
+/// Finds a product of the organization by id.
 pub async fn by_id(
     on: &mut impl On,
     scope: &Scope<Org>,
@@ -97,7 +97,7 @@ pub async fn by_id(
     )
 }
 
-/// Changes the settings.
+/// Writes the product's settings.
 pub async fn set(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -120,7 +120,8 @@ pub async fn set(
     Ok(())
 }
 
-/// What a product still holds: firmwares, archives, devices (deleted ones too) and deployment groups.
+/// The numbers of firmwares, archives, devices (including deleted ones), and deployment groups that the product
+/// holds.
 pub async fn holds(on: &mut impl On, scope: &Scope<Product>) -> Result<(i64, i64, i64, i64)> {
     let row: Option<(i64, i64, i64, i64)> = fetch_optional!(
         on,
@@ -136,7 +137,7 @@ pub async fn holds(on: &mut impl On, scope: &Scope<Product>) -> Result<(i64, i64
     Ok(row.unwrap_or_default())
 }
 
-/// Deletes an empty product; JITP profiles that named it lose it.
+/// Deletes an empty product and removes it from the JITP profiles that named it.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>) -> Result<()> {
     let id = scope.product().id;
     execute!(

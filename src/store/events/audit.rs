@@ -1,4 +1,5 @@
-//! Audit entries: who did what to which thing. Written in the transaction of the change itself.
+//! Audit entries: who did what to which resource. An entry is written in the transaction of the change itself,
+//! and the audit chain seals it afterwards (`chain`).
 
 use crate::clock::Micros;
 use crate::store::accounts::orgs;
@@ -14,11 +15,11 @@ pub enum Actor<'a> {
     Person(&'a Person),
     /// A device.
     Device(DeviceId),
-    /// A deployment group's rule.
+    /// The rules of a deployment group.
     Group(GroupId),
 }
 
-/// What it was done to.
+/// The resource that was acted on.
 #[derive(Debug, Clone, Copy)]
 pub enum Resource {
     /// A device.
@@ -85,7 +86,7 @@ pub async fn add(
     Ok(())
 }
 
-/// Writes what a person did in a product, with what came of it as JSON.
+/// Writes an entry about a person's action in a product, with its outcome as JSON.
 pub async fn with_details(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -118,7 +119,7 @@ pub async fn with_details(
     Ok(())
 }
 
-/// An entry of a person about the product of the scope itself.
+/// Writes an entry of a person about the scope's product itself.
 pub async fn on_product(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -129,8 +130,8 @@ pub async fn on_product(
     in_product(w, scope, resource, description, now).await
 }
 
-/// Writes what a person did in a product. What is about a device goes to the device's own product, which the path need
-/// not name.
+/// Writes an entry about a person's action in a product. An entry about a device goes to the device's own
+/// product, which may differ from the one in the URL.
 pub async fn in_product(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -148,7 +149,7 @@ pub async fn in_product(
     add(w, p.org.id, Some(product), actor, resource, text, now).await
 }
 
-/// Writes what happened to a person's account, for each of its organizations.
+/// Writes an entry about a person's account, in each of the person's organizations.
 pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) -> Result<()> {
     for org in orgs::of_user(w, person.id).await? {
         let resource = Resource::Org(org.id);
@@ -157,7 +158,7 @@ pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) 
     Ok(())
 }
 
-/// Writes what a person did to the organization itself.
+/// Writes an entry about a person's action on the organization itself.
 pub async fn in_org(w: &mut Write, scope: &Scope<Org>, text: &str, now: Micros) -> Result<()> {
     let org = scope.org().id;
     let actor = Actor::Person(scope.person());

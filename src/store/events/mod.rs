@@ -1,3 +1,3 @@
-//! Rows of the audit log and the chain that seals it.
+//! The audit log in the database, and the audit chain that seals it.
 
 pub mod audit;

@@ -1,5 +1,5 @@
-//! Members who are told by mail, what they are to be told, and the queue of mails. A mail may be sent twice when a process
-//! dies over it, never not at all.
+//! Mail rules, the events that they collect, and the queue of mails. If a process dies while it sends a mail,
+//! that mail may be sent twice, but it is never lost.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Product, Scope};
@@ -8,52 +8,52 @@ use crate::store::support::messages;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 
-/// A rule, with how its last mail went.
+/// A mail rule, with the outcome of its last mail.
 #[derive(Debug, Clone, FromRow)]
 pub struct RuleRow {
-    /// Row.
+    /// The rule's id in the database.
     pub id: i64,
-    /// Who is told.
+    /// Email address of the recipient.
     pub email: String,
-    /// Kinds of messages, a line each.
+    /// Event types, one for each line.
     pub events: String,
     /// Whether mails are sent.
     pub active: bool,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
     /// When it last changed.
     pub updated_at: Micros,
-    /// `pending`, `sent`, `failed`; absent before the first mail.
+    /// `pending`, `sent`, or `failed`; absent before the first mail.
     pub last_status: Option<String>,
-    /// Why it was not sent at the last attempt.
+    /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// When it was sent or given up.
+    /// When the last mail was sent or given up.
     pub last_at: Option<Micros>,
 }
 
 /// A rule whose next mail is due.
 #[derive(Debug, Clone, FromRow)]
 pub struct DueRule {
-    /// Row.
+    /// The rule's id in the database.
     pub id: i64,
-    /// Since when.
+    /// When the mail became due.
     pub due_at: Micros,
-    /// Who is told.
+    /// Email address of the recipient.
     pub email: String,
-    /// Organization.
+    /// Name of the organization.
     pub org: String,
-    /// Product.
+    /// Name of the product.
     pub product: String,
 }
 
-/// Something to tell.
+/// An event that a rule has collected.
 #[derive(Debug, Clone, FromRow)]
 pub struct EventRow {
-    /// Row.
+    /// The event's id in the database.
     pub id: i64,
-    /// Kind of message.
+    /// The event type.
     pub event: String,
-    /// JSON.
+    /// The event's details as JSON.
     pub data: String,
     /// When it happened.
     pub at: Micros,
@@ -62,31 +62,31 @@ pub struct EventRow {
 /// A mail to send now.
 #[derive(Debug, Clone, FromRow)]
 pub struct DueMail {
-    /// Row.
+    /// The mail's id in the database.
     pub id: i64,
-    /// To whom.
+    /// Email address of the recipient.
     pub recipient: String,
-    /// One line.
+    /// A single line.
     pub subject: String,
-    /// The text, sealed.
+    /// The text, encrypted.
     pub body: Vec<u8>,
     /// Attempts so far.
     pub attempts: i64,
 }
 
-/// A mail to file.
+/// A mail to queue.
 pub struct NewMail<'m> {
-    /// The rule that it is for; none for an invitation.
+    /// The rule that it belongs to; `None` for an invitation.
     pub rule: Option<i64>,
-    /// To whom.
+    /// Email address of the recipient.
     pub recipient: &'m str,
-    /// One line.
+    /// A single line.
     pub subject: &'m str,
-    /// The text, sealed.
+    /// The text, encrypted.
     pub body: &'m [u8],
 }
 
-/// Makes a rule for a member.
+/// Adds a rule for a member.
 pub async fn add_rule(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -115,7 +115,7 @@ pub async fn add_rule(
     row.map(|r| r.0).ok_or(Error::Missing("mail_rules"))
 }
 
-/// Changes a rule.
+/// Writes the settings of a rule.
 pub async fn set_rule(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -157,7 +157,7 @@ pub async fn rules(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<RuleR
     )
 }
 
-/// Takes a rule away with its mails; whether it was there.
+/// Deletes a rule with its mails. Returns whether it was there.
 pub async fn remove_rule(w: &mut Write, scope: &Scope<Product>, id: i64) -> Result<bool> {
     let n = execute!(
         w,
@@ -171,7 +171,7 @@ pub async fn remove_rule(w: &mut Write, scope: &Scope<Product>, id: i64) -> Resu
     Ok(n > 0)
 }
 
-/// Takes away what a person is told of an organization.
+/// Deletes the rules of a person who leaves an organization.
 pub async fn remove_rules_of(w: &mut Write, scope: &Scope<Org>, user: UserId) -> Result<()> {
     execute!(
         w,
@@ -185,7 +185,7 @@ pub async fn remove_rules_of(w: &mut Write, scope: &Scope<Org>, user: UserId) ->
     Ok(())
 }
 
-/// Addresses of the organization's administrators but one person's.
+/// The addresses of the organization's administrators except one person.
 pub async fn other_admins(on: &mut impl On, org: OrgId, but: UserId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
         on,
@@ -201,7 +201,7 @@ pub async fn other_admins(on: &mut impl On, org: OrgId, but: UserId) -> Result<V
     Ok(rows.into_iter().map(|r| r.0).collect())
 }
 
-/// Rules of which something has waited since before `since`, and whose pause is over.
+/// Rules with an event that has waited since before `since`, and whose pause is over.
 pub async fn due_rules(on: &mut impl On, now: Micros, since: Micros) -> Result<Vec<DueRule>> {
     fetch_all!(
         on,
@@ -220,7 +220,7 @@ pub async fn due_rules(on: &mut impl On, now: Micros, since: Micros) -> Result<V
     )
 }
 
-/// Takes a rule's turn to send; false when somebody else has.
+/// Takes a rule to send its mail; false when another process has taken it.
 pub async fn take_rule(w: &mut Write, rule: &DueRule, next: Micros) -> Result<bool> {
     let n = execute!(
         w,
@@ -235,7 +235,7 @@ pub async fn take_rule(w: &mut Write, rule: &DueRule, next: Micros) -> Result<bo
     Ok(n == 1)
 }
 
-/// Takes what a rule is to tell, oldest first.
+/// Removes and returns the events that a rule has collected, oldest first.
 pub async fn take_events(w: &mut Write, rule: i64, most: i64) -> Result<Vec<EventRow>> {
     let rows: Vec<EventRow> = fetch_all!(
         w,
@@ -261,7 +261,7 @@ pub async fn take_events(w: &mut Write, rule: i64, most: i64) -> Result<Vec<Even
     Ok(rows)
 }
 
-/// Files a mail.
+/// Queues a mail.
 pub async fn file(w: &mut Write, mail: &NewMail<'_>, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -294,7 +294,7 @@ pub async fn waits(on: &mut impl On, now: Micros) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Takes mails that are due; nobody else takes them until `until`.
+/// Takes mails that are due. No other process takes them before `until`.
 pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Result<Vec<DueMail>> {
     let due: Vec<DueMail> = fetch_all!(
         w,
@@ -326,7 +326,8 @@ pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Resul
     Ok(taken)
 }
 
-/// Notes what came of an attempt: `pending` again, `sent`, or `failed`. The text of a mail that is over is forgotten.
+/// Records the outcome of an attempt: `pending` again, `sent`, or `failed`. The text of a finished mail is
+/// deleted.
 pub async fn tried(
     w: &mut Write,
     mail: i64,
@@ -367,7 +368,7 @@ pub async fn set_body(w: &mut Write, mail: i64, body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Deletes some mails that are over and older than this.
+/// Deletes up to `most` finished mails that ended before an instant.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,

@@ -1,5 +1,5 @@
-//! What programs and people are to be told: filed in the transaction of what happened, so that nothing is lost, for the
-//! webhooks and the mail rules that want it.
+//! Queues event messages for webhooks and mail rules, in the transaction of the event itself, so that none is
+//! lost.
 
 use crate::clock::Micros;
 use crate::limits::MAIL_EVENTS;
@@ -9,27 +9,27 @@ use crate::store::{On, Result, Write};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether any webhook of the server is active, as far as this process knows: what happens at device rate asks no database for
-/// that. Whoever makes one sets it, and the sending job looks every few seconds.
+/// Whether any webhook of the server is active, as far as this process knows. The flag spares a query for each
+/// device event. It is set when a webhook is created, and the sending job refreshes it every few seconds.
 static WEBHOOKS: AtomicBool = AtomicBool::new(false);
 
-/// The same of mail rules.
+/// Whether any mail rule is active, in the same way.
 static RULES: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process sends mail; what nobody would send is not collected.
+/// Whether this process sends mail. If not, no events are collected for mail rules.
 static MAILS: AtomicBool = AtomicBool::new(false);
 
-/// Says that a webhook wants to be told.
+/// Records that a webhook is active.
 pub fn webhook_wants() {
     WEBHOOKS.store(true, Ordering::Relaxed);
 }
 
-/// Says that a mail rule wants to be told.
+/// Records that a mail rule is active.
 pub fn rule_wants() {
     RULES.store(true, Ordering::Relaxed);
 }
 
-/// Says that mail is sent here.
+/// Records that this process sends mail.
 pub fn mails() {
     MAILS.store(true, Ordering::Relaxed);
 }
@@ -42,7 +42,7 @@ fn rules_want() -> bool {
     RULES.load(Ordering::Relaxed) && MAILS.load(Ordering::Relaxed)
 }
 
-/// Looks who wants to be told.
+/// Refreshes the flags from the database.
 pub async fn refresh_subscribers(on: &mut impl On) -> Result<()> {
     let row: Option<(Option<i64>, Option<i64>)> = fetch_optional!(
         on,
@@ -58,7 +58,8 @@ pub async fn refresh_subscribers(on: &mut impl On) -> Result<()> {
     Ok(())
 }
 
-/// Files a message for those of the product who want this kind. A rule whose mail waits collects no more than a mail can say.
+/// Queues an event for the product's webhooks and mail rules that subscribe to its type. A rule with a waiting
+/// mail collects no more events than a mail can list.
 pub async fn file(
     w: &mut Write,
     product: ProductId,
@@ -91,7 +92,7 @@ pub async fn file(
     Ok(())
 }
 
-/// The same about a device; what is told is put together only when somebody wants it.
+/// Queues an event of a device. Its data is only assembled when something subscribes to it.
 pub async fn file_of_device(
     w: &mut Write,
     device: DeviceId,

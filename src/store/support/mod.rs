@@ -1,4 +1,4 @@
-//! Rows of scripts, webhooks, mail, notifications, and who wants to hear of which event.
+//! Support scripts, webhooks, mail rules, and notifications in the database.
 
 pub mod mail;
 pub mod messages;

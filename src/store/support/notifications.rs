@@ -1,4 +1,4 @@
-//! Notifications of a product: what its people should know. The same again raises the count.
+//! Notifications of a product in the database. A repeated event raises the count of its notification.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -9,25 +9,25 @@ use sqlx::FromRow;
 /// A notification.
 #[derive(Debug, Clone, FromRow)]
 pub struct NotificationRow {
-    /// Row.
+    /// The notification's id in the database.
     pub id: i64,
-    /// What happened to what, unique in the product.
+    /// Identifies the event and what it is about; unique in the product.
     pub event_key: String,
-    /// `info`, `warning`, `error`.
+    /// `info`, `warning`, or `error`.
     pub level: String,
-    /// A few words.
+    /// A short title.
     pub title: String,
-    /// What happened and what to do.
+    /// What happened and what to do about it.
     pub message: String,
-    /// How often.
+    /// How often the event happened.
     pub occurrences: i64,
-    /// The last time.
+    /// When it last happened.
     pub last_at: Micros,
-    /// The first time.
+    /// When it first happened.
     pub inserted_at: Micros,
 }
 
-/// Notes an event, or that it happened again.
+/// Records an event, or that it happened again.
 pub async fn add(
     w: &mut Write,
     product: ProductId,
@@ -59,7 +59,8 @@ pub async fn add(
     crate::store::support::messages::file(w, product, "notification.raised", &data, now).await
 }
 
-/// Adds a notification of another server as it is there, and tells nobody; false when its event is noted here already.
+/// Adds an imported notification as it is, without sending messages about it; false when its event is recorded
+/// already.
 pub async fn add_past(w: &mut Write, product: ProductId, note: &NotificationRow) -> Result<bool> {
     let n = execute!(
         w,
@@ -82,7 +83,7 @@ pub async fn add_past(w: &mut Write, product: ProductId, note: &NotificationRow)
     Ok(n == 1)
 }
 
-/// A page of a product's notifications, last occurrence first, and how many there are.
+/// A page of a product's notifications, last occurrence first, and the number of all.
 pub async fn list(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -112,7 +113,7 @@ pub async fn list(
     Ok((rows, total.map_or(0, |t| t.0)))
 }
 
-/// Deletes all of a product; how many.
+/// Deletes all notifications of a product. Returns how many.
 pub async fn dismiss(w: &mut Write, scope: &Scope<Product>) -> Result<u64> {
     execute!(
         w,
@@ -124,7 +125,7 @@ pub async fn dismiss(w: &mut Write, scope: &Scope<Product>) -> Result<u64> {
     )
 }
 
-/// Deletes some that last happened before an instant; how many.
+/// Deletes up to `most` notifications that last happened before an instant. Returns how many.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,

@@ -1,4 +1,4 @@
-//! Support scripts of a product.
+//! Support scripts of a product in the database.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -7,37 +7,37 @@ use crate::store::ids::{ScriptId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A script, with who made it.
+/// A script with its author.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct ScriptRow {
-    /// Row.
+    /// The script's id in the database.
     pub id: ScriptId,
-    /// Name; several may share one.
+    /// Several scripts may have the same name.
     pub name: String,
-    /// Elixir.
+    /// Elixir code.
     pub text: String,
-    /// Tags, one a line; absent when never set.
+    /// Tags, one for each line; absent when they were never set.
     pub tags: Option<String>,
-    /// Who made it.
+    /// The author.
     pub creator_id: UserId,
-    /// Their name.
+    /// Name of the author.
     pub creator_name: String,
-    /// Their address.
+    /// Email address of the author.
     pub creator_email: String,
-    /// When.
+    /// When it was created.
     pub inserted_at: Micros,
-    /// When last changed.
+    /// When it last changed.
     pub updated_at: Micros,
 }
 
-/// What a list is narrowed to; absent texts narrow nothing.
+/// Filters for a list of scripts. Absent ones match everything.
 #[derive(Debug, Clone, Default)]
 pub struct ScriptFilter {
     /// Part of the name.
     pub name: Option<String>,
-    /// Part of the tags.
+    /// Part of a tag.
     pub tags: Option<String>,
-    /// Part of either.
+    /// Part of the name or of a tag.
     pub search: Option<String>,
 }
 
@@ -86,7 +86,7 @@ pub async fn add(
         .ok_or(crate::store::Error::Missing("scripts"))
 }
 
-/// The product's script with this number.
+/// Finds a script of the product by id.
 pub async fn by_id(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -100,7 +100,7 @@ pub async fn by_id(
     )
 }
 
-/// The product's first script of this name.
+/// The product's first script with this name.
 pub async fn by_name(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -117,7 +117,7 @@ pub async fn by_name(
     )
 }
 
-/// A page of the product's scripts by name, and how many there are in all.
+/// A page of the product's scripts by name, and the number of all.
 pub async fn list(
     on: &mut impl On,
     scope: &Scope<Product>,
@@ -162,7 +162,7 @@ pub async fn list(
     Ok((rows, total.map_or(0, |t| t.0)))
 }
 
-/// Changes a script. False when the product has none of this number.
+/// Changes a script; false when the product has no such script.
 pub async fn set(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -192,7 +192,7 @@ pub async fn set(
     Ok(n > 0)
 }
 
-/// Deletes a script. False when the product has none of this number.
+/// Deletes a script; false when the product has no such script.
 pub async fn delete(w: &mut Write, scope: &Scope<Product>, id: ScriptId) -> Result<bool> {
     let n = execute!(
         w,

@@ -1,5 +1,5 @@
-//! Programs that are told over HTTP, and the queue of what they are to be told ([`crate::store::support::messages`] files it). The job that
-//! sends a message may send it twice, and says so by its id.
+//! Webhooks and the queue of their deliveries ([`crate::store::support::messages`] fills it). The sending job
+//! may send a message twice; its id lets the receiver notice.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
@@ -12,81 +12,81 @@ use sqlx::FromRow;
 /// A webhook.
 #[derive(Debug, Clone, FromRow)]
 pub struct WebhookRow {
-    /// Row.
+    /// The webhook's id in the database.
     pub id: WebhookId,
-    /// Where messages go.
+    /// The URL that deliveries are posted to.
     pub url: String,
     /// Free text.
     pub description: Option<String>,
-    /// Kinds of messages, a line each.
+    /// Event types, one for each line.
     pub events: String,
-    /// Whether it is told.
+    /// Whether deliveries are sent.
     pub active: bool,
-    /// When it was made.
+    /// When it was created.
     pub inserted_at: Micros,
     /// When it last changed.
     pub updated_at: Micros,
 }
 
-/// A message on its way, or told.
+/// A delivery, pending or finished.
 #[derive(Debug, Clone, FromRow)]
 pub struct DeliveryRow {
-    /// Row.
+    /// The delivery's id in the database.
     pub id: i64,
-    /// Names the message, the same at each attempt.
+    /// The message id, the same in every attempt.
     pub message: String,
-    /// Kind of message.
+    /// The event type.
     pub event: String,
-    /// JSON.
+    /// The body as JSON.
     pub body: String,
-    /// `pending`, `delivered`, `failed`.
+    /// `pending`, `delivered`, or `failed`.
     pub status: String,
     /// Attempts so far.
     pub attempts: i64,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub due_at: Micros,
-    /// Status of the last answer.
+    /// HTTP status of the last response.
     pub answer: Option<i64>,
     /// Why the last attempt failed.
     pub error: Option<String>,
-    /// When it was filed.
+    /// When it was queued.
     pub inserted_at: Micros,
-    /// When it was told or given up.
+    /// When it was delivered or given up.
     pub ended_at: Option<Micros>,
 }
 
-/// A message to send now.
+/// A delivery to send now.
 #[derive(Debug, Clone, FromRow)]
 pub struct Due {
-    /// The delivery.
+    /// The delivery's id in the database.
     pub id: i64,
     /// Its webhook.
     pub webhook_id: WebhookId,
-    /// Names the message.
+    /// The message id, the same in every attempt.
     pub message: String,
-    /// JSON.
+    /// The body as JSON.
     pub body: String,
     /// Attempts so far.
     pub attempts: i64,
-    /// Where it goes.
+    /// The URL to post to.
     pub url: String,
-    /// What signs it, sealed.
+    /// The signing secret, encrypted.
     pub secret: Vec<u8>,
 }
 
-/// What people set.
+/// The settings of a webhook.
 pub struct Settings<'s> {
-    /// Where messages go.
+    /// The URL that deliveries are posted to.
     pub url: &'s str,
     /// Free text.
     pub description: Option<&'s str>,
-    /// Kinds of messages, a line each.
+    /// Event types, one for each line.
     pub events: &'s str,
-    /// Whether it is told.
+    /// Whether deliveries are sent.
     pub active: bool,
 }
 
-/// Makes one.
+/// Adds a webhook.
 pub async fn add(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -116,7 +116,7 @@ pub async fn add(
     row.map(|r| r.0).ok_or(Error::Missing("webhooks"))
 }
 
-/// Changes one.
+/// Writes the settings of a webhook.
 pub async fn set(
     w: &mut Write,
     scope: &Scope<Product>,
@@ -144,7 +144,7 @@ pub async fn set(
     Ok(())
 }
 
-/// The product's, oldest first.
+/// The product's webhooks, oldest first.
 pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<WebhookRow>> {
     fetch_all!(
         on,
@@ -157,7 +157,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Webhoo
     )
 }
 
-/// Takes one away with its messages; whether it was there.
+/// Deletes a webhook with its deliveries. Returns whether it was there.
 pub async fn remove(w: &mut Write, scope: &Scope<Product>, id: WebhookId) -> Result<bool> {
     let n = execute!(
         w,
@@ -171,7 +171,7 @@ pub async fn remove(w: &mut Write, scope: &Scope<Product>, id: WebhookId) -> Res
     Ok(n > 0)
 }
 
-/// Switches one off that says it is gone.
+/// Deactivates a webhook whose receiver answered that it is gone (410).
 pub async fn gone(w: &mut Write, id: WebhookId, now: Micros) -> Result<()> {
     execute!(
         w,
@@ -185,12 +185,12 @@ pub async fn gone(w: &mut Write, id: WebhookId, now: Micros) -> Result<()> {
     Ok(())
 }
 
-/// The body of a message, as Standard Webhooks has it.
+/// The body of a message in the format of Standard Webhooks.
 fn body(event: &str, data: &Value, now: Micros) -> String {
     json!({"type": event, "timestamp": now.zulu(), "data": data}).to_string()
 }
 
-/// Files a message for the product's webhooks that want this kind.
+/// Queues a message for the product's webhooks that subscribe to its type.
 pub async fn file(
     w: &mut Write,
     product: ProductId,
@@ -218,7 +218,7 @@ pub async fn file(
     Ok(())
 }
 
-/// Files a message for one webhook, whatever it wants.
+/// Queues a message for one webhook, whatever it subscribes to.
 pub async fn file_one(
     w: &mut Write,
     webhook: WebhookId,
@@ -244,7 +244,7 @@ pub async fn file_one(
     row.map(|r| r.0).ok_or(Error::Missing("webhook_deliveries"))
 }
 
-/// A page of a webhook's messages, newest first, and how many there are in all.
+/// A page of a webhook's deliveries, newest first, and the number of all.
 pub async fn deliveries(
     on: &mut impl On,
     webhook: WebhookId,
@@ -274,7 +274,7 @@ pub async fn deliveries(
     Ok((rows, total.unwrap_or_default().0))
 }
 
-/// Sends a message again, at once; whether it was there.
+/// Makes a past delivery due again. Returns whether it was there.
 pub async fn again(w: &mut Write, webhook: WebhookId, delivery: i64, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
@@ -291,7 +291,7 @@ pub async fn again(w: &mut Write, webhook: WebhookId, delivery: i64, now: Micros
     Ok(n > 0)
 }
 
-/// Whether any message is due.
+/// Whether any delivery is due.
 pub async fn waits(on: &mut impl On, now: Micros) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -305,7 +305,7 @@ pub async fn waits(on: &mut impl On, now: Micros) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Takes messages that are due; nobody else takes them until `until`.
+/// Takes deliveries that are due. No other process takes them before `until`.
 pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Result<Vec<Due>> {
     let due: Vec<Due> = fetch_all!(
         w,
@@ -338,19 +338,19 @@ pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Resul
     Ok(taken)
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 pub struct Outcome<'o> {
-    /// `pending`, `delivered`, `failed`.
+    /// `pending`, `delivered`, or `failed`.
     pub status: &'static str,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub due_at: Micros,
-    /// Status of the answer.
+    /// HTTP status of the response.
     pub answer: Option<i64>,
-    /// Why it failed.
+    /// Why the attempt failed.
     pub error: Option<&'o str>,
 }
 
-/// Notes what came of an attempt.
+/// Records the outcome of an attempt.
 pub async fn tried(w: &mut Write, delivery: i64, o: &Outcome<'_>, now: Micros) -> Result<()> {
     let ended = (o.status != "pending").then_some(now);
     execute!(
@@ -371,7 +371,7 @@ pub async fn tried(w: &mut Write, delivery: i64, o: &Outcome<'_>, now: Micros) -
     Ok(())
 }
 
-/// Deletes some messages that are over and older than this.
+/// Deletes up to `most` finished deliveries that ended before an instant.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,

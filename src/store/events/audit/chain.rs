@@ -1,13 +1,13 @@
-//! The audit log as a chain: a sealed entry has a number and a mac over its content and the mac before it, so that an entry
-//! which was altered or removed is found. Entries are sealed a moment after they are written, in a transaction of its own,
-//! since a chain within each change would make all changes wait for one another.
+//! The audit chain: a sealed entry has a sequence number and a MAC over its content and the previous MAC, so
+//! that an altered or removed entry is detected. Entries are sealed shortly after they are written, in a
+//! separate transaction, because a chain inside each change would serialize all changes.
 
 use crate::clock::Micros;
 use crate::store::node::nodes;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 
-/// What the mac of an entry covers.
+/// The content that the MAC of an entry covers.
 #[derive(Debug, FromRow)]
 struct ChainLink {
     id: i64,
@@ -24,7 +24,7 @@ struct ChainLink {
     mac: Option<Vec<u8>>,
 }
 
-/// Makes a mac; the store knows no key.
+/// Computes a MAC. It is passed in, because the store has no access to the keys.
 pub type Mac<'m> = dyn Fn(&[u8]) -> Vec<u8> + Sync + 'm;
 
 impl ChainLink {
@@ -49,7 +49,7 @@ fn head_text(seq: i64, last: &[u8], mac: &Mac<'_>) -> String {
     format!("{seq}:{}:{}", hex::encode(last), hex::encode(&proof[..8]))
 }
 
-/// Whether any entry waits to be sealed.
+/// Whether any entry is not sealed yet.
 pub async fn waits(on: &mut impl On) -> Result<bool> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
@@ -61,9 +61,9 @@ pub async fn waits(on: &mut impl On) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Seals up to `most` entries; how many it were.
+/// Seals up to `most` entries. Returns how many.
 pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
-    // One node at a time: the row is locked until the commit.
+    // The lock on this row until the commit lets only one node seal at a time.
     execute!(
         w,
         sql!(
@@ -112,7 +112,7 @@ pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
     Ok(sealed)
 }
 
-/// The next thousand sealed entries behind a number of the chain.
+/// The next thousand sealed entries after a sequence number.
 async fn behind(on: &mut impl On, seq: i64) -> Result<Vec<ChainLink>> {
     fetch_all!(
         on,
@@ -126,23 +126,23 @@ async fn behind(on: &mut impl On, seq: i64) -> Result<Vec<ChainLink>> {
     )
 }
 
-/// What a check found.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Entries in the chain.
     pub sealed: i64,
-    /// Entries that wait to be sealed.
+    /// Entries that are not sealed yet.
     pub waiting: i64,
-    /// The end of the chain, to be kept elsewhere and expected later.
+    /// The end of the chain. It can be kept elsewhere and compared later, to detect that entries were cut off.
     pub head: String,
     /// What is wrong.
     pub problems: Vec<String>,
 }
 
-/// Problems that are told one by one.
+/// Maximum number of problems that are listed.
 const PROBLEMS: usize = 20;
 
-/// Walks the whole chain.
+/// Verifies the whole chain.
 pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Result<Found> {
     let mut found = Found::default();
     let (mut last, mut expected) = (Vec::new(), expect.map(|_| false));
@@ -205,8 +205,8 @@ pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Re
     Ok(found)
 }
 
-/// Makes the chain anew with another key, entry by entry. The caller has verified the old one: what was altered would be
-/// sealed as if it were true.
+/// Recomputes the chain with another key. The caller has verified the old chain before; otherwise altered
+/// entries would be sealed as genuine.
 pub async fn remake(w: &mut Write, mac: &Mac<'_>) -> Result<i64> {
     let (mut seq, mut last) = (0, Vec::new());
     loop {

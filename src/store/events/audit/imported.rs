@@ -1,5 +1,5 @@
-//! Entries of another server's audit log. They keep their time, are told by their text and details from entries of this
-//! server, and enter the chain when they are imported: it proves that they were not changed since then.
+//! Audit entries that are imported from another server. They keep their time and are marked by their text and
+//! details. They join the audit chain at the import, which proves that they did not change since then.
 
 use super::Resource;
 use crate::clock::Micros;
@@ -7,45 +7,45 @@ use crate::store::fold::beyond_ascii;
 use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
 use crate::store::{Result, Write};
 
-/// Who acted there.
+/// Who acted on the other server.
 #[derive(Debug, Clone, Copy)]
 pub enum Actor {
     /// A person.
     Person(UserId),
     /// A device.
     Device(DeviceId),
-    /// A deployment group's rule.
+    /// The rules of a deployment group.
     Group(GroupId),
-    /// Somebody or something that is not here.
+    /// Somebody or something that does not exist on this server.
     Unknown,
 }
 
 /// An entry to import.
 #[derive(Debug)]
 pub struct Imported<'e> {
-    /// Organization.
+    /// The organization that the entry belongs to.
     pub org: OrgId,
-    /// The product, if it is in one.
+    /// The product, if the entry belongs to one.
     pub product: Option<ProductId>,
     /// Who acted.
     pub actor: Actor,
-    /// What it was done to.
+    /// The resource that was acted on.
     pub resource: Resource,
     /// What was done, marked as imported.
     pub description: &'e str,
-    /// The rest of the entry as JSON, with its number there.
+    /// The rest of the entry as JSON, including its id on the other server.
     pub details: &'e str,
-    /// When it was written there.
+    /// When it was written on the other server.
     pub at: Micros,
 }
 
-/// Writes an entry; false when it was imported before.
+/// Adds an entry; false when it was imported before.
 pub async fn add(w: &mut Write, entry: &Imported<'_>) -> Result<bool> {
     let (actor_type, actor_id) = match entry.actor {
         Actor::Person(u) => ("user", u.0),
         Actor::Device(d) => ("device", d.0),
         Actor::Group(g) => ("deployment_group", g.0),
-        // Numbers of rows begin at 1: this is nobody's.
+        // Ids of users begin at 1, so 0 is nobody.
         Actor::Unknown => ("user", 0),
     };
     let (resource_type, resource_id) = entry.resource.columns();

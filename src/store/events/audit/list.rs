@@ -1,4 +1,4 @@
-//! The audit log as people read it: narrowed, newest first, or from its beginning for an export.
+//! Queries of the audit log: filtered, newest first for people or oldest first for an export.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::InOrg;
@@ -7,49 +7,49 @@ use crate::store::ids::{DeviceId, GroupId, ProductId};
 use crate::store::{On, Result};
 use sqlx::{FromRow, QueryBuilder};
 
-/// An entry with the names of what it is about, as they are now.
+/// An entry with the present names of its actor and resource.
 #[derive(Debug, Clone, FromRow)]
 pub struct Entry {
-    /// Row.
+    /// The entry's id in the database.
     pub id: i64,
-    /// Its number in the chain; absent until it is sealed.
+    /// Its sequence number in the audit chain; absent until it is sealed.
     pub seq: Option<i64>,
-    /// `user`, `device`, `deployment_group`.
+    /// `user`, `device`, or `deployment_group`.
     pub actor_type: String,
-    /// Name or identifier of who acted.
+    /// Name or identifier of the actor.
     pub actor: Option<String>,
-    /// Address of the person who acted.
+    /// Email address of the actor, if it is a person.
     pub actor_email: Option<String>,
-    /// `device`, `deployment_group`, `product`, `org`.
+    /// `device`, `deployment_group`, `product`, or `org`.
     pub resource_type: String,
-    /// Name or identifier of what it was done to.
+    /// Name or identifier of the resource.
     pub resource: Option<String>,
-    /// The product, if it is in one.
+    /// The product, if the entry belongs to one.
     pub product: Option<String>,
     /// What was done.
     pub description: String,
-    /// What came of it, as JSON.
+    /// The outcome as JSON.
     pub details: Option<String>,
-    /// When.
+    /// When it was written.
     pub at: Micros,
 }
 
-/// What a list is narrowed to; all given conditions must hold.
+/// Filters of the audit log. All given ones must match.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// Only this product's.
+    /// Only entries of this product.
     pub product: Option<ProductId>,
-    /// Only what was done to this device, or by it.
+    /// Only entries about this device or by it.
     pub device: Option<DeviceId>,
-    /// Only what was done to this group, or by it.
+    /// Only entries about this group or by it.
     pub group: Option<GroupId>,
-    /// Part of the description, any case.
+    /// Part of the description, case-insensitive.
     pub search: Option<String>,
-    /// Address or name of the person who acted.
+    /// Email address or name of the person who acted.
     pub actor: Option<String>,
-    /// From then on.
+    /// Only entries from this instant on.
     pub since: Option<Micros>,
-    /// Until before then.
+    /// Only entries before this instant.
     pub until: Option<Micros>,
 }
 
@@ -106,7 +106,7 @@ const COLUMNS: &str = "SELECT a.id, a.seq, a.actor_type, a.resource_type, a.desc
             a.at, COALESCE(u.name, ad.identifier, ag.name) AS actor, u.email AS actor_email,
             COALESCE(rd.identifier, rg.name, rp.name, ro.name) AS resource, p.name AS product";
 
-/// A page, newest first, and how many there are in all.
+/// A page of entries, newest first, and the number of all.
 pub async fn page(
     on: &mut impl On,
     scope: &impl InOrg,
@@ -134,7 +134,7 @@ pub async fn page(
     Ok((rows, total.0))
 }
 
-/// The entries behind `after`, oldest first.
+/// The entries after `after`, oldest first.
 pub async fn behind(
     on: &mut impl On,
     scope: &impl InOrg,
