@@ -7,18 +7,23 @@ root = pathlib.Path(__file__).resolve().parent.parent
 store = root / "src" / "store"
 seen = collections.defaultdict(set)
 bad = []
+
+def is_test(path):
+    return path.is_relative_to(store / "tests")
+
+
 for path in (root / "src").rglob("*.rs"):
     text = path.read_text()
     if path.is_relative_to(store):
         for match in re.finditer(r'"((?:SELECT|INSERT|UPDATE|DELETE)\b(?:[^"\\]|\\.)*)"', text):
-            if path.name != "tests.rs" and len(match.group(1)) > 30:
+            if not is_test(path) and len(match.group(1)) > 30:
                 seen[" ".join(match.group(1).split())].add(path.name)
     elif re.search(r'"(SELECT|INSERT INTO|UPDATE|DELETE FROM) ', text):
         bad.append(f"{path.relative_to(root)} holds SQL")
 bad += [f"{', '.join(sorted(files))} share: {text[:80]}" for text, files in seen.items() if len(files) > 1]
 engine = re.compile(r"Db::(Sqlite|Postgres)|Conn::(Sqlite|Postgres)")
 for path in store.rglob("*.rs"):
-    if "engine" not in path.parts and path.name != "tests.rs" and engine.search(path.read_text()):
+    if "engine" not in path.parts and not is_test(path) and engine.search(path.read_text()):
         bad.append(f"{path.relative_to(root)} branches on the engine")
 sqlite, postgres = ({p.name for p in (root / "migrations" / engine).iterdir()} for engine in ("sqlite", "postgres"))
 bad += [f"migration {name} exists for one engine only" for name in sorted(sqlite ^ postgres)]

@@ -1,0 +1,187 @@
+//! Updates in flight: who may take one, and how many at once.
+
+use super::*;
+use crate::store::devices;
+
+both_engines! {
+    a_claim_is_taken_once_and_counted => claims;
+    candidates_come_in_order_and_only_when_eligible => candidates;
+    a_lease_is_one_nodes_until_it_lapses => leases;
+    two_schedulers_never_claim_beyond_the_limit => racing_claims;
+}
+
+fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
+    NewClaim {
+        device,
+        claim: ClaimId(n),
+        group: Some(group),
+        release: None,
+        firmware: None,
+        delta: None,
+        priority: false,
+    }
+}
+
+async fn claims(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, ids) = fleet(&mut w, &world, 2).await;
+    assert!(
+        inflight::add(&mut w, &claim(ids[0], group, 1), NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !inflight::add(&mut w, &claim(ids[0], group, 2), NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 1);
+    assert_eq!(inflight::count(&mut w, group, true).await.unwrap(), 0);
+    assert!(
+        !inflight::sent(&mut w, ids[0], ClaimId(2), NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 1);
+    assert!(
+        inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 0);
+    inflight::progress(&mut w, ids[0], "updating", Some(50), true, NOW)
+        .await
+        .unwrap();
+    assert_eq!(inflight::lapsed(&mut w, NOW, NOW).await.unwrap().len(), 0);
+    assert_eq!(
+        inflight::lapsed(&mut w, later(1), NOW).await.unwrap(),
+        [(ids[0], Some(group))]
+    );
+    inflight::remove(&mut w, ids[0]).await.unwrap();
+    assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 0);
+    let release = releases::current(&mut w, group).await.unwrap().unwrap();
+    for i in 0..3 {
+        inflight::attempt(&mut w, ids[1], release.id, later(i * 100))
+            .await
+            .unwrap();
+    }
+    let counted = inflight::attempts(&mut w, ids[1], release.id, later(100))
+        .await
+        .unwrap();
+    assert_eq!(counted, (3, 2));
+    inflight::clear_attempts(&mut w, ids[1]).await.unwrap();
+    assert_eq!(
+        inflight::attempts(&mut w, ids[1], release.id, NOW)
+            .await
+            .unwrap(),
+        (0, 0)
+    );
+}
+
+async fn candidates(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, ids) = fleet(&mut w, &world, 6).await;
+    let fifo = async |w: &mut Write| -> Vec<DeviceId> {
+        devices::fifo(w, group, "old", "none", 10)
+            .await
+            .unwrap()
+            .iter()
+            .map(|c| c.id)
+            .collect()
+    };
+    assert_eq!(fifo(&mut w).await, ids);
+    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|c| c.id)
+        .collect();
+    assert_eq!(newest, ids, "the first device was seen first most recently");
+    let source = devices::next_source(&mut w, group, "").await.unwrap();
+    assert_eq!(source, Some(("old".into(), Some("1.0.0".into()))));
+    assert_eq!(
+        devices::next_source(&mut w, group, "old\u{1}")
+            .await
+            .unwrap(),
+        None
+    );
+    devices::set_updates_enabled(&mut w, ids[0], false, NOW)
+        .await
+        .unwrap();
+    devices::block(&mut w, ids[1], Some(later(60)))
+        .await
+        .unwrap();
+    assert!(
+        devices::set_validation(&mut w, ids[2], "not_validated", false)
+            .await
+            .unwrap()
+    );
+    devices::offline(&mut w, ids[3]).await.unwrap();
+    inflight::add(&mut w, &claim(ids[4], group, 1), NOW)
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, [ids[5]]);
+    devices::set_deleted(&mut w, ids[5], Some(NOW), NOW)
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, []);
+    devices::set_deleted(&mut w, ids[5], None, NOW)
+        .await
+        .unwrap();
+    devices::joined(&mut w, ids[5], NOW).await.unwrap();
+    deployment_groups::set_words(&mut w, group, "release_tag", &["beta".into()])
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, []);
+    devices::set_tags(&mut w, ids[5], Some(&["beta".into(), "x".into()]))
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, [ids[5]]);
+    deployment_groups::set_words(&mut w, group, "interface", &["wifi".into()])
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, []);
+    devices::set_interface(&mut w, ids[5], "wifi")
+        .await
+        .unwrap();
+    assert_eq!(fifo(&mut w).await, [ids[5]]);
+}
+
+async fn leases(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, _) = fleet(&mut w, &world, 0).await;
+    let lease = async |w: &mut Write, node, now| {
+        deployment_groups::lease(w, group, NodeId(node), Micros(now + 10), Micros(now))
+            .await
+            .unwrap()
+    };
+    assert!(lease(&mut w, 1, 100).await);
+    assert!(lease(&mut w, 1, 105).await);
+    assert!(!lease(&mut w, 2, 115).await);
+    assert!(lease(&mut w, 2, 116).await);
+    assert!(!lease(&mut w, 1, 117).await);
+    nodes::forget(&mut w, NodeId(2)).await.unwrap();
+    assert!(lease(&mut w, 1, 117).await);
+}
+
+async fn racing_claims(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, _) = fleet(&mut w, &world, 20).await;
+    w.commit().await.unwrap();
+    // Both call themselves the lease's holder: only the row lock keeps them apart.
+    let run = || crate::rollout::claim::run(db, NodeId(1), group, later(100));
+    let runs = futures_util::future::join_all((0..8).map(|_| run())).await;
+    let claimed: usize = runs.into_iter().map(|r| r.unwrap().claimed.len()).sum();
+    assert_eq!(claimed, 3);
+    let mut r = db.read().await.unwrap();
+    assert_eq!(inflight::count(&mut r, group, false).await.unwrap(), 3);
+}

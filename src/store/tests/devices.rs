@@ -1,0 +1,292 @@
+//! Devices: connections, reports and what is kept of the past.
+
+use super::*;
+use crate::store::devices;
+
+mod past;
+mod search;
+
+both_engines! {
+    a_late_disconnect_does_not_touch_the_newcomer => connections_story;
+    reports_are_swept_but_never_the_newest => sweeps;
+    what_is_over_is_kept_and_swept_by_age => pasts;
+    blocks_end_in_time => blocks;
+}
+
+async fn connections_story(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let d = devices::add(&mut w, world.org, world.product, "d", None, None, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    let (old, new) = (ConnectionId(1), ConnectionId(2));
+    connections::connecting(&mut w, d, old, NodeId(1), None, NOW)
+        .await
+        .unwrap();
+    assert!(
+        connections::connected(&mut w, d, old, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    connections::connecting(&mut w, d, new, NodeId(2), None, NOW)
+        .await
+        .unwrap();
+    assert!(
+        !connections::connected(&mut w, d, old, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        connections::connected(&mut w, d, new, "2.3.0", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !connections::disconnected(&mut w, d, old, "lost", NOW)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        connections::node_of(&mut w, d).await.unwrap(),
+        Some(NodeId(2))
+    );
+    assert_eq!(
+        connections::close_left_by(&mut w, NodeId(1), 10, NOW)
+            .await
+            .unwrap(),
+        []
+    );
+    assert_eq!(
+        connections::close_left_by(&mut w, NodeId(2), 10, NOW)
+            .await
+            .unwrap(),
+        [(d,)]
+    );
+    assert_eq!(connections::node_of(&mut w, d).await.unwrap(), None);
+}
+
+async fn pasts(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (_, devices) = fleet(&mut w, &world, 3).await;
+    let [left, replaced, dead] = devices[..] else {
+        panic!("three devices")
+    };
+    // One that ended, one that was replaced, one whose node died; each is kept once, whatever is repeated.
+    let first = ConnectionId(0);
+    connections::disconnected(&mut w, left, first, "left", later(10))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        history::keep_ended(&mut w, left, first).await.unwrap();
+        history::keep_replaced(&mut w, left, later(20))
+            .await
+            .unwrap();
+        history::keep_replaced(&mut w, replaced, later(20))
+            .await
+            .unwrap();
+    }
+    let peer = Some("10.0.0.1");
+    connections::connecting(
+        &mut w,
+        replaced,
+        ConnectionId(90),
+        NodeId(2),
+        peer,
+        later(20),
+    )
+    .await
+    .unwrap();
+    history::keep_left_by(&mut w, NodeId(1), 10, later(30))
+        .await
+        .unwrap();
+    let mut reasons = Vec::new();
+    for device in [left, replaced, dead] {
+        let all = history::connections(&mut w, device, 10).await.unwrap();
+        let ended = all.iter().filter_map(|c| c.reason.clone());
+        reasons.push(ended.collect::<Vec<_>>().join(" "));
+    }
+    assert_eq!(reasons, ["left", "replaced", "server gone"]);
+    let all = history::connections(&mut w, replaced, 10).await.unwrap();
+    assert_eq!(
+        (all.len(), all[0].peer.as_deref()),
+        (2, peer),
+        "the present one first"
+    );
+    assert_eq!(
+        history::connections(&mut w, replaced, 1)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        history::sweep_connections(&mut w, later(25), 10)
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        history::sweep_connections(&mut w, later(31), 10)
+            .await
+            .unwrap(),
+        1
+    );
+    // Firmwares: all but the newest go.
+    for seconds in [1, 2, 3] {
+        history::firmware(&mut w, left, later(seconds))
+            .await
+            .unwrap();
+    }
+    assert!(
+        devices::set_validation(&mut w, left, "not_validated", true)
+            .await
+            .unwrap()
+    );
+    history::validation(&mut w, left).await.unwrap();
+    let ran = history::firmwares(&mut w, left, 10).await.unwrap();
+    let states: Vec<_> = ran
+        .iter()
+        .map(|f| (f.validation.as_str(), f.auto_revert))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("not_validated", true),
+            ("unknown", false),
+            ("unknown", false)
+        ]
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 1).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 9).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        history::sweep_firmwares(&mut w, later(9), 9).await.unwrap(),
+        0
+    );
+    let stat = inflight::Success {
+        product: world.product,
+        device: left,
+        group: None,
+        release: None,
+        delta: true,
+        source: "old",
+        target: "new",
+        sent: 10,
+        full: 100,
+    };
+    inflight::succeeded(&mut w, &stat, later(1)).await.unwrap();
+    inflight::succeeded(&mut w, &stat, later(2)).await.unwrap();
+    assert_eq!(
+        history::update_sums(&mut w, left).await.unwrap(),
+        (2, 20, 180)
+    );
+    assert_eq!(
+        history::updates(&mut w, left, 1).await.unwrap()[0].at,
+        later(2)
+    );
+    assert_eq!(
+        history::sweep_updates(&mut w, later(2), 9).await.unwrap(),
+        1
+    );
+}
+
+async fn sweeps(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (_, devices) = fleet(&mut w, &world, 2).await;
+    let report = |seconds: i64| health_reports::HealthReport {
+        at: later(seconds),
+        status: "healthy".into(),
+        reasons: "{}".into(),
+        report: "{}".into(),
+    };
+    for (device, seconds) in [(0, 1), (0, 2), (0, 3), (1, 1)] {
+        health_reports::add(&mut w, devices[device], &report(seconds))
+            .await
+            .unwrap();
+    }
+    // A second one of the same instant replaces the first.
+    health_reports::add(&mut w, devices[1], &report(1))
+        .await
+        .unwrap();
+    let line = |seconds: i64| device_logs::LogLine {
+        at: later(seconds),
+        level: "info".into(),
+        message: "x".into(),
+        meta: "{}".into(),
+    };
+    for seconds in [5, 1] {
+        device_logs::add(&mut w, devices[0], &line(seconds), later(seconds))
+            .await
+            .unwrap();
+    }
+    let place = locations::Location {
+        at: NOW,
+        latitude: -1.25,
+        longitude: 179.5,
+        accuracy: None,
+        source: "gps".into(),
+    };
+    locations::set(&mut w, devices[0], &place).await.unwrap();
+    locations::set(&mut w, devices[0], &place).await.unwrap();
+    assert_eq!(
+        locations::get(&mut w, devices[0]).await.unwrap(),
+        Some(place)
+    );
+    assert_eq!(locations::get(&mut w, devices[1]).await.unwrap(), None);
+    let sweep = health_reports::sweep(&mut w, later(10), 1).await.unwrap();
+    assert_eq!(sweep, 1, "a little at once");
+    assert_eq!(
+        health_reports::sweep(&mut w, later(10), 9).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        health_reports::sweep(&mut w, later(10), 9).await.unwrap(),
+        0
+    );
+    for (device, seconds) in [(0, 3), (1, 1)] {
+        let left = health_reports::newest(&mut w, devices[device], NOW, 9)
+            .await
+            .unwrap();
+        assert_eq!(left, [report(seconds)]);
+    }
+    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    assert_eq!(lines, [line(5), line(1)]);
+    assert_eq!(device_logs::sweep(&mut w, later(3), 9).await.unwrap(), 1);
+    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    assert_eq!(lines, [line(5)]);
+}
+
+async fn blocks(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, ids) = fleet(&mut w, &world, 3).await;
+    devices::block(&mut w, ids[0], Some(later(10)))
+        .await
+        .unwrap();
+    devices::block(&mut w, ids[1], Some(later(20)))
+        .await
+        .unwrap();
+    assert_eq!(
+        devices::blocks_over(&mut w, later(9), 10).await.unwrap(),
+        []
+    );
+    assert_eq!(
+        devices::blocks_over(&mut w, later(10), 10).await.unwrap(),
+        [(ids[0], Some(group))]
+    );
+    assert_eq!(
+        devices::fifo(&mut w, group, "old", "none", 10)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+}
