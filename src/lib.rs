@@ -1,6 +1,6 @@
 //! Nervecenter: an over-the-air update server for fleets of Nerves devices.
 //!
-//! The map of the code, the rule of who may know whom, and what always holds are in `ARCHITECTURE.md`; `tests/it/walls.rs` reads
+//! The map of the code, the rule of who may know whom, and what always holds are in `ARCHITECTURE.md`; `tests/it/walls` reads
 //! the sources against it.
 
 mod access;
