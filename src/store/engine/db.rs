@@ -78,6 +78,8 @@ impl Db {
     /// Opens the SQLite file, made when absent and readable by its owner only, and brings its schema up to date.
     /// `synchronous = FULL`: an accepted firmware survives a power cut, and group commit makes that cheap.
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
+        #[cfg(test)]
+        crate::store::tests::ran::record();
         private_file(path).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -116,6 +118,8 @@ impl Db {
 
     /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
     pub async fn open_postgres(url: &str) -> Result<Self> {
+        #[cfg(test)]
+        crate::store::tests::ran::record();
         let options = PgConnectOptions::from_str(url)?.application_name("nervecenter");
         let pool = |n: u32, wait: Duration| {
             PgPoolOptions::new()

@@ -14,6 +14,8 @@ both_engines! {
 async fn prepares(db: &Db) {
     let mut names = BTreeSet::new();
     for s in inventory::iter::<Statement> {
+        let words: Vec<&str> = s.text.split_whitespace().collect();
+        statements::append("ledger", &format!("{} {}", s.name, words.join(" ")));
         assert!(names.insert(s.name), "{} is there twice", s.name);
         let text = sqlx::SqlStr::from_static(s.text);
         match db {

@@ -2,6 +2,9 @@
 
 #[path = "../../../tests/it/support/postgres.rs"]
 mod postgres;
+pub mod ran;
+#[path = "../../../tests/it/support/statements.rs"]
+mod statements;
 
 use super::accounts::{orgs, users};
 use super::catalog::{deltas, firmwares, keys, products};

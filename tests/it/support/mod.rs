@@ -9,6 +9,8 @@ pub mod fixtures;
 pub mod postgres;
 pub mod server;
 pub mod sim;
+pub mod statement_log;
+pub mod statements;
 pub mod viewer;
 
 pub use api::Api;

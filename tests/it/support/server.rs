@@ -1,8 +1,8 @@
 //! The real binary, on ports of its own, with data of its own.
 
-use super::{Api, postgres};
+use super::{Api, postgres, statement_log};
 use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
@@ -130,7 +130,7 @@ impl Server {
                 .arg("--data-dir")
                 .arg(self.folder.path().join("data")),
         };
-        command.output().unwrap()
+        statement_log::output(command, engine(self.database_url()))
     }
 
     /// A new password, by `admin reset-password` beside the running server.
@@ -164,7 +164,7 @@ impl Server {
         if let Some(url) = &self.database_url {
             command.args(["--database-url", url]);
         }
-        let out = command.output().unwrap();
+        let out = statement_log::output(&mut command, engine(self.database_url()));
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (out.status.success(), text(out.stdout), text(out.stderr))
     }
@@ -386,6 +386,11 @@ impl Server {
     }
 }
 
+/// The engine behind a database's URL, by the name that noted statements carry.
+fn engine(url: Option<&str>) -> &'static str {
+    if url.is_some() { "postgres" } else { "sqlite" }
+}
+
 fn text(ready: &Value, key: &str) -> String {
     ready[key].as_str().unwrap().to_owned()
 }
@@ -399,7 +404,7 @@ fn launch(
 ) -> (Child, Value) {
     let mut command = Command::new(BINARY);
     command
-        .env("RUST_LOG", "warn")
+        .env("RUST_LOG", statement_log::filter())
         .envs(environment.iter().copied())
         .args([
             "serve",
@@ -422,14 +427,21 @@ fn launch(
     let log = child.stderr.take().unwrap();
     let path = folder.path().join("log");
     // The log goes to a file, so that the pipe never fills; a panic in it fails the test at the end.
+    let engine = engine(url);
     std::thread::spawn(move || {
-        let mut log = log;
+        let mut log = BufReader::new(log);
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(path)
             .unwrap();
-        let _ = std::io::copy(&mut log, &mut file);
+        let mut line = Vec::new();
+        while log.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            if !statement_log::take(engine, &line) {
+                let _ = file.write_all(&line);
+            }
+            line.clear();
+        }
     });
     let Some(Ok(line)) = lines.next() else {
         std::thread::sleep(std::time::Duration::from_millis(300));

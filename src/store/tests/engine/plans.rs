@@ -1,9 +1,11 @@
 //! The plans of statements that run at the rate of devices.
 
 use super::*;
+use serde_json::Value;
 
 both_engines! {
     hot_queries_seek_and_do_not_scan => plans;
+    a_plan_without_its_index_is_noticed => dropped;
 }
 
 /// Statements that run at device rate or in every scheduler run, and must find their rows by an index.
@@ -28,27 +30,138 @@ const HOT: [&str; 18] = [
     "device_logs.newest",
 ];
 
+/// Those whose index gives the order as well: a fleet of a million must not be sorted for the first ten.
+const ORDERED: [&str; 3] = ["devices.next_source", "devices.fifo", "devices.lifo"];
+
+/// An index that holds few rows, so that all of it may be read: the delta jobs that are open.
+const SMALL: &str = "deltas_open";
+
 async fn plans(db: &Db) {
     for name in HOT {
-        let s = inventory::iter::<Statement>()
-            .find(|s| s.name == name)
-            .expect(name);
-        let Db::Sqlite { write, .. } = db else {
-            // On an empty table PostgreSQL plans a scan whatever the indexes are; the indexes themselves are compared
-            // with SQLite's by `both_schemas_are_the_same`.
-            return;
-        };
-        let mut c = write.acquire().await.unwrap();
-        let text = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", s.text));
-        let mut query = sqlx::query(text);
-        for _ in 0..s.text.matches('$').count() {
-            query = query.bind(1i64);
+        assert_eq!(faults(db, name).await, [""; 0], "{name}");
+    }
+}
+
+/// The test above sees a missing index: each of these is dropped in turn.
+async fn dropped(db: &Db) {
+    for (name, index) in [
+        ("devices.next_source", "devices_fifo"),
+        ("devices.fifo", "devices_fifo"),
+        ("devices.lifo", "devices_lifo"),
+        ("devices.blocks_over", "devices_blocked"),
+        ("inflight.count", "inflight_group"),
+        ("inflight.attempts", "update_attempts_open"),
+        ("deltas.take", "deltas_open"),
+        ("health_reports.sweep", "health_reports_at"),
+        ("device_logs.newest", "device_logs_device"),
+    ] {
+        let definition = definition(db, index).await;
+        run(db, format!("DROP INDEX {index}")).await;
+        assert!(!faults(db, name).await.is_empty(), "{name} without {index}");
+        run(db, definition).await;
+        assert_eq!(faults(db, name).await, [""; 0], "{name}");
+    }
+}
+
+async fn run(db: &Db, text: String) {
+    let text = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
+    match db {
+        Db::Sqlite { write, .. } => text.execute(write).await.map(|_| ()),
+        Db::Postgres { pool, .. } => text.execute(pool).await.map(|_| ()),
+    }
+    .unwrap();
+}
+
+/// The statement that makes an index again.
+async fn definition(db: &Db, index: &str) -> String {
+    let (text,): (String,) = match db {
+        Db::Sqlite { write, .. } => {
+            sqlx::query_as("SELECT sql FROM sqlite_master WHERE name = $1")
+                .bind(index)
+                .fetch_one(write)
+                .await
         }
-        for row in query.fetch_all(&mut *c).await.unwrap() {
-            let step: String = row.get("detail");
-            // A group's words are few, and the partial index holds open jobs only.
-            let small = step.contains("group_words") || step.contains("deltas_open");
-            assert!(!step.starts_with("SCAN") || small, "{name}: {step}");
+        Db::Postgres { pool, .. } => {
+            sqlx::query_as("SELECT indexdef FROM pg_indexes WHERE indexname = $1")
+                .bind(index)
+                .fetch_one(pool)
+                .await
         }
+    }
+    .unwrap();
+    text
+}
+
+/// The steps of a statement's plan that read more than they should.
+async fn faults(db: &Db, name: &str) -> Vec<String> {
+    let s = inventory::iter::<Statement>()
+        .find(|s| s.name == name)
+        .expect(name);
+    let ordered = ORDERED.contains(&name);
+    match db {
+        Db::Sqlite { .. } => sqlite_faults(db, s.text, ordered).await,
+        Db::Postgres { .. } => {
+            let plan = postgres_plan(db, s.text).await;
+            let mut found = Vec::new();
+            postgres_faults(&plan[0]["Plan"], ordered, &mut found);
+            found
+        }
+    }
+}
+
+async fn sqlite_faults(db: &Db, text: &str, ordered: bool) -> Vec<String> {
+    let Db::Sqlite { write, .. } = db else {
+        unreachable!()
+    };
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+    let mut query = sqlx::query(explain).persistent(false);
+    for _ in 0..text.matches('$').count() {
+        query = query.bind(1i64);
+    }
+    let steps = query.fetch_all(write).await.unwrap();
+    let bad = |step: &String| {
+        let scans = step.starts_with("SCAN") && !step.contains(SMALL);
+        scans || ordered && step.contains("TEMP B-TREE")
+    };
+    steps
+        .iter()
+        .map(|row| row.get("detail"))
+        .filter(bad)
+        .collect()
+}
+
+/// The plan that serves any arguments. The tables are empty, for which PostgreSQL would scan them whatever the indexes are: it
+/// must not while it can do otherwise.
+async fn postgres_plan(db: &Db, text: &str) -> Value {
+    let Db::Postgres { pool, .. } = db else {
+        unreachable!()
+    };
+    let most = (1..20).rev().find(|n| text.contains(&format!("${n}")));
+    let nulls = vec!["NULL"; most.unwrap_or(0)].join(", ");
+    let arguments = if nulls.is_empty() {
+        nulls
+    } else {
+        format!("({nulls})")
+    };
+    let mut conn = pool.acquire().await.unwrap().detach();
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan;";
+    let prepare = format!("{settings} PREPARE hot AS {text}");
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut conn);
+    done.await.unwrap();
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE hot{arguments}");
+    let row = sqlx::raw_sql(sqlx::AssertSqlSafe(explain)).fetch_one(&mut conn);
+    let plan: String = row.await.unwrap().try_get_unchecked(0).unwrap();
+    serde_json::from_str(&plan).unwrap()
+}
+
+fn postgres_faults(node: &Value, ordered: bool, found: &mut Vec<String>) {
+    let kind = node["Node Type"].as_str().unwrap();
+    let by_index = kind.contains("Index") && kind.contains("Scan");
+    let whole_index = by_index && node["Index Cond"].is_null() && node["Index Name"] != SMALL;
+    if kind == "Seq Scan" || whole_index || ordered && kind == "Sort" {
+        found.push(node.to_string());
+    }
+    for below in node["Plans"].as_array().into_iter().flatten() {
+        postgres_faults(below, ordered, found);
     }
 }
