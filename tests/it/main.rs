@@ -6,31 +6,16 @@
     missing_docs
 )]
 
-mod archives;
-mod certificate_zoo;
-mod certificates;
+mod accounts;
+mod catalog;
 mod cli;
-mod console_files;
-mod device;
-mod downloads;
-mod esp_idf;
-mod extensions;
+mod devices;
+mod events;
 mod faults;
-mod history;
-mod hostile;
-mod moves;
-mod nerves_hub;
-mod polling;
+mod import;
 mod protocol;
-mod remote;
 mod rest_api;
 mod rollout;
-mod scripts;
-mod simulator;
-mod snippets;
-mod story;
 mod support;
-mod terminals;
-mod uploads;
-mod uploads_slow;
+mod support_tools;
 mod walls;

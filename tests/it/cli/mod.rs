@@ -1,5 +1,9 @@
 //! The command line: outputs, exit codes, offline tools, the demo.
 
+mod console_files;
+mod remote;
+mod simulator;
+
 use crate::support::server::BINARY;
 use crate::support::{fixtures, postgres};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 
 use crate::support::server::BINARY;
 use crate::support::{Engine, Server};
-use crate::terminals::console;
+use crate::support_tools::terminals::console;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};

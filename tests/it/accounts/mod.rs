@@ -1,0 +1,5 @@
+//! Who may come in: logins, invitations, tokens, and what ends with a right.
+
+mod logins;
+mod revoked;
+mod tokens;

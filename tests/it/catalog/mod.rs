@@ -1,0 +1,8 @@
+//! Firmwares and archives: uploaded, kept, delivered.
+
+mod archives;
+mod downloads;
+mod esp_idf;
+mod resume;
+mod uploads;
+mod uploads_slow;

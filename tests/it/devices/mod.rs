@@ -1,0 +1,10 @@
+//! Devices as people manage them: identities, certificates, lists, history.
+
+mod bulk;
+mod certificate_zoo;
+mod certificates;
+mod extensions;
+mod history;
+mod lists;
+mod moves;
+mod snippets;

@@ -1,0 +1,3 @@
+//! Data that comes from an original NervesHub.
+
+mod nerves_hub;
