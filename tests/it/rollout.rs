@@ -2,7 +2,7 @@
 
 use crate::support::device::{Device, running};
 use crate::support::sim::Sim;
-use crate::support::{Api, Engine, Server, fixtures};
+use crate::support::{Api, Engine, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -40,8 +40,8 @@ async fn release(api: &Api, firmware: &Value) {
         .await;
 }
 
-const IN_FLIGHT: &str = "SELECT COUNT(*) FROM inflight";
-const BLOCKED: &str = "SELECT COUNT(*) FROM devices WHERE blocked_until IS NOT NULL";
+const IN_FLIGHT: &str = readings::UPDATING;
+const BLOCKED: &str = readings::BLOCKED;
 
 async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Server) {
     let (api, old, new) = rpi4(&server, json!({})).await;
@@ -72,37 +72,19 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
         hex::encode_upper(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file)),
         checksum
     );
-    assert_eq!(
-        server
-            .count(
-                "SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NULL AND status = 'requested'"
-            )
-            .await,
-        1
-    );
+    assert_eq!(server.count(inspect::OFFERED_ONLY).await, 1);
     d.push("status_update", json!({"status": "received"})).await;
     d.push("status_update", json!({"status": "started"})).await;
     d.push("fwup_progress", json!({"stage": "updating", "value": 50}))
         .await;
-    server
-        .until("SELECT COUNT(*) FROM inflight WHERE status = 'updating'", 1)
-        .await;
+    server.until(inspect::INSTALLING, 1).await;
     d.push("status_update", json!({"status": "completed"}))
         .await;
-    server
-        .until(
-            "SELECT COUNT(*) FROM inflight WHERE status = 'completed'",
-            1,
-        )
-        .await;
-    assert_eq!(
-        server.count("SELECT COUNT(*) FROM update_stats").await,
-        0,
-        "completed alone is no success"
-    );
+    server.until(inspect::INSTALLED, 1).await;
+    assert_eq!(server.updates().await, 0, "completed alone is no success");
     assert!(d.silent(200).await);
     let mut d = device(&server, "d", &new).await;
-    server.until(IN_FLIGHT, 0).await;
+    server.until_devices(IN_FLIGHT, 0).await;
     assert_eq!(
         server
             .count(
@@ -130,10 +112,8 @@ async fn a_device_is_updated_by_delta_and_counted_when_it_comes_back(server: Ser
         fixtures::bytes("good/rpi4-1.1.0.fw").len(),
         "an unknown source gets the full file"
     );
-    assert_eq!(server.count("SELECT COUNT(*) FROM update_stats").await, 1);
-    let sent = server
-        .count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NULL")
-        .await;
+    assert_eq!(server.updates().await, 1);
+    let sent = server.count(inspect::IN_FULL).await;
     assert_eq!(sent, 1);
 }
 
@@ -152,15 +132,15 @@ async fn failures_rest_and_free_their_slot_at_once(server: Server) {
         json!({"status": "rescheduled", "delay_for": 5}),
     ]) {
         d.event("update").await;
-        assert_eq!(server.count(IN_FLIGHT).await, 1);
+        assert_eq!(server.devices(IN_FLIGHT).await, 1);
         d.push("status_update", status).await;
     }
-    server.until(IN_FLIGHT, 0).await;
+    server.until_devices(IN_FLIGHT, 0).await;
     assert!(
         started.elapsed() < Duration::from_secs(15),
         "each free slot is noticed at once"
     );
-    assert_eq!(server.count(BLOCKED).await, 4);
+    assert_eq!(server.devices(BLOCKED).await, 4);
     let minutes = |low: i64, high: i64| (low, high);
     let (low, high) = minutes(4, 6);
     let seen = api.get("/api/devices/d").await.data();
@@ -196,14 +176,10 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     release(&api, &new).await;
     d.event("update").await;
     d.push("status_update", json!({"status": "received"})).await;
-    server
-        .until("SELECT COUNT(*) FROM inflight WHERE status = 'received'", 1)
-        .await;
+    server.until(inspect::RECEIVED, 1).await;
     drop(d);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
-        .await;
-    assert_eq!(server.count(IN_FLIGHT).await, 1);
+    server.until_devices(readings::ONLINE, 0).await;
+    assert_eq!(server.devices(IN_FLIGHT).await, 1);
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.join(
         running(&old),
@@ -211,24 +187,17 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     )
     .await;
     assert!(d.silent(500).await, "no second update");
-    assert_eq!(server.count(IN_FLIGHT).await, 1);
+    assert_eq!(server.devices(IN_FLIGHT).await, 1);
     // Back with the old firmware and nothing going on: failed, and told again, at once and in full.
     let mut d = device(&server, "d", &old).await;
     let update = d.event("update").await;
     assert_eq!(update["size"], fixtures::bytes("good/rpi4-1.1.0.fw").len());
     d.push("status_update", json!({"status": "received"})).await;
-    server
-        .until("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared", 2)
-        .await;
+    server.until(inspect::OPEN_ATTEMPTS, 2).await;
     // A second return reaches the threshold: the penalty box, with the attempts forgotten for afterwards.
     let mut d = device(&server, "d", &old).await;
-    server.until(BLOCKED, 1).await;
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared")
-            .await,
-        0
-    );
+    server.until_devices(BLOCKED, 1).await;
+    assert_eq!(server.count(inspect::OPEN_ATTEMPTS).await, 0);
     assert!(d.silent(300).await);
     // A revert after the success counts against the release too.
     api.delete("/api/devices/d/penalty").await;
@@ -240,7 +209,7 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
         json!({"meta": {"firmware_validated": false}}),
     )
     .await;
-    server.until(IN_FLIGHT, 0).await;
+    server.until_devices(IN_FLIGHT, 0).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.join(
         running(&old),
@@ -248,13 +217,8 @@ async fn a_download_goes_on_over_a_reconnect_and_a_return_is_a_failure(server: S
     )
     .await;
     d.event("update").await;
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM update_attempts WHERE NOT cleared")
-            .await,
-        1
-    );
-    assert_eq!(server.count("SELECT COUNT(*) FROM audit_logs WHERE description LIKE 'Device reverted release 2%'").await, 1);
+    assert_eq!(server.count(inspect::OPEN_ATTEMPTS).await, 1);
+    assert_eq!(server.audited("Device reverted release 2").await, 1);
 }
 
 async fn unvalidated_and_blocked_devices_wait(server: Server) {
@@ -285,7 +249,7 @@ async fn unvalidated_and_blocked_devices_wait(server: Server) {
     );
     off.event("update").await;
     // Pausing takes back what was not told; a device in the middle of it finishes.
-    assert_eq!(server.count(IN_FLIGHT).await, 2);
+    assert_eq!(server.devices(IN_FLIGHT).await, 2);
 }
 
 async fn a_push_by_hand_turns_automatic_updates_off(server: Server) {
@@ -310,17 +274,15 @@ async fn a_push_by_hand_turns_automatic_updates_off(server: Server) {
     let again = api.post(&path, json!({"uuid": new["uuid"]})).await;
     assert_eq!(again.status, 422, "{}", again.text);
     d.push("status_update", json!({"status": "failed"})).await;
-    server.until(IN_FLIGHT, 0).await;
+    server.until_devices(IN_FLIGHT, 0).await;
     assert_eq!(
-        server.count(BLOCKED).await,
+        server.devices(BLOCKED).await,
         0,
         "a push by hand knows no penalty box"
     );
     // For a device that is away, the push waits for it, and lapses in the end.
     drop(d);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
-        .await;
+    server.until_devices(readings::ONLINE, 0).await;
 }
 
 async fn conditions_place_devices(server: Server) {
@@ -328,19 +290,18 @@ async fn conditions_place_devices(server: Server) {
     let prod = Api::product("/deployments/prod");
     let tagged = json!({"deployment": {"conditions": {"version": "< 1.1.0", "tags": ["beta"]}}});
     assert_eq!(api.put(&prod, tagged).await.status, 200);
-    let in_group = "SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL";
     device(&server, "plain", &old).await;
-    assert_eq!(server.count(in_group).await, 0, "it has no tag");
+    assert_eq!(server.devices_in_groups().await, 0, "it has no tag");
     api.put(
         &Api::product("/devices/plain"),
         json!({"tags": ["beta", "x"]}),
     )
     .await;
     device(&server, "plain", &old).await;
-    assert_eq!(server.count(in_group).await, 1);
+    assert_eq!(server.devices_in_groups().await, 1);
     let mut newer = device(&server, "plain", &new).await;
     assert_eq!(
-        server.count(in_group).await,
+        server.devices_in_groups().await,
         0,
         "its version left the condition"
     );
@@ -349,13 +310,13 @@ async fn conditions_place_devices(server: Server) {
     assert_eq!(server.count(left).await, 1);
     let bbb = json!({"uuid": "y", "product": "fixture-product", "version": "1.0.0", "platform": "bbb", "architecture": "arm"});
     device(&server, "bone", &bbb).await;
-    assert_eq!(server.count(in_group).await, 0);
+    assert_eq!(server.devices_in_groups().await, 0);
 }
 
 /// Writes the number of taken slots at each claim into a table, inside the database itself: nothing can slip between
 /// two looks.
 async fn watch_slots(server: &Server) {
-    server.count("SELECT COUNT(*) FROM inflight").await;
+    server.devices(readings::UPDATING).await;
     server
         .run("CREATE TABLE test_slots (n BIGINT NOT NULL)")
         .await;
@@ -404,11 +365,9 @@ async fn check_end(server: &Server, report: &Value) {
     assert!(peak <= 25, "{peak} in flight");
     assert!(peak >= 20, "only {peak} in flight: the slots are not used");
     assert_eq!(report["repeated"], 0, "{report}");
-    let updated = server
-        .count("SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0'")
-        .await;
+    let updated = server.devices(readings::UPDATED).await;
     assert_eq!(report["versions"]["1.1.0"], updated);
-    let boxed = server.count(BLOCKED).await;
+    let boxed = server.devices(BLOCKED).await;
     assert_eq!(updated + boxed, DEVICES);
     assert!((100..=320).contains(&boxed), "{boxed} in the penalty box");
     let twice = "SELECT COUNT(*) FROM (SELECT device_id FROM update_stats GROUP BY device_id HAVING COUNT(*) > 1) x";
@@ -431,11 +390,7 @@ async fn storm(server: &Server) -> (Api, Value, Sim) {
         ],
     );
     let started = Instant::now();
-    while server
-        .count("SELECT COUNT(*) FROM devices WHERE online")
-        .await
-        < DEVICES
-    {
+    while server.devices(readings::ONLINE).await < DEVICES {
         assert!(
             started.elapsed() < Duration::from_secs(120),
             "the devices do not join"
@@ -461,7 +416,7 @@ async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
         };
         let (api, new, sim) = storm(&server).await;
         release(&api, &new).await;
-        while server.count("SELECT COUNT(*) FROM update_stats").await < DEVICES / 5 {
+        while server.devices(readings::UPDATED).await < DEVICES / 5 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         server.crash_and_restart();
@@ -484,7 +439,7 @@ async fn a_database_that_goes_away_in_mid_rollout_changes_nothing_about_the_end(
     };
     let (api, new, sim) = storm(&server).await;
     release(&api, &new).await;
-    while server.count("SELECT COUNT(*) FROM update_stats").await < DEVICES / 5 {
+    while server.devices(readings::UPDATED).await < DEVICES / 5 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let url = server.database_url().unwrap();
@@ -505,12 +460,10 @@ async fn reverting_devices_end_in_the_penalty_box() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let (api, _, new) = rpi4(&server, json!({"concurrent_updates": 10})).await;
     let sim = Sim::start(&server, 30, &["--revert-rate", "1.0"]);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 30)
-        .await;
+    server.until_devices(readings::ONLINE, 30).await;
     release(&api, &new).await;
     let started = Instant::now();
-    while server.count(BLOCKED).await < 30 {
+    while server.devices(BLOCKED).await < 30 {
         assert!(started.elapsed() < Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -524,12 +477,9 @@ async fn devices_that_speak_messagepack_are_updated_like_others() {
     let server = Server::start(Engine::Sqlite).await.unwrap();
     let (api, _, new) = rpi4(&server, json!({"concurrent_updates": 10})).await;
     let sim = Sim::start(&server, 30, &["--msgpack", "--cut-rate", "0.2"]);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 30)
-        .await;
+    server.until_devices(readings::ONLINE, 30).await;
     release(&api, &new).await;
-    let sql = "SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0' AND in_flight = 0";
-    server.until(sql, 30).await;
+    server.until_devices(readings::DONE, 30).await;
     let report = tokio::task::spawn_blocking(|| sim.finish()).await.unwrap();
     assert_eq!(
         (&report["updated"], &report["delta_updates"]),

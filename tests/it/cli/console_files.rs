@@ -166,8 +166,7 @@ async fn a_device_makes_new_files_in_the_folder_and_nothing_else() {
     let kept = Kept::new();
     let at = format!("http://{}", server.web);
     let shown = looks(&at, server.login("token"), &kept);
-    let opened = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%opened the console%'";
-    server.until(opened, 1).await;
+    server.until_audited("opened the console", 1).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     let bad = kept.bad_names();
     let bad = bad.iter().map(|name| (name.as_str(), "taken over"));

@@ -3,7 +3,7 @@
 use crate::support::server::BINARY;
 use crate::support::sim::Sim;
 use crate::support::viewer::Viewer;
-use crate::support::{Api, Engine, Server, fixtures};
+use crate::support::{Api, Engine, Server, fixtures, readings};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ async fn fleet(server: &Server) -> (Api, Value, Value) {
     (api, old, new)
 }
 
-const UPDATED: &str = "SELECT COUNT(*) FROM devices WHERE fw_version = '1.1.0' AND NOT in_flight";
+const UPDATED: &str = readings::DONE;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_release_takes_an_update_and_an_archive_if_it_knows_them() {
@@ -46,7 +46,7 @@ async fn every_release_takes_an_update_and_an_archive_if_it_knows_them() {
         api.put(&Api::product("/deployments/g"), both).await.status,
         200
     );
-    server.until(UPDATED, 16).await;
+    server.until_devices(UPDATED, 16).await;
     let report = sim.finish();
     assert_eq!(
         (&report["updated"], &report["failed"]),
@@ -71,16 +71,11 @@ async fn polling_devices_are_updated_within_the_limit() {
         let limit = json!({"deployment": {"concurrent_updates": 3}});
         api.put(&Api::product("/deployments/g"), limit).await;
         let sim = Sim::start(&server, 12, &["--poll", "1"]);
-        server
-            .until(
-                "SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL",
-                12,
-            )
-            .await;
+        server.until_devices_in_groups(12).await;
         api.release("g", new["uuid"].as_str().unwrap()).await;
         let mut most = 0;
-        while server.count(UPDATED).await < 12 {
-            most = most.max(server.count("SELECT COUNT(*) FROM inflight").await);
+        while server.devices(UPDATED).await < 12 {
+            most = most.max(server.devices(readings::UPDATING).await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(most <= 3, "{most} at once");
@@ -105,7 +100,7 @@ async fn its_devices_report_and_answer_before_their_terminals() {
         .await;
     server.until( "SELECT COUNT(*) FROM (SELECT device_id FROM device_logs GROUP BY device_id HAVING COUNT(*) >= 2) x", 2)
         .await;
-    server.until("SELECT COUNT(*) FROM locations", 2).await;
+    server.until_locations(2).await;
     server
         .until(
             "SELECT COUNT(*) FROM (SELECT DISTINCT device_id FROM health_reports) x",
@@ -149,9 +144,7 @@ async fn the_command_line_shows_a_console_and_a_shell_and_sends_files() {
     let on = json!({"extensions": {"local_shell": true}});
     server.api().put(&Api::product("/extensions"), on).await;
     let _sim = Sim::start(&server, 1, &[]);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 1)
-        .await;
+    server.until_devices(readings::ONLINE, 1).await;
     for what in ["console", "shell"] {
         let mut shown = device(&server, &[what, "sim-000000"])
             .stdin(Stdio::piped())
@@ -179,8 +172,7 @@ async fn the_command_line_shows_a_console_and_a_shell_and_sends_files() {
         .spawn()
         .unwrap();
     // It is there once it has its seat.
-    let opened = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%opened the console%'";
-    server.until(opened, 2).await;
+    server.until_audited("opened the console", 2).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     let sent = device(&server, &["send", "sim-000000"])
         .arg(&path)

@@ -2,7 +2,7 @@
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::Device;
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, inspect};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use reqwest::Method;
@@ -59,11 +59,7 @@ async fn p73_csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
         "{}",
         columns.text
     );
-    assert_eq!(
-        server.count("SELECT COUNT(*) FROM devices").await,
-        1,
-        "nothing was imported"
-    );
+    assert_eq!(server.devices("").await, 1, "nothing was imported");
 
     let leaf = ca("Rig").leaf("with-cert", Leaf::default());
     let quoted = leaf.cert.trim();
@@ -185,7 +181,7 @@ async fn devices_come_in_while_many_are_imported_and_a_stop_takes_all_back(mut s
     assert!(!import.is_finished(), "the device came in between");
     assert_eq!(import.await.unwrap().data(), json!({"imported": 20_000}));
     assert_eq!(server.count(IMPORTED).await, 20_000);
-    assert_eq!(server.count("SELECT COUNT(*) FROM import_devices").await, 0);
+    assert_eq!(server.count(inspect::TO_IMPORT).await, 0);
     // A mistake in the last row: nothing of it stays, and what is told is told by its line.
     // A device that was let in as one of its rows meanwhile does not keep its socket.
     let (asker, all) = (api.clone(), format!("{}i-7,\n", text(20_000)));
@@ -217,5 +213,5 @@ async fn devices_come_in_while_many_are_imported_and_a_stop_takes_all_back(mut s
     server.crash_and_restart();
     assert!(!import.await.unwrap(), "it was never acknowledged");
     assert_eq!(server.count(IMPORTED).await, 20_000);
-    assert_eq!(server.count("SELECT COUNT(*) FROM import_devices").await, 0);
+    assert_eq!(server.count(inspect::TO_IMPORT).await, 0);
 }

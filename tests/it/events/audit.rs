@@ -93,9 +93,7 @@ async fn an_altered_or_removed_entry_is_found() {
         let form = json!({"identifier": format!("d{i}")});
         api.post(&Api::product("/devices"), form).await.data();
     }
-    server
-        .until("SELECT COUNT(*) FROM audit_logs WHERE seq IS NULL", 0)
-        .await;
+    server.until_sealed().await;
     let (good, found) = verify(&server, &[]);
     assert!(good, "{found}");
     let head = found["head"].as_str().unwrap().to_owned();

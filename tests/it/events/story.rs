@@ -2,7 +2,7 @@
 //! runs a fleet looks at one of them, and never at the database.
 
 use crate::support::device::{Device, running};
-use crate::support::{Api, Engine, Server};
+use crate::support::{Api, Engine, Server, readings};
 use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::json;
@@ -94,14 +94,11 @@ async fn one_update_is_told_by_each_of_log_audit_and_events() {
     goes(&mut bad, &["received", "started", "fwup error: signature"]).await;
     drop(good);
     server
-        .until(
-            "SELECT COUNT(*) FROM devices WHERE online AND identifier = 'good'",
-            0,
-        )
+        .until_devices("filters[connection]=connected&filters[identifier]=good", 0)
         .await;
     let mut good = Device::secret(&server, "good").await.unwrap();
     good.join(running(&new), json!({})).await;
-    server.until("SELECT COUNT(*) FROM inflight", 0).await;
+    server.until_devices(readings::UPDATING, 0).await;
 
     let log = log(&server).await;
     in_order(

@@ -1,7 +1,7 @@
 //! The machine's clock is set, forwards and back, while the server runs: sockets stay, and updates go on.
 
 use crate::support::device::{Device, client, now_ms, running, sign};
-use crate::support::{Engine, Server, postgres};
+use crate::support::{Engine, Server, postgres, readings};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -59,9 +59,9 @@ async fn a_clock_that_is_set_disturbs_nothing(engine: Engine) {
         fs::write(file, format!("{ahead:+}")).unwrap();
         // Several ticks and looks of all jobs pass.
         tokio::time::sleep(Duration::from_secs(12)).await;
-        let online = "SELECT COUNT(*) FROM devices WHERE online AND identifier = 'first'";
+        let online = "filters[connection]=connected&filters[identifier]=first";
         assert_eq!(
-            server.count(online).await,
+            server.devices(online).await,
             1,
             "{ahead} s: the socket stayed"
         );
@@ -76,14 +76,9 @@ async fn a_clock_that_is_set_disturbs_nothing(engine: Engine) {
             .push("status_update", json!({"status": "completed"}))
             .await;
         first = joined(&server, "first", target, ahead).await;
-        server.until("SELECT COUNT(*) FROM inflight", 0).await;
+        server.until_devices(readings::UPDATING, 0).await;
         // Nobody rests, and another device gets the slot.
-        assert_eq!(
-            server
-                .count("SELECT COUNT(*) FROM devices WHERE blocked_until IS NOT NULL")
-                .await,
-            0
-        );
+        assert_eq!(server.devices(readings::BLOCKED).await, 0);
         let other = if target["uuid"] == new["uuid"] {
             &old
         } else {
@@ -95,10 +90,10 @@ async fn a_clock_that_is_set_disturbs_nothing(engine: Engine) {
             target["uuid"]
         );
         let _came_back = joined(&server, name, target, ahead).await;
-        server.until("SELECT COUNT(*) FROM inflight", 0).await;
+        server.until_devices(readings::UPDATING, 0).await;
     }
-    let failed = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%could not%'";
-    assert_eq!(server.count(failed).await, 0);
+    let failed = "could not";
+    assert_eq!(server.audited(failed).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

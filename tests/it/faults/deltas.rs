@@ -1,7 +1,7 @@
 //! A delta that could not be made for a reason that passes is made later.
 
-use crate::support::Server;
 use crate::support::device::{Device, running};
+use crate::support::{Server, inspect};
 use serde_json::json;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,14 +13,11 @@ crate::both_engines! {
 /// A job counts as taken for this long, in microseconds.
 const TAKEN: i64 = 960_000_000;
 
-const WAITS: &str =
-    "SELECT COUNT(*) FROM deltas WHERE status = 'processing' AND tries = 0 AND reason IS NOT NULL";
+const WAITS: &str = inspect::DELTAS_PUT_OFF;
 
 /// The pause, in seconds, after which the only delta is tried again.
 async fn pause(server: &Server) -> i64 {
-    let micros = server
-        .count("SELECT taken_at - updated_at FROM deltas")
-        .await;
+    let micros = server.count(inspect::DELTA_WAIT).await;
     (micros + TAKEN) / 1_000_000
 }
 
@@ -52,7 +49,7 @@ async fn a_delta_that_fails_for_now_is_tried_again_after_growing_pauses(server: 
     // Not before its pause is over, although it could be made now; then by itself.
     tokio::time::sleep_until((failed + Duration::from_secs(12)).into()).await;
     assert_eq!(server.count(WAITS).await, 1);
-    let made = "SELECT COUNT(*) FROM deltas WHERE status = 'completed' AND size > 0";
+    let made = inspect::DELTAS_WITH_A_FILE;
     server.until(made, 1).await;
     let after = failed.elapsed();
     assert!(after > Duration::from_secs(14), "{after:?}");

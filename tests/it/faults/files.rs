@@ -1,7 +1,7 @@
 //! Stored files that are cut, changed or gone: noticed before a byte is sent, told, never served, and mended.
 
 use crate::support::device::{Device, running};
-use crate::support::{Api, Server, fixtures};
+use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ crate::both_engines! {
     a_damaged_archive_is_not_told
 }
 
-const TOLD: &str = "SELECT COUNT(*) FROM notifications WHERE title = 'Stored file damaged'";
+const TOLD: &str = "Stored file damaged";
 
 /// The only file of a folder of the file store.
 fn only(server: &Server, folder: &str, with: &str) -> PathBuf {
@@ -82,14 +82,14 @@ async fn a_damaged_firmware_is_offered_to_nobody_until_it_is_put_back(mut server
     api.group("prod", new["uuid"].as_str().unwrap(), json!({}))
         .await;
     let mut d = joined(&server, "d", &unknown()).await;
-    server.until(TOLD, 1).await;
-    server.until("SELECT COUNT(*) FROM inflight", 0).await;
+    server.until_notified(TOLD, 1).await;
+    server.until_devices(readings::UPDATING, 0).await;
     assert!(d.silent(500).await, "nothing to offer");
-    let attempts = "SELECT COUNT(*) FROM update_attempts";
+    let attempts = inspect::ATTEMPTS;
     assert_eq!(server.count(attempts).await, 0);
     let url = link(&api, "firmwares", &new["uuid"]).await;
     assert!(!whole(&url).await, "no byte of it is sent");
-    assert_eq!(server.count(TOLD).await, 1, "told once");
+    assert_eq!(server.notified(TOLD).await, 1, "told once");
     // The same file mends it; another one with its uuid does not.
     let again = api
         .upload_bytes(fixtures::bytes("good/rpi4-1.1.0.fw"))
@@ -110,7 +110,7 @@ async fn a_damaged_firmware_is_offered_to_nobody_until_it_is_put_back(mut server
     let aside = path.with_extension("aside");
     fs::rename(&path, &aside).unwrap();
     assert!(broken_off(&url).await);
-    let damaged = "SELECT COUNT(*) FROM firmwares WHERE damaged_at IS NOT NULL";
+    let damaged = inspect::DAMAGED;
     assert_eq!(server.count(damaged).await, 1);
     fs::rename(&aside, &path).unwrap();
     assert!(whole(&url).await);
@@ -136,10 +136,8 @@ async fn a_damaged_delta_is_made_anew(server: Server) {
         .set_len(1_000)
         .unwrap();
     assert!(broken_off(url).await, "cut short, and not sent");
-    server.until(TOLD, 1).await;
-    server
-        .until("SELECT COUNT(*) FROM deltas WHERE status = 'completed'", 1)
-        .await;
+    server.until_notified(TOLD, 1).await;
+    server.until(inspect::DELTAS_MADE, 1).await;
     assert!(whole(url).await, "the same bytes under the same link");
     // While it is made, by somebody who takes his time, the device goes on trying.
     server
@@ -163,7 +161,7 @@ async fn a_damaged_archive_is_not_told(server: Server) {
     assert!(whole(&url).await);
     fs::remove_file(only(&server, "archives", ".fw")).unwrap();
     assert!(broken_off(&url).await);
-    server.until(TOLD, 1).await;
+    server.until_notified(TOLD, 1).await;
     let mut d = joined(&server, "d", &firmware).await;
     assert!(d.silent(500).await, "no archive that cannot be had");
     assert_eq!(api.archive(bytes()).await.status, 201);

@@ -1,7 +1,7 @@
 //! The node key is changed, and everything that it protects goes on working; what is secret is for its owner alone.
 
 use crate::support::device::Device;
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, inspect};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,13 +24,9 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
         .data();
     let hook = json!({"url": "https://example.org/hook", "events": ["device.online"]});
     api.post(&Api::product("/webhooks"), hook).await.data();
-    server
-        .until("SELECT COUNT(*) FROM audit_logs WHERE seq IS NULL", 0)
-        .await;
+    server.until_sealed().await;
     let head = server.admin_of_all(&["verify-audit"]);
-    let before = server
-        .column::<Vec<u8>>("SELECT secret FROM webhooks")
-        .await;
+    let before = server.column::<Vec<u8>>(inspect::SEALED_SECRETS).await;
     // Not while a server runs: it would go on with the old key.
     let refused = server.admin_fails(&["rotate-key"]);
     assert!(refused.contains("another server"), "{refused}");
@@ -49,9 +45,7 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
     } else {
         server.restart();
     }
-    let after = server
-        .column::<Vec<u8>>("SELECT secret FROM webhooks")
-        .await;
+    let after = server.column::<Vec<u8>>(inspect::SEALED_SECRETS).await;
     assert_ne!(before, after, "encrypted anew");
     Device::secret(&server, "by-product").await.unwrap();
     let text = |name: &str| own[name].as_str().unwrap();

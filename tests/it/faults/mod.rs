@@ -10,7 +10,7 @@ mod servers;
 mod slow;
 
 use crate::support::device::Device;
-use crate::support::{Api, Engine, Server, postgres};
+use crate::support::{Api, Engine, Server, inspect, postgres};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::process::Command;
@@ -101,34 +101,15 @@ async fn a_delta_waits_for_room_on_a_full_disk_and_is_made_then() {
     device
         .join(crate::support::device::running(&old), json!({}))
         .await;
-    server
-        .until("SELECT COUNT(*) FROM deltas WHERE status = 'processing'", 1)
-        .await;
+    server.until(inspect::DELTAS_WAITING, 1).await;
     assert!(device.silent(3_000).await, "it waits for its delta");
-    assert_eq!(
-        server
-            .count("SELECT COALESCE(SUM(tries), 0) FROM deltas")
-            .await,
-        0
-    );
+    assert_eq!(server.count(inspect::DELTA_TRIES).await, 0);
     std::fs::remove_file(&filler).unwrap();
-    server
-        .until("SELECT COUNT(*) FROM deltas WHERE status = 'completed'", 1)
-        .await;
+    server.until(inspect::DELTAS_MADE, 1).await;
     let update = device.event("update").await;
     assert_eq!(update["firmware_meta"]["uuid"], new["uuid"]);
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM deltas WHERE status = 'completed'")
-            .await,
-        1
-    );
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NOT NULL")
-            .await,
-        1
-    );
+    assert_eq!(server.count(inspect::DELTAS_MADE).await, 1);
+    assert_eq!(server.count(inspect::BY_DELTA).await, 1);
     drop(server);
 }
 
@@ -304,7 +285,7 @@ async fn a_second_server_on_one_database_is_refused() {
     assert!(server.alive());
     // One that has stopped well gives the database free at once.
     assert_eq!(server.terminate(), Some(0));
-    let nodes = server.count("SELECT COUNT(*) FROM nodes").await;
+    let nodes = server.count(inspect::NODES).await;
     assert_eq!(nodes, 0);
     server.restart();
     assert_eq!(server.api().get("/api/users/me").await.status, 200);
@@ -317,14 +298,14 @@ async fn numbers_are_never_used_twice() {
     let id = async |name: &str| {
         let form = json!({"identifier": name});
         api.post(&Api::product("/devices"), form).await.data();
-        server.column::<i64>("SELECT MAX(id) FROM devices").await[0]
+        server.column::<i64>(inspect::LAST_DEVICE).await[0]
     };
     let first = id("dev-1").await;
     for path in ["/devices/dev-1", "/devices/dev-1/destroy"] {
         let gone: Value = json!(api.delete(&Api::product(path)).await.status);
         assert_eq!(gone, 204, "{path}");
     }
-    let left = server.count("SELECT COUNT(*) FROM devices").await;
+    let left = server.devices("filters[display_deleted]=true").await;
     assert_eq!(left, 0, "destroyed");
     assert!(id("dev-2").await > first);
     // The tables of the index of identifiers are SQLite's own, and number nothing of ours.

@@ -1,7 +1,7 @@
 //! Two servers on one PostgreSQL: the second waits until the first has stopped or is dead.
 
 use crate::support::device::Device;
-use crate::support::{Engine, Server};
+use crate::support::{Engine, Server, inspect, readings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ async fn a_second_server_names_the_first_and_takes_over_when_that_has_died() {
         return;
     };
     let name = async |server: &Server| {
-        let nodes = server.column::<i64>("SELECT id FROM nodes").await;
+        let nodes = server.column::<i64>(inspect::NODE_NUMBERS).await;
         assert_eq!(nodes.len(), 1, "{nodes:?}");
         format!("node {} was alive", nodes[0])
     };
@@ -26,8 +26,8 @@ async fn a_second_server_names_the_first_and_takes_over_when_that_has_died() {
     assert!(said.contains(&named), "{said}");
     let mut device = Device::secret(&first, "dev-1").await.unwrap();
     device.join(json!({}), json!({})).await;
-    let online = "SELECT COUNT(*) FROM devices WHERE online";
-    first.until(online, 1).await;
+    let online = readings::ONLINE;
+    first.until_devices(online, 1).await;
     // Killed, it says nothing to the database: for as long as it may only be slow, nobody takes its place.
     first.kill();
     let killed = Instant::now();
@@ -39,13 +39,13 @@ async fn a_second_server_names_the_first_and_takes_over_when_that_has_died() {
     tokio::time::sleep_until((killed + SILENCE + Duration::from_secs(1)).into()).await;
     let second = first.beside();
     // What the dead one held is given free, and its devices come to the other one.
-    second.until(online, 0).await;
-    second.until("SELECT COUNT(*) FROM nodes", 1).await;
+    second.until_devices(online, 0).await;
+    second.until(inspect::NODES, 1).await;
     let owner = name(&second).await;
     assert_ne!(owner, named);
     let mut device = Device::secret(&second, "dev-1").await.unwrap();
     device.join(json!({}), json!({})).await;
-    second.until(online, 1).await;
+    second.until_devices(online, 1).await;
     assert_eq!(second.api().get("/api/users/me").await.status, 200);
     // The first one comes back to life, and is the second now.
     let data = first.data();
@@ -70,8 +70,6 @@ async fn a_server_whose_place_was_taken_while_it_slept_stops() {
     }
     let mut device = Device::secret(&second, "dev-1").await.unwrap();
     device.join(json!({}), json!({})).await;
-    second
-        .until("SELECT COUNT(*) FROM devices WHERE online", 1)
-        .await;
-    second.until("SELECT COUNT(*) FROM nodes", 1).await;
+    second.until_devices(readings::ONLINE, 1).await;
+    second.until(inspect::NODES, 1).await;
 }

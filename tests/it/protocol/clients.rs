@@ -5,7 +5,7 @@ use super::{release, rollout};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, client, now_ms, running, sign};
 use crate::support::viewer::Viewer;
-use crate::support::{Api, Engine, Server, fixtures};
+use crate::support::{Api, Engine, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -533,14 +533,14 @@ async fn life(release_of: Release) -> Vec<String> {
         m.push("device", event, payload).await;
     }
     m.heartbeat().await;
-    let word = "SELECT COUNT(*) FROM inflight WHERE status = 'completed'";
+    let word = inspect::INSTALLED;
     assert_eq!(server.count(word).await, 1, "its words are understood");
     let told = m.told.clone();
     drop(m);
     let mut m = Model::connect(&server, &release_of, &new).await;
     m.heartbeat().await;
-    server.until("SELECT COUNT(*) FROM update_stats", 1).await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM inflight").await, 0);
+    server.until_updates(1).await;
+    assert_eq!(server.devices(readings::UPDATING).await, 0);
     // What its owner keeps in the key-value store is kept nowhere else.
     let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
     assert!(!log.contains("hunter2"));

@@ -2,7 +2,7 @@
 
 use super::{joined, on, release, rollout, runs, server, until_heartbeat};
 use crate::support::device::{Device, running};
-use crate::support::{Api, Server, fixtures};
+use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -125,9 +125,7 @@ async fn p40_the_answer_to_a_join_is_an_empty_map_even_when_an_update_waits() {
     let server = server().await;
     let (api, old, new) = rollout(&server, json!({})).await;
     drop(on(&server, "d", &old).await);
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
-        .await;
+    server.until_devices(readings::ONLINE, 0).await;
     release(&api, &new).await;
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.send(json!(["1", "1", "device", "phx_join", running(&old)]).to_string())
@@ -212,12 +210,7 @@ async fn p42_update_has_the_fields_and_cases_of_the_reference() {
     let url = update["firmware_url"].as_str().unwrap();
     let file = reqwest::get(url).await.unwrap().bytes().await.unwrap();
     let sum = hex::encode_upper(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &file));
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM inflight WHERE delta_id IS NOT NULL")
-            .await,
-        1
-    );
+    assert_eq!(server.count(inspect::BY_DELTA).await, 1);
     let expected = json!({
         "update_available": true,
         "firmware_url": url,
@@ -255,8 +248,8 @@ async fn p43_firmware_validated_flips_the_status_and_a_join_without_meta_is_unkn
     d.push("firmware_validated", json!({})).await;
     until_heartbeat(&mut d).await;
     is("validated").await;
-    let audit = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE 'Device validated%'";
-    assert_eq!(server.count(audit).await, 1);
+    let audit = "Device validated";
+    assert_eq!(server.audited(audit).await, 1);
     let bare = json!(["2", "2", "device", "phx_join", runs("u")]);
     d.send(bare.to_string()).await;
     d.event("phx_reply").await;

@@ -1,7 +1,7 @@
 //! The device endpoint as real clients meet it (docs/protocol/device.md, "Conformance points": transport, shared secrets, frames, device topic).
 
 use crate::support::device::{self, Device, client, now_ms, running, sign};
-use crate::support::{Api, Engine, Server};
+use crate::support::{Api, Engine, Server, readings};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -96,7 +96,7 @@ async fn upgrades_are_answered_to_the_letter(server: Server) {
             .await
             .unwrap(),
     );
-    assert_eq!(server.count("SELECT COUNT(*) FROM devices").await, 1);
+    assert_eq!(server.devices("").await, 1);
 }
 
 async fn shared_secrets_decide(server: Server) {
@@ -180,7 +180,7 @@ async fn shared_secrets_decide(server: Server) {
         401,
         "deactivated"
     );
-    assert_eq!(server.count("SELECT COUNT(*) FROM devices").await, 1);
+    assert_eq!(server.devices("").await, 1);
 }
 
 async fn a_join_is_followed_by_what_was_asked_for(server: Server) {
@@ -252,12 +252,7 @@ async fn a_join_is_followed_by_what_was_asked_for(server: Server) {
     );
     api.post("/api/devices/d/reboot", json!({})).await;
     assert_eq!(d.event("reboot").await, json!({}));
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE interface = 'wifi'")
-            .await,
-        1
-    );
+    assert_eq!(server.devices("filters[connection_type]=wifi").await, 1);
 }
 
 async fn the_newest_socket_of_a_device_wins(server: Server) {
@@ -273,12 +268,7 @@ async fn the_newest_socket_of_a_device_wins(server: Server) {
         1,
         "the late close of the first leaves the device online"
     );
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE online")
-            .await,
-        1
-    );
+    assert_eq!(server.devices(readings::ONLINE).await, 1);
     let api = server.api();
     assert_eq!(
         api.post("/api/devices/d/reconnect", json!({})).await.status,
@@ -286,11 +276,7 @@ async fn the_newest_socket_of_a_device_wins(server: Server) {
     );
     assert_eq!(second.closed().await, Some(1001));
     for _ in 0..50 {
-        if server
-            .count("SELECT COUNT(*) FROM devices WHERE online")
-            .await
-            == 0
-        {
+        if server.devices(readings::ONLINE).await == 0 {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -328,12 +314,7 @@ async fn a_stop_drains_the_sockets_and_ends_well() {
     .unwrap();
     assert_eq!(code, Some(0));
     assert_eq!(closed.await.unwrap(), Some(1012));
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE online")
-            .await,
-        0
-    );
+    assert_eq!(server.devices(readings::ONLINE).await, 0);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use super::{on, release, rollout, runs, server, until_heartbeat};
 use crate::support::device::Device;
 use crate::support::viewer::Viewer;
-use crate::support::{Api, Server, fixtures};
+use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -70,9 +70,7 @@ async fn everything_that_a_device_says_on_the_topic_device() {
     release(&api, &new).await;
     d.event("update").await;
     let state = async || {
-        let all: Vec<String> = server
-            .column("SELECT status || ' ' || COALESCE(progress, -1) FROM inflight")
-            .await;
+        let all: Vec<String> = server.column(inspect::STAGE).await;
         all.join(",")
     };
     for (event, payload, expected) in [
@@ -173,9 +171,9 @@ async fn everything_that_a_device_says_on_the_topic_device() {
         json!({"status": "failed", "reason": "no space"}),
     )
     .await;
-    server.until("SELECT COUNT(*) FROM inflight", 0).await;
-    let why = "SELECT COUNT(*) FROM audit_logs WHERE description LIKE '%no space%'";
-    assert_eq!(server.count(why).await, 1);
+    server.until_devices(readings::UPDATING, 0).await;
+    let why = "no space";
+    assert_eq!(server.audited(why).await, 1);
 }
 
 #[tokio::test]
@@ -196,7 +194,7 @@ async fn everything_on_the_topic_console() {
         shown("metadata", json!({"version": "2.0.0"}))
     );
     assert_eq!(jane.next().await, shown("up", json!({"data": ""})));
-    let user = server.count("SELECT MAX(id) FROM users").await;
+    let user = server.count(inspect::LAST_USER).await;
     for (event, sent, heard) in [
         (
             "dn",

@@ -54,7 +54,7 @@ async fn p45_what_the_product_has_off_is_not_in_the_list_and_told_to_detach() {
     .await;
     d.say("3", "extensions", "health:detached", json!({})).await;
     assert_eq!(until_heartbeat(&mut d).await, Vec::<Value>::new());
-    assert_eq!(server.count("SELECT COUNT(*) FROM locations").await, 0);
+    assert_eq!(server.locations().await, 0);
     // A device's own switch takes away.
     let off = json!({"extensions": {"geo": false}});
     server.api().put(&Api::product("/devices/d"), off).await;
@@ -218,7 +218,7 @@ async fn p49_an_error_of_geo_does_not_erase_the_last_position() {
         .await;
     let place = json!({"latitude": 52.5, "longitude": 13.4, "source": "geoip"});
     d.say("3", "extensions", "geo:location:update", place).await;
-    server.until("SELECT COUNT(*) FROM locations", 1).await;
+    server.until_locations(1).await;
     let error = json!({"error_code": "HTTP_ERROR", "error_description": ":exhausted_servers"});
     d.say("3", "extensions", "geo:location:update", error).await;
     until_heartbeat(&mut d).await;

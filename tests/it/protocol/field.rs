@@ -2,7 +2,7 @@
 
 use super::{PATH, status};
 use crate::support::device::{self, Device, client, now_ms, running, sign};
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, readings};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -18,7 +18,7 @@ crate::both_engines! {
     a_close_is_answered_with_a_close
 }
 
-const IN_FLIGHT: &str = "SELECT COUNT(*) FROM inflight";
+const IN_FLIGHT: &str = readings::UPDATING;
 
 async fn joined(server: &Server, name: &str, firmware: &Value, more: Value) -> Device {
     let mut d = Device::secret(server, name).await.unwrap();
@@ -47,19 +47,14 @@ async fn a_status_that_is_about_an_archive_makes_and_holds_no_slot(server: Serve
     d.push("fwup_progress", json!({"stage": "downloading", "value": 3}))
         .await;
     assert!(d.silent(200).await);
-    assert_eq!(server.count(IN_FLIGHT).await, 0);
+    assert_eq!(server.devices(IN_FLIGHT).await, 0);
     api.group("prod", new["uuid"].as_str().unwrap(), json!({}))
         .await;
     assert_eq!(
         d.event("update").await["firmware_meta"]["uuid"],
         new["uuid"]
     );
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE blocked_until IS NOT NULL")
-            .await,
-        0
-    );
+    assert_eq!(server.devices(readings::BLOCKED).await, 0);
 }
 
 async fn a_new_signing_key_reaches_connected_devices_that_asked_for_keys(server: Server) {
@@ -113,12 +108,7 @@ async fn a_group_that_is_switched_on_takes_its_connected_devices(server: Server)
         .data();
     d.event("update").await;
     assert!(other.silent(200).await, "its conditions hold");
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL")
-            .await,
-        1
-    );
+    assert_eq!(server.devices_in_groups().await, 1);
     // And so does one whose conditions change.
     api.put(
         &path,
@@ -126,9 +116,7 @@ async fn a_group_that_is_switched_on_takes_its_connected_devices(server: Server)
     )
     .await
     .data();
-    server
-        .until("SELECT COUNT(*) FROM devices WHERE group_id IS NOT NULL", 2)
-        .await;
+    server.until_devices_in_groups(2).await;
 }
 
 async fn two_devices_with_one_identity_and_a_wrong_clock_are_told_to_people(server: Server) {
@@ -146,10 +134,7 @@ async fn two_devices_with_one_identity_and_a_wrong_clock_are_told_to_people(serv
         held.push(joined(&server, "twin", &old, json!({})).await);
     }
     server
-        .until(
-            "SELECT COUNT(*) FROM notifications WHERE title = 'Two devices with one identity'",
-            1,
-        )
+        .until_notified("Two devices with one identity", 1)
         .await;
     assert!(titles(&api).await.contains("Connections of twin take"));
     // The signature is right, and its time is not: 30 days behind.
@@ -158,12 +143,7 @@ async fn two_devices_with_one_identity_and_a_wrong_clock_are_told_to_people(serv
     let headers = || sign(key, word, "late", late);
     assert_eq!(status(&server, None, PATH, headers()).await, 401);
     assert_eq!(status(&server, None, PATH, headers()).await, 401);
-    server
-        .until(
-            "SELECT COUNT(*) FROM notifications WHERE title = 'Device with a wrong clock'",
-            1,
-        )
-        .await;
+    server.until_notified("Device with a wrong clock", 1).await;
     assert!(titles(&api).await.contains("its clock is 30 days behind"));
     // Whoever does not have the secret is told of nobody's clock.
     let forged = sign(key, "wrong", "forged", late);

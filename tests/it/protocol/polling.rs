@@ -2,7 +2,7 @@
 
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Pair, client, now_ms, sign};
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, inspect, readings};
 use serde_json::{Value, json};
 
 crate::both_engines! {
@@ -147,16 +147,11 @@ async fn a_polling_device_learns_who_it_is_and_what_to_install(server: Server) {
     let url = data["firmware_url"].as_str().unwrap();
     let file = reqwest::get(url).await.unwrap().bytes().await.unwrap();
     assert_eq!(file.len() as u64, data["size"].as_u64().unwrap());
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NULL")
-            .await,
-        1
-    );
+    assert_eq!(server.count(inspect::OFFERED).await, 1);
     // It comes back with the new one: that is the success.
     let done = poll(&server, Ok(&pair), "/device/update", &runs(&new)).await;
     assert_eq!(done.body, no);
-    assert_eq!(server.count("SELECT COUNT(*) FROM inflight").await, 0);
+    assert_eq!(server.devices(readings::UPDATING).await, 0);
     assert_eq!(
         server
             .count("SELECT COUNT(*) FROM update_stats WHERE kind = 'full'")
@@ -188,14 +183,13 @@ async fn polls_keep_the_limit_and_fill_the_penalty_box(server: Server) {
     let wait = ask("b").await;
     assert_eq!(wait.body["data"]["update_available"], false);
     assert!((60..=120).contains(&wait.retry_after()), "{}", wait.head);
-    assert_eq!(server.count("SELECT COUNT(*) FROM inflight").await, 1);
+    assert_eq!(server.devices(readings::UPDATING).await, 1);
     // It comes back with the old one: that was a failure, and the second puts it into the box.
     assert_eq!(ask("a").await.target(), &new["uuid"]);
     let boxed = ask("a").await;
     assert_eq!(boxed.body["data"]["update_available"], false);
-    let blocked =
-        "SELECT COUNT(*) FROM devices WHERE blocked_until IS NOT NULL AND identifier = 'a'";
-    assert_eq!(server.count(blocked).await, 1);
+    let blocked = "filters[updates]=penalty-box&filters[identifier]=a";
+    assert_eq!(server.devices(blocked).await, 1);
     assert_eq!(
         ask("b").await.target(),
         &new["uuid"],

@@ -3,7 +3,7 @@
 use super::{PATH, joined, secret, server, status};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Device, client};
-use crate::support::{Engine, Server};
+use crate::support::{Engine, Server, readings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
@@ -112,7 +112,7 @@ async fn p07_beside_bad_headers_the_certificate_decides() {
         status(&server, Some(&stranger), PATH, secret(&server, "by-secret")).await,
         401
     );
-    assert_eq!(server.count("SELECT COUNT(*) FROM devices").await, 1);
+    assert_eq!(server.devices("").await, 1);
 }
 
 #[tokio::test]
@@ -209,12 +209,7 @@ async fn p12_of_two_sockets_of_one_device_the_first_is_closed_and_it_stays_onlin
     let mut second = joined(&server, "d").await;
     assert_eq!(first.closed().await, Some(1001));
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM devices WHERE online")
-            .await,
-        1
-    );
+    assert_eq!(server.devices(readings::ONLINE).await, 1);
     assert!(second.silent(100).await);
 }
 
@@ -281,5 +276,5 @@ async fn devices_can_be_sent_to_another_server() {
     assert_eq!((r.status, r.body.as_str()), (307, ""));
     let location = "\r\nLocation: https://other.example:8443/device-socket/websocket?vsn=2.0.0\r\n";
     assert!(r.head.contains(location), "{}", r.head);
-    server.until("SELECT COUNT(*) FROM devices", 0).await;
+    server.until_devices("", 0).await;
 }

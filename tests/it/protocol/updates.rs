@@ -3,7 +3,7 @@
 use super::{PATH, joined, on, release, rollout, server, until_heartbeat};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{self, Device, client, now_ms, running};
-use crate::support::{Api, Server, fixtures};
+use crate::support::{Api, Server, fixtures, readings};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-const IN_FLIGHT: &str = "SELECT COUNT(*) FROM inflight";
-const BLOCKED: &str = "SELECT COUNT(*) FROM devices WHERE blocked_until IS NOT NULL";
+const IN_FLIGHT: &str = readings::UPDATING;
+const BLOCKED: &str = readings::BLOCKED;
 
 /// The link of an offered full file, and the file.
 async fn offered(server: &Server) -> (String, Vec<u8>) {
@@ -173,12 +173,12 @@ async fn p54_completed_is_no_success_the_target_uuid_is_and_a_third_one_is_not()
         until_heartbeat(device).await;
     }
     assert_eq!(server.count(successes).await, 0);
-    assert_eq!(server.count(IN_FLIGHT).await, 2);
+    assert_eq!(server.devices(IN_FLIGHT).await, 2);
     on(&server, "d", &new).await;
-    server.until(IN_FLIGHT, 1).await;
+    server.until_devices(IN_FLIGHT, 1).await;
     assert_eq!(server.count(successes).await, 1);
     joined(&server, "e").await;
-    server.until(IN_FLIGHT, 0).await;
+    server.until_devices(IN_FLIGHT, 0).await;
     assert_eq!(
         server.count(successes).await,
         1,
@@ -203,8 +203,8 @@ async fn p55_failures_of_a_group_fill_the_penalty_box_and_those_of_a_push_do_not
         d.event("update").await;
         d.push("status_update", json!({"status": word, "reason": "r"}))
             .await;
-        server.until(BLOCKED, i as i64 + 1).await;
-        assert_eq!(server.count(IN_FLIGHT).await, 0);
+        server.until_devices(BLOCKED, i as i64 + 1).await;
+        assert_eq!(server.devices(IN_FLIGHT).await, 0);
     }
     let mut pushed = Device::secret(&server, "pushed").await.unwrap();
     let elsewhere = json!({"uuid": "x", "product": "fixture-product", "version": "1.0.0",
@@ -219,8 +219,8 @@ async fn p55_failures_of_a_group_fill_the_penalty_box_and_those_of_a_push_do_not
     pushed
         .push("status_update", json!({"status": "failed"}))
         .await;
-    server.until(IN_FLIGHT, 0).await;
-    assert_eq!(server.count(BLOCKED).await, words.len() as i64);
+    server.until_devices(IN_FLIGHT, 0).await;
+    assert_eq!(server.devices(BLOCKED).await, words.len() as i64);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn p56_rescheduled_5_blocks_for_five_minutes_and_avm_reschedule_does_no_ha
         json!({"status": "rescheduled", "delay_for": 5}),
     )
     .await;
-    server.until(BLOCKED, 1).await;
+    server.until_devices(BLOCKED, 1).await;
     let until_at = server
         .count("SELECT blocked_until FROM devices WHERE identifier = 'd'")
         .await;
@@ -247,7 +247,7 @@ async fn p56_rescheduled_5_blocks_for_five_minutes_and_avm_reschedule_does_no_ha
     avm.event("update").await;
     avm.push("status_update", json!({"status": "reschedule"}))
         .await;
-    server.until(BLOCKED, 2).await;
+    server.until_devices(BLOCKED, 2).await;
     assert_eq!(until_heartbeat(&mut avm).await, Vec::<Value>::new());
 }
 
@@ -270,7 +270,7 @@ async fn p57_a_reconnect_in_mid_download_gets_no_second_update_and_without_it_an
             .iter()
             .all(|f| f[3] != "update")
     );
-    assert_eq!(server.count(IN_FLIGHT).await, 1);
+    assert_eq!(server.devices(IN_FLIGHT).await, 1);
     let mut d = on(&server, "d", &old).await;
     d.event("update").await;
 }

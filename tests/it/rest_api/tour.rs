@@ -6,7 +6,7 @@ use crate::support::api::Answer;
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, running};
 use crate::support::server::ALL_OPERATIONS;
-use crate::support::{Api, Engine, Server, contract, fixtures};
+use crate::support::{Api, Engine, Server, contract, fixtures, readings};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -523,9 +523,7 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.delete(&format!("{one}/certificates/{serial}")).await;
     // The certificate had let it in: its socket is closed.
     assert!(d.closed_within(Duration::from_secs(10)).await.is_some());
-    t.server
-        .until("SELECT COUNT(*) FROM devices WHERE online", 0)
-        .await;
+    t.server.until_devices(readings::ONLINE, 0).await;
     t.get(&p("/devices?sort=identifier")).await;
     t.get(&p("/devices.csv")).await;
     let path = p("/devices/import");

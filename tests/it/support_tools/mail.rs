@@ -1,6 +1,6 @@
 //! Mail: a mail server of the test's own gets invitations, word to administrators, and what rules tell.
 
-use crate::support::{Api, Engine, Server};
+use crate::support::{Api, Engine, Server, inspect};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -127,17 +127,10 @@ async fn p20_invitations_and_rules_are_mailed() {
         assert_eq!(made["last_status"], json!(null));
         api.post(&format!("{rule}/test"), json!({})).await.data();
         mail(&inbox, "admin@acme.org", "[acme/fixture-product] Test").await;
-        server
-            .until(
-                "SELECT COUNT(*) FROM mails WHERE status = 'sent' AND rule_id IS NOT NULL",
-                1,
-            )
-            .await;
+        server.until(inspect::MAILS_OF_RULES_SENT, 1).await;
         assert_eq!(api.get(&rule).await.data()["last_status"], "sent");
         assert_eq!(
-            server
-                .count("SELECT COUNT(*) FROM mails WHERE LENGTH(body) > 0 AND status = 'sent'")
-                .await,
+            server.count(inspect::MAILS_SENT_AND_KEPT).await,
             0,
             "texts that were sent are forgotten"
         );
@@ -152,7 +145,7 @@ async fn p20_invitations_and_rules_are_mailed() {
         );
         // The next mail waits, and collects.
         api.upload("good/bbb-1.0.0.fw").await;
-        assert_eq!(server.count("SELECT COUNT(*) FROM mail_events").await, 1);
+        assert_eq!(server.count(inspect::MAIL_EVENTS).await, 1);
         assert_eq!(
             api.put(&rule, json!({"active": false})).await.data()["active"],
             false
@@ -188,9 +181,7 @@ async fn what_cannot_be_delivered_says_so() {
     let made = api.post(&Api::product("/mail_rules"), form).await.data();
     let rule = Api::product(&format!("/mail_rules/{}", made["id"]));
     api.post(&format!("{rule}/test"), json!({})).await.data();
-    server
-        .until("SELECT COUNT(*) FROM mails WHERE status = 'failed'", 1)
-        .await;
+    server.until(inspect::MAILS_FAILED, 1).await;
     let stands = api.get(&rule).await.data();
     assert!(
         stands["last_error"]

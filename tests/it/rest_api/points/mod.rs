@@ -4,7 +4,7 @@
 mod what;
 mod who;
 
-use crate::support::{Api, Engine, Server, fixtures};
+use crate::support::{Api, Engine, Server, fixtures, inspect};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn p02_a_minted_token_has_its_form_and_only_its_hash_is_stored() {
     let token = server.login("token").to_owned();
     let digits = token.strip_prefix("nhu_").unwrap();
     assert!((48..=49).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_alphanumeric()));
-    assert_eq!(server.count("SELECT length(hash) FROM tokens").await, 64);
+    assert_eq!(server.count(inspect::TOKEN_HASH_LENGTH).await, 64);
     let stored = std::fs::read(server.folder.path().join("data/nervecenter.db")).unwrap();
     let found = stored.windows(token.len()).any(|w| w == token.as_bytes());
     assert!(!found, "the token itself is nowhere in the database");
