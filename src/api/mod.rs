@@ -1,16 +1,19 @@
-//! The REST API: exact in path, JSON, status and role to what `nh` and scripts expect. A handler extracts, allows, calls
-//! and answers; rules are in the domain, SQL in the store, and statuses in [`error`].
+//! The REST API: exact in path, JSON, status and role to what `nh` and scripts expect. Each file of endpoints files its
+//! routes beside its handlers. A handler extracts, allows, calls and answers; rules are in the domain, SQL in the store, and
+//! statuses of errors in [`http::error`].
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-pub mod accounts;
-pub mod catalog;
-pub mod deployments;
+mod accounts;
+mod catalog;
+mod deployments;
 mod devices;
-pub mod events;
-pub mod http;
+mod docs;
+mod events;
+mod http;
 mod router;
-pub mod support;
+mod status;
+mod support;
 
-pub use accounts::pages::Peer;
+pub use self::http::peer::Peer;
 pub use devices::filter as device_filter;
 pub use router::router;

@@ -1,5 +1,18 @@
 //! People of the API: logins, tokens, members, invitations, service accounts.
 
-pub mod pages;
-pub mod tokens;
-pub mod users;
+mod cli_login;
+mod invitations;
+mod members;
+pub(super) mod pages;
+mod tokens;
+mod users;
+
+use super::http::contract::Contract;
+
+pub(super) fn routes(contract: &mut Contract) {
+    users::routes(contract);
+    cli_login::routes(contract);
+    tokens::routes(contract);
+    members::routes(contract);
+    invitations::routes(contract);
+}

@@ -1,102 +1,27 @@
 //! The few pages that work without the console: the browser's side of a command line's login, and invitations. Plain forms,
 //! without a script and without a session: each asks for the password.
 
-use crate::api::http::error::{Error, Result};
+use crate::api::http::error::Error;
 use crate::api::http::params::Params;
+use crate::api::http::peer::{Peer, address_of};
 use crate::app::App;
-use crate::budget::{Rate, counted};
 use crate::domain::DomainError;
 use crate::domain::accounts::logins::{self, Confirmed};
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use schemars::JsonSchema;
-use serde::Serialize;
-use std::net::{IpAddr, SocketAddr};
+use axum::routing::get;
+use axum::{Extension, Router};
 
-/// Where a request comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-/// The address that a request comes from, if the listener says.
-pub fn address_of(peer: Option<Extension<Peer>>) -> Option<IpAddr> {
-    peer.map(|Extension(Peer(at))| at.ip())
-}
-
-/// A login that waits for a browser.
-#[derive(Serialize, JsonSchema)]
-pub struct CliSession {
-    /// What names it.
-    token: String,
-    /// Six digits that both sides show.
-    confirmation_code: i64,
-    /// Where to confirm it.
-    url: String,
-}
-
-/// How a login stands.
-#[derive(Serialize, JsonSchema)]
-pub struct CliStatus {
-    /// `waiting` or `ready`.
-    status: &'static str,
-    /// The API token, once, when it is ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_token: Option<String>,
-}
-
-/// The address of the web, as people reach it.
-pub fn base(app: &App, headers: &header::HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    app.policy
-        .web_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", host.unwrap_or("localhost:4000")))
-}
-
-/// `POST /auth/cli_session`.
-pub async fn begin(
-    State(app): State<App>,
-    peer: Option<Extension<Peer>>,
-    headers: header::HeaderMap,
-    p: Params,
-) -> Result {
-    let note = p.text("note").unwrap_or_default();
-    let session = logins::begin(&app, note, address_of(peer)).await?;
-    let url = format!("{}/auth/cli/{}", base(&app, &headers), session.token);
-    Ok(crate::api::http::answer::ok(&CliSession {
-        token: session.token,
-        confirmation_code: session.code,
-        url,
-    }))
-}
-
-fn may_poll(polls: &Rate<IpAddr>, from: Option<IpAddr>) -> bool {
-    from.and_then(counted)
-        .is_none_or(|from| polls.count(&from).is_ok())
-}
-
-/// `GET /auth/cli_session/:session`: polled, so limited by address.
-pub async fn status(
-    State(app): State<App>,
-    peer: Option<Extension<Peer>>,
-    Path(session): Path<String>,
-) -> Result {
-    if !may_poll(&app.cli_login_limiter, address_of(peer)) {
-        return Ok((StatusCode::FORBIDDEN, "Forbidden\n").into_response());
-    }
-    if session.contains('\0') {
-        return Err(DomainError::NotFound.into());
-    }
-    let token = logins::fetch(&app, &session).await?;
-    Ok(crate::api::http::answer::ok(&CliStatus {
-        status: if token.is_some() { "ready" } else { "waiting" },
-        user_token: token.map(|t| t.reveal().to_owned()),
-    }))
+/// The pages, which are no part of the document.
+pub(in crate::api) fn router() -> Router<App> {
+    Router::new()
+        .route("/auth/cli/{session}", get(confirm_page).post(confirm))
+        .route("/invite/{link}", get(invite_page).post(accept))
 }
 
 /// `GET /auth/cli/:session`: the page.
-pub async fn confirm_page(State(app): State<App>, Path(session): Path<String>) -> Response {
+async fn confirm_page(State(app): State<App>, Path(session): Path<String>) -> Response {
     match logins::waiting(&app.db, &session).await {
         Ok(s) if s.user_id.is_some() => done(),
         Ok(s) => confirm_form(s.code, ""),
@@ -105,7 +30,7 @@ pub async fn confirm_page(State(app): State<App>, Path(session): Path<String>) -
 }
 
 /// `POST /auth/cli/:session`: the button.
-pub async fn confirm(
+async fn confirm(
     State(app): State<App>,
     Path(session): Path<String>,
     peer: Option<Extension<Peer>>,
@@ -162,7 +87,7 @@ fn failed() -> Response {
 }
 
 /// `GET /invite/:link`: the page.
-pub async fn invite_page(State(app): State<App>, Path(link): Path<String>) -> Response {
+async fn invite_page(State(app): State<App>, Path(link): Path<String>) -> Response {
     match logins::invited(&app, &link).await {
         Ok(i) => invite_form(&i.org, &i.email, &i.invited_by, ""),
         Err(_) => uninvited(),
@@ -170,7 +95,7 @@ pub async fn invite_page(State(app): State<App>, Path(link): Path<String>) -> Re
 }
 
 /// `POST /invite/:link`: the button.
-pub async fn accept(State(app): State<App>, Path(link): Path<String>, p: Params) -> Response {
+async fn accept(State(app): State<App>, Path(link): Path<String>, p: Params) -> Response {
     let Ok(invite) = logins::invited(&app, &link).await else {
         return uninvited();
     };
@@ -242,85 +167,4 @@ fn page(status: u16, title: &str, body: &str) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (status, headers, Html(html)).into_response()
-}
-
-/// An open invitation.
-#[derive(Serialize, JsonSchema)]
-pub struct Invitation {
-    /// Who is invited.
-    email: String,
-    /// The role that they will have.
-    role: String,
-    /// Who invited them.
-    invited_by: String,
-    /// `2026-08-22T08:33:49`.
-    inserted_at: String,
-}
-
-/// An invitation that was just made.
-#[derive(Serialize, JsonSchema)]
-pub struct MadeInvitation {
-    #[serde(flatten)]
-    invitation: Invitation,
-    /// Where they accept it, shown this once: whoever has it can join in their place. It is a path unless the server was told
-    /// its public address (`--web-url`): a request's `Host` header is never believed.
-    url: String,
-}
-
-impl From<crate::domain::accounts::logins::Invite> for Invitation {
-    fn from(i: crate::domain::accounts::logins::Invite) -> Self {
-        Self {
-            inserted_at: i.inserted_at.naive(),
-            email: i.email,
-            role: i.role,
-            invited_by: i.invited_by,
-        }
-    }
-}
-
-/// `POST /orgs/:org/invites`.
-pub async fn make_invite(
-    State(app): State<App>,
-    scope: crate::access::scope::Scope<crate::access::scope::Org>,
-    p: Params,
-) -> Result {
-    let scope = scope.allow(crate::access::scope::Role::Admin)?;
-    let (Some(email), Some(role)) = (p.text("email"), p.text("role")) else {
-        return Err(DomainError::Bad("email and role are needed".into()).into());
-    };
-    let (invite, link) = logins::invite(&app, &scope, email, role).await?;
-    let base = app.policy.web_url.clone().unwrap_or_default();
-    let made = MadeInvitation {
-        invitation: invite.into(),
-        url: format!("{base}{link}"),
-    };
-    Ok(crate::api::http::answer::created(None, &made))
-}
-
-/// `GET /orgs/:org/invites`.
-pub async fn invites(
-    State(app): State<App>,
-    scope: crate::access::scope::Scope<crate::access::scope::Org>,
-) -> Result {
-    let all = logins::invitations(&app, &scope).await?;
-    let views: Vec<Invitation> = all.into_iter().map(Invitation::from).collect();
-    Ok(crate::api::http::answer::ok(&views))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits::{POLL_EVERY, POLLS};
-
-    #[test]
-    fn p09_the_31st_poll_at_once_is_one_too_many() {
-        let polls = Rate::new(POLLS, POLL_EVERY);
-        let far = "203.0.113.7".parse().ok();
-        assert!((0..30).all(|_| may_poll(&polls, far)));
-        assert!(!may_poll(&polls, far));
-        let other = "203.0.113.8".parse().ok();
-        assert!(may_poll(&polls, other), "each address has its own count");
-        let near = "127.0.0.1".parse().ok();
-        assert!((0..100).all(|_| may_poll(&polls, near)));
-    }
 }

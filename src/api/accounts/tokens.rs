@@ -1,22 +1,23 @@
 //! API tokens and accounts for programs: routes of our own.
 
+use super::members::ROLES;
 use crate::access::scope::{Org, Role, Scope};
-use crate::api::http::answer::{created, none, ok, path};
-use crate::api::http::contract::{Field, FieldType, optional_field, required};
+use crate::api::http::answer::{Created, Data, NoContent, path};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::{Caller, Word, number_of};
 use crate::api::http::params::{Params, number};
+use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::clock;
-use crate::domain;
 use crate::domain::accounts::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
 use crate::domain::error::field;
+use crate::{clock, domain};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Fields of a new token.
-pub const FIELDS: &[Field] = &[
+const FIELDS: &[Field] = &[
     required("note", FieldType::Text, "What it is for"),
     optional_field(
         "access",
@@ -38,7 +39,7 @@ pub const FIELDS: &[Field] = &[
 /// An API token, without itself.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Token")]
-pub struct TokenView {
+struct TokenView {
     /// A number.
     id: i64,
     /// What it is for.
@@ -59,7 +60,7 @@ pub struct TokenView {
 
 /// A new API token.
 #[derive(Serialize, JsonSchema)]
-pub struct Minted {
+struct Minted {
     /// As it will be listed.
     #[serde(flatten)]
     view: TokenView,
@@ -70,7 +71,7 @@ pub struct Minted {
 /// An account for programs.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ServiceAccount")]
-pub struct ServiceView {
+struct ServiceView {
     /// Unique in the organization.
     name: String,
     /// `admin`, `manage` or `view`.
@@ -127,72 +128,169 @@ fn form(p: &Params) -> domain::Result<TokenForm> {
     })
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    own_token_routes(contract);
+    service_account_routes(contract);
+}
+
+fn own_token_routes(contract: &mut Contract) {
+    contract.tag(Tag::Auth);
+    contract
+        .get("tokens.list", "/users/me/tokens", Auth::Person, list)
+        .summary("Your tokens, newest first; only a token that grants all may ask");
+    contract
+        .post("tokens.create", "/users/me/tokens", Auth::Person, create)
+        .summary("Make a token; it is shown once")
+        .body_fields(FIELDS);
+    contract
+        .delete(
+            "tokens.delete",
+            "/users/me/tokens/{token}",
+            Auth::Person,
+            delete,
+        )
+        .summary("Delete one of your tokens");
+}
+
+fn service_account_routes(contract: &mut Contract) {
+    contract.tag(Tag::ServiceAccounts);
+    contract
+        .get(
+            "tokens.services",
+            "/orgs/{org}/service_accounts",
+            Auth::ADMIN,
+            services,
+        )
+        .summary("The accounts, by name");
+    contract
+        .post(
+            "tokens.add_service",
+            "/orgs/{org}/service_accounts",
+            Auth::ADMIN,
+            add_service,
+        )
+        .summary("Make an account")
+        .body_fields(&[
+            required("name", FieldType::Text, "Its name"),
+            required("role", ROLES, "What it may do"),
+        ]);
+    contract
+        .delete(
+            "tokens.remove_service",
+            "/orgs/{org}/service_accounts/{account}",
+            Auth::ADMIN,
+            remove_service,
+        )
+        .summary("Remove an account and all its tokens");
+    contract
+        .get(
+            "tokens.of_service",
+            "/orgs/{org}/service_accounts/{account}/tokens",
+            Auth::ADMIN,
+            of_service,
+        )
+        .summary("An account's tokens, newest first");
+    contract
+        .post(
+            "tokens.add_to_service",
+            "/orgs/{org}/service_accounts/{account}/tokens",
+            Auth::ADMIN,
+            add_to_service,
+        )
+        .summary("Make a token for an account; it is shown once")
+        .body_fields(FIELDS);
+    contract
+        .delete(
+            "tokens.remove_of_service",
+            "/orgs/{org}/service_accounts/{account}/tokens/{token}",
+            Auth::ADMIN,
+            remove_of_service,
+        )
+        .summary("Delete one of an account's tokens");
+}
+
 /// `GET /users/me/tokens`.
-pub async fn list(State(app): State<App>, Caller(person): Caller) -> Result {
+async fn list(State(app): State<App>, Caller(person): Caller) -> Result<Data<Vec<TokenView>>> {
     let all = tokens::list(&app.db, &person).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `POST /users/me/tokens`.
-pub async fn create(State(app): State<App>, Caller(person): Caller, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    Caller(person): Caller,
+    p: Params,
+) -> Result<Created<Minted>> {
     let new = tokens::create(&app.db, &person, &form(&p)?).await?;
-    Ok(created(None, &minted(new)))
+    Ok(Created::without_location(minted(new)))
 }
 
 /// `DELETE /users/me/tokens/:token`.
-pub async fn delete(State(app): State<App>, Caller(person): Caller, token: Word) -> Result {
+async fn delete(State(app): State<App>, Caller(person): Caller, token: Word) -> Result<NoContent> {
     tokens::delete(&app.db, &person, token.number()?).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `GET /orgs/:org/service_accounts`.
-pub async fn services(State(app): State<App>, scope: Scope<Org>) -> Result {
+async fn services(State(app): State<App>, scope: Scope<Org>) -> Result<Data<Vec<ServiceView>>> {
     let scope = scope.allow(Role::Admin)?;
     let all = tokens::services(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(service_view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(service_view).collect()))
 }
 
 /// `POST /orgs/:org/service_accounts`.
-pub async fn add_service(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn add_service(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Created<ServiceView>> {
     let scope = scope.allow(Role::Admin)?;
     let made = tokens::add_service(&app.db, &scope, p.text("name"), p.text("role")).await?;
     let location = path(&["orgs", &scope.at().name, "service_accounts", &made.name]);
-    Ok(created(Some(&location), &service_view(&made)))
+    Ok(Created::at(location, service_view(&made)))
 }
 
 /// `DELETE /orgs/:org/service_accounts/:account`.
-pub async fn remove_service(State(app): State<App>, scope: Scope<Org>, Word(name): Word) -> Result {
+async fn remove_service(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Word(name): Word,
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
     tokens::remove_service(&app.db, &scope, &name).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `GET /orgs/:org/service_accounts/:account/tokens`.
-pub async fn of_service(State(app): State<App>, scope: Scope<Org>, Word(name): Word) -> Result {
+async fn of_service(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Word(name): Word,
+) -> Result<Data<Vec<TokenView>>> {
     let scope = scope.allow(Role::Admin)?;
     let all = tokens::of_service(&app.db, &scope, &name).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `POST /orgs/:org/service_accounts/:account/tokens`.
-pub async fn add_to_service(
+async fn add_to_service(
     State(app): State<App>,
     scope: Scope<Org>,
     Word(name): Word,
     p: Params,
-) -> Result {
+) -> Result<Created<Minted>> {
     let scope = scope.allow(Role::Admin)?;
     let new = tokens::add_to_service(&app.db, &scope, &name, &form(&p)?).await?;
-    Ok(created(None, &minted(new)))
+    Ok(Created::without_location(minted(new)))
 }
 
 /// `DELETE /orgs/:org/service_accounts/:account/tokens/:token`.
-pub async fn remove_of_service(
+async fn remove_of_service(
     State(app): State<App>,
     scope: Scope<Org>,
     Path((_, name, id)): Path<(String, String, String)>,
-) -> Result {
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
     tokens::remove_of_service(&app.db, &scope, &name, number_of(&id)?).await?;
-    Ok(none())
+    Ok(NoContent)
 }

@@ -1,24 +1,25 @@
 //! Archives: signed files for the device's application. Routes of our own, shaped like those of firmware; the original has
 //! them in its console only.
 
-use super::upload::{Form, host_of, received};
+use super::upload::{FileLink, Form, host_of, received};
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::{created, in_product, none, ok};
+use crate::api::http::answer::{Created, Data, NoContent, in_product};
+use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
 use crate::clock;
 use crate::domain::catalog::archives::{self, ArchiveRow};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An archive.
 #[derive(Serialize, JsonSchema)]
-pub struct Archive {
+pub(super) struct Archive {
     /// Names this very file.
     uuid: String,
     /// Semantic version.
@@ -35,7 +36,7 @@ pub struct Archive {
     uploaded_at: String,
 }
 
-pub fn view(a: &ArchiveRow) -> Archive {
+pub(super) fn view(a: &ArchiveRow) -> Archive {
     Archive {
         uuid: a.uuid.clone(),
         version: a.version.clone(),
@@ -47,45 +48,103 @@ pub fn view(a: &ArchiveRow) -> Archive {
     }
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Archives);
+    contract
+        .get(
+            "archives.list",
+            "/orgs/{org}/products/{product}/archives",
+            Auth::VIEW,
+            list,
+        )
+        .summary("Archives, highest version first");
+    contract
+        .upload(
+            "archives.upload",
+            "/orgs/{org}/products/{product}/archives",
+            Auth::MANAGE,
+            upload,
+        )
+        .summary("Upload an archive")
+        .file("archive");
+    contract
+        .get(
+            "archives.show",
+            "/orgs/{org}/products/{product}/archives/{uuid}",
+            Auth::VIEW,
+            show,
+        )
+        .summary("One archive");
+    contract
+        .delete(
+            "archives.delete",
+            "/orgs/{org}/products/{product}/archives/{uuid}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Delete an archive that no release uses")
+        .error(422, "A release uses it");
+    contract
+        .get(
+            "archives.download",
+            "/orgs/{org}/products/{product}/archives/{uuid}/download",
+            Auth::MANAGE,
+            download,
+        )
+        .summary("To a signed link that expires");
+}
+
 /// `GET /archives`: highest version first.
-pub async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<Archive>>> {
     let all = archives::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `GET /archives/:uuid`.
-pub async fn show(State(app): State<App>, scope: Scope<Product>, Name(uuid): Name) -> Result {
-    Ok(ok(&view(&archives::show(&app.db, &scope, &uuid).await?)))
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result<Data<Archive>> {
+    Ok(Data(view(&archives::show(&app.db, &scope, &uuid).await?)))
 }
 
 /// `POST /archives`: the part `archive`, streamed to disk; other parts are ignored.
-pub async fn upload(State(app): State<App>, scope: Scope<Product>, form: Form) -> Result {
+async fn upload(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    form: Form,
+) -> Result<Created<Archive>> {
     let scope = scope.allow(Role::Manage)?;
     let upload = received(&app, &scope, form, "archive").await?;
     let archive = archives::finish(&app, &scope, upload).await?;
     let location = in_product(&scope, &["archives", &archive.uuid]);
-    Ok(created(Some(&location), &view(&archive)))
+    Ok(Created::at(location, view(&archive)))
 }
 
 /// `DELETE /archives/:uuid`.
-pub async fn delete(State(app): State<App>, scope: Scope<Product>, Name(uuid): Name) -> Result {
+async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     archives::delete(&app, &scope, &uuid).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `GET /archives/:uuid/download`: to a signed link on the host that was asked.
-pub async fn download(
+async fn download(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(uuid): Name,
     headers: HeaderMap,
-) -> Result {
+) -> Result<FileLink> {
     let scope = scope.allow(Role::Manage)?;
     let archive = archives::show(&app.db, &scope, &uuid).await?;
     let file = StoredFileLink::archive(&archive);
     let url = app
         .download_urls
         .url(host_of(&headers), &file, clock::now());
-    Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
+    Ok(FileLink(url))
 }

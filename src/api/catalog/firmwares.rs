@@ -1,23 +1,24 @@
 //! Firmware (docs/protocol/rest.md, "Uploads").
 
-use super::upload::{Form, host_of, received};
+use super::upload::{FileLink, Form, host_of, received};
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::{created, in_product, none, ok};
+use crate::api::http::answer::{Created, Data, NoContent, in_product};
+use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
 use crate::clock;
 use crate::domain::catalog::firmwares::{self, FirmwareRow};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A firmware.
 #[derive(Serialize, JsonSchema)]
-pub struct Firmware {
+pub(super) struct Firmware {
     /// Names this very image.
     uuid: String,
     /// Semantic version.
@@ -34,7 +35,7 @@ pub struct Firmware {
     tool: String,
 }
 
-pub fn view(f: &FirmwareRow) -> Firmware {
+pub(super) fn view(f: &FirmwareRow) -> Firmware {
     Firmware {
         uuid: f.uuid.clone(),
         version: f.version.clone(),
@@ -46,45 +47,103 @@ pub fn view(f: &FirmwareRow) -> Firmware {
     }
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Firmwares);
+    contract
+        .get(
+            "firmwares.list",
+            "/orgs/{org}/products/{product}/firmwares",
+            Auth::Publisher(Role::View),
+            list,
+        )
+        .summary("Firmware, highest version first");
+    contract
+        .upload(
+            "firmwares.upload",
+            "/orgs/{org}/products/{product}/firmwares",
+            Auth::Publisher(Role::Manage),
+            upload,
+        )
+        .summary("Upload a firmware")
+        .file("firmware");
+    contract
+        .get(
+            "firmwares.show",
+            "/orgs/{org}/products/{product}/firmwares/{uuid}",
+            Auth::Publisher(Role::View),
+            show,
+        )
+        .summary("One firmware");
+    contract
+        .delete(
+            "firmwares.delete",
+            "/orgs/{org}/products/{product}/firmwares/{uuid}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Delete a firmware that no release ever used")
+        .error(422, "A release uses it, or did");
+    contract
+        .get(
+            "firmwares.download",
+            "/orgs/{org}/products/{product}/firmwares/{uuid}/download",
+            Auth::MANAGE,
+            download,
+        )
+        .summary("To a signed link that expires");
+}
+
 /// `GET /firmwares`.
-pub async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<Firmware>>> {
     let all = firmwares::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `GET /firmwares/:uuid`.
-pub async fn show(State(app): State<App>, scope: Scope<Product>, Name(uuid): Name) -> Result {
-    Ok(ok(&view(&firmwares::show(&app.db, &scope, &uuid).await?)))
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result<Data<Firmware>> {
+    Ok(Data(view(&firmwares::show(&app.db, &scope, &uuid).await?)))
 }
 
 /// `POST /firmwares`: the part `firmware`, streamed to disk; other parts are ignored.
-pub async fn upload(State(app): State<App>, scope: Scope<Product>, form: Form) -> Result {
+async fn upload(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    form: Form,
+) -> Result<Created<Firmware>> {
     let scope = scope.allow(Role::Manage)?;
     let upload = received(&app, &scope, form, "firmware").await?;
     let firmware = upload.finish(&app, &scope).await?;
     let location = in_product(&scope, &["firmwares", &firmware.uuid]);
-    Ok(created(Some(&location), &view(&firmware)))
+    Ok(Created::at(location, view(&firmware)))
 }
 
 /// `DELETE /firmwares/:uuid`.
-pub async fn delete(State(app): State<App>, scope: Scope<Product>, Name(uuid): Name) -> Result {
+async fn delete(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(uuid): Name,
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     firmwares::delete(&app, &scope, &uuid).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `GET /firmwares/:uuid/download`: to a signed link on the host that was asked.
-pub async fn download(
+async fn download(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(uuid): Name,
     headers: HeaderMap,
-) -> Result {
+) -> Result<FileLink> {
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
     let file = StoredFileLink::firmware(&firmware);
     let url = app
         .download_urls
         .url(host_of(&headers), &file, clock::now());
-    Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response())
+    Ok(FileLink(url))
 }

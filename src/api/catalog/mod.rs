@@ -1,9 +1,20 @@
 //! What a product offers: firmware, archives, signing keys, uploads, shared secrets, settings.
 
-pub mod archives;
-pub mod firmwares;
-pub mod keys;
-pub mod products;
-pub mod shared_secrets;
-pub mod upload;
-pub mod uploads;
+mod archives;
+mod firmwares;
+mod keys;
+pub(super) mod products;
+mod shared_secrets;
+mod upload;
+mod uploads;
+
+use super::http::contract::Contract;
+
+pub(super) fn routes(contract: &mut Contract) {
+    keys::routes(contract);
+    products::routes(contract);
+    shared_secrets::routes(contract);
+    firmwares::routes(contract);
+    uploads::routes(contract);
+    archives::routes(contract);
+}

@@ -1,9 +1,11 @@
 //! Products (docs/protocol/rest.md, "Products over REST").
 
 use crate::access::scope::{Org, Product, Role, Scope};
-use crate::api::http::answer::{created, none, ok, path};
+use crate::api::http::answer::{Created, Data, NoContent, path};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::params::Params;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::catalog::products::{self, Changes, ProductRow};
@@ -16,7 +18,7 @@ use serde_json::{Map, Value, json};
 /// A product.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Product")]
-pub struct ProductView {
+pub(in crate::api) struct ProductView {
     /// Unique in the organization.
     name: String,
     /// Whether a version can be uploaded once only for a platform and architecture.
@@ -27,7 +29,7 @@ pub struct ProductView {
     allow_unsigned_esp_idf_firmware: bool,
 }
 
-pub fn view(p: &ProductRow) -> ProductView {
+pub(in crate::api) fn view(p: &ProductRow) -> ProductView {
     ProductView {
         name: p.name.clone(),
         require_unique_firmware_version: p.require_unique_firmware_version,
@@ -36,33 +38,111 @@ pub fn view(p: &ProductRow) -> ProductView {
     }
 }
 
+/// Settings of a product.
+const SETTINGS: &[Field] = &[
+    optional_field(
+        "require_unique_firmware_version",
+        FieldType::Flag,
+        "Whether a version can be uploaded once only",
+    ),
+    optional_field(
+        "allowed_update_tools",
+        FieldType::Tags,
+        "Which kinds of firmware it takes: `fwup`, `esp-idf`",
+    ),
+    optional_field(
+        "allow_unsigned_esp_idf_firmware",
+        FieldType::Flag,
+        "Whether ESP-IDF images need no signature",
+    ),
+];
+
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Products);
+    contract
+        .get("products.list", "/orgs/{org}/products", Auth::VIEW, list)
+        .summary("The products");
+    contract
+        .post(
+            "products.create",
+            "/orgs/{org}/products",
+            Auth::ADMIN,
+            create,
+        )
+        .summary("Make a product")
+        .body_fields(&[required("name", FieldType::Text, "Its name")]);
+    contract
+        .get(
+            "products.show",
+            "/orgs/{org}/products/{product}",
+            Auth::VIEW,
+            show,
+        )
+        .summary("One product");
+    contract
+        .put(
+            "products.update",
+            "/orgs/{org}/products/{product}",
+            Auth::MANAGE,
+            update,
+        )
+        .summary("Change settings; a product cannot be renamed")
+        .body_fields_only(SETTINGS);
+    contract
+        .patch(
+            "products.update_patch",
+            "/orgs/{org}/products/{product}",
+            Auth::MANAGE,
+            update,
+        )
+        .summary("The same")
+        .body_fields_only(SETTINGS);
+    contract
+        .delete(
+            "products.delete",
+            "/orgs/{org}/products/{product}",
+            Auth::ADMIN,
+            delete,
+        )
+        .summary("Delete an empty product")
+        .error(409, "It still holds something");
+}
+
 /// `GET /products`.
-pub async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Org>) -> Result<Data<Vec<ProductView>>> {
     let all = products::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `POST /products`.
-pub async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Created<ProductView>> {
     let scope = scope.allow(Role::Admin)?;
     let product = products::create(&app.db, &scope, p.text("name")).await?;
     let location = path(&["orgs", &scope.at().name, "products", &product.name]);
-    Ok(created(Some(&location), &view(&product)))
+    Ok(Created::at(location, view(&product)))
 }
 
 /// `GET /products/:product`.
-pub async fn show(State(app): State<App>, scope: Scope<Product>) -> Result {
-    Ok(ok(&view(&products::show(&app.db, &scope).await?)))
+async fn show(State(app): State<App>, scope: Scope<Product>) -> Result<Data<ProductView>> {
+    Ok(Data(view(&products::show(&app.db, &scope).await?)))
 }
 
 /// `PUT` and `PATCH /products/:product`.
-pub async fn update(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn update(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Data<ProductView>> {
     let scope = scope.allow(Role::Manage)?;
     let product = match changes(&p)? {
         Some(changes) => products::update(&app, &scope, changes).await?,
         None => products::show(&app.db, &scope).await?,
     };
-    Ok(ok(&view(&product)))
+    Ok(Data(view(&product)))
 }
 
 /// Takes the settings, none if there are none; anything else in the body is refused by name.
@@ -112,8 +192,8 @@ fn names(value: &Value) -> Result<Vec<String>> {
 }
 
 /// `DELETE /products/:product`.
-pub async fn delete(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn delete(State(app): State<App>, scope: Scope<Product>) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
     products::delete(&app.db, &scope).await?;
-    Ok(none())
+    Ok(NoContent)
 }

@@ -1,7 +1,9 @@
 //! Files that people send, streamed to disk out of a multipart body.
 
 use crate::access::scope::{Product, Scope};
+use crate::api::http::answer::Documented;
 use crate::api::http::error::{Error, Result};
+use crate::api::http::operation::Operation;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::accounts::access_check::AccessCheck;
@@ -11,7 +13,8 @@ use crate::limits::{FORM_BYTES, UPLOAD_STALL};
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use std::io;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use tokio::time::timeout;
 
 /// A multipart form whose parser cannot be made to hold more than [`FORM_BYTES`]: it keeps the head of a part, and what is
 /// before the first one, until it has all of it, and reads by itself what nobody asked for.
-pub struct Form {
+pub(super) struct Form {
     parts: std::result::Result<Multipart, MultipartRejection>,
     /// Bytes that came and are not the file's, as far as is known.
     overhead: Arc<AtomicUsize>,
@@ -50,7 +53,12 @@ impl FromRequest<App> for Form {
 }
 
 /// The part of this name, received whole; other parts are ignored.
-pub async fn received(app: &App, scope: &Scope<Product>, form: Form, part: &str) -> Result<Upload> {
+pub(super) async fn received(
+    app: &App,
+    scope: &Scope<Product>,
+    form: Form,
+    part: &str,
+) -> Result<Upload> {
     let missing = || {
         let text = format!("No {part} uploaded: send it as the multipart part {part:?}.");
         DomainError::Detail(text)
@@ -112,7 +120,7 @@ async fn receive(
 }
 
 /// The host that was asked, without its port, for a link to the download listener.
-pub fn host_of(headers: &HeaderMap) -> &str {
+pub(super) fn host_of(headers: &HeaderMap) -> &str {
     let host = headers
         .get(header::HOST)
         .and_then(|h| h.to_str().ok())
@@ -120,5 +128,20 @@ pub fn host_of(headers: &HeaderMap) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
+    }
+}
+
+/// 302 to a signed link, which expires.
+pub(super) struct FileLink(pub String);
+
+impl IntoResponse for FileLink {
+    fn into_response(self) -> Response {
+        (StatusCode::FOUND, [(header::LOCATION, self.0)]).into_response()
+    }
+}
+
+impl Documented for FileLink {
+    fn document(operation: &mut Operation<'_>) {
+        operation.answers(StatusCode::FOUND, "To the file");
     }
 }

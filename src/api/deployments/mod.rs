@@ -1,3 +1,11 @@
 //! Deployment groups and their releases.
 
-pub mod groups;
+mod fields;
+mod groups;
+mod view;
+
+use super::http::contract::Contract;
+
+pub(super) fn routes(contract: &mut Contract) {
+    groups::routes(contract);
+}

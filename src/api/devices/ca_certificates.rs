@@ -1,11 +1,13 @@
 //! CA certificates (docs/protocol/rest.md, "Certificates over REST").
 
+use super::SAME_SERIAL;
 use crate::access::scope::{Org, Role, Scope};
-use crate::api::http::answer::{created, none, ok, path};
-use crate::api::http::contract::{Field, FieldType, optional_field, required};
+use crate::api::http::answer::{Created, Data, NoContent, path};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::params::{Params, number, tags};
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::devices::certificates::{self, CaForm, CaRow, JitpForm};
@@ -16,7 +18,7 @@ use serde_json::{Map, Value};
 
 /// A certificate authority whose devices may connect.
 #[derive(Serialize, JsonSchema)]
-pub struct CaCertificate {
+struct CaCertificate {
     /// Serial number, decimal.
     serial: String,
     /// `2026-08-22T08:33:49Z`.
@@ -31,7 +33,7 @@ pub struct CaCertificate {
 
 /// Just-in-time provisioning.
 #[derive(Serialize, JsonSchema)]
-pub struct Jitp {
+struct Jitp {
     /// The product that it joins.
     product_name: String,
     /// Its tags.
@@ -42,7 +44,7 @@ pub struct Jitp {
 
 /// Proves, inside a certificate, that its maker speaks for the organization.
 #[derive(Serialize, JsonSchema)]
-pub struct VerificationToken {
+struct VerificationToken {
     /// Good for an hour.
     verification_token: String,
 }
@@ -64,29 +66,84 @@ fn view(c: &CaRow) -> CaCertificate {
     }
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::CaCertificates);
+    contract
+        .get(
+            "ca_certificates.list",
+            "/orgs/{org}/ca_certificates",
+            Auth::VIEW,
+            list,
+        )
+        .summary("The authorities");
+    contract
+        .get(
+            "ca_certificates.verification_token",
+            "/orgs/{org}/ca_certificates/verification_token",
+            Auth::VIEW,
+            verification_token,
+        )
+        .summary("What proves that you own an authority, for an hour");
+    contract.post("ca_certificates.create", "/orgs/{org}/ca_certificates", Auth::MANAGE, create)
+        .summary("Register an authority")
+        .description("`verification_cert` is signed by the authority and has the one alternative name `urn:nerveshub:verify:<verification token>`.")
+        .body_fields(&[
+            required("cert", FieldType::Text, "Base64 of its PEM"),
+            required("verification_cert", FieldType::Text, "Base64 of the PEM of the proof"),
+            optional_field("description", FieldType::Text, "Free text"),
+            optional_field("check_expiration", FieldType::Flag, "Whether this authority vouches for no device any more once its own certificate has expired"),
+            optional_field("jitp", FieldType::Object(JITP), "What devices become that nobody registered"),
+        ]);
+    contract
+        .get(
+            "ca_certificates.show",
+            "/orgs/{org}/ca_certificates/{serial}",
+            Auth::VIEW,
+            show,
+        )
+        .summary("One authority, by its decimal serial number or, in hex, its key identifier")
+        .error(409, SAME_SERIAL);
+    contract
+        .delete(
+            "ca_certificates.delete",
+            "/orgs/{org}/ca_certificates/{serial}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Forget an authority; devices stay connected")
+        .error(409, SAME_SERIAL);
+}
+
 /// `GET /ca_certificates`.
-pub async fn list(State(app): State<App>, scope: Scope<Org>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Org>) -> Result<Data<Vec<CaCertificate>>> {
     let all = certificates::list_cas(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `GET /ca_certificates/verification_token`.
-pub async fn verification_token(State(app): State<App>, scope: Scope<Org>) -> Result {
+async fn verification_token(
+    State(app): State<App>,
+    scope: Scope<Org>,
+) -> Result<Data<VerificationToken>> {
     let token = certificates::verification_token(&app.vault, &scope);
-    Ok(ok(&VerificationToken {
+    Ok(Data(VerificationToken {
         verification_token: token,
     }))
 }
 
 /// `GET /ca_certificates/:serial`.
-pub async fn show(State(app): State<App>, scope: Scope<Org>, Name(serial): Name) -> Result {
-    Ok(ok(&view(
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Name(serial): Name,
+) -> Result<Data<CaCertificate>> {
+    Ok(Data(view(
         &certificates::show_ca(&app.db, &scope, &serial).await?,
     )))
 }
 
 /// Fields of `jitp`.
-pub const JITP: &[Field] = &[
+const JITP: &[Field] = &[
     optional_field(
         "product_name",
         FieldType::Text,
@@ -108,7 +165,11 @@ fn jitp(map: &Map<String, Value>) -> JitpForm {
 }
 
 /// `POST /ca_certificates`.
-pub async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Created<CaCertificate>> {
     let scope = scope.allow(Role::Manage)?;
     let form = CaForm {
         cert: p.string("cert"),
@@ -128,12 +189,16 @@ pub async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Res
     }
     let ca = certificates::add_ca(&app, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "ca_certificates", &ca.serial]);
-    Ok(created(Some(&location), &view(&ca)))
+    Ok(Created::at(location, view(&ca)))
 }
 
 /// `DELETE /ca_certificates/:serial`.
-pub async fn delete(State(app): State<App>, scope: Scope<Org>, Name(serial): Name) -> Result {
+async fn delete(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Name(serial): Name,
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     certificates::delete_ca(&app.db, &scope, &serial).await?;
-    Ok(none())
+    Ok(NoContent)
 }

@@ -1,9 +1,12 @@
 //! Many devices at once: import and export (docs/protocol/rest.md, "Devices over REST").
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::file;
+use crate::api::http::answer::{Data, Documented, Either, attachment, text_schema};
+use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
 use crate::api::http::error::{Error, Result};
+use crate::api::http::operation::Operation;
 use crate::api::http::params::{tags, whole_body};
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::catalog::uploads::{self, Pace};
 use crate::domain::devices::check_tags;
@@ -16,7 +19,7 @@ use crate::limits::{BODY_TIME, EXPORT_ROWS, JSON_BYTES, UPLOAD_BYTES, UPLOAD_STA
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,13 +30,44 @@ use tokio::time::timeout;
 
 /// What an import of CSV did.
 #[derive(Serialize, JsonSchema)]
-pub struct Imported {
+struct Imported {
     /// Devices that it registered.
     imported: u64,
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Devices);
+    contract.upload("bulk.import", "/orgs/{org}/products/{product}/devices/import", Auth::MANAGE, import)
+        .summary("Register many devices")
+        .description("A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. \
+               CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; \
+               others are ignored. Bad rows are told by line in `errors.rows`.")
+        .headers(&[
+            optional_field("format", FieldType::Words(&["microchip_trust_and_go"]), "Kind of manifest"),
+            optional_field("tags", FieldType::Text, "With commas; tags of all devices of a manifest"),
+        ])
+        .body_of(&[
+            ("application/json", serde_json::json!({"type": "array", "items": {"type": "object"}})),
+            ("text/csv", serde_json::json!({"type": "string"})),
+        ]);
+    contract
+        .get(
+            "bulk.export",
+            "/orgs/{org}/products/{product}/devices.csv",
+            Auth::VIEW,
+            export,
+        )
+        .summary(
+            "All devices as CSV, streamed: `identifier,description,tags,product,org,certificates`",
+        );
+}
+
 /// `POST /devices/import`.
-pub async fn import(State(app): State<App>, scope: Scope<Product>, request: Request) -> Result {
+async fn import(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    request: Request,
+) -> Result<Either<Data<Imported>, ManifestTaken>> {
     let scope = scope.allow(Role::Manage)?;
     let (head, body) = request.into_parts();
     let kind = head.headers.get(header::CONTENT_TYPE);
@@ -41,7 +75,7 @@ pub async fn import(State(app): State<App>, scope: Scope<Product>, request: Requ
     if kind.starts_with("text/csv") {
         let imported =
             csv_import::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
-        return Ok(crate::api::http::answer::ok(&Imported { imported }));
+        return Ok(Either::A(Data(Imported { imported })));
     }
     let wanted = manifest_tags(&head.headers)?;
     let bytes = whole_body(body, JSON_BYTES, BODY_TIME).await?;
@@ -52,7 +86,7 @@ pub async fn import(State(app): State<App>, scope: Scope<Product>, request: Requ
     };
     let task = csv_import::manifest(app.context.clone(), scope, entries, wanted);
     app.background.spawn(task);
-    Ok(StatusCode::CREATED.into_response())
+    Ok(Either::B(ManifestTaken))
 }
 
 fn manifest_tags(headers: &HeaderMap) -> domain::Result<Vec<String>> {
@@ -97,7 +131,7 @@ async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
 }
 
 /// `GET /devices.csv`: streamed.
-pub async fn export(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn export(State(app): State<App>, scope: Scope<Product>) -> Result<DeviceCsv> {
     let first = csv_import::export(&app.db, &scope, "", EXPORT_ROWS).await?;
     let begun = (true, Some(first), app, scope);
     let body = stream::try_unfold(begun, |(begins, ready, app, scope)| async move {
@@ -140,6 +174,37 @@ pub async fn export(State(app): State<App>, scope: Scope<Product>) -> Result {
         };
         Ok(Some((text, (false, next, app, scope))))
     });
-    let name = "attachment; filename=\"devices.csv\"";
-    Ok(file("text/csv; charset=utf-8", name, body))
+    Ok(DeviceCsv(Body::from_stream(body)))
+}
+
+/// 201 without a body: a notification tells later how the import went.
+struct ManifestTaken;
+
+impl IntoResponse for ManifestTaken {
+    fn into_response(self) -> Response {
+        StatusCode::CREATED.into_response()
+    }
+}
+
+impl Documented for ManifestTaken {
+    fn document(operation: &mut Operation<'_>) {
+        operation.answers(StatusCode::CREATED, "A manifest was taken");
+    }
+}
+
+/// All devices of a product, as a file.
+struct DeviceCsv(Body);
+
+impl IntoResponse for DeviceCsv {
+    fn into_response(self) -> Response {
+        let name = "attachment; filename=\"devices.csv\"";
+        attachment("text/csv; charset=utf-8", name, self.0)
+    }
+}
+
+impl Documented for DeviceCsv {
+    fn document(operation: &mut Operation<'_>) {
+        let kinds = [("text/csv", text_schema())];
+        operation.answers_with(StatusCode::OK, "A line a device", &kinds);
+    }
 }

@@ -1,10 +1,12 @@
 //! Extensions: the switches, and what they reported. Routes of our own; the original has none for these.
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::ok;
+use crate::api::http::answer::Data;
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::params::{Params, number};
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::{self, Micros};
 use crate::domain::devices::extensions::{self, HealthReport, LogLine};
@@ -26,7 +28,7 @@ fn switches(on: Extensions) -> Switches {
 
 /// An extension is used when the product and the device allow it.
 #[derive(Serialize, JsonSchema)]
-pub struct ExtensionSwitch {
+struct ExtensionSwitch {
     /// The product's switch.
     product: bool,
     /// The device's.
@@ -36,7 +38,7 @@ pub struct ExtensionSwitch {
 /// A health report.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "HealthReport")]
-pub struct HealthView {
+struct HealthView {
     /// `2026-08-22T08:33:49Z`.
     reported_at: String,
     /// `healthy`, `warning`, `unhealthy` or `unknown`.
@@ -50,7 +52,7 @@ pub struct HealthView {
 /// A line of a device's log.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "LogLine")]
-pub struct LogView {
+struct LogView {
     /// `2026-08-22 08:33:49.123456Z`.
     timestamp: String,
     /// Such as `info`.
@@ -63,7 +65,7 @@ pub struct LogView {
 
 /// Where a device is.
 #[derive(Serialize, JsonSchema)]
-pub struct Location {
+struct Location {
     /// `2026-08-22T08:33:49Z`.
     reported_at: String,
     /// Degrees.
@@ -76,15 +78,97 @@ pub struct Location {
     source: String,
 }
 
+/// How many of the newest are wanted.
+pub(super) const LIMIT: &[Field] = &[optional_field(
+    "limit",
+    FieldType::Number,
+    "How many, 25 unless given, at most 1000",
+)];
+
+/// Which health reports are wanted.
+const REPORTS: &[Field] = &[
+    optional_field("hours", FieldType::Number, "How far back, at most 168"),
+    optional_field(
+        "limit",
+        FieldType::Number,
+        "How many, 25 unless given, at most 1000",
+    ),
+    optional_field("refresh", FieldType::Flag, "Ask the device for a new one"),
+];
+
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Products);
+    contract
+        .get(
+            "extensions.of_product",
+            "/orgs/{org}/products/{product}/extensions",
+            Auth::VIEW,
+            of_product,
+        )
+        .summary("Which extensions the product uses");
+    contract
+        .put(
+            "extensions.set_product",
+            "/orgs/{org}/products/{product}/extensions",
+            Auth::MANAGE,
+            set_product,
+        )
+        .summary("Switch extensions on and off, also on devices that are connected")
+        .body_fields(&[required(
+            "extensions",
+            FieldType::Map,
+            "Booleans by name, such as `{\"health\": true}`",
+        )]);
+    contract.tag(Tag::DeviceReports);
+    contract
+        .get(
+            "extensions.of_device",
+            "/orgs/{org}/products/{product}/devices/{device}/extensions",
+            Auth::VIEW,
+            of_device,
+        )
+        .summary("Which extensions the device uses");
+    contract
+        .get(
+            "extensions.health",
+            "/orgs/{org}/products/{product}/devices/{device}/health",
+            Auth::VIEW,
+            health,
+        )
+        .summary("Health reports, newest first")
+        .query(REPORTS);
+    contract
+        .get(
+            "extensions.location",
+            "/orgs/{org}/products/{product}/devices/{device}/location",
+            Auth::VIEW,
+            location,
+        )
+        .summary("Where it is; null before the first report");
+    contract
+        .get(
+            "extensions.logs",
+            "/orgs/{org}/products/{product}/devices/{device}/logs",
+            Auth::VIEW,
+            logs,
+        )
+        .summary("Lines of its log, newest first")
+        .query(LIMIT);
+}
+
 /// `GET /products/:product/extensions`.
-pub async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
-    Ok(ok(&switches(
+async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Switches>> {
+    Ok(Data(switches(
         extensions::of_product(&app.db, &scope).await?,
     )))
 }
 
 /// `PUT /products/:product/extensions` with `{"extensions": {"health": true, …}}`.
-pub async fn set_product(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn set_product(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Data<Switches>> {
     let scope = scope.allow(Role::Manage)?;
     let wanted = p.0.get("extensions").ok_or_else(|| {
         field(
@@ -92,7 +176,7 @@ pub async fn set_product(State(app): State<App>, scope: Scope<Product>, p: Param
             "can't be blank; give an object of booleans such as {\"health\": true}",
         )
     })?;
-    Ok(ok(&switches(
+    Ok(Data(switches(
         extensions::set_product(&app, &scope, wanted).await?,
     )))
 }
@@ -109,7 +193,7 @@ fn within(p: &Params, key: &str, default: i64, most: i64) -> Result<i64> {
 }
 
 /// `limit` of a list of reports.
-pub fn limit(p: &Params) -> Result<i64> {
+pub(super) fn limit(p: &Params) -> Result<i64> {
     within(p, "limit", 25, 1_000)
 }
 
@@ -121,7 +205,7 @@ fn since(p: &Params) -> Result<Micros> {
 }
 
 /// Stored JSON; it was written by this server.
-pub fn document(text: &str) -> Value {
+pub(in crate::api) fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or(Value::Null)
 }
 
@@ -144,7 +228,11 @@ fn log_view(l: &LogLine) -> LogView {
 }
 
 /// `GET …/devices/:device/extensions`.
-pub async fn of_device(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+async fn of_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result<Data<BTreeMap<&'static str, ExtensionSwitch>>> {
     let s = extensions::switches(&app.db, &scope, &d).await?;
     let all = Extension::ALL.map(|e| {
         let view = ExtensionSwitch {
@@ -153,39 +241,43 @@ pub async fn of_device(State(app): State<App>, scope: Scope<Product>, Name(d): N
         };
         (e.word(), view)
     });
-    Ok(ok(&BTreeMap::from(all)))
+    Ok(Data(BTreeMap::from(all)))
 }
 
 /// `GET …/devices/:device/health`: newest first; `hours` and `limit` bound it. `refresh=true` asks
 /// the device for a new one, which comes in a moment.
-pub async fn health(
+async fn health(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Vec<HealthView>>> {
     let (since, limit) = (since(&p)?, limit(&p)?);
     if p.flag("refresh") == Some(true) {
         extensions::ask_health(&app, &scope, &d).await?;
     }
     let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
-    Ok(ok(&found.iter().map(health_view).collect::<Vec<_>>()))
+    Ok(Data(found.iter().map(health_view).collect()))
 }
 
 /// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
-pub async fn logs(
+async fn logs(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Vec<LogView>>> {
     let limit = limit(&p)?;
     let found = extensions::logs_of(&app.db, &scope, &d, limit).await?;
-    Ok(ok(&found.iter().map(log_view).collect::<Vec<_>>()))
+    Ok(Data(found.iter().map(log_view).collect()))
 }
 
 /// `GET …/devices/:device/location`: null before the first report.
-pub async fn location(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+async fn location(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result<Data<Option<Location>>> {
     let found = extensions::location_of(&app.db, &scope, &d).await?;
     let view = found.map(|l| Location {
         reported_at: l.at.zulu(),
@@ -194,5 +286,5 @@ pub async fn location(State(app): State<App>, scope: Scope<Product>, Name(d): Na
         accuracy: l.accuracy,
         source: l.source,
     });
-    Ok(ok(&view))
+    Ok(Data(view))
 }

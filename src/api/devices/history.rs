@@ -1,16 +1,17 @@
-//! What is over: a device's connections, firmwares and updates; and a product's notifications.
+//! What is over: a device's connections, firmwares and updates, and its keys on other networks.
 
-use super::extensions::{document, limit};
-use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::{none, ok, page};
+use super::extensions::{LIMIT, document, limit};
+use crate::access::scope::{Product, Scope};
+use crate::api::http::answer::Data;
+use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
-use crate::api::http::params::{Params, paging};
+use crate::api::http::params::Params;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::devices::history::{
     self, IdentityRow, PastConnection, PastFirmware, PastUpdate,
 };
-use crate::domain::support::notifications::{self, NotificationRow};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +19,7 @@ use serde_json::Value;
 
 /// A connection that a device had, or has. Times end in `Z`.
 #[derive(Serialize, JsonSchema)]
-pub struct Connection {
+struct Connection {
     /// When it began.
     established_at: String,
     /// When the device was last heard on it.
@@ -53,7 +54,7 @@ fn connection_view(c: &PastConnection) -> Connection {
 
 /// A firmware that a device ran, or runs.
 #[derive(Serialize, JsonSchema)]
-pub struct DeviceFirmware {
+struct DeviceFirmware {
     /// The image.
     uuid: String,
     /// Its version.
@@ -84,7 +85,7 @@ fn firmware_view(f: &PastFirmware) -> DeviceFirmware {
 
 /// All updates of a device.
 #[derive(Serialize, JsonSchema)]
-pub struct Updates {
+struct Updates {
     /// How many there were.
     num_updates: i64,
     /// Bytes sent for all.
@@ -97,7 +98,7 @@ pub struct Updates {
 
 /// An update that a device finished.
 #[derive(Serialize, JsonSchema)]
-pub struct Update {
+struct Update {
     /// `full` or `delta`.
     r#type: String,
     /// What it ran before.
@@ -125,7 +126,7 @@ fn update_view(u: &PastUpdate) -> Update {
 
 /// A key that a device holds on another network.
 #[derive(Serialize, JsonSchema)]
-pub struct NetworkIdentity {
+struct NetworkIdentity {
     /// The key.
     identifier: String,
     /// `iroh`, `netbird`, `tailscale` or `wireguard`.
@@ -157,71 +158,85 @@ fn identity_view(i: &IdentityRow) -> NetworkIdentity {
     }
 }
 
-/// What a product's people should know.
-#[derive(Serialize, JsonSchema)]
-pub struct Notification {
-    /// A number.
-    id: i64,
-    /// What makes two of them the same.
-    event_key: String,
-    /// `info`, `warning` or `error`.
-    level: String,
-    /// A few words.
-    title: String,
-    /// A sentence.
-    message: String,
-    /// How often it happened.
-    occurrence_count: i64,
-    /// `2026-08-22T08:33:49Z`.
-    last_occurred_at: String,
-    /// `2026-08-22T08:33:49Z`.
-    inserted_at: String,
-}
-
-fn notification_view(n: &NotificationRow) -> Notification {
-    Notification {
-        id: n.id,
-        event_key: n.event_key.clone(),
-        level: n.level.clone(),
-        title: n.title.clone(),
-        message: n.message.clone(),
-        occurrence_count: n.occurrences,
-        last_occurred_at: n.last_at.zulu(),
-        inserted_at: n.inserted_at.zulu(),
-    }
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::NetworkIdentities);
+    contract
+        .get(
+            "history.identities",
+            "/orgs/{org}/products/{product}/devices/{device}/network_identities",
+            Auth::VIEW,
+            identities,
+        )
+        .summary("The device's keys")
+        .query(&[
+            optional_field(
+                "service",
+                FieldType::Text,
+                "`iroh`, `netbird`, `tailscale` or `wireguard`",
+            ),
+            optional_field("instance", FieldType::Text, "One of several"),
+        ]);
+    contract.tag(Tag::DeviceReports);
+    contract
+        .get(
+            "history.connections",
+            "/orgs/{org}/products/{product}/devices/{device}/connections",
+            Auth::VIEW,
+            connections,
+        )
+        .summary("Connections, newest first")
+        .query(LIMIT);
+    contract
+        .get(
+            "history.firmwares",
+            "/orgs/{org}/products/{product}/devices/{device}/firmwares",
+            Auth::VIEW,
+            firmwares,
+        )
+        .summary("What it ran, newest first")
+        .query(LIMIT);
+    contract
+        .get(
+            "history.updates",
+            "/orgs/{org}/products/{product}/devices/{device}/updates",
+            Auth::VIEW,
+            updates,
+        )
+        .summary("Updates, summed up and the newest")
+        .query(LIMIT);
 }
 
 /// `GET …/devices/:device/connections`: newest first, the present one among them; `limit` bounds it.
-pub async fn connections(
+async fn connections(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Vec<Connection>>> {
     let found = history::connections(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&found.iter().map(connection_view).collect::<Vec<_>>()))
+    Ok(Data(found.iter().map(connection_view).collect()))
 }
 
 /// `GET …/devices/:device/firmwares`: what it ran, newest first; `limit` bounds it.
-pub async fn firmwares(
+async fn firmwares(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Vec<DeviceFirmware>>> {
     let found = history::firmwares(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&found.iter().map(firmware_view).collect::<Vec<_>>()))
+    Ok(Data(found.iter().map(firmware_view).collect()))
 }
 
 /// `GET …/devices/:device/updates`: all of them summed up, and the newest; `limit` bounds these.
-pub async fn updates(
+async fn updates(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Updates>> {
     let found = history::updates(&app.db, &scope, &d, limit(&p)?).await?;
-    Ok(ok(&Updates {
+    Ok(Data(Updates {
         num_updates: found.count,
         total_update_bytes: found.sent_bytes,
         saved_bytes: found.saved_bytes,
@@ -230,29 +245,14 @@ pub async fn updates(
 }
 
 /// `GET …/devices/:device/network_identities` (docs/protocol/rest.md, "Filters").
-pub async fn identities(
+async fn identities(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Data<Vec<NetworkIdentity>>> {
     let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
     let (service, instance) = (text("service"), text("instance"));
     let found = history::identities(&app.db, &scope, &d, &service, &instance).await?;
-    Ok(ok(&found.iter().map(identity_view).collect::<Vec<_>>()))
-}
-
-/// `GET /notifications`: last occurrence first.
-pub async fn notifications(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
-    let (number, size) = paging(&p, 25)?;
-    let (rows, total) = notifications::list(&app.db, &scope, number, size).await?;
-    let data: Vec<_> = rows.iter().map(notification_view).collect();
-    Ok(page(&data, number, size, total))
-}
-
-/// `DELETE /notifications`: all of them, for everybody.
-pub async fn dismiss(State(app): State<App>, scope: Scope<Product>) -> Result {
-    let scope = scope.allow(Role::Manage)?;
-    notifications::dismiss(&app.db, &scope).await?;
-    Ok(none())
+    Ok(Data(found.iter().map(identity_view).collect()))
 }

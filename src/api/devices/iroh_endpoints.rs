@@ -2,10 +2,12 @@
 
 use super::extensions::document;
 use crate::access::scope::{Org, Role, Scope};
-use crate::api::http::answer::{created, none, ok, path};
+use crate::api::http::answer::{Created, Data, NoContent, path};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Word;
 use crate::api::http::params::Params;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::devices::iroh_endpoints::{self, Endpoint, EndpointFilter, EndpointForm};
 use axum::extract::State;
@@ -16,7 +18,7 @@ use serde_json::Value;
 /// A key on the iroh network.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "IrohEndpoint")]
-pub struct IrohEndpointView {
+struct IrohEndpointView {
     /// The key.
     identifier: String,
     /// `iroh`.
@@ -39,7 +41,7 @@ pub struct IrohEndpointView {
 
 /// Whose a key is.
 #[derive(Serialize, JsonSchema)]
-pub struct Owner {
+struct Owner {
     /// `device`, `user` or `none`.
     r#type: &'static str,
     /// The device.
@@ -73,25 +75,106 @@ fn view(e: &Endpoint) -> IrohEndpointView {
     }
 }
 
+/// What a list can be narrowed by.
+const FILTERS: &[Field] = &[
+    optional_field(
+        "owner",
+        FieldType::Words(&["device", "user", "none"]),
+        "Whose they are",
+    ),
+    optional_field(
+        "search",
+        FieldType::Text,
+        "Beginning of the key, or part of a device's identifier or a member's name",
+    ),
+];
+
+/// Fields of a new endpoint.
+const ENDPOINT: &[Field] = &[
+    required("identifier", FieldType::Text, "The key"),
+    optional_field(
+        "instance",
+        FieldType::Text,
+        "One of several; `default` unless given",
+    ),
+    optional_field(
+        "details",
+        FieldType::Map,
+        "Whatever belongs to it, at most 4096 bytes",
+    ),
+    optional_field("user_email", FieldType::Text, "The member whose it is"),
+];
+
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::IrohEndpoints);
+    contract
+        .get(
+            "endpoints.list",
+            "/orgs/{org}/iroh_endpoints",
+            Auth::VIEW,
+            list,
+        )
+        .summary("The keys, newest first")
+        .query(FILTERS);
+    contract
+        .post(
+            "endpoints.create",
+            "/orgs/{org}/iroh_endpoints",
+            Auth::MANAGE,
+            create,
+        )
+        .summary("Register a key")
+        .body_fields(ENDPOINT)
+        .error(409, "It is registered already");
+    contract
+        .get(
+            "endpoints.show",
+            "/orgs/{org}/iroh_endpoints/{identifier}",
+            Auth::VIEW,
+            show,
+        )
+        .summary("One key");
+    contract
+        .delete(
+            "endpoints.delete",
+            "/orgs/{org}/iroh_endpoints/{identifier}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Forget a key; a device that reports it brings it back");
+}
+
 /// `GET /iroh_endpoints`.
-pub async fn list(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn list(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Data<Vec<IrohEndpointView>>> {
     let narrow = EndpointFilter {
         owner: p.string("owner").unwrap_or_default(),
         search: p.string("search").unwrap_or_default(),
     };
     let all = iroh_endpoints::list(&app.db, &scope, &narrow).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `GET /iroh_endpoints/:identifier`.
-pub async fn show(State(app): State<App>, scope: Scope<Org>, Word(id): Word) -> Result {
-    Ok(ok(&view(
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    Word(id): Word,
+) -> Result<Data<IrohEndpointView>> {
+    Ok(Data(view(
         &iroh_endpoints::show(&app.db, &scope, &id).await?,
     )))
 }
 
 /// `POST /iroh_endpoints`.
-pub async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Created<IrohEndpointView>> {
     let scope = scope.allow(Role::Manage)?;
     let form = EndpointForm {
         identifier: p.string("identifier"),
@@ -101,12 +184,12 @@ pub async fn create(State(app): State<App>, scope: Scope<Org>, p: Params) -> Res
     };
     let made = iroh_endpoints::create(&app.db, &scope, form).await?;
     let location = path(&["orgs", &scope.at().name, "iroh_endpoints", &made.identifier]);
-    Ok(created(Some(&location), &view(&made)))
+    Ok(Created::at(location, view(&made)))
 }
 
 /// `DELETE /iroh_endpoints/:identifier`.
-pub async fn delete(State(app): State<App>, scope: Scope<Org>, Word(id): Word) -> Result {
+async fn delete(State(app): State<App>, scope: Scope<Org>, Word(id): Word) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     iroh_endpoints::delete(&app.db, &scope, &id).await?;
-    Ok(none())
+    Ok(NoContent)
 }

@@ -2,25 +2,31 @@
 
 use crate::access::scope::{InOrg, Org, Product, Scope};
 use crate::api::devices::extensions::document;
-use crate::api::http::answer::{file, page};
-use crate::api::http::contract::{Field, FieldType, optional_field};
+use crate::api::http::answer::{Documented, attachment, text_schema};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
-use crate::api::http::params::{Params, paging};
+use crate::api::http::operation::Operation;
+use crate::api::http::page::{Page, Paging};
+use crate::api::http::params::Params;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::error::field;
 use crate::domain::events::audits::{self, AuditFilter, Entry};
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// What a list can be narrowed by.
-pub const FILTERS: &[Field] = &[
+const FILTERS: &[Field] = &[
     optional_field("search", FieldType::Text, "Part of the description"),
     optional_field(
         "actor",
@@ -38,7 +44,7 @@ pub const FILTERS: &[Field] = &[
 /// An entry of the audit log.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AuditEntry")]
-pub struct AuditLog {
+struct AuditLog {
     /// A number.
     id: i64,
     /// Its number in the chain; null until it is sealed, a moment after it was written.
@@ -99,42 +105,109 @@ fn narrow(p: &Params) -> Result<AuditFilter> {
     })
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::AuditLog);
+    contract
+        .get(
+            "audits.of_org",
+            "/orgs/{org}/audit_logs",
+            Auth::VIEW,
+            of_org,
+        )
+        .summary("The organization's entries, newest first")
+        .query(FILTERS);
+    contract
+        .get(
+            "audits.export",
+            "/orgs/{org}/audit_logs/export",
+            Auth::VIEW,
+            export,
+        )
+        .summary("All of them, oldest first, as CSV or JSON")
+        .query(FILTERS)
+        .query(&[optional_field(
+            "format",
+            FieldType::Words(&["csv", "json"]),
+            "`csv` unless given",
+        )]);
+    contract
+        .get(
+            "audits.of_product",
+            "/orgs/{org}/products/{product}/audit_logs",
+            Auth::VIEW,
+            of_product,
+        )
+        .summary("A product's entries")
+        .query(FILTERS);
+    contract
+        .get(
+            "audits.of_device",
+            "/orgs/{org}/products/{product}/devices/{device}/audit_logs",
+            Auth::VIEW,
+            of_device,
+        )
+        .summary("What was done to a device, and by it")
+        .query(FILTERS);
+    contract
+        .get(
+            "audits.of_group",
+            "/orgs/{org}/products/{product}/deployments/{name}/audit_logs",
+            Auth::VIEW,
+            of_group,
+        )
+        .summary("What was done to a deployment group, and by it")
+        .query(FILTERS);
+}
+
 /// `GET /orgs/:org/audit_logs`.
-pub async fn of_org(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn of_org(
+    State(app): State<App>,
+    scope: Scope<Org>,
+    p: Params,
+) -> Result<Page<AuditLog, 25>> {
     listed(&app, &scope, narrow(&p)?, &p).await
 }
 
-async fn listed(app: &App, scope: &impl InOrg, narrow: AuditFilter, p: &Params) -> Result {
-    let (number, size) = paging(p, 25)?;
-    let (rows, total) = audits::page(&app.db, scope, &narrow, number, size).await?;
+async fn listed(
+    app: &App,
+    scope: &impl InOrg,
+    narrow: AuditFilter,
+    p: &Params,
+) -> Result<Page<AuditLog, 25>> {
+    let at = Paging::of(p)?;
+    let (rows, total) = audits::page(&app.db, scope, &narrow, at.number, at.size).await?;
     let data: Vec<_> = rows.iter().map(view).collect();
-    Ok(page(&data, number, size, total))
+    Ok(at.page(data, total))
 }
 
 /// `GET …/products/:product/audit_logs`.
-pub async fn of_product(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn of_product(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Page<AuditLog, 25>> {
     let narrow = audits::of_product(&scope, narrow(&p)?);
     listed(&app, &scope, narrow, &p).await
 }
 
 /// `GET …/devices/:device/audit_logs`.
-pub async fn of_device(
+async fn of_device(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     p: Params,
-) -> Result {
+) -> Result<Page<AuditLog, 25>> {
     let narrow = audits::of_device(&app.db, &scope, &d, narrow(&p)?).await?;
     listed(&app, &scope, narrow, &p).await
 }
 
 /// `GET …/deployments/:name/audit_logs`.
-pub async fn of_group(
+async fn of_group(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(name): Name,
     p: Params,
-) -> Result {
+) -> Result<Page<AuditLog, 25>> {
     let narrow = audits::of_group(&app.db, &scope, &name, narrow(&p)?).await?;
     listed(&app, &scope, narrow, &p).await
 }
@@ -143,7 +216,7 @@ pub async fn of_group(
 const STRETCH: i64 = 1_000;
 
 /// `GET /orgs/:org/audit_logs/export`: streamed, so that any log fits.
-pub async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result {
+async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result<AuditExport> {
     let narrow = narrow(&p)?;
     let csv = match p.text("format").unwrap_or("csv") {
         "csv" => true,
@@ -180,13 +253,40 @@ pub async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Res
         }
         Ok(Some((text, (n + 1, next, app, scope, narrow))))
     });
-    Ok(if csv {
-        let name = "attachment; filename=\"audit-log.csv\"";
-        file("text/csv; charset=utf-8", name, body)
-    } else {
-        let name = "attachment; filename=\"audit-log.json\"";
-        file("application/json; charset=utf-8", name, body)
+    Ok(AuditExport {
+        csv,
+        body: Body::from_stream(body),
     })
+}
+
+/// The whole log as a file.
+struct AuditExport {
+    csv: bool,
+    body: Body,
+}
+
+impl IntoResponse for AuditExport {
+    fn into_response(self) -> Response {
+        if self.csv {
+            let name = "attachment; filename=\"audit-log.csv\"";
+            attachment("text/csv; charset=utf-8", name, self.body)
+        } else {
+            let name = "attachment; filename=\"audit-log.json\"";
+            attachment("application/json; charset=utf-8", name, self.body)
+        }
+    }
+}
+
+impl Documented for AuditExport {
+    fn document(operation: &mut Operation<'_>) {
+        let json = json!({"type": "array", "description": "An array of entries"});
+        let kinds = [("text/csv", text_schema()), ("application/json", json)];
+        operation.answers_with(
+            StatusCode::OK,
+            "A line an entry, each value as JSON",
+            &kinds,
+        );
+    }
 }
 
 const HEADER: &str = "id,sequence,at,actor_type,actor,actor_email,resource_type,resource,product,description,details\r\n";
@@ -194,16 +294,16 @@ const HEADER: &str = "id,sequence,at,actor_type,actor,actor_email,resource_type,
 /// A line of CSV: each value is JSON, as the original exports it, so that no spreadsheet takes one for a formula.
 fn line(v: &AuditLog, into: &mut String) {
     let values = [
-        serde_json::json!(v.id),
-        serde_json::json!(v.sequence),
-        serde_json::json!(v.at),
-        serde_json::json!(v.actor_type),
-        serde_json::json!(v.actor),
-        serde_json::json!(v.actor_email),
-        serde_json::json!(v.resource_type),
-        serde_json::json!(v.resource),
-        serde_json::json!(v.product),
-        serde_json::json!(v.description),
+        json!(v.id),
+        json!(v.sequence),
+        json!(v.at),
+        json!(v.actor_type),
+        json!(v.actor),
+        json!(v.actor_email),
+        json!(v.resource_type),
+        json!(v.resource),
+        json!(v.product),
+        json!(v.description),
         v.details.clone(),
     ];
     for (i, value) in values.iter().enumerate() {

@@ -2,8 +2,12 @@
 //! device, a deployment group or a product. What comes in a burst is told together; who is too slow is told how much was lost.
 
 use crate::access::scope::{Product, Scope};
+use crate::api::http::answer::{Documented, text_schema};
+use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
+use crate::api::http::operation::Operation;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::budget::Slot;
 use crate::domain::DomainError;
@@ -13,13 +17,14 @@ use crate::ids::UserId;
 use crate::limits::{EVENT_BURST, EVENT_PAUSE};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// A comment this often keeps proxies from closing a quiet stream.
@@ -35,24 +40,66 @@ struct Stream {
     _place: Slot<UserId>,
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Events);
+    contract
+        .get(
+            "events.of_product",
+            "/orgs/{org}/products/{product}/events",
+            Auth::VIEW,
+            of_product,
+        )
+        .summary("Of all devices of a product")
+        .error(429, "You watch in too many places already")
+        .error(503, "Too many watch this server");
+    contract
+        .get(
+            "events.of_device",
+            "/orgs/{org}/products/{product}/devices/{device}/events",
+            Auth::VIEW,
+            of_device,
+        )
+        .summary("Of one device")
+        .error(429, "You watch in too many places already")
+        .error(503, "Too many watch this server");
+    contract
+        .get(
+            "events.of_group",
+            "/orgs/{org}/products/{product}/deployments/{name}/events",
+            Auth::VIEW,
+            of_group,
+        )
+        .summary("Of the devices of a deployment group")
+        .error(429, "You watch in too many places already")
+        .error(503, "Too many watch this server");
+}
+
 /// `GET …/products/:product/events`.
-pub async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result<EventStream> {
     begin(app, scope, EventTopic::Product)
 }
 
 /// `GET …/devices/:device/events`.
-pub async fn of_device(State(app): State<App>, scope: Scope<Product>, Name(d): Name) -> Result {
+async fn of_device(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(d): Name,
+) -> Result<EventStream> {
     let about = EventTopic::device(&app.db, &scope, &d).await?;
     begin(app, scope, about)
 }
 
 /// `GET …/deployments/:name/events`.
-pub async fn of_group(State(app): State<App>, scope: Scope<Product>, Name(name): Name) -> Result {
+async fn of_group(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+) -> Result<EventStream> {
     let about = EventTopic::group(&app.db, &scope, &name).await?;
     begin(app, scope, about)
 }
 
-fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result {
+fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result<EventStream> {
     let place = app
         .viewer_slots
         .take(scope.person().id)
@@ -75,13 +122,33 @@ fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result {
         let text = watch.next().await?;
         Some((Ok::<_, std::io::Error>(Bytes::from(text)), watch))
     });
-    let mut answer = Response::new(Body::from_stream(body));
-    let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, kind);
-    // nginx holds answers back otherwise.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(answer)
+    Ok(EventStream(Body::from_stream(body)))
+}
+
+/// A stream of events.
+///
+/// Axum's own `Sse` is not used, since it sends every event as a chunk of its own: here a burst of up to [`EVENT_BURST`] events
+/// is one text and one write. Its keep-alive would also run beside [`Stream::next`], which has to wake for a right that
+/// was taken away in any case.
+struct EventStream(Body);
+
+impl IntoResponse for EventStream {
+    fn into_response(self) -> Response {
+        let mut answer = Response::new(self.0);
+        let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, kind);
+        // nginx holds answers back otherwise.
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        answer
+    }
+}
+
+impl Documented for EventStream {
+    fn document(operation: &mut Operation<'_>) {
+        let kinds = [("text/event-stream", text_schema())];
+        operation.answers_with(StatusCode::OK, "Does not end by itself", &kinds);
+    }
 }
 
 impl Stream {

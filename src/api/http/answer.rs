@@ -1,26 +1,128 @@
-//! Successful answers: `{"data": …}` or nothing.
+//! Successful answers as types. Each knows how it is sent and how the document describes it, so that neither can say what
+//! the other does not.
 
+use super::operation::Operation;
 use crate::access::scope::{Product, Scope};
 use crate::segment::segment;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use futures_util::Stream;
+use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Where a page stands among all.
-#[derive(Serialize, JsonSchema)]
-pub struct Pagination {
-    /// Which page, from 1.
-    page_number: u64,
-    /// Entries a page.
-    page_size: u64,
-    /// Entries in all.
-    total_entries: u64,
-    /// Pages in all; 0 of an empty list.
-    total_pages: u64,
+/// An answer that the document describes.
+pub trait Documented: IntoResponse {
+    /// Adds what a client may receive to the operation.
+    fn document(operation: &mut Operation<'_>);
+}
+
+/// 200 with `{"data": …}`.
+pub struct Data<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Data<T> {
+    fn into_response(self) -> Response {
+        json_answer(StatusCode::OK, &json!({ "data": self.0 }))
+    }
+}
+
+impl<T: Serialize + JsonSchema> Documented for Data<T> {
+    fn document(operation: &mut Operation<'_>) {
+        let schema = enveloped::<T>(operation);
+        operation.answers_with(StatusCode::OK, "Found", &[("application/json", schema)]);
+    }
+}
+
+/// 201 with `{"data": …}` and, when it can be read back, where.
+pub struct Created<T> {
+    location: Option<String>,
+    data: T,
+}
+
+impl<T> Created<T> {
+    /// What was made, and the path that it is found at.
+    pub fn at(location: String, data: T) -> Self {
+        Self {
+            location: Some(location),
+            data,
+        }
+    }
+
+    /// What was made and has no path of its own, such as a secret that is shown once.
+    pub fn without_location(data: T) -> Self {
+        Self {
+            location: None,
+            data,
+        }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut answer = json_answer(StatusCode::CREATED, &json!({ "data": self.data }));
+        let location = self.location.as_deref();
+        if let Some(location) = location.and_then(|l| HeaderValue::from_str(l).ok()) {
+            answer.headers_mut().insert(header::LOCATION, location);
+        }
+        answer
+    }
+}
+
+impl<T: Serialize + JsonSchema> Documented for Created<T> {
+    fn document(operation: &mut Operation<'_>) {
+        let schema = enveloped::<T>(operation);
+        operation.answers_with(StatusCode::CREATED, "Made", &[("application/json", schema)]);
+    }
+}
+
+/// The schema of `{"data": …}`.
+fn enveloped<T: JsonSchema>(operation: &mut Operation<'_>) -> Value {
+    let data = operation.schema::<T>();
+    json!({"type": "object", "required": ["data"], "properties": {"data": data}})
+}
+
+/// 204.
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl Documented for NoContent {
+    fn document(operation: &mut Operation<'_>) {
+        operation.answers(StatusCode::NO_CONTENT, "Done");
+    }
+}
+
+/// One of two answers; the document tells of both.
+pub enum Either<A, B> {
+    /// The first.
+    A(A),
+    /// The second.
+    B(B),
+}
+
+impl<A: IntoResponse, B: IntoResponse> IntoResponse for Either<A, B> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::A(answer) => answer.into_response(),
+            Self::B(answer) => answer.into_response(),
+        }
+    }
+}
+
+impl<A: Documented, B: Documented> Documented for Either<A, B> {
+    fn document(operation: &mut Operation<'_>) {
+        A::document(operation);
+        B::document(operation);
+    }
+}
+
+/// The schema of a body that is a text to the document.
+pub fn text_schema() -> Value {
+    json!({"type": "string"})
 }
 
 /// An answer with this JSON.
@@ -35,37 +137,6 @@ pub fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
     let kind = HeaderValue::from_static("application/json; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer
-}
-
-/// 200 with data.
-pub fn ok(data: &impl Serialize) -> Response {
-    json_answer(StatusCode::OK, &json!({ "data": data }))
-}
-
-/// 200 with a page of data, and where it stands among all (docs/protocol/rest.md, "Pages").
-pub fn page<T: Serialize>(data: &[T], number: u64, size: u64, total: u64) -> Response {
-    let pagination = Pagination {
-        page_number: number,
-        page_size: size,
-        total_entries: total,
-        total_pages: total.div_ceil(size),
-    };
-    let body = json!({"data": data, "pagination": pagination});
-    json_answer(StatusCode::OK, &body)
-}
-
-/// 201 with data and, when it can be read back, where.
-pub fn created(location: Option<&str>, data: &impl Serialize) -> Response {
-    let mut answer = json_answer(StatusCode::CREATED, &json!({ "data": data }));
-    if let Some(location) = location.and_then(|l| HeaderValue::from_str(l).ok()) {
-        answer.headers_mut().insert(header::LOCATION, location);
-    }
-    answer
-}
-
-/// 204.
-pub fn none() -> Response {
-    StatusCode::NO_CONTENT.into_response()
 }
 
 /// A path of the API whose parts are encoded as path segments.
@@ -86,15 +157,11 @@ pub fn in_product(scope: &Scope<Product>, rest: &[&str]) -> String {
     path(&parts)
 }
 
-/// A file that is made while it is sent.
-pub fn file<S, B>(kind: &'static str, name: &'static str, parts: S) -> Response
-where
-    S: Stream<Item = std::io::Result<B>> + Send + 'static,
-    B: Into<Bytes>,
-{
-    let mut answer = Response::new(Body::from_stream(parts));
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(name));
-    answer
+/// A file to be saved, whose body may be made while it is sent. Both texts are values of headers.
+pub fn attachment(content_type: &'static str, disposition: &'static str, body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    (headers, body).into_response()
 }

@@ -114,7 +114,7 @@ impl BodyCheck {
     /// known is a mistake; else what is not known is ignored, as scripts for NervesHub rely on.
     ///
     /// # Errors
-    /// Every mistake, by its path.
+    /// [`DomainError::Fields`] with all mistakes at once, each under the path of its field.
     pub fn check(&self, all: &Map<String, Value>, own: &[String]) -> Result<(), DomainError> {
         let Some((fields, refuses_strangers)) = self.0.get() else {
             return Ok(());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a handler returns.
-pub type Result<T = Response> = std::result::Result<T, Error>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 const HIDDEN: &str = "Resource Not Found or Authorization Insufficient";
 

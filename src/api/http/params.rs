@@ -6,7 +6,7 @@ use super::extract::asks_anyone;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::error::{INVALID, field};
-use crate::limits::{ANONYMOUS_BODY_TIME, ANONYMOUS_BYTES, BODY_TIME, JSON_BYTES, PAGE_SIZE};
+use crate::limits::{ANONYMOUS_BODY_TIME, ANONYMOUS_BYTES, BODY_TIME, JSON_BYTES};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
@@ -146,27 +146,6 @@ impl Params {
     pub fn nullable(&self, key: &str) -> Option<Option<String>> {
         self.0.get(key).map(|v| v.as_str().map(str::to_owned))
     }
-}
-
-/// Page and page size of a list, from 1 and bounded.
-pub fn paging(p: &Params, size: u64) -> Result<(u64, u64), Error> {
-    Ok((
-        page(p, "page", 1)?,
-        page(p, "page_size", size)?.min(PAGE_SIZE),
-    ))
-}
-
-/// A number of `pagination[…]`, above 0.
-fn page(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
-    let Some(value) = p.map("pagination").and_then(|m| m.get(key)) else {
-        return Ok(default);
-    };
-    number(value)
-        .and_then(|n| u64::try_from(n).ok())
-        .filter(|n| *n > 0)
-        .ok_or_else(|| {
-            DomainError::Bad(format!("pagination[{key}] must be a number above 0")).into()
-        })
 }
 
 /// A boolean, also as `nh` sends it: a text.

@@ -2,11 +2,12 @@
 
 use super::webhooks::events;
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::{created, in_product, none, ok};
-use crate::api::http::contract::{Field, FieldType, optional_field, required};
+use crate::api::http::answer::{Created, Data, NoContent, in_product};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Word;
 use crate::api::http::params::Params;
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
 use crate::domain::support::mail_rules::{self, MailRule, MailRuleForm};
@@ -15,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Fields of a new rule.
-pub const FIELDS: &[Field] = &[
+const FIELDS: &[Field] = &[
     required(
         "email",
         FieldType::Text,
@@ -30,7 +31,7 @@ pub const FIELDS: &[Field] = &[
 ];
 
 /// Fields of a change.
-pub const CHANGES: &[Field] = &[
+const CHANGES: &[Field] = &[
     optional_field("events", FieldType::Tags, "As for webhooks"),
     optional_field("active", FieldType::Flag, "Whether mails are sent"),
 ];
@@ -38,7 +39,7 @@ pub const CHANGES: &[Field] = &[
 /// A mail rule.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "MailRule")]
-pub struct MailRuleView {
+struct MailRuleView {
     /// A number.
     id: i64,
     /// Who is told.
@@ -81,51 +82,118 @@ fn form(p: &Params) -> domain::Result<MailRuleForm> {
     })
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::MailRules);
+    contract
+        .get(
+            "mail_rules.list",
+            "/orgs/{org}/products/{product}/mail_rules",
+            Auth::MANAGE,
+            list,
+        )
+        .summary("The product's mail rules");
+    contract
+        .post(
+            "mail_rules.create",
+            "/orgs/{org}/products/{product}/mail_rules",
+            Auth::MANAGE,
+            create,
+        )
+        .summary("Make a mail rule")
+        .body_fields(FIELDS);
+    contract
+        .get(
+            "mail_rules.show",
+            "/orgs/{org}/products/{product}/mail_rules/{rule}",
+            Auth::MANAGE,
+            show,
+        )
+        .summary("One mail rule, with how its last mail went");
+    contract
+        .put(
+            "mail_rules.update",
+            "/orgs/{org}/products/{product}/mail_rules/{rule}",
+            Auth::MANAGE,
+            update,
+        )
+        .summary("Change a mail rule")
+        .body_fields(CHANGES);
+    contract
+        .delete(
+            "mail_rules.delete",
+            "/orgs/{org}/products/{product}/mail_rules/{rule}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Delete a mail rule");
+    contract
+        .post(
+            "mail_rules.test",
+            "/orgs/{org}/products/{product}/mail_rules/{rule}/test",
+            Auth::MANAGE,
+            test,
+        )
+        .summary("Send a mail that says it is a test")
+        .error(422, "This server sends no mail");
+}
+
 /// `GET /mail_rules`.
-pub async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<MailRuleView>>> {
     let scope = scope.allow(Role::Manage)?;
     let all = mail_rules::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `POST /mail_rules`.
-pub async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Created<MailRuleView>> {
     let scope = scope.allow(Role::Manage)?;
     let made = mail_rules::create(&app, &scope, form(&p)?).await?;
     let id = made.id.to_string();
     let location = in_product(&scope, &["mail_rules", &id]);
-    Ok(created(Some(&location), &view(&made)))
+    Ok(Created::at(location, view(&made)))
 }
 
 /// `GET /mail_rules/:rule`.
-pub async fn show(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    rule: Word,
+) -> Result<Data<MailRuleView>> {
     let scope = scope.allow(Role::Manage)?;
     let found = mail_rules::show(&app.db, &scope, rule.number()?).await?;
-    Ok(ok(&view(&found)))
+    Ok(Data(view(&found)))
 }
 
 /// `PUT /mail_rules/:rule`.
-pub async fn update(
+async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
     rule: Word,
     p: Params,
-) -> Result {
+) -> Result<Data<MailRuleView>> {
     let scope = scope.allow(Role::Manage)?;
     let changed = mail_rules::update(&app, &scope, rule.number()?, form(&p)?).await?;
-    Ok(ok(&view(&changed)))
+    Ok(Data(view(&changed)))
 }
 
 /// `DELETE /mail_rules/:rule`.
-pub async fn delete(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+async fn delete(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     mail_rules::delete(&app.db, &scope, rule.number()?).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `POST /mail_rules/:rule/test`.
-pub async fn test(State(app): State<App>, scope: Scope<Product>, rule: Word) -> Result {
+async fn test(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    rule: Word,
+) -> Result<Created<MailRuleView>> {
     let scope = scope.allow(Role::Manage)?;
     let filed = mail_rules::test(&app, &scope, rule.number()?).await?;
-    Ok(created(None, &view(&filed)))
+    Ok(Created::without_location(view(&filed)))
 }

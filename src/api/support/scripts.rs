@@ -1,18 +1,21 @@
 //! Support scripts (docs/protocol/rest.md, "Scripts over REST").
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::{none, ok, page};
-use crate::api::http::contract::{Field, FieldType, optional_field};
+use crate::api::http::answer::{Data, Documented, NoContent, text_schema};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::{Name, number_of};
-use crate::api::http::params::{Params, number, paging};
+use crate::api::http::operation::Operation;
+use crate::api::http::page::{Page, Paging};
+use crate::api::http::params::{Params, number};
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::scripts::{self, ScriptFilter, ScriptForm, ScriptRow};
 use crate::domain::{self, DomainError};
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -21,7 +24,7 @@ use std::time::Duration;
 
 /// A support script in a list.
 #[derive(Serialize, JsonSchema)]
-pub struct ScriptEntry {
+struct ScriptEntry {
     /// Names it in paths.
     id: i64,
     /// Need not be unique.
@@ -32,7 +35,7 @@ pub struct ScriptEntry {
 
 /// A support script.
 #[derive(Serialize, JsonSchema)]
-pub struct Script {
+struct Script {
     /// Names it in paths.
     id: i64,
     /// Need not be unique.
@@ -51,7 +54,7 @@ pub struct Script {
 
 /// Who made it.
 #[derive(Serialize, JsonSchema)]
-pub struct Creator {
+struct Creator {
     /// A number.
     id: i64,
     /// Full name.
@@ -61,7 +64,7 @@ pub struct Creator {
 }
 
 /// What a list can be narrowed by.
-pub const FILTERS: &[Field] = &[
+const FILTERS: &[Field] = &[
     optional_field("filters[name]", FieldType::Text, "Part of the name"),
     optional_field("filters[tags]", FieldType::Text, "Part of a tag"),
     optional_field("filters[search]", FieldType::Text, "Part of either"),
@@ -114,9 +117,118 @@ fn form(p: &Params) -> domain::Result<ScriptForm> {
     })
 }
 
+/// How long to wait for a script.
+const TIMEOUT: &[Field] = &[optional_field(
+    "timeout",
+    FieldType::Number,
+    "Milliseconds to wait, 30000 unless given",
+)];
+
+pub(super) fn routes(contract: &mut Contract) {
+    script_routes(contract);
+    run_routes(contract);
+}
+
+fn script_routes(contract: &mut Contract) {
+    contract.tag(Tag::SupportScripts);
+    contract
+        .get(
+            "scripts.list",
+            "/orgs/{org}/products/{product}/scripts",
+            Auth::VIEW,
+            list,
+        )
+        .summary("Scripts, by name")
+        .query(FILTERS)
+        .accepts_any_value();
+    contract
+        .post(
+            "scripts.create",
+            "/orgs/{org}/products/{product}/scripts",
+            Auth::MANAGE,
+            create,
+        )
+        .summary("Make a script; answers 200, as clients expect")
+        .body_fields(&[
+            required("name", FieldType::Text, "Its name"),
+            required("text", FieldType::Text, "What the device runs"),
+            optional_field("tags", FieldType::Tags, "Words without spaces"),
+        ]);
+    contract
+        .get(
+            "scripts.show",
+            "/orgs/{org}/products/{product}/scripts/{script}",
+            Auth::VIEW,
+            show,
+        )
+        .summary("One script, by its number");
+    contract
+        .put(
+            "scripts.update",
+            "/orgs/{org}/products/{product}/scripts/{script}",
+            Auth::MANAGE,
+            update,
+        )
+        .summary("Change a script")
+        .body_fields(&[
+            optional_field("name", FieldType::Text, "Its name"),
+            optional_field("text", FieldType::Text, "What the device runs"),
+            optional_field("tags", FieldType::Tags, "Words without spaces"),
+        ]);
+    contract
+        .delete(
+            "scripts.delete",
+            "/orgs/{org}/products/{product}/scripts/{script}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Delete a script");
+}
+
+fn run_routes(contract: &mut Contract) {
+    contract.tag(Tag::DevicesByIdentifier);
+    contract
+        .get(
+            "scripts.list_by_identifier",
+            "/devices/{device}/scripts",
+            Auth::VIEW,
+            list,
+        )
+        .summary("Scripts of its product")
+        .query(FILTERS)
+        .accepts_any_value();
+    contract
+        .post(
+            "scripts.run_by_identifier",
+            "/devices/{device}/scripts/{script}",
+            Auth::VIEW,
+            run,
+        )
+        .summary("Run a script on it")
+        .query(TIMEOUT)
+        .accepts_any_value()
+        .error(403, "The device is away or silent");
+    contract.tag(Tag::SupportScripts);
+    contract
+        .post(
+            "scripts.run",
+            "/orgs/{org}/products/{product}/devices/{device}/scripts/{script}",
+            Auth::VIEW,
+            run,
+        )
+        .summary("Run a script, by name or number, on a device")
+        .query(TIMEOUT)
+        .accepts_any_value()
+        .error(403, "The device is away or silent");
+}
+
 /// `GET /scripts`, and `GET /devices/:device/scripts` on the short address.
-pub async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
-    let (number, size) = paging(&p, 25)?;
+async fn list(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Page<ScriptEntry, 25>> {
+    let at = Paging::of(&p)?;
     let filters = p.map("filters");
     let text = |key: &str| {
         filters
@@ -129,61 +241,61 @@ pub async fn list(State(app): State<App>, scope: Scope<Product>, p: Params) -> R
         tags: text("tags"),
         search: text("search"),
     };
-    let (rows, total) = scripts::list(&app.db, &scope, &filter, number, size).await?;
+    let (rows, total) = scripts::list(&app.db, &scope, &filter, at.number, at.size).await?;
     let data: Vec<_> = rows.iter().map(entry).collect();
-    Ok(page(&data, number, size, total))
+    Ok(at.page(data, total))
 }
 
 /// `POST /scripts`: 200, as the original answers.
-pub async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result<Data<Script>> {
     let scope = scope.allow(Role::Manage)?;
-    Ok(ok(&view(
+    Ok(Data(view(
         &scripts::create(&app.db, &scope, form(&p)?).await?,
     )))
 }
 
 /// `GET /scripts/:script`.
-pub async fn show(
+async fn show(
     State(app): State<App>,
     scope: Scope<Product>,
     Path(path): Path<HashMap<String, String>>,
-) -> Result {
+) -> Result<Data<Script>> {
     let id = id_of(&path)?;
-    Ok(ok(&view(&scripts::show(&app.db, &scope, id).await?)))
+    Ok(Data(view(&scripts::show(&app.db, &scope, id).await?)))
 }
 
 /// `PUT /scripts/:script`.
-pub async fn update(
+async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
     Path(path): Path<HashMap<String, String>>,
     p: Params,
-) -> Result {
+) -> Result<Data<Script>> {
     let scope = scope.allow(Role::Manage)?;
     let id = id_of(&path)?;
     let script = scripts::update(&app.db, &scope, id, form(&p)?).await?;
-    Ok(ok(&view(&script)))
+    Ok(Data(view(&script)))
 }
 
 /// `DELETE /scripts/:script`.
-pub async fn delete(
+async fn delete(
     State(app): State<App>,
     scope: Scope<Product>,
     Path(path): Path<HashMap<String, String>>,
-) -> Result {
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     scripts::delete(&app.db, &scope, id_of(&path)?).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `POST …/devices/:device/scripts/:script`: the output as plain text.
-pub async fn run(
+async fn run(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
     Path(path): Path<HashMap<String, String>>,
     p: Params,
-) -> Result {
+) -> Result<ScriptOutput> {
     let time = match p.0.get("timeout") {
         None => None,
         Some(v) => {
@@ -197,10 +309,24 @@ pub async fn run(
         }
     };
     let script = path.get("script").map_or("", String::as_str);
-    Ok(plain(scripts::run(&app, &scope, &d, script, time).await?))
+    Ok(ScriptOutput(
+        scripts::run(&app, &scope, &d, script, time).await?,
+    ))
 }
 
-fn plain(text: String) -> Response {
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
+/// What a script printed, as it is.
+struct ScriptOutput(String);
+
+impl IntoResponse for ScriptOutput {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        ([(header::CONTENT_TYPE, kind)], self.0).into_response()
+    }
+}
+
+impl Documented for ScriptOutput {
+    fn document(operation: &mut Operation<'_>) {
+        let kinds = [("text/plain", text_schema())];
+        operation.answers_with(StatusCode::OK, "What it printed", &kinds);
+    }
 }

@@ -2,11 +2,13 @@
 
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::devices::extensions::document;
-use crate::api::http::answer::{created, in_product, none, ok, page};
-use crate::api::http::contract::{Field, FieldType, optional_field, required};
+use crate::api::http::answer::{Created, Data, NoContent, in_product};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::{Word, number_of};
-use crate::api::http::params::{Params, paging, tags};
+use crate::api::http::page::{Page, Paging};
+use crate::api::http::params::{Params, tags};
+use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
 use crate::domain::support::webhooks::{self, Delivery, Webhook, WebhookForm};
@@ -17,7 +19,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 /// Fields of a new webhook.
-pub const FIELDS: &[Field] = &[
+const FIELDS: &[Field] = &[
     required("url", FieldType::Text, "Where messages go, `https://…`"),
     required(
         "events",
@@ -33,7 +35,7 @@ pub const FIELDS: &[Field] = &[
 ];
 
 /// Fields of a change.
-pub const CHANGES: &[Field] = &[
+const CHANGES: &[Field] = &[
     optional_field("url", FieldType::Text, "Where messages go, `https://…`"),
     optional_field("events", FieldType::Tags, "Kinds of messages"),
     optional_field("description", FieldType::Text, "Free text"),
@@ -43,7 +45,7 @@ pub const CHANGES: &[Field] = &[
 /// A webhook.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Webhook")]
-pub struct WebhookView {
+struct WebhookView {
     /// A number.
     id: i64,
     /// Where messages go.
@@ -62,7 +64,7 @@ pub struct WebhookView {
 
 /// A new webhook.
 #[derive(Serialize, JsonSchema)]
-pub struct NewWebhook {
+struct NewWebhook {
     /// The webhook.
     #[serde(flatten)]
     view: WebhookView,
@@ -72,7 +74,7 @@ pub struct NewWebhook {
 
 /// A message of a webhook.
 #[derive(Serialize, JsonSchema)]
-pub struct WebhookDelivery {
+struct WebhookDelivery {
     /// A number.
     id: i64,
     /// Names the message, the same at each attempt.
@@ -126,7 +128,7 @@ fn delivery(d: &Delivery) -> WebhookDelivery {
 }
 
 /// The kinds of messages of a form.
-pub fn events(p: &Params) -> domain::Result<Option<Vec<String>>> {
+pub(super) fn events(p: &Params) -> domain::Result<Option<Vec<String>>> {
     let read = |v| tags(v).ok_or_else(webhooks::not_events);
     p.0.get("events").map(read).transpose()
 }
@@ -140,15 +142,98 @@ fn form(p: &Params) -> domain::Result<WebhookForm> {
     })
 }
 
+pub(super) fn routes(contract: &mut Contract) {
+    webhook_routes(contract);
+    delivery_routes(contract);
+}
+
+fn webhook_routes(contract: &mut Contract) {
+    contract.tag(Tag::Webhooks);
+    contract
+        .get(
+            "webhooks.list",
+            "/orgs/{org}/products/{product}/webhooks",
+            Auth::MANAGE,
+            list,
+        )
+        .summary("The product's webhooks");
+    contract
+        .post(
+            "webhooks.create",
+            "/orgs/{org}/products/{product}/webhooks",
+            Auth::MANAGE,
+            create,
+        )
+        .summary("Make a webhook; its secret is shown once")
+        .body_fields(FIELDS);
+    contract
+        .get(
+            "webhooks.show",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}",
+            Auth::MANAGE,
+            show,
+        )
+        .summary("One webhook");
+    contract
+        .put(
+            "webhooks.update",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}",
+            Auth::MANAGE,
+            update,
+        )
+        .summary("Change a webhook")
+        .body_fields(CHANGES);
+    contract
+        .delete(
+            "webhooks.delete",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}",
+            Auth::MANAGE,
+            delete,
+        )
+        .summary("Delete a webhook and its log");
+}
+
+fn delivery_routes(contract: &mut Contract) {
+    contract.tag(Tag::Webhooks);
+    contract
+        .post(
+            "webhooks.test",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}/test",
+            Auth::MANAGE,
+            test,
+        )
+        .summary("Send a message that says it is a test");
+    contract
+        .get(
+            "webhooks.log",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}/deliveries",
+            Auth::MANAGE,
+            log,
+        )
+        .summary("What it was told, newest first; kept for 30 days");
+    contract
+        .post(
+            "webhooks.retry",
+            "/orgs/{org}/products/{product}/webhooks/{webhook}/deliveries/{delivery}/retry",
+            Auth::MANAGE,
+            retry,
+        )
+        .summary("Send a message again");
+}
+
 /// `GET /webhooks`.
-pub async fn list(State(app): State<App>, scope: Scope<Product>) -> Result {
+async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<WebhookView>>> {
     let scope = scope.allow(Role::Manage)?;
     let all = webhooks::list(&app.db, &scope).await?;
-    Ok(ok(&all.iter().map(view).collect::<Vec<_>>()))
+    Ok(Data(all.iter().map(view).collect()))
 }
 
 /// `POST /webhooks`.
-pub async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result {
+async fn create(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Created<NewWebhook>> {
     let scope = scope.allow(Role::Manage)?;
     let (made, secret) = webhooks::create(&app, &scope, form(&p)?).await?;
     let location = in_product(&scope, &["webhooks", &made.id.to_string()]);
@@ -156,60 +241,73 @@ pub async fn create(State(app): State<App>, scope: Scope<Product>, p: Params) ->
         view: view(&made),
         secret: secret.reveal().to_owned(),
     };
-    Ok(created(Some(&location), &new))
+    Ok(Created::at(location, new))
 }
 
 /// `GET /webhooks/:webhook`.
-pub async fn show(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
+async fn show(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    hook: Word,
+) -> Result<Data<WebhookView>> {
     let scope = scope.allow(Role::Manage)?;
-    Ok(ok(&view(
+    Ok(Data(view(
         &webhooks::show(&app.db, &scope, hook.number()?).await?,
     )))
 }
 
 /// `PUT /webhooks/:webhook`.
-pub async fn update(
+async fn update(
     State(app): State<App>,
     scope: Scope<Product>,
     hook: Word,
     p: Params,
-) -> Result {
+) -> Result<Data<WebhookView>> {
     let scope = scope.allow(Role::Manage)?;
     let changed = webhooks::update(&app, &scope, hook.number()?, form(&p)?).await?;
-    Ok(ok(&view(&changed)))
+    Ok(Data(view(&changed)))
 }
 
 /// `DELETE /webhooks/:webhook`.
-pub async fn delete(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
+async fn delete(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     webhooks::delete(&app.db, &scope, hook.number()?).await?;
-    Ok(none())
+    Ok(NoContent)
 }
 
 /// `POST /webhooks/:webhook/test`.
-pub async fn test(State(app): State<App>, scope: Scope<Product>, hook: Word) -> Result {
+async fn test(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    hook: Word,
+) -> Result<Created<WebhookDelivery>> {
     let scope = scope.allow(Role::Manage)?;
     let filed = webhooks::test(&app, &scope, hook.number()?).await?;
-    Ok(created(None, &delivery(&filed)))
+    Ok(Created::without_location(delivery(&filed)))
 }
 
 /// `GET /webhooks/:webhook/deliveries`.
-pub async fn log(State(app): State<App>, scope: Scope<Product>, hook: Word, p: Params) -> Result {
+async fn log(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    hook: Word,
+    p: Params,
+) -> Result<Page<WebhookDelivery, 25>> {
     let scope = scope.allow(Role::Manage)?;
-    let (at, size) = paging(&p, 25)?;
-    let (rows, total) = webhooks::log(&app.db, &scope, hook.number()?, at, size).await?;
+    let at = Paging::of(&p)?;
+    let (rows, total) = webhooks::log(&app.db, &scope, hook.number()?, at.number, at.size).await?;
     let data: Vec<_> = rows.iter().map(delivery).collect();
-    Ok(page(&data, at, size, total))
+    Ok(at.page(data, total))
 }
 
 /// `POST /webhooks/:webhook/deliveries/:delivery/retry`.
-pub async fn retry(
+async fn retry(
     State(app): State<App>,
     scope: Scope<Product>,
     Path(parts): Path<HashMap<String, String>>,
-) -> Result {
+) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
     let part = |key: &str| number_of(parts.get(key).map_or("", String::as_str));
     webhooks::again(&app.db, &scope, part("webhook")?, part("delivery")?).await?;
-    Ok(none())
+    Ok(NoContent)
 }

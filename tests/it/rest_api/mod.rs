@@ -4,6 +4,7 @@ mod bodies;
 mod matrix;
 mod neighbours;
 mod nh;
+mod operations;
 mod points;
 mod refusals;
 mod resources;

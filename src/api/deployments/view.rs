@@ -1,0 +1,121 @@
+//! How deployment groups and their releases are shown.
+
+use crate::domain::deployments::groups::{Group, ReleaseRow};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A deployment group.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DeploymentGroup {
+    /// Unique in the product.
+    name: String,
+    /// Whether it updates devices.
+    is_active: bool,
+    /// `on` or `off`: the same.
+    state: &'static str,
+    /// Firmware of the current release.
+    firmware_uuid: Option<String>,
+    /// The current release.
+    current_release: Option<Release>,
+    /// Archive of the current release.
+    archive_uuid: Option<String>,
+    /// Which devices it matches.
+    conditions: ConditionsView,
+    /// Whether devices may get deltas.
+    delta_updatable: bool,
+    /// Devices in it; null in the answer to its making.
+    device_count: Option<i64>,
+    /// Releases of it; null in the answer to its making.
+    releases_count: Option<i64>,
+    /// Free text.
+    notes: Option<String>,
+}
+
+/// A release of a deployment group.
+#[derive(Serialize, JsonSchema)]
+struct Release {
+    /// From 1.
+    number: i64,
+    /// What it brings.
+    firmware: ReleaseFirmware,
+    /// `2026-08-22T08:33:49`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49`.
+    updated_at: String,
+}
+
+/// Firmware of a release.
+#[derive(Serialize, JsonSchema)]
+struct ReleaseFirmware {
+    /// Semantic version.
+    version: String,
+    /// Such as `arm`.
+    architecture: String,
+    /// Such as `rpi4`.
+    platform: String,
+    /// The image.
+    uuid: String,
+}
+
+/// Which devices a deployment group matches.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Conditions")]
+struct ConditionsView {
+    /// A requirement such as `>= 1.0.0`, or empty.
+    version: String,
+    /// Tags.
+    tags: Vec<String>,
+    /// `and`: all of the tags; `or`: any.
+    tag_operator: String,
+}
+
+/// A release in the list of a group's.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListedRelease {
+    #[serde(flatten)]
+    release: Release,
+    /// The archive that came with it.
+    archive_uuid: Option<String>,
+}
+
+pub(super) fn listed(r: &ReleaseRow) -> ListedRelease {
+    ListedRelease {
+        release: release_view(r),
+        archive_uuid: r.archive_uuid.clone(),
+    }
+}
+
+fn release_view(r: &ReleaseRow) -> Release {
+    Release {
+        number: r.number,
+        firmware: ReleaseFirmware {
+            version: r.version.clone(),
+            architecture: r.architecture.clone(),
+            platform: r.platform.clone(),
+            uuid: r.uuid.clone(),
+        },
+        inserted_at: r.inserted_at.naive(),
+        updated_at: r.inserted_at.naive(),
+    }
+}
+
+pub(super) fn view(g: &Group, counts: bool) -> DeploymentGroup {
+    let release = g.release.as_ref();
+    DeploymentGroup {
+        name: g.row.name.clone(),
+        is_active: g.row.is_active,
+        state: if g.row.is_active { "on" } else { "off" },
+        firmware_uuid: release.map(|r| r.uuid.clone()),
+        current_release: release.map(release_view),
+        archive_uuid: g.archive.clone(),
+        conditions: ConditionsView {
+            version: g.row.version_requirement.clone(),
+            tags: g.tags.clone(),
+            tag_operator: g.row.tag_operator.clone(),
+        },
+        delta_updatable: g.row.delta_updatable,
+        device_count: counts.then_some(g.devices),
+        releases_count: counts.then_some(g.releases),
+        notes: g.row.notes.clone(),
+    }
+}

@@ -1,0 +1,31 @@
+//! Devices: what they are, what they are asked to do, what they hold and what they report.
+
+mod ca_certificates;
+mod commands;
+mod csv_import;
+mod device;
+mod device_certificates;
+pub(super) mod extensions;
+mod filter;
+mod history;
+mod iroh_endpoints;
+mod view;
+
+use super::http::contract::Contract;
+
+pub use filter::filter;
+
+/// What 409 means where a serial number names a certificate.
+const SAME_SERIAL: &str =
+    "Several have this serial number, from different signers; the answer says how to name one";
+
+pub(super) fn routes(contract: &mut Contract) {
+    ca_certificates::routes(contract);
+    iroh_endpoints::routes(contract);
+    device::routes(contract);
+    commands::routes(contract);
+    csv_import::routes(contract);
+    device_certificates::routes(contract);
+    history::routes(contract);
+    extensions::routes(contract);
+}
