@@ -103,8 +103,8 @@ impl Server {
     /// How many certificates the devices have.
     pub async fn certificates(&self) -> i64 {
         let all = self.of_devices("/certificates").await;
-        let count = all.iter().map(|c| c.as_array().unwrap().len()).sum();
-        i64::try_from::<usize>(count).unwrap()
+        let count: usize = all.iter().map(|c| c.as_array().unwrap().len()).sum();
+        i64::try_from(count).unwrap()
     }
 
     /// How many devices have a location.
