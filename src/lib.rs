@@ -27,5 +27,6 @@ mod limits;
 mod node;
 mod rollout;
 mod segment;
+mod sendfile;
 mod sim;
 mod store;

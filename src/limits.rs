@@ -250,6 +250,13 @@ pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Stored files that are read completely at the same time to check them.
 pub const FILE_LOOKS: usize = 2;
+/// Files that are given to the file store at the same time: each has a part of 5 MiB in memory.
+pub const FILE_PUTS: usize = 4;
+/// How often the file store is looked through for files that no row names.
+pub const LEFTOVERS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// The age from which such a file is removed. One that is being stored has no row yet, for seconds; and who restored a
+/// database that is older than the files has a day to notice.
+pub const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Maximum stored files that are remembered as checked.
 pub const FILES_REMEMBERED: usize = 100_000;
 /// Bytes a second that the scrub job reads: half a terabyte a day.

@@ -1,23 +1,30 @@
-//! Stored files, named for what they are, over `object_store`. Callers never build a path.
+//! Stored files over `object_store`, each under a name that the store of rows makes ([`FileKey`]). Whether they are on this
+//! machine's disk is the file store's affair; it shows only in [`Content`].
 
 pub mod download_urls;
 mod sound;
 
-pub use crate::ids::Blob;
+pub use crate::ids::{Blob, FileKey};
 pub use sound::Damage;
 pub(crate) use sound::Look;
 
-use crate::limits::UPLOAD_BYTES;
+use crate::clock::{self, Micros};
+use crate::limits::{FILE_PUTS, UPLOAD_BYTES};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{GetOptions, GetRange, GetResultPayload, ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _,
+};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Why a file could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -30,17 +37,35 @@ pub enum BlobError {
     Io(#[from] io::Error),
 }
 
-/// Where a file of this name is.
-fn key(blob: Blob) -> Key {
-    Key::from(blob.to_string())
+/// Bytes that are given to the file store at a time; S3 takes no part below 5 MiB but the last.
+const PART: usize = 5 << 20;
+
+/// A file's name, as the file store takes it.
+fn key(file: &FileKey) -> Key {
+    Key::from(file.as_str())
 }
+
+/// Where a local file store has files.
+const FOLDERS: [&str; 3] = ["firmware", "deltas", "archives"];
 
 /// Where files are.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
-    root: PathBuf,
+    /// Files on their way in, on this node's disk.
+    staging: PathBuf,
+    /// Where a local file store leaves parts of files that a crash cut short.
+    local: Option<PathBuf>,
     looked: Arc<sound::Looked>,
+    putting: Arc<Semaphore>,
+}
+
+/// What was asked for of a stored file, in the form that its store offers.
+pub enum Content {
+    /// The whole file, on this machine: the fastest way to a socket.
+    File(File),
+    /// The bytes that were asked for, in order.
+    Stream(BoxStream<'static, io::Result<Bytes>>),
 }
 
 /// A file on its way in, on this node's disk; gone when dropped.
@@ -61,14 +86,17 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub fn local(root: &Path) -> Result<Self, BlobError> {
-        for part in ["firmware", "deltas", "archives", "staging"] {
+        for part in FOLDERS.iter().chain(&["staging"]) {
             std::fs::create_dir_all(root.join(part))?;
         }
-        let store = LocalFileSystem::new_with_prefix(root)?;
+        // A row is written only when its file would survive a power cut: data, then name.
+        let store = LocalFileSystem::new_with_prefix(root)?.with_fsync(true);
         Ok(Self {
             store: Arc::new(store),
-            root: root.to_owned(),
+            staging: root.join("staging"),
+            local: Some(root.to_owned()),
             looked: Arc::default(),
+            putting: Arc::new(Semaphore::new(FILE_PUTS)),
         })
     }
 
@@ -77,9 +105,20 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub fn sweep(&self) -> Result<(), BlobError> {
-        for left in std::fs::read_dir(self.root.join("staging"))?.flatten() {
+        for left in std::fs::read_dir(&self.staging)?.flatten() {
             // A file that cannot be removed now is tried again at the next start.
             let _ = std::fs::remove_file(left.path());
+        }
+        let Some(root) = &self.local else {
+            return Ok(());
+        };
+        for folder in FOLDERS {
+            for left in std::fs::read_dir(root.join(folder))?.flatten() {
+                // So the local file store calls what it has not got whole yet, and never lists it.
+                if left.file_name().to_string_lossy().contains('#') {
+                    let _ = std::fs::remove_file(left.path());
+                }
+            }
         }
         Ok(())
     }
@@ -91,34 +130,63 @@ impl Blobs {
     pub fn stage(&self) -> Result<Staged, BlobError> {
         let file = tempfile::Builder::new()
             .suffix(".part")
-            .tempfile_in(self.root.join("staging"))?;
+            .tempfile_in(&self.staging)?;
         Ok(Staged { file })
     }
 
-    /// Moves a staged file to its name, durably: data, then name. Call it off the async threads.
+    /// Stores a staged file under a name, durably. Never within a transaction of the database: it takes as long as the disk
+    /// or the network does. A row that is then not written leaves the file to [`crate::jobs::leftovers`].
     ///
     /// # Errors
-    /// The disk's.
-    pub fn keep(&self, staged: Staged, blob: Blob) -> Result<(), BlobError> {
-        staged.file.as_file().sync_all()?;
-        let path = self.root.join(key(blob).as_ref());
-        staged.file.persist(&path).map_err(|e| e.error)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
+    /// The file store's; then there is no such file.
+    pub async fn put(&self, mut staged: Staged, file: &FileKey) -> Result<(), BlobError> {
+        // Each holds a part in memory.
+        let _place = self.putting.acquire().await;
+        let size = staged.file().metadata()?.len();
+        let staged = Arc::new(staged);
+        if size <= PART as u64 {
+            let whole = part(&staged, 0, size).await?;
+            self.store.put(&key(file), whole.into()).await?;
+            return Ok(());
         }
-        Ok(())
+        let mut upload = self.store.put_multipart(&key(file)).await?;
+        match parts(&staged, size, upload.as_mut()).await {
+            Ok(()) => Ok(()),
+            Err(e) => {
+                // What cannot be removed now is no file of this name either, and goes at the next start.
+                let _ = upload.abort().await;
+                Err(e)
+            }
+        }
+    }
+
+    /// The names in this folder that were stored longer ago than this.
+    ///
+    /// # Errors
+    /// The file store's.
+    pub async fn names(&self, folder: &str, age: Duration) -> Result<Vec<String>, BlobError> {
+        let now = clock::now();
+        let mut all = self.store.list(Some(&Key::from(folder)));
+        let mut names = Vec::new();
+        while let Some(meta) = all.try_next().await? {
+            let stored = Micros(meta.last_modified.timestamp_micros());
+            if now.since(stored) > age {
+                names.push(meta.location.to_string());
+            }
+        }
+        Ok(names)
     }
 
     /// A stored file as a seekable file of this machine.
     ///
     /// # Errors
     /// Absent, or the disk's.
-    pub async fn open(&self, blob: Blob) -> Result<File, BlobError> {
-        let found = self.store.get(&key(blob)).await?;
+    pub async fn open(&self, file: &FileKey) -> Result<File, BlobError> {
+        let found = self.store.get(&key(file)).await?;
         match found.payload {
             GetResultPayload::File(file, _) => Ok(file),
             GetResultPayload::Stream(mut parts) => {
-                let mut file = tempfile::tempfile_in(self.root.join("staging"))?;
+                let mut file = tempfile::tempfile_in(&self.staging)?;
                 let mut left = UPLOAD_BYTES;
                 while let Some(part) = parts.try_next().await? {
                     left = left
@@ -131,31 +199,63 @@ impl Blobs {
         }
     }
 
-    /// A stretch of a stored file, in order.
+    /// A stretch of a stored file.
     ///
     /// # Errors
     /// Absent, or the disk's.
     pub async fn read(
         &self,
-        blob: Blob,
+        file: &FileKey,
         range: std::ops::Range<u64>,
-    ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
+    ) -> Result<Content, BlobError> {
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let found = self.store.get_opts(&key(blob), options).await?;
-        Ok(found.into_stream().map_err(io::Error::other).boxed())
+        let found = self.store.get_opts(&key(file), options).await?;
+        Ok(match found.payload {
+            GetResultPayload::File(file, _) => Content::File(file),
+            GetResultPayload::Stream(parts) => {
+                Content::Stream(parts.map_err(io::Error::other).boxed())
+            }
+        })
     }
 
     /// Removes a stored file; absent is fine.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn remove(&self, blob: Blob) -> Result<(), BlobError> {
-        match self.store.delete(&key(blob)).await {
+    pub async fn remove(&self, file: &FileKey) -> Result<(), BlobError> {
+        match self.store.delete(&key(file)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(e.into()),
         }
     }
+}
+
+async fn parts(
+    staged: &Arc<Staged>,
+    size: u64,
+    upload: &mut dyn MultipartUpload,
+) -> Result<(), BlobError> {
+    let mut at = 0;
+    while at < size {
+        let length = (size - at).min(PART as u64);
+        let bytes = part(staged, at, length).await?;
+        upload.put_part(bytes.into()).await?;
+        at += length;
+    }
+    upload.complete().await?;
+    Ok(())
+}
+
+/// A stretch of a staged file, read off the async threads.
+async fn part(staged: &Arc<Staged>, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    let staged = staged.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        staged.file.as_file().read_exact_at(&mut bytes, at)?;
+        Ok(bytes)
+    });
+    read.await.map_err(io::Error::other)?
 }

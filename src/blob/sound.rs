@@ -1,7 +1,7 @@
 //! Whether a stored file is what was accepted. The length is looked at before each use; the content is read once after a
 //! start, again when the file changed, and in the slow walk of `jobs::scrub`.
 
-use super::{Blob, BlobError, Blobs};
+use super::{BlobError, Blobs, FileKey};
 use crate::limits::{FILE_LOOKS, FILES_REMEMBERED};
 use aws_lc_rs::digest::{Context, SHA256};
 use object_store::{ObjectMeta, ObjectStoreExt as _};
@@ -36,7 +36,7 @@ struct Found {
 
 /// What is known of the files since the start.
 pub(super) struct Looked {
-    found: Mutex<HashMap<Blob, Found>>,
+    found: Mutex<HashMap<FileKey, Found>>,
     /// Places for reading whole files: a start at which a whole fleet wants files reads a few at a time.
     places: Semaphore,
 }
@@ -51,24 +51,24 @@ impl Default for Looked {
 }
 
 impl Looked {
-    fn found(&self) -> MutexGuard<'_, HashMap<Blob, Found>> {
+    fn found(&self) -> MutexGuard<'_, HashMap<FileKey, Found>> {
         // The map is whole between any two statements.
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self, blob: Blob, stamp: &str) -> Option<Option<Damage>> {
+    fn known(&self, file: &FileKey, stamp: &str) -> Option<Option<Damage>> {
         let found = self.found();
-        let known = found.get(&blob).filter(|f| f.stamp == stamp)?;
+        let known = found.get(file).filter(|f| f.stamp == stamp)?;
         Some(known.damage)
     }
 
-    fn remember(&self, blob: Blob, stamp: String, damage: Option<Damage>) {
+    fn remember(&self, file: FileKey, stamp: String, damage: Option<Damage>) {
         let mut found = self.found();
         if found.len() >= FILES_REMEMBERED {
             // Rare enough that reading files once more costs less than keeping an order.
             found.clear();
         }
-        found.insert(blob, Found { stamp, damage });
+        found.insert(file, Found { stamp, damage });
     }
 }
 
@@ -88,12 +88,12 @@ impl Blobs {
     /// The disk's, when it says nothing about the file.
     pub(crate) async fn damage(
         &self,
-        blob: Blob,
+        file: &FileKey,
         size: u64,
         checksum: &str,
         look: Look,
     ) -> Result<Option<Damage>, BlobError> {
-        let meta = match self.store.head(&super::key(blob)).await {
+        let meta = match self.store.head(&super::key(file)).await {
             Ok(meta) => meta,
             Err(object_store::Error::NotFound { .. }) => return Ok(Some(Damage::Missing)),
             Err(e) => return Err(e.into()),
@@ -103,7 +103,7 @@ impl Blobs {
         }
         let stamp = stamp(&meta);
         let known = || match look {
-            Look::Known => self.looked.known(blob, &stamp),
+            Look::Known => self.looked.known(file, &stamp),
             Look::Anew => None,
         };
         if let Some(damage) = known() {
@@ -114,8 +114,8 @@ impl Blobs {
         if let Some(damage) = known() {
             return Ok(damage);
         }
-        let file = self.open(blob).await?;
-        let read = tokio::task::spawn_blocking(move || digest(file)).await;
+        let opened = self.open(file).await?;
+        let read = tokio::task::spawn_blocking(move || digest(opened)).await;
         let damage = match read.map_err(io::Error::other)? {
             Ok(found) if found == checksum => None,
             Ok(_) => Some(Damage::Content),
@@ -124,7 +124,7 @@ impl Blobs {
             }
             Err(e) => return Err(e.into()),
         };
-        self.looked.remember(blob, stamp, damage);
+        self.looked.remember(file.clone(), stamp, damage);
         Ok(damage)
     }
 }

@@ -1,11 +1,13 @@
 //! Firmware downloads: a listener of its own, plain HTTP, by signed links. Never 429 or 503 for load (a device takes
 //! any status of 400 or above as the end); ranges are clamped and answered 206; HEAD equals GET (docs/protocol/device.md, "Downloads").
 
+use super::known_files::KnownFiles;
 use crate::app::App;
-use crate::blob::{Blob, Look};
+use crate::blob::{Blob, Content, Look};
 use crate::budget::Account;
 use crate::clock;
 use crate::domain::catalog::stored_files::{FileError, require_sound};
+use crate::sendfile::Pieces;
 use crate::store::catalog::files::{self, FileRow};
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -15,12 +17,14 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Deserialize;
 use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// The routes.
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/download/{*file}", get(download))
-        .with_state(app)
+        .with_state((app, Arc::default()))
 }
 
 #[derive(Deserialize)]
@@ -32,8 +36,9 @@ struct Signed {
 }
 
 async fn download(
-    State(app): State<App>,
+    State((app, known)): State<(App, Arc<KnownFiles>)>,
     account: Option<Extension<Account>>,
+    Extension(pieces): Extension<Pieces>,
     uri: Uri,
     Query(signed): Query<Signed>,
     method: Method,
@@ -46,12 +51,12 @@ async fn download(
         let text = "this link is not valid, or not any more; the server gives the device a new one with each update";
         return (StatusCode::FORBIDDEN, text).into_response();
     };
-    match find(&app, blob, uri.path()).await {
+    match find(&app, &known, blob, uri.path()).await {
         Ok(Some(file)) => {
             if let Some(Extension(account)) = account {
                 account.set(file.product.number());
             }
-            serve(&app, &file, &method, &headers).await
+            serve(&app, &file, &pieces, &method, &headers).await
         }
         Ok(None) => (StatusCode::NOT_FOUND, "this file was deleted").into_response(),
         Err(FileError::Damaged(..) | FileError::Remade) => broken_off(),
@@ -63,7 +68,18 @@ async fn download(
 }
 
 /// The file that a link names, if it is still the one that the link was made for, and sound.
-async fn find(app: &App, blob: Blob, path: &str) -> Result<Option<FileRow>, FileError> {
+async fn find(
+    app: &App,
+    known: &KnownFiles,
+    blob: Blob,
+    path: &str,
+) -> Result<Option<FileRow>, FileError> {
+    if let Some(file) = known.sound(app, blob).await?
+        && file.linked().path() == path
+    {
+        return Ok(Some(file));
+    }
+    let read = Instant::now();
     let mut r = app.db.read().await.map_err(FileError::Store)?;
     let file = files::of(&mut r, blob).await?;
     if file.is_none() && files::remade(&mut r, blob).await? {
@@ -74,6 +90,7 @@ async fn find(app: &App, blob: Blob, path: &str) -> Result<Option<FileRow>, File
         return Ok(None);
     };
     require_sound(app, &file, Look::Known).await?;
+    known.remember(&file, read);
     Ok(Some(file))
 }
 
@@ -91,7 +108,13 @@ fn broken_off() -> Response {
     response
 }
 
-async fn serve(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Response {
+async fn serve(
+    app: &App,
+    file: &FileRow,
+    pieces: &Pieces,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
     let etag = format!("\"{}\"", file.checksum.to_lowercase());
     let fresh = headers
         .get(header::IF_RANGE)
@@ -134,8 +157,9 @@ async fn serve(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) 
         answer = answer.header(header::CONNECTION, "close");
         Body::empty()
     } else {
-        match app.blobs.read(file.blob, bytes).await {
-            Ok(stream) => Body::from_stream(stream),
+        match app.blobs.read(&file.file, bytes.clone()).await {
+            Ok(Content::File(stored)) => pieces.body(stored, bytes),
+            Ok(Content::Stream(stream)) => Body::from_stream(stream),
             Err(e) => {
                 tracing::error!(error = %e, "a stored file cannot be read");
                 return broken_off();

@@ -6,6 +6,7 @@ pub mod download;
 pub mod endpoint;
 pub mod identity;
 mod join_payload;
+mod known_files;
 mod link;
 mod mailbox;
 mod polling;

@@ -10,10 +10,11 @@ use crate::delta::bundle;
 use crate::domain::catalog::firmware_checks::Digests;
 use crate::domain::catalog::stored_files::require_sound;
 use crate::firmware::kind::FirmwareKind;
-use crate::ids::FirmwareId;
+use crate::ids::{FileKey, FirmwareId};
 use crate::limits::{DELTA_TIME, DELTA_TRIES, ESP_DELTA_BYTES, TICK};
 use crate::store;
 use crate::store::catalog::deltas::DeltaRow;
+use crate::store::catalog::files::FileKind;
 use crate::store::catalog::{deltas, files, firmwares};
 use fwup::delta::DeltaError;
 use std::fs::File;
@@ -70,10 +71,11 @@ async fn next(app: &App) -> store::Result<bool> {
     }
     let started = std::time::Instant::now();
     match make(app, &job).await {
-        Ok(sums) => {
+        Ok((sums, file)) => {
             let size = i64::try_from(sums.size).unwrap_or(i64::MAX);
+            let (whole, parts) = (&sums.whole, &sums.parts);
             let mut w = app.db.write().await?;
-            deltas::completed(&mut w, job.id, size, &sums.whole, &sums.parts, clock::now()).await?;
+            deltas::completed(&mut w, job.id, size, whole, parts, &file, clock::now()).await?;
             w.commit().await?;
             let took = started.elapsed();
             tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
@@ -121,7 +123,7 @@ enum Failure {
     MayPass(String),
 }
 
-async fn make(app: &App, job: &DeltaRow) -> Result<Digests, Failure> {
+async fn make(app: &App, job: &DeltaRow) -> Result<(Digests, FileKey), Failure> {
     let later = |e: &dyn std::fmt::Display| Failure::MayPass(e.to_string());
     let mut r = app.db.read().await.map_err(|e| later(&e))?;
     let target = firmwares::row(&mut r, job.target_id)
@@ -132,19 +134,15 @@ async fn make(app: &App, job: &DeltaRow) -> Result<Digests, Failure> {
     let from = open(app, job.source_id).await?;
     let to = open(app, job.target_id).await?;
     let staged = app.blobs.stage().map_err(|e| later(&e))?;
-    let (blobs, blob) = (app.blobs.clone(), Blob::Delta(job.source_id, job.target_id));
     let (size, kind) = (
         u64::try_from(target.size).unwrap_or(0),
         FirmwareKind::stored(&target.tool),
     );
-    let done = tokio::task::spawn_blocking(move || {
-        let (staged, sums) = build(kind, from, to, size, staged)?;
-        blobs
-            .keep(staged, blob)
-            .map_err(|e| Failure::MayPass(e.to_string()))?;
-        Ok(sums)
-    });
-    done.await.map_err(|e| Failure::MayPass(e.to_string()))?
+    let built = tokio::task::spawn_blocking(move || build(kind, from, to, size, staged));
+    let (staged, sums) = built.await.map_err(|e| later(&e))??;
+    let file = FileKind::Delta.new_key();
+    app.blobs.put(staged, &file).await.map_err(|e| later(&e))?;
+    Ok((sums, file))
 }
 
 /// Opens the file of a firmware. A damaged file is refused: it may be repaired later, and a delta from it would
@@ -159,7 +157,7 @@ async fn open(app: &App, firmware: FirmwareId) -> Result<File, Failure> {
     require_sound(app, &file, Look::Known)
         .await
         .map_err(|e| later(&e))?;
-    app.blobs.open(blob).await.map_err(|e| later(&e))
+    app.blobs.open(&file.file).await.map_err(|e| later(&e))
 }
 
 fn build(

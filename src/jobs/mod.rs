@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 pub mod deltas;
 pub mod health;
 pub mod housekeeping;
+pub mod leftovers;
 pub mod mails;
 pub mod scrub;
 pub mod webhooks;

@@ -2,6 +2,7 @@
 
 use crate::api::Peer;
 use crate::budget::{Account, OnceAMinute};
+use crate::sendfile::{Sendfile, Socket};
 use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -170,6 +171,7 @@ async fn serve_with(
     let all = Arc::new(Running::default());
     let running = TaskTracker::new();
     let told = OnceAMinute::default();
+    let sendfile = Sendfile::default();
     loop {
         let place = match places.clone().try_acquire_owned() {
             Ok(place) => place,
@@ -210,9 +212,12 @@ async fn serve_with(
         let routes = TowerToHyperService::new(router.clone());
         let account = Account::default();
         let shown = account.clone();
+        let pieces = sendfile.pieces();
+        let socket = Socket::new(socket, pieces.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             request.extensions_mut().insert(shown.clone());
+            request.extensions_mut().insert(pieces.clone());
             routes.call(request)
         });
         let stop = stop.clone();
@@ -258,6 +263,7 @@ async fn serve_with(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sendfile::Pieces;
     use axum::Extension;
     use axum::body::{Body, Bytes};
     use axum::extract::Path;
@@ -331,6 +337,47 @@ mod tests {
         }
         assert_eq!(running.load(Ordering::SeqCst), 1);
         drop((slow, stuck));
+        stop.cancel();
+        server.await.unwrap();
+    }
+
+    /// The same for a stored file, whose bytes never pass through hyper.
+    #[tokio::test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test has no node to spawn through"
+    )]
+    async fn who_takes_nothing_of_a_file_is_cut_and_who_is_slow_is_not() {
+        const SIZE: u64 = 1 << 30;
+        let file = |Extension(pieces): Extension<Pieces>| async move {
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(SIZE).unwrap();
+            pieces.body(file, 0..SIZE)
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(file));
+        let stop = CancellationToken::new();
+        let bounds = Bounds {
+            connections: CONNECTIONS,
+            stall: Duration::from_millis(600),
+            patience: STRANGER_PATIENCE,
+            gives_way: GivesWay::Strangers,
+        };
+        let server = tokio::spawn(serve_with(listener, router, stop.clone(), bounds));
+        let (mut stuck, mut slow) = (asked(at).await, asked(at).await);
+        let mut buffer = vec![0; 4 << 20];
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            slow.read_exact(&mut buffer).await.unwrap();
+        }
+        // What was on its way comes, and then the end or an error.
+        let mut none = tokio::io::sink();
+        let rest = tokio::io::copy(&mut stuck, &mut none);
+        let rest = tokio::time::timeout(Duration::from_secs(10), rest).await;
+        assert!(rest.unwrap().map_or(true, |n| n < SIZE));
+        slow.read_exact(&mut buffer).await.unwrap();
+        drop(slow);
         stop.cancel();
         server.await.unwrap();
     }

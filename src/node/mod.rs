@@ -24,7 +24,7 @@ use crate::domain::support::script_runs::ScriptRuns;
 use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
 use crate::health::Health;
-use crate::jobs::{deltas, health, housekeeping, mails, scrub, webhooks};
+use crate::jobs::{deltas, health, housekeeping, leftovers, mails, scrub, webhooks};
 use crate::limits::{
     self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, FILES_RESERVE,
     KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS,
@@ -201,6 +201,7 @@ impl Node {
         loops.spawn(deltas::run(app.clone(), stop.clone()));
         loops.spawn(scrub::all(app.clone(), stop.clone()));
         loops.spawn(scrub::damaged(app.clone(), stop.clone()));
+        loops.spawn(leftovers::run(app.clone(), stop.clone()));
         loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
         loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));

@@ -74,7 +74,7 @@ impl GroupId {
     pub const NONE: Self = Self(0);
 }
 
-/// A stored file's name.
+/// What a stored file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Blob {
     /// A firmware.
@@ -86,13 +86,32 @@ pub enum Blob {
 }
 
 impl std::fmt::Display for Blob {
-    /// The path in the file store.
+    /// For the log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Firmware(id) => write!(f, "firmware/{id}.fw"),
-            Self::Delta(a, b) => write!(f, "deltas/{a}-{b}.fw"),
-            Self::Archive(id) => write!(f, "archives/{id}.fw"),
+            Self::Firmware(id) => write!(f, "firmware {id}"),
+            Self::Delta(a, b) => write!(f, "delta {a}-{b}"),
+            Self::Archive(id) => write!(f, "archive {id}"),
         }
+    }
+}
+
+/// A stored file's name in the file store. No two files ever have the same, so that a file can be stored before the row
+/// that names it is written, and a row that is never written leaves a file that nothing else can mean.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct FileKey(pub(in crate::store) String);
+
+impl FileKey {
+    /// The path in the file store.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for FileKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

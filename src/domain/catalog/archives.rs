@@ -8,10 +8,11 @@ use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, Staged};
 use crate::clock::{self, Micros};
 use crate::domain::Context;
-use crate::domain::error::field;
-use crate::domain::{DomainError, Result, blocking};
+use crate::domain::error::{TAKEN, field};
+use crate::domain::{DomainError, Result};
 use crate::ids::{DeviceId, KeyId};
 use crate::store::catalog::archives::NewArchive;
+use crate::store::catalog::files::FileKind;
 use crate::store::events::audit;
 use crate::store::{self, Db};
 use fwup::check::Checked;
@@ -81,23 +82,29 @@ pub fn record(c: &Checked, key: KeyId, sums: &Digests) -> NewArchive {
     }
 }
 
-/// Stores the row and the file. Both become visible together, as with firmware.
+/// The file is stored before its row is written, as with firmware.
 async fn keep(
     context: &Context,
     scope: &Scope<Product>,
     new: NewArchive,
     staged: Staged,
 ) -> Result<ArchiveRow> {
-    let now = clock::now();
-    let mut w = context.db.write().await?;
-    let Some(id) = crate::store::catalog::archives::add(&mut w, scope, &new, now).await? else {
-        let known =
-            crate::store::catalog::archives::by_uuid(&mut w, scope.product().id, &new.uuid).await?;
-        drop(w);
-        let blob = Blob::Archive(known.ok_or(DomainError::NotFound)?.id);
+    let mut r = context.db.read().await?;
+    let known =
+        crate::store::catalog::archives::by_uuid(&mut r, scope.product().id, &new.uuid).await?;
+    drop(r);
+    if let Some(known) = known {
+        let blob = Blob::Archive(known.id);
         stored_files::put_back(context, scope, blob, &new.checksum, staged).await?;
         return show(&context.db, scope, &new.uuid).await;
-    };
+    }
+    let file = FileKind::Archive.new_key();
+    context.blobs.put(staged, &file).await?;
+    let now = clock::now();
+    let mut w = context.db.write().await?;
+    crate::store::catalog::archives::add(&mut w, scope, &new, &file, now)
+        .await?
+        .ok_or_else(|| field("uuid", TAKEN))?;
     let text = format!(
         "{} uploaded archive {} {}",
         scope.person().name,
@@ -105,8 +112,6 @@ async fn keep(
         new.uuid
     );
     audit::on_product(&mut w, scope, &text, now).await?;
-    let blobs = context.blobs.clone();
-    blocking(move || blobs.keep(staged, Blob::Archive(id))).await??;
     w.commit().await?;
     show(&context.db, scope, &new.uuid).await
 }
@@ -128,6 +133,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
             "Archive has associated deployment releases",
         ));
     }
+    let file = crate::store::catalog::files::of(&mut w, Blob::Archive(archive.id)).await?;
     crate::store::catalog::archives::delete(&mut w, scope, archive.id).await?;
     let text = format!(
         "{} deleted archive {} {uuid}",
@@ -136,7 +142,9 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    context.blobs.remove(Blob::Archive(archive.id)).await?;
+    if let Some(file) = file {
+        context.blobs.remove(&file.file).await?;
+    }
     Ok(())
 }
 

@@ -15,9 +15,10 @@ use crate::domain::{DomainError, Result, blocking};
 use crate::firmware::kind::FirmwareKind;
 use crate::ids::KeyId;
 use crate::limits::UPLOAD_BYTES;
-use crate::store::Db;
+use crate::store::catalog::files::FileKind;
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::events::audit;
+use crate::store::{Db, On};
 use bytes::{Bytes, BytesMut};
 use fwup::check::Checked;
 use semver::Version;
@@ -194,27 +195,19 @@ fn same_product(scope: &Scope<Product>, built_for: &str) -> Result<()> {
     )))
 }
 
-/// Stores the row and the file. The file gets its final name before the transaction commits, so that a stored
-/// firmware always has its file.
+/// The file is stored before its row is written, so an accepted firmware always has its file, and nobody waits for the disk
+/// within a transaction. What a refusal after that leaves is removed by `jobs::leftovers`.
 async fn store_firmware(
     context: &Context,
     scope: &Scope<Product>,
     new: NewFirmware,
     staged: Staged,
 ) -> Result<FirmwareRow> {
-    let now = clock::now();
-    let mut w = context.db.write().await?;
-    let unique = crate::store::catalog::products::by_name(
-        &mut w,
-        scope.product().org.id,
-        &scope.product().name,
-    )
-    .await?
-    .is_some_and(|p| p.require_unique_firmware_version);
+    let mut r = context.db.read().await?;
     if let Some(known) =
-        crate::store::catalog::firmwares::by_uuid(&mut w, scope.product().id, &new.uuid).await?
+        crate::store::catalog::firmwares::by_uuid(&mut r, scope.product().id, &new.uuid).await?
     {
-        drop(w);
+        drop(r);
         stored_files::put_back(
             context,
             scope,
@@ -225,19 +218,15 @@ async fn store_firmware(
         .await?;
         return show(&context.db, scope, &new.uuid).await;
     }
-    if unique
-        && crate::store::catalog::firmwares::version_taken(
-            &mut w,
-            scope,
-            &new.version,
-            &new.platform,
-            &new.architecture,
-        )
-        .await?
-    {
-        return Err(field("version", "has already been taken for this product"));
-    }
-    let id = crate::store::catalog::firmwares::add(&mut w, scope, &new, now)
+    refuse_taken_version(&mut r, scope, &new).await?;
+    drop(r);
+    let file = FileKind::Firmware.new_key();
+    context.blobs.put(staged, &file).await?;
+    let now = clock::now();
+    let mut w = context.db.write().await?;
+    // Another upload may have been accepted meanwhile.
+    refuse_taken_version(&mut w, scope, &new).await?;
+    crate::store::catalog::firmwares::add(&mut w, scope, &new, &file, now)
         .await?
         .ok_or_else(|| field("uuid", TAKEN))?;
     let p = scope.product();
@@ -253,10 +242,33 @@ async fn store_firmware(
         "platform": new.platform, "architecture": new.architecture, "by": scope.person().name,
     });
     crate::store::support::messages::file(&mut w, p.id, "firmware.published", &data, now).await?;
-    let blobs = context.blobs.clone();
-    blocking(move || blobs.keep(staged, Blob::Firmware(id))).await??;
     w.commit().await?;
     show(&context.db, scope, &new.uuid).await
+}
+
+async fn refuse_taken_version(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    new: &NewFirmware,
+) -> Result<()> {
+    let product = scope.product();
+    let unique = crate::store::catalog::products::by_name(on, product.org.id, &product.name)
+        .await?
+        .is_some_and(|p| p.require_unique_firmware_version);
+    let (platform, architecture) = (&new.platform, &new.architecture);
+    if unique
+        && crate::store::catalog::firmwares::version_taken(
+            on,
+            scope,
+            &new.version,
+            platform,
+            architecture,
+        )
+        .await?
+    {
+        return Err(field("version", "has already been taken for this product"));
+    }
+    Ok(())
 }
 
 /// The product's firmwares: highest version first, then newest upload.
@@ -296,6 +308,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
         ));
     }
     let deltas = crate::store::catalog::deltas::of_firmware(&mut w, firmware.id).await?;
+    let file = crate::store::catalog::files::of(&mut w, Blob::Firmware(firmware.id)).await?;
     crate::store::catalog::firmwares::delete(&mut w, scope, firmware.id).await?;
     let text = format!(
         "{} deleted firmware {} {uuid}",
@@ -304,9 +317,9 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
     );
     audit::on_product(&mut w, scope, &text, clock::now()).await?;
     w.commit().await?;
-    context.blobs.remove(Blob::Firmware(firmware.id)).await?;
-    for (a, b) in deltas {
-        context.blobs.remove(Blob::Delta(a, b)).await?;
+    let deltas = deltas.into_iter().map(|d| d.0);
+    for file in file.map(|f| f.file).into_iter().chain(deltas) {
+        context.blobs.remove(&file).await?;
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ use crate::blob::{Blob, Damage, Look, Staged};
 use crate::bus::BusMessage;
 use crate::clock;
 use crate::domain::Context;
-use crate::domain::blocking;
 use crate::domain::error::{DomainError, TAKEN, field};
 use crate::ids::DeviceId;
 use crate::rollout::offer::Offer;
@@ -50,7 +49,7 @@ impl FileRow {
 pub async fn require_sound(context: &Context, file: &FileRow, look: Look) -> Result<(), FileError> {
     let found = context
         .blobs
-        .damage(file.blob, file.size, &file.checksum, look)
+        .damage(&file.file, file.size, &file.checksum, look)
         .await?;
     match found {
         None if file.damaged => mended(context, file).await?,
@@ -73,7 +72,7 @@ async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Re
     {
         return Ok(());
     }
-    tracing::error!(file = %file.blob, %damage, "a stored file is damaged and is not sent any more");
+    tracing::error!(file = %file.file, %damage, "a stored file is damaged and is not sent any more");
     let (what, todo) = match file.blob {
         Blob::Firmware(_) => (
             "Firmware",
@@ -90,12 +89,12 @@ async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Re
     };
     let message = format!(
         "{what} {} ({}) cannot be sent, since its stored file {} is damaged: {damage}. {todo}; look at the disk's health.",
-        file.version, file.uuid, file.blob
+        file.version, file.uuid, file.file
     );
     notifications::add(
         &mut w,
         file.product,
-        &format!("damaged_file-{}", file.blob),
+        &format!("damaged_file-{}", file.file),
         "error",
         "Stored file damaged",
         &message,
@@ -119,7 +118,7 @@ async fn mended(context: &Context, file: &FileRow) -> store::Result<()> {
     };
     w.commit().await?;
     if changed {
-        tracing::info!(file = %file.blob, "a damaged file is sound again");
+        tracing::info!(file = %file.file, "a damaged file is sound again");
     }
     for (group,) in groups {
         context.wake_group(Some(group));
@@ -150,8 +149,7 @@ pub async fn put_back(
         Err(FileError::Files(e)) => return Err(e.into()),
         Err(FileError::Store(e)) => return Err(e.into()),
     }
-    let blobs = context.blobs.clone();
-    blocking(move || blobs.keep(staged, blob)).await??;
+    context.blobs.put(staged, &file.file).await?;
     let mut w = context.db.write().await?;
     let text = format!(
         "{} uploaded the damaged file of {} {} again",

@@ -3,13 +3,14 @@
 
 use super::{Goods, ORPHAN, made_at, number, text};
 use crate::access::scope::{Product, Scope};
-use crate::blob::{Blob, BlobError, Blobs, Staged};
+use crate::blob::{BlobError, Blobs, FileKey, Staged};
 use crate::clock::Micros;
 use crate::domain::catalog::firmware_checks::{Digests, check_fwup, check_upload, semantic};
 use crate::domain::{Result, blocking};
 use crate::firmware::kind::FirmwareKind;
 use crate::limits::IMPORT_FILES;
 use crate::store::catalog::archives::{self, NewArchive};
+use crate::store::catalog::files::FileKind;
 use crate::store::catalog::firmwares::{self, NewFirmware};
 use crate::store::catalog::keys::KeyRow;
 use crate::store::{self, Write};
@@ -70,9 +71,9 @@ fn look_through(folder: &Path) -> io::Result<HashMap<String, PathBuf>> {
 const NO_FILE: &str =
     "its file is not here: give the folder with the files by --files, or upload it again";
 
-/// What has a file.
+/// What is taken over together with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileKind {
+pub(super) enum Carried {
     Firmware,
     Archive,
 }
@@ -102,21 +103,19 @@ impl New {
         &self,
         w: &mut Write,
         scope: &Scope<Product>,
+        file: &FileKey,
         now: Micros,
-    ) -> store::Result<Option<Blob>> {
+    ) -> store::Result<bool> {
         Ok(match self {
-            Self::Firmware(f) => {
-                let id = firmwares::add(w, scope, f, now).await?;
-                id.map(Blob::Firmware)
-            }
-            Self::Archive(a) => archives::add(w, scope, a, now).await?.map(Blob::Archive),
+            Self::Firmware(f) => firmwares::add(w, scope, f, file, now).await?.is_some(),
+            Self::Archive(a) => archives::add(w, scope, a, file, now).await?.is_some(),
         })
     }
 }
 
 /// Checks a file; with a place to keep it, its copy there. A refusal is told with the row.
 fn read(
-    what: FileKind,
+    what: Carried,
     path: &Path,
     blobs: Option<&Blobs>,
     keys: &[KeyRow],
@@ -133,12 +132,12 @@ fn read(
     };
     let sums = Digests::of(file).map_err(BlobError::from)?;
     let new = match what {
-        FileKind::Firmware => {
+        Carried::Firmware => {
             let kind = FirmwareKind::of(file).map_err(BlobError::from)?;
             let kind = kind.unwrap_or(FirmwareKind::Fwup);
             New::Firmware(check_upload(kind, file, keys, unsigned, &sums)?.versioned()?)
         }
-        FileKind::Archive => {
+        Carried::Archive => {
             let (checked, key) = check_fwup(file, keys)?;
             semantic(&checked.version)?;
             New::Archive(crate::domain::catalog::archives::record(
@@ -151,11 +150,11 @@ fn read(
 
 impl Goods<'_> {
     /// Takes one over, if it is not here and its file is.
-    pub(super) async fn good(&mut self, what: FileKind, row: &Value) -> Result<()> {
+    pub(super) async fn good(&mut self, what: Carried, row: &Value) -> Result<()> {
         let (version, uuid) = (text(row, "version"), text(row, "uuid"));
-        let (named, counted) = match what {
-            FileKind::Firmware => ("firmware", "firmwares"),
-            FileKind::Archive => ("archive", "archives"),
+        let (named, counted, kind) = match what {
+            Carried::Firmware => ("firmware", "firmwares", FileKind::Firmware),
+            Carried::Archive => ("archive", "archives", FileKind::Archive),
         };
         let refuse = |why: &str| format!("{named} {version} {uuid}: {why}");
         let Some(scope) = self.scopes.get(&number(row, "product_id")).cloned() else {
@@ -194,12 +193,13 @@ impl Goods<'_> {
             self.report.skip(refuse(why));
             return Ok(());
         }
+        let file = kind.new_key();
+        if let Some(staged) = staged {
+            self.blobs.put(staged, &file).await?;
+        }
         let mut w = self.begin().await?;
-        if let Some(blob) = new.add(&mut w, &scope, made_at(row, self.now)).await? {
-            if let Some(staged) = staged {
-                let blobs = self.blobs.clone();
-                blocking(move || blobs.keep(staged, blob)).await??;
-            }
+        let at = made_at(row, self.now);
+        if new.add(&mut w, &scope, &file, at).await? {
             self.here(&mut w, what, &scope, row).await?;
             self.report.made(counted);
         }
@@ -210,19 +210,19 @@ impl Goods<'_> {
     async fn here(
         &mut self,
         w: &mut Write,
-        what: FileKind,
+        what: Carried,
         scope: &Scope<Product>,
         row: &Value,
     ) -> Result<bool> {
         let (product, uuid, there) = (scope.product().id, text(row, "uuid"), number(row, "id"));
         match what {
-            FileKind::Firmware => {
+            Carried::Firmware => {
                 let found = firmwares::by_uuid(w, product, uuid).await?;
                 let known = found.is_some();
                 self.firmwares.extend(found.map(|f| (there, f)));
                 Ok(known)
             }
-            FileKind::Archive => {
+            Carried::Archive => {
                 let found = archives::by_uuid(w, product, uuid).await?;
                 let known = found.is_some();
                 self.archives.extend(found.map(|a| (there, a.id)));

@@ -25,7 +25,7 @@ use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::keys::KeyRow;
 use crate::store::import::nerves_hub::{Original, Table};
 use crate::store::{Db, Write};
-use files::{FileKind, Shelf};
+use files::{Carried, Shelf};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -300,9 +300,9 @@ impl<'i> Goods<'i> {
                     let firmware = number(&row, "id");
                     self.products_of_firmwares
                         .extend(product.map(|p| (firmware, *p)));
-                    self.good(FileKind::Firmware, &row).await?;
+                    self.good(Carried::Firmware, &row).await?;
                 }
-                Table::Archives => self.good(FileKind::Archive, &row).await?,
+                Table::Archives => self.good(Carried::Archive, &row).await?,
                 Table::Releases => {
                     let group = number(&row, "deployment_group_id");
                     self.releases.entry(group).or_default().push(row);

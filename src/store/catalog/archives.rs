@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
-use crate::store::ids::{ArchiveId, DeviceId, GroupId, KeyId, ProductId};
+use crate::store::ids::{ArchiveId, DeviceId, FileKey, GroupId, KeyId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -64,6 +64,7 @@ pub async fn add(
     w: &mut Write,
     scope: &Scope<Product>,
     a: &NewArchive,
+    file: &FileKey,
     now: Micros,
 ) -> Result<Option<ArchiveId>> {
     let row: Option<(ArchiveId,)> = fetch_optional!(
@@ -71,8 +72,8 @@ pub async fn add(
         sql!(
             "archives.add",
             "INSERT INTO archives (product_id, key_id, uuid, version, platform, architecture,
-                                   description, size, checksum, inserted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                   description, size, checksum, file, inserted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (product_id, uuid) DO NOTHING RETURNING id"
         ),
         scope.product().id,
@@ -84,6 +85,7 @@ pub async fn add(
         a.description.as_deref(),
         a.size,
         &a.checksum,
+        file,
         now
     )?;
     Ok(row.map(|r| r.0))

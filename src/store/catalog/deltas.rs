@@ -2,7 +2,7 @@
 //! taken, or whose node went silent, are work.
 
 use crate::clock::Micros;
-use crate::store::ids::{FirmwareId, GroupId, NodeId};
+use crate::store::ids::{FileKey, FirmwareId, GroupId, NodeId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -135,6 +135,7 @@ pub async fn completed(
     size: i64,
     checksum: &str,
     partials: &str,
+    file: &FileKey,
     now: Micros,
 ) -> Result<()> {
     execute!(
@@ -142,12 +143,13 @@ pub async fn completed(
         sql!(
             "deltas.completed",
             "UPDATE deltas SET status = 'completed', size = $2, checksum = $3, partials = $4,
-               reason = NULL, updated_at = $5 WHERE id = $1"
+               file = $5, reason = NULL, updated_at = $6 WHERE id = $1"
         ),
         id,
         size,
         checksum,
         partials,
+        file,
         now
     )?;
     Ok(())
@@ -187,16 +189,13 @@ pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Mic
     Ok(())
 }
 
-/// The deltas of a firmware as (source, target), to delete their blobs before the firmware is deleted.
-pub async fn of_firmware(
-    on: &mut impl On,
-    id: FirmwareId,
-) -> Result<Vec<(FirmwareId, FirmwareId)>> {
+/// The stored files of a firmware's deltas, which are removed once the firmware is deleted.
+pub async fn of_firmware(on: &mut impl On, id: FirmwareId) -> Result<Vec<(FileKey,)>> {
     fetch_all!(
         on,
         sql!(
             "deltas.of_firmware",
-            "SELECT source_id, target_id FROM deltas WHERE source_id = $1 OR target_id = $1
+            "SELECT file FROM deltas WHERE (source_id = $1 OR target_id = $1) AND file IS NOT NULL
              ORDER BY id LIMIT 10000"
         ),
         id

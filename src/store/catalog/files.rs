@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::store::catalog::deltas;
-use crate::store::ids::{ArchiveId, Blob, FirmwareId, ProductId};
+use crate::store::ids::{ArchiveId, Blob, FileKey, FirmwareId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -11,8 +11,10 @@ use sqlx::FromRow;
 pub struct FileRow {
     /// The row's id in its own table, by which a walk through all files continues.
     pub id: i64,
-    /// Its name in the file store.
+    /// What it is.
     pub blob: Blob,
+    /// Its name in the file store.
+    pub file: FileKey,
     /// The product that it belongs to.
     pub product: ProductId,
     /// UUID of the firmware or archive; for a delta, that of its target.
@@ -40,6 +42,22 @@ pub enum FileKind {
     Delta,
 }
 
+impl FileKind {
+    /// A name for a file that is about to be stored.
+    pub fn new_key(self) -> FileKey {
+        FileKey(format!("{}/{}.fw", self.folder(), uuid::Uuid::now_v7()))
+    }
+
+    /// Where the file store has files of this kind.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Firmware => "firmware",
+            Self::Archive => "archives",
+            Self::Delta => "deltas",
+        }
+    }
+}
+
 /// The columns that all kinds share.
 #[derive(FromRow)]
 struct Stored {
@@ -52,6 +70,7 @@ struct Stored {
     tool: String,
     size: i64,
     checksum: String,
+    file: FileKey,
     damaged_at: Option<Micros>,
 }
 
@@ -66,6 +85,7 @@ impl Stored {
                     Blob::Delta(FirmwareId(self.source_id), FirmwareId(self.target_id))
                 }
             },
+            file: self.file,
             product: self.product_id,
             uuid: self.uuid,
             version: self.version,
@@ -79,7 +99,8 @@ impl Stored {
 
 macro_rules! firmware_files {
     () => {
-        "SELECT id, id AS source_id, id AS target_id, product_id, uuid, version, tool, size, checksum, damaged_at
+        "SELECT id, id AS source_id, id AS target_id, product_id, uuid, version, tool, size, checksum, file,
+                damaged_at
          FROM firmwares "
     };
 }
@@ -87,7 +108,7 @@ macro_rules! firmware_files {
 macro_rules! archive_files {
     () => {
         "SELECT id, id AS source_id, id AS target_id, product_id, uuid, version, 'fwup' AS tool, size, checksum,
-                damaged_at
+                file, damaged_at
          FROM archives "
     };
 }
@@ -95,7 +116,7 @@ macro_rules! archive_files {
 macro_rules! delta_files {
     () => {
         "SELECT d.id, d.source_id, d.target_id, f.product_id, f.uuid, f.version, f.tool, d.size, d.checksum,
-                CAST(NULL AS BIGINT) AS damaged_at
+                d.file, CAST(NULL AS BIGINT) AS damaged_at
          FROM deltas d JOIN firmwares f ON f.id = d.target_id WHERE d.status = 'completed' "
     };
 }
@@ -234,7 +255,7 @@ pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<
             sql!(
                 "files.remake_delta",
                 "UPDATE deltas SET status = 'processing', taken_at = NULL, taken_by = NULL, tries = 0,
-                   size = NULL, checksum = NULL, partials = NULL, inserted_at = $3, updated_at = $3
+                   size = NULL, checksum = NULL, partials = NULL, file = NULL, inserted_at = $3, updated_at = $3
                  WHERE source_id = $1 AND target_id = $2 AND status = 'completed'"
             ),
             source,
@@ -244,6 +265,32 @@ pub async fn mark(w: &mut Write, blob: Blob, damaged: Option<Micros>) -> Result<
         (Blob::Delta(..), None) => 0,
     };
     Ok(changed > 0)
+}
+
+/// Of these names in the file store those that no row has. None at all when the database knows no file: then it is rather
+/// the wrong database than that all files are left over.
+pub async fn unknown(on: &mut impl On, names: Vec<String>) -> Result<Vec<FileKey>> {
+    let mut known = 0;
+    for kind in [FileKind::Firmware, FileKind::Archive] {
+        known = known.max(last(on, kind).await?);
+    }
+    let mut unknown = Vec::new();
+    for name in names {
+        let rows: Option<(i64,)> = fetch_optional!(
+            on,
+            sql!(
+                "files.named",
+                "SELECT (SELECT COUNT(*) FROM firmwares WHERE file = $1)
+                      + (SELECT COUNT(*) FROM archives WHERE file = $1)
+                      + (SELECT COUNT(*) FROM deltas WHERE file = $1)"
+            ),
+            name.as_str()
+        )?;
+        if known > 0 && rows.is_none_or(|r| r.0 == 0) {
+            unknown.push(FileKey(name));
+        }
+    }
+    Ok(unknown)
 }
 
 /// The highest id of this kind; 0 when there is none.

@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
-use crate::store::ids::{FirmwareId, KeyId, ProductId};
+use crate::store::ids::{FileKey, FirmwareId, KeyId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -98,6 +98,7 @@ pub async fn add(
     w: &mut Write,
     scope: &Scope<Product>,
     f: &NewFirmware,
+    file: &FileKey,
     now: Micros,
 ) -> Result<Option<FirmwareId>> {
     let row: Option<(FirmwareId,)> = fetch_optional!(
@@ -107,8 +108,9 @@ pub async fn add(
             "INSERT INTO firmwares
                (org_id, product_id, tool, signer_id, uuid, version, platform, architecture, author,
                 description, misc, vcs_identifier, size, checksum, partials, delta_updatable,
-                full_fwup_version, delta_fwup_version, inserted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                full_fwup_version, delta_fwup_version, file, inserted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                     $20)
              ON CONFLICT (product_id, uuid) DO NOTHING RETURNING id"
         ),
         scope.product().org.id,
@@ -129,6 +131,7 @@ pub async fn add(
         f.delta_updatable,
         &f.full_fwup_version,
         &f.delta_fwup_version,
+        file,
         now
     )?;
     Ok(row.map(|r| r.0))

@@ -30,9 +30,17 @@ async fn delta_jobs(db: &Db) {
     assert_eq!(take(&mut w, later(1), later(61)).await.unwrap().tries, 2);
     deltas::give_back(&mut w, NodeId(1)).await.unwrap();
     let job = take(&mut w, NOW, later(62)).await.unwrap();
-    deltas::completed(&mut w, job.id, 7, "CC", "CC", NOW)
-        .await
-        .unwrap();
+    deltas::completed(
+        &mut w,
+        job.id,
+        7,
+        "CC",
+        "CC",
+        &files::FileKind::Delta.new_key(),
+        NOW,
+    )
+    .await
+    .unwrap();
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
     let done = deltas::of_pair(&mut w, a, b).await.unwrap().unwrap();
     assert_eq!((done.status.as_str(), done.size), ("completed", Some(7)));

@@ -7,7 +7,7 @@ pub mod ran;
 mod statements;
 
 use super::accounts::{orgs, users};
-use super::catalog::{deltas, firmwares, keys, products};
+use super::catalog::{deltas, files, firmwares, keys, products};
 use super::deployments::{deployment_groups, inflight, releases};
 use super::devices::{connections, device_logs, health_reports, history, locations};
 use super::engine::{Conn, Db, On, Statement, Write};
@@ -134,10 +134,16 @@ async fn firmware(w: &mut Write, world: &World, uuid: &str, version: &str) -> Fi
         full_fwup_version: "1.0.0".into(),
         delta_fwup_version: "1.6.0".into(),
     };
-    firmwares::add(w, &world.scope, &new, NOW)
-        .await
-        .unwrap()
-        .unwrap()
+    firmwares::add(
+        w,
+        &world.scope,
+        &new,
+        &files::FileKind::Firmware.new_key(),
+        NOW,
+    )
+    .await
+    .unwrap()
+    .unwrap()
 }
 
 fn group_row(world: &World, name: &str) -> GroupRow {

@@ -2,6 +2,7 @@
 
 mod archives;
 mod downloads;
+mod downloads_wire;
 mod esp_idf;
 mod resume;
 mod uploads;

@@ -5,11 +5,13 @@ use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 crate::both_engines! {
     a_damaged_firmware_is_offered_to_nobody_until_it_is_put_back
     a_damaged_delta_is_made_anew
     a_damaged_archive_is_not_told
+    a_file_that_nothing_names_goes_after_a_day_and_no_other
 }
 
 const TOLD: &str = "Stored file damaged";
@@ -168,4 +170,44 @@ async fn a_damaged_archive_is_not_told(server: Server) {
     assert!(whole(&url).await);
     let mut d = joined(&server, "d", &firmware).await;
     assert_eq!(d.event("archive").await["uuid"], archive["uuid"]);
+}
+
+/// A file that is stored already, and whose row is not written yet, looks like one that a crash left over.
+async fn a_file_that_nothing_names_goes_after_a_day_and_no_other(mut server: Server) {
+    let api = server.api();
+    api.register_key().await;
+    let firmware = api.upload("good/rpi4-1.0.0.fw").await;
+    let known = only(&server, "firmware", ".fw");
+    let name = known.file_name().unwrap().to_str().unwrap();
+    assert_eq!(name.len(), "0190163d-8694-739b-aea5-966c26f8ad91.fw".len());
+    let beside = |name: &str| {
+        let path = known.with_file_name(name);
+        fs::write(&path, "left over").unwrap();
+        path
+    };
+    let (old, new) = (beside("old.fw"), beside("new.fw"));
+    let cut_short = beside("half.fw#1");
+    for path in [&known, &old] {
+        let before = SystemTime::now() - Duration::from_secs(3 * 86_400);
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_times(FileTimes::new().set_modified(before))
+            .unwrap();
+    }
+    server.crash_and_restart();
+    let began = Instant::now();
+    while old.exists() {
+        assert!(began.elapsed() < Duration::from_secs(30), "it stays");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!cut_short.exists());
+    assert!(known.exists() && new.exists());
+    let url = link(&server.api(), "firmwares", &firmware["uuid"]).await;
+    assert!(whole(&url).await);
+    // Deleting takes the file away at once.
+    let path = Api::product(&format!(
+        "/firmwares/{}",
+        firmware["uuid"].as_str().unwrap()
+    ));
+    assert_eq!(server.api().delete(&path).await.status, 204);
+    assert!(!known.exists());
 }
