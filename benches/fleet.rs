@@ -1,5 +1,5 @@
 //! A server under a fleet of real sockets: memory of a connected, joined, idle device (the slope between two fleet
-//! sizes), connects a second, and the time from a release to the `update` on a device's socket.
+//! sizes), connects a second, the CPU that a join costs, and the time from a release to the `update` on a device's socket.
 //!
 //! `cargo bench --bench fleet`. `DEVICES=10000` is the larger fleet; each process may need that many open files. `CERT=1`
 //! connects by client certificates instead of shared secrets, `POSTGRES=1` runs on a throw-away PostgreSQL, `EXTENSIONS=1`
@@ -95,6 +95,31 @@ async fn auth(server: &Server) -> Vec<String> {
     .to_vec()
 }
 
+/// Seconds of CPU, its own and the kernel's for it: fields 14 and 15 of `/proc/<pid>/stat`, in hundredths.
+fn cpu_seconds(pid: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit(") ").next()?.split(' ').collect();
+    let ticks = |n: usize| fields.get(n).and_then(|f| f.parse::<f64>().ok());
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+/// Seconds of CPU that PostgreSQL has used: all server processes of the database that live.
+fn database_cpu_seconds(server: &Server) -> f64 {
+    let Some(name) = server.database_url().and_then(|u| u.rsplit('/').next()) else {
+        return 0.0;
+    };
+    let title = format!("postgres: nc {name} ");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|p| p.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let said = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            said.starts_with(title.as_bytes())
+        })
+        .filter_map(cpu_seconds)
+        .sum()
+}
+
 /// Lets the allocator and the kernel settle.
 async fn settle() {
     tokio::time::sleep(Duration::from_secs(8)).await;
@@ -109,7 +134,13 @@ async fn memory(server: &Server, large: usize) {
     }
     let before = server.rss_kib();
     println!("{SMALL} devices joined in {seconds:.1} s; RSS {before} KiB");
-    let (_large, seconds) = join(server, "b-", large - SMALL, &auth);
+    let (own, database) = (
+        cpu_seconds(server.pid()).unwrap(),
+        database_cpu_seconds(server),
+    );
+    let (large_fleet, seconds) = join(server, "b-", large - SMALL, &auth);
+    let own = cpu_seconds(server.pid()).unwrap() - own;
+    let database = database_cpu_seconds(server) - database;
     settle().await;
     if extended() {
         reported(server, large).await;
@@ -122,8 +153,39 @@ async fn memory(server: &Server, large: usize) {
         more / seconds
     );
     println!(
+        "CPU of a first join: {:.3} ms of the server, {:.3} ms of PostgreSQL",
+        own * 1e3 / more,
+        database * 1e3 / more
+    );
+    println!(
         "memory of a device: {:.1} KiB",
         (after - before) as f64 / more
+    );
+    if std::env::var_os("CERT").is_none() {
+        // Simulated devices forget the keys of their certificates.
+        again(server, large_fleet, large - SMALL, &auth).await;
+    }
+}
+
+/// The fleet goes, and comes back as it was: what a join costs that changes nothing.
+async fn again(server: &Server, fleet: Sim, devices: usize, auth: &[String]) {
+    drop(fleet);
+    let open = "SELECT COUNT(*) FROM connections WHERE status = 'connected'";
+    server.until(open, SMALL as i64).await;
+    settle().await;
+    let (own, database) = (
+        cpu_seconds(server.pid()).unwrap(),
+        database_cpu_seconds(server),
+    );
+    let (_fleet, seconds) = join(server, "b-", devices, auth);
+    let own = cpu_seconds(server.pid()).unwrap() - own;
+    let database = database_cpu_seconds(server) - database;
+    let n = devices as f64;
+    println!(
+        "{devices} came back in {seconds:.1} s ({:.0} a second): {:.3} ms of the server, {:.3} ms of PostgreSQL each",
+        n / seconds,
+        own * 1e3 / n,
+        database * 1e3 / n
     );
 }
 

@@ -5,7 +5,7 @@ use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::domain::Context;
 use crate::domain::events::device_events::DeviceEvents;
 use crate::ids::{DeviceId, ProductId, UserId};
-use crate::ingest::records::Record;
+use crate::ingest::{IngestWriter, NewcomerWriter};
 use crate::store::batch::Batcher;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -18,7 +18,9 @@ pub struct App {
     /// What the domain works with.
     pub context: Context,
     /// Group commit for what devices do.
-    pub device_writes: Batcher<Record>,
+    pub device_writes: Batcher<IngestWriter>,
+    /// Group commit for devices that register themselves.
+    pub newcomers: Batcher<NewcomerWriter>,
     /// Download links.
     pub download_urls: Arc<DownloadUrls>,
     /// Programs that watch how updates go.

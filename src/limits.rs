@@ -82,8 +82,7 @@ pub const DRAIN_PAUSE: Duration = Duration::from_secs(4);
 /// Time for closing all connections.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 
-/// Maximum rows of one group commit. A statement costs about 30 µs, so a full batch holds the writer for some
-/// 50 ms.
+/// Rows of one group commit. A record costs some 50 µs, so a full batch holds the writer for some 25 ms.
 pub const BATCH_ROWS: usize = 500;
 /// Maximum records that wait for a group commit. Beyond it senders wait (back-pressure).
 pub const BATCH_QUEUE: usize = 4_096;

@@ -3,16 +3,15 @@
 use crate::clock;
 use crate::domain::devices::extensions::{Location, LogLine};
 use crate::firmware::esp_idf;
-use crate::ingest::join::{self, Reported};
-use crate::ingest::records::{Event, Identity};
+use crate::ingest::{self, DeviceWrite, NetworkIdentity, Reported};
 use crate::rollout::outcome;
 use crate::store::devices::Metadata;
 use device_protocol::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 
 /// A join as the fleet takes it.
-pub(super) fn join(join: Join) -> join::Join {
+pub(super) fn join(join: Join) -> ingest::Join {
     let takes_archives = join.takes_archives();
-    join::Join {
+    ingest::Join {
         reported: reported(join.esp_idf.map_or(join.firmware, of_image)),
         takes_archives,
         api: join.api.to_string(),
@@ -80,18 +79,18 @@ pub(super) fn outcome(report: UpdateMessage) -> outcome::Report {
 }
 
 /// What it said of its health, networks, place or log, as it is recorded.
-pub(super) fn said(said: ExtensionEffect) -> Event {
+pub(super) fn said(said: ExtensionEffect) -> DeviceWrite {
     match said {
-        ExtensionEffect::Health(report) => Event::Health(report),
+        ExtensionEffect::Health(report) => DeviceWrite::Health(report),
         ExtensionEffect::Identities(all) => {
-            Event::Identities(all.into_iter().map(identity).collect())
+            DeviceWrite::Identities(all.into_iter().map(identity).collect())
         }
         ExtensionEffect::Location {
             latitude,
             longitude,
             accuracy,
             source,
-        } => Event::Location(Location {
+        } => DeviceWrite::Location(Location {
             at: clock::now(),
             latitude,
             longitude,
@@ -103,7 +102,7 @@ pub(super) fn said(said: ExtensionEffect) -> Event {
             message,
             meta,
             at,
-        } => Event::Log(LogLine {
+        } => DeviceWrite::Log(LogLine {
             at: at.into(),
             level,
             message,
@@ -112,8 +111,8 @@ pub(super) fn said(said: ExtensionEffect) -> Event {
     }
 }
 
-fn identity(i: session::NetworkIdentity) -> Identity {
-    Identity {
+fn identity(i: session::NetworkIdentity) -> NetworkIdentity {
+    NetworkIdentity {
         service: i.service,
         instance: i.instance,
         identifier: i.identifier,

@@ -17,7 +17,7 @@ use crate::domain::devices::extensions;
 use crate::domain::events::device_events::EventKind;
 use crate::domain::support::notifications;
 use crate::ids::{ConnectionId, DeviceId, ProductId};
-use crate::ingest::records::{Answer, Arrival, Event, Record};
+use crate::ingest::{ConnectInfo, DeviceWrite, Record, WriteOutcome};
 use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
 use crate::rollout::offer::{Offer, Taken};
 use crate::rollout::outcome;
@@ -103,13 +103,13 @@ impl DeviceSocket {
             stage: "",
             host: host.into_boxed_str(),
         };
-        let event = Event::Connecting(Box::new(Arrival {
+        let event = DeviceWrite::Connecting(Box::new(ConnectInfo {
             node: app.node,
             fingerprint: known.fingerprint,
             peer,
         }));
         let (before, order) = match at.write(event).await {
-            Ok(Answer::Connecting { before, order }) => (before, order),
+            Ok(WriteOutcome::Connecting { before, order }) => (before, order),
             Ok(_) => return None,
             Err(e) => {
                 tracing::warn!(device = %at.name, error = %e, "connection not recorded");
@@ -217,8 +217,8 @@ async fn finish(at: LinkContext, mut socket: Socket, end: Option<Close>) {
             .device_events
             .tell(at.device, EventKind::Offline(reason));
     }
-    match at.write(Event::Disconnected(reason)).await {
-        Ok(Answer::Done(group)) => at.app.wake_group(group),
+    match at.write(DeviceWrite::Disconnected(reason)).await {
+        Ok(WriteOutcome::Done(group)) => at.app.wake_group(group),
         Ok(_) => {}
         Err(e) => tracing::debug!(device = %at.name, error = %e, "close not recorded"),
     }
@@ -294,16 +294,16 @@ async fn carry_out(link: &mut DeviceSocket, effect: Effect) -> Flow {
             let report = join_payload::outcome(report);
             link.at.log_stage(&report);
             link.at.app.device_events.report(link.at.device, &report);
-            link.at.note(Event::Report(report)).await
+            link.at.note(DeviceWrite::Report(report)).await
         }
         Effect::Progress(report) => {
             let report = join_payload::outcome(report);
             link.at.app.device_events.report(link.at.device, &report);
             Ok(())
         }
-        Effect::Validated => link.at.note(Event::Validated).await,
-        Effect::Interface(kind) => link.at.note(Event::Interface(kind)).await,
-        Effect::Types(types) => link.at.note(Event::Types(types)).await,
+        Effect::Validated => link.at.note(DeviceWrite::Validated).await,
+        Effect::Interface(kind) => link.at.note(DeviceWrite::Interface(kind)).await,
+        Effect::Types(types) => link.at.note(DeviceWrite::Types(types)).await,
         Effect::Terminal(kind, said) => {
             let at = &link.at;
             let terminals = &at.app.terminals;
@@ -316,12 +316,12 @@ async fn carry_out(link: &mut DeviceSocket, effect: Effect) -> Flow {
         }
         Effect::Said(said) => {
             let event = join_payload::said(*said);
-            if let Event::Health(report) = &event {
+            if let DeviceWrite::Health(report) = &event {
                 link.at.app.device_events.health(link.at.device, report);
             }
             link.at.note(event).await
         }
-        Effect::Seen => link.at.note(Event::Seen).await,
+        Effect::Seen => link.at.note(DeviceWrite::Seen).await,
     }
 }
 
@@ -374,10 +374,10 @@ async fn store_join(link: &mut DeviceSocket, join: Join) -> Flow {
     link.at.keys_known = link.at.app.key_changes.load(Ordering::Relaxed);
     let stored = link
         .at
-        .write(Event::Join(Box::new(join_payload::join(join))))
+        .write(DeviceWrite::Join(Box::new(join_payload::join(join))))
         .await;
     let joined = match stored {
-        Ok(Answer::Joined(joined)) => *joined,
+        Ok(WriteOutcome::Joined(joined)) => *joined,
         Ok(_) => return Ok(()),
         Err(e) => {
             tracing::warn!(device = %link.at.name, error = %e, "join not stored");
@@ -470,8 +470,8 @@ async fn offer(link: &mut DeviceSocket) -> Flow {
     if !link.session.joined() {
         return Ok(());
     }
-    match link.at.write(Event::TakeClaim).await {
-        Ok(Answer::Claim(Taken::Tell(offer))) => {
+    match link.at.write(DeviceWrite::TakeClaim).await {
+        Ok(WriteOutcome::Claim(Taken::Tell(offer))) => {
             let app = &link.at.app;
             if !stored_files::offerable(app, link.at.device, &offer).await {
                 return Ok(());
@@ -487,7 +487,7 @@ async fn offer(link: &mut DeviceSocket) -> Flow {
             link.at.log_offer(&offer);
             handle(link, Input::Offer(offer.payload(&url))).await
         }
-        Ok(Answer::Claim(Taken::Withdrawn(group))) => {
+        Ok(WriteOutcome::Claim(Taken::Withdrawn(group))) => {
             link.at.app.wake_group(group);
             Ok(())
         }
@@ -525,23 +525,23 @@ impl LinkContext {
         archives::payload(a, &url)
     }
 
-    async fn write(&self, event: Event) -> store::Result<Answer> {
+    async fn write(&self, said: DeviceWrite) -> store::Result<WriteOutcome> {
         let record = Record {
             device: self.device,
             connection: self.connection,
             at: clock::now(),
-            event,
+            said,
         };
         self.app.device_writes.write(record).await
     }
 
     /// Stores what a device said. It is not told when that fails: it would not understand.
-    async fn note(&self, event: Event) -> Flow {
-        if matches!(event, Event::Log(_)) && !self.app.health.has_room() {
+    async fn note(&self, said: DeviceWrite) -> Flow {
+        if matches!(said, DeviceWrite::Log(_)) && !self.app.health.has_room() {
             // Log lines make room for what updates need.
             return Ok(());
         }
-        let kib = event.report_bytes().div_ceil(1024);
+        let kib = said.report_bytes().div_ceil(1024);
         if let Some(kib) = u32::try_from(kib).ok().and_then(NonZeroU32::new)
             && !(self.app.device_report_limiter.takes(&self.device, kib)
                 && self.app.product_report_limiter.takes(&self.product, kib))
@@ -550,11 +550,11 @@ impl LinkContext {
             return Ok(());
         }
         // While the database is away the record stays in its batch; the socket must go on answering heartbeats.
-        match tokio::time::timeout(NOTE_TIME, self.write(event)).await {
+        match tokio::time::timeout(NOTE_TIME, self.write(said)).await {
             Err(_) => {
                 tracing::warn!(device = %self.name, "a report waits for the database")
             }
-            Ok(Ok(Answer::Done(group))) => self.app.wake_group(group),
+            Ok(Ok(WriteOutcome::Done(group))) => self.app.wake_group(group),
             Ok(Ok(_)) => {}
             Ok(Err(e)) => tracing::warn!(device = %self.name, error = %e, "report not stored"),
         }

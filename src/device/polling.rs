@@ -8,9 +8,8 @@ use crate::app::App;
 use crate::clock;
 use crate::domain::catalog::stored_files;
 use crate::ids::ConnectionId;
-use crate::ingest::join::Join;
 use crate::ingest::poll::{Poll, Polled};
-use crate::ingest::records::{self, Event, Record};
+use crate::ingest::{DeviceWrite, Join, Record, WriteOutcome};
 use crate::limits::{POLL_PAUSE, POLL_SOON};
 use device_protocol::session::{Firmware, clean};
 use serde_json::{Value, json};
@@ -47,10 +46,10 @@ pub(super) async fn answer(
         device: device.id,
         connection: ConnectionId(random_id()),
         at: clock::now(),
-        event: Event::Poll(Box::new(poll)),
+        said: DeviceWrite::Poll(Box::new(poll)),
     };
     let polled = match app.device_writes.write(record).await {
-        Ok(records::Answer::Polled(polled)) => *polled,
+        Ok(WriteOutcome::Polled(polled)) => *polled,
         Ok(_) => return unavailable(),
         Err(e) => {
             tracing::warn!(device = %device.identifier, error = %e, "poll not answered");

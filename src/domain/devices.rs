@@ -20,7 +20,7 @@ use crate::rollout::choice::unfit;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::devices::secrets::ProductSecret;
 use crate::store::devices::{DeviceRow, Filter, Order};
-use crate::store::events::audit::{self, Resource};
+use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::{self, Db, On, Write};
 use device_protocol::terminal;
 use std::collections::HashMap;

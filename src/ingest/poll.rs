@@ -1,13 +1,13 @@
 //! Devices that ask over HTTP instead of holding a socket (docs/protocol/device.md, "Polling"). What they report and what they get goes
-//! the same ways as with sockets: the same outcome, matching, limits and penalties.
+//! the same ways as with sockets: the same outcome, matching, limits and penalties. What they say is decided with all others
+//! of the batch ([`super::decide`]); their turns come one after the other, since each may take a slot of its group.
 
-use super::join::{self, Join};
+use super::said::Join;
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::rollout::offer::{self, Offer, Taken};
-use crate::rollout::{claim, matching, outcome};
-use crate::store::devices::{self, certificates, connections};
-use crate::store::{self, Error, Write};
+use crate::rollout::{claim, outcome};
+use crate::store::{self, Error, Write, devices};
 
 /// A device asks.
 #[derive(Debug)]
@@ -35,63 +35,40 @@ pub struct Polled {
     pub soon: bool,
     /// Whether a delta job was filed.
     pub filed: bool,
+    /// Its group.
+    pub group: Option<GroupId>,
     /// Groups that may have a free slot now.
     pub wake: Vec<GroupId>,
     /// Whether it runs what it was sent, which it did not before.
     pub installed: bool,
 }
 
-/// Answers a poll.
+/// Gives a device its turn: a slot if one is free, and what waits for it.
 ///
 /// # Errors
 /// The database's.
-pub async fn apply(
+pub async fn turn(
     w: &mut Write,
     device: DeviceId,
-    connection: ConnectionId,
-    poll: &Poll,
+    node: NodeId,
+    polled: &mut Polled,
     now: Micros,
-) -> store::Result<Polled> {
-    let missing = || Error::Missing("devices");
-    let before = devices::row(w, device).await?.ok_or_else(missing)?;
-    devices::seen_first(w, device, now).await?;
-    if let Some(fingerprint) = &poll.fingerprint {
-        certificates::used(w, fingerprint, now).await?;
-    }
-    // A device that holds a socket, too, is judged by that.
-    let online = connections::node_of(w, device).await?.is_some();
-    if !online {
-        let peer = Some(poll.peer.as_str());
-        connections::polled(w, device, connection, poll.node, peer, now).await?;
-    }
-    let mut out = Polled {
-        identifier: before.identifier.clone(),
-        ..Polled::default()
-    };
-    if !poll.update || online {
-        return Ok(out);
-    }
-    // What waits for it is what it asks for; what it was told before and does not run has failed.
-    let mut arrival = poll.join.clone();
-    arrival.downloading = outcome::untold(w, device).await?.is_some();
-    let judged = join::arrive(w, &before, &arrival, now).await?;
-    out.wake.extend(judged.wake);
-    out.installed = judged.installed;
-    let after = devices::row(w, device).await?.ok_or_else(missing)?;
-    let group = matching::assign_group(w, &after, now).await?;
-    if let (Some(group), None) = (group, outcome::untold(w, device).await?) {
-        let turn = claim::one(w, poll.node, group, &after, now).await?;
-        out.soon = turn.wait;
-        out.filed = turn.filed;
+) -> store::Result<()> {
+    if let (Some(group), None) = (polled.group, outcome::untold(w, device).await?) {
+        let row = devices::row(w, device).await?;
+        let row = row.ok_or(Error::Missing("devices"))?;
+        let turn = claim::one(w, node, group, &row, now).await?;
+        polled.soon = turn.wait;
+        polled.filed = turn.filed;
     }
     match offer::take(w, device, now).await? {
         Taken::Tell(offer) => {
             // Nothing is heard of it before it runs: to be told is the attempt.
             outcome::attempted(w, device, now).await?;
-            out.offer = Some(offer);
+            polled.offer = Some(offer);
         }
-        Taken::Withdrawn(group) => out.wake.extend(group),
+        Taken::Withdrawn(group) => polled.wake.extend(group),
         Taken::Nothing => {}
     }
-    Ok(out)
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::config::Mail;
 use crate::domain::support::mail_rules::{LABEL, gather};
 use crate::limits::{MAIL_BATCH, MAIL_TIME};
 use crate::store;
-use crate::store::support::{mail, messages};
+use crate::store::support::mail;
 use futures_util::future::join_all;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -34,7 +34,7 @@ pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
             return;
         }
     };
-    messages::mails();
+    app.db.wants().mails();
     let (second, failed) = (Duration::from_secs(1), "mail not sent");
     each_tick(second, Duration::ZERO, stop.clone(), failed, || {
         let round = round(app.clone(), mail.clone(), transport.clone());

@@ -71,7 +71,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Sends a batch. Returns whether there may be more.
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
-    messages::refresh_subscribers(&mut r).await?;
+    messages::refresh_subscribers(&mut r, app.db.wants()).await?;
     if !webhooks::waits(&mut r, clock::now()).await? {
         return Ok(false);
     }

@@ -24,6 +24,7 @@ use crate::domain::support::script_runs::ScriptRuns;
 use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
 use crate::health::Health;
+use crate::ingest::{IngestWriter, NewcomerWriter};
 use crate::jobs::{deltas, health, housekeeping, leftovers, mails, scrub, webhooks};
 use crate::limits::{
     self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, FILES_RESERVE,
@@ -97,7 +98,8 @@ impl Node {
         let web = bind("the web", config.web_listen).await?;
         let devices = bind("devices", config.device_listen).await?;
         let downloads = bind("downloads", config.download_listen).await?;
-        let (records, writer) = Batcher::new(db.clone());
+        let (records, writer) = Batcher::new(db.clone(), IngestWriter::default());
+        let (newcomers, registrar) = Batcher::new(db.clone(), NewcomerWriter);
         let links = DownloadUrls::new(
             vault.clone(),
             config.download_url.clone(),
@@ -133,6 +135,7 @@ impl Node {
         let app = App {
             context,
             device_writes: records,
+            newcomers,
             download_urls: Arc::new(links),
             device_events: DeviceEvents::default(),
             cli_login_limiter: Arc::new(Rate::new(POLLS, POLL_EVERY)),
@@ -168,7 +171,9 @@ impl Node {
             working: CancellationToken::new(),
             loops,
             sockets: TaskTracker::new(),
-            writer: tokio::spawn(writer),
+            writer: tokio::spawn(async move {
+                tokio::join!(writer, registrar);
+            }),
             _lock: lock,
         };
         node.work(config, identity, web, devices, downloads, files)?;

@@ -3,12 +3,12 @@
 use super::version_requirement::Requirement;
 use crate::clock::Micros;
 use crate::ids::GroupId;
-use crate::store::deployments::deployment_groups::GroupRow;
-use crate::store::deployments::{deployment_groups, releases};
 use crate::store::devices::DeviceRow;
 use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::ingest::read::{self, Kind, OpenGroup};
 use crate::store::{self, Write, devices};
 use semver::Version;
+use std::collections::HashMap;
 
 /// Whether a device's tags satisfy a group's. A group without tags takes every device.
 pub fn tags_fit(group: &[String], device: &[String], operator: &str) -> bool {
@@ -33,76 +33,51 @@ pub fn version_fits(requirement: &str, version: &str) -> bool {
 }
 
 /// What the device runs, as far as matching needs it. All three are known or membership is left alone.
-struct Runs<'a> {
-    version: &'a str,
-    platform: &'a str,
-    architecture: &'a str,
+#[derive(Debug, Clone, Copy)]
+pub struct RunningFirmware<'a> {
+    /// Version.
+    pub version: &'a str,
+    /// Platform.
+    pub platform: &'a str,
+    /// Architecture.
+    pub architecture: &'a str,
 }
 
-/// Looks at a joining device's membership again: out of a group whose conditions it breaks, into the best that takes
-/// it. Returns the group it is in afterwards.
-pub async fn assign_group(
-    w: &mut Write,
-    device: &DeviceRow,
-    now: Micros,
-) -> store::Result<Option<GroupId>> {
-    let (Some(version), Some(platform), Some(architecture)) = (
-        &device.fw_version,
-        &device.fw_platform,
-        &device.fw_architecture,
-    ) else {
-        return Ok(device.group_id);
-    };
-    let runs = Runs {
-        version,
-        platform,
-        architecture,
-    };
-    if let Some(id) = device.group_id {
-        let Some(group) = deployment_groups::row(w, id).await? else {
-            return Ok(None);
-        };
-        let Some(why) = reason_to_leave(&group, &runs) else {
-            return Ok(Some(id));
-        };
-        let text = format!("Device left deployment group {}: {why}", group.name);
-        note(w, device, id, &text, now).await?;
+impl<'a> RunningFirmware<'a> {
+    /// What is known of it, if all of it is.
+    pub fn of(
+        version: &'a Option<String>,
+        platform: &'a Option<String>,
+        architecture: &'a Option<String>,
+    ) -> Option<Self> {
+        Some(Self {
+            version: version.as_deref()?,
+            platform: platform.as_deref()?,
+            architecture: architecture.as_deref()?,
+        })
     }
-    let found = best(w, device, &runs).await?;
-    devices::set_group(w, device.id, found.as_ref().map(|g| g.id), now).await?;
-    if let Some(group) = &found {
-        let text = format!(
-            "Device entered deployment group {}, whose conditions it meets",
-            group.name
-        );
-        note(w, device, group.id, &text, now).await?;
-    }
-    Ok(found.map(|g| g.id))
 }
 
-async fn note(
-    w: &mut Write,
-    device: &DeviceRow,
-    group: GroupId,
-    text: &str,
-    now: Micros,
-) -> store::Result<()> {
-    let product = Some(device.product_id);
-    let resource = Resource::Device(device.id);
-    audit::add(
-        w,
-        device.org_id,
-        product,
-        Actor::Group(group),
-        resource,
-        text,
-        now,
-    )
-    .await
+/// The group of a device, as far as it decides who stays in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Row.
+    pub id: GroupId,
+    /// Name.
+    pub name: String,
+    /// Platform.
+    pub platform: String,
+    /// Architecture.
+    pub architecture: String,
+    /// Elixir version requirement on what the device runs; empty is none.
+    pub requirement: String,
+    /// Nobody enters or leaves by rule.
+    pub locked: bool,
 }
 
-fn reason_to_leave(group: &GroupRow, runs: &Runs<'_>) -> Option<String> {
-    if group.lock_device_membership {
+/// Why a device must leave its group, if it must.
+pub fn reason_to_leave(group: &Group, runs: RunningFirmware<'_>) -> Option<String> {
+    if group.locked {
         return None;
     }
     if group.platform != runs.platform {
@@ -117,42 +92,33 @@ fn reason_to_leave(group: &GroupRow, runs: &Runs<'_>) -> Option<String> {
             runs.architecture, group.architecture
         ));
     }
-    (!version_fits(&group.version_requirement, runs.version)).then(|| {
+    (!version_fits(&group.requirement, runs.version)).then(|| {
         format!(
             "it runs {}, which {:?} does not take",
-            runs.version, group.version_requirement
+            runs.version, group.requirement
         )
     })
 }
 
-/// The first of the groups that take the device: highest version of the current release, then more matching tags,
+/// The first of the open groups that take the device: highest version of the current release, then more matching tags,
 /// then the older group.
-async fn best(
-    w: &mut Write,
-    device: &DeviceRow,
-    runs: &Runs<'_>,
-) -> store::Result<Option<GroupRow>> {
-    let groups =
-        deployment_groups::open_to(w, device.product_id, runs.platform, runs.architecture).await?;
-    if groups.is_empty() {
-        return Ok(None);
-    }
-    let tags = devices::tags(w, device.id).await?;
-    let mut found: Option<(Option<Version>, usize, GroupRow)> = None;
-    for group in groups {
-        let wanted = deployment_groups::words(w, group.id, "tag").await?;
-        if !tags_fit(&wanted, &tags, &group.tag_operator)
+pub fn best<'g>(
+    open: impl Iterator<Item = &'g OpenGroup>,
+    wanted: &HashMap<GroupId, Vec<String>>,
+    tags: &[String],
+    runs: RunningFirmware<'_>,
+) -> Option<&'g OpenGroup> {
+    let mut found: Option<(Option<Version>, usize, &OpenGroup)> = None;
+    for group in open {
+        let wanted = wanted.get(&group.id).map_or(&[][..], Vec::as_slice);
+        if group.platform != runs.platform
+            || group.architecture != runs.architecture
+            || !tags_fit(wanted, tags, &group.tag_operator)
             || !version_fits(&group.version_requirement, runs.version)
         {
             continue;
         }
-        let Some(release) = releases::current(w, group.id).await? else {
-            continue;
-        };
-        if release.platform != runs.platform || release.architecture != runs.architecture {
-            continue;
-        }
-        let version = Version::parse(&release.version).ok();
+        let version = Version::parse(&group.release_version).ok();
         let hits = wanted.iter().filter(|t| tags.contains(t)).count();
         let better = found
             .as_ref()
@@ -161,7 +127,60 @@ async fn best(
             found = Some((version, hits, group));
         }
     }
-    Ok(found.map(|f| f.2))
+    found.map(|f| f.2)
+}
+
+/// Puts a device that is in no group into the best that takes it. Returns that group.
+///
+/// # Errors
+/// The database's.
+pub async fn assign_group(
+    w: &mut Write,
+    device: &DeviceRow,
+    now: Micros,
+) -> store::Result<Option<GroupId>> {
+    if device.group_id.is_some() {
+        return Ok(device.group_id);
+    }
+    let (version, platform, architecture) = (
+        &device.fw_version,
+        &device.fw_platform,
+        &device.fw_architecture,
+    );
+    let Some(runs) = RunningFirmware::of(version, platform, architecture) else {
+        return Ok(None);
+    };
+    let kind = Kind {
+        product: device.product_id,
+        platform: runs.platform.to_owned(),
+        architecture: runs.architecture.to_owned(),
+    };
+    let open = read::open_groups(w, &[kind]).await?;
+    let groups: Vec<GroupId> = open.iter().map(|g| g.id).collect();
+    let (of_groups, of_device) = read::tags(w, &groups, &[device.id]).await?;
+    let tags: Vec<String> = of_device.into_iter().map(|(_, tag)| tag).collect();
+    let Some(group) = best(open.iter(), &by_group(of_groups), &tags, runs) else {
+        return Ok(None);
+    };
+    devices::set_group(w, device.id, Some(group.id), now).await?;
+    let (actor, resource) = (Actor::Group(group.id), Resource::Device(device.id));
+    let (org, product) = (device.org_id, Some(device.product_id));
+    audit::add(w, org, product, actor, resource, &entered(&group.name), now).await?;
+    Ok(Some(group.id))
+}
+
+/// The tags of each group.
+pub fn by_group(all: Vec<(GroupId, String)>) -> HashMap<GroupId, Vec<String>> {
+    let mut tags: HashMap<_, Vec<_>> = HashMap::new();
+    for (group, tag) in all {
+        tags.entry(group).or_default().push(tag);
+    }
+    tags
+}
+
+/// What the log says of a device that enters a group.
+pub fn entered(group: &str) -> String {
+    format!("Device entered deployment group {group}, whose conditions it meets")
 }
 
 #[cfg(test)]

@@ -108,14 +108,12 @@ pub async fn tell(db: &Db, bus: &Bus, devices: &[DeviceId]) -> store::Result<()>
         return Ok(());
     }
     let mut r = db.read().await?;
-    for device in devices {
-        if let Some(node) = connections::node_of(&mut r, *device).await? {
-            bus.send(BusMessage::Device {
-                node,
-                device: *device,
-                nudge: DeviceSignal::Claim,
-            });
-        }
+    for (device, node) in connections::nodes_of(&mut r, devices).await? {
+        bus.send(BusMessage::Device {
+            node,
+            device,
+            nudge: DeviceSignal::Claim,
+        });
     }
     Ok(())
 }

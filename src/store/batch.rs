@@ -5,27 +5,52 @@ use crate::limits::{BATCH_PATIENCE, BATCH_QUEUE, BATCH_RETRY, BATCH_ROWS};
 use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
-/// A change that can be written together with others. It may be applied twice when the first transaction failed for
-/// another record's sake, so it must only depend on itself and the database.
-pub trait Record: Send + Sync + 'static {
+/// Writes records together. A record may be written twice when the first transaction failed for another record's sake, so
+/// it must only depend on itself and the database.
+pub trait Writer: Send + Sync + 'static {
+    /// What is written.
+    type Record: Send + Sync + 'static;
+
     /// What its sender learns.
-    type Answer: Send + 'static;
+    type Outcome: Send + 'static;
 
-    /// Records are applied in this order inside a batch (the sort is stable), so that two writers lock rows in one order.
-    fn key(&self) -> i64;
+    /// Records are written in this order inside a batch (the sort is stable), so that two writers lock rows in one order.
+    fn key(record: &Self::Record) -> i64;
 
-    /// Applies it inside the batch's transaction.
-    fn apply(&self, w: &mut Write) -> impl Future<Output = Result<Self::Answer>> + Send;
+    /// Writes records inside the batch's transaction; an outcome for each, in their order. An error fails all of them, and
+    /// then each is tried by itself.
+    fn write(
+        &self,
+        w: &mut Write,
+        records: &[&Self::Record],
+    ) -> impl Future<Output = Result<Vec<Result<Self::Outcome>>>> + Send;
+
+    /// Whether something is to be read for an outcome when it is committed.
+    fn asks(_: &Self::Outcome) -> bool {
+        false
+    }
+
+    /// Reads what these outcomes ask for, outside of any transaction.
+    fn ask(_: &Db, _: &mut [Self::Outcome]) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Tidies up after a batch that is committed and answered.
+    fn tidy(&self, _: &Db, _: &[&Self::Record]) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
-type Slot<R> = (R, oneshot::Sender<Result<<R as Record>::Answer>>);
+type Answer<W> = oneshot::Sender<Result<<W as Writer>::Outcome>>;
+type Slot<W> = (<W as Writer>::Record, Answer<W>);
+type Outcomes<W> = Vec<Result<<W as Writer>::Outcome>>;
 
 /// The sending side: bounded, so that a slow database slows its senders down.
-pub struct Batcher<R: Record> {
-    queue: mpsc::Sender<Slot<R>>,
+pub struct Batcher<W: Writer> {
+    queue: mpsc::Sender<Slot<W>>,
 }
 
-impl<R: Record> Clone for Batcher<R> {
+impl<W: Writer> Clone for Batcher<W> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
@@ -33,15 +58,15 @@ impl<R: Record> Clone for Batcher<R> {
     }
 }
 
-impl<R: Record> Batcher<R> {
+impl<W: Writer> Batcher<W> {
     /// The sender and the task that writes; the task ends when every sender is gone and the queue is empty.
-    pub fn new(db: Db) -> (Self, impl Future<Output = ()> + Send) {
+    pub fn new(db: Db, writer: W) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, records) = mpsc::channel(BATCH_QUEUE);
-        (Self { queue }, write_all(db, records))
+        (Self { queue }, write_all(db, writer, records))
     }
 
     /// Writes a record and waits until it is committed.
-    pub async fn write(&self, record: R) -> Result<R::Answer> {
+    pub async fn write(&self, record: W::Record) -> Result<W::Outcome> {
         let (answer, committed) = oneshot::channel();
         self.queue
             .send((record, answer))
@@ -53,48 +78,77 @@ impl<R: Record> Batcher<R> {
 
 /// Takes whatever is waiting, up to the limit, into one transaction: a quiet server commits at once, a busy one by
 /// the hundred, without a timer in between.
-async fn write_all<R: Record>(db: Db, mut records: mpsc::Receiver<Slot<R>>) {
+async fn write_all<W: Writer>(db: Db, writer: W, mut records: mpsc::Receiver<Slot<W>>) {
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     while records.recv_many(&mut batch, BATCH_ROWS).await > 0 {
-        batch.sort_by_key(|(r, _)| r.key());
-        let taken = std::mem::take(&mut batch);
-        match persist(&db, &taken).await {
-            Ok(answers) => {
-                for ((_, to), answer) in taken.into_iter().zip(answers) {
-                    // The sender may have gone away; the record is written all the same.
-                    let _ = to.send(Ok(answer));
-                }
-            }
+        batch.sort_by_key(|(r, _)| W::key(r));
+        let (taken, senders): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let taken: Vec<&W::Record> = taken.iter().collect();
+        match persist(&db, &writer, &taken).await {
+            Ok(outcomes) => answer::<W>(&db, senders, outcomes),
             Err(e) if e.is_unavailable() => {
                 tracing::error!(error = %e, records = taken.len(), "what devices said is lost: the database was away for too long");
-                for (_, to) in taken {
+                for to in senders {
                     let _ = to.send(Err(e.clone()));
                 }
+                continue;
             }
             Err(e) if taken.len() == 1 => {
-                for (_, to) in taken {
+                for to in senders {
                     let _ = to.send(Err(e.clone()));
                 }
+                continue;
             }
             Err(e) => {
                 tracing::debug!(error = %e, records = taken.len(), "batch failed, writing one by one");
-                for (record, to) in taken {
-                    let alone = one(&db, &record).await;
-                    let _ = to.send(alone);
+                for (record, to) in taken.iter().zip(senders) {
+                    let alone = one(&db, &writer, record).await;
+                    answer::<W>(&db, vec![to], vec![alone]);
                 }
             }
+        }
+        if let Err(e) = writer.tidy(&db, &taken).await {
+            tracing::warn!(error = %e, "what is kept of devices beyond its bounds was not deleted");
         }
     }
 }
 
+/// Tells the senders what came of their records. Those whose outcomes ask for something wait until it is read, while the next
+/// batch is written.
+fn answer<W: Writer>(db: &Db, senders: Vec<Answer<W>>, outcomes: Outcomes<W>) {
+    let (mut asking, mut asked) = (Vec::new(), Vec::new());
+    for (to, outcome) in senders.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(outcome) if W::asks(&outcome) => {
+                asking.push(to);
+                asked.push(outcome);
+            }
+            // The sender may have gone away; the record is written all the same.
+            outcome => {
+                let _ = to.send(outcome);
+            }
+        }
+    }
+    if asking.is_empty() {
+        return;
+    }
+    let db = db.clone();
+    tokio::spawn(async move {
+        let read = W::ask(&db, &mut asked).await;
+        for (to, outcome) in asking.into_iter().zip(asked) {
+            let _ = to.send(read.clone().map(|()| outcome));
+        }
+    });
+}
+
 /// Writes a batch, and goes on trying while the engine itself is away or full: the records wait here and their senders
 /// behind the queue, both bounded. Nothing is tried one by one meanwhile, since each try would wait for the engine too.
-async fn persist<R: Record>(db: &Db, batch: &[Slot<R>]) -> Result<Vec<R::Answer>> {
+async fn persist<W: Writer>(db: &Db, writer: &W, batch: &[&W::Record]) -> Result<Outcomes<W>> {
     let begun = tokio::time::Instant::now();
     let mut pause = BATCH_RETRY;
     let mut told = false;
     loop {
-        match together(db, batch).await {
+        match together(db, writer, batch).await {
             Err(e) if e.is_unavailable() && begun.elapsed() < BATCH_PATIENCE => {
                 if !told {
                     tracing::warn!(error = %e, records = batch.len(), "the database is away; what devices say waits");
@@ -116,19 +170,14 @@ async fn persist<R: Record>(db: &Db, batch: &[Slot<R>]) -> Result<Vec<R::Answer>
     }
 }
 
-async fn together<R: Record>(db: &Db, batch: &[Slot<R>]) -> Result<Vec<R::Answer>> {
+async fn together<W: Writer>(db: &Db, writer: &W, batch: &[&W::Record]) -> Result<Outcomes<W>> {
     let mut w = db.write().await?;
-    let mut answers = Vec::with_capacity(batch.len());
-    for (record, _) in batch {
-        answers.push(record.apply(&mut w).await?);
-    }
+    let outcomes = writer.write(&mut w, batch).await?;
     w.commit().await?;
-    Ok(answers)
+    Ok(outcomes)
 }
 
-async fn one<R: Record>(db: &Db, record: &R) -> Result<R::Answer> {
-    let mut w = db.write().await?;
-    let answer = record.apply(&mut w).await?;
-    w.commit().await?;
-    Ok(answer)
+async fn one<W: Writer>(db: &Db, writer: &W, record: &W::Record) -> Result<W::Outcome> {
+    let outcomes = together(db, writer, &[record]).await?;
+    outcomes.into_iter().next().unwrap_or(Err(Error::Stopping))
 }

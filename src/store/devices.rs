@@ -41,8 +41,6 @@ pub struct DeviceRow {
     pub fw_architecture: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
-    /// Code that it runs when it connects.
-    pub connecting_code: Option<String>,
     /// Soft deletion.
     pub deleted_at: Option<Micros>,
 }
@@ -50,7 +48,7 @@ pub struct DeviceRow {
 macro_rules! device_columns {
     () => {
         "id, org_id, product_id, group_id, identifier, updates_enabled, blocked_until, fw_uuid,
-         fw_version, fw_platform, fw_architecture, fw_fwup_version, connecting_code, deleted_at"
+         fw_version, fw_platform, fw_architecture, fw_fwup_version, deleted_at"
     };
 }
 
@@ -286,6 +284,29 @@ pub async fn row(on: &mut impl On, id: DeviceId) -> Result<Option<DeviceRow>> {
     )
 }
 
+/// A device in the scope, as the device plane sees it.
+pub async fn named(
+    on: &mut impl On,
+    scope: &impl InOrg,
+    identifier: &str,
+) -> Result<Option<DeviceRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.named",
+            concat!(
+                "SELECT ",
+                device_columns!(),
+                " FROM devices WHERE org_id = $1 AND identifier = $2
+                   AND (CAST($3 AS BIGINT) IS NULL OR product_id = $3)"
+            )
+        ),
+        scope.org().id,
+        identifier,
+        scope.only()
+    )
+}
+
 /// Records what the device runs now.
 pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Micros) -> Result<()> {
     execute!(
@@ -334,20 +355,6 @@ pub async fn set_validation(
     Ok(n > 0)
 }
 
-/// Marks the device as joined.
-pub async fn joined(w: &mut Write, id: DeviceId, now: Micros) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "devices.joined",
-            "UPDATE devices SET online = TRUE, connected_at = $2 WHERE id = $1"
-        ),
-        id,
-        now
-    )?;
-    Ok(())
-}
-
 /// First authenticated connect: the device is provisioned from now on.
 pub async fn seen_first(w: &mut Write, id: DeviceId, now: Micros) -> Result<()> {
     execute!(
@@ -388,21 +395,6 @@ pub async fn set_interface(w: &mut Write, id: DeviceId, interface: &str) -> Resu
         interface
     )?;
     Ok(())
-}
-
-/// The firmware is validated. True when it was not before.
-pub async fn validated(w: &mut Write, id: DeviceId, now: Micros) -> Result<bool> {
-    let n = execute!(
-        w,
-        sql!(
-            "devices.validated",
-            "UPDATE devices SET validation = 'validated', updated_at = $2
-             WHERE id = $1 AND validation <> 'validated'"
-        ),
-        id,
-        now
-    )?;
-    Ok(n > 0)
 }
 
 /// Puts the device into a group, or into none.
@@ -494,20 +486,6 @@ pub async fn unfit(w: &mut Write, id: DeviceId, target: &str) -> Result<()> {
         sql!(
             "devices.unfit",
             "UPDATE devices SET unfit_for = $2 WHERE id = $1"
-        ),
-        id,
-        target
-    )?;
-    Ok(())
-}
-
-/// After a failed delta: the next file for this target is the full one.
-pub async fn full_next(w: &mut Write, id: DeviceId, target: &str) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "devices.full_next",
-            "UPDATE devices SET full_next_for = $2 WHERE id = $1"
         ),
         id,
         target

@@ -17,6 +17,7 @@ pub mod devices;
 pub mod events;
 pub mod ids;
 pub mod import;
+pub mod ingest;
 pub mod node;
 pub mod support;
 

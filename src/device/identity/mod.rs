@@ -10,6 +10,7 @@ use crate::domain::devices::certificate_signature::NotSigned;
 use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::notifications;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
+use crate::store::ingest::write::Newcomer;
 use crate::store::{self, devices};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
@@ -127,10 +128,12 @@ async fn find_or_create(
         notifications::identifier_taken(&app.db, product, identifier, why, now).await?;
         return Err(Refused::No(why));
     }
-    let mut w = app.db.write().await?;
-    let id = devices::add(&mut w, org, product, identifier, None, None, now)
-        .await?
-        .ok_or(Refused::No("the identifier was taken at the same moment"))?;
-    w.commit().await?;
-    Ok(id)
+    let newcomer = Newcomer {
+        org,
+        product,
+        identifier: identifier.to_owned(),
+        at: now,
+    };
+    let id = app.newcomers.write(newcomer).await?;
+    id.ok_or(Refused::No("the identifier was taken at the same moment"))
 }

@@ -11,10 +11,12 @@ use crate::clock::{self, Micros};
 use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
+use crate::rollout::matching;
 use crate::rollout::version_requirement::Requirement;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{archives, deltas, firmwares};
 use crate::store::deployments::deployment_groups as table;
+use crate::store::deployments::deployment_groups::ListedGroup;
 use crate::store::deployments::releases;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::{self, Db, On, Write, devices};
@@ -77,11 +79,40 @@ async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
 /// The product's deployment groups.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     let mut r = db.read().await?;
-    let mut all = Vec::new();
-    for row in table::list(&mut r, scope).await? {
-        all.push(filled(&mut r, row).await?);
+    let listed = table::list(&mut r, scope).await?;
+    let ids: Vec<GroupId> = listed.iter().map(|g| g.row.id).collect();
+    let mut tags = matching::by_group(table::words_of(&mut r, &ids, "tag").await?);
+    let all = listed.into_iter().map(|g| {
+        let tags = tags.remove(&g.row.id).unwrap_or_default();
+        Group::listed(g, tags)
+    });
+    Ok(all.collect())
+}
+
+impl Group {
+    fn listed(g: ListedGroup, tags: Vec<String>) -> Self {
+        let release = || {
+            Some(ReleaseRow {
+                id: g.release_id?,
+                number: g.release_number?,
+                firmware_id: g.release_firmware?,
+                uuid: g.release_uuid?,
+                version: g.release_version?,
+                platform: g.release_platform?,
+                architecture: g.release_architecture?,
+                inserted_at: g.released_at?,
+                archive_uuid: g.archive_uuid.clone(),
+            })
+        };
+        Self {
+            tags,
+            release: release(),
+            devices: g.devices,
+            releases: g.releases,
+            archive: g.archive_uuid,
+            row: g.row,
+        }
     }
-    Ok(all)
 }
 
 /// Finds a deployment group by name.

@@ -87,10 +87,7 @@ pub(super) async fn require_device(
     scope: &impl InOrg,
     identifier: &str,
 ) -> Result<DeviceRow> {
-    let view = store::devices::view(w, scope, identifier)
-        .await?
-        .ok_or(DomainError::NotFound)?;
-    store::devices::row(w, view.id)
+    store::devices::named(w, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)
 }
@@ -146,8 +143,15 @@ pub async fn update(
     }
     apply_settings(&mut w, device.id, &form, now).await?;
     let text = format!("{} updated device {identifier}", scope.person().name);
-    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
-    let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
+    let (actor, resource) = (Actor::Person(scope.person()), Resource::Device(device.id));
+    let (org, product) = (device.org_id, Some(device.product_id));
+    audit::add(&mut w, org, product, actor, resource, &text, now).await?;
+    let tells = form.extensions.is_some() || form.updates_enabled == Some(true);
+    let node = if tells {
+        crate::store::devices::connections::node_of(&mut w, device.id).await?
+    } else {
+        None
+    };
     w.commit().await?;
     if let Some(node) = node.filter(|_| form.extensions.is_some()) {
         context.signal_device(node, device.id, DeviceSignal::Extensions);

@@ -178,21 +178,15 @@ fn judge(report: &Value) -> (&'static str, Value) {
     (status, Value::Object(reasons))
 }
 
-/// Stores a complete health report with its status.
-pub async fn health(
-    w: &mut Write,
-    device: DeviceId,
-    report: &Value,
-    now: Micros,
-) -> store::Result<()> {
+/// A health report as it is stored: whole, with its status.
+pub fn health(report: &Value, now: Micros) -> HealthReport {
     let (status, reasons) = judge(report);
-    let row = HealthReport {
+    HealthReport {
         at: now,
         status: status.into(),
         reasons: reasons.to_string(),
         report: report.to_string(),
-    };
-    crate::store::devices::health_reports::add(w, device, &row).await
+    }
 }
 
 /// The extension settings of a device.

@@ -5,30 +5,28 @@ use crate::access::scope::{Product, Scope};
 use crate::clock::{self, Micros};
 use crate::domain::Result;
 use crate::ids::ProductId;
-use crate::store::devices::DeviceRow;
 use crate::store::events::audit;
+use crate::store::ingest::told::Notice;
 use crate::store::support::notifications;
-use crate::store::{self, Db, Write};
+use crate::store::{self, Db};
 
 pub use crate::store::support::notifications::NotificationRow;
 
-/// Notifies that a device joined for the first time without firmware metadata.
-pub async fn without_metadata(w: &mut Write, device: &DeviceRow, now: Micros) -> store::Result<()> {
-    let name = &device.identifier;
+/// What is said of a device that joined for the first time without firmware metadata.
+pub fn without_metadata(product: ProductId, name: &str, now: Micros) -> Notice {
     let message = format!(
         "Device {name} connected without firmware metadata, so no deployment group can take it. \
          It has to report nerves_fw_uuid, product, version, platform and architecture."
     );
-    notifications::add(
-        w,
-        device.product_id,
-        &format!("missing_firmware_metadata-{name}"),
-        "warning",
-        "Device without firmware metadata",
-        &message,
-        now,
-    )
-    .await
+    Notice {
+        product,
+        key: format!("missing_firmware_metadata-{name}"),
+        level: "warning",
+        title: "Device without firmware metadata",
+        message,
+        times: 1,
+        at: now,
+    }
 }
 
 /// Records a warning. Warnings with the same `about` are merged and counted.

@@ -2,7 +2,7 @@
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
-use crate::store::ids::{GroupId, NodeId, OrgId, ProductId};
+use crate::store::ids::{FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -207,18 +207,79 @@ pub async fn words(on: &mut impl On, id: GroupId, kind: &str) -> Result<Vec<Stri
     Ok(rows.into_iter().map(|r| r.0).collect())
 }
 
-/// The product's groups, by name.
-pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<GroupRow>> {
+/// A group of a list, with what is shown beside it.
+#[derive(Debug, Clone, FromRow)]
+pub struct ListedGroup {
+    /// The group.
+    #[sqlx(flatten)]
+    pub row: GroupRow,
+    /// Devices in it.
+    pub devices: i64,
+    /// Releases so far.
+    pub releases: i64,
+    /// The current release; the other columns of it are absent without one.
+    pub release_id: Option<ReleaseId>,
+    /// Its number in the group.
+    pub release_number: Option<i64>,
+    /// Its firmware.
+    pub release_firmware: Option<FirmwareId>,
+    /// That firmware's uuid.
+    pub release_uuid: Option<String>,
+    /// That firmware's version.
+    pub release_version: Option<String>,
+    /// That firmware's platform.
+    pub release_platform: Option<String>,
+    /// That firmware's architecture.
+    pub release_architecture: Option<String>,
+    /// When it was made.
+    pub released_at: Option<Micros>,
+    /// uuid of its archive.
+    pub archive_uuid: Option<String>,
+}
+
+/// The product's groups, by name, each with what is shown beside it but for its tags.
+pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<ListedGroup>> {
     fetch_all!(
         on,
         sql!(
             "deployment_groups.list",
             concat!(
+                "SELECT y.*, r.id AS release_id, r.number AS release_number,
+                        r.firmware_id AS release_firmware, f.uuid AS release_uuid,
+                        f.version AS release_version, f.platform AS release_platform,
+                        f.architecture AS release_architecture, r.inserted_at AS released_at,
+                        a.uuid AS archive_uuid,
+                        (SELECT COUNT(*) FROM devices d
+                         WHERE d.group_id = y.id AND d.deleted_at IS NULL) AS devices,
+                        (SELECT COUNT(*) FROM releases n WHERE n.group_id = y.id) AS releases
+                 FROM (",
                 group_columns!(),
-                "WHERE product_id = $1 ORDER BY name LIMIT 10000"
+                "WHERE product_id = $1 ORDER BY name LIMIT 10000) y
+                 LEFT JOIN releases r ON r.group_id = y.id
+                      AND r.number = (SELECT MAX(n.number) FROM releases n WHERE n.group_id = y.id)
+                 LEFT JOIN firmwares f ON f.id = r.firmware_id
+                 LEFT JOIN archives a ON a.id = r.archive_id
+                 ORDER BY y.name"
             )
         ),
         scope.product().id
+    )
+}
+
+/// One kind of words of these groups, of each in the order in which they were given.
+pub async fn words_of(
+    on: &mut impl On,
+    groups: &[GroupId],
+    kind: &'static str,
+) -> Result<Vec<(GroupId, String)>> {
+    fetch_rows!(
+        on,
+        "deployment_groups.words_of",
+        groups,
+        |g| [of_group BIGINT = *g, kind TEXT = kind],
+        "SELECT w.group_id, w.word FROM ",
+        " JOIN group_words w ON w.group_id = x.of_group AND w.kind = x.kind
+         ORDER BY w.group_id, w.position, w.word",
     )
 }
 
@@ -248,29 +309,6 @@ pub async fn row(on: &mut impl On, id: GroupId) -> Result<Option<GroupRow>> {
             concat!(group_columns!(), "WHERE id = $1")
         ),
         id
-    )
-}
-
-/// Active, unlocked groups of a product for this platform and architecture, which a joining device may enter.
-pub async fn open_to(
-    on: &mut impl On,
-    product: ProductId,
-    platform: &str,
-    architecture: &str,
-) -> Result<Vec<GroupRow>> {
-    fetch_all!(
-        on,
-        sql!(
-            "deployment_groups.open_to",
-            concat!(
-                group_columns!(),
-                "WHERE product_id = $1 AND platform = $2 AND architecture = $3
-                   AND is_active AND NOT lock_device_membership ORDER BY id LIMIT 1000"
-            )
-        ),
-        product,
-        platform,
-        architecture
     )
 }
 
@@ -307,20 +345,6 @@ pub async fn lease(
         now
     )?;
     Ok(n == 1)
-}
-
-/// Counts one more device that runs the group's release.
-pub async fn updated_one(w: &mut Write, id: GroupId) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "deployment_groups.updated_one",
-            "UPDATE deployment_groups SET current_updated_devices = current_updated_devices + 1
-             WHERE id = $1"
-        ),
-        id
-    )?;
-    Ok(())
 }
 
 /// The number of releases of a group.

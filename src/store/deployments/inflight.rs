@@ -2,7 +2,7 @@
 //! the group's slots.
 
 use crate::clock::Micros;
-use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
+use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ReleaseId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -18,8 +18,6 @@ pub struct InFlight {
     pub release_id: Option<ReleaseId>,
     /// The target firmware.
     pub firmware_id: Option<FirmwareId>,
-    /// The target's UUID.
-    pub target_uuid: Option<String>,
     /// The delta that was chosen.
     pub delta_id: Option<i64>,
     /// Whether it was counted as an attempt already.
@@ -30,9 +28,9 @@ pub struct InFlight {
 
 macro_rules! inflight_columns {
     () => {
-        "SELECT i.claim_id, i.group_id, i.release_id, i.firmware_id, f.uuid AS target_uuid,
-                i.delta_id, i.attempted, i.sent_at
-         FROM inflight i LEFT JOIN firmwares f ON f.id = i.firmware_id "
+        "SELECT i.claim_id, i.group_id, i.release_id, i.firmware_id, i.delta_id, i.attempted,
+                i.sent_at
+         FROM inflight i "
     };
 }
 
@@ -137,31 +135,6 @@ pub async fn sent(w: &mut Write, device: DeviceId, claim: ClaimId, now: Micros) 
     Ok(n == 1)
 }
 
-/// Records the progress that the device reports.
-pub async fn progress(
-    w: &mut Write,
-    device: DeviceId,
-    status: &str,
-    progress: Option<i64>,
-    attempted: bool,
-    now: Micros,
-) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "inflight.progress",
-            "UPDATE inflight SET status = $2, progress = $3, attempted = $4, updated_at = $5
-             WHERE device_id = $1"
-        ),
-        device,
-        status,
-        progress,
-        attempted,
-        now
-    )?;
-    Ok(())
-}
-
 /// Counts an attempt to install a release on a device.
 pub async fn attempt(
     w: &mut Write,
@@ -255,52 +228,4 @@ pub async fn lapsed(
         before,
         unanswered
     )
-}
-
-/// A successful update, for the statistics.
-#[derive(Debug, Clone)]
-pub struct Success<'a> {
-    /// The device's product.
-    pub product: ProductId,
-    /// The device.
-    pub device: DeviceId,
-    /// The group that offered the update.
-    pub group: Option<GroupId>,
-    /// The release that was installed.
-    pub release: Option<ReleaseId>,
-    /// Whether a delta was sent.
-    pub delta: bool,
-    /// UUID of the firmware before the update.
-    pub source: &'a str,
-    /// UUID of the firmware after the update.
-    pub target: &'a str,
-    /// Bytes of the file that was sent.
-    pub sent: i64,
-    /// Bytes of the full file.
-    pub full: i64,
-}
-
-/// Records a successful update.
-pub async fn succeeded(w: &mut Write, s: &Success<'_>, now: Micros) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "inflight.succeeded",
-            "INSERT INTO update_stats
-               (product_id, device_id, group_id, release_id, kind, source_uuid, target_uuid,
-                sent_bytes, full_bytes, at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-        ),
-        s.product,
-        s.device,
-        s.group,
-        s.release,
-        if s.delta { "delta" } else { "full" },
-        s.source,
-        s.target,
-        s.sent,
-        s.full,
-        now
-    )?;
-    Ok(())
 }

@@ -18,25 +18,6 @@ pub struct LogLine {
     pub meta: String,
 }
 
-/// Stores a line.
-pub async fn add(w: &mut Write, device: DeviceId, line: &LogLine, now: Micros) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "device_logs.add",
-            "INSERT INTO device_logs (device_id, at, level, message, meta, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6)"
-        ),
-        device,
-        line.at,
-        &line.level,
-        &line.message,
-        &line.meta,
-        now
-    )?;
-    Ok(())
-}
-
 /// A device's newest lines.
 pub async fn newest(on: &mut impl On, device: DeviceId, most: i64) -> Result<Vec<LogLine>> {
     fetch_all!(

@@ -20,34 +20,12 @@ pub struct HealthReport {
 }
 
 /// The alarms of a report, folded, where they have letters beyond ASCII.
-fn folded_alarms(report: &str) -> Option<String> {
+pub(in crate::store) fn folded_alarms(report: &str) -> Option<String> {
     if report.is_ascii() {
         return None;
     }
     let report: serde_json::Value = serde_json::from_str(report).ok()?;
     beyond_ascii(&report.get("alarms")?.to_string())
-}
-
-/// Stores a report; one of the same microsecond replaces the earlier.
-pub async fn add(w: &mut Write, device: DeviceId, report: &HealthReport) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "health_reports.add",
-            "INSERT INTO health_reports (device_id, at, status, reasons, report, folded_alarms)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (device_id, at) DO UPDATE SET status = excluded.status,
-               reasons = excluded.reasons, report = excluded.report,
-               folded_alarms = excluded.folded_alarms"
-        ),
-        device,
-        report.at,
-        &report.status,
-        &report.reasons,
-        &report.report,
-        folded_alarms(&report.report)
-    )?;
-    Ok(())
 }
 
 /// Adds a report that a device sent to another server; false when there is one of that instant.

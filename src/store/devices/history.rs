@@ -63,48 +63,6 @@ pub struct PastUpdate {
     pub at: Micros,
 }
 
-/// Keeps a device's connection, which a newer one is about to replace.
-pub async fn keep_replaced(w: &mut Write, device: DeviceId, now: Micros) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "history.keep_replaced",
-            "INSERT INTO connection_history
-               (id, device_id, established_at, last_seen_at, disconnected_at, reason, peer, types,
-                interface, api_version)
-             SELECT c.id, c.device_id, c.established_at, c.last_seen_at, $2, 'replaced', c.peer,
-                    c.types, d.interface, c.api_version
-             FROM connections c JOIN devices d ON d.id = c.device_id
-             WHERE c.device_id = $1 AND c.status <> 'disconnected'
-             ON CONFLICT (id) DO NOTHING"
-        ),
-        device,
-        now
-    )?;
-    Ok(())
-}
-
-/// Keeps a connection that has just ended.
-pub async fn keep_ended(w: &mut Write, device: DeviceId, id: ConnectionId) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "history.keep_ended",
-            "INSERT INTO connection_history
-               (id, device_id, established_at, last_seen_at, disconnected_at, reason, peer, types,
-                interface, api_version)
-             SELECT c.id, c.device_id, c.established_at, c.last_seen_at, c.disconnected_at,
-                    COALESCE(c.reason, 'lost'), c.peer, c.types, d.interface, c.api_version
-             FROM connections c JOIN devices d ON d.id = c.device_id
-             WHERE c.device_id = $1 AND c.id = $2 AND c.disconnected_at IS NOT NULL
-             ON CONFLICT (id) DO NOTHING"
-        ),
-        device,
-        id
-    )?;
-    Ok(())
-}
-
 /// Keeps the connections that a dead node left open, before they are closed; as many as will be closed.
 pub async fn keep_left_by(w: &mut Write, node: NodeId, limit: i64, now: Micros) -> Result<()> {
     execute!(
@@ -150,70 +108,6 @@ pub async fn connections(
         device,
         most
     )
-}
-
-/// A device runs other firmware than before.
-pub async fn firmware(w: &mut Write, device: DeviceId, now: Micros) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "history.firmware",
-            "INSERT INTO device_firmwares
-               (device_id, uuid, version, platform, architecture, validation, auto_revert, at)
-             SELECT id, fw_uuid, fw_version, fw_platform, fw_architecture, validation, auto_revert, $2
-             FROM devices WHERE id = $1"
-        ),
-        device,
-        now
-    )?;
-    Ok(())
-}
-
-/// Deletes a device's rows that are older than so many of its newest.
-macro_rules! trim {
-    ($table:literal, $at:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $table,
-            " WHERE device_id = $1 AND ",
-            $at,
-            " < (SELECT h.",
-            $at,
-            " FROM ",
-            $table,
-            " h WHERE h.device_id = $1 ORDER BY h.",
-            $at,
-            " DESC LIMIT 1 OFFSET $2)"
-        )
-    };
-}
-
-/// Deletes a device's oldest connections and firmwares beyond so many of each, so that no device fills the disk by coming and
-/// going, or by saying something else each time. By their time, since an import adds old ones later.
-pub async fn trim(w: &mut Write, device: DeviceId, most: i64) -> Result<u64> {
-    let before = most - 1;
-    let connections = sql!(
-        "history.trim_connections",
-        trim!("connection_history", "established_at")
-    );
-    let firmwares = sql!("history.trim_firmwares", trim!("device_firmwares", "at"));
-    Ok(execute!(w, connections, device, before)? + execute!(w, firmwares, device, before)?)
-}
-
-/// Writes what is known of validation into the newest row.
-pub async fn validation(w: &mut Write, device: DeviceId) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "history.validation",
-            "UPDATE device_firmwares SET
-               validation = (SELECT d.validation FROM devices d WHERE d.id = $1),
-               auto_revert = (SELECT d.auto_revert FROM devices d WHERE d.id = $1)
-             WHERE id = (SELECT MAX(f.id) FROM device_firmwares f WHERE f.device_id = $1)"
-        ),
-        device
-    )?;
-    Ok(())
 }
 
 /// Adds a firmware that a device ran before it came to this server; false when it is known, or anything newer is.

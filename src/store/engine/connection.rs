@@ -5,9 +5,11 @@
 
 use super::Result;
 use crate::limits::ROLLBACK_TIME;
+use crate::store::support::messages::Wants;
 use sqlx::pool::PoolConnection;
 use sqlx::{Database, PgConnection, Postgres, Sqlite, SqliteConnection};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
 /// A connection of either engine, as the macros match it.
@@ -25,6 +27,9 @@ pub trait On {
 
     /// Says that the statement has ended, and whether well.
     fn settle(&mut self, ok: bool);
+
+    /// The engine.
+    fn engine(&self) -> Dialect;
 }
 
 /// Which engine a text is for, where no text is the same on both.
@@ -37,13 +42,8 @@ pub enum Dialect {
 }
 
 /// The engine of a connection.
-pub fn dialect(on: &mut impl On) -> Dialect {
-    let dialect = match on.conn() {
-        Conn::Sqlite(_) => Dialect::Sqlite,
-        Conn::Postgres(_) => Dialect::Postgres,
-    };
-    on.settle(true);
-    dialect
+pub fn dialect(on: &impl On) -> Dialect {
+    on.engine()
 }
 
 /// A connection and whether it may be used again.
@@ -52,19 +52,25 @@ pub struct Held<D: Database> {
     /// A statement was begun and has not been settled.
     running: bool,
     failed: bool,
+    statements: Statements,
 }
 
+/// Counts the statements of a database value, those that begin and end transactions among them.
+pub type Statements = Arc<AtomicU64>;
+
 impl<D: Database> Held<D> {
-    pub(super) fn new(conn: PoolConnection<D>) -> Self {
+    pub(super) fn new(conn: PoolConnection<D>, statements: &Statements) -> Self {
         Self {
             conn,
             running: false,
             failed: false,
+            statements: statements.clone(),
         }
     }
 
     fn begin(&mut self) -> &mut D::Connection {
         self.running = true;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         &mut self.conn
     }
 
@@ -108,6 +114,13 @@ impl On for Read {
             Self::Postgres(c) => c.settle(ok),
         }
     }
+
+    fn engine(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
 }
 
 /// One transaction; rolled back unless [`Write::commit`] returns `Ok`.
@@ -116,6 +129,7 @@ pub struct Write {
     held: Option<Read>,
     revocations: Revocations,
     revokes: bool,
+    wants: Arc<Wants>,
 }
 
 /// Counts the transactions that took a right away.
@@ -129,11 +143,22 @@ impl On for Write {
     fn settle(&mut self, ok: bool) {
         self.held().settle(ok);
     }
+
+    fn engine(&self) -> Dialect {
+        self.held.as_ref().expect(HELD).engine()
+    }
 }
+
+/// Why a transaction that is there has its connection.
+const HELD: &str = "only commit takes the connection, and it takes the transaction too";
 
 impl Write {
     /// Begins a transaction on a connection that may write.
-    pub(super) async fn begin(held: Read, revocations: Revocations) -> Result<Self> {
+    pub(super) async fn begin(
+        held: Read,
+        revocations: Revocations,
+        wants: Arc<Wants>,
+    ) -> Result<Self> {
         let text = match held {
             Read::Sqlite(_) => "BEGIN IMMEDIATE",
             Read::Postgres(_) => "BEGIN",
@@ -144,7 +169,13 @@ impl Write {
             held: Some(held),
             revocations,
             revokes: false,
+            wants,
         })
+    }
+
+    /// Who wants to be told of what happens.
+    pub fn wants(&self) -> &Wants {
+        &self.wants
     }
 
     /// Says that this transaction may take away somebody's right to something that is open: once it is committed, all who
@@ -170,9 +201,7 @@ impl Write {
     }
 
     fn held(&mut self) -> &mut Read {
-        self.held
-            .as_mut()
-            .expect("only commit takes the connection, and it takes the transaction too")
+        self.held.as_mut().expect(HELD)
     }
 }
 

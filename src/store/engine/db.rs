@@ -1,11 +1,12 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
-use super::connection::{Held, Revocations};
+use super::connection::{Held, Revocations, Statements};
 use super::{Read, Result, Write, priority};
 use crate::limits::{
     DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY, PEOPLE_CONNECTION_WAIT,
     PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
 };
+use crate::store::support::messages::Wants;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -33,6 +34,8 @@ pub enum Db {
         file: Arc<Opened>,
         /// Rights that were taken away.
         revocations: Revocations,
+        /// What this value and its clones share.
+        shared: Arc<Shared>,
         /// Whether this value serves people.
         people: bool,
     },
@@ -44,9 +47,18 @@ pub enum Db {
         people_pool: PgPool,
         /// Rights that were taken away.
         revocations: Revocations,
+        /// What this value and its clones share.
+        shared: Arc<Shared>,
         /// Whether this value serves people.
         people: bool,
     },
+}
+
+/// What all clones of a database value share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    statements: Statements,
+    wants: Arc<Wants>,
 }
 
 /// The SQLite file that was opened, to notice that another one, or none, has taken its name.
@@ -112,6 +124,7 @@ impl Db {
             write,
             file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
             revocations: Arc::default(),
+            shared: Arc::default(),
             people: false,
         })
     }
@@ -137,6 +150,7 @@ impl Db {
         Ok(Self::Postgres {
             pool: devices,
             revocations: Arc::default(),
+            shared: Arc::default(),
             people_pool: pool(PEOPLE_READERS, PEOPLE_CONNECTION_WAIT).connect_lazy_with(limited),
             people: false,
         })
@@ -154,8 +168,9 @@ impl Db {
     /// Runs `PRAGMA optimize`, which refreshes the query planner's statistics. Connections that read learn of it when they are
     /// opened anew, within half an hour. PostgreSQL does so by itself.
     pub async fn optimize(&self) -> Result<()> {
+        let statements = &self.shared().statements;
         if let Self::Sqlite { write, .. } = self {
-            let mut on = Read::Sqlite(Held::new(write.acquire().await?));
+            let mut on = Read::Sqlite(Held::new(write.acquire().await?, statements));
             on_engine!(&mut on, |c| sqlx::raw_sql("PRAGMA optimize")
                 .execute(c)
                 .await
@@ -166,19 +181,20 @@ impl Db {
 
     /// A reader.
     pub async fn read(&self) -> Result<Read> {
+        let statements = &self.shared().statements;
         Ok(match self {
             Self::Sqlite {
                 read,
                 people: false,
                 ..
-            } => Read::Sqlite(Held::new(read.acquire().await?)),
+            } => Read::Sqlite(Held::new(read.acquire().await?, statements)),
             Self::Sqlite { people_read, .. } => {
                 let mut conn = people_read.acquire().await?;
                 let end = Instant::now() + STATEMENT_TIME;
                 conn.lock_handle()
                     .await?
                     .set_progress_handler(STATEMENT_STEPS, move || Instant::now() < end);
-                Read::Sqlite(Held::new(conn))
+                Read::Sqlite(Held::new(conn, statements))
             }
             Self::Postgres {
                 pool,
@@ -187,18 +203,40 @@ impl Db {
                 ..
             } => {
                 let pool = if *people { people_pool } else { pool };
-                Read::Postgres(Held::new(pool.acquire().await?))
+                Read::Postgres(Held::new(pool.acquire().await?, statements))
             }
         })
     }
 
     /// Begins a transaction.
     pub async fn write(&self) -> Result<Write> {
+        let statements = &self.shared().statements;
         let held = match self {
-            Self::Sqlite { write, .. } => Read::Sqlite(Held::new(write.acquire().await?)),
+            Self::Sqlite { write, .. } => {
+                Read::Sqlite(Held::new(write.acquire().await?, statements))
+            }
             Self::Postgres { .. } => self.read().await?,
         };
-        Write::begin(held, self.counts_revocations().clone()).await
+        let wants = self.shared().wants.clone();
+        Write::begin(held, self.counts_revocations().clone(), wants).await
+    }
+
+    fn shared(&self) -> &Shared {
+        match self {
+            Self::Sqlite { shared, .. } | Self::Postgres { shared, .. } => shared,
+        }
+    }
+
+    /// Who wants to be told of what happens.
+    pub fn wants(&self) -> &Wants {
+        &self.shared().wants
+    }
+
+    /// How many statements were run through this value and its clones, those that begin and end transactions among them.
+    #[cfg(test)]
+    pub fn statements(&self) -> u64 {
+        let counted = &self.shared().statements;
+        counted.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn counts_revocations(&self) -> &Revocations {

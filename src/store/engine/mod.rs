@@ -8,6 +8,9 @@ pub struct Statement {
     pub name: &'static str,
     /// The text.
     pub text: &'static str,
+    /// The text for PostgreSQL: another one where a set of rows is an argument.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the ledger is read by tests"))]
+    pub postgres: &'static str,
 }
 
 #[cfg(test)]
@@ -17,7 +20,9 @@ inventory::collect!(Statement);
 macro_rules! sql {
     ($name:expr, $text:expr) => {{
         #[cfg(test)]
-        inventory::submit! { $crate::store::engine::Statement { name: $name, text: $text } }
+        inventory::submit! {
+            $crate::store::engine::Statement { name: $name, text: $text, postgres: $text }
+        }
         $text
     }};
 }
@@ -68,7 +73,10 @@ mod db;
 mod error;
 pub mod fold;
 mod priority;
+#[macro_use]
+mod sets;
 
 pub use connection::{Conn, Dialect, On, Read, Write, dialect};
 pub use db::Db;
 pub use error::{Error, Result};
+pub use sets::{BigInt, Column, SetText, Text, execute_set, fetch_set};

@@ -4,7 +4,6 @@
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Product, Scope};
 use crate::store::ids::{OrgId, UserId};
-use crate::store::support::messages;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
 
@@ -111,7 +110,7 @@ pub async fn add_rule(
         active,
         now
     )?;
-    messages::rule_wants();
+    w.wants().rule();
     row.map(|r| r.0).ok_or(Error::Missing("mail_rules"))
 }
 
@@ -137,7 +136,7 @@ pub async fn set_rule(
         active,
         now
     )?;
-    messages::rule_wants();
+    w.wants().rule();
     Ok(())
 }
 

@@ -3,47 +3,53 @@
 
 use crate::clock::Micros;
 use crate::limits::MAIL_EVENTS;
-use crate::store::ids::{DeviceId, ProductId};
+use crate::store::ids::ProductId;
 use crate::store::support::webhooks;
 use crate::store::{On, Result, Write};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether any webhook of the server is active, as far as this process knows. The flag spares a query for each
-/// device event. It is set when a webhook is created, and the sending job refreshes it every few seconds.
-static WEBHOOKS: AtomicBool = AtomicBool::new(false);
-
-/// Whether any mail rule is active, in the same way.
-static RULES: AtomicBool = AtomicBool::new(false);
-
-/// Whether this process sends mail. If not, no events are collected for mail rules.
-static MAILS: AtomicBool = AtomicBool::new(false);
-
-/// Records that a webhook is active.
-pub fn webhook_wants() {
-    WEBHOOKS.store(true, Ordering::Relaxed);
+/// Who wants to be told, as far as this process knows: what happens at device rate asks no database for that. A part of
+/// the database value. Whoever makes a webhook or a rule says so, and the sending job looks every few seconds.
+#[derive(Debug, Default)]
+pub struct Wants {
+    /// Whether any webhook of the server is active.
+    webhooks: AtomicBool,
+    /// Whether any mail rule is.
+    rules: AtomicBool,
+    /// Whether this process sends mail; what nobody would send is not collected.
+    mails: AtomicBool,
 }
 
-/// Records that a mail rule is active.
-pub fn rule_wants() {
-    RULES.store(true, Ordering::Relaxed);
+impl Wants {
+    /// A webhook wants to be told.
+    pub fn webhook(&self) {
+        self.webhooks.store(true, Ordering::Relaxed);
+    }
+
+    /// A mail rule wants to be told.
+    pub fn rule(&self) {
+        self.rules.store(true, Ordering::Relaxed);
+    }
+
+    /// Mail is sent here.
+    pub fn mails(&self) {
+        self.mails.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether messages for webhooks are filed.
+    pub fn for_webhooks(&self) -> bool {
+        self.webhooks.load(Ordering::Relaxed)
+    }
+
+    /// Whether messages for mail rules are filed.
+    pub fn for_rules(&self) -> bool {
+        self.rules.load(Ordering::Relaxed) && self.mails.load(Ordering::Relaxed)
+    }
 }
 
-/// Records that this process sends mail.
-pub fn mails() {
-    MAILS.store(true, Ordering::Relaxed);
-}
-
-fn webhooks_want() -> bool {
-    WEBHOOKS.load(Ordering::Relaxed)
-}
-
-fn rules_want() -> bool {
-    RULES.load(Ordering::Relaxed) && MAILS.load(Ordering::Relaxed)
-}
-
-/// Refreshes the flags from the database.
-pub async fn refresh_subscribers(on: &mut impl On) -> Result<()> {
+/// Refreshes from the database who wants to be told.
+pub async fn refresh_subscribers(on: &mut impl On, wants: &Wants) -> Result<()> {
     let row: Option<(Option<i64>, Option<i64>)> = fetch_optional!(
         on,
         sql!(
@@ -53,8 +59,8 @@ pub async fn refresh_subscribers(on: &mut impl On) -> Result<()> {
         )
     )?;
     let (webhook, rule) = row.unwrap_or_default();
-    WEBHOOKS.store(webhook.is_some(), Ordering::Relaxed);
-    RULES.store(rule.is_some(), Ordering::Relaxed);
+    wants.webhooks.store(webhook.is_some(), Ordering::Relaxed);
+    wants.rules.store(rule.is_some(), Ordering::Relaxed);
     Ok(())
 }
 
@@ -67,10 +73,10 @@ pub async fn file(
     data: &Value,
     now: Micros,
 ) -> Result<()> {
-    if webhooks_want() {
+    if w.wants().for_webhooks() {
         webhooks::file(w, product, event, data, now).await?;
     }
-    if !rules_want() {
+    if !w.wants().for_rules() {
         return Ok(());
     }
     execute!(
@@ -90,37 +96,4 @@ pub async fn file(
         MAIL_EVENTS
     )?;
     Ok(())
-}
-
-/// Queues an event of a device. Its data is only assembled when something subscribes to it.
-pub async fn file_of_device(
-    w: &mut Write,
-    device: DeviceId,
-    event: &str,
-    data: impl FnOnce() -> Value,
-    now: Micros,
-) -> Result<()> {
-    if !webhooks_want() && !rules_want() {
-        return Ok(());
-    }
-    let row: Option<(ProductId, String, String, String)> = fetch_optional!(
-        w,
-        sql!(
-            "messages.about_device",
-            "SELECT d.product_id, d.identifier, p.name, o.name
-             FROM devices d JOIN products p ON p.id = d.product_id JOIN orgs o ON o.id = d.org_id
-             WHERE d.id = $1"
-        ),
-        device
-    )?;
-    let Some((product, identifier, name, org)) = row else {
-        return Ok(());
-    };
-    let mut data = data();
-    if let Value::Object(map) = &mut data {
-        map.insert("device".into(), identifier.into());
-        map.insert("product".into(), name.into());
-        map.insert("org".into(), org.into());
-    }
-    file(w, product, event, &data, now).await
 }

@@ -4,7 +4,6 @@
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::ids::{ProductId, WebhookId};
-use crate::store::support::messages;
 use crate::store::{Error, On, Result, Write};
 use serde_json::{Value, json};
 use sqlx::FromRow;
@@ -112,7 +111,7 @@ pub async fn add(
         s.active,
         now
     )?;
-    messages::webhook_wants();
+    w.wants().webhook();
     row.map(|r| r.0).ok_or(Error::Missing("webhooks"))
 }
 
@@ -140,7 +139,7 @@ pub async fn set(
         s.active,
         now
     )?;
-    messages::webhook_wants();
+    w.wants().webhook();
     Ok(())
 }
 
@@ -186,7 +185,7 @@ pub async fn gone(w: &mut Write, id: WebhookId, now: Micros) -> Result<()> {
 }
 
 /// The body of a message in the format of Standard Webhooks.
-fn body(event: &str, data: &Value, now: Micros) -> String {
+pub(in crate::store) fn body(event: &str, data: &Value, now: Micros) -> String {
     json!({"type": event, "timestamp": now.zulu(), "data": data}).to_string()
 }
 

@@ -10,7 +10,7 @@ both_engines! {
     two_schedulers_never_claim_beyond_the_limit => racing_claims;
 }
 
-fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
+pub(super) fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
     NewClaim {
         device,
         claim: ClaimId(n),
@@ -55,7 +55,14 @@ async fn claims(db: &Db) {
             .unwrap()
     );
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 0);
-    inflight::progress(&mut w, ids[0], "updating", Some(50), true, NOW)
+    let progress = crate::store::ingest::updates::Progress {
+        device: ids[0],
+        claim: ClaimId(1),
+        status: "updating",
+        progress: Some(50),
+        at: NOW,
+    };
+    crate::store::ingest::updates::progress(&mut w, &[progress])
         .await
         .unwrap();
     assert_eq!(inflight::lapsed(&mut w, NOW, NOW).await.unwrap().len(), 0);
@@ -135,7 +142,7 @@ async fn candidates(db: &Db) {
     devices::set_deleted(&mut w, ids[5], None, NOW)
         .await
         .unwrap();
-    devices::joined(&mut w, ids[5], NOW).await.unwrap();
+    said::online(&mut w, ids[5], NOW).await;
     deployment_groups::set_words(&mut w, group, "release_tag", &["beta".into()])
         .await
         .unwrap();

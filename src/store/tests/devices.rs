@@ -21,32 +21,18 @@ async fn connections_story(db: &Db) {
         .unwrap()
         .unwrap();
     let (old, new) = (ConnectionId(1), ConnectionId(2));
-    connections::connecting(&mut w, d, old, NodeId(1), None, NOW)
-        .await
-        .unwrap();
-    assert!(
-        connections::connected(&mut w, d, old, "2.3.0", NOW)
-            .await
-            .unwrap()
-    );
-    connections::connecting(&mut w, d, new, NodeId(2), None, NOW)
-        .await
-        .unwrap();
-    assert!(
-        !connections::connected(&mut w, d, old, "2.3.0", NOW)
-            .await
-            .unwrap()
-    );
-    assert!(
-        connections::connected(&mut w, d, new, "2.3.0", NOW)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !connections::disconnected(&mut w, d, old, "lost", NOW)
-            .await
-            .unwrap()
-    );
+    said::connecting(&mut w, d, old, NodeId(1), NOW).await;
+    said::connecting(&mut w, d, new, NodeId(2), NOW).await;
+    for (connection, current) in [(old, false), (new, true)] {
+        let join = DeviceWrite::Join(Box::default());
+        let outcome = said::said(&mut w, d, connection, NOW, join).await;
+        let WriteOutcome::Joined(joined) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(joined.current, current, "{connection}");
+    }
+    let lost = DeviceWrite::Disconnected("lost");
+    said::said(&mut w, d, old, NOW, lost).await;
     assert_eq!(
         connections::node_of(&mut w, d).await.unwrap(),
         Some(NodeId(2))
@@ -73,31 +59,10 @@ async fn pasts(db: &Db) {
     let [left, replaced, dead] = devices[..] else {
         panic!("three devices")
     };
-    // One that ended, one that was replaced, one whose node died; each is kept once, whatever is repeated.
-    let first = ConnectionId(0);
-    connections::disconnected(&mut w, left, first, "left", later(10))
-        .await
-        .unwrap();
-    for _ in 0..2 {
-        history::keep_ended(&mut w, left, first).await.unwrap();
-        history::keep_replaced(&mut w, left, later(20))
-            .await
-            .unwrap();
-        history::keep_replaced(&mut w, replaced, later(20))
-            .await
-            .unwrap();
-    }
-    let peer = Some("10.0.0.1");
-    connections::connecting(
-        &mut w,
-        replaced,
-        ConnectionId(90),
-        NodeId(2),
-        peer,
-        later(20),
-    )
-    .await
-    .unwrap();
+    // One that ended, one that was replaced, one whose node died.
+    let closed = DeviceWrite::Disconnected("left");
+    said::said(&mut w, left, ConnectionId(0), later(10), closed).await;
+    said::connecting(&mut w, replaced, ConnectionId(90), NodeId(2), later(20)).await;
     history::keep_left_by(&mut w, NodeId(1), 10, later(30))
         .await
         .unwrap();
@@ -110,8 +75,8 @@ async fn pasts(db: &Db) {
     assert_eq!(reasons, ["left", "replaced", "server gone"]);
     let all = history::connections(&mut w, replaced, 10).await.unwrap();
     assert_eq!(
-        (all.len(), all[0].peer.as_deref()),
-        (2, peer),
+        (all.len(), all[0].reason.as_deref()),
+        (2, None),
         "the present one first"
     );
     assert_eq!(
@@ -134,17 +99,27 @@ async fn pasts(db: &Db) {
         1
     );
     // Firmwares: all but the newest go.
-    for seconds in [1, 2, 3] {
-        history::firmware(&mut w, left, later(seconds))
-            .await
-            .unwrap();
-    }
-    assert!(
-        devices::set_validation(&mut w, left, "not_validated", true)
-            .await
-            .unwrap()
-    );
-    history::validation(&mut w, left).await.unwrap();
+    let ran = |seconds| crate::store::ingest::write::Ran {
+        device: left,
+        uuid: "old".into(),
+        version: None,
+        platform: None,
+        architecture: None,
+        validation: "unknown",
+        auto_revert: false,
+        at: later(seconds),
+    };
+    crate::store::ingest::write::ran(&mut w, &[ran(1), ran(2), ran(3)])
+        .await
+        .unwrap();
+    let judged = crate::store::ingest::write::Judged {
+        device: left,
+        validation: "not_validated",
+        auto_revert: true,
+    };
+    crate::store::ingest::write::judged(&mut w, &[judged])
+        .await
+        .unwrap();
     let ran = history::firmwares(&mut w, left, 10).await.unwrap();
     let states: Vec<_> = ran
         .iter()
@@ -170,19 +145,21 @@ async fn pasts(db: &Db) {
         history::sweep_firmwares(&mut w, later(9), 9).await.unwrap(),
         0
     );
-    let stat = inflight::Success {
+    let success = |at| crate::store::ingest::updates::Success {
         product: world.product,
         device: left,
         group: None,
         release: None,
         delta: true,
-        source: "old",
-        target: "new",
+        source: "old".into(),
+        target: "new".into(),
         sent: 10,
         full: 100,
+        at,
     };
-    inflight::succeeded(&mut w, &stat, later(1)).await.unwrap();
-    inflight::succeeded(&mut w, &stat, later(2)).await.unwrap();
+    crate::store::ingest::updates::successes(&mut w, &[success(later(1)), success(later(2))])
+        .await
+        .unwrap();
     assert_eq!(
         history::update_sums(&mut w, left).await.unwrap(),
         (2, 20, 180)
@@ -208,12 +185,12 @@ async fn sweeps(db: &Db) {
         report: "{}".into(),
     };
     for (device, seconds) in [(0, 1), (0, 2), (0, 3), (1, 1)] {
-        health_reports::add(&mut w, devices[device], &report(seconds))
+        crate::store::ingest::reports::health(&mut w, &[(devices[device], report(seconds))])
             .await
             .unwrap();
     }
     // A second one of the same instant replaces the first.
-    health_reports::add(&mut w, devices[1], &report(1))
+    crate::store::ingest::reports::health(&mut w, &[(devices[1], report(1))])
         .await
         .unwrap();
     let line = |seconds: i64| device_logs::LogLine {
@@ -222,11 +199,14 @@ async fn sweeps(db: &Db) {
         message: "x".into(),
         meta: "{}".into(),
     };
-    for seconds in [5, 1] {
-        device_logs::add(&mut w, devices[0], &line(seconds), later(seconds))
-            .await
-            .unwrap();
-    }
+    let lines = [line(5), line(1)];
+    let came = [
+        (devices[0], &lines[0], later(5)),
+        (devices[0], &lines[1], later(1)),
+    ];
+    crate::store::ingest::reports::logs(&mut w, &came)
+        .await
+        .unwrap();
     let place = locations::Location {
         at: NOW,
         latitude: -1.25,
@@ -235,7 +215,9 @@ async fn sweeps(db: &Db) {
         source: "gps".into(),
     };
     locations::set(&mut w, devices[0], &place).await.unwrap();
-    locations::set(&mut w, devices[0], &place).await.unwrap();
+    crate::store::ingest::reports::locations(&mut w, &[(devices[0], &place)])
+        .await
+        .unwrap();
     assert_eq!(
         locations::get(&mut w, devices[0]).await.unwrap(),
         Some(place)

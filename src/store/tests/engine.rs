@@ -17,7 +17,11 @@ async fn prepares(db: &Db) {
         let words: Vec<&str> = s.text.split_whitespace().collect();
         statements::append("ledger", &format!("{} {}", s.name, words.join(" ")));
         assert!(names.insert(s.name), "{} is there twice", s.name);
-        let text = sqlx::SqlStr::from_static(s.text);
+        let text = match db {
+            Db::Sqlite { .. } => s.text,
+            Db::Postgres { .. } => s.postgres,
+        };
+        let text = sqlx::SqlStr::from_static(text);
         match db {
             Db::Sqlite { write, .. } => {
                 let mut c = write.acquire().await.unwrap();
@@ -46,34 +50,39 @@ async fn prepares(db: &Db) {
     assert_eq!(texts.len(), names.len(), "a text is there under two names");
 }
 
-struct Note(i64);
+struct Notes;
 
-impl batch::Record for Note {
-    type Answer = bool;
+impl batch::Writer for Notes {
+    type Record = i64;
+    type Outcome = bool;
 
-    fn key(&self) -> i64 {
-        self.0
+    fn key(record: &i64) -> i64 {
+        *record
     }
 
-    async fn apply(&self, w: &mut Write) -> Result<bool> {
-        if self.0 == 13 {
-            // A violation of a foreign key: it fails alone, on PostgreSQL with its whole transaction.
-            execute!(
-                w,
-                sql!(
-                    "tests.bad",
-                    "INSERT INTO products (org_id, name, require_unique_firmware_version, inserted_at, updated_at) VALUES (-1, 'x', TRUE, 0, 0)"
-                )
-            )?;
+    async fn write(&self, w: &mut Write, records: &[&i64]) -> Result<Vec<Result<bool>>> {
+        let mut outcomes = Vec::new();
+        for note in records {
+            if **note == 13 {
+                // A violation of a foreign key: it fails alone, on PostgreSQL with its whole transaction.
+                execute!(
+                    w,
+                    sql!(
+                        "tests.bad",
+                        "INSERT INTO products (org_id, name, require_unique_firmware_version, inserted_at, updated_at) VALUES (-1, 'x', TRUE, 0, 0)"
+                    )
+                )?;
+            }
+            outcomes.push(Ok(orgs::add(w, &format!("o{note}"), NOW).await?.is_some()));
         }
-        Ok(orgs::add(w, &format!("o{}", self.0), NOW).await?.is_some())
+        Ok(outcomes)
     }
 }
 
 async fn batching(db: &Db) {
-    let (batcher, work) = batch::Batcher::new(db.clone());
+    let (batcher, work) = batch::Batcher::new(db.clone(), Notes);
     let writers = async {
-        let all = (0..40).map(|i| batcher.write(Note(i)));
+        let all = (0..40).map(|i| batcher.write(i));
         let answers = futures_util::future::join_all(all).await;
         drop(batcher);
         answers

@@ -18,6 +18,7 @@ use crate::access::scope::{Org, Product, Scope};
 use crate::access::{self, token};
 use crate::clock::Micros;
 use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
+use crate::ingest::{DeviceWrite, WriteOutcome};
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
@@ -62,7 +63,9 @@ mod catalog;
 mod deployments;
 mod devices;
 mod engine;
+mod ingest;
 mod node;
+mod said;
 mod support;
 
 struct World {
@@ -220,11 +223,21 @@ async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>)
             .await
             .unwrap();
         super::devices::seen_first(w, id, later(-i)).await.unwrap();
-        connections::connecting(w, id, ConnectionId(i), NodeId(1), None, NOW)
-            .await
-            .unwrap();
-        super::devices::joined(w, id, later(i)).await.unwrap();
+        said::connecting(w, id, ConnectionId(i), NodeId(1), NOW).await;
+        said::online(w, id, later(i)).await;
         ids.push(id);
     }
     (group, ids)
+}
+
+/// The one column of a query, as texts.
+async fn texts(db: &Db, text: String) -> Vec<String> {
+    let text = sqlx::AssertSqlSafe(text);
+    let mut r = db.read().await.unwrap();
+    let found: std::result::Result<Vec<(String,)>, sqlx::Error> = match r.conn() {
+        Conn::Sqlite(c) => sqlx::query_as(text).fetch_all(c).await,
+        Conn::Postgres(c) => sqlx::query_as(text).fetch_all(c).await,
+    };
+    r.settle(found.is_ok());
+    found.unwrap().into_iter().map(|(text,)| text).collect()
 }

@@ -17,17 +17,27 @@ async fn trimmed(db: &Db) {
         for n in 0..30_i64 {
             let id = ConnectionId(1_000 + n + 100 * i64::from(device == other));
             let at = later(60 * n);
-            connections::connecting(&mut w, device, id, NodeId(1), None, at)
+            said::connecting(&mut w, device, id, NodeId(1), at).await;
+            let left = DeviceWrite::Disconnected("left");
+            said::said(&mut w, device, id, later(60 * n + 1), left).await;
+            let ran = crate::store::ingest::write::Ran {
+                device,
+                uuid: "u".into(),
+                version: None,
+                platform: None,
+                architecture: None,
+                validation: "unknown",
+                auto_revert: false,
+                at,
+            };
+            crate::store::ingest::write::ran(&mut w, &[ran])
                 .await
                 .unwrap();
-            connections::disconnected(&mut w, device, id, "left", later(60 * n + 1))
-                .await
-                .unwrap();
-            history::keep_ended(&mut w, device, id).await.unwrap();
-            history::firmware(&mut w, device, at).await.unwrap();
         }
     }
-    history::trim(&mut w, busy, 10).await.unwrap();
+    crate::store::ingest::reports::trim(&mut w, &[busy], 10)
+        .await
+        .unwrap();
     let ended = history::connections(&mut w, busy, 100).await.unwrap();
     let newest = ended.iter().filter(|c| c.reason.is_some());
     let oldest = newest.clone().map(|c| c.established_at).min();
@@ -38,5 +48,6 @@ async fn trimmed(db: &Db) {
         history::firmwares(&mut w, other, 100).await.unwrap().len(),
         30
     );
-    assert_eq!(history::trim(&mut w, busy, 10).await.unwrap(), 0);
+    let again = crate::store::ingest::reports::trim(&mut w, &[busy], 10).await;
+    assert_eq!(again.unwrap(), 0);
 }

@@ -266,6 +266,8 @@ async fn reported(w: &mut Write, world: &World) {
             reasons: "{}".into(),
             report: report.into(),
         };
-        health_reports::add(w, device.id, &report).await.unwrap();
+        crate::store::ingest::reports::health(w, &[(device.id, report)])
+            .await
+            .unwrap();
     }
 }

@@ -1,0 +1,264 @@
+//! The writer: takes a batch of what devices say, reads, decides, and writes the changes by the set.
+
+mod changed;
+mod identities;
+
+use super::ask;
+use super::decide::{Rest, addition, decide, looks_for};
+use super::poll;
+use super::said::{DeviceWrite, Join, Record, Reported, WriteOutcome};
+use super::state::{DeviceState, Known};
+use crate::ids::{DeviceId, GroupId, ProductId};
+use crate::limits::{HISTORY_A_DEVICE, TRIM_ONE_IN};
+use crate::rollout::{matching, offer};
+use crate::store::ingest::{read, reports};
+use crate::store::{self, Db, Error, Write, batch};
+use changed::{Batch, States};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Writes what devices say.
+#[derive(Debug, Default)]
+pub struct IngestWriter {
+    /// Connections that were recorded so far.
+    connections: AtomicU64,
+}
+
+impl batch::Writer for IngestWriter {
+    type Record = Record;
+    type Outcome = WriteOutcome;
+
+    fn key(record: &Record) -> i64 {
+        record.device.number()
+    }
+
+    async fn write(
+        &self,
+        w: &mut Write,
+        records: &[&Record],
+    ) -> store::Result<Vec<store::Result<WriteOutcome>>> {
+        let mut outcomes: Vec<Option<store::Result<WriteOutcome>>> =
+            records.iter().map(|_| None).collect();
+        let mut left: Vec<usize> = (0..records.len()).collect();
+        while !left.is_empty() {
+            left = self.some(w, records, left, &mut outcomes).await?;
+        }
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes
+            .map(|o| o.unwrap_or(Err(Error::Stopping)))
+            .collect())
+    }
+
+    fn asks(outcome: &WriteOutcome) -> bool {
+        ask::wanted(outcome)
+    }
+
+    async fn ask(db: &Db, outcomes: &mut [WriteOutcome]) -> store::Result<()> {
+        ask::tell(db, outcomes).await
+    }
+
+    /// Deletes what is kept of devices beyond its bounds, now and then.
+    async fn tidy(&self, db: &Db, records: &[&Record]) -> store::Result<()> {
+        let due = records.iter().filter(|r| {
+            matches!(r.said, DeviceWrite::Connecting(_))
+                && r.connection.0.unsigned_abs().is_multiple_of(TRIM_ONE_IN)
+        });
+        let due: BTreeSet<DeviceId> = due.map(|r| r.device).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let due: Vec<DeviceId> = due.into_iter().collect();
+        let mut w = db.write().await?;
+        reports::trim(&mut w, &due, HISTORY_A_DEVICE).await?;
+        w.commit().await
+    }
+}
+
+/// What is left to do one by one, of which record.
+type Left = (usize, Rest);
+
+impl IngestWriter {
+    /// Writes as many of these records as can be written together: nearly always all. What a device says behind something
+    /// that is done one by one comes next; those are returned.
+    async fn some(
+        &self,
+        w: &mut Write,
+        records: &[&Record],
+        mut left: Vec<usize>,
+        outcomes: &mut [Option<store::Result<WriteOutcome>>],
+    ) -> store::Result<Vec<usize>> {
+        let mut waits: HashSet<DeviceId> = HashSet::new();
+        let later = left
+            .extract_if(.., |n| {
+                let record = records[*n];
+                if waits.contains(&record.device) {
+                    return true;
+                }
+                if one_by_one(&record.said) {
+                    waits.insert(record.device);
+                }
+                false
+            })
+            .collect();
+        let now: Vec<&Record> = left.iter().map(|n| records[*n]).collect();
+        let mut states = states(w, &now).await?;
+        let known = known(w, &now, &states).await?;
+        let mut batch = Batch::default();
+        let mut rest: Vec<Left> = Vec::new();
+        for n in left {
+            let record = records[n];
+            let (outcome, after) = self.one(record, &mut states, &known, &mut batch);
+            outcomes[n] = Some(outcome);
+            if after != Rest::Nothing || matches!(record.said, DeviceWrite::Identities(_)) {
+                rest.push((n, after));
+            }
+        }
+        batch.write(w, states).await?;
+        for (n, rest) in rest {
+            finish(w, records[n], rest, &mut outcomes[n]).await?;
+        }
+        Ok(later)
+    }
+
+    /// Decides about one record.
+    fn one<'r>(
+        &self,
+        record: &'r Record,
+        states: &mut States,
+        known: &Known,
+        batch: &mut Batch<'r>,
+    ) -> (store::Result<WriteOutcome>, Rest) {
+        if let Some(more) = addition(record.connection, &record.said, record.at) {
+            batch.add(record.device, more, record.at);
+            return (Ok(WriteOutcome::Done(None)), Rest::Nothing);
+        }
+        let Some(before) = states.remove(&record.device) else {
+            return (gone(&record.said), Rest::Nothing);
+        };
+        let mut changes = decide(&before, record.connection, &record.said, known, record.at);
+        if let WriteOutcome::Connecting { order, .. } = &mut changes.outcome {
+            *order = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        let rest = changes.rest;
+        let (after, outcome) = batch.change(before, changes, record.at);
+        states.insert(record.device, after);
+        (Ok(outcome), rest)
+    }
+}
+
+/// What a word of a device comes to whose row is gone.
+fn gone(said: &DeviceWrite) -> store::Result<WriteOutcome> {
+    match said {
+        DeviceWrite::Connecting(_) | DeviceWrite::Poll(_) => Err(Error::Missing("devices")),
+        DeviceWrite::Join(_) => Ok(WriteOutcome::Joined(Box::default())),
+        _ => Ok(WriteOutcome::Done(None)),
+    }
+}
+
+fn one_by_one(said: &DeviceWrite) -> bool {
+    matches!(
+        said,
+        DeviceWrite::TakeClaim | DeviceWrite::Poll(_) | DeviceWrite::Identities(_)
+    )
+}
+
+/// Does what could not be done for all at once.
+async fn finish(
+    w: &mut Write,
+    record: &Record,
+    rest: Rest,
+    outcome: &mut Option<store::Result<WriteOutcome>>,
+) -> store::Result<()> {
+    let (device, now) = (record.device, record.at);
+    match (rest, &record.said, outcome) {
+        (Rest::Claim, _, outcome) => {
+            let taken = offer::take(w, device, now).await?;
+            *outcome = Some(Ok(WriteOutcome::Claim(taken)));
+        }
+        (Rest::Turn, DeviceWrite::Poll(poll), Some(Ok(WriteOutcome::Polled(polled)))) => {
+            poll::turn(w, device, poll.node, polled, now).await?;
+        }
+        (_, DeviceWrite::Identities(all), _) => identities::report(w, device, all, now).await?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// What is on record of the devices whose words depend on it.
+async fn states(w: &mut Write, records: &[&Record]) -> store::Result<States> {
+    let depend = records.iter().filter(|r| !r.said.adds_only());
+    let devices: BTreeSet<DeviceId> = depend.map(|r| r.device).collect();
+    let devices: Vec<DeviceId> = devices.into_iter().collect();
+    read::lock(w, &devices).await?;
+    let rows = read::states(w, &devices).await?;
+    Ok(rows.into_iter().map(|r| (r.id, r.into())).collect())
+}
+
+/// What a record says of a device's firmware.
+fn joins(said: &DeviceWrite) -> Option<&Join> {
+    match said {
+        DeviceWrite::Join(join) => Some(join),
+        DeviceWrite::Poll(poll) if poll.update => Some(&poll.join),
+        _ => None,
+    }
+}
+
+/// Reads what else is needed to decide about these records.
+async fn known(w: &mut Write, records: &[&Record], states: &States) -> store::Result<Known> {
+    let joins: Vec<(&DeviceState, &Join)> = records
+        .iter()
+        .filter_map(|r| states.get(&r.device).zip(joins(&r.said)))
+        .collect();
+    let mut known = Known::default();
+    let named: BTreeSet<(ProductId, &str)> = joins
+        .iter()
+        .filter_map(|(device, join)| match &join.reported {
+            Reported::Uuid(uuid, _) => Some((device.product, uuid.as_str())),
+            _ => None,
+        })
+        .collect();
+    let named: Vec<_> = named.into_iter().collect();
+    for f in read::firmwares(w, &named).await? {
+        known.firmwares.insert((f.product_id, f.uuid.clone()), f);
+    }
+    let reverted: BTreeSet<(DeviceId, GroupId)> = joins
+        .iter()
+        .filter(|(_, join)| join.reverted)
+        .filter_map(|(device, _)| Some((device.id, device.group.as_ref()?.id)))
+        .collect();
+    let reverted: Vec<_> = reverted.into_iter().collect();
+    for c in read::current_releases(w, &reverted).await? {
+        known.current.insert(c.device, c);
+    }
+    groups(w, &joins, &mut known).await?;
+    Ok(known)
+}
+
+/// Reads the groups that are open to devices that will look for one.
+async fn groups(
+    w: &mut Write,
+    joins: &[(&DeviceState, &Join)],
+    known: &mut Known,
+) -> store::Result<()> {
+    let mut looking: BTreeSet<DeviceId> = BTreeSet::new();
+    let mut kinds = BTreeSet::new();
+    for (device, join) in joins {
+        if let Some(kind) = looks_for(device, &join.reported, known) {
+            looking.insert(device.id);
+            kinds.insert(kind);
+        }
+    }
+    let kinds: Vec<_> = kinds.into_iter().collect();
+    known.open = read::open_groups(w, &kinds).await?;
+    if known.open.is_empty() {
+        return Ok(());
+    }
+    let open: Vec<GroupId> = known.open.iter().map(|g| g.id).collect();
+    let looking: Vec<DeviceId> = looking.into_iter().collect();
+    let (of_groups, of_devices) = read::tags(w, &open, &looking).await?;
+    known.wanted = matching::by_group(of_groups);
+    for (device, tag) in of_devices {
+        known.tags.entry(device).or_default().push(tag);
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! What becomes of updates, a statement a kind. A device is in each set once at most, unless a doc says otherwise.
+
+use crate::clock::Micros;
+use crate::store::ids::{ClaimId, DeviceId, GroupId, ProductId, ReleaseId};
+use crate::store::{Result, Write};
+
+/// Ends updates, whatever their outcome. That their devices are free again is written with these.
+pub async fn claims_ended(w: &mut Write, all: &[(DeviceId, ClaimId)]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.claims_ended",
+        all,
+        |c| [device BIGINT = c.0, claim BIGINT = c.1],
+        "DELETE FROM inflight WHERE (device_id, claim_id) IN (SELECT x.device, x.claim FROM ",
+        ")",
+    )?;
+    Ok(())
+}
+
+/// What a device says of its update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The device.
+    pub device: DeviceId,
+    /// The claim.
+    pub claim: ClaimId,
+    /// How far it is.
+    pub status: &'static str,
+    /// Percent.
+    pub progress: Option<i64>,
+    /// When it said so.
+    pub at: Micros,
+}
+
+/// Writes what devices say of their updates, which count as attempts from then on.
+pub async fn progress(w: &mut Write, all: &[Progress]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.progress",
+        all,
+        |p| [
+            device BIGINT = p.device,
+            claim BIGINT = p.claim,
+            status TEXT = p.status,
+            progress BIGINT = p.progress,
+            at BIGINT = p.at,
+        ],
+        "UPDATE inflight SET status = x.status, progress = x.progress, attempted = TRUE, updated_at = x.at
+         FROM ",
+        " WHERE inflight.device_id = x.device AND inflight.claim_id = x.claim",
+    )?;
+    Ok(())
+}
+
+/// Attempts of these devices count no more; they stay as history.
+pub async fn attempts_cleared(w: &mut Write, all: &[DeviceId]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.attempts_cleared",
+        all,
+        |d| [device BIGINT = *d],
+        "UPDATE update_attempts SET cleared = TRUE WHERE NOT cleared AND device_id IN (SELECT x.device FROM ",
+        ")",
+    )?;
+    Ok(())
+}
+
+/// An attempt of a release on a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The device.
+    pub device: DeviceId,
+    /// The release.
+    pub release: ReleaseId,
+    /// When.
+    pub at: Micros,
+    /// Whether it counts no more.
+    pub cleared: bool,
+}
+
+/// Keeps attempts; several of a device are fine.
+pub async fn attempts(w: &mut Write, all: &[Attempt]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.attempts",
+        all,
+        |a| [device BIGINT = a.device, release BIGINT = a.release, at BIGINT = a.at, cleared BOOLEAN = a.cleared],
+        "INSERT INTO update_attempts (device_id, release_id, at, cleared)
+         SELECT x.device, x.release, x.at, CAST(x.cleared AS BOOLEAN) FROM ",
+        "",
+    )?;
+    Ok(())
+}
+
+/// An update that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Success {
+    /// Product.
+    pub product: ProductId,
+    /// Device.
+    pub device: DeviceId,
+    /// Group.
+    pub group: Option<GroupId>,
+    /// Release.
+    pub release: Option<ReleaseId>,
+    /// Whether a delta was sent.
+    pub delta: bool,
+    /// From.
+    pub source: String,
+    /// To.
+    pub target: String,
+    /// Bytes of the file that was sent.
+    pub sent: i64,
+    /// Bytes of the full file.
+    pub full: i64,
+    /// When.
+    pub at: Micros,
+}
+
+/// Records successes by what was sent; several of a device are fine.
+pub async fn successes(w: &mut Write, all: &[Success]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.successes",
+        all,
+        |s| [
+            product BIGINT = s.product,
+            device BIGINT = s.device,
+            of_group BIGINT = s.group,
+            release BIGINT = s.release,
+            kind TEXT = if s.delta { "delta" } else { "full" },
+            source TEXT = &s.source,
+            target TEXT = &s.target,
+            sent BIGINT = s.sent,
+            full_size BIGINT = s.full,
+            at BIGINT = s.at,
+        ],
+        "INSERT INTO update_stats
+           (product_id, device_id, group_id, release_id, kind, source_uuid, target_uuid,
+            sent_bytes, full_bytes, at)
+         SELECT x.product, x.device, x.of_group, x.release, x.kind, x.source, x.target, x.sent,
+                x.full_size, x.at
+         FROM ",
+        "",
+    )?;
+    Ok(())
+}
+
+/// So many more devices run the releases of their groups. A group is in the set once.
+pub async fn updated_more(w: &mut Write, all: &[(GroupId, i64)]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.updated_more",
+        all,
+        |g| [of_group BIGINT = g.0, more BIGINT = g.1],
+        "UPDATE deployment_groups SET current_updated_devices = current_updated_devices + x.more FROM ",
+        " WHERE deployment_groups.id = x.of_group",
+    )?;
+    Ok(())
+}
