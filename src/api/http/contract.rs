@@ -226,3 +226,67 @@ impl Contract {
         (self.router, Shadows::of(&routes), document)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::http::answer::{Created, Data, Either, NoContent};
+    use crate::api::http::error::Result;
+    use crate::api::http::page::{Page, Paging};
+    use crate::api::http::params::Params;
+
+    async fn listed(p: Params) -> Result<Page<String, 7>> {
+        Ok(Paging::of(&p)?.page(Vec::new(), 0))
+    }
+
+    async fn made_or_known() -> Result<Either<Created<String>, Data<bool>>> {
+        Ok(Either::B(Data(true)))
+    }
+
+    async fn removed() -> Result<NoContent> {
+        Ok(NoContent)
+    }
+
+    fn document() -> Value {
+        let mut contract = Contract::new();
+        contract.tag(Tag::Devices);
+        contract
+            .get("things.list", "/things", Auth::VIEW, listed)
+            .query(&[optional_field("sort", FieldType::Text, "A column")]);
+        contract.post("things.add", "/things", Auth::MANAGE, made_or_known);
+        contract.delete("things.remove", "/things/{*key}", Auth::Anyone, removed);
+        let (_, _, document) = contract.done();
+        document
+    }
+
+    fn statuses(operation: &Value) -> Vec<&str> {
+        let responses = operation["responses"].as_object().unwrap();
+        responses.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn answers_are_those_of_the_return_type() {
+        let document = document();
+        let things = &document["paths"]["/api/things"];
+        assert_eq!(
+            statuses(&things["get"]),
+            ["200", "400", "401", "413", "422"]
+        );
+        assert_eq!(statuses(&things["post"]), ["200", "201", "401"]);
+        let made = &things["post"]["responses"]["201"]["content"]["application/json"];
+        assert_eq!(made["schema"]["properties"]["data"]["type"], "string");
+        let removed = &document["paths"]["/api/things/{key}"]["delete"];
+        assert_eq!(statuses(removed), ["204", "404"]);
+        assert_eq!(removed["operationId"], "things.remove");
+    }
+
+    #[test]
+    fn a_page_brings_its_parameters_after_those_of_the_route() {
+        let document = document();
+        let list = &document["paths"]["/api/things"]["get"];
+        let parameters = list["parameters"].as_array().unwrap();
+        let names: Vec<_> = parameters.iter().map(|p| &p["name"]).collect();
+        assert_eq!(names, ["sort", "pagination[page]", "pagination[page_size]"]);
+        assert_eq!(parameters[2]["schema"]["default"], 7);
+    }
+}
