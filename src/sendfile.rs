@@ -6,7 +6,7 @@
 //! sent bytes stay what they are for every other answer, and a download holds no buffer.
 //!
 //! This rests on hyper passing the body's slices to `poll_write_vectored` as they are, which it does for a socket whose
-//! `is_write_vectored` is true. Were they copied, a download would consist of zeros: `tests/it/downloads.rs` would tell.
+//! `is_write_vectored` is true. Were they copied, a download would consist of zeros: `tests/it/catalog/downloads.rs` would tell.
 //!
 //! `sendfile` waits for the disk when a piece is not in the page cache, and would hold up everything else on its thread. A
 //! thread for each call would cost more than the call (a hand-over takes about 15 µs, 256 KiB about 10 µs), and most files
