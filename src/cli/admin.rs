@@ -1,4 +1,5 @@
-//! `nervecenter admin …`: works on the data itself, whether a server runs on it or not.
+//! `nervecenter admin …`: works directly on a server's database and data folder, whether or not the server
+//! runs.
 
 use super::exit::Code;
 use super::{output, runtime};
@@ -183,7 +184,7 @@ impl ResetPassword {
             .with_context(|| format!("--email {:?}: no such user", self.email))?;
         let now = clock::now();
         crate::store::accounts::users::set_password(&mut w, user.id, &hash, now).await?;
-        // Whoever knew the old password may have opened more with it.
+        // Somebody who knew the old password may have created tokens with it.
         crate::store::accounts::users::delete_tokens(&mut w, user.id).await?;
         let person = Person {
             id: user.id,

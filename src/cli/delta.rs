@@ -1,4 +1,4 @@
-//! `nervecenter delta A B -o D`, of fwup files or of ESP-IDF images.
+//! `nervecenter delta A B -o D`: makes a delta between two fwup archives or two ESP-IDF images, offline.
 
 use super::exit::Code;
 use super::output;

@@ -1,4 +1,5 @@
-//! `nervecenter demo`: the whole job in one process, over real sockets and the real API.
+//! `nervecenter demo`: a server, a simulated fleet, and a complete rollout in one process, over real sockets
+//! and the real API.
 
 use super::exit::Code;
 use super::remote::Client;
@@ -45,7 +46,7 @@ pub(super) struct Demo {
     database_url: Option<String>,
 }
 
-/// What it prints at the end.
+/// The report that the demo prints at the end.
 #[derive(Debug, Serialize)]
 struct Outcome {
     devices: u64,
@@ -57,7 +58,7 @@ struct Outcome {
     seconds: f64,
 }
 
-/// Platform, architecture, first blocks of slots a and b, blocks of a slot: as the Nerves systems have them.
+/// Platform, architecture, first blocks of slots a and b, and blocks of a slot, as in the Nerves systems.
 const TARGETS: [(&str, &str, u64, u64, u64); 5] = [
     ("rpi4", "arm", 110_080, 382_746, 272_666),
     ("bbb", "arm", 63_488, 350_208, 286_720),
@@ -66,7 +67,7 @@ const TARGETS: [(&str, &str, u64, u64, u64); 5] = [
     ("mangopi_mq_pro", "riscv", 43_008, 329_728, 286_720),
 ];
 const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
-/// A rollout that stands still for this long has failed.
+/// A rollout without progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 impl Demo {
@@ -185,7 +186,8 @@ impl Demo {
         }
     }
 
-    /// Uploads everything and starts a group on each target's first version; (group, uuid of the second).
+    /// Uploads all firmware and creates a deployment group for each target's first version. Returns (group,
+    /// UUID of the second version).
     async fn prepare(&self, api: &Api, made: &Made) -> anyhow::Result<Vec<(String, String)>> {
         let mut releases = Vec::new();
         for (target, files) in TARGETS.iter().zip(&made.files) {
@@ -199,7 +201,8 @@ impl Demo {
         Ok(releases)
     }
 
-    /// Shows the progress until every device runs the new version, or nothing moves; the bytes that full files would be.
+    /// Prints the progress until every device runs the new version, or the rollout stalls. Returns the bytes
+    /// that full files would have taken.
     async fn watch(&self, fleet: &Fleet, made: &Made) -> u64 {
         let bar = if self.json {
             ProgressBar::hidden()
@@ -255,7 +258,7 @@ impl Demo {
     }
 }
 
-/// Firmware files: per target the two versions.
+/// The firmware files: two versions for each target.
 struct Made {
     product: String,
     public: String,
@@ -302,14 +305,15 @@ fn make_firmware(folder: &Path, product: &str, mb: u64) -> anyhow::Result<Made> 
     Ok(made)
 }
 
-/// Bytes as a compressed root file system has them: nothing to gain by packing.
+/// Incompressible bytes, like those of a compressed root file system.
 fn image(rng: &mut StdRng, mb: u64) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(mb).unwrap_or(1) * 1_000_000];
     rng.fill_bytes(&mut bytes);
     bytes
 }
 
-/// The next version: some 5 % of the blocks are new, and a few are inserted or gone, so that the rest moves.
+/// The next version of an image: about 5 % of the blocks are new, and a few are inserted or removed, so that
+/// the rest moves.
 fn changed(rng: &mut StdRng, old: &[u8]) -> Vec<u8> {
     let mut new = Vec::with_capacity(old.len() + 65_536);
     for block in old.chunks(8_192) {
@@ -332,7 +336,7 @@ fn changed(rng: &mut StdRng, old: &[u8]) -> Vec<u8> {
     new
 }
 
-/// The API as a developer's script uses it, within the demo's product.
+/// The REST API as a developer's script uses it, within the demo's product.
 struct Api(Client);
 
 impl Api {

@@ -1,4 +1,4 @@
-//! `nervecenter device …`: a device's console, shell and files, through a server.
+//! `nervecenter device …`: a device's console, shell, and file transfers through a server.
 
 use super::exit::Code;
 use super::remote::device as rest;
@@ -91,13 +91,13 @@ pub(super) struct Send {
     name: Option<String>,
 }
 
-/// Ctrl-], as telnet has it.
+/// Ctrl-], the escape key of telnet.
 const LEAVE: u8 = 0x1d;
-/// Clients send a heartbeat each 30 s.
+/// Period of the heartbeats that clients send.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// A device that is there says so in this time.
+/// Time in which a connected device opens its terminal.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What was piped in is over when the device has been quiet for this long.
+/// Piped input is done when the device has printed nothing for this long.
 const QUIET: Duration = Duration::from_secs(3);
 
 impl Device {
@@ -133,13 +133,13 @@ impl Device {
                 Self::Send(s) => s.run().await,
             }
         });
-        // The thread that reads stdin waits for a key that may never come.
+        // The thread that reads stdin blocks until a key is pressed, so the runtime cannot wait for it.
         rt.shutdown_background();
         code
     }
 }
 
-/// A terminal that is shown.
+/// A terminal session that is shown to the user.
 struct ConsoleView {
     channel: Channel,
     shell: bool,
@@ -188,7 +188,7 @@ impl ConsoleView {
                     }
                     self.show(&event, &payload)?;
                 }
-                // Before the device is there, what is typed waits.
+                // Input waits until the device's terminal is open.
                 bytes = typed.recv(), if there && !over => match bytes {
                     None => {
                         over = true;
@@ -269,10 +269,10 @@ struct Files {
 }
 
 impl Files {
-    /// Takes a part; what to say of it.
+    /// Handles a part of a file. Returns a message for the user, if any.
     fn take(&mut self, event: &str, payload: &Value) -> anyhow::Result<Option<String>> {
         let name = payload["filename"].as_str().unwrap_or_default();
-        // The server has looked, too; this writes into a folder of yours.
+        // The server checks names as well, but this writes into a folder on the user's machine.
         let safe = Path::new(name).file_name().is_some_and(|f| f == name)
             && !name.starts_with('.')
             && !name.contains(char::is_control);
@@ -289,7 +289,8 @@ impl Files {
             }
             _ if !safe => Ok(None),
             "file-data/start" => {
-                // Only new files: what is there may be yours, or a link to elsewhere.
+                // Only new files are created: an existing one may be the user's own, or a link to another
+                // place.
                 match File::create_new(&path) {
                     Ok(file) => {
                         self.open.insert(name.to_owned(), file);
@@ -344,7 +345,7 @@ impl Send {
             bar.inc(n as u64);
         }
         send(&mut channel, "file-data/stop", &start).await?;
-        // The server answers only what it could not pass on.
+        // The server answers only events that it could not pass on.
         let end = Instant::now() + Duration::from_millis(500);
         while let Ok(Some(said)) = tokio::time::timeout_at(end, channel.next()).await {
             refused(&said)?;
@@ -355,7 +356,7 @@ impl Send {
     }
 }
 
-/// Waits until the device's console is there.
+/// Waits until the device's console is open.
 async fn ready(channel: &mut Channel) -> anyhow::Result<()> {
     let there = async {
         while let Some((event, _)) = channel.next().await {
@@ -372,10 +373,10 @@ async fn ready(channel: &mut Channel) -> anyhow::Result<()> {
     }
 }
 
-/// Sends a part, and looks whether an earlier one was refused.
+/// Sends a part of a file, and checks whether an earlier one was refused.
 async fn send(channel: &mut Channel, event: &str, part: &Value) -> anyhow::Result<()> {
     channel.push(event, part).await?;
-    // What has come already, without waiting.
+    // Reads only what has arrived already.
     let now = Instant::now();
     while let Ok(Some(said)) = tokio::time::timeout_at(now, channel.next()).await {
         refused(&said)?;

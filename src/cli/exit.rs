@@ -1,17 +1,17 @@
-//! Exit codes.
+//! Exit codes of the command line.
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// 0: done.
+    /// 0: success.
     Done,
-    /// 1: it failed; the reason is on stderr.
+    /// 1: failure; the reason is on stderr.
     Failed,
-    /// 64: a setting cannot be; nothing was started.
+    /// 64: a setting is invalid; nothing was started.
     BadConfig,
-    /// 65: the firmware file is not good.
+    /// 65: the firmware file is invalid.
     BadFirmware,
-    /// 77: nobody is logged in, or the server does not let this token do it.
+    /// 77: nobody is logged in, or the server denies this token the action.
     Denied,
 }
 

@@ -1,4 +1,4 @@
-//! `nervecenter firmware …`: fwup files, offline; what a server does with them is in `remote`.
+//! `nervecenter firmware …`: works on firmware files offline. The commands that use a server are in `remote`.
 
 use super::exit::Code;
 use super::image::{Image, open};
@@ -263,7 +263,7 @@ impl Keygen {
             }
         }
         let folder = self.output.parent().filter(|p| !p.as_os_str().is_empty());
-        // A temporary file is readable by its owner only, and keeps that when it gets its name.
+        // A temporary file is readable only by its owner, and stays so when it is renamed.
         let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()))?;
         file.write_all(key.text().as_bytes())?;
         file.persist_noclobber(&private)?;

@@ -1,4 +1,4 @@
-//! What a firmware file on this machine is, whichever kind it is of.
+//! Reads a local firmware file of either kind: a fwup archive or an ESP-IDF image.
 
 use crate::firmware::esp_idf::{self, Description, EspError};
 use crate::firmware::kind::FirmwareKind;
@@ -9,21 +9,21 @@ use fwup::meta::Meta;
 use std::fs::File;
 use std::path::Path;
 
-/// A firmware file, read but not judged.
+/// A firmware file that was read, but not verified.
 pub(super) enum Image {
-    /// An fwup archive.
+    /// A fwup archive.
     Fwup(check::Head, Meta),
     /// An ESP-IDF image.
     EspIdf(Description),
 }
 
-/// Why a file is no firmware.
+/// Why a file is not firmware.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ImageError {
-    /// As a fwup archive.
+    /// It is not a valid fwup archive.
     #[error(transparent)]
     Fwup(#[from] CheckError),
-    /// As an ESP-IDF image.
+    /// It is not a valid ESP-IDF image.
     #[error(transparent)]
     EspIdf(#[from] EspError),
 }
@@ -33,7 +33,8 @@ pub(super) fn open(path: &Path) -> anyhow::Result<File> {
 }
 
 impl Image {
-    /// Reads a file. What begins like neither kind is read as a fwup archive, whose errors say what it should be.
+    /// Reads a file. If it begins like neither kind, it is read as a fwup archive, whose errors explain what is
+    /// expected.
     pub fn read(file: &mut File) -> Result<Self, ImageError> {
         if FirmwareKind::of(file).map_err(EspError::Io)? == Some(FirmwareKind::EspIdf) {
             return Ok(Self::EspIdf(esp_idf::describe(file)?));
@@ -43,7 +44,7 @@ impl Image {
         Ok(Self::Fwup(head, meta))
     }
 
-    /// Its uuid.
+    /// The UUID of the firmware.
     pub fn uuid(&self) -> String {
         match self {
             Self::Fwup(head, _) => keys::uuid(&head.conf),
@@ -51,7 +52,7 @@ impl Image {
         }
     }
 
-    /// The product that it is built for.
+    /// The product that the firmware was built for.
     pub fn product(&self) -> Option<&str> {
         match self {
             Self::Fwup(_, meta) => meta.get("product"),
@@ -59,7 +60,7 @@ impl Image {
         }
     }
 
-    /// Whether it is certain that the server refuses it for want of a signature.
+    /// Whether the server will certainly refuse the firmware because it is not signed.
     pub fn unsigned(&self) -> bool {
         matches!(self, Self::Fwup(head, _) if head.signature.is_none())
     }

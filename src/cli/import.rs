@@ -1,4 +1,4 @@
-//! `nervecenter import …`: takes a fleet over.
+//! `nervecenter import …`: imports a fleet from another server.
 
 use super::exit::Code;
 use super::{output, runtime};

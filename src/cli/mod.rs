@@ -1,4 +1,5 @@
-//! The command line: a file a command. Data goes to stdout, talk to stderr; exit codes are in [`exit`].
+//! The command line, with one file for each command. Data goes to stdout and messages to stderr; exit codes are
+//! in [`exit`].
 
 mod admin;
 mod delta;
@@ -79,9 +80,9 @@ enum Command {
     Import(import::Import),
 }
 
-/// Runs a command; the exit code that it ends with.
+/// Runs a command and returns its exit code.
 pub fn run(cli: Cli) -> Code {
-    // Already installed is fine.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match cli.command {
         Command::Serve(c) => c.run(),
@@ -124,7 +125,7 @@ fn block_on(work: impl Future<Output = anyhow::Result<Code>>) -> anyhow::Result<
     runtime()?.block_on(work)
 }
 
-/// The manual page, with the exit codes.
+/// Prints the manual page, including the exit codes.
 fn manual() -> anyhow::Result<Code> {
     let mut text = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut text)?;
@@ -133,7 +134,7 @@ fn manual() -> anyhow::Result<Code> {
     Ok(Code::Done)
 }
 
-/// A runtime for the commands that talk to the network.
+/// A runtime for the commands that use the network.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -148,7 +149,7 @@ async fn told_to_stop() {
         let Ok(mut terminate) =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         else {
-            // Without a handler there is still the interrupt.
+            // If the handler cannot be installed, the interrupt still works.
             let _ = interrupt.await;
             return;
         };

@@ -1,4 +1,4 @@
-//! The only place that prints.
+//! All output of the command line. No other file prints.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,42 +8,42 @@
 use serde::Serialize;
 use std::io::Write as _;
 
-/// Data, on stdout.
+/// Prints data to stdout.
 pub(super) fn data(text: &str) {
     println!("{text}");
-    // A closed pipe is the reader's wish.
+    // A closed pipe is no error: the reader has seen enough.
     let _ = std::io::stdout().flush();
 }
 
-/// Data as it comes, on stdout.
+/// Writes raw data to stdout.
 pub(super) fn bytes(raw: &[u8]) {
     let mut out = std::io::stdout().lock();
-    // A closed pipe is the reader's wish.
+    // A closed pipe is no error: the reader has seen enough.
     let _ = out.write_all(raw);
     let _ = out.flush();
 }
 
-/// Data as one line of JSON.
+/// Prints data as one line of JSON.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     data(&serde_json::to_string(value)?);
     Ok(())
 }
 
-/// Talk, on stderr.
+/// Prints a message to stderr.
 pub(super) fn talk(text: &str) {
     eprintln!("{text}");
 }
 
-/// Why it failed, on stderr.
+/// Prints an error to stderr.
 pub(super) fn error(text: &str) {
     eprintln!("error: {text}");
 }
 
-/// Log lines on stderr; `RUST_LOG` overrides the level.
+/// Writes log lines to stderr; `RUST_LOG` overrides the level.
 pub(super) fn logs(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    // A second call, in tests, is harmless.
+    // A second call, as in tests, has no effect.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

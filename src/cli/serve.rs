@@ -1,4 +1,4 @@
-//! `nervecenter serve`.
+//! `nervecenter serve`: runs the server.
 
 use super::exit::Code;
 use super::{output, runtime, told_to_stop};

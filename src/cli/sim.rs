@@ -1,4 +1,4 @@
-//! `nervecenter sim`.
+//! `nervecenter sim`: runs simulated devices against a server.
 
 use super::exit::Code;
 use super::{output, runtime, told_to_stop};

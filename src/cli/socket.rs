@@ -1,4 +1,4 @@
-//! A person's socket to a server: Phoenix channels over `/api/socket`.
+//! A person's WebSocket connection to a server: Phoenix channels over `/api/socket`.
 
 use anyhow::{Context as _, anyhow, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -17,17 +17,17 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Which server, and who asks.
+/// The server and the token for it.
 pub(super) struct Server {
     /// The server's web address.
     pub server: String,
     /// An API token.
     pub token: String,
-    /// CA that the server's certificate is trusted by, instead of the system's.
+    /// CA to verify the server's certificate with, instead of the system's.
     pub server_ca: Option<PathBuf>,
 }
 
-/// Anything that bytes go through both ways.
+/// Any bidirectional byte stream: plain TCP or TLS.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -43,7 +43,7 @@ impl Server {
     /// Joins a topic.
     ///
     /// # Errors
-    /// Whatever keeps the server from being reached, or its refusal.
+    /// The server cannot be reached, or it refuses the join.
     pub(super) async fn join(&self, topic: &str) -> anyhow::Result<Channel> {
         let socket = timeout(PATIENCE, self.connect())
             .await
@@ -127,7 +127,7 @@ impl Channel {
     /// Sends an event on the topic.
     ///
     /// # Errors
-    /// The connection's end.
+    /// The connection is closed.
     pub(super) async fn push(&mut self, event: &str, payload: &Value) -> anyhow::Result<()> {
         let topic = if event == "heartbeat" {
             "phoenix"
@@ -139,7 +139,7 @@ impl Channel {
         sent.context("the server closed the connection")
     }
 
-    /// The next event of the topic; `None` when the server has closed.
+    /// The next event of the topic; `None` when the server has closed the connection.
     pub(super) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             let text = match self.socket.next().await?.ok()? {

@@ -1,17 +1,17 @@
-//! The terminal that the command runs in: raw while a device's console is shown, and as it was afterwards.
+//! The local terminal: in raw mode while a device's console is shown, and restored afterwards.
 
 use rustix::termios::{self, OptionalActions, Termios};
 use std::io::{IsTerminal as _, Read as _};
 use tokio::sync::mpsc;
 
-/// A terminal in raw mode; restored when dropped.
+/// A terminal in raw mode. It is restored when this is dropped.
 pub(super) struct Raw(Option<Termios>);
 
 impl Raw {
-    /// Makes it raw, if there is one.
+    /// Sets the terminal to raw mode, if there is one.
     ///
     /// # Errors
-    /// The terminal's.
+    /// The terminal refuses the change.
     pub(super) fn enter() -> anyhow::Result<Self> {
         if !std::io::stdin().is_terminal() {
             return Ok(Self(None));
@@ -23,7 +23,7 @@ impl Raw {
         Ok(Self(Some(before)))
     }
 
-    /// Whether a person types.
+    /// Whether stdin is a terminal.
     pub(super) fn is_terminal(&self) -> bool {
         self.0.is_some()
     }
@@ -44,7 +44,7 @@ pub(super) fn size() -> Option<(u16, u16)> {
     (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
 }
 
-/// What comes on stdin, from a thread of its own that ends with the process.
+/// Reads stdin in a thread of its own, which ends with the process.
 pub(super) fn typed() -> mpsc::Receiver<Vec<u8>> {
     let (to, typed) = mpsc::channel(16);
     std::thread::spawn(move || {

@@ -1,3 +1,3 @@
-//! Fleets that come from another server.
+//! Imports of fleets from other servers.
 
 pub mod nerves_hub;

@@ -1,4 +1,4 @@
-//! Builds the parts of a server in order, runs them, and stops them in reverse.
+//! Starts the parts of a server node in order, runs them, and stops them in reverse.
 
 mod http;
 pub mod rotation;
@@ -48,15 +48,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A running server.
+/// A running server node.
 pub struct Node {
-    /// Where the REST API is.
+    /// Address of the REST API.
     pub web: SocketAddr,
-    /// Where devices connect.
+    /// Address of the device endpoint.
     pub devices: SocketAddr,
-    /// Where firmware is downloaded.
+    /// Address of the firmware downloads.
     pub downloads: SocketAddr,
-    /// The file that devices must trust.
+    /// The CA certificate that devices must trust.
     pub ca_file: PathBuf,
     pub(crate) app: App,
     registry: Arc<Registry>,
@@ -69,10 +69,10 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a server: database, keys, files, TLS, listeners, and then the work.
+    /// Starts a server: database, keys, files, TLS, listeners, and then the jobs.
     ///
     /// # Errors
-    /// Whatever cannot be opened or bound, in words.
+    /// The first part that cannot be opened or bound.
     #[expect(
         clippy::disallowed_methods,
         reason = "the batch writer outlives the trackers that it serves"
@@ -156,7 +156,7 @@ impl Node {
             request_slots: Arc::new(Slots::new(REQUESTS, REQUESTS_A_PERSON)),
             read_turns: Arc::new(Turns::with_pauses(limits::reads_a_person())),
         };
-        // Whatever this node held before it stopped or crashed is gone.
+        // What this node held before it stopped or crashed is lost.
         csv_import::take_back_unfinished(&app.db).await?;
         fold::old_rows(&app.db).await?;
         reconcile::close_dead_node(&app.db, &app.bus, node, clock::now()).await?;
@@ -234,7 +234,7 @@ impl Node {
         );
         let quiet = &self.accepting;
         loops.spawn(endpoint.run(devices, quiet.clone()));
-        // What people ask for has its own connections to the database.
+        // Requests of people have their own database connections, so that they cannot starve devices.
         let people = App {
             context: Context {
                 db: app.db.for_people(),
@@ -257,12 +257,13 @@ impl Node {
         Ok(())
     }
 
-    /// Waits until another server works on the database in this one's place; this one must stop then.
+    /// Waits until another server has taken over the database. This one must stop then.
     pub async fn taken_over(&self) {
         self.app.taken_over.cancelled().await;
     }
 
-    /// Stops: no new connections, sockets drained in batches, jobs ended, records written, database closed.
+    /// Stops the node: refuses new connections, closes device connections in batches, ends jobs, writes
+    /// records, and closes the database.
     pub async fn stop(self) {
         self.accepting.cancel();
         self.registry.drain().await;
@@ -284,7 +285,8 @@ impl Node {
         let db = self.app.db.clone();
         let node = self.app.node;
         drop(self.app);
-        // The writer ends when the last sender is gone; one that a stuck task holds must not keep the process.
+        // The writer ends when the last sender is dropped. A stuck task that holds one must not keep the
+        // process alive.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
         let released = setup::release_database(&db, node);
         if !matches!(
@@ -299,7 +301,7 @@ impl Node {
     }
 }
 
-/// Passes hints for this node's devices to their sockets.
+/// Passes hints from the bus to the connections of this node's devices.
 async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
     let mut hints = app.bus.listen();
     loop {
@@ -315,7 +317,8 @@ async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
             }) if node == app.node => {
                 registry.nudge(device, nudge);
             }
-            // Many sockets take a while; hints for others go on meanwhile.
+            // Closing many connections takes a while, so it runs in a task and other hints are delivered
+            // meanwhile.
             Some(BusMessage::SecretEnded(secret)) => {
                 let registry = registry.clone();
                 app.background

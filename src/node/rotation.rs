@@ -1,4 +1,5 @@
-//! Another node key: all that the old one protects is encrypted and sealed anew, in one transaction, while no server runs.
+//! Rotation of the node key: everything that the old key protects is encrypted and sealed again in one
+//! transaction, while no server runs.
 
 use super::{secret_files, setup};
 use crate::access::random;
@@ -14,21 +15,22 @@ use anyhow::{Context as _, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What was done.
+/// The outcome of a rotation.
 #[derive(Debug, Default)]
 pub struct Rotated {
-    /// Ciphertexts that were made anew.
+    /// Number of ciphertexts that were encrypted again.
     pub secrets: u64,
-    /// Entries of the audit log that were sealed anew.
+    /// Number of audit entries that were sealed again.
     pub entries: i64,
 }
 
-/// Changes the node key to `new`, or to a random one. The new one is where the old one was: in `node.key`, or in the database; a
-/// key that is given by the configuration has to be changed there by the caller, who must know the new one.
+/// Changes the node key to `new`, or to a random one. The new key is stored where the old one was: in
+/// `node.key` or in the database. A key that the configuration gives must be changed there by the caller, who
+/// therefore must know the new one.
 ///
 /// # Errors
-/// A server that runs, a configured key without a new one, a secret that the present key cannot open, an audit log that
-/// does not verify; then nothing was changed.
+/// A server that runs, a configured key without a new one, a secret that the present key cannot decrypt, or an
+/// audit log that does not verify. Nothing is changed then.
 pub async fn rotate(config: &Config, new: Option<[u8; 32]>) -> anyhow::Result<Rotated> {
     if config.node_key.is_some() && new.is_none() {
         bail!(
@@ -53,7 +55,7 @@ async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotat
     }
     let (old, vault) = (Vault::new(&old_key), Vault::new(&new));
     let mut w = db.write().await?;
-    // Under the writer's lock, so that nothing is altered between the check and the new seals.
+    // Under the write lock, so that nothing can be altered between the verification and the new seals.
     let found = chain::verify(&mut w, &|text| old.chain(text), None).await?;
     if let Some(problem) = found.problems.first() {
         bail!(
@@ -69,11 +71,11 @@ async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotat
     secret_files::keep_node_key(&mut w, &new).await?;
     let file = setup::key_file(config);
     if let Some(file) = &file {
-        // Complete beside the old one before the database changes, it takes its name afterwards; a crash between is
-        // finished by the next start (`finish`).
+        // The new file is written completely beside the old one before the database changes, and is renamed
+        // afterwards. After a crash in between, the next start completes the change (`finish`).
         let text = hex::encode(new);
         let next = beside(file);
-        // One that an earlier try left may be there or not.
+        // An earlier try may have left this file.
         let _ = fs::remove_file(&next);
         setup::keep(&next, &text)?;
         secret_files::keep_key_file(&mut w, text.as_bytes()).await?;
@@ -115,19 +117,20 @@ async fn reseal(w: &mut Write, kind: Sealed, old: &Vault, new: &Vault) -> anyhow
     }
 }
 
-/// Where the new key waits.
+/// The path of the new key file until it is renamed.
 fn beside(file: &Path) -> PathBuf {
     file.with_extension("key.new")
 }
 
-/// Finishes a change of the key file that a crash cut short: the database knows which of the two is right.
+/// Completes a change of the key file that a crash interrupted. The database knows which of the two files is
+/// right.
 pub(super) fn finish(file: &Path, kept: &[u8]) -> anyhow::Result<()> {
     let next = beside(file);
     match digest_of(&next) {
         Some(found) if found[..] == *kept => {
             fs::rename(&next, file).context("could not rename node.key.new")
         }
-        // The database did not take the change.
+        // The database transaction was not committed.
         Some(_) => fs::remove_file(&next).context("could not remove node.key.new"),
         None => Ok(()),
     }

@@ -1,6 +1,7 @@
-//! The files that a server may make only once: its node key and the certificate authority of its devices. A fingerprint of
-//! each is kept in the database when it is first seen. From then on a file that is missing or that changed stops the start:
-//! with a new key nothing encrypted could be read, and with a new CA no device in the field would trust the server.
+//! The secret files that a server may create only once: its node key and the CA of the device endpoint. The
+//! database keeps a fingerprint of each from when it was first seen. From then on a missing or changed file
+//! prevents the start: with a new key no secret could be decrypted, and with a new CA no device in the field
+//! would trust the server.
 
 use super::{rotation, setup};
 use crate::access::sha256;
@@ -11,11 +12,11 @@ use crate::store::{self, Db, Write};
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
 
-/// A secret file and the name under which its fingerprint is kept.
+/// A secret file and the name of the setting that holds its fingerprint.
 struct SecretFile {
     name: &'static str,
     path: PathBuf,
-    /// What is lost without it.
+    /// What is lost without the file.
     why: &'static str,
 }
 
@@ -43,10 +44,11 @@ fn files(config: &Config) -> Vec<SecretFile> {
     files
 }
 
-/// Refuses to go on when a file that this database began with is missing or another one. Called before anything is made.
+/// Refuses to go on when a file that belongs to this database is missing or was replaced. Called before
+/// anything is created.
 ///
 /// # Errors
-/// A sentence that names the file and says what to do; the database's.
+/// A message that names the file and the remedy.
 pub(super) async fn check(config: &Config, db: &Db) -> anyhow::Result<()> {
     let mut r = db.read().await?;
     for file in files(config) {
@@ -74,10 +76,7 @@ pub(super) async fn check(config: &Config, db: &Db) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the fingerprints of files that have none yet. Called when they are known to be good.
-///
-/// # Errors
-/// The disk's or the database's.
+/// Stores the fingerprints of files that have none yet. Called when they are known to be right.
 pub(super) async fn keep(config: &Config, db: &Db) -> anyhow::Result<()> {
     let mut w = db.write().await?;
     for file in files(config) {
@@ -89,11 +88,11 @@ pub(super) async fn keep(config: &Config, db: &Db) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that a node key is the one that the database's secrets were encrypted with, and keeps its fingerprint when it
-/// is the first.
+/// Checks that a node key is the one that the database's secrets were encrypted with. Stores the fingerprint of
+/// the first key.
 ///
 /// # Errors
-/// A sentence; the database's.
+/// A message that explains the mismatch.
 pub(super) async fn check_node_key(db: &Db, key: &[u8; 32]) -> anyhow::Result<()> {
     let digest = node_key_digest(key);
     let mut r = db.read().await?;
@@ -114,30 +113,30 @@ pub(super) async fn check_node_key(db: &Db, key: &[u8; 32]) -> anyhow::Result<()
     )
 }
 
-/// Keeps the fingerprint of another node key.
+/// Stores the fingerprint of a new node key.
 pub(super) async fn keep_node_key(w: &mut Write, key: &[u8; 32]) -> store::Result<()> {
     nodes::set(w, NODE_KEY, &node_key_digest(key)).await
 }
 
-/// Keeps the fingerprint of another key file.
+/// Stores the fingerprint of a new key file.
 pub(super) async fn keep_key_file(w: &mut Write, content: &[u8]) -> store::Result<()> {
     nodes::set(w, KEY_FILE, &sha256(content)).await
 }
 
-/// The name under which the fingerprint of the file `node.key` is kept.
+/// The setting that holds the fingerprint of the file `node.key`.
 const KEY_FILE: &str = "fingerprint node.key";
 
-/// The name under which the fingerprint of the node key is kept.
+/// The setting that holds the fingerprint of the node key.
 const NODE_KEY: &str = "fingerprint of the node key";
 
-/// The fingerprint of a node key: SHA-256 of 32 random bytes tells nothing of them.
+/// The fingerprint of a node key. SHA-256 of 32 random bytes reveals nothing about them.
 fn node_key_digest(key: &[u8; 32]) -> [u8; 32] {
     let mut named = b"nervecenter node key\n".to_vec();
     named.extend_from_slice(key);
     sha256(&named)
 }
 
-/// The files whose content must not change while the server runs, with what they hold now.
+/// The files whose content must not change while the server runs, with their present digests.
 pub(super) fn watched(config: &Config) -> Vec<(PathBuf, [u8; 32])> {
     let digest = |f: SecretFile| digest_of(&f.path).map(|d| (f.path, d));
     files(config).into_iter().filter_map(digest).collect()
@@ -147,7 +146,7 @@ fn short(digest: &[u8]) -> String {
     hex::encode(digest.get(..6).unwrap_or_default())
 }
 
-/// Whether the database holds people, so that a key cannot be made as if it were new.
+/// Whether the database holds any account, so that a key must exist and may not be created.
 pub(super) async fn in_use(db: &Db) -> store::Result<bool> {
     let mut r = db.read().await?;
     crate::store::accounts::users::any(&mut r).await

@@ -1,4 +1,4 @@
-//! What a server needs before it can start: folder, database, keys, the first person.
+//! What a server needs before it can start: the data folder, the database, the keys, and the first login.
 
 use super::secret_files;
 use crate::access::scope::Role;
@@ -20,13 +20,13 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Holds the data folder for one server.
+/// The lock of the data folder, which only one server can hold.
 pub struct Lock(#[expect(dead_code, reason = "the file is locked while it is open")] File);
 
-/// Makes the folder and takes it for this process.
+/// Creates the data folder and locks it for this process.
 ///
 /// # Errors
-/// The disk's, or another server that has it.
+/// An error of the disk, or another server that holds the lock.
 pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
     private_folder(folder)
         .with_context(|| format!("could not make the data folder {}", folder.display()))?;
@@ -42,8 +42,8 @@ pub fn lock(folder: &Path) -> anyhow::Result<Lock> {
     Ok(Lock(file))
 }
 
-/// Raises the soft limit of open files to the hard one: each device holds a socket, and many systems begin with 1,024 for
-/// the sake of programs that use `select`. How many may be open from here on.
+/// Raises the soft limit of open files to the hard one: each device holds a socket, and many systems begin with
+/// 1,024 for the sake of programs that use `select`. Returns the new limit.
 pub fn raise_descriptor_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -67,10 +67,10 @@ pub fn raise_descriptor_limit() -> usize {
     }
 }
 
-/// Opens the database that the settings name.
+/// Opens the configured database.
 ///
 /// # Errors
-/// In words, without the password of the URL.
+/// A message without the password of the URL.
 pub async fn database(config: &Config) -> anyhow::Result<Db> {
     match &config.database_url {
         Some(url) => Db::open_postgres(url)
@@ -86,7 +86,7 @@ pub async fn database(config: &Config) -> anyhow::Result<Db> {
     }
 }
 
-/// Makes a folder that only its owner may look into, or takes the rights of others away.
+/// Creates a folder that only its owner may read, or removes the rights of others.
 fn private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     fs::DirBuilder::new()
@@ -96,10 +96,11 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
-/// Takes the database for this server: until several nodes can share the work, a second one is refused.
+/// Claims the database for this server. A second server is refused, because several nodes cannot share the work
+/// yet.
 ///
 /// # Errors
-/// Another server that was alive within [`NODE_SILENCE`]; the database's.
+/// Another server that was alive within [`NODE_SILENCE`].
 pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
     if let Some(other) = reconcile::claim(db, node, clock::now()).await? {
         bail!(
@@ -111,14 +112,14 @@ pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives the database free for the next server.
+/// Releases the database for the next server.
 pub async fn release_database(db: &Db, node: NodeId) -> store::Result<()> {
     let mut w = db.write().await?;
     nodes::forget(&mut w, node).await?;
     w.commit().await
 }
 
-/// Writes a small secret file, for the owner's eyes only. An existing file is never overwritten.
+/// Writes a small secret file that only its owner may read. An existing file is never overwritten.
 pub(super) fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -129,10 +130,10 @@ pub(super) fn keep(path: &Path, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This node's number, made once for a data folder.
+/// This node's id, which is created once for a data folder.
 ///
 /// # Errors
-/// The disk's, or a file that was changed.
+/// An error of the disk, or a file that was changed.
 pub fn node_id(folder: &Path) -> anyhow::Result<NodeId> {
     let path = folder.join("node-id");
     if !path.exists() {
@@ -146,18 +147,18 @@ pub fn node_id(folder: &Path) -> anyhow::Result<NodeId> {
     Ok(NodeId(id))
 }
 
-/// The node key: as given; else with SQLite a file in the data folder, and with PostgreSQL a row in the database, where
-/// all nodes find the same one.
+/// The node key: the configured one; otherwise, with SQLite, that of a file in the data folder, and with
+/// PostgreSQL that of a row in the database, where all nodes find the same one.
 ///
 /// # Errors
-/// The disk's or the database's, or a file that was changed.
+/// An error of the disk or the database, or a file that was changed.
 pub async fn node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     let key = read_node_key(config, db).await?;
     secret_files::check_node_key(db, &key).await?;
     Ok(key)
 }
 
-/// The file that holds the node key, where it is neither given by the configuration nor a row of a PostgreSQL.
+/// The file that holds the node key, unless the key is configured or is a row in PostgreSQL.
 pub(super) fn key_file(config: &Config) -> Option<PathBuf> {
     let in_a_file = config.node_key.is_none() && config.database_url.is_none();
     in_a_file.then(|| config.data_dir.join("node.key"))
@@ -194,15 +195,15 @@ async fn read_node_key(config: &Config, db: &Db) -> anyhow::Result<[u8; 32]> {
     raw.with_context(|| format!("{} does not hold 64 hex digits", path.display()))
 }
 
-/// The first login of a fresh server.
+/// The first login of a new server.
 pub struct FirstLogin {
-    /// Email.
+    /// Email address, the login name.
     pub email: String,
-    /// Password, shown this once.
+    /// The password, shown only once.
     pub password: String,
 }
 
-/// Makes the first person and organization when there is nobody yet.
+/// Creates the first person and organization if there is no account yet.
 pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
     let mut w = db.write().await?;
     if crate::store::accounts::users::any(&mut w).await? {
@@ -227,26 +228,27 @@ pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
 /// What `admin bootstrap` prints.
 #[derive(Debug, Serialize)]
 pub struct Bootstrap {
-    /// Login.
+    /// Email address, the login name.
     pub email: String,
-    /// The new person's password; null when the person existed.
+    /// The new person's password; `None` when the person existed.
     pub password: Option<String>,
-    /// Organization.
+    /// Name of the organization.
     pub org: String,
-    /// Product.
+    /// Name of the product.
     pub product: String,
     /// A new API token.
     pub token: String,
     /// The product's shared key.
     pub product_key: String,
-    /// Its secret.
+    /// The secret of the product's shared key.
     pub product_secret: String,
 }
 
-/// Creates or finds person, organization, product and shared secret; the person administers the organization.
+/// Creates or finds a person, an organization, a product, and a shared secret. The person becomes an
+/// administrator of the organization.
 ///
 /// # Errors
-/// Names that cannot be, or the database's.
+/// A name that is not acceptable.
 pub async fn bootstrap(
     db: &Db,
     vault: &Vault,

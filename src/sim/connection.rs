@@ -1,4 +1,4 @@
-//! A device's socket: TLS, upgrade, frames.
+//! The WebSocket connection of a simulated device: TLS, upgrade, and frames.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::ClientConfig;
@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 
-/// A joined or joining socket.
+/// A connected socket.
 pub(super) struct Connection {
     socket: WebSocketStream<TlsStream<TcpStream>>,
     next: u64,
@@ -27,11 +27,11 @@ pub(super) struct Connection {
 pub(super) struct Target {
     /// Host and port for TCP.
     pub address: String,
-    /// Name that the server's certificate must have.
+    /// The name that the server's certificate must have.
     pub name: ServerName<'static>,
     /// `wss://host:port`.
     pub base: String,
-    /// Speak MessagePack (`vsn=3.0.0`) instead of JSON.
+    /// Whether to use MessagePack (`vsn=3.0.0`) instead of JSON.
     pub msgpack: bool,
 }
 
@@ -88,7 +88,7 @@ impl Connection {
             .map_err(|_| "connect timed out".to_owned())?
     }
 
-    /// Sends an event on a topic; joins number the topic.
+    /// Sends an event on a topic. A join sets the topic's `join_ref`.
     pub(super) async fn push(
         &mut self,
         topic: &str,
@@ -117,7 +117,7 @@ impl Connection {
             .map_err(|e| e.to_string())
     }
 
-    /// The next frame; `None` when the socket has closed.
+    /// The next frame; `None` when the connection is closed.
     pub(super) async fn next(&mut self) -> Option<Frame> {
         loop {
             let parts: Vec<Value> = match self.socket.next().await?.ok()? {
@@ -139,7 +139,7 @@ impl Connection {
     }
 
     pub(super) async fn close(mut self) {
-        // The server may be gone already.
+        // The server may have closed the connection already.
         let _ = timeout(Duration::from_secs(2), self.socket.close(None)).await;
     }
 }

@@ -1,4 +1,5 @@
-//! One simulated device: connect, join, take updates, reboot, validate; and the ways in which real ones fail.
+//! A simulated device: it connects, joins, takes updates, reboots, and validates, and fails in the ways that
+//! real devices do.
 
 mod update;
 
@@ -21,31 +22,31 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 pub(super) use update::*;
 
-/// How often and how devices misbehave; rates from 0 to 1.
+/// How devices misbehave. Rates are from 0 to 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
-    /// Updates that fail.
+    /// Share of updates that fail.
     pub fail_rate: f64,
-    /// Updates whose firmware does not validate, so that the device comes back with the old one.
+    /// Share of updates whose firmware does not validate, so that the device comes back with the old one.
     pub revert_rate: f64,
-    /// Updates that the application ignores.
+    /// Share of updates that the application ignores.
     pub ignore_rate: f64,
-    /// Stretches of a download that are cut.
+    /// Share of download connections that are cut.
     pub cut_rate: f64,
-    /// Speed of the link.
+    /// Speed of the link in kbit/s.
     pub slow_kbps: Option<u64>,
 }
 
-/// How a device proves who it is.
+/// How a device authenticates.
 #[derive(Clone)]
 pub(super) enum DeviceAuth {
-    /// A key and its secret; the certificate configuration is the fleet's.
+    /// By a shared key and its secret; the TLS configuration is the fleet's.
     Secret { key: Arc<str>, secret: Arc<str> },
-    /// A certificate, in the TLS configuration.
+    /// By a certificate in its TLS configuration.
     Certificate,
 }
 
-/// What a device is made of.
+/// The fixed properties of a simulated device.
 pub(super) struct Device {
     pub identifier: String,
     pub identity: DeviceAuth,
@@ -64,13 +65,13 @@ pub(super) struct Device {
 }
 
 pub(super) enum Outcome {
-    /// Reboot into this; whether by a delta.
+    /// Reboot into this disk and image; the flag says whether by a delta.
     Boot(Disk, Image, bool),
-    /// It failed or was refused: nothing changes.
+    /// The update failed or was refused: nothing changes.
     Stay,
 }
 
-/// State over reconnects.
+/// The state that survives reconnects.
 pub(super) struct Life {
     pub device: Device,
     pub rng: StdRng,
@@ -80,7 +81,7 @@ pub(super) struct Life {
     keys: Vec<PublicKey>,
     installed: HashSet<String>,
     pub joined_before: bool,
-    /// Extensions that the server wants.
+    /// Extensions that the server has attached.
     pub attached: HashSet<String>,
 }
 
@@ -101,7 +102,7 @@ impl Life {
     }
 }
 
-/// Runs a device until it is told to stop.
+/// Runs a device until it is stopped.
 pub(super) async fn run(device: Device) {
     let stop = device.stop.clone();
     let mut life = Life::new(device);
@@ -119,7 +120,7 @@ pub(super) async fn run(device: Device) {
             }
             Err(_) => count(&life.device.stats.refused),
         }
-        // 1, 2, 4 … 60 s with jitter, as the real client backs off; the first pause is shorter here.
+        // The real client backs off 1, 2, 4 … 60 s with jitter; the first pause is shorter here.
         let base = 500u64 << failures.min(7);
         failures += 1;
         let pause = Duration::from_millis(base.min(60_000) + life.rng.random_range(0..base / 2));
@@ -161,8 +162,8 @@ impl Life {
         Ok(connection)
     }
 
-    /// Takes what the update did while there was no socket: what it said is lost, how it ended counts. Otherwise the
-    /// join would claim an update that is over, and the server would wait for it.
+    /// Handles the messages of an update that ran while there was no connection: its reports are lost, but its
+    /// end counts. Otherwise the join would report an update that is over, and the server would wait for it.
     fn catch_up(&mut self) {
         while let Some((_, from)) = &mut self.updating {
             match from.try_recv() {
@@ -204,7 +205,7 @@ impl Life {
         );
         let mut validate = None;
         let mut report = self.device.report_every.map(|every| {
-            // Spread, so that a fleet does not report at once.
+            // Spread, so that the devices of a fleet do not report at the same time.
             let first = every.mul_f64(self.rng.random_range(0.0..1.0));
             tokio::time::interval_at(tokio::time::Instant::now() + first, every)
         });
@@ -342,7 +343,7 @@ impl Life {
         Ok(())
     }
 
-    /// An update, and what it will say.
+    /// Begins an update. Returns it with the messages that it will send.
     pub(super) fn begin(&mut self, update: &Value) -> (Update, mpsc::Receiver<Progress>) {
         let (say, progress) = mpsc::channel(16);
         let work = Update {
@@ -359,7 +360,8 @@ impl Life {
         (work, progress)
     }
 
-    /// True when the device reboots into new firmware, or into its old one.
+    /// Applies the end of an update. Returns true when the device reboots, into new firmware or into its old
+    /// one.
     pub(super) fn end_update(&mut self, outcome: Outcome) -> bool {
         self.updating = None;
         let Outcome::Boot(disk, image, delta) = outcome else {
@@ -413,7 +415,7 @@ async fn next_tick(every: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// Fetches an archive, as an application that wants it does.
+/// Downloads an archive, as an application that uses archives does.
 async fn archive(http: reqwest::Client, stats: Arc<Stats>, url: String, size: Option<u64>) {
     let fetched = async {
         http.get(&url)

@@ -1,6 +1,6 @@
-//! A simulated disk: extents at block offsets, files on FAT partitions, and a boot environment. A firmware is applied
-//! by the task of its `meta.conf` that fits the environment, as fwup does it, and every hash is checked. Equal contents
-//! of many devices are kept once.
+//! A simulated disk: extents at block offsets, files on FAT partitions, and a boot environment. Firmware is
+//! applied by the task of its `meta.conf` that fits the environment, as fwup does it, and every hash is
+//! checked. Equal contents of many devices are stored once.
 
 use blake2::Digest as _;
 use fwup::check::{self, Head};
@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-/// One resource of a simulated device may have this many bytes.
+/// Maximum bytes of one resource of a simulated device.
 const RESOURCE_BYTES: u64 = 512 << 20;
 
 type Content = Arc<Vec<u8>>;
 
-/// Contents by hash, so that a thousand devices with one image hold it once.
+/// Deduplicates contents by hash, so that a thousand devices with one image hold it once.
 fn shared(hash: &str, content: Vec<u8>) -> Content {
     static KNOWN: OnceLock<Mutex<HashMap<String, Weak<Vec<u8>>>>> = OnceLock::new();
     let Ok(mut known) = KNOWN.get_or_init(Mutex::default).lock() else {
@@ -31,7 +31,7 @@ fn shared(hash: &str, content: Vec<u8>) -> Content {
     content
 }
 
-/// A disk.
+/// A simulated disk.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     extents: BTreeMap<u64, Content>,
@@ -39,39 +39,39 @@ pub struct Disk {
     env: BTreeMap<String, String>,
 }
 
-/// What the active slot runs: what the device reports.
+/// What the active slot runs, as the device reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
-    /// uuid.
+    /// UUID of the firmware.
     pub uuid: String,
-    /// `meta-*` values.
+    /// Values of the `meta-*` keys.
     pub values: BTreeMap<String, String>,
 }
 
 impl Image {
-    /// A value, empty when there is none.
+    /// A value; empty when there is none.
     pub fn get(&self, key: &str) -> &str {
         self.values.get(key).map_or("", String::as_str)
     }
 }
 
-/// A firmware that was written to the inactive slot.
+/// The result of writing a firmware to the inactive slot.
 #[derive(Debug)]
 pub struct Applied {
     /// The disk afterwards.
     pub disk: Disk,
     /// What the new slot runs.
     pub image: Image,
-    /// Whether any resource came as a delta.
+    /// Whether any resource was a delta.
     pub delta: bool,
 }
 
 impl Disk {
-    /// Applies a firmware file by the first task whose name begins with `prefix` and whose conditions hold. Given keys,
-    /// one of them must have signed it.
+    /// Applies a firmware file by the first task whose name begins with `prefix` and whose conditions hold. If
+    /// keys are given, one of them must have signed the file.
     ///
     /// # Errors
-    /// What fwup would say; the disk is unchanged then.
+    /// What fwup would report. The disk is unchanged then.
     pub fn apply(&self, file: &[u8], prefix: &str, keys: &[PublicKey]) -> Result<Applied, String> {
         let mut file = Cursor::new(file);
         let head = check::head(&mut file).map_err(|e| e.to_string())?;
@@ -138,7 +138,7 @@ impl Disk {
         }
     }
 
-    /// Writes the resources in the order of the file; true when any was a delta.
+    /// Writes the resources in the order of the file. Returns true when any was a delta.
     fn write(
         &self,
         next: &mut Self,
@@ -206,7 +206,7 @@ impl Disk {
         Ok((shared(&hash, content), patched))
     }
 
-    /// What a delta of this resource starts from. The whole extent is read; blocks beyond the count do not exist.
+    /// The source of a delta of this resource. The whole extent is read; blocks beyond the count do not exist.
     fn source(&self, on: &OnResource) -> Result<Content, String> {
         let found = match &on.source {
             None => {

@@ -1,4 +1,4 @@
-//! A device's downloader: streams, resumes after a cut, checks size and sums.
+//! The downloader of a simulated device: it streams, resumes after a cut, and checks size and checksums.
 
 use super::device::Faults;
 use super::stats::{Stats, count};
@@ -12,11 +12,11 @@ use std::time::Duration;
 
 /// Lost connections before it gives up (docs/protocol/device.md, "Downloads").
 const DISCONNECTS: u32 = 10;
-/// A file of a simulated device.
+/// Maximum bytes of a file of a simulated device.
 const FILE_BYTES: u64 = 400_000_000;
 const PART: usize = 1 << 20;
 
-/// What an update said about its file.
+/// The expected file, as the update message describes it.
 pub(super) struct Wanted {
     pub url: String,
     pub size: u64,
@@ -24,7 +24,7 @@ pub(super) struct Wanted {
     pub partials: Vec<String>,
 }
 
-/// Downloads a file whole.
+/// Downloads a complete file.
 pub(super) async fn fetch(
     client: &reqwest::Client,
     wanted: &Wanted,
@@ -61,7 +61,7 @@ pub(super) async fn fetch(
     Ok(file)
 }
 
-/// One connection's worth. The outer error is final, the inner one is a lost connection.
+/// Downloads over one connection. The outer error is final; the inner one is a lost connection.
 async fn stretch(
     client: &reqwest::Client,
     wanted: &Wanted,
@@ -75,7 +75,7 @@ async fn stretch(
         .header("content-type", "application/octet-stream");
     let resumed = !file.is_empty();
     if resumed {
-        // The end is the length, one past the last byte, as the real downloader asks.
+        // The real downloader asks for a range whose end is the length, one past the last byte.
         request = request.header("range", format!("bytes={}-{}", file.len(), wanted.size));
     }
     let answer = match request.send().await {

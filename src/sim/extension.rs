@@ -1,4 +1,5 @@
-//! What the extensions and the console of the real client do (docs/protocol/device.md, "Extensions" and "Remote console").
+//! The extensions and the console of a simulated device, as in the real client (docs/protocol/device.md,
+//! "Extensions" and "Remote console").
 
 use super::connection::{Connection, Frame};
 use super::device::Life;
@@ -75,7 +76,7 @@ impl Life {
         Ok(())
     }
 
-    /// Says unasked what its attached extensions have to say.
+    /// Sends the unsolicited reports of the attached extensions.
     pub(super) async fn report(&mut self, connection: &mut Connection) -> Result<(), String> {
         if self.attached.contains("health") {
             self.report_health(connection).await?;
@@ -119,7 +120,7 @@ impl Life {
         connection.push("extensions", "logging:send", &line).await
     }
 
-    /// A report with the metrics that the real client has by default.
+    /// A health report with the metrics that the real client has by default.
     fn health(&mut self) -> Value {
         let mut percent = || f64::from(self.rng.random_range(5..950)) / 10.0;
         let (cpu, memory, disk) = (percent(), percent(), percent());
@@ -139,7 +140,7 @@ impl Life {
         })
     }
 
-    /// The console: what is typed comes back, and a file that was sent comes back, too.
+    /// The console echoes input, and sends received files back.
     pub(super) async fn console(
         &mut self,
         connection: &mut Connection,

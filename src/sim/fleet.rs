@@ -1,4 +1,4 @@
-//! Many simulated devices.
+//! A fleet of simulated devices.
 
 use super::connection::Target;
 use super::device::{self, Device, DeviceAuth, Faults};
@@ -17,61 +17,61 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How the devices prove who they are.
+/// How the devices authenticate.
 #[derive(Debug, Clone)]
 pub enum Auth {
     /// By a product's shared secret.
     Secret {
-        /// `nhp_…`.
+        /// The shared key, `nhp_…`.
         key: String,
-        /// Its secret.
+        /// The secret of the shared key.
         secret: String,
     },
     /// By certificates that this CA signs for them.
     Certificate {
-        /// PEM of the CA.
+        /// PEM of the CA certificate.
         ca: String,
-        /// PEM of its key.
+        /// PEM of the CA's private key.
         key: String,
     },
 }
 
-/// A fleet to simulate.
+/// The description of a fleet to simulate.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// `wss://host:port`.
     pub url: String,
-    /// PEM file that the server's certificate is trusted by.
+    /// PEM file of the CA to verify the server's certificate with.
     pub server_ca: PathBuf,
-    /// How many.
+    /// Number of devices.
     pub devices: usize,
-    /// Identifiers are this and a number.
+    /// Identifiers are this prefix and a number.
     pub prefix: String,
-    /// How they prove who they are.
+    /// How the devices authenticate.
     pub auth: Auth,
     /// Firmware files that they run at first, in turn.
     pub firmware: Vec<PathBuf>,
     /// How they misbehave.
     pub faults: Faults,
-    /// Seed of all chance.
+    /// Seed of the random numbers.
     pub seed: u64,
     /// New connections a second.
     pub rate: u32,
     /// Pause between heartbeats.
     pub heartbeat: Duration,
-    /// Speak MessagePack (`vsn=3.0.0`) instead of JSON.
+    /// Whether to use MessagePack (`vsn=3.0.0`) instead of JSON.
     pub msgpack: bool,
-    /// Releases of the client, dealt out in turn; none is the newest.
+    /// Releases of the client, in turn; empty for the newest.
     pub releases: Vec<Release>,
-    /// Pause between reports that nobody asked for.
+    /// Pause between unsolicited reports.
     pub report_every: Option<Duration>,
-    /// Ask over HTTP with this pause instead of holding a socket.
+    /// Poll over HTTP with this pause instead of holding a connection.
     pub poll: Option<Duration>,
 }
 
 /// A running fleet.
 pub struct Fleet {
-    /// What happened so far.
+    /// Counters over all devices.
     pub stats: Arc<Stats>,
     devices: u64,
     started: Instant,
@@ -80,10 +80,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts the devices, at the plan's rate; returns at once.
+    /// Starts the devices at the plan's rate, and returns at once.
     ///
     /// # Errors
-    /// Files or addresses that cannot be used.
+    /// A file or address that cannot be used.
     pub fn start(plan: Plan) -> anyhow::Result<Self> {
         let target = target(&plan.url, plan.msgpack)?;
         let roots = roots(&plan.server_ca)?;
@@ -129,13 +129,13 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// The outcome so far.
+    /// The counters so far.
     pub fn report(&self) -> SimReport {
         self.stats
             .report(self.devices, self.started.elapsed().as_secs_f64())
     }
 
-    /// Waits until every device has joined; false when the time runs out before.
+    /// Waits until every device has joined; false when `within` is over before.
     pub async fn all_joined(&self, within: Duration) -> bool {
         let wait = async {
             while self.report().joined < self.devices {
@@ -145,18 +145,18 @@ impl Fleet {
         tokio::time::timeout(within, wait).await.is_ok()
     }
 
-    /// Stops the devices.
+    /// Stops the devices and returns the final counters.
     pub async fn stop(self) -> SimReport {
         let report = self.report();
         self.stop.cancel();
         self.tasks.close();
-        // Sockets that do not close in time end with the process.
+        // Connections that do not close in time end with the process.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await;
         report
     }
 }
 
-/// What is the same for all devices.
+/// What all devices have in common.
 struct Maker {
     target: Target,
     roots: Arc<RootCertStore>,
@@ -247,7 +247,7 @@ impl Maker {
     }
 }
 
-/// A device whose firmware no server knows.
+/// An image whose firmware no server knows.
 fn unknown() -> Image {
     let values = [
         ("product", "simulated"),
@@ -313,7 +313,7 @@ fn client(roots: &Arc<RootCertStore>) -> anyhow::Result<Builder> {
         .with_root_certificates(roots.clone()))
 }
 
-/// A configuration with a fresh certificate for this device, as a factory's signer would make it.
+/// A TLS configuration with a new certificate for this device, as a factory's signer would issue it.
 fn certified(
     roots: &Arc<RootCertStore>,
     issuer: &Issuer<'_, KeyPair>,

@@ -1,6 +1,6 @@
-//! Simulated devices: the same protocol from the other end. Real TLS, real downloads with resume, real signatures and
-//! deltas, and slots that a device would really boot from. It uses the firmware and delta rooms, and nothing of the
-//! server's.
+//! Simulated devices: the other end of the device protocol, with real TLS, real downloads with resume, real
+//! signatures and deltas, and slots that a device would really boot from. It uses the firmware and delta
+//! modules, and nothing else of the server.
 
 mod connection;
 mod device;

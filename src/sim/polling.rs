@@ -1,4 +1,5 @@
-//! A device that asks over HTTP now and then instead of holding a socket (docs/protocol/device.md, "Polling").
+//! A simulated device that polls over HTTP instead of holding a connection (docs/protocol/device.md,
+//! "Polling").
 
 use super::connection::Target;
 use super::device::{Device, DeviceAuth, Life, Outcome};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// Asks until it is told to stop.
+/// Polls until it is stopped.
 pub(super) async fn run(device: Device, pause: Duration) {
     let stop = device.stop.clone();
     let mut life = Life::new(device);
@@ -27,7 +28,7 @@ pub(super) async fn run(device: Device, pause: Duration) {
                 false
             }
         };
-        // After the boot it says at once what it runs now.
+        // After the boot it reports its new firmware at once.
         let jitter = Duration::from_millis(life.rng.random_range(0..1_000));
         let wait = if booted { jitter } else { pause + jitter };
         if stop
@@ -50,7 +51,7 @@ impl Life {
         }
     }
 
-    /// Installs what the server offers; true when the device boots.
+    /// Installs what the server offers. Returns true when the device boots.
     async fn take(&mut self, answer: &Value) -> bool {
         let update = &answer["data"];
         if update["update_available"] != true {
@@ -60,7 +61,7 @@ impl Life {
         let (work, mut said) = self.begin(update);
         let outcome = async {
             let mut outcome = Outcome::Stay;
-            // It has nobody to tell how it goes.
+            // A polling device cannot report progress.
             while let Some(progress) = said.recv().await {
                 if let Some(end) = progress.end() {
                     outcome = end;
@@ -73,7 +74,7 @@ impl Life {
     }
 }
 
-/// One request.
+/// Sends one request.
 async fn ask(d: &Device, path: &str) -> Result<Value, String> {
     let mut head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", d.target.address);
     let mut field = |name: &str, value: &str| {

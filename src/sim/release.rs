@@ -1,30 +1,31 @@
-//! Releases of the real client, as far as a server can tell them apart (docs/protocol/device.md, "What a client knows").
+//! Releases of the real client, as far as a server can tell them apart (docs/protocol/device.md, "What a client
+//! knows").
 
 use serde_json::{Map, Value, json};
 
-/// A release.
+/// A release of nerves_hub_link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Release {
     /// 1.0 to 1.4: reboot and update only.
     V1,
-    /// 2.1: files through the console.
+    /// 2.1: file transfers through the console.
     V2_1,
-    /// 2.2: archives, keys on connect.
+    /// 2.2: archives, and signing keys on connect.
     V2_2,
     /// 2.5: scripts.
     V2_5,
     /// 2.6: extensions.
     V2_6,
-    /// 2.8.1: says whether its firmware is validated.
+    /// 2.8.1: reports whether its firmware is validated.
     V2_8,
-    /// 2.9: says in words how its update goes.
+    /// 2.9: reports the status of an update in words.
     V2_9,
-    /// 2.12: says which interface it uses; has a shell.
+    /// 2.12: reports its network interface; has a shell.
     V2_12,
 }
 
 impl Release {
-    /// All, oldest first, with the version that people call them by.
+    /// All releases, oldest first, with their versions.
     pub const ALL: [(Self, &str); 8] = [
         (Self::V1, "1.4.1"),
         (Self::V2_1, "2.1.1"),
@@ -36,10 +37,10 @@ impl Release {
         (Self::V2_12, "2.12.0"),
     ];
 
-    /// Reads a version.
+    /// Parses a version.
     ///
     /// # Errors
-    /// The ones that there are.
+    /// The list of known versions.
     pub fn parse(text: &str) -> Result<Self, String> {
         let found = Self::ALL.into_iter().find(|(_, name)| *name == text);
         let known = Self::ALL.map(|(_, name)| name).join(", ");
@@ -58,22 +59,22 @@ impl Release {
         }
     }
 
-    /// `console_version`.
+    /// The `console_version` of this release.
     pub(super) fn console(self) -> &'static str {
         if self == Self::V1 { "1.0.0" } else { "2.0.0" }
     }
 
-    /// Whether it says in words how its update goes; older ones say percents only.
+    /// Whether it reports the status of an update in words; older releases only report percentages.
     pub(super) fn tells(self) -> bool {
         self >= Self::V2_9
     }
 
-    /// Whether it says which interface it uses.
+    /// Whether it reports its network interface.
     pub(super) fn names_interface(self) -> bool {
         self >= Self::V2_12
     }
 
-    /// What it has, with versions.
+    /// Its extensions with their versions.
     pub(super) fn extensions(self) -> Value {
         let names: &[&str] = match self {
             Self::V2_12 => &[
@@ -89,7 +90,7 @@ impl Release {
         Value::Object(all.collect::<Map<_, _>>())
     }
 
-    /// Puts into a join what this release sends beside its firmware.
+    /// Adds to a join what this release sends besides its firmware.
     pub(super) fn join(self, params: &mut Value, validated: bool, reverted: bool) {
         params["device_api_version"] = self.api().into();
         params["console_version"] = self.console().into();

@@ -1,11 +1,11 @@
-//! The device's side of shared secrets (docs/protocol/device.md, "Shared secrets").
+//! The device's side of shared-secret authentication (docs/protocol/device.md, "Shared secrets").
 
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::num::NonZeroU32;
 
-/// The four headers of a connect at `now_ms`.
+/// The four headers of a connection at `now_ms`.
 pub fn sign(key: &str, secret: &str, identifier: &str, now_ms: i64) -> [(&'static str, String); 4] {
     let algorithm = "NH1-HMAC-sha256-1000-32";
     let time = now_ms.div_euclid(1_000);

@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What happened so far, over all devices.
+/// Counters over all devices, updated while the fleet runs.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Devices that joined at least once.
     pub joined: AtomicU64,
-    /// Joins in all.
+    /// Number of joins.
     pub joins: AtomicU64,
-    /// Updates that were told.
+    /// Updates that were offered.
     pub offers: AtomicU64,
     /// Updates that were installed and booted.
     pub updated: AtomicU64,
-    /// Of these, by delta.
+    /// Updates that were installed by a delta.
     pub deltas: AtomicU64,
     /// Updates that failed.
     pub failed: AtomicU64,
-    /// Updates that were refused.
+    /// Updates that the application ignored.
     pub ignored: AtomicU64,
     /// Updates that were reverted after the boot.
     pub reverted: AtomicU64,
@@ -28,9 +28,9 @@ pub struct Stats {
     pub repeated: AtomicU64,
     /// Downloads that were cut.
     pub cuts: AtomicU64,
-    /// Health reports, positions, log lines and identities that were sent.
+    /// Health reports, positions, log lines, and identities that were sent.
     pub reports: AtomicU64,
-    /// Archives that were fetched whole.
+    /// Archives that were downloaded completely.
     pub archives: AtomicU64,
     /// Bytes of all downloads.
     pub bytes: AtomicU64,
@@ -40,10 +40,10 @@ pub struct Stats {
     reasons: Mutex<BTreeMap<String, u64>>,
 }
 
-/// A fleet's outcome.
+/// The result of a simulation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SimReport {
-    /// Devices.
+    /// Number of devices.
     pub devices: u64,
     /// Devices that joined at least once.
     pub joined: u64,
@@ -51,33 +51,33 @@ pub struct SimReport {
     pub updated: u64,
     /// Updates that failed.
     pub failed: u64,
-    /// Updates refused.
+    /// Updates that the application ignored.
     pub ignored: u64,
-    /// Updates reverted.
+    /// Updates that were reverted after the boot.
     pub reverted: u64,
     /// Devices that installed one firmware more than once.
     pub repeated: u64,
-    /// Updates by delta.
+    /// Updates that were installed by a delta.
     pub delta_updates: u64,
-    /// Updates told.
+    /// Updates that were offered.
     pub offers: u64,
-    /// Joins in all.
+    /// Number of joins.
     pub joins: u64,
-    /// Connections that failed.
+    /// Connections that failed or were refused.
     pub refused: u64,
-    /// Health reports, positions, log lines and identities sent.
+    /// Health reports, positions, log lines, and identities that were sent.
     pub reports: u64,
-    /// Archives fetched.
+    /// Archives that were downloaded completely.
     pub archives: u64,
-    /// Downloads cut.
+    /// Downloads that were cut.
     pub cuts: u64,
     /// Bytes downloaded.
     pub received_bytes: u64,
-    /// Running versions and how many devices run each.
+    /// Running versions, and the number of devices with each.
     pub versions: BTreeMap<String, i64>,
-    /// Why updates failed.
+    /// Reasons of failed updates, with their counts.
     pub reasons: BTreeMap<String, u64>,
-    /// How long it took.
+    /// Duration in seconds.
     pub seconds: f64,
 }
 
@@ -101,7 +101,7 @@ impl Stats {
         }
     }
 
-    /// How many devices run this version.
+    /// The number of devices that run this version.
     pub fn running(&self, version: &str) -> u64 {
         let map = self
             .versions
@@ -110,7 +110,7 @@ impl Stats {
         u64::try_from(map.unwrap_or(0)).unwrap_or(0)
     }
 
-    /// The outcome so far.
+    /// The counters so far.
     pub fn report(&self, devices: u64, seconds: f64) -> SimReport {
         let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
         SimReport {

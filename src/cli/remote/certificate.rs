@@ -1,4 +1,4 @@
-//! `nervecenter device cert create`: a key and a certificate for a device, made on this machine.
+//! `nervecenter device cert create`: creates a key and a certificate for a device, on this machine.
 
 use super::Group;
 use super::device::Cert;
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Create {
 }
 
 impl Group<Cert> {
-    /// What needs no server works without one: a factory's machine may know none.
+    /// Runs without a server: a machine in a factory may have no access to one.
     pub(in crate::cli) async fn certificates(self) -> anyhow::Result<Code> {
         match self.command {
             Cert::Create(create) => create.run(self.remote.org.as_deref()),
@@ -61,7 +61,8 @@ impl Create {
         let cert = self.params(org)?.signed_by(&key, &issuer)?;
         let file = |kind: &str| self.path.join(format!("{}-{kind}.pem", self.identifier));
         let (key_file, cert_file) = (file("key"), file("cert"));
-        // Each gets its name when it is whole, the key readable by its owner only; neither replaces another.
+        // Each file is renamed when it is complete, the key is readable only by its owner, and no existing file
+        // is replaced.
         let keep = |path: &Path, text: String| {
             let mut staged = tempfile::NamedTempFile::new_in(&self.path)?;
             staged.write_all(text.as_bytes())?;
@@ -88,7 +89,7 @@ impl Create {
             .distinguished_name
             .push(DnType::CommonName, self.identifier.as_str());
         let mut serial = random::<20>();
-        // Positive, and without leading zeros (RFC 5280, 4.1.2.2).
+        // The serial number must be positive and without leading zeros (RFC 5280, 4.1.2.2).
         serial[0] = serial[0] & 0x7f | 0x40;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.is_ca = IsCa::ExplicitNoCa;
@@ -98,7 +99,7 @@ impl Create {
             KeyUsagePurpose::KeyEncipherment,
         ];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        // Devices' clocks are often somewhat behind.
+        // Devices' clocks are often slow.
         let now = OffsetDateTime::now_utc();
         let hour = now
             - Duration::minutes(i64::from(now.minute()))

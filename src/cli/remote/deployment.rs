@@ -1,4 +1,4 @@
-//! `nervecenter deployment …`.
+//! `nervecenter deployment …`: deployment groups of a server.
 
 use super::{Ask, Client, part, query};
 use crate::cli::exit::Code;
@@ -188,7 +188,7 @@ fn read(settings: &[String]) -> anyhow::Result<Value> {
                 "{key} makes a release; use `nervecenter deployment release NAME FIRMWARE [--archive ARCHIVE]`"
             );
         }
-        // What is JSON is sent as such, anything else as a text.
+        // A value that is valid JSON is sent as such, any other as a string.
         let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
         map.insert(key.to_owned(), value);
     }

@@ -1,4 +1,4 @@
-//! `nervecenter device list|show|create|…`.
+//! `nervecenter device list|show|create|…`: devices of a server.
 
 use super::certificate::Create;
 use super::{Ask, Client, Remote, part};
@@ -181,7 +181,7 @@ impl One {
         Ok(Code::Done)
     }
 
-    /// `reboot`, `identify`, `reconnect`.
+    /// Runs one of the actions `reboot`, `identify`, and `reconnect`.
     pub(in crate::cli) async fn act(self, action: &str) -> anyhow::Result<Code> {
         let client = self.remote.client()?;
         let path = format!("{}/{action}", device(&client, &self.identifier).await?);

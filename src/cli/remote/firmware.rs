@@ -1,4 +1,4 @@
-//! `nervecenter firmware publish|list|download|delete`.
+//! `nervecenter firmware publish|list|download|delete`: firmware of a server.
 
 use super::upload::upload;
 use super::{Remote, part};
@@ -55,7 +55,7 @@ pub(in crate::cli) struct Delete {
     uuid: String,
 }
 
-/// A bar on a terminal; nothing elsewhere.
+/// A progress bar, which is hidden unless stderr is a terminal.
 pub(super) fn bar(what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -71,7 +71,7 @@ pub(super) fn bar(what: &str) -> ProgressBar {
 
 impl Publish {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
-        // What the server would refuse is refused before 30 MB are sent.
+        // Checked before the upload, so that a file that the server would refuse is not sent in vain.
         let image = match Image::read(&mut open(&self.file)?) {
             Ok(image) => image,
             Err(e) => {
@@ -154,7 +154,7 @@ impl Download {
                 .await?;
             bail!("the file could not be downloaded");
         }
-        // The link that the server redirected to ends as the file does.
+        // The link that the server redirected to has the file's extension.
         let end = answer.url().path().rsplit_once('.').map(|(_, end)| end);
         let end = FirmwareKind::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! `nervecenter key …`, `ca …`.
+//! `nervecenter key …` and `nervecenter ca …`: signing keys and CA certificates of an organization.
 
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;
@@ -144,7 +144,8 @@ impl Ask for Ca {
     }
 }
 
-/// A certificate, signed by the authority, that holds the token (docs/protocol/rules.md, "Certificates").
+/// Creates the proof of possession: a certificate, signed by the CA, that contains the token
+/// (docs/protocol/rules.md, "Certificates").
 fn prove(cert: &str, key: &str, token: &str) -> anyhow::Result<String> {
     let key = KeyPair::from_pem(key).context("--key is no private key in PKCS #8 PEM")?;
     let issuer = Issuer::from_ca_cert_pem(cert, key).context("not a CA certificate")?;

@@ -1,4 +1,4 @@
-//! `nervecenter login`, `logout`, `whoami`, `token …`.
+//! `nervecenter login`, `logout`, `whoami`, and `token …`.
 
 use super::{Ask, Client, Kept, Remote};
 use crate::cli::exit::Code;
@@ -119,7 +119,7 @@ impl Login {
             data["confirmation_code"]
         ));
         let http = self.remote.http()?;
-        // The server keeps it for five minutes, and lets us ask 30 times a minute.
+        // The server keeps a pending login for five minutes and allows 30 polls a minute.
         for _ in 0..150 {
             tokio::time::sleep(Duration::from_millis(2_500)).await;
             let path = format!("{base}/api/auth/cli_session/{session}");
@@ -157,7 +157,7 @@ impl Login {
     }
 }
 
-/// The name of this machine.
+/// The host name of this machine.
 fn machine() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = name.trim();

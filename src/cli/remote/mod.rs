@@ -1,4 +1,4 @@
-//! The operator's and developer's tool over the REST API; it works with an original NervesHub server as well.
+//! The commands that use the REST API of a server. They work with NervesHub as well.
 
 mod certificate;
 pub(super) mod deployment;
@@ -66,9 +66,9 @@ pub(super) struct Group<C: Subcommand> {
     command: C,
 }
 
-/// A command that asks a server.
+/// A command that calls a server.
 pub(super) trait Ask: Subcommand {
-    /// Asks, and prints what comes of it.
+    /// Calls the server and prints the result.
     async fn ask(self, client: &Client) -> anyhow::Result<Code>;
 }
 
@@ -78,7 +78,7 @@ impl<C: Ask> Group<C> {
     }
 }
 
-/// What `login` keeps, readable by its owner only.
+/// The stored login, readable only by its owner.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Kept {
     server: Option<String>,
@@ -102,7 +102,7 @@ impl Kept {
     }
 
     fn read() -> Self {
-        // What is not there, or is none, is as if nobody had logged in.
+        // A missing or unreadable file counts as no login.
         Self::path()
             .ok()
             .and_then(|p| std::fs::read_to_string(p).ok())
@@ -116,7 +116,7 @@ impl Kept {
         let folder = path.parent().context("no folder")?;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("could not make {}", folder.display()))?;
-        // A temporary file is readable by its owner only, and keeps that when it gets its name.
+        // A temporary file is readable only by its owner, and stays so when it is renamed.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(toml::to_string(self)?.as_bytes())?;
         file.persist(&path)?;
@@ -133,12 +133,12 @@ pub(super) struct Client {
     options: Remote,
 }
 
-/// The server refused because of who asks.
+/// The server answered that the token is missing, invalid, or not allowed to do this.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Unauthorized(String);
 
-/// The server refused, or could not.
+/// The server refused a request or failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{said}")]
 pub(super) struct Refused {
@@ -146,7 +146,7 @@ pub(super) struct Refused {
     said: String,
 }
 
-/// The exit code of an error.
+/// The exit code for an error.
 pub(super) fn code_of(e: &anyhow::Error) -> Code {
     if e.is::<Unauthorized>() {
         Code::Denied
@@ -180,7 +180,7 @@ impl Remote {
     /// A client with a token.
     ///
     /// # Errors
-    /// Nobody is logged in.
+    /// [`Unauthorized`] when nobody is logged in.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         let kept = Kept::read();
         let token = self.token.clone().or_else(|| kept.token.clone());
@@ -197,10 +197,10 @@ impl Remote {
         })
     }
 
-    /// The same server for sockets.
+    /// The same server, for WebSocket connections.
     ///
     /// # Errors
-    /// Nobody is logged in.
+    /// [`Unauthorized`] when nobody is logged in.
     pub(super) fn sockets(&self) -> anyhow::Result<Server> {
         let client = self.client()?;
         Ok(Server {
@@ -211,7 +211,7 @@ impl Remote {
     }
 }
 
-/// A value of a query.
+/// Encodes query parameters.
 pub(super) fn query(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
@@ -219,7 +219,7 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
 }
 
 impl Client {
-    /// A client of the server at `base`, for this product, that has nothing of its own kept.
+    /// A client of the server at `base`, for this product, which ignores the stored login.
     pub(super) fn of(
         base: String,
         token: String,
@@ -245,10 +245,10 @@ impl Client {
         self.http.request(method, url).bearer_auth(&self.token)
     }
 
-    /// Sends a request; the whole answer, `null` when it is empty.
+    /// Sends a request and returns the whole answer; `null` when it is empty.
     ///
     /// # Errors
-    /// The server cannot be reached, or refuses: then its sentence.
+    /// The server cannot be reached, or it refuses the request with a message.
     pub(super) async fn full_answer(
         &self,
         request: reqwest::RequestBuilder,
@@ -285,7 +285,7 @@ impl Client {
         }
     }
 
-    /// Sends a body; the data of the answer.
+    /// Sends a JSON body and returns the `data` of the answer.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -298,19 +298,19 @@ impl Client {
         Ok(whole["data"].take())
     }
 
-    /// Reads data.
+    /// Returns the `data` of a resource.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         let mut whole = self.full_answer(self.request(Method::GET, path)).await?;
         Ok(whole["data"].take())
     }
 
-    /// Deletes.
+    /// Deletes a resource.
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.full_answer(self.request(Method::DELETE, path)).await?;
         Ok(())
     }
 
-    /// All pages of a list.
+    /// Reads all pages of a list.
     pub(super) async fn all(
         &self,
         path: &str,
@@ -336,7 +336,7 @@ impl Client {
         Ok(rows)
     }
 
-    /// The organization: the given one, or the only one.
+    /// The organization: the given one, or the only one of the person.
     pub(super) async fn org(&self) -> anyhow::Result<String> {
         let given = self.options.org.clone().or_else(|| self.kept.org.clone());
         match given {
@@ -345,12 +345,12 @@ impl Client {
         }
     }
 
-    /// `orgs/ORG`, its name encoded.
+    /// `orgs/ORG`, with the name encoded.
     pub(super) async fn in_org(&self) -> anyhow::Result<String> {
         Ok(format!("orgs/{}", part(&self.org().await?)))
     }
 
-    /// `orgs/ORG/products/PRODUCT`, encoded.
+    /// `orgs/ORG/products/PRODUCT`, with the names encoded.
     pub(super) async fn in_product(&self) -> anyhow::Result<String> {
         let org = self.in_org().await?;
         let given = self.options.product.clone();
@@ -397,7 +397,7 @@ impl Client {
         Ok(())
     }
 
-    /// Prints one thing, a line a field, or as JSON.
+    /// Prints one resource with a line for each field, or as JSON.
     pub(super) fn one(&self, thing: &Value) -> anyhow::Result<()> {
         if self.options.json {
             return output::json(thing);
@@ -408,7 +408,7 @@ impl Client {
         Ok(())
     }
 
-    /// Says that something was done; in JSON nothing is to be said.
+    /// Prints that something was done, unless the output is JSON.
     pub(super) fn done(&self, text: &str) {
         if !self.options.json {
             output::talk(text);
@@ -421,7 +421,7 @@ impl Client {
     }
 }
 
-/// A value as a person reads it.
+/// A value as it is printed in a table.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),

@@ -1,4 +1,4 @@
-//! `nervecenter org …`, `product …`.
+//! `nervecenter org …` and `nervecenter product …`.
 
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;

@@ -1,4 +1,4 @@
-//! `nervecenter script …`, `archive …`.
+//! `nervecenter script …` and `nervecenter archive …`.
 
 use super::firmware::bar;
 use super::upload::upload;
@@ -83,7 +83,7 @@ impl Ask for Script {
                     .await?
                 {
                     Value::String(text) => output::data(&text),
-                    // Output that happens to be JSON.
+                    // The script's output was valid JSON.
                     other => output::data(&other.to_string()),
                 }
             }

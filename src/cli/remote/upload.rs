@@ -1,4 +1,5 @@
-//! Files to the server: in pieces that survive a cut, or in one request to a server that has no other way.
+//! Uploads files to a server: resumable in several requests, or in a single request if the server knows no
+//! other way.
 
 use super::{Client, Refused};
 use crate::cli::image::Image;
@@ -12,13 +13,13 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncSeekExt as _;
 
-/// Attempts in a row that bring nothing.
+/// Consecutive attempts without progress before giving up.
 const ATTEMPTS: u32 = 8;
 /// The longest pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Uploads a file as `part` (`firmware` or `archive`) to the list at `path`; the data of the answer. Called again after it
-/// ended half-way, it goes on where it stopped.
+/// Uploads a file as `part` (`firmware` or `archive`) to the list at `path`, and returns the `data` of the
+/// answer. If an earlier call was interrupted, it continues there.
 pub(in crate::cli) async fn upload(
     client: &Client,
     path: &str,
@@ -43,7 +44,7 @@ pub(in crate::cli) async fn upload(
     made
 }
 
-/// Size and SHA-256.
+/// Size and SHA-256 of the file.
 fn summed(file: &Path) -> std::io::Result<(u64, String)> {
     let mut open = std::fs::File::open(file)?;
     let (mut size, mut context) = (0, digest::Context::new(&digest::SHA256));
@@ -69,7 +70,7 @@ struct Uploading<'u> {
     bar: &'u ProgressBar,
 }
 
-/// Whether another attempt could help: the network's fault, or a server that is busy or begins anew.
+/// Whether another attempt could help: after a network failure, or when the server is busy or restarts.
 fn passing(e: &anyhow::Error) -> bool {
     match e.downcast_ref::<Refused>() {
         Some(refused) => {
@@ -115,7 +116,7 @@ impl Uploading<'_> {
         }
     }
 
-    /// The upload's name and where to go on; none on a server that knows no such uploads.
+    /// The upload's id and the offset to continue from; `None` when the server has no resumable uploads.
     async fn begin(&self, sum: &str) -> anyhow::Result<Option<(String, u64)>> {
         let body = json!({"size": self.size, "sha256": sum});
         let begun = self.client.send(Method::POST, &self.uploads, &body).await;
@@ -134,7 +135,7 @@ impl Uploading<'_> {
         Ok(Some((id.to_owned(), offset)))
     }
 
-    /// The file from this byte on, counted on the bar.
+    /// The file from an offset on, counted on the progress bar.
     async fn body(&self, offset: u64) -> anyhow::Result<reqwest::Body> {
         let could_not = || format!("could not read {}", self.file.display());
         let mut open = tokio::fs::File::open(self.file)
@@ -172,7 +173,7 @@ impl Uploading<'_> {
         let path = format!("{}/{id}/{}", self.uploads, self.part);
         match self.client.send(Method::POST, &path, &json!({})).await {
             Ok(made) => Ok(made),
-            // The answer may be lost, but not what was made.
+            // The answer may be lost although the server has created the firmware.
             Err(e) if passing(&e) => match self.made().await {
                 Some(made) => Ok(made),
                 None => Err(e),
@@ -181,7 +182,7 @@ impl Uploading<'_> {
         }
     }
 
-    /// What the server holds of this uuid.
+    /// What the server has stored under this UUID.
     async fn made(&self) -> Option<Value> {
         let mut open = std::fs::File::open(self.file).ok()?;
         let image = Image::read(&mut open).ok()?;
@@ -189,7 +190,7 @@ impl Uploading<'_> {
         self.client.get(&path).await.ok()
     }
 
-    /// All in one request, as NervesHub has it.
+    /// Uploads in a single request, as NervesHub does.
     async fn whole(&self) -> anyhow::Result<Value> {
         let shown = self
             .file

@@ -1,5 +1,5 @@
-//! The audit log of the original. Its entries keep their time and say that they were imported; the chain covers them from
-//! then on.
+//! Imports the audit log of NervesHub. The entries keep their time and are marked as imported; the audit chain
+//! covers them from then on.
 
 use super::{Goods, ORPHAN, made_at, number, text};
 use crate::domain::Result;
@@ -8,7 +8,7 @@ use crate::store::events::audit::imported::{self, Actor, Imported};
 use crate::store::events::audit::{self, Resource};
 use serde_json::{Map, Value, json};
 
-/// What an entry is kept with beside its text.
+/// The columns of an entry that are kept in its details.
 const KEPT: [&str; 9] = [
     "id",
     "action",
@@ -21,7 +21,7 @@ const KEPT: [&str; 9] = [
     "reference_id",
 ];
 
-/// The last part of a type: older versions write `Elixir.NervesHub.Accounts.User`.
+/// The last part of a type name: older versions write `Elixir.NervesHub.Accounts.User`.
 fn kind<'v>(row: &'v Value, key: &str) -> &'v str {
     text(row, key).rsplit('.').next().unwrap_or_default()
 }
@@ -35,7 +35,7 @@ fn details(row: &Value) -> String {
 }
 
 impl Goods<'_> {
-    /// A slice of entries.
+    /// Imports a slice of entries.
     pub(super) async fn audits(&mut self, rows: &[Value]) -> Result<()> {
         let commit = self.commits();
         let mut w = self.begin().await?;
@@ -79,7 +79,8 @@ impl Goods<'_> {
         known.unwrap_or(Actor::Unknown)
     }
 
-    /// What an entry is about, if it is here: the organization, the product if it is in one, and the thing itself.
+    /// What an entry is about, if it was imported: the organization, the product if it belongs to one, and the
+    /// resource itself.
     fn resource(&self, row: &Value) -> Option<(OrgId, Option<ProductId>, Resource)> {
         let id = number(row, "resource_id");
         Some(match kind(row, "resource_type") {
@@ -107,7 +108,7 @@ impl Goods<'_> {
         })
     }
 
-    /// One entry of this server's own says how many were imported.
+    /// Writes an entry of this server into each organization that says how many entries were imported.
     pub(super) async fn tell_of_entries(&mut self) -> Result<()> {
         let commit = self.commits();
         let mut w = self.begin().await?;

@@ -1,15 +1,15 @@
-//! Every table and column of the original's schema, and what becomes of it. What is not brought is told with its count, and
-//! so is what a later version of the original adds.
+//! Every table and column of NervesHub's schema, and whether it is imported. What is left behind is reported
+//! with its count, and so are columns that a later version of NervesHub adds.
 
 use super::Result;
 use super::report::ImportReport;
 use crate::store::import::nerves_hub::Original;
 
-/// What becomes of a table.
+/// What happens to a table.
 struct Fate {
     table: &'static str,
-    /// Columns that are brought: their values, what can be read from another brought column (the fields of a certificate,
-    /// the metadata of a firmware file), and numbers of rows, since rows get numbers of their own here.
+    /// Imported columns: their values, what can be derived from another imported column (the fields of a
+    /// certificate, the metadata of a firmware file), and row ids, because rows get new ids here.
     brought: &'static str,
     /// Columns that are left behind, and why.
     left: &'static [(&'static str, &'static str)],
@@ -52,7 +52,7 @@ const FATES: [Fate; 39] = [
             ("updated_at", CHANGED),
         ],
     ),
-    // The details of an imported entry hold all that has no column here.
+    // The details of an imported entry hold everything that has no column here.
     table(
         "audit_logs",
         "id action actor_id actor_type params resource_id resource_type inserted_at changes description org_id reference_id",
@@ -322,7 +322,7 @@ const FATES: [Fate; 39] = [
 ];
 
 impl Fate {
-    /// Why a column is left behind, or none if it is brought.
+    /// Why a column is left behind; `None` if it is imported.
     fn of(&self, column: &str) -> Option<&'static str> {
         let told = self.left.iter().find(|(name, _)| *name == column);
         match told {
@@ -339,7 +339,7 @@ impl Fate {
     }
 }
 
-/// Tells every column that holds something and is not brought.
+/// Reports every column that holds something and is not imported.
 pub(super) async fn tell(from: &mut Original, report: &mut ImportReport) -> Result<()> {
     let number = |n: Option<&i64>| n.and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
     for (name, columns) in from.tables().clone() {

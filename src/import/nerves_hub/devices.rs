@@ -1,4 +1,4 @@
-//! Devices, what they prove themselves with, and what they left behind.
+//! Imports devices, their credentials, and their history.
 
 use super::{Known, Member, ORPHAN, Rows, bytes, changed_at, made_at, number, tags, text, time};
 use crate::access::random_id;
@@ -19,10 +19,10 @@ use crate::store::devices::{
 use crate::store::{self};
 use serde_json::{Value, json};
 
-/// The services that a network identity may be of.
+/// The services of network identities.
 const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
-/// What a device said that it runs, if it named a firmware.
+/// The firmware metadata that a device reported, if it named a firmware.
 fn metadata(m: &Value) -> Option<Metadata> {
     let optional = |key: &str| m[key].as_str().map(str::to_owned);
     Some(Metadata {
@@ -78,7 +78,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// What the server knows of a device: what it runs, since when it is known, whether it rests, where it is.
+    /// Imports a device's state: its firmware, when it was first seen, its penalty, and its position.
     async fn state(&mut self, row: &Value, id: DeviceId) -> Result<()> {
         let changed = changed_at(row, self.now);
         let w = &mut self.w;
@@ -89,7 +89,7 @@ impl Rows<'_> {
         devices::set_validation(w, id, known, reverted).await?;
         let first = time(&row["first_seen_at"]);
         if first.is_some() || text(row, "status") == "provisioned" {
-            // Before there was a column for it, nobody knew when: such devices count as the oldest.
+            // Versions of NervesHub without this column did not record it. Their devices count as the oldest.
             devices::seen_first(w, id, first.unwrap_or(Micros(0))).await?;
         }
         if let Some(until) = time(&row["updates_blocked_until"]).filter(|u| *u > self.now) {
@@ -112,7 +112,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// What people set of a device. The last statement also says when the device last changed.
+    /// Imports a device's settings. The last statement also sets when the device last changed.
     async fn settings(&mut self, row: &Value, id: DeviceId) -> Result<()> {
         let changed = changed_at(row, self.now);
         let w = &mut self.w;
@@ -157,7 +157,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The device that a row is about; a row without one is left behind.
+    /// The imported device that a row belongs to. A row without one is left behind and reported.
     fn device_of(&mut self, row: &Value, table: &str) -> Option<Known> {
         let known = self.devices.get(&number(row, "device_id")).copied();
         if known.is_none() {
@@ -220,7 +220,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// A key on another network: of a device, of a member, or of nobody yet.
+    /// Imports a network identity of a device, of a member, or of nobody yet.
     pub(super) async fn identity(&mut self, row: &Value) -> Result<()> {
         let (service, identifier) = (text(row, "service"), text(row, "identifier"));
         let made = if !SERVICES.contains(&service) {
@@ -259,7 +259,7 @@ impl Rows<'_> {
         let details = details(row);
         let made = made_at(row, self.now);
         let reported = time(&row["last_reported_at"]).unwrap_or(made);
-        // The first report says since when it is known, the second one when it was reported last.
+        // The first report sets when the identity was first seen, the second one when it was last seen.
         for at in [made, reported] {
             let added =
                 network_identities::report(w, device, service, instance, identifier, &details, at);
@@ -270,7 +270,7 @@ impl Rows<'_> {
         Ok(Ok(true))
     }
 
-    /// A key that a person entered, which this server takes for one service.
+    /// Imports an identity that a person entered. This server supports these for one service only.
     async fn endpoint(
         &mut self,
         row: &Value,
@@ -354,7 +354,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The last connection of a device, as one that has ended.
+    /// Imports the last connection of a device as one that has ended.
     pub(super) async fn connection(&mut self, row: &Value) -> Result<()> {
         let Some(device) = self.device_of(row, "latest_device_connections") else {
             return Ok(());
@@ -391,7 +391,7 @@ impl Rows<'_> {
     }
 }
 
-/// The JSON object of a network identity.
+/// The details of a network identity as a JSON object.
 fn details(row: &Value) -> String {
     match &row["details"] {
         Value::Object(some) => Value::Object(some.clone()).to_string(),

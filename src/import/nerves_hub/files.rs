@@ -1,4 +1,4 @@
-//! Firmware and archives. A row of the original is worth nothing without its file, and a file is checked here as at an upload,
+//! Imports firmware and archives. A row is useless without its file, and each file is checked as at an upload,
 //! so that no device gets what an upload would refuse.
 
 use super::{Goods, ORPHAN, made_at, number, text};
@@ -21,13 +21,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Files by the uuid that they are named after, wherever in the folder they are: the original's upload folder and a copy of
+/// Files by the UUID in their names, wherever in the folder they are: NervesHub's upload folder and a copy of
 /// its bucket differ in their layout, but not in these names.
 #[derive(Default)]
 pub(super) struct Shelf(HashMap<String, PathBuf>);
 
 impl Shelf {
-    /// Looks through a folder.
+    /// Lists the files of a folder.
     pub async fn of(folder: Option<&Path>) -> Result<Self> {
         let Some(folder) = folder.map(Path::to_owned) else {
             return Ok(Self::default());
@@ -67,18 +67,18 @@ fn look_through(folder: &Path) -> io::Result<HashMap<String, PathBuf>> {
     Ok(found)
 }
 
-/// What is told of a file that is missing.
+/// The message for a missing file.
 const NO_FILE: &str =
     "its file is not here: give the folder with the files by --files, or upload it again";
 
-/// What is taken over together with a file.
+/// The kinds of rows that have a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
     Firmware,
     Archive,
 }
 
-/// What a file is, once it passed.
+/// The record of a file that passed the checks.
 enum New {
     Firmware(NewFirmware),
     Archive(NewArchive),
@@ -113,7 +113,7 @@ impl New {
     }
 }
 
-/// Checks a file; with a place to keep it, its copy there. A refusal is told with the row.
+/// Checks a file and, if it is to be kept, copies it to its staging place. A refusal is reported with the row.
 fn read(
     what: Carried,
     path: &Path,
@@ -149,7 +149,7 @@ fn read(
 }
 
 impl Goods<'_> {
-    /// Takes one over, if it is not here and its file is.
+    /// Imports a firmware or archive, if it does not exist here yet and its file was found.
     pub(super) async fn good(&mut self, what: Carried, row: &Value) -> Result<()> {
         let (version, uuid) = (text(row, "version"), text(row, "uuid"));
         let (named, counted, kind) = match what {
@@ -206,7 +206,7 @@ impl Goods<'_> {
         self.end(w, commit).await
     }
 
-    /// Whether it is here; if so, it is remembered for the groups.
+    /// Whether it exists here. If so, it is remembered for the deployment groups.
     async fn here(
         &mut self,
         w: &mut Write,

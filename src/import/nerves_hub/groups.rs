@@ -1,4 +1,4 @@
-//! Deployment groups with their releases, the devices in them, and the updates that these made.
+//! Imports deployment groups with their releases, their devices, and their successful updates.
 
 use super::{Goods, Member, ORPHAN, changed_at, made_at, number, text};
 use crate::access::scope::{Product, Scope};
@@ -11,7 +11,7 @@ use crate::store::devices::history::{self, PastUpdate};
 use crate::store::{Write, devices};
 use serde_json::Value;
 
-/// A list of words, or none where the original's version has no such column.
+/// A list of words; `None` where this version of NervesHub has no such column.
 fn words(value: &Value) -> Option<Vec<String>> {
     let all = value.as_array()?.iter().filter_map(Value::as_str);
     Some(all.map(str::to_owned).collect())
@@ -49,7 +49,7 @@ fn settings(row: &Value) -> Changes {
 }
 
 impl Goods<'_> {
-    /// Takes a group over, on or off as it was there, if its current firmware is here.
+    /// Imports a group, on or off as it was, if its current firmware was imported.
     pub(super) async fn group(&mut self, row: &Value) -> Result<()> {
         let (there, name) = (number(row, "id"), text(row, "name"));
         let refuse = |why: &str| format!("deployment group {name}: {why}");
@@ -96,7 +96,8 @@ impl Goods<'_> {
         self.end(w, commit).await
     }
 
-    /// Makes the releases of a new group; how many are left out, since their firmware is not here.
+    /// Creates the releases of a new group. Returns how many are left out because their firmware was not
+    /// imported.
     async fn release_all(
         &mut self,
         w: &mut Write,
@@ -130,14 +131,15 @@ impl Goods<'_> {
         Ok(left)
     }
 
-    /// The releases in their order, the current one last. Older versions of the original have none, but a firmware in the group.
+    /// The releases in order, the current one last. Older versions of NervesHub have no releases, but a
+    /// firmware in the group.
     fn releases_of(&mut self, row: &Value) -> Vec<Value> {
         let mut all = self.releases.remove(&number(row, "id")).unwrap_or_default();
         all.sort_by_key(|r| (r["number"].as_i64().unwrap_or(0), number(r, "id")));
         let current = row["current_deployment_release_id"].as_i64();
         if let Some(at) = all.iter().position(|r| r["id"].as_i64() == current) {
             if at + 1 < all.len() {
-                // It went back to an earlier one; here the last one is current.
+                // The group went back to an earlier release. Here the last release is the current one.
                 let again = all[at].clone();
                 all.push(again);
             }
@@ -147,7 +149,8 @@ impl Goods<'_> {
         all
     }
 
-    /// Puts the devices into the group that were in it there and are in none here, with their attempts at its release.
+    /// Assigns the devices to the group that belonged to it and are in no group here, with their attempts at
+    /// its release.
     async fn enter(
         &mut self,
         w: &mut Write,
@@ -174,7 +177,7 @@ impl Goods<'_> {
         Ok(())
     }
 
-    /// A slice of the updates that succeeded.
+    /// Imports a slice of the successful updates.
     pub(super) async fn updates(&mut self, rows: &[Value]) -> Result<()> {
         let commit = self.commits();
         let mut w = self.begin().await?;

@@ -1,9 +1,10 @@
-//! Takes a fleet over from an original NervesHub, so that devices and people notice nothing but another server:
-//! organizations, people with their passwords and API tokens, products, keys, secrets, authorities, scripts ([`rows`]);
-//! devices with their certificates and what they left behind ([`devices`]); then firmware and archives, whose files are
-//! checked as at an upload ([`files`]), deployment groups with their releases ([`groups`]) and the audit log ([`audits`]).
-//! What is not brought is told ([`columns`]). What is here already is left alone, so that it can be done again. It is
-//! written in slices, one transaction each, so that neither a large table nor a thousand large files hold anybody up.
+//! Imports a fleet from NervesHub, so that devices and people only notice that the server is another:
+//! organizations, people with their passwords and API tokens, products, keys, secrets, CAs, and scripts
+//! ([`rows`]); devices with their certificates and history ([`devices`]); then firmware and archives, whose
+//! files are checked as at an upload ([`files`]), deployment groups with their releases ([`groups`]), and the
+//! audit log ([`audits`]). What is not imported is reported ([`columns`]). What exists here already is left
+//! alone, so that an import can be repeated. It is written in slices, one transaction each, so that neither a
+//! large table nor a thousand large files block other writers.
 
 mod audits;
 mod columns;
@@ -35,17 +36,17 @@ use time::format_description::well_known::Rfc3339;
 
 pub use report::ImportReport;
 
-/// What an import is done with.
+/// The inputs of an import.
 pub struct From<'i> {
-    /// The original's database.
+    /// URL of NervesHub's database.
     pub database: &'i str,
-    /// The original's stored files, or a copy of them.
+    /// Folder of NervesHub's stored files, or a copy of it.
     pub files: Option<&'i Path>,
-    /// Whether it is kept; else it is only tried.
+    /// Whether the import is committed; otherwise it is a trial that is rolled back.
     pub commit: bool,
 }
 
-/// A person who was imported.
+/// An imported person.
 #[derive(Clone)]
 struct Someone {
     id: UserId,
@@ -53,7 +54,7 @@ struct Someone {
     email: String,
 }
 
-/// A device that was imported.
+/// An imported device.
 #[derive(Clone, Copy)]
 struct Known {
     org: OrgId,
@@ -61,16 +62,17 @@ struct Known {
     id: DeviceId,
 }
 
-/// A device that belongs to a group.
+/// A device that belongs to a deployment group.
 struct Member {
     device: DeviceId,
-    /// When it last changed there.
+    /// When it last changed on the other server.
     changed: Micros,
     /// When it tried to install the current release, without success so far.
     attempts: Vec<Micros>,
 }
 
-/// Rows of the original that need no file, and what they became, by their numbers there.
+/// The first stage: rows that need no file. Holds the ids here of what was imported, by the ids on the other
+/// server.
 struct Rows<'i> {
     from: Original,
     db: &'i Db,
@@ -81,21 +83,21 @@ struct Rows<'i> {
     now: Micros,
     orgs: HashMap<i64, (OrgId, String)>,
     users: HashMap<i64, Someone>,
-    /// By the number of the membership.
+    /// Members by the id of their membership.
     members_of_orgs: HashMap<i64, UserId>,
     scopes: HashMap<i64, Scope<Org>>,
     products: HashMap<i64, (OrgId, ProductId)>,
     product_scopes: HashMap<i64, Scope<Product>>,
     devices: HashMap<i64, Known>,
     members: HashMap<i64, Vec<Member>>,
-    /// Health reports that are the newest of a device.
+    /// Ids of the newest health report of each device.
     newest_health: HashSet<i64>,
-    /// Profiles of just-in-time provisioning, and whether an authority has been brought that uses them.
+    /// JITP profiles, and whether a CA that uses them was imported.
     jitp: HashMap<String, (Value, bool)>,
 }
 
-/// What comes after these rows: files, groups, and what refers to groups. One transaction a file, group or slice; all in the
-/// one that is rolled back if it is only tried.
+/// The second stage: files, deployment groups, and what refers to groups. Each file, group, or slice has its
+/// own transaction; a trial has a single one, which is rolled back.
 struct Goods<'i> {
     from: Original,
     db: &'i Db,
@@ -104,7 +106,7 @@ struct Goods<'i> {
     held: Option<Write>,
     report: ImportReport,
     now: Micros,
-    /// How long files were read.
+    /// How long reading the files took.
     reading: Duration,
     orgs: HashMap<i64, (OrgId, String)>,
     users: HashMap<i64, UserId>,
@@ -119,11 +121,11 @@ struct Goods<'i> {
     releases: HashMap<i64, Vec<Value>>,
     groups: HashMap<i64, (OrgId, ProductId, GroupId)>,
     products_of_firmwares: HashMap<i64, (OrgId, ProductId)>,
-    /// Entries of the audit log that were imported, by the organization's number.
+    /// Number of imported audit entries by the id of the organization.
     entries: HashMap<i64, u64>,
 }
 
-/// Why a row is left behind whose owner is not here.
+/// Why a row whose owner was not imported is left behind.
 const ORPHAN: &str = "what it belongs to was deleted there or is left behind itself";
 
 fn text<'v>(row: &'v Value, key: &str) -> &'v str {
@@ -134,7 +136,7 @@ fn number(row: &Value, key: &str) -> i64 {
     row[key].as_i64().unwrap_or(0)
 }
 
-/// A timestamp, which the original writes in UTC and without a zone.
+/// Parses a timestamp, which NervesHub writes in UTC and without a time zone.
 fn time(value: &Value) -> Option<Micros> {
     let text = value.as_str()?;
     let at = OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339).ok()?;
@@ -143,12 +145,12 @@ fn time(value: &Value) -> Option<Micros> {
         .map(Micros)
 }
 
-/// A bytea as JSON has it: `\\x` and hex.
+/// Parses a bytea as JSON shows it: `\\x` and hex.
 fn bytes(row: &Value, key: &str) -> Option<Vec<u8>> {
     hex::decode(row[key].as_str()?.strip_prefix("\\x")?).ok()
 }
 
-/// Tags: an array, or a text with commas in older versions.
+/// Tags: an array, or in older versions a text with commas.
 fn tags(row: &Value) -> Option<Vec<String>> {
     match &row["tags"] {
         Value::Array(all) => Some(
@@ -167,17 +169,17 @@ fn tags(row: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// When a row was made there.
+/// When a row was created on the other server.
 fn made_at(row: &Value, now: Micros) -> Micros {
     time(&row["inserted_at"]).unwrap_or(now)
 }
 
-/// When a row last changed there.
+/// When a row last changed on the other server.
 fn changed_at(row: &Value, now: Micros) -> Micros {
     time(&row["updated_at"]).unwrap_or_else(|| made_at(row, now))
 }
 
-/// The next slice of a table that is being read. Rows that were deleted there are left out, unless they are wanted.
+/// The next slice of the current table. Soft-deleted rows are left out unless `with_deleted`.
 async fn slice(from: &mut Original, with_deleted: bool) -> Result<Option<Vec<Value>>> {
     let mut rows = from.next(IMPORT_SLICE).await?;
     if rows.is_empty() {
@@ -190,7 +192,8 @@ async fn slice(from: &mut Original, with_deleted: bool) -> Result<Option<Vec<Val
 /// Runs an import.
 ///
 /// # Errors
-/// A database or a folder that cannot be read or written. What was kept until then stays, and doing it again goes on.
+/// A database or folder that cannot be read or written. What was committed until then stays, and repeating the
+/// import continues from there.
 pub async fn import(
     db: &Db,
     blobs: &Blobs,
@@ -223,13 +226,15 @@ pub async fn import(
     let mut goods = Goods::after(rows, blobs, shelf).await?;
     goods.all().await?;
     let took = begun.elapsed();
-    // A file is written about as fast as it is read. The commits of slices are short beside their statements.
+    // Writing a file takes about as long as reading it. The commits of slices are short compared with their
+    // statements.
     let more = (!from.commit).then_some(goods.reading);
     Ok(goods.report.finish(took, more))
 }
 
 impl<'i> Goods<'i> {
-    /// Goes on after the rows, whose transaction is committed, or held until the end of a trial.
+    /// Begins the second stage after the rows, whose transaction is committed, or in a trial held until the
+    /// end.
     async fn after(mut rows: Rows<'i>, blobs: &'i Blobs, shelf: Shelf) -> Result<Self> {
         let keys = rows.keys().await?;
         let held = if rows.commit {
@@ -313,7 +318,7 @@ impl<'i> Goods<'i> {
         Ok(())
     }
 
-    /// Whether it is kept.
+    /// Whether the import is committed.
     fn commits(&self) -> bool {
         self.held.is_none()
     }

@@ -1,4 +1,4 @@
-//! Organizations, people, their memberships and tokens, and whom they invited.
+//! Imports organizations, people, memberships, API tokens, and invitations.
 
 use super::{ORPHAN, Rows, Someone, bytes, made_at, number, text, time};
 use crate::access;
@@ -54,11 +54,12 @@ impl Rows<'_> {
             }
             None => {
                 self.report.made("users");
-                // bcrypt, which a login checks as well; without one, a person gets a password by `admin reset-password`.
+                // A bcrypt hash, which logins accept as well. A person without one gets a password from `admin
+                // reset-password`.
                 let (hash, made) = (text(row, "password_hash"), made_at(row, self.now));
                 let id = users::add(&mut self.w, email, name, hash, made).await?;
                 let id = id.ok_or(store::Error::Missing("users"))?;
-                // Before there was a column for it, everybody counted as confirmed.
+                // Versions of NervesHub without this column count everybody as confirmed.
                 if row.get("confirmed_at").is_some_and(Value::is_null) {
                     users::set_unconfirmed(&mut self.w, id).await?;
                 }
@@ -134,7 +135,8 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// An invitation that is open. It can be accepted as long as it could be there, by a new link.
+    /// Imports an open invitation. It can be accepted until the time at which it would have expired there, by a
+    /// new link.
     pub(super) async fn invite(&mut self, row: &Value) -> Result<()> {
         let made = made_at(row, self.now);
         let over = match (row["accepted"] == true, self.now.since(made) > INVITED) {
@@ -160,7 +162,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The scope of whoever invited, or of another member if that person is none.
+    /// The scope of the person who invited, or of another member if that person is not one.
     async fn inviter(&mut self, row: &Value, other: Scope<Org>) -> Result<Scope<Org>> {
         let by = self.users.get(&number(row, "invited_by_id")).cloned();
         let own = match &by {

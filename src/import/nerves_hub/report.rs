@@ -1,22 +1,23 @@
-//! What an import did: what was made, what was here, and everything that was not brought, with the reason.
+//! The report of an import: what was created, what existed, and everything that was left behind, with the
+//! reason.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What an import did, or would do.
+/// What an import did, or what a trial would do.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct ImportReport {
-    /// Made, by kind.
+    /// Created rows by kind.
     pub imported: BTreeMap<&'static str, u64>,
-    /// Here already, by kind.
+    /// Rows that existed already, by kind.
     pub present: BTreeMap<&'static str, u64>,
-    /// Left out one by one, with the reason.
+    /// Rows that were left out one by one, with the reason.
     pub skipped: Vec<String>,
-    /// Left behind as a whole, by table or column.
+    /// Tables and columns that were left behind as a whole.
     pub left: Vec<Left>,
-    /// How long this run took.
+    /// Duration of this run in seconds.
     pub seconds: u64,
-    /// After a run that changed nothing: how long one with `--commit` takes.
+    /// After a trial: how long the run with `--commit` will take.
     pub expected_seconds: Option<u64>,
     #[serde(skip)]
     counts: BTreeMap<(String, &'static str), u64>,
@@ -24,18 +25,18 @@ pub struct ImportReport {
     untold: u64,
 }
 
-/// Values or rows of the original that were not brought.
+/// Values or rows that were not imported.
 #[derive(Debug, serde::Serialize)]
 pub struct Left {
     /// `table.column`, or `table` for rows.
     pub what: String,
-    /// How many values or rows.
+    /// The number of values or rows.
     pub count: u64,
-    /// Why.
+    /// Why they were not imported.
     pub reason: &'static str,
 }
 
-/// Rows that are told one by one.
+/// Maximum number of rows that are reported one by one.
 const TOLD: usize = 1_000;
 
 impl ImportReport {
@@ -47,7 +48,7 @@ impl ImportReport {
         *self.present.entry(kind).or_default() += 1;
     }
 
-    /// Counts a row as made, or as here already.
+    /// Counts a row as created, or as existing already.
     pub(super) fn count(&mut self, kind: &'static str, made: bool) {
         if made {
             self.made(kind);
@@ -56,7 +57,7 @@ impl ImportReport {
         }
     }
 
-    /// Tells one row that is left out.
+    /// Reports a single row that is left out.
     pub(super) fn skip(&mut self, why: String) {
         if self.skipped.len() < TOLD {
             self.skipped.push(why);
@@ -65,14 +66,15 @@ impl ImportReport {
         }
     }
 
-    /// Counts values of a column, or rows of a table, that are left behind for one reason.
+    /// Counts values of a column, or rows of a table, that are left behind for the same reason.
     pub(super) fn leave(&mut self, what: &str, count: u64, reason: &'static str) {
         if count > 0 {
             *self.counts.entry((what.to_owned(), reason)).or_default() += count;
         }
     }
 
-    /// Completes the report of a run that took so long, and that would take `more` if it were kept.
+    /// Completes the report of a run that took `took`; `more` is the additional time that a committed run would
+    /// need.
     pub(super) fn finish(mut self, took: Duration, more: Option<Duration>) -> Self {
         let counts = std::mem::take(&mut self.counts);
         let left = counts.into_iter().map(|((what, reason), count)| Left {
@@ -86,7 +88,7 @@ impl ImportReport {
                 .push(format!("and {} more rows, for such reasons", self.untold));
         }
         self.seconds = took.as_secs();
-        // Rounded up: also the shortest run is told as a second.
+        // Rounded up, so that even the shortest run is reported as a second.
         self.expected_seconds = more.map(|more| (took + more).as_secs() + 1);
         self
     }

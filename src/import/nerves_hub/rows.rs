@@ -1,4 +1,5 @@
-//! What needs no file, in the order in which one thing refers to another; here what products and organizations hold.
+//! Imports the rows that need no file, in the order of their references; this file holds those of products and
+//! organizations.
 
 use super::{ORPHAN, Rows, bytes, changed_at, made_at, number, slice, tags, text, time};
 use crate::access;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 
 impl<'i> Rows<'i> {
-    /// All of them, a transaction a slice if they are kept.
+    /// Imports all of them; a committed import uses a transaction for each slice.
     pub(super) async fn all(mut self) -> Result<Rows<'i>> {
         for table in [
             Table::Orgs,
@@ -49,7 +50,7 @@ impl<'i> Rows<'i> {
             if !self.from.begin(table).await? {
                 continue;
             }
-            // What was deleted there is not brought back, except devices, which can be restored.
+            // Deleted rows are not imported, except devices, which can be restored.
             let deleted = table == Table::Devices;
             while let Some(rows) = slice(&mut self.from, deleted).await? {
                 for row in &rows {
@@ -93,7 +94,7 @@ impl<'i> Rows<'i> {
             Table::DeviceFirmwares => self.past_firmware(row).await,
             Table::DeviceHealth => self.health(row).await,
             Table::Connections => self.connection(row).await,
-            // These have files, or refer to what has.
+            // These have files, or refer to rows that have.
             Table::Firmwares
             | Table::Archives
             | Table::Releases
@@ -145,7 +146,8 @@ impl<'i> Rows<'i> {
         Ok(())
     }
 
-    /// What versions of the original that lack a setting do is what it was before there was one.
+    /// Imports a product's settings. Where a version of NervesHub lacks a setting, its fixed behaviour becomes
+    /// the setting's value.
     async fn product_settings(&mut self, scope: &Scope<Product>, row: &Value) -> Result<()> {
         let (p, w, changed) = (scope.product(), &mut self.w, changed_at(row, self.now));
         let settings = products::by_name(w, p.org.id, &p.name).await?;
@@ -218,7 +220,7 @@ impl<'i> Rows<'i> {
         Ok(())
     }
 
-    /// A script, known again by its name and when it was made.
+    /// Imports a script. Its name and creation time identify it when the import is repeated.
     async fn script(&mut self, row: &Value) -> Result<()> {
         let Some(scope) = self.product_scopes.get(&number(row, "product_id")).cloned() else {
             self.report.leave("scripts", 1, ORPHAN);
@@ -252,7 +254,7 @@ impl<'i> Rows<'i> {
         Ok(())
     }
 
-    /// The scope of whoever made a script, or of a member if that person is none.
+    /// The scope of a script's author, or of a member if the author is not one.
     async fn author(&mut self, row: &Value, other: Scope<Product>) -> Result<Scope<Product>> {
         let by = self.users.get(&number(row, "created_by_id")).cloned();
         let own = match by {

@@ -1,8 +1,8 @@
-//! One update of a simulated device: it downloads, writes and reports as the real client does.
+//! An update of a simulated device: it downloads, writes, and reports as the real client does.
 
 use super::*;
 
-/// An update in progress: it goes on while the socket is lost, as on a real device.
+/// An update in progress. It continues while the connection is lost, as on a real device.
 pub(in crate::sim) struct Update {
     pub(in crate::sim) http: reqwest::Client,
     pub(in crate::sim) faults: Faults,
@@ -35,7 +35,7 @@ impl Update {
         let _ = self.say.send(Progress::Done(Box::new(outcome))).await;
     }
 
-    /// Says in words how it goes, if the release does that.
+    /// Reports a status text, if this release of the client does that.
     async fn status(&self, payload: Value) {
         if !self.tells {
             return;
@@ -106,14 +106,14 @@ pub(super) fn wanted(update: &Value) -> Result<Wanted, String> {
 
 /// What the update task tells the device.
 pub(in crate::sim) enum Progress {
-    /// Push this to the server, if connected.
+    /// Push this event to the server, if connected.
     Say(&'static str, Value),
-    /// It ended.
+    /// The update has ended.
     Done(Box<Outcome>),
 }
 
 impl Progress {
-    /// How it ended, if it did.
+    /// The outcome, if the update has ended.
     pub(in crate::sim) fn end(self) -> Option<Outcome> {
         match self {
             Self::Say(..) => None,
