@@ -1,4 +1,4 @@
-//! `patch make OLD NEW PATCH` writes a patch, `patch apply OLD PATCH NEW` applies it.
+//! `patch make OLD NEW PATCH` writes a patch, and `patch apply OLD PATCH NEW` applies it.
 
 use std::{env, fs, process::ExitCode};
 

@@ -1,6 +1,6 @@
-//! Which parts of the target are alike to which parts of the source, though not the same: code whose addresses moved. After
-//! Colin Percival's bsdiff ("Naive differences of executable code", 2003): exact matches are anchors, which are extended over
-//! bytes that differ as long as most are the same.
+//! Finds parts of the target that are similar to parts of the source, such as code whose addresses moved. After
+//! Colin Percival's bsdiff ("Naive differences of executable code", 2003): exact matches are anchors, which are
+//! extended over differing bytes as long as most bytes are equal.
 #![expect(
     clippy::indexing_slicing,
     reason = "the hot loops index what they have just bounded; both inputs are the server's own files"
@@ -8,24 +8,24 @@
 
 /// An anchor must beat the present alignment by more than this many bytes.
 const BETTER: isize = 8;
-/// Longer matches than this are not told apart, so that no input makes the search slow.
+/// Matches are compared up to this length, so that no input makes the search slow.
 const LONGEST: usize = 1 << 10;
 
-/// Some bytes that are alike, then some that are new.
+/// A run of similar bytes, followed by a run of new bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
-    /// Where the alike bytes begin in the source.
+    /// Offset of the similar bytes in the source.
     pub from: usize,
-    /// Where they begin in the target.
+    /// Offset of the similar bytes in the target.
     pub to: usize,
-    /// How many they are.
+    /// Number of similar bytes.
     pub alike: usize,
-    /// How many new bytes follow.
+    /// Number of new bytes that follow.
     pub new: usize,
 }
 
 impl Step {
-    /// Target less source, byte by byte.
+    /// Target minus source, byte by byte.
     pub fn differences<'a>(
         &self,
         source: &'a [u8],
@@ -49,7 +49,7 @@ struct Anchor {
     to: usize,
 }
 
-/// The steps that make `target` of `source`.
+/// The steps that build `target` from `source`.
 pub(super) fn steps(source: &[u8], target: &[u8]) -> Vec<Step> {
     let order = suffixes(source);
     let mut steps = Vec::new();
@@ -95,8 +95,8 @@ pub(super) fn steps(source: &[u8], target: &[u8]) -> Vec<Step> {
     steps
 }
 
-/// The next exact match from `scan` on that is better than the alignment of `open`. Without one, how far the alignment
-/// holds; at the end of the target, its end.
+/// The next exact match from `scan` on that beats the alignment of `open`. Without one, the position until
+/// which the alignment holds, which is at most the end of the target.
 fn next_anchor(
     order: &[u32],
     source: &[u8],
@@ -129,17 +129,17 @@ fn next_anchor(
     (end, None)
 }
 
-/// How many bytes from the beginning are alike.
+/// The number of bytes from the start that are similar.
 fn forward(source: &[u8], target: &[u8]) -> usize {
     best(source.iter().zip(target))
 }
 
-/// How many bytes up to the end are alike.
+/// The number of bytes before the end that are similar.
 fn backward(source: &[u8], target: &[u8]) -> usize {
     best(source.iter().rev().zip(target.iter().rev()))
 }
 
-/// The length at which the most bytes are the same, less those that are not.
+/// The length with the largest excess of equal over differing bytes.
 fn best<'a>(pairs: impl Iterator<Item = (&'a u8, &'a u8)>) -> usize {
     let (mut score, mut top, mut length) = (0isize, 0, 0);
     for (n, (a, b)) in pairs.enumerate() {
@@ -151,7 +151,8 @@ fn best<'a>(pairs: impl Iterator<Item = (&'a u8, &'a u8)>) -> usize {
     length
 }
 
-/// Where two alike parts overlap: how many bytes from `open` on the first one keeps so that the most are the same.
+/// Splits the overlap of two similar runs: the number of bytes from `open` on that the first run keeps, so that
+/// the most bytes are equal.
 fn seam(
     source: &[u8],
     target: &[u8],
@@ -174,7 +175,7 @@ fn seam(
     keep
 }
 
-/// Where in the source the longest beginning of `wanted` is, and its length.
+/// Offset and length of the longest match in the source for a prefix of `wanted`.
 fn longest(order: &[u32], source: &[u8], wanted: &[u8]) -> (usize, usize) {
     let cut = |bytes: &[u8]| bytes.len().min(LONGEST);
     let wanted = &wanted[..cut(wanted)];
@@ -195,7 +196,7 @@ fn longest(order: &[u32], source: &[u8], wanted: &[u8]) -> (usize, usize) {
         .unwrap_or((0, 0))
 }
 
-/// Where the suffixes begin, in their order: by eight bytes first, then by twice as many each round (Manber and Myers).
+/// The suffix array: sorted by eight bytes first, then by twice as many in each round (Manber and Myers).
 fn suffixes(bytes: &[u8]) -> Vec<u32> {
     let n = bytes.len();
     let head = |at: u32| {
@@ -203,7 +204,7 @@ fn suffixes(bytes: &[u8]) -> Vec<u32> {
         let mut raw = [0u8; 8];
         let held = rest.len().min(8);
         raw[..held].copy_from_slice(&rest[..held]);
-        // Where a suffix ends within the eight bytes, the shorter one comes first.
+        // A suffix that ends within the eight bytes sorts before longer ones.
         (u64::from_be_bytes(raw), held)
     };
     let mut order: Vec<u32> = (0..u32::try_from(n).unwrap_or(u32::MAX)).collect();
@@ -238,7 +239,8 @@ fn suffixes(bytes: &[u8]) -> Vec<u32> {
     }
 }
 
-/// Orders suffixes that are the same in their first `known` bytes by what follows; whether some remain tied.
+/// Sorts suffixes that agree in their first `known` bytes by what follows. Returns whether some are still
+/// equal.
 fn split(group: &mut [u32], rank: &mut [u32], known: usize, start: usize) -> bool {
     let after = |rank: &[u32], at: u32| rank.get(at as usize + known).copied().unwrap_or(0);
     group.sort_unstable_by_key(|at| after(rank, *at));

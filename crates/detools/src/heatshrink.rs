@@ -1,5 +1,5 @@
-//! heatshrink: bits of literals (1, eight bits) and of copies from the last 256 bytes (0, distance less one, length less one). The
-//! window of 8 bits and the lookahead of 7 are what devices are built for.
+//! heatshrink compression: a bit stream of literals (1, eight bits) and of copies from the last 256 bytes (0,
+//! distance minus one, length minus one). Devices are built for a window of 8 bits and a lookahead of 7.
 
 use super::PatchError;
 
@@ -7,17 +7,18 @@ use super::PatchError;
 const WINDOW: u32 = 8;
 /// Bits of a length.
 const LOOKAHEAD: u32 = 7;
-/// Both, as the byte before the bits tells them.
+/// Both sizes in the byte before the bit stream.
 const SIZES: u8 = ((WINDOW - 4) << 4 | (LOOKAHEAD - 3)) as u8;
-/// The longest copy.
+/// The longest copy in bytes.
 const LONGEST: usize = 1 << LOOKAHEAD;
 /// Bits of a literal.
 const LITERAL: u32 = 1 + 8;
 /// Bits of a copy, whatever its length.
 const COPY: u32 = 1 + WINDOW + LOOKAHEAD;
 
-/// Compresses to the fewest bits that the format allows: a copy costs the same at every length and distance, so the longest
-/// one at a place is the best one there, and only copy or literal is to be decided, from the end.
+/// Compresses to the fewest bits that the format allows. A copy costs the same at every length and distance, so
+/// the longest copy at a position is the best one. Only the choice between copy and literal remains, which is
+/// made from the end.
 pub(super) fn compress(data: &[u8], out: &mut Vec<u8>) {
     let copies: Vec<(u8, u8)> = (0..data.len()).map(|at| longest(data, at)).collect();
     let mut bits = vec![0u32; data.len() + 1];
@@ -55,7 +56,7 @@ pub(super) fn compress(data: &[u8], out: &mut Vec<u8>) {
     writer.end();
 }
 
-/// The longest copy for what begins at `at`: its length, none below two, and its distance less one.
+/// The longest copy at `at`: its length (copies below two bytes are not used) and its distance minus one.
 fn longest(data: &[u8], at: usize) -> (u8, u8) {
     let here = data.get(at..).unwrap_or_default();
     let here = here.get(..LONGEST).unwrap_or(here);
@@ -65,7 +66,7 @@ fn longest(data: &[u8], at: usize) -> (u8, u8) {
             break;
         };
         let there = data.get(from..).unwrap_or_default();
-        // Only what reaches further than the best so far is worth the comparison.
+        // Only a candidate that is longer than the best one needs a full comparison.
         if there.get(best) != here.get(best) {
             continue;
         }
@@ -125,7 +126,7 @@ impl Reader<'_> {
     }
 }
 
-/// Expands to at most `limit` bytes. The bits that fill the last byte give nothing.
+/// Decompresses to at most `limit` bytes. The padding bits of the last byte yield nothing.
 pub(super) fn expand(packed: &[u8], limit: usize) -> Result<Vec<u8>, PatchError> {
     let bytes = packed.strip_prefix(&[SIZES]).ok_or(PatchError::Format)?;
     let mut bits = Reader { bytes, at: 0 };
@@ -139,7 +140,7 @@ pub(super) fn expand(packed: &[u8], limit: usize) -> Result<Vec<u8>, PatchError>
                 break;
             };
             for _ in 0..=length {
-                // A window is zero before it is filled.
+                // The window is filled with zeros at the start.
                 let from = out.len().checked_sub(distance + 1);
                 let byte = from.and_then(|from| out.get(from)).copied().unwrap_or(0);
                 out.push(byte);

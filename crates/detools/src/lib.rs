@@ -1,5 +1,5 @@
-//! Patches for ESP-IDF images as `esp_delta_ota` applies them: the sequential format of detools with heatshrink. One
-//! patch from image to image, without a container around it.
+//! Patches for ESP-IDF images as `esp_delta_ota` applies them: the sequential format of detools with
+//! heatshrink. One patch from image to image, without a container around it.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod alike;
@@ -7,37 +7,38 @@ mod heatshrink;
 #[cfg(test)]
 mod tests;
 
-/// Bytes that an ESP-IDF image may have for a delta to be made: flash has 16 MiB for two of them, and making one takes some
-/// forty bytes of memory for each.
+/// Maximum bytes of an ESP-IDF image for a delta: flash has 16 MiB for two images, and making a patch takes
+/// some forty bytes of memory for each byte.
 pub const MAX_IMAGE_BYTES: usize = 8 << 20;
 
 /// Patch type "sequential" in bits 6 to 4, compression "heatshrink" in bits 3 to 0.
 const HEADER: u8 = 0x04;
 
-/// Why there is no patch, or none that can be applied.
+/// Why a patch cannot be made or applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
-    /// Too much to hold.
+    /// An image exceeds [`MAX_IMAGE_BYTES`].
     #[error("the images are larger than {MAX_IMAGE_BYTES} bytes, of which no delta is made")]
     TooLarge,
-    /// Nothing gained.
+    /// The patch would not be smaller than the target.
     #[error("the delta would not be smaller than the full image")]
     NotSmaller,
-    /// Our own output did not give the target back: never released.
+    /// The patch that was made did not reproduce the target. It is discarded.
     #[error("the delta does not give the target back; it was discarded")]
     Wrong,
-    /// Another format.
+    /// The patch has another format.
     #[error("not a sequential detools patch with heatshrink")]
     Format,
-    /// Numbers that do not fit together.
+    /// The patch contains inconsistent numbers.
     #[error("the patch is damaged: {0}")]
     Damaged(&'static str),
 }
 
-/// Makes the patch from `source` to `target` and applies it again before it is given out.
+/// Makes the patch from `source` to `target`, and verifies it by applying it.
 ///
 /// # Errors
-/// When there is no patch, or when it would not be smaller than `target`.
+/// [`PatchError::TooLarge`] for large images, [`PatchError::NotSmaller`] when the patch would not be smaller
+/// than `target`.
 pub fn create(source: &[u8], target: &[u8]) -> Result<Vec<u8>, PatchError> {
     if source.len().max(target.len()) > MAX_IMAGE_BYTES {
         return Err(PatchError::TooLarge);
@@ -46,7 +47,7 @@ pub fn create(source: &[u8], target: &[u8]) -> Result<Vec<u8>, PatchError> {
     put_size(&mut plain, 0);
     let mut steps = alike::steps(source, target).into_iter().peekable();
     if let Some(first) = steps.peek().filter(|s| s.from > 0) {
-        // The reader begins at the source's first byte: a step without bytes moves it.
+        // The reader begins at the source's first byte. An empty step moves it.
         put_size(&mut plain, 0);
         put_size(&mut plain, 0);
         put_size(&mut plain, signed(first.from));
@@ -77,7 +78,7 @@ pub fn create(source: &[u8], target: &[u8]) -> Result<Vec<u8>, PatchError> {
 /// Applies a patch.
 ///
 /// # Errors
-/// What is no such patch, or does not fit the source.
+/// [`PatchError::Format`] for another format, [`PatchError::Damaged`] for a patch that does not fit the source.
 pub fn apply(source: &[u8], patch: &[u8]) -> Result<Vec<u8>, PatchError> {
     let mut rest = patch.strip_prefix(&[HEADER]).ok_or(PatchError::Format)?;
     let size = length(take_size(&mut rest)?)?;
@@ -87,7 +88,7 @@ pub fn apply(source: &[u8], patch: &[u8]) -> Result<Vec<u8>, PatchError> {
     if size == 0 {
         return Ok(Vec::new());
     }
-    // Three numbers of at most nine bytes come with each step, and a step of ours gives a byte at least.
+    // Each step has three numbers of at most nine bytes, and each of our steps produces at least one byte.
     let plain = heatshrink::expand(rest, size.saturating_mul(28) + 64)?;
     let mut rest = plain.as_slice();
     if take_size(&mut rest)? != 0 {
@@ -130,7 +131,8 @@ fn take<'a>(rest: &mut &'a [u8], n: usize) -> Result<&'a [u8], PatchError> {
     Ok(head)
 }
 
-/// A number: bit 7 of a byte says that more follow, bit 6 of the first one is the sign, the lowest bits come first.
+/// Writes a number: bit 7 of a byte says that more follow, bit 6 of the first one is the sign, and the lowest
+/// bits come first.
 fn put_size(out: &mut Vec<u8>, value: i64) {
     let mut left = value.unsigned_abs();
     let mut byte = u8::from(value < 0) << 6 | (left & 0x3f) as u8;
@@ -154,7 +156,7 @@ fn take_size(rest: &mut &[u8]) -> Result<i64, PatchError> {
     let mut value = i64::from(first & 0x3f);
     let (mut more, mut shift) = (first & 0x80 != 0, 6);
     while more {
-        // Beyond 55 bits nothing that can be held is meant.
+        // A number of more than 55 bits is no size that fits in memory.
         if shift > 48 {
             return Err(PatchError::Damaged("a number above 55 bits"));
         }

@@ -1,5 +1,5 @@
-//! Against the field's own: a patch of the real detools applies here, and ours are no larger; `.ci/esp_idf` has the real one apply
-//! ours.
+//! Compatibility with detools: a patch of the real detools applies here, and our patches are no larger.
+//! `.ci/esp_idf` applies ours with the real one.
 
 use super::*;
 use rand::rngs::StdRng;

@@ -16,7 +16,7 @@ fn main() -> std::io::Result<()> {
         for effect in session.handle(input, now) {
             match effect {
                 Effect::Send(Packet::Text(frame)) => writeln!(out, "send {frame}")?,
-                // A server stores what the device said of itself, and then lets it in.
+                // A server stores the join before it accepts the device.
                 Effect::Join(join) => {
                     writeln!(out, "store {join:?}")?;
                     inputs.push(Input::Joined(Welcome {

@@ -1,22 +1,22 @@
-//! The extensions of the protocol, and sets of them.
+//! The extensions of the device protocol, and sets of them.
 
-/// An extension of the device protocol that this server knows.
+/// An extension that this server knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extension {
     /// Health reports.
     Health = 1,
-    /// Where the device is.
+    /// The position of the device.
     Geo = 2,
     /// Log lines.
     Logging = 4,
-    /// A shell of the operating system.
+    /// A shell of the device's operating system.
     LocalShell = 8,
-    /// Keys that the device holds on other networks.
+    /// The device's identities (public keys) on other networks.
     NetworkIdentity = 16,
 }
 
 impl Extension {
-    /// All of them.
+    /// Every extension.
     pub const ALL: [Self; 5] = [
         Self::Health,
         Self::Geo,
@@ -25,7 +25,7 @@ impl Extension {
         Self::NetworkIdentity,
     ];
 
-    /// Its word on the wire and in the API.
+    /// The extension's name on the wire and in the API.
     pub fn word(self) -> &'static str {
         match self {
             Self::Health => "health",
@@ -36,35 +36,35 @@ impl Extension {
         }
     }
 
-    /// Reads its word.
+    /// Parses an extension's name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|e| e.word() == word)
     }
 }
 
-/// A set of extensions, a bit each; so it is stored.
+/// A set of extensions, with one bit for each. The bits are also its stored form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extensions(u8);
 
 impl Extensions {
-    /// All of them.
+    /// The set of every extension.
     pub fn all() -> Self {
         Self::of(|_| true)
     }
 
-    /// Those that are wanted.
+    /// The set of extensions for which `wanted` is true.
     pub fn of(wanted: impl Fn(Extension) -> bool) -> Self {
         Extension::ALL
             .into_iter()
             .fold(Self::default(), |all, e| all.set(e, wanted(e)))
     }
 
-    /// Whether one is in it.
+    /// Whether the set contains an extension.
     pub fn has(self, one: Extension) -> bool {
         self.0 & one as u8 != 0
     }
 
-    /// With one put in or taken out.
+    /// The set with an extension added or removed.
     #[must_use]
     pub fn set(self, one: Extension, on: bool) -> Self {
         if on {
@@ -74,19 +74,19 @@ impl Extensions {
         }
     }
 
-    /// What is in both.
+    /// The intersection of two sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// What is not in the other.
+    /// The extensions that are not in the other set.
     #[must_use]
     pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Their words.
+    /// The names of the extensions in the set.
     pub fn words(self) -> Vec<&'static str> {
         Extension::ALL
             .into_iter()
@@ -95,12 +95,12 @@ impl Extensions {
             .collect()
     }
 
-    /// As it is stored; bits that no extension of this version has are dropped.
+    /// Reads the stored form. Bits that stand for no extension of this version are dropped.
     pub fn of_bits(bits: i64) -> Self {
         Self(u8::try_from(bits & Self::all().bits()).unwrap_or(0))
     }
 
-    /// To be stored.
+    /// The form to store.
     pub fn bits(self) -> i64 {
         i64::from(self.0)
     }

@@ -1,8 +1,9 @@
-//! The protocol between a device and its update server, as NervesHub and its clients speak it: Phoenix channels over a WebSocket,
-//! in JSON or MessagePack ([`wire`]), and one device's connection as a pure state machine ([`session::Session`]).
+//! The protocol between a device and its update server, as NervesHub and its clients speak it: Phoenix channels
+//! over a WebSocket, in JSON or MessagePack ([`wire`]), and one device's connection as a pure state machine
+//! ([`session::Session`]).
 //!
-//! The session takes frames and instants and gives back effects. It knows no socket, no clock and no database, so that a server, a
-//! simulation and a test drive it alike:
+//! The session takes frames and instants and returns effects. It knows no socket, no clock, and no database, so
+//! that a server, a simulation, and a test use it alike:
 //!
 //! ```
 //! use device_protocol::session::{Input, Session};
@@ -27,7 +28,7 @@ pub mod wire;
 pub use extension::{Extension, Extensions};
 pub use timestamp::Timestamp;
 
-/// One run of a script on a device.
+/// The id of a script run on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub i64);
 

@@ -1,37 +1,37 @@
-//! The words between a device's terminal and the people before it.
+//! The messages between a device's terminal and its viewers.
 
 use serde_json::Value;
 
-/// What people can type into on a device.
+/// The kinds of terminals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TerminalKind {
-    /// Remote IEx, the topic `console`.
+    /// The remote IEx, on the topic `console`.
     Console,
-    /// A shell of the operating system, the extension `local_shell`.
+    /// A shell of the operating system, through the extension `local_shell`.
     Shell,
 }
 
 impl TerminalKind {
-    /// Both.
+    /// Every kind.
     pub const ALL: [Self; 2] = [Self::Console, Self::Shell];
 }
 
-/// What goes to a device, in the words of its topic.
+/// Input for a device's terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TerminalInput {
-    /// An event with its payload.
+    /// An event of the terminal's topic with its payload.
     Event(&'static str, Value),
-    /// A text, a character a message, then a return.
+    /// A text that is typed, one character in each message, followed by a return.
     Keys(Box<str>),
 }
 
-/// What a device says in a terminal.
+/// Output of a device's terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TerminalOutput {
-    /// The terminal is there; with the version that the device speaks, which shells do not have.
+    /// The terminal is open; holds the console version, which is empty for shells.
     Open(Box<str>),
-    /// Output.
+    /// Text that the device printed.
     Output(String),
-    /// Another event, passed on.
+    /// Another event, which is passed on.
     Event(&'static str, Value),
 }

@@ -1,4 +1,4 @@
-//! Instants as values: whoever drives a session says what time it is.
+//! Instants as values: the owner of a session passes the present time in.
 
 use std::time::Duration;
 

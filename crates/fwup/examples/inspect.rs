@@ -1,4 +1,4 @@
-//! `inspect FILE.fw KEY.pub…` checks a firmware file against public keys and prints what it says of itself.
+//! `inspect FILE.fw KEY.pub…` checks a firmware file against public keys and prints its metadata.
 
 use fwup::{check, keys::PublicKey};
 use std::io::Write as _;

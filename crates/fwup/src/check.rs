@@ -1,4 +1,5 @@
-//! The check of an uploaded firmware: everything a device would trip over, before any device sees it.
+//! The checks of an uploaded firmware: everything that would make a device fail is found before any device gets
+//! the file.
 
 use crate::keys::{self, Blake2b256, PublicKey};
 use crate::limits::{META_CONF_BYTES, UNPACKED_BYTES};
@@ -9,84 +10,84 @@ use semver::Version;
 use std::collections::HashMap;
 use std::io::{Read, Seek};
 
-/// Why a firmware is refused. Each text says what is wrong and what to do.
+/// Why a firmware is refused. Each message says what is wrong and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The container.
+    /// The container is not a valid zip.
     #[error(transparent)]
     Zip(#[from] ZipError),
-    /// The text of `meta.conf`.
+    /// `meta.conf` cannot be parsed.
     #[error(transparent)]
     Meta(#[from] MetaError),
-    /// Nobody's key could fit.
+    /// There is no key to verify the signature with.
     #[error(
         "the organization has no signing key yet; register the public key that this firmware is signed with"
     )]
     NoKeys,
-    /// No signature.
+    /// The firmware has no signature.
     #[error(
         "the firmware is not signed; sign it with `fwup -S` or `nervecenter firmware sign` and a key of this organization"
     )]
     Unsigned,
-    /// Signed by somebody else, or changed after signing.
+    /// The signature was made by another key, or `meta.conf` was changed afterwards.
     #[error(
         "the signature does not match: none of the organization's {0} signing keys signed this meta.conf; either it was signed with an unregistered key or it was changed after signing"
     )]
     BadSignature(usize),
-    /// The first members are not signature and `meta.conf`.
+    /// `meta.conf` is not among the first two members.
     #[error(
         "meta.conf is not where it belongs: it must be the first member, or the second after its signature"
     )]
     NoMeta,
-    /// `meta.conf` of an impossible size.
+    /// `meta.conf` has an impossible size.
     #[error("meta.conf has {0} bytes; fwup takes 10 to 49999")]
     MetaSize(u64),
-    /// A required field.
+    /// A required field is missing.
     #[error("{0} is missing from the firmware's metadata; set it in fwup.conf and build again")]
     MissingField(&'static str),
-    /// Not a semantic version.
+    /// The version is not a semantic version.
     #[error("meta-version {0:?} is not a semantic version such as 1.2.3 or 1.2.3-rc.1")]
     Version(String),
-    /// A resource that `meta.conf` lists and the archive lacks.
+    /// A resource is listed in `meta.conf` but missing in the archive.
     #[error("{0} is missing from the archive though meta.conf lists it; build the firmware again")]
     MissingResource(String),
-    /// A member nobody asked for.
+    /// The archive has a member that `meta.conf` does not list.
     #[error("{0} is in the archive but not in meta.conf; firmware with extra members is refused")]
     ExtraMember(String),
-    /// A resource of another length; a delta looks like this.
+    /// A resource has another length than `meta.conf` says, as in a delta file.
     #[error(
         "{member} has {found} bytes but meta.conf says {expected}; a delta file cannot be uploaded as firmware"
     )]
     ResourceLength {
-        /// Member.
+        /// Name of the member.
         member: String,
-        /// Its size.
+        /// Its size in the archive.
         found: u64,
-        /// Its size by `meta.conf`.
+        /// Its size in `meta.conf`.
         expected: u64,
     },
-    /// A resource with other content.
+    /// The content of a resource does not match its hash.
     #[error(
         "{0} does not match its blake2b-256 in meta.conf: it was damaged or changed after signing"
     )]
     ResourceHash(String),
-    /// Too much to unpack.
+    /// The unpacked resources exceed the limit.
     #[error("the resources unpack to more than {UNPACKED_BYTES} bytes")]
     TooLarge,
 }
 
-/// What is known of a firmware once it passed.
+/// The result of a successful check.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// Which of the given keys signed it.
+    /// The index of the key that signed the firmware.
     pub key: usize,
-    /// Its uuid.
+    /// UUID of the firmware.
     pub uuid: String,
-    /// All of `meta.conf`.
+    /// The complete `meta.conf`.
     pub meta: Meta,
     /// `meta-product`.
     pub product: String,
-    /// `meta-version`, as it is written.
+    /// `meta-version`, as written.
     pub version: String,
     /// `meta-platform`.
     pub platform: String,
@@ -95,31 +96,31 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Its version, which comes last of what is asked of a firmware.
+    /// Parses the version, which is the last check of a firmware.
     ///
     /// # Errors
-    /// One that is no semantic version.
+    /// [`CheckError::Version`] when it is not a semantic version.
     pub fn semantic_version(&self) -> Result<Version, CheckError> {
         Version::parse(&self.version).map_err(|_| CheckError::Version(self.version.clone()))
     }
 }
 
-/// The head of a firmware file: members, signature and `meta.conf`, not judged yet.
+/// The head of a firmware file (members, signature, and `meta.conf`), not verified yet.
 pub struct Head {
-    /// All members.
+    /// All members of the archive.
     pub members: Vec<Member>,
-    /// How many of them come before the first resource.
+    /// The number of members before the first resource.
     pub before_resources: usize,
-    /// The signature.
+    /// The signature, if there is one.
     pub signature: Option<[u8; 64]>,
     /// The bytes of `meta.conf`.
     pub conf: Vec<u8>,
 }
 
-/// Reads the members and the first two of them.
+/// Reads the list of members, and the first two of them.
 ///
 /// # Errors
-/// A broken container, or `meta.conf` somewhere else or of an impossible size.
+/// A broken container, or a `meta.conf` in the wrong place or of an impossible size.
 pub fn head<R: Read + Seek>(file: &mut R) -> Result<Head, CheckError> {
     let members = zip::members(file)?;
     let first = members.first().ok_or(CheckError::NoMeta)?;
@@ -148,10 +149,11 @@ pub fn head<R: Read + Seek>(file: &mut R) -> Result<Head, CheckError> {
     })
 }
 
-/// Checks a whole firmware against an organization's keys, reading the file once and holding at most `meta.conf`.
+/// Checks a complete firmware against an organization's keys. It reads the file once and holds at most
+/// `meta.conf` in memory.
 ///
 /// # Errors
-/// The first thing that a device, or the organization, would not accept.
+/// The first check that fails.
 pub fn check<R: Read + Seek>(file: &mut R, keys: &[PublicKey]) -> Result<Checked, CheckError> {
     let head = head(file)?;
     if keys.is_empty() {

@@ -1,35 +1,35 @@
-//! The grammar of `meta.conf` (libconfuse), as a tree. Nothing is ever expanded: `${NAME}` stays as it is written,
-//! where libconfuse would put an environment variable of whoever reads the file.
+//! Parser of `meta.conf` (the grammar of libconfuse). Nothing is ever expanded: `${NAME}` stays as it is
+//! written, where libconfuse would insert an environment variable of the reading process.
 
 use crate::limits::CONF_NODES;
 
-/// Why a `meta.conf` cannot be read.
+/// Why a `meta.conf` cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("meta.conf, line {line}: {problem}")]
 pub struct ConfError {
-    /// Line, from 1.
+    /// Line number, from 1.
     pub line: usize,
     /// What is wrong.
     pub problem: String,
 }
 
-/// One statement.
+/// A statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// `key = value` or `key = {value, value}`.
     Value {
-        /// Key.
+        /// The key.
         key: String,
-        /// Its values; one unless it is a list.
+        /// The values; exactly one unless it is a list.
         values: Vec<String>,
     },
     /// `kind "title" { … }`.
     Section {
-        /// Kind.
+        /// The kind of section, such as `task`.
         kind: String,
-        /// Title, empty when there is none.
+        /// The title; empty when there is none.
         title: String,
-        /// What it holds.
+        /// The statements of the section.
         nodes: Vec<Node>,
     },
 }
@@ -57,8 +57,8 @@ struct Lexer<'a> {
 /// Parses the text of a `meta.conf`.
 ///
 /// # Errors
-/// The first thing that the grammar does not know, with its line; function calls (`include(…)`) and more than
-/// [`CONF_NODES`] statements are refused.
+/// The first syntax error, with its line. Function calls (`include(…)`) and more than [`CONF_NODES`] statements
+/// are refused.
 pub fn parse(text: &str) -> Result<Vec<Node>, ConfError> {
     let mut lexer = Lexer {
         rest: text.chars().peekable(),

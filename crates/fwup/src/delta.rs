@@ -1,4 +1,5 @@
-//! The delta `.fw`: the target's file with patches in place of resources, and without what no upgrade writes.
+//! Makes a delta `.fw`: the target's file with patches in place of resources, and without what no upgrade task
+//! writes.
 use crate::check::{self, CheckError, Head};
 use crate::keys::Blake2b256;
 use crate::limits::DELTA_SOURCE_BYTES;
@@ -9,63 +10,63 @@ use blake2::Digest as _;
 use std::collections::HashSet;
 use std::io::{self, Read, Seek, Write};
 
-/// Why there is no delta between two firmwares.
+/// Why a delta cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DeltaError {
-    /// One of the files is no firmware.
+    /// One of the files is not firmware.
     #[error(transparent)]
     Check(#[from] CheckError),
-    /// One of the files is damaged.
+    /// The container of one of the files is damaged.
     #[error(transparent)]
     Zip(#[from] ZipError),
-    /// One of the files cannot be read.
+    /// The `meta.conf` of one of the files cannot be parsed.
     #[error(transparent)]
     Meta(#[from] MetaError),
     /// Reading or writing failed.
     #[error("could not read or write: {0}")]
     Io(#[from] io::Error),
-    /// The target's upgrade tasks have no delta source.
+    /// No upgrade task of the target has a delta source.
     #[error(
         "the target takes no deltas: no upgrade task has delta-source-raw-* or delta-source-fat-* keys"
     )]
     Unsupported,
-    /// Nothing became smaller.
+    /// No resource became smaller.
     #[error("no resource became smaller as a delta")]
     NoChanges,
-    /// The whole did not become smaller.
+    /// The whole file did not become smaller.
     #[error("the delta file would not be smaller than the full firmware")]
     NotSmaller,
-    /// The encoder's own output did not decode to the target: never released.
+    /// A patch did not decode to the target. It is discarded.
     #[error("the delta of {0} does not give the target back; it was discarded")]
     Wrong(String),
 }
 
 impl DeltaError {
-    /// Whether trying again can help.
+    /// Whether another try can help.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Io(_) | Self::Zip(ZipError::Io(_)))
     }
 }
 
-/// One patched resource.
+/// A patched resource.
 #[derive(Debug, Clone)]
 pub struct Patched {
-    /// The resource.
+    /// Name of the resource.
     pub name: String,
-    /// Bytes of the resource in the target.
+    /// Size of the resource in the target.
     pub full: u64,
-    /// Bytes of its patch.
+    /// Size of its patch.
     pub patch: u64,
 }
 
-/// The format of the patches, which is VCDIFF (RFC 3284) for every fwup. It is given from outside, so that this crate depends on
-/// no encoder.
+/// The format of the patches, which is VCDIFF (RFC 3284) for every fwup. It is passed in, so that this crate
+/// depends on no encoder.
 pub trait Codec {
-    /// A patch that makes `target` out of `source`.
+    /// Makes a patch from `source` to `target`.
     fn encode(&self, source: &[u8], target: &[u8]) -> Vec<u8>;
 
-    /// Applies a patch, handing the target to `sink` piece by piece, and says how many bytes that were; none when the patch
-    /// is damaged or makes more than `limit` bytes.
+    /// Applies a patch, passing the target to `sink` piece by piece. Returns the number of bytes; `None` when
+    /// the patch is damaged or produces more than `limit` bytes.
     fn decode(
         &self,
         source: &[u8],
@@ -75,10 +76,12 @@ pub trait Codec {
     ) -> Option<u64>;
 }
 
-/// Makes the delta file from `source` to `target`, decoding every patch again before it is written.
+/// Makes the delta file from `source` to `target`. Every patch is decoded for verification before it is
+/// written.
 ///
 /// # Errors
-/// When there is no delta, or when the outcome would not be smaller than `target`.
+/// A file that cannot be read, or [`DeltaError::NoChanges`] or [`DeltaError::NotSmaller`] when a delta would
+/// bring nothing.
 pub fn make<S: Read + Seek, T: Read + Seek>(
     codec: &impl Codec,
     source: &mut S,
@@ -135,8 +138,8 @@ pub fn make<S: Read + Seek, T: Read + Seek>(
     Ok((size, patched))
 }
 
-/// Resources of which every upgrade task that writes them can take a delta: the device chooses its task by its own
-/// state, so one task without a source means a device that can never apply it.
+/// Resources for which every upgrade task that writes them accepts a delta. The device chooses its task by its
+/// own state, so a single task without a source would leave devices that cannot apply the delta.
 fn candidates(meta: &Meta) -> HashSet<&str> {
     let uses = || {
         meta.tasks
@@ -162,7 +165,8 @@ fn written_by_upgrades(meta: &Meta) -> HashSet<&str> {
         .collect()
 }
 
-/// The patch of one resource, or none when it is sparse, tiny, too large to hold, or would not be smaller.
+/// The patch of one resource; `None` when the resource is sparse, tiny, or too large to hold, or the patch
+/// would not be smaller.
 fn patch<S: Read + Seek, T: Read + Seek>(
     codec: &impl Codec,
     source: &mut S,
@@ -184,7 +188,7 @@ fn patch<S: Read + Seek, T: Read + Seek>(
     let before = zip::unpack_small(source, old_member, DELTA_SOURCE_BYTES)?;
     let after = zip::unpack_small(target, member, DELTA_SOURCE_BYTES)?;
     let patch = codec.encode(&before, &after);
-    // A patch of exactly the target's length would be taken for the file itself.
+    // The device would take a patch of exactly the target's length for the resource itself.
     if patch.len() as u64 >= *length {
         return Ok(None);
     }

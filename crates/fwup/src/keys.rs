@@ -1,4 +1,4 @@
-//! Ed25519 keys as fwup writes them, and the uuid of a `meta.conf`.
+//! Ed25519 keys in fwup's formats, and the UUID of a `meta.conf`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
@@ -22,13 +22,13 @@ pub struct PublicKey(VerifyingKey);
 /// A private signing key.
 pub struct PrivateKey(SigningKey);
 
-/// A key file or key text that is no key.
+/// Why a text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Not 32 bytes as base64 or raw, or not a point of the curve.
+    /// Not 32 bytes in Base64 or raw, or not a point of the curve.
     #[error("not an Ed25519 public key: expected 32 bytes as base64, as `fwup -g` writes them")]
     Public,
-    /// Not 64 bytes, or its halves do not belong together.
+    /// Not 64 bytes, or its two halves do not match.
     #[error("not an fwup private key: expected 64 bytes as base64, seed and then public key")]
     Private,
 }
@@ -42,27 +42,28 @@ fn decode(text: &[u8], bytes: usize) -> Option<Vec<u8>> {
 }
 
 impl PublicKey {
-    /// Reads base64 (with or without padding, white space around it) or 32 raw bytes.
+    /// Parses Base64 (with or without padding, and with white space around it) or 32 raw bytes.
     ///
     /// # Errors
-    /// Anything else.
+    /// [`KeyError::Public`] for anything else.
     pub fn parse(text: &[u8]) -> Result<Self, KeyError> {
         let raw = decode(text, 32).ok_or(KeyError::Public)?;
         let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Public)?;
         VerifyingKey::from_bytes(&raw)
             .ok()
-            // No signature of such a key says anything, and none passes.
+            // A weak key accepts signatures of anybody.
             .filter(|key| !key.is_weak())
             .map(Self)
             .ok_or(KeyError::Public)
     }
 
-    /// Padded standard base64: the one spelling that is stored and sent to devices.
+    /// Padded standard Base64, the only spelling that is stored and sent to devices.
     pub fn text(&self) -> String {
         STANDARD.encode(self.0.as_bytes())
     }
 
-    /// Whether this key signed `message`. Strict: small-order keys and non-canonical signatures never pass.
+    /// Whether this key signed `message`. The check is strict: small-order keys and non-canonical signatures
+    /// never pass.
     pub fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.0
             .verify_strict(message, &Signature::from_bytes(signature))
@@ -71,15 +72,15 @@ impl PublicKey {
 }
 
 impl PrivateKey {
-    /// A key from 32 random bytes.
+    /// Creates a key from 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// Reads base64 or raw bytes of seed and public key.
+    /// Parses the seed and the public key, in Base64 or raw.
     ///
     /// # Errors
-    /// Anything else, or halves that do not belong together.
+    /// [`KeyError::Private`] for anything else, or halves that do not match.
     pub fn parse(text: &[u8]) -> Result<Self, KeyError> {
         let raw = decode(text, 64).ok_or(KeyError::Private)?;
         let raw: [u8; 64] = raw.try_into().map_err(|_| KeyError::Private)?;
@@ -88,28 +89,29 @@ impl PrivateKey {
             .map_err(|_| KeyError::Private)
     }
 
-    /// Base64 of seed and public key.
+    /// Base64 of the seed and the public key.
     pub fn text(&self) -> String {
         STANDARD.encode(self.0.to_keypair_bytes())
     }
 
-    /// The public half.
+    /// The public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
     }
 
-    /// Signs (RFC 8032).
+    /// Signs a message (RFC 8032).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
 }
 
-/// The name space of firmware uuids.
+/// The name space of firmware UUIDs.
 const SPACE: [u8; 16] = [
     0x20, 0x53, 0xdf, 0xfb, 0xd5, 0x1e, 0x43, 0x10, 0xb9, 0x3b, 0x95, 0x6d, 0xa8, 0x9f, 0x9f, 0x34,
 ];
 
-/// The uuid of a firmware: version nibble 5, variant bits as they come, so it is often no RFC 4122 variant.
+/// The UUID of a firmware. Its version nibble is 5, but the variant bits are left as they come, so it is often
+/// no RFC 4122 variant.
 pub fn uuid(meta_conf: &[u8]) -> String {
     let digest = Blake2b256::new()
         .chain_update(SPACE)

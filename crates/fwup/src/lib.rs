@@ -1,14 +1,15 @@
-//! The firmware files of [fwup](https://github.com/fwup-home/fwup): a zip with a `meta.conf`, resources, and Ed25519
-//! signatures over the `meta.conf`.
+//! The firmware files of [fwup](https://github.com/fwup-home/fwup): a zip with a `meta.conf`, resources, and
+//! Ed25519 signatures over the `meta.conf`.
 //!
-//! - [`check::check`] proves in one pass that a file from a stranger is whole and signed by one of the given keys,
-//! - [`meta`] reads the `meta.conf`: metadata, resources, tasks, and what they demand of a device,
+//! - [`check::check`] verifies in one pass that an untrusted file is complete and signed by one of the given
+//!   keys,
+//! - [`meta`] reads the `meta.conf`: metadata, resources, tasks, and what they require of a device,
 //! - [`delta::make`] makes the delta file between two firmwares,
 //! - [`write`] makes and signs firmware files, [`keys`] holds their keys,
 //! - [`zip`] and [`conf`] read the container and the configuration language, strictly.
 //!
-//! Everything takes readers and writers; nothing knows a file system, a network or a clock, and no input makes it panic or take
-//! more memory than [`limits`] says.
+//! Everything takes readers and writers. Nothing uses the file system, the network, or a clock, and no input
+//! causes a panic or uses more memory than [`limits`] says.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod check;

@@ -1,14 +1,15 @@
-//! Bounds of what is read: a file comes from a stranger, and what reads it must end with little memory.
+//! Limits of what is read. Files are untrusted, so reading one must end and use little memory.
 
-/// `meta.conf`, unpacked.
+/// Maximum bytes of `meta.conf`, unpacked.
 pub const META_CONF_BYTES: u64 = 49_999;
-/// Members of a firmware file. The largest real system has about 60.
+/// Maximum members of a firmware file. The largest real system has about 60.
 pub const ZIP_MEMBERS: usize = 1_024;
-/// Bytes of a member's path.
+/// Maximum bytes of a member's path.
 pub const ZIP_NAME_BYTES: usize = 511;
-/// All resources of a firmware, unpacked: bounds the CPU of one upload.
+/// Maximum bytes of all resources of a firmware, unpacked. It bounds the CPU time of an upload.
 pub const UNPACKED_BYTES: u64 = 4 << 30;
-/// Bytes that a firmware's largest delta-capable resource may have for a delta to be made: both images are in memory.
+/// Maximum bytes of the largest delta-capable resource for a delta to be made, because both images are in
+/// memory.
 pub const DELTA_SOURCE_BYTES: u64 = 512 << 20;
-/// Nesting and number of sections and values of a `meta.conf`.
+/// Maximum nesting of a `meta.conf`, and maximum number of its sections and values.
 pub const CONF_NODES: usize = 50_000;

@@ -1,34 +1,34 @@
-//! What a `meta.conf` means: metadata, resources, tasks, and which fwup versions they need.
+//! The content of a `meta.conf`: metadata, resources, tasks, and the fwup versions that they need.
 
 use crate::conf::{self, ConfError, Node};
 use semver::Version;
 use std::collections::BTreeMap;
 
-/// A value that a `meta.conf` must not have.
+/// Why a `meta.conf` is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetaError {
-    /// Not the grammar.
+    /// A syntax error.
     #[error(transparent)]
     Conf(#[from] ConfError),
-    /// Not UTF-8.
+    /// The text is not UTF-8.
     #[error("meta.conf is not UTF-8 text")]
     NotText,
-    /// A section or number that makes no sense.
+    /// A section or number that is not valid.
     #[error("meta.conf: {0}")]
     Bad(String),
 }
 
-/// How long a resource is.
+/// The length of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Length {
-    /// This many bytes.
+    /// A plain resource of this many bytes.
     Whole(u64),
-    /// Data and hole lengths in turn; the member holds the data only.
+    /// A sparse resource: lengths of data and holes in turn. The zip member contains only the data.
     Sparse(Vec<u64>),
 }
 
 impl Length {
-    /// Bytes that the member holds.
+    /// The number of bytes in the zip member.
     pub fn stored(&self) -> u64 {
         match self {
             Self::Whole(n) => *n,
@@ -40,19 +40,19 @@ impl Length {
     }
 }
 
-/// A file that the firmware carries.
+/// A file inside the firmware.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Its name in tasks; its member is `data/NAME`.
+    /// Its name in tasks. The zip member is `data/NAME`.
     pub name: String,
-    /// Length.
+    /// Its length.
     pub length: Length,
-    /// BLAKE2b-256, lower-case hex.
+    /// BLAKE2b-256 in lower-case hex.
     pub blake2b: String,
 }
 
 impl Resource {
-    /// The zip member that holds it.
+    /// The name of its zip member.
     pub fn member(&self) -> String {
         match self.name.strip_prefix('/') {
             Some(root) => root.to_owned(),
@@ -61,24 +61,24 @@ impl Resource {
     }
 }
 
-/// One call of a `funlist` or `reqlist`: the function and its arguments.
+/// One call in a `funlist` or `reqlist`: the function and its arguments.
 pub type Sentence = Vec<String>;
 
-/// Where a delta's source lies on the device.
+/// Where a delta finds its source on the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeltaSource {
     /// Blocks of the disk.
     Raw {
         /// First block.
         offset: u64,
-        /// Blocks.
+        /// Number of blocks.
         count: u64,
     },
     /// A file on a FAT partition.
     Fat {
         /// The partition's first block.
         offset: u64,
-        /// The file.
+        /// Path of the file.
         path: String,
     },
 }
@@ -86,13 +86,13 @@ pub enum DeltaSource {
 /// What a task does with a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnResource {
-    /// The resource.
+    /// Name of the resource.
     pub name: String,
-    /// Its calls.
+    /// The calls that the task makes.
     pub calls: Vec<Sentence>,
-    /// Where a delta finds its source; none when a delta cannot be applied here.
+    /// Where a delta finds its source; `None` when a delta cannot be applied.
     pub source: Option<DeltaSource>,
-    /// `delta-source-raw-options`: how the source is decrypted. Never logged.
+    /// `delta-source-raw-options`: how the source is decrypted. It contains secrets and is never logged.
     pub options: Option<String>,
 }
 
@@ -101,34 +101,34 @@ pub struct OnResource {
 pub struct Task {
     /// Name, for example `upgrade.a`.
     pub name: String,
-    /// What must hold for it to be chosen.
+    /// The conditions for choosing the task.
     pub requires: Vec<Sentence>,
-    /// Before the resources.
+    /// Calls before the resources.
     pub on_init: Vec<Sentence>,
-    /// After them.
+    /// Calls after the resources.
     pub on_finish: Vec<Sentence>,
-    /// Per resource, in file order.
+    /// Actions for each resource, in file order.
     pub resources: Vec<OnResource>,
 }
 
-/// A whole `meta.conf`.
+/// A complete `meta.conf`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {
     /// `meta-*` keys without the prefix; empty values are left out.
     pub values: BTreeMap<String, String>,
     /// `require-fwup-version`.
     pub requires_fwup: Option<String>,
-    /// Resources, in file order: the order in which the device writes them.
+    /// Resources in file order, in which the device writes them.
     pub resources: Vec<Resource>,
-    /// Tasks, in file order: the first that fits is run.
+    /// Tasks in file order. The first one that fits is run.
     pub tasks: Vec<Task>,
 }
 
 impl Meta {
-    /// Reads the bytes of a `meta.conf`.
+    /// Parses the bytes of a `meta.conf`.
     ///
     /// # Errors
-    /// Text that is not its grammar, or values that make no sense.
+    /// A syntax error, or values that are not valid.
     pub fn parse(raw: &[u8]) -> Result<Self, MetaError> {
         let text = std::str::from_utf8(raw).map_err(|_| MetaError::NotText)?;
         let mut meta = Self::default();
@@ -145,7 +145,7 @@ impl Meta {
         Ok(meta)
     }
 
-    /// A `meta-*` value.
+    /// The value of a `meta-*` key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
     }
@@ -266,7 +266,7 @@ fn calls(nodes: Vec<Node>, of: &str) -> Result<Vec<Sentence>, MetaError> {
     Ok(Vec::new())
 }
 
-/// A flat list: for each call the number of words, then the words.
+/// Splits a flat list: for each call the number of words, then the words.
 fn sentences(words: Vec<String>, of: &str) -> Result<Vec<Sentence>, MetaError> {
     let mut found = Vec::new();
     let mut rest = words.into_iter();
@@ -321,14 +321,14 @@ fn on_resource(name: String, nodes: Vec<Node>) -> Result<OnResource, MetaError> 
     })
 }
 
-/// Which deltas a firmware takes and what they need of the device's fwup.
+/// Which deltas a firmware accepts, and what it requires of the device's fwup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Features {
-    /// Whether any resource of any task takes a delta.
+    /// Whether any resource of any task accepts a delta.
     pub delta_updatable: bool,
-    /// The oldest fwup that applies the full file.
+    /// The oldest fwup that can apply the full file.
     pub full: Version,
-    /// The oldest fwup that applies a delta.
+    /// The oldest fwup that can apply a delta.
     pub delta: Version,
 }
 
@@ -351,7 +351,8 @@ impl OnResource {
                 .is_some_and(|o| o.contains("cipher=aes-xts"))
     }
 
-    /// Whether a delta can be applied here: a source, a matching write, and, if it writes encrypted, a way to read.
+    /// Whether a delta can be applied: there is a source and a matching write and, if that write encrypts, a
+    /// way to decrypt the source.
     pub fn takes_delta(&self) -> bool {
         let writes = |name: &str| {
             self.calls
@@ -372,7 +373,7 @@ impl OnResource {
     }
 }
 
-/// Reads the features of a firmware. `require-fwup-version` counts for both kinds of file.
+/// The features of a firmware. `require-fwup-version` applies to the full file and to deltas.
 pub fn features(meta: &Meta) -> Features {
     let required = meta
         .requires_fwup
@@ -409,7 +410,7 @@ pub fn features(meta: &Meta) -> Features {
     }
 }
 
-/// A version with one to three numeric parts and whatever follows.
+/// Parses a version with one to three numeric parts and an optional suffix.
 pub fn lenient(text: &str) -> Option<Version> {
     let text = text.trim().trim_start_matches(['v', 'V']);
     if let Ok(v) = Version::parse(text) {
@@ -422,7 +423,7 @@ pub fn lenient(text: &str) -> Option<Version> {
     Some(Version::new(major, minor, patch))
 }
 
-/// Whether a task is one that a device runs to upgrade.
+/// Whether a device runs this task for an upgrade.
 pub fn upgrades(task: &Task) -> bool {
     task.name == "upgrade" || task.name.starts_with("upgrade.")
 }

@@ -1,5 +1,5 @@
-//! Writing fwup files: a zip with true sizes in its local headers (a device tells a delta from a whole resource by
-//! them: the documentation of fwup), a `meta.conf` for two slots, and the signature over it.
+//! Writes fwup files: a zip with true sizes in its local headers (by which a device distinguishes a delta from
+//! a whole resource: the documentation of fwup), a `meta.conf` for two slots, and the signature over it.
 
 use crate::keys::{Blake2b256, PrivateKey};
 use crate::zip::{Member, Method};
@@ -8,7 +8,7 @@ use flate2::{Compression, write::DeflateEncoder};
 use std::fmt::Write as _;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// A zip being written front to back.
+/// Writes a zip from front to back.
 pub struct ZipWriter<W> {
     out: W,
     at: u64,
@@ -17,7 +17,7 @@ pub struct ZipWriter<W> {
 }
 
 impl<W: Write> ZipWriter<W> {
-    /// Writes to `out` from its present position, which counts as the archive's beginning.
+    /// Writes to `out` from its present position, which counts as the start of the archive.
     pub fn new(out: W) -> Self {
         Self {
             out,
@@ -30,7 +30,7 @@ impl<W: Write> ZipWriter<W> {
     /// Adds a member, deflated unless that does not make it smaller.
     ///
     /// # Errors
-    /// The sink's, or a member that needs zip64.
+    /// An error of `out`, or a member that needs zip64.
     pub fn add(&mut self, name: &str, content: &[u8], level: u32) -> io::Result<()> {
         let crc = crc32fast::hash(content);
         let mut packer = DeflateEncoder::new(Vec::new(), Compression::new(level));
@@ -50,7 +50,7 @@ impl<W: Write> ZipWriter<W> {
     /// Copies a member of another archive without unpacking it.
     ///
     /// # Errors
-    /// Reading or writing.
+    /// An error of reading or writing.
     pub fn copy<R: Read + Seek>(&mut self, from: &mut R, m: &Member) -> io::Result<()> {
         let method = match m.method {
             Method::Stored => 0,
@@ -77,7 +77,7 @@ impl<W: Write> ZipWriter<W> {
         let small = |n: u64| u32::try_from(n).map_err(|_| io::Error::other("a member above 4 GiB"));
         let (offset, packed, size) = (small(self.at)?, small(packed)?, small(size)?);
         let length = u16::try_from(name.len()).map_err(|_| io::Error::other("name too long"))?;
-        // Version 2.0, no flags, 1980-01-01: the same input gives the same bytes.
+        // Version 2.0, no flags, 1980-01-01: equal input gives equal bytes.
         let mut common = Vec::with_capacity(26);
         for field in [20u16, 0, method, 0, 0x0021] {
             common.extend_from_slice(&field.to_le_bytes());
@@ -109,10 +109,7 @@ impl<W: Write> ZipWriter<W> {
         Ok(())
     }
 
-    /// Writes the directory; the number of bytes of the whole archive.
-    ///
-    /// # Errors
-    /// The sink's.
+    /// Writes the central directory. Returns the size of the whole archive in bytes.
     pub fn finish(mut self) -> io::Result<u64> {
         let too_large = |_| io::Error::other("an archive above 4 GiB");
         let offset = u32::try_from(self.at).map_err(too_large)?;
@@ -132,7 +129,7 @@ impl<W: Write> ZipWriter<W> {
     }
 }
 
-/// A firmware for a device with two root file system slots, as the Nerves systems lay them out.
+/// A firmware for a device with two root file system slots, laid out as in the Nerves systems.
 #[derive(Debug, Clone)]
 pub struct Recipe<'a> {
     /// `meta-product`.
@@ -147,15 +144,15 @@ pub struct Recipe<'a> {
     pub slot_a: u64,
     /// First block of slot b.
     pub slot_b: u64,
-    /// Blocks of each slot.
+    /// Number of blocks of each slot.
     pub blocks: u64,
     /// The root file system.
     pub rootfs: &'a [u8],
-    /// A file that only the first installation writes, so that deltas have something to leave out.
+    /// A file that only the first installation writes, so that a delta has something to leave out.
     pub boot: &'a [u8],
 }
 
-/// Quotes a value as fwup 1.14 and later do: bare when every byte is harmless.
+/// Quotes a value as fwup 1.14 and later do: not at all when every byte is harmless.
 fn quoted(value: &str) -> String {
     let bare = !value.is_empty()
         && value
@@ -233,10 +230,7 @@ pub fn meta_conf(r: &Recipe<'_>) -> String {
     conf
 }
 
-/// Writes a signed firmware file; its size.
-///
-/// # Errors
-/// The sink's.
+/// Writes a signed firmware file. Returns its size in bytes.
 pub fn firmware(out: impl Write, r: &Recipe<'_>, key: &PrivateKey, level: u32) -> io::Result<u64> {
     let conf = meta_conf(r);
     let mut zip = ZipWriter::new(out);
@@ -247,10 +241,10 @@ pub fn firmware(out: impl Write, r: &Recipe<'_>, key: &PrivateKey, level: u32) -
     zip.finish()
 }
 
-/// Signs an existing file: the same members, with this signature in front.
+/// Signs an existing file. The members stay the same, with the new signature in front.
 ///
 /// # Errors
-/// Reading or writing.
+/// An error of reading or writing.
 pub fn sign<R: Read + Seek>(
     from: &mut R,
     head: &super::check::Head,

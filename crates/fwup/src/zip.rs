@@ -1,6 +1,6 @@
-//! The zip container, read as the device reads it: by the local headers, front to back. The central directory must
-//! tell the same story (names, order, offsets, sizes, CRC), or the file is refused, because every other tool would
-//! see another firmware than the device does.
+//! The zip container, read as the device reads it: by the local headers, from front to back. The central
+//! directory must agree with them (names, order, offsets, sizes, CRC). Otherwise the file is refused, because
+//! every other tool would see another firmware than the device.
 
 use crate::limits::{ZIP_MEMBERS, ZIP_NAME_BYTES};
 use flate2::read::DeflateDecoder;
@@ -10,24 +10,24 @@ use std::io::{self, Read, Seek, SeekFrom};
 /// Why a container is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ZipError {
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// Another kind of file.
+    /// The file is not a zip.
     #[error("this is not an fwup file: it does not begin with a zip header")]
     NotZip,
-    /// Cut off.
+    /// The file was cut off.
     #[error(
         "the zip is truncated: its end record is missing, so the file was cut off or damaged on its way"
     )]
     Truncated,
-    /// Bytes where none belong.
+    /// There are bytes where none belong.
     #[error("the zip has {0}")]
     Shape(String),
-    /// A member that breaks a rule.
+    /// A member breaks a rule.
     #[error("zip member {name:?} {problem}")]
     Member {
-        /// Its name, cut to a printable length.
+        /// The member's name, cut to a printable length.
         name: String,
         /// What is wrong.
         problem: String,
@@ -37,29 +37,29 @@ pub enum ZipError {
     Io(#[from] io::Error),
 }
 
-/// How a member is packed.
+/// How a member is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// As it is.
+    /// Not compressed.
     Stored,
-    /// RFC 1951.
+    /// Deflate (RFC 1951).
     Deflated,
 }
 
-/// One member, as both its headers describe it.
+/// A member, as both of its headers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// Path in the archive.
     pub name: String,
-    /// Packing.
+    /// Compression method.
     pub method: Method,
-    /// Where its packed bytes begin.
+    /// Offset of its compressed bytes in the file.
     pub data: u64,
-    /// Packed bytes.
+    /// Number of compressed bytes.
     pub packed: u64,
-    /// Unpacked bytes.
+    /// Number of uncompressed bytes.
     pub size: u64,
-    /// CRC-32 of the unpacked bytes.
+    /// CRC-32 of the uncompressed bytes.
     pub crc: u32,
 }
 
@@ -74,7 +74,7 @@ fn member_error(name: &str, problem: impl Into<String>) -> ZipError {
     }
 }
 
-/// Little-endian fields out of a header, by a cursor that never panics.
+/// Reads little-endian fields of a header, without panics.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -103,12 +103,13 @@ const DESCRIPTOR: u32 = 0x0807_4b50;
 const END_BYTES: u64 = 22;
 const LOCAL_BYTES: u64 = 30;
 const HAS_DESCRIPTOR: u16 = 1 << 3;
-/// Whether the name is in UTF-8.
+/// The flag for a name in UTF-8.
 const UTF8_NAME: u16 = 1 << 11;
-/// Compression hints (1, 2), descriptor (3), UTF-8 names (11); anything else (encryption above all) is refused.
+/// Compression hints (1, 2), data descriptor (3), UTF-8 names (11). Any other flag (encryption above all) is
+/// refused.
 const KNOWN_FLAGS: u16 = 0b0000_1000_0000_1110;
 
-/// What one central directory entry says.
+/// An entry of the central directory.
 struct Entry {
     name: String,
     flags: u16,
@@ -119,11 +120,11 @@ struct Entry {
     offset: u64,
 }
 
-/// Lists the members, in the order in which a device meets them.
+/// Lists the members in the order in which a device reads them.
 ///
 /// # Errors
-/// Any deviation between local headers and central directory, gaps, overlaps, trailing bytes, duplicate or unsafe
-/// names, zip64, encryption, or more members than the limit.
+/// Any deviation between local headers and central directory, gaps, overlaps, trailing bytes, duplicate or
+/// unsafe names, zip64, encryption, or more members than the limit.
 pub fn members<R: Read + Seek>(file: &mut R) -> Result<Vec<Member>, ZipError> {
     let length = file.seek(SeekFrom::End(0))?;
     if length == 0 {
@@ -158,7 +159,7 @@ pub fn members<R: Read + Seek>(file: &mut R) -> Result<Vec<Member>, ZipError> {
     Ok(found)
 }
 
-/// Reads the end record and the directory, which must fill the file's end exactly.
+/// Reads the end record and the central directory, which must fill the end of the file exactly.
 fn central<R: Read + Seek>(file: &mut R, length: u64) -> Result<(Vec<Entry>, u64), ZipError> {
     let end_at = length.checked_sub(END_BYTES).ok_or(ZipError::Truncated)?;
     file.seek(SeekFrom::Start(end_at))?;
@@ -190,7 +191,7 @@ fn central<R: Read + Seek>(file: &mut R, length: u64) -> Result<(Vec<Entry>, u64
             "bytes between its directory and its end record, or in front of it",
         ));
     }
-    // 46 bytes and a name a member, and a few extra fields: a directory of this size bounds the buffer.
+    // 46 bytes and a name for each member, and a few extra fields. This limit bounds the buffer.
     if size > 2_000_000 {
         return Err(shape("a directory of more than 2 MB"));
     }
@@ -266,12 +267,12 @@ fn entry(f: &mut Fields<'_>) -> Result<Entry, ZipError> {
     })
 }
 
-/// What is said of a member with other extra fields.
+/// The message for a member with other extra fields.
 const EXTRAS: &str = "has an extra field that fwup does not write";
 
-/// Whether these are the extra fields that fwup writes, and no others: 0x5455, times, and 0x7875, owners. Others change
-/// what a reader sees: by 0x7075, the Unicode path, libarchive on the device would unpack the member under another name
-/// than the one whose hash was checked (APPNOTE 4.6.9).
+/// Whether a header has only the extra fields that fwup writes: 0x5455 (times) and 0x7875 (owners). Others
+/// change what a reader sees: with 0x7075, the Unicode path, libarchive on the device would unpack the member
+/// under another name than the one whose hash was checked (APPNOTE 4.6.9).
 fn plain_extras(mut fields: &[u8]) -> bool {
     while let Some((head, rest)) = fields.split_first_chunk::<4>() {
         let [id_low, id_high, size_low, size_high] = *head;
@@ -296,7 +297,7 @@ fn packing(method: u16) -> Option<Method> {
     }
 }
 
-/// A name that cannot leave the folder it is unpacked into.
+/// A member's path, which must not leave the folder that it is unpacked into.
 fn path(raw: &[u8]) -> Result<String, ZipError> {
     let name = std::str::from_utf8(raw)
         .map_err(|_| shape("a member name that is not UTF-8"))?
@@ -317,7 +318,8 @@ fn path(raw: &[u8]) -> Result<String, ZipError> {
     Ok(name)
 }
 
-/// Compares the local header with the directory, and the place where the data ends with the next member.
+/// Compares the local header with the central directory, and the end of the data with the start of the next
+/// member.
 fn local<R: Read + Seek>(file: &mut R, e: &Entry, next: u64) -> Result<Member, ZipError> {
     file.seek(SeekFrom::Start(e.offset))?;
     let mut head = [0u8; LOCAL_BYTES as usize];
@@ -407,11 +409,11 @@ fn descriptor<R: Read + Seek>(
     Ok(crc == e.crc && u64::from(packed) == e.packed && u64::from(size) == e.size)
 }
 
-/// Unpacks a member into `sink`, never more than its declared size, and checks size, CRC and that its packed bytes
-/// are used up.
+/// Unpacks a member into `sink`, never more than its declared size. Checks its size and CRC, and that its
+/// compressed bytes are used up.
 ///
 /// # Errors
-/// A damaged member, or whatever the sink says.
+/// A damaged member, or an error of the sink.
 pub fn unpack<R: Read + Seek>(
     file: &mut R,
     m: &Member,
@@ -479,10 +481,10 @@ fn pump(
     }
 }
 
-/// Unpacks a member that is known to be small.
+/// Unpacks a member that must be small.
 ///
 /// # Errors
-/// As [`unpack`], and a member larger than `limit`.
+/// The errors of [`unpack`], and a member larger than `limit`.
 pub fn unpack_small<R: Read + Seek>(
     file: &mut R,
     m: &Member,

@@ -1,4 +1,4 @@
-//! `delta make OLD NEW DELTA` writes a delta, `delta apply OLD DELTA NEW` applies it.
+//! `delta make OLD NEW DELTA` writes a delta, and `delta apply OLD DELTA NEW` applies it.
 
 use std::{env, fs, process::ExitCode};
 

@@ -1,5 +1,5 @@
-//! The decoder. It takes what fwup's decoder takes and refuses the rest, so that a delta that passes here
-//! applies there. No input can make it panic or allocate more than the limits it is given.
+//! The decoder. It accepts what fwup's decoder accepts and refuses the rest, so that a delta that passes here
+//! applies on devices. No input can make it panic or allocate more than the given limits.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 use crate::table::{AddressCache, Half, InstructionKind, default_table};
@@ -7,27 +7,27 @@ use crate::table::{AddressCache, Half, InstructionKind, default_table};
 /// Why a delta cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Not VCDIFF, or another version.
+    /// The data is not VCDIFF, or another version of it.
     #[error("not a VCDIFF file")]
     Magic,
-    /// A feature that devices cannot decode.
+    /// The delta uses a feature that devices cannot decode.
     #[error("uses {0}, which devices cannot decode")]
     Unsupported(&'static str),
-    /// The file ends early.
+    /// The data ends early.
     #[error("the delta is truncated")]
     Truncated,
-    /// Numbers that do not fit together.
+    /// The delta contains inconsistent numbers.
     #[error("the delta is damaged: {0}")]
     Damaged(&'static str),
-    /// A window whose checksum differs.
+    /// The checksum of a window differs.
     #[error("a window's Adler-32 does not match: wrong source, or damaged")]
     Checksum,
-    /// More output than allowed.
+    /// The output exceeds this limit.
     #[error("the output is larger than {0} bytes")]
     TooLarge(u64),
 }
 
-/// The largest window that fwup takes.
+/// The largest window that fwup accepts.
 const WINDOW: u64 = 64 << 20;
 
 struct Bytes<'a>(&'a [u8]);
@@ -62,7 +62,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Decodes a whole delta, handing each window to `sink` as it is done.
+/// Decodes a whole delta, passing each window to `sink` when it is complete.
 ///
 /// # Errors
 /// Anything that a device would refuse, and more than `limit` bytes of output.
@@ -101,7 +101,7 @@ pub fn windows(
 /// Decodes into memory.
 ///
 /// # Errors
-/// As [`windows`].
+/// The errors of [`windows`].
 pub fn decode(source: &[u8], delta: &[u8], limit: u64) -> Result<Vec<u8>, DecodeError> {
     let mut out = Vec::new();
     windows(source, delta, limit, |w| out.extend_from_slice(w))?;
@@ -260,7 +260,7 @@ impl Window {
             return Ok(());
         }
         let from = (start + from_source) - segment.len();
-        // A copy may overlap what it writes: it is done in pieces that are already there.
+        // A copy may overlap its own output, so it is done in pieces that exist already.
         let mut done = 0;
         while done < rest {
             let piece = (self.target.len() - from - done).min(rest - done);

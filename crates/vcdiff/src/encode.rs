@@ -11,7 +11,7 @@
 use crate::decode::adler32;
 use crate::table::{AddressCache, put};
 
-/// Bytes of target a window: the device holds one window in memory.
+/// Bytes of target in a window. The device holds one window in memory.
 const WINDOW: usize = 8 << 20;
 /// The source is indexed at every `STEP`th byte.
 const STEP: usize = 8;
@@ -19,11 +19,11 @@ const STEP: usize = 8;
 const LONG: usize = 12;
 /// Bytes that a target hash covers.
 const SHORT: usize = 5;
-/// A copy of the source shorter than this does not pay for its address.
+/// Minimum length of a copy from the source; a shorter one does not pay for its address.
 const SOURCE_MIN: usize = 10;
-/// Same for a copy of the target window, whose addresses are shorter.
+/// Minimum length of a copy from the target window, whose addresses are shorter.
 const TARGET_MIN: usize = 6;
-/// A match this long is taken without looking for a better one.
+/// A match of this length is used without looking for a better one.
 const GOOD: usize = 96;
 
 #[derive(Clone, Copy)]
@@ -72,8 +72,9 @@ fn long_hash(bytes: &[u8], at: usize) -> u64 {
     (head ^ tail.rotate_left(29)).wrapping_mul(0x9FB2_1C65_1E98_DF25)
 }
 
-/// Where each `LONG`-byte string of the source is, at every `STEP`th byte; the first of equal ones wins. An entry is
-/// the position divided by `STEP`, plus one, above some bits of the hash that spare most comparisons with the source.
+/// The positions of `LONG`-byte strings of the source, at every `STEP`th byte; the first of equal ones wins. An
+/// entry is the position divided by `STEP`, plus one, above some bits of the hash that spare most comparisons
+/// with the source.
 struct Index {
     table: Vec<u32>,
     shift: u32,
@@ -91,8 +92,8 @@ impl Index {
             shift: 64 - bits,
             tag_bits,
         };
-        // Backwards, so that the first of equal strings is written last: a store that depends on no load is cheap
-        // where almost every one misses the cache.
+        // Backwards, so that the first of equal strings is written last: a store that depends on no load is
+        // cheap where almost every one misses the cache.
         let places = (source.len() + STEP).saturating_sub(LONG) / STEP;
         for place in (0..places).rev() {
             let h = long_hash(source, place * STEP);
@@ -145,7 +146,7 @@ struct Finder<'a> {
     short: Vec<u32>,
     /// Distance of the last copy from the source: source position minus target position in the whole file.
     drift: Option<i64>,
-    /// Bytes of earlier windows.
+    /// Number of bytes in earlier windows.
     done: usize,
 }
 
@@ -173,7 +174,7 @@ impl<'a> Finder<'a> {
                 at += 1;
                 continue;
             }
-            // One step of patience: a better match may begin at the next byte.
+            // Lazy matching by one step: a better match may begin at the next byte.
             if best.gain() < GOOD && at + 1 < last {
                 let next = self.best(window, at + 1, pending);
                 if next.gain() > best.gain() + 1 {
@@ -199,7 +200,7 @@ impl<'a> Finder<'a> {
         steps
     }
 
-    /// Remembers a few strings inside a copied stretch, so that later ones can refer to them.
+    /// Indexes a few strings inside a copied stretch, so that later copies can refer to them.
     fn learn(&mut self, window: &[u8], from: usize, to: usize) {
         let end = to.min(window.len().saturating_sub(8));
         let stride = if to - from > 4_096 { 64 } else { 3 };
@@ -208,7 +209,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The best match at `at`, looked for where the last copy would go on, then by long hash, then in the window.
+    /// The best match at `at`: tries the continuation of the last copy, then the long hash, then the window.
     fn best(&mut self, window: &[u8], at: usize, pending: usize) -> Match {
         let mut best = Match::default();
         if let Some(from) = self.on_drift(at) {
@@ -286,7 +287,7 @@ fn short_slot(window: &[u8], at: usize) -> usize {
     (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SHORT_BITS)) as usize
 }
 
-/// Bytes that no copy covers; a stretch of one byte becomes a run.
+/// Adds bytes that no copy covers. A stretch of one repeated byte becomes a run.
 fn literal(steps: &mut Vec<Step>, window: &[u8], start: usize, end: usize) {
     if start >= end {
         return;
@@ -310,7 +311,8 @@ struct Sections {
     data: Vec<u8>,
     inst: Vec<u8>,
     addr: Vec<u8>,
-    /// An instruction that may still be joined with the next one: its place in `inst` and what it is.
+    /// The last instruction while it may still be merged with the next one: its position in `inst` and its
+    /// kind.
     open: Option<(usize, Open)>,
 }
 

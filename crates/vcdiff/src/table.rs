@@ -1,7 +1,8 @@
-//! What encoder and decoder share: the default code table and address cache of RFC 3284 (§5.3, §5.6), and integers.
+//! What the encoder and the decoder share: the default code table and address cache of RFC 3284 (§5.3, §5.6),
+//! and integers.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
-/// Kind of half an instruction.
+/// The kind of one half of an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InstructionKind {
     Nothing,
@@ -10,7 +11,7 @@ pub(super) enum InstructionKind {
     Copy,
 }
 
-/// Half an instruction of the code table: size 0 means that the size follows.
+/// One half of an instruction of the code table. Size 0 means that the size follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Half {
     pub kind: InstructionKind,
@@ -111,7 +112,7 @@ impl AddressCache {
         self.same.get(block * 256 + usize::from(byte)).copied()
     }
 
-    /// The cheapest mode for an address, and the number that is written in it: as a byte when the mode is 6 or above.
+    /// The cheapest mode for an address, and the number to write: as a byte when the mode is 6 or above.
     pub(super) fn choose(&self, address: u64, here: u64) -> (u8, u64) {
         let slot = address % 768;
         if self.same.get(usize::try_from(slot).unwrap_or(0)) == Some(&address) {
@@ -133,7 +134,7 @@ impl AddressCache {
     }
 }
 
-/// Bytes of an integer (RFC 3284 §2).
+/// Length of an integer in bytes (RFC 3284 §2).
 pub(super) fn length(value: u64) -> usize {
     let bits = 64 - value.leading_zeros().min(63) as usize;
     bits.div_ceil(7)

@@ -1,4 +1,4 @@
-//! Against the field: the real `xdelta3` decodes what we encode, and we decode what it encodes.
+//! Compatibility with the real `xdelta3`: it decodes what we encode, and we decode what it encodes.
 
 use crate::{DecodeError, decode, encode};
 use rand::rngs::StdRng;
@@ -6,7 +6,7 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use std::fs;
 use std::process::Command;
 
-/// Runs xdelta3, or says that the test is skipped.
+/// Runs xdelta3; false when it is missing and the test is skipped.
 fn xdelta3(args: &[&str]) -> bool {
     match Command::new("xdelta3").args(args).status() {
         Ok(status) => {
@@ -31,7 +31,7 @@ fn noise(rng: &mut StdRng, n: usize) -> Vec<u8> {
     bytes
 }
 
-/// Pairs that go through every branch: equal, empty, tiny, shifted, repeated, runs, several windows, nothing in common.
+/// Pairs for every branch: equal, empty, tiny, shifted, repeated, runs, several windows, nothing in common.
 fn pairs() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let mut rng = StdRng::seed_from_u64(3);
     let base = noise(&mut rng, 300_000);
@@ -171,7 +171,7 @@ fn damaged_deltas_are_refused_and_never_panic() {
             bad[at] = rng.random();
         }
         if bad != good {
-            // A changed delta may still decode, to something of the right length with the right checksum: to the target.
+            // A changed delta may still decode, but then only to the target: the length and checksum are right.
             if let Ok(out) = decode(&source, &bad, limit) {
                 assert!(out == target || out.len() < target.len());
             }

@@ -1,15 +1,15 @@
-//! A bucket of tokens that refills with time.
+//! A token bucket for rate limits.
 
 use crate::Timestamp;
 
-/// How many may be taken at once, and how many come back each second.
+/// Capacity, and tokens that are refilled each second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rate {
     pub burst: u32,
     pub a_second: u32,
 }
 
-/// What is left in it; the rate is the owner's constant, so that a session stays small.
+/// The tokens left. The rate is a constant of the owner, so that a session stays small.
 #[derive(Debug)]
 pub(super) struct Bucket {
     left: u32,
@@ -17,7 +17,7 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// A full one.
+    /// A full bucket.
     pub(super) fn full(rate: Rate, now: Timestamp) -> Self {
         Self {
             left: rate.burst,
@@ -25,7 +25,7 @@ impl Bucket {
         }
     }
 
-    /// Takes so many, if they are there.
+    /// Takes `cost` tokens if they are available.
     pub(super) fn take(&mut self, cost: u32, rate: Rate, now: Timestamp) -> bool {
         let seconds = now.since(self.filled).as_secs();
         if seconds > 0 {

@@ -1,30 +1,30 @@
-//! Why a socket is closed, in WebSocket's numbers and in words.
+//! Why a connection is closed: the WebSocket close code, and the word for the connection history.
 
-/// Why a socket is closed.
+/// Why a connection is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     /// The device left.
     Left,
     /// A newer connection took over.
     Replaced,
-    /// A person asked for it, or took away what had let it in.
+    /// A person requested it, or revoked the credentials of the connection.
     Asked,
-    /// It does not speak the protocol, or was silent for too long.
+    /// The device violated the protocol or was silent for too long.
     Protocol,
-    /// A frame of the kind that this version of the protocol does not have.
+    /// A frame kind (text or binary) that this version of the protocol does not use.
     WrongKind,
-    /// Text that is not UTF-8.
+    /// A text frame that is not UTF-8.
     NotText,
     /// Too many messages.
     Flood,
-    /// A message above its bound.
+    /// A message above the size limit.
     TooLarge,
-    /// The server stops.
+    /// The server shuts down.
     Restart,
 }
 
 impl Close {
-    /// Why, in the connection's history.
+    /// The word for the connection history.
     pub fn word(self) -> &'static str {
         match self {
             Self::Left => "left",
@@ -38,7 +38,7 @@ impl Close {
         }
     }
 
-    /// The WebSocket code.
+    /// The WebSocket close code.
     pub fn code(self) -> u16 {
         match self {
             Self::Left => 1000,

@@ -1,4 +1,4 @@
-//! The topic `console`: remote IEx and files, as the session sees it.
+//! The topic `console` of a session: remote IEx, file transfers, and scripts that are typed into it.
 
 use super::pace::Pace;
 use crate::RunId;
@@ -9,27 +9,27 @@ use crate::wire::Message;
 use crate::wire::raw::Joiner;
 use serde_json::{Map, Value, json};
 
-/// What a client that runs no scripts by itself prints when a typed one is over.
+/// Printed at the end of a typed script, for clients that cannot run scripts by themselves.
 const END: &str = "[NERVESHUB:END]";
 
-/// Bytes that a message of a terminal would show.
+/// Bytes of output in a terminal message.
 pub(super) fn output_bytes(m: &Message) -> usize {
     let text = m.payload.get("data").and_then(Value::as_str);
     text.map_or(0, str::len)
 }
 
-/// The joined topic.
+/// The joined console topic.
 #[derive(Debug)]
 pub(super) struct Console {
     reference: Box<str>,
-    /// `console_version`.
+    /// The `console_version` of the client.
     pub version: Box<str>,
     joiner: Joiner,
     pub pace: Pace,
     typed: Option<Box<TypedScript>>,
 }
 
-/// A script that was typed, and what the device printed since.
+/// A script that was typed, and the output since then.
 #[derive(Debug)]
 struct TypedScript {
     run: RunId,
@@ -37,7 +37,7 @@ struct TypedScript {
 }
 
 impl Console {
-    /// A join.
+    /// A joined console.
     pub(super) fn new(reference: &str, version: &str, now: Timestamp) -> Self {
         Self {
             reference: reference.into(),
@@ -53,7 +53,8 @@ impl Console {
         reference.is_some_and(|r| r != &*self.reference)
     }
 
-    /// Leaves a message out, when it is output that is only shown: a file would be damaged, and a script would not end.
+    /// Drops a message if it is plain output. Other messages are kept: without one a file would be damaged, or
+    /// a script would not end.
     pub(super) fn leaves_out(&mut self, m: &Message, now: Timestamp) -> bool {
         let only_shown = m.event == "up" && self.typed.is_none();
         if only_shown {
@@ -62,7 +63,7 @@ impl Console {
         only_shown
     }
 
-    /// What the device says; other events than these are ignored.
+    /// Handles a message of the device. Unknown events are ignored.
     pub(super) fn message(
         &mut self,
         event: &str,
@@ -86,7 +87,7 @@ impl Console {
         ))
     }
 
-    /// Begins to type a script: the run that it takes the place of, and the two texts to type.
+    /// Begins to type a script. Returns the run that it replaces, and the two texts to type.
     pub(super) fn run(&mut self, run: RunId, text: &str) -> (Option<RunId>, [Value; 2]) {
         let output = String::new();
         let before = self.typed.replace(Box::new(TypedScript { run, output }));
@@ -94,7 +95,7 @@ impl Console {
         (before.map(|b| b.run), [script, json!({"data": "\r"})])
     }
 
-    /// Takes output of a typed script; the run and all of it once it is over.
+    /// Collects the output of a typed script. Returns the run and its whole output once it is over.
     pub(super) fn ran(&mut self, text: &str) -> Option<(RunId, String)> {
         let script = self.typed.as_mut()?;
         script.output.push_str(text);
@@ -103,7 +104,7 @@ impl Console {
             return None;
         }
         let TypedScript { run, output } = *self.typed.take()?;
-        // The last line holds the end's mark.
+        // The last line contains the end mark.
         let lines = output.rsplit_once('\n').map_or("", |(lines, _)| lines);
         Some((run, lines.to_owned()))
     }

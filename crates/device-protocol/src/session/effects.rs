@@ -1,83 +1,83 @@
-//! What happens to a session, and what it wants done.
+//! The inputs and the effects of a session.
 
 use super::*;
 
-/// What happens to a session.
+/// An input to a session.
 #[derive(Debug)]
 pub enum Input {
-    /// A frame.
+    /// A frame of the device.
     Frame(Packet),
-    /// The join that it asked for is stored.
+    /// The requested join is stored.
     Joined(Welcome),
     /// The join could not be stored.
     JoinFailed,
-    /// An update for the device: the payload.
+    /// An update for the device: its payload.
     Offer(Value),
-    /// An operator wants it to reboot.
+    /// The device should reboot.
     Reboot,
-    /// An operator wants to see which one it is.
+    /// The device should identify itself.
     Identify,
-    /// Somebody looks at its health.
+    /// Somebody views the device's health.
     Health,
     /// The organization's signing keys have changed.
     Keys(Vec<String>),
-    /// An archive for the device: the payload.
+    /// An archive for the device: its payload.
     Archive(Value),
-    /// Somebody looks at a terminal of the device, and may have typed.
+    /// Somebody views a terminal of the device; holds the input to send.
     Terminal(TerminalKind, Vec<TerminalInput>),
-    /// The extensions that it may use have changed.
+    /// The extensions that the device may use have changed.
     Extensions(Extensions),
-    /// A script to run.
+    /// A script to run on the device.
     Script {
-        /// Its reference.
+        /// The run's id.
         run: RunId,
-        /// Elixir.
+        /// Elixir code.
         text: Arc<str>,
-        /// How long somebody waits.
+        /// Time limit in milliseconds.
         millis: u64,
     },
-    /// Time has passed, to or beyond [`Session::due`].
+    /// Time has advanced to [`Session::due`] or beyond.
     Tick,
 }
 
-/// What a joined device gets at once.
+/// What a device is sent right after its join.
 #[derive(Debug, Default)]
 pub struct Welcome {
     /// The organization's signing keys; empty when it has none.
     pub keys: Vec<String>,
-    /// The archive of its group: the payload.
+    /// The payload of the deployment group's archive.
     pub archive: Option<Value>,
-    /// Code to run.
+    /// Elixir code to run.
     pub connecting_code: Option<String>,
-    /// The extensions that it may use.
+    /// The extensions that the device may use.
     pub extensions: Extensions,
 }
 
-/// What a session wants done.
+/// What the owner of a session must do.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
     /// Send a frame.
     Send(Packet),
-    /// Store the join, then tell the session.
+    /// Store the join, then answer with [`Input::Joined`] or [`Input::JoinFailed`].
     Join(Box<Join>),
-    /// Store what the device says of its update, and show it.
+    /// Store and publish what the device reports about its update.
     Report(UpdateMessage),
-    /// Show what it says of its update to those who watch; the same was stored a moment ago.
+    /// Publish the progress of the update without storing it, because it was stored a moment ago.
     Progress(UpdateMessage),
-    /// Store that its firmware is validated.
+    /// Store that the device's firmware is validated.
     Validated,
-    /// Store its network interface.
+    /// Store the device's network interface.
     Interface(&'static str),
-    /// Store its connection types.
+    /// Store the device's connection types.
     Types(String),
-    /// Show people what its terminal says.
+    /// Pass terminal output to its viewers.
     Terminal(TerminalKind, terminal::TerminalOutput),
-    /// Store what an extension said.
+    /// Store what an extension reported.
     Said(Box<ExtensionEffect>),
-    /// Give a script's output to whoever waits; `None` when the device cannot run it.
+    /// Deliver a script's output; `None` when the device cannot run it.
     Ran(RunId, Option<String>),
-    /// Store that it lives.
+    /// Store that the device was seen.
     Seen,
-    /// Close the socket.
+    /// Close the connection.
     Close(Close),
 }

@@ -1,5 +1,5 @@
-//! The topic `extensions`: which are attached, and what they say. An extension's failure never
-//! closes the connection, and nothing an extension says is answered unless it must be told to detach.
+//! The topic `extensions` of a session: which extensions are attached, and their messages. A failing extension
+//! never closes the connection, and its messages are only answered to detach it.
 
 use super::bucket::{Bucket, Rate};
 use super::pace::Pace;
@@ -15,65 +15,65 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Five lines a second, ten at once; more are dropped in silence.
+/// Five lines a second, ten in a burst. Further ones are dropped silently.
 const LOG_RATE: Rate = Rate {
     burst: LOG_BURST,
     a_second: LOGS_A_SECOND,
 };
 
-/// What an extension said that is worth storing.
+/// A report of an extension to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExtensionEffect {
-    /// A health report, whole.
+    /// A complete health report.
     Health(Value),
-    /// Where the device is.
+    /// The position of the device.
     Location {
         /// Degrees north.
         latitude: f64,
         /// Degrees east.
         longitude: f64,
-        /// Metres.
+        /// Accuracy in metres.
         accuracy: Option<i64>,
-        /// `geoip`, `gps`, …
+        /// Source of the position: `geoip`, `gps`, …
         source: String,
     },
-    /// Keys that it holds on other networks.
+    /// The device's identities on other networks.
     Identities(Vec<NetworkIdentity>),
     /// A log line.
     Log {
         /// `info`, `error`, …
         level: String,
-        /// The text.
+        /// The text of the line.
         message: String,
-        /// JSON object of texts.
+        /// Metadata: a JSON object of strings.
         meta: Value,
-        /// When, by the device's clock.
+        /// When the line was logged, by the device's clock.
         at: Timestamp,
     },
 }
 
-/// A key that the device holds on another network.
+/// An identity of the device on another network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkIdentity {
-    /// `iroh`, `netbird`, `tailscale`, `wireguard`.
+    /// `iroh`, `netbird`, `tailscale`, or `wireguard`.
     pub service: &'static str,
-    /// Which endpoint of the service.
+    /// Tells several endpoints of one service apart.
     pub instance: String,
     /// The public key.
     pub identifier: String,
-    /// JSON object.
+    /// Details as a JSON object.
     pub details: String,
 }
 
-/// What the topic wants done.
+/// The effect of a message on the topic.
 #[derive(Debug, PartialEq)]
 pub(super) enum PollKind {
     Nothing,
-    /// Tell the device that this extension is not wanted.
+    /// Detach this extension, because it is not allowed.
     Detach,
     Push(&'static str),
     Said(ExtensionEffect),
-    /// Show people what the shell says, after this push.
+    /// Send this push, if any, and pass shell output to its viewers.
     Shell(terminal::TerminalOutput, Option<&'static str>),
 }
 
@@ -81,7 +81,7 @@ pub(super) enum PollKind {
 #[derive(Debug)]
 pub(super) struct Topic {
     reference: Box<str>,
-    /// What the device has in a version that the server knows.
+    /// Extensions that the device has in a version that the server supports.
     offered: Extensions,
     attached: Extensions,
     check_at: Option<Timestamp>,
@@ -99,7 +99,7 @@ struct Shell {
 }
 
 impl Topic {
-    /// A join: names and versions.
+    /// A joined topic, from the names and versions that the device offers.
     pub(super) fn new(reference: &str, offer: &Map<String, Value>, now: Timestamp) -> Self {
         let known = |e: &Extension| {
             offer
@@ -127,17 +127,17 @@ impl Topic {
         self.attached.has(Extension::LocalShell)
     }
 
-    /// When people are to be told what of the shell's output was left out.
+    /// When the viewers must be told about dropped output of the shell.
     pub(super) fn shell_due(&self) -> Option<Timestamp> {
         self.shell.as_ref().and_then(|shell| shell.pace.due())
     }
 
-    /// The pace of the shell, if there is one.
+    /// The output limit of the shell, if there is one.
     pub(super) fn shell_pace(&mut self) -> Option<&mut Pace> {
         self.shell.as_mut().map(|shell| &mut shell.pace)
     }
 
-    /// What the device has and may use.
+    /// The extensions that the device has and may use.
     pub(super) fn usable(&self, allowed: Extensions) -> Extensions {
         self.offered.and(allowed)
     }
@@ -147,12 +147,12 @@ impl Topic {
         reference.is_some_and(|r| r != &*self.reference)
     }
 
-    /// When the next health report is to be asked for.
+    /// When the next health report must be requested.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.check_at
     }
 
-    /// Time has passed: whether to ask for a health report.
+    /// Handles a tick. Returns whether to request a health report.
     pub(super) fn tick(&mut self, now: Timestamp) -> bool {
         let due = self.check_at.is_some_and(|at| at <= now);
         if due {
@@ -161,7 +161,7 @@ impl Topic {
         due
     }
 
-    /// Somebody looks: whether a report can be asked for.
+    /// Returns whether a health report can be requested now, because somebody views the health.
     pub(super) fn check_now(&mut self, now: Timestamp) -> bool {
         let attached = self.attached.has(Extension::Health);
         if attached {
@@ -170,7 +170,7 @@ impl Topic {
         attached
     }
 
-    /// Those that must not go on.
+    /// Removes the attached extensions that are not allowed any more, and returns them.
     pub(super) fn forbid(&mut self, allowed: Extensions) -> Extensions {
         let gone = self.attached.without(allowed);
         self.attached = self.attached.and(allowed);
@@ -180,12 +180,12 @@ impl Topic {
         gone
     }
 
-    /// Those that the device may begin with.
+    /// The extensions that may be attached now.
     pub(super) fn permit(&self, allowed: Extensions) -> Extensions {
         self.usable(allowed).without(self.attached)
     }
 
-    /// A message.
+    /// Handles a message of the device.
     pub(super) fn message(
         &mut self,
         event: &str,
@@ -199,7 +199,7 @@ impl Topic {
         let Some(extension) = Extension::parse(name).filter(|e| self.usable(allowed).has(*e))
         else {
             return match what {
-                // It says that it has stopped: nothing is left to tell.
+                // The extension has stopped already, so nothing is sent.
                 "detached" | "error" => PollKind::Nothing,
                 _ => PollKind::Detach,
             };
@@ -244,7 +244,7 @@ impl Topic {
         }
     }
 
-    /// What the shell says.
+    /// Handles a message of the shell.
     fn shell(&mut self, what: &str, payload: &mut Map<String, Value>) -> PollKind {
         let said = match what {
             "shell_output" => {
@@ -302,7 +302,7 @@ impl Topic {
     }
 }
 
-/// Whether enough time has passed since the last one that was stored.
+/// Whether enough time has passed since the last stored report.
 fn paced(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
     let early = last.is_some_and(|at| now.since(at) < REPORT_PAUSE);
     if !early {
@@ -311,13 +311,13 @@ fn paced(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
     !early
 }
 
-/// `~> 0.0.1`: every release of 0.0 but the first.
+/// The version requirement `~> 0.0.1`: every release of 0.0 but the first.
 fn version_ok(text: &str) -> bool {
     semver::Version::parse(text)
         .is_ok_and(|v| v.major == 0 && v.minor == 0 && v.patch >= 1 && v.pre.is_empty())
 }
 
-/// A position; an error report has none, so that the last known one stays.
+/// Parses a position. An error report has none; the last known position is kept then.
 fn location(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     let degrees = |key: &str, most: f64| {
         payload
@@ -342,7 +342,7 @@ fn location(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     })
 }
 
-/// The usable entries of a report; a bad one costs none of the others.
+/// The valid entries of a report. An invalid one does not affect the others.
 fn identities(payload: &Map<String, Value>) -> Vec<NetworkIdentity> {
     let all = payload.get("identities").and_then(Value::as_array);
     let entries = all.into_iter().flatten().take(IDENTITIES);
@@ -371,10 +371,10 @@ fn identity(entry: &Value) -> Option<NetworkIdentity> {
     })
 }
 
-/// Networks whose keys are kept.
+/// Networks whose identities are stored.
 const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
-/// A log line; one that names no time is dropped.
+/// Parses a log line. A line without a time is dropped.
 fn line(payload: &Map<String, Value>) -> Option<ExtensionEffect> {
     let meta: Map<String, Value> = payload
         .get("meta")
@@ -404,7 +404,8 @@ fn shortened(text: &str) -> String {
         .collect()
 }
 
-/// Text as it is, a list of code points as the text that it spells, anything else as JSON.
+/// Converts a logged value: a string as it is, a list of code points as the string that it spells, anything
+/// else as JSON.
 fn printed(value: &Value) -> String {
     match value {
         Value::String(s) => s.clone(),
@@ -421,7 +422,7 @@ fn printed(value: &Value) -> String {
     }
 }
 
-/// Microseconds since 1970, as a number or as text, or an ISO 8601 text.
+/// Parses a time: microseconds since 1970 as a number or string, or an ISO 8601 string.
 fn instant(value: &Value) -> Option<Timestamp> {
     if let Some(micros) = value.as_i64() {
         return Some(Timestamp(micros));

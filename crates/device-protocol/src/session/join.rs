@@ -1,11 +1,11 @@
-//! The parameters of a join. Everything else that a device sends there is dropped unread: owners
+//! The parameters of a join. Everything else that a device sends in a join is dropped unread, because owners
 //! put secrets into the key-value store.
 
 use crate::limits::METADATA_CHARS;
 use semver::Version;
 use serde_json::{Map, Value};
 
-/// The firmware that a device says it runs; absent or empty values are `None`.
+/// The firmware that a device reports. Absent and empty values are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Firmware {
     /// `nerves_fw_uuid`.
@@ -30,7 +30,7 @@ pub struct Firmware {
     pub fwup_version: Option<String>,
 }
 
-/// The image that an ESP-IDF device says it runs, as its application's description has it.
+/// The image that an ESP-IDF device reports, from its application description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EspIdf {
     /// `esp_idf_project_name`.
@@ -45,30 +45,30 @@ pub struct EspIdf {
     pub chip_id: Option<u64>,
 }
 
-/// A join.
+/// A join request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Join {
-    /// What it runs.
+    /// The firmware that the device reports.
     pub firmware: Firmware,
-    /// The same from an ESP-IDF device; it stands instead of `firmware`.
+    /// The image of an ESP-IDF device, which replaces `firmware`.
     pub esp_idf: Option<EspIdf>,
-    /// `console_version`, of clients that have a console.
+    /// `console_version` of clients that have a console.
     pub console: Option<Version>,
-    /// `device_api_version`; missing or unreadable counts as 1.0.0.
+    /// `device_api_version`; a missing or malformed one counts as 1.0.0.
     pub api: Version,
-    /// Whether it says that an update goes on.
+    /// Whether the device reports that an update is in progress.
     pub downloading: bool,
     /// `meta.firmware_validated`.
     pub validated: Option<bool>,
     /// `meta.firmware_auto_revert_detected`.
     pub reverted: bool,
-    /// Wants the signing keys.
+    /// Whether the client requests the signing keys.
     pub wants_keys: bool,
-    /// Wants the keys for archives.
+    /// Whether the client requests the keys for archives.
     pub wants_archive_keys: bool,
 }
 
-/// A text without control characters (a zero byte is more than PostgreSQL takes), cut to its bound.
+/// Removes control characters (PostgreSQL refuses a zero byte) and cuts the text to its limit.
 pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
@@ -99,7 +99,7 @@ impl Firmware {
 }
 
 impl EspIdf {
-    /// What `update_tool` names, and where nothing does, what is there.
+    /// Reads the fields of the tool in `update_tool`; without a known tool, the fields that are present.
     fn read(params: &Map<String, Value>) -> Option<Self> {
         let named = ["esp_idf_project_name", "esp_idf_app_elf_sha256"];
         let there = match text(params, "update_tool").as_deref() {
@@ -122,7 +122,7 @@ impl EspIdf {
 }
 
 impl Join {
-    /// Reads the parameters; whatever is missing or of a wrong type counts as not given, and nothing makes a join fail.
+    /// Reads the parameters. Missing and mistyped values count as absent, and nothing makes a join fail.
     pub(super) fn read(params: &Map<String, Value>) -> Self {
         let meta = params.get("meta").and_then(Value::as_object);
         let flag = |key: &str| meta.and_then(|m| m.get(key)).and_then(Value::as_bool);
@@ -142,12 +142,12 @@ impl Join {
         }
     }
 
-    /// Whether the client knows archives.
+    /// Whether the client supports archives.
     pub fn takes_archives(&self) -> bool {
         self.abilities().archives
     }
 
-    /// What the client knows. Events that old clients do not know crash them.
+    /// What the client supports. Old clients crash on events that they do not know.
     pub(super) fn abilities(&self) -> Abilities {
         let from = |major, minor| self.api >= Version::new(major, minor, 0);
         let newer_console = self
@@ -155,7 +155,7 @@ impl Join {
             .as_ref()
             .is_some_and(|c| *c >= Version::new(2, 0, 0));
         Abilities {
-            // 2.0.0 knows it, but says the same of itself as 1.x.
+            // 2.0.0 supports it, but reports the same API version as 1.x.
             identify: self.api > Version::new(1, 0, 0) || newer_console,
             keys: self.wants_keys,
             archive_keys: self.wants_archive_keys,
@@ -166,7 +166,7 @@ impl Join {
     }
 }
 
-/// Events that a client knows, or asked for, beyond `update` and `reboot`.
+/// Events that a client supports or requested, beyond `update` and `reboot`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Abilities {
     pub identify: bool,

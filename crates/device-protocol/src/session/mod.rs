@@ -1,5 +1,6 @@
-//! One device's connection as a pure state machine: frames and instants in, effects out. It knows no socket, no clock
-//! and no database; `link` carries its effects out. There are 500,000 of these: it remembers as little as it can.
+//! One device's connection as a pure state machine (joins, heartbeats, updates, terminals, extensions): frames
+//! and instants in, effects out. It knows no socket, no clock, and no database; its owner carries the effects
+//! out. A server holds up to 500,000 sessions, so a session remembers as little as it can.
 
 mod bucket;
 mod close;
@@ -32,24 +33,24 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Messages that a device may send.
+/// The rate limit of a device's messages.
 const SPEECH: Rate = Rate {
     burst: MESSAGE_BURST,
     a_second: MESSAGES_A_SECOND,
 };
 
-/// A device's connection.
+/// The session of a device's connection.
 #[derive(Debug)]
 pub struct Session {
     format: Format,
-    /// The join in progress or done: how the device numbered it.
+    /// The `join_ref` of the current join of the `device` topic.
     joined: Option<Box<str>>,
-    /// The join whose outcome is awaited.
+    /// The join that is being stored, with its message to answer.
     joining: Option<Box<(Message, Join)>>,
     welcome: bool,
     abilities: join::Abilities,
     console: Option<Box<Console>>,
-    /// Code for a client that only runs what is typed, until its console is there.
+    /// Code for a client that only runs what is typed into its console, until the console is joined.
     code: Option<Box<str>>,
     allowed: Extensions,
     extensions: Option<Box<extensions::Topic>>,
@@ -60,7 +61,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that begins at `now`; `jitter` spreads the last-seen writes of many.
+    /// A session that begins at `now`. `jitter` spreads the last-seen writes of many devices.
     pub fn new(format: Format, now: Timestamp, jitter: Duration) -> Self {
         Self {
             format,
@@ -84,7 +85,7 @@ impl Session {
         self.welcome
     }
 
-    /// Takes an input; the effects are to be carried out in order.
+    /// Handles an input. The effects must be carried out in order.
     pub fn handle(&mut self, input: Input, now: Timestamp) -> Vec<Effect> {
         match input {
             Input::Frame(packet) => self.frame(&packet, now),
@@ -115,7 +116,7 @@ impl Session {
         }
     }
 
-    /// When the session wants to hear of the time.
+    /// When the session needs the next [`Input::Tick`].
     pub fn due(&self) -> Option<Timestamp> {
         let topic = self.extensions.as_deref();
         let console = self.console.as_deref().and_then(|c| c.pace.due());
@@ -147,7 +148,7 @@ impl Session {
             .collect()
     }
 
-    /// A script: over the device topic, or typed for clients that do not know that.
+    /// Sends a script over the device topic, or types it for clients that do not support that.
     fn script(&mut self, run: RunId, text: &str, millis: u64) -> Vec<Effect> {
         if self.welcome && self.abilities.scripts {
             let script = json!({"text": text, "ref": reference(run), "timeout": millis});
@@ -164,7 +165,7 @@ impl Session {
             .collect()
     }
 
-    /// Somebody looks at a terminal and may have typed: first they learn that it is there.
+    /// Handles a viewer's input to a terminal. Viewers first learn that the terminal is open.
     fn typed(&self, kind: TerminalKind, typed: Vec<TerminalInput>) -> Vec<Effect> {
         let version = match kind {
             TerminalKind::Console => self.console.as_ref().map(|c| c.version.clone()),
@@ -198,7 +199,7 @@ impl Session {
         effects
     }
 
-    /// Tells the device what to stop and what to begin, without a reconnect.
+    /// Detaches and attaches extensions after a change, without a reconnect.
     fn allow(&mut self, allowed: Extensions) -> Vec<Effect> {
         self.allowed = allowed;
         let Some(topic) = &mut self.extensions else {
@@ -235,7 +236,7 @@ impl Session {
         let cost = u32::try_from(packet.length() / MESSAGE_UNIT)
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        // Of what people look at some is left out; of anything else too much is too much.
+        // Terminal output above its rate is dropped. A device that exceeds the rate otherwise is disconnected.
         let shown = match self.pace(&message, cost, now) {
             Some(paced) => paced || !self.leaves_out(&message, now),
             None if self.speech.take(cost, SPEECH, now) => true,
@@ -251,7 +252,7 @@ impl Session {
         effects
     }
 
-    /// Whether a message of a terminal comes within its pace; `None` for all others.
+    /// Whether a terminal message is within its rate; `None` for all other messages.
     fn pace(&mut self, m: &Message, cost: u32, now: Timestamp) -> Option<bool> {
         match (m.topic.as_str(), m.event.as_str()) {
             ("console", _) => {
@@ -266,7 +267,7 @@ impl Session {
         }
     }
 
-    /// Leaves a message of a terminal that comes too fast out, where that is possible.
+    /// Drops a terminal message above the rate, if that is possible without harm.
     fn leaves_out(&mut self, m: &Message, now: Timestamp) -> bool {
         if m.topic == "console" {
             return self.console.as_mut().is_some_and(|c| c.leaves_out(m, now));
@@ -277,7 +278,7 @@ impl Session {
         true
     }
 
-    /// The paces of the terminals that are there.
+    /// The output limits of the open terminals.
     fn paces(&mut self) -> impl Iterator<Item = (TerminalKind, &mut Pace)> {
         let console = self
             .console
@@ -332,7 +333,7 @@ impl Session {
 
     fn join_console(&mut self, m: &Message, now: Timestamp) -> Vec<Effect> {
         let own = m.join_ref.as_deref().or(m.reference.as_deref());
-        // 1.x and 2.0 say so themselves; whoever says nothing is as old.
+        // 1.x and 2.0 report their version; a client without one counts as old as these.
         let version = m.payload.get("console_version").and_then(Value::as_str);
         let version = version.map(join::clean).filter(|v| !v.is_empty());
         let version = version.unwrap_or_else(|| "1.0.0".to_owned());
@@ -349,7 +350,7 @@ impl Session {
         effects
     }
 
-    /// Messages on the joined console topic; none is ever answered.
+    /// Handles messages on the joined console topic. None is ever answered.
     fn console(&mut self, mut m: Message) -> Vec<Effect> {
         let Some(console) = &mut self.console else {
             return Vec::new();
@@ -418,8 +419,8 @@ impl Session {
         vec![Effect::Send(self.format.reply(&waiting.0, "error", &error))]
     }
 
-    /// The answer, then what the device asked for, in the order of the protocol. The answer must stay empty: an
-    /// old client would start an update from a `firmware_url` in it.
+    /// Sends the answer to the join, then what the device requested, in the order of the protocol. The answer
+    /// must stay empty: an old client would start an update from a `firmware_url` in it.
     fn welcomed(&mut self, welcome: &Welcome) -> Vec<Effect> {
         let Some(waiting) = self.joining.take() else {
             return Vec::new();
@@ -451,8 +452,8 @@ impl Session {
         effects
     }
 
-    /// The signing keys, for a device that asked for them when it joined. An empty list would make some clients forget their
-    /// keys: it is never sent.
+    /// Sends the signing keys to a device that requested them in its join. An empty list is never sent, because
+    /// it would make some clients forget their keys.
     fn push_keys(&self, keys: &[String]) -> Vec<Effect> {
         if keys.is_empty() {
             return Vec::new();
@@ -466,7 +467,7 @@ impl Session {
         wanted.map(|(_, event)| self.push(event, &keys)).collect()
     }
 
-    /// Messages on the joined device topic. None of them is ever answered, and unknown ones are ignored.
+    /// Handles messages on the joined device topic. None is ever answered, and unknown ones are ignored.
     fn device(&mut self, m: &Message, now: Timestamp) -> Vec<Effect> {
         let stale = m
             .join_ref
@@ -492,7 +493,7 @@ impl Session {
     }
 }
 
-/// The connection types that a device names, joined by commas.
+/// The connection types that a device reports, joined by commas.
 fn types(payload: &serde_json::Map<String, Value>) -> Option<String> {
     let all = payload.get("values")?.as_array()?.iter().take(8);
     let words: Vec<String> = all
@@ -502,13 +503,13 @@ fn types(payload: &serde_json::Map<String, Value>) -> Option<String> {
     Some(words.join(","))
 }
 
-/// How a device names a run.
+/// The text of a run's id on the wire.
 fn reference(run: RunId) -> String {
     format!("{:016x}", run.0)
 }
 
-/// A script's end: what it printed and what it returned. A reference that is none of ours, such as
-/// that of the connecting code, is ignored.
+/// The end of a script: what it printed and what it returned. An unknown reference, such as that of the
+/// connecting code, is ignored.
 fn ran(payload: &serde_json::Map<String, Value>) -> Option<Effect> {
     let text = |key: &str| payload.get(key).and_then(Value::as_str).unwrap_or_default();
     let run = i64::from_str_radix(text("ref"), 16).ok()?;
@@ -517,7 +518,7 @@ fn ran(payload: &serde_json::Map<String, Value>) -> Option<Effect> {
     Some(Effect::Ran(RunId(run), Some(output)))
 }
 
-/// The kind of a network interface by its name.
+/// The kind of a network interface, by its name.
 fn kind(interface: &str) -> &'static str {
     if interface.starts_with("wlan") {
         "wifi"

@@ -1,21 +1,21 @@
-//! How much of a terminal's output is shown. A device that prints faster than people can look is never read slower, since its
-//! heartbeats come the same way: some of what it prints is left out, and how much is said in its place.
+//! The output limit of a terminal. The connection of a device that prints too fast is not read more slowly,
+//! because its heartbeats come the same way. Instead output is dropped, and viewers are told how much.
 
 use super::bucket::{Bucket, Rate};
 use crate::Timestamp;
 use crate::limits::{OUTPUT_A_SECOND, OUTPUT_BURST};
 use std::time::Duration;
 
-/// Messages of a terminal that are shown.
+/// The rate of terminal messages that are shown.
 const OUTPUT: Rate = Rate {
     burst: OUTPUT_BURST,
     a_second: OUTPUT_A_SECOND,
 };
 
-/// After this long without other output people are told what was left out.
+/// After this long without other output, viewers are told what was dropped.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
 
-/// The pace of one terminal.
+/// The output limit of one terminal.
 #[derive(Debug)]
 pub(super) struct Pace {
     bucket: Bucket,
@@ -24,7 +24,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A terminal that has said nothing yet.
+    /// The limit of a terminal without output so far.
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             bucket: Bucket::full(OUTPUT, now),
@@ -33,23 +33,23 @@ impl Pace {
         }
     }
 
-    /// Whether a message of this cost comes within the pace.
+    /// Whether a message of this cost is within the rate.
     pub(super) fn take(&mut self, cost: u32, now: Timestamp) -> bool {
         self.bucket.take(cost, OUTPUT, now)
     }
 
-    /// Leaves so many bytes out.
+    /// Records that bytes were dropped.
     pub(super) fn leave_out(&mut self, bytes: usize, now: Timestamp) {
         self.left_out = self.left_out.saturating_add(bytes as u64);
         self.due.get_or_insert(now.after(TOLD_AFTER));
     }
 
-    /// When people are to be told of what was left out.
+    /// When viewers must be told about dropped output.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.due
     }
 
-    /// What people are told, once, when something was left out.
+    /// The message about dropped output, once, if there was any.
     pub(super) fn told(&mut self) -> Option<String> {
         self.due = None;
         let bytes = std::mem::take(&mut self.left_out);

@@ -1,4 +1,4 @@
-//! A session is a list of inputs and a list of effects.
+//! Tests of a session: a list of inputs and the expected effects.
 
 use super::*;
 use crate::{Extension, Extensions, RunId};
@@ -99,7 +99,7 @@ fn an_esp_idf_device_says_what_its_image_is() {
         (said.idf_version.as_deref(), said.chip_id),
         (Some("v5.2.1"), Some(5))
     );
-    // Another tool reads its own fields, and these ones where nothing that is known names the tool.
+    // Each tool has its own fields. They are also read when no known tool is named.
     assert_eq!(read(&format!(r#"{all},"update_tool":"fwup""#)), None);
     assert!(read(&format!(r#"{all},"update_tool":"other""#)).is_some());
     assert_eq!(read(r#""nerves_fw_uuid":"u""#), None);
@@ -402,7 +402,7 @@ fn a_client_gets_no_event_that_its_release_does_not_know() {
     );
 }
 
-/// A session whose device may use these, with the topic joined; the names that were answered.
+/// A joined session whose device may use these extensions, and the names that were attached.
 fn extended(allowed: Extensions) -> Session {
     let mut s = fresh();
     let join = r#"["1","1","device","phx_join",{"device_api_version":"2.2.0"}]"#;

@@ -1,4 +1,4 @@
-//! What a device says about its update: the words of all clients, mapped to ours.
+//! The progress reports of an update: maps the status words of all clients to those that are stored.
 
 use super::Effect;
 use super::bucket::{Bucket, Rate};
@@ -8,20 +8,20 @@ use crate::limits::PROGRESS_EVERY;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// What is worth storing of it.
+/// A report to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpdateMessage {
-    /// Under way, with a percentage where there is one.
+    /// The update is in progress, with a percentage if the device reports one.
     Stage(&'static str, Option<i64>),
-    /// Failed, and why.
+    /// The update failed, for this reason.
     Failed(String),
-    /// Refused by the application, and why.
+    /// The application refused the update, for this reason.
     Ignored(String),
-    /// Put off for this long.
+    /// The device postponed the update by this long.
     Rescheduled(Duration),
 }
 
-/// What was last stored, so that a device that reports each percent costs one write in fifteen seconds.
+/// The last stored report, so that a device that reports each percent costs one write in fifteen seconds.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     stage: &'static str,
@@ -29,17 +29,18 @@ pub(super) struct Progress {
     shown: Option<Box<Bucket>>,
 }
 
-/// Reports that those who watch are shown: each percent of a fast download, and not more than people can look at.
+/// The rate of reports that watchers are shown: each percent of a fast download, and not more than people can
+/// follow.
 const SHOWN: Rate = Rate {
     burst: 250,
     a_second: 10,
 };
 
-/// A delay when the device gives none; the shortest that clients can ask for.
+/// The delay when the device gives none: the shortest that clients can ask for.
 const DEFAULT_DELAY: Duration = Duration::from_secs(5 * 60);
-/// No device is put off for longer than this by its own word.
+/// The longest delay that a device can request.
 const LONGEST_DELAY: Duration = Duration::from_secs(7 * 24 * 3600);
-/// From here on a number is taken for milliseconds, of some client that sends those; else it is minutes.
+/// Numbers from here on are milliseconds, which some client sends; smaller ones are minutes.
 const MILLISECONDS_FROM: u64 = 60_000;
 
 impl Progress {

@@ -1,5 +1,4 @@
-//! Phoenix frames, versions 2 (JSON) and 3 (MessagePack) of the serializer: bytes to message
-//! and back.
+//! Phoenix frames, in versions 2 (JSON) and 3 (MessagePack) of the serializer: decoding and encoding.
 
 mod msgpack;
 pub mod raw;
@@ -8,7 +7,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-/// How a connection writes its frames, chosen by `vsn` at the upgrade.
+/// The serialization of a connection's frames, chosen by `vsn` at the upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `2.0.x`: text frames.
@@ -17,7 +16,7 @@ pub enum Format {
     MessagePack,
 }
 
-/// A frame as the socket carries it.
+/// A frame as the WebSocket carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
     /// JSON.
@@ -27,7 +26,7 @@ pub enum Packet {
 }
 
 impl Packet {
-    /// The format that is written so.
+    /// The serialization that such a frame has.
     pub fn format(&self) -> Format {
         match self {
             Self::Text(_) => Format::Json,
@@ -35,7 +34,7 @@ impl Packet {
         }
     }
 
-    /// Bytes of it.
+    /// Length in bytes.
     pub fn length(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -44,30 +43,31 @@ impl Packet {
     }
 }
 
-/// A frame.
+/// A decoded frame.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The topic's join, as the device numbered it.
+    /// The `join_ref`: the reference of the topic's join, chosen by the device.
     pub join_ref: Option<String>,
-    /// The message, as the device numbered it.
+    /// The reference of the message, chosen by the device.
     pub reference: Option<String>,
-    /// `device`, `console`, `extensions`, `phoenix`.
+    /// `device`, `console`, `extensions`, or `phoenix`.
     pub topic: String,
-    /// Event.
+    /// The name of the event.
     pub event: String,
-    /// Payload; empty when it was no object.
+    /// The payload; empty when it was not an object.
     pub payload: Map<String, Value>,
 }
 
-/// Not a frame of this protocol.
+/// The packet is not a frame of this protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a Phoenix message: expected [join_ref, ref, topic, event, payload]")]
 pub struct NotAMessage;
 
-/// Reads a frame. Elements after the fifth are ignored; a payload that is no object counts as empty.
+/// Decodes a frame. Elements after the fifth are ignored; a payload that is not an object counts as empty.
 ///
 /// # Errors
-/// Anything that is not an array of at least five with strings where strings belong.
+/// [`NotAMessage`] for anything but an array of at least five elements with strings where the protocol has
+/// strings.
 pub fn read(packet: &Packet) -> Result<Message, NotAMessage> {
     let parts = match packet {
         Packet::Text(text) => serde_json::from_str(text).map_err(|_| NotAMessage)?,
@@ -105,12 +105,12 @@ fn reference(value: Value) -> Result<Option<String>, NotAMessage> {
 }
 
 impl Format {
-    /// A message of the server's own: its `ref` is null, or the device would drop it.
+    /// Encodes a push of the server. Its `ref` must be null, or the device drops it.
     pub fn push(self, topic: &str, event: &str, payload: &Value) -> Packet {
         self.write(&json!([null, null, topic, event, payload]))
     }
 
-    /// The answer to a join, a leave or a heartbeat; both refs go back as they came.
+    /// Encodes the reply to a join, a leave, or a heartbeat. Both references are returned unchanged.
     pub fn reply(self, to: &Message, status: &str, response: &Value) -> Packet {
         let payload = json!({ "status": status, "response": response });
         self.write(&json!([

@@ -1,15 +1,15 @@
-//! MessagePack to the values that the sessions know, and back.
+//! Converts between MessagePack and JSON values.
 
 use rmpv::Value as Pack;
 use serde_json::{Map, Number, Value};
 use time::OffsetDateTime;
 
-/// Nothing that a device sends is deeper; JSON's own bound is 128.
+/// Maximum nesting. Nothing that a device sends is deeper; the JSON parser has the same limit.
 const DEPTH: usize = 128;
 
-/// Reads one value; `None` when it is cut short, too deep or no MessagePack. What JSON has no word for becomes null,
-/// text that is not UTF-8 (Elixir packs every binary as text) gets replacement characters; what terminals print keeps its
-/// bytes, see [`super::raw`].
+/// Decodes one value; `None` when it is truncated, too deep, or not MessagePack. What JSON cannot express
+/// becomes null. Text that is not UTF-8 (Elixir packs every binary as text) gets replacement characters;
+/// terminal output keeps its bytes, see [`super::raw`].
 pub(super) fn read(mut bytes: &[u8]) -> Option<Value> {
     let pack = rmpv::decode::read_value_with_max_depth(&mut bytes, DEPTH).ok()?;
     let event = pack.as_array().and_then(|all| all.get(3)?.as_str());
@@ -20,11 +20,11 @@ pub(super) fn read(mut bytes: &[u8]) -> Option<Value> {
     Some(value(pack, text))
 }
 
-/// Writes a value.
+/// Encodes a value.
 pub(super) fn write(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128);
     let packed = rmpv::ext::to_value(value).unwrap_or(Pack::Nil);
-    // A vector takes every write.
+    // Writing to a vector cannot fail.
     let _ = rmpv::encode::write_value(&mut bytes, &packed);
     bytes
 }

@@ -1,10 +1,11 @@
-//! Bytes in a text. A terminal's output need not be UTF-8, and a MessagePack frame may end in the middle of a character;
-//! JSON values hold text only. So a byte that is no UTF-8 travels as a character of a private plane, one for each byte.
+//! Arbitrary bytes in a string. Terminal output need not be UTF-8, and a MessagePack frame may end in the
+//! middle of a character, but JSON values hold only text. So each byte that is not UTF-8 is represented by a
+//! character of a private plane.
 
-/// The character that stands for byte 0.
+/// The character that represents byte 0.
 const FIRST: u32 = 0x0010_FE00;
 
-/// A text in which every byte that is no UTF-8 has its stand-in.
+/// Encodes bytes as a string, with a private character for each byte that is not UTF-8.
 pub fn text(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -19,7 +20,7 @@ pub fn text(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes of such a text.
+/// Decodes the bytes of such a string.
 fn bytes(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for c in text.chars() {
@@ -31,15 +32,15 @@ fn bytes(text: &str) -> Vec<u8> {
     out
 }
 
-/// Puts characters together that were cut between two frames.
+/// Joins characters that were split between two frames.
 #[derive(Debug, Default)]
 pub struct Joiner {
-    /// The beginning of a character, at most three bytes.
+    /// The start of a character, at most three bytes.
     begun: Vec<u8>,
 }
 
 impl Joiner {
-    /// The next frame's text as people can read it; what can never become a character is replaced.
+    /// The readable text of the next frame. Bytes that can never become a character are replaced.
     pub fn next(&mut self, text: &str) -> String {
         let mut all = std::mem::take(&mut self.begun);
         all.extend_from_slice(&bytes(text));

@@ -63,7 +63,7 @@ fn answers_keep_both_refs_and_pushes_have_none() {
 
 #[test]
 fn messagepack_takes_integer_refs_timestamps_and_text_that_is_not_utf8() {
-    // fixmap {"value": {"timestamp": fixext 8 of type -1, "raw": str of two bytes that are no UTF-8}}
+    // fixmap {"value": {"timestamp": fixext 8 of type -1, "raw": str of two bytes that are not UTF-8}}
     let nanos = 123_456_789u64;
     let stamp = ((nanos << 34) | 1_787_387_629).to_be_bytes();
     let mut frame = vec![0x95, 0x01, 0xcd, 0x01, 0x00];

@@ -6,7 +6,8 @@ fn read(bytes: &[u8]) -> Result<Vec<Member>, ZipError> {
     members(&mut io::Cursor::new(bytes))
 }
 
-/// A Unicode path in a local header renames a member for the device's libarchive, behind the back of every check.
+/// A Unicode path in a local header would rename a member for the device's libarchive, unnoticed by every
+/// check.
 #[test]
 fn an_extra_field_that_fwup_does_not_write_is_refused_in_either_header() {
     read(GOOD).unwrap();

@@ -1,4 +1,4 @@
-//! The topic `extensions`.
+//! Tests of the topic `extensions`.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
     assert_eq!(s.due(), None);
     let check = [send(r#"[null,null,"extensions","health:check",{}]"#)];
     let attached = r#"["3","4","extensions","health:attached",{}]"#;
-    // What is said before is dropped.
+    // Reports before the attach are dropped.
     let report = r#"["3","5","extensions","health:report",{"value":{"metrics":{}}}]"#;
     assert_eq!(s.handle(text(report), at(1)), []);
     assert_eq!(s.handle(text(attached), at(1)), check);
@@ -18,11 +18,11 @@ fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
     assert_eq!(s.due(), Some(at(7201)));
     let said = Effect::Said(Box::new(ExtensionEffect::Health(json!({"metrics": {}}))));
     assert_eq!(s.handle(text(report), at(3602))[0], said);
-    // Too soon after the last one, and without a value: ignored in silence.
+    // A report too soon after the last one, and one without a value, are ignored silently.
     assert_eq!(s.handle(text(report), at(3603)), []);
     let empty = r#"["3","5","extensions","health:report",{}]"#;
     assert_eq!(s.handle(text(empty), at(3700)), []);
-    // The version of logging is not spoken, a foreign name not known: detach, to the very message.
+    // The version of logging is not supported and the other name is unknown: both are detached.
     for name in ["logging", "x"] {
         let m = format!(r#"["3","6","extensions","{name}:attached",{{}}]"#);
         let detach = r#"["3","6","extensions","phx_reply",{"response":"detach","status":"error"}]"#;
@@ -31,7 +31,7 @@ fn extensions_are_attached_by_switch_and_version_and_asked_in_time() {
     let detached = r#"["3","7","extensions","health:detached",{}]"#;
     assert_eq!(s.handle(text(detached), at(3700)), []);
     assert_eq!(s.due(), None);
-    // An earlier join's words.
+    // A message of an earlier join.
     assert_eq!(
         s.handle(text(&attached.replace(r#"["3""#, r#"["2""#)), at(3700)),
         []
@@ -52,7 +52,7 @@ fn switches_reach_a_connected_device() {
         ]
     );
     assert_eq!(s.due(), None);
-    // It says that it has stopped: no answer, or it would be told again.
+    // The extension reports that it has stopped. An answer would make it report that again.
     let detached = r#"["3","5","extensions","health:detached",{}]"#;
     assert_eq!(s.handle(text(detached), at(2)), []);
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_thousand_log_lines_in_a_second_cost_ten() {
     };
     assert_eq!(effects[0], Effect::Said(Box::new(said)));
     assert_eq!(s.handle(text(line), at(2)).len(), 1);
-    // Without any time a line is dropped; `timestamp` wins.
+    // A line without any time is dropped; `timestamp` takes precedence.
     let timeless = r#"["3","5","extensions","logging:send",{"level":"info","message":"x"}]"#;
     assert_eq!(s.handle(text(timeless), at(9)), []);
     let dated = r#"["3","5","extensions","logging:send",{"level":"info","message":"x","timestamp":"2023-11-14T22:13:20Z","meta":{"time":"1"}}]"#;

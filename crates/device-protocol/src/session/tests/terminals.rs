@@ -1,4 +1,4 @@
-//! Consoles, shells and scripts.
+//! Tests of consoles, shells, and scripts.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn a_script_runs_on_clients_that_know_it_and_foreign_references_are_ignored() {
     }
 }
 
-/// A device whose console is joined in this version.
+/// A session whose console is joined in this version.
 fn consoled(version: &str, params: &str) -> Session {
     let mut s = joined(params);
     let join = format!(r#"["2","2","console","phx_join",{{"console_version":"{version}"}}]"#);
@@ -136,7 +136,7 @@ fn old_clients_get_code_and_scripts_typed() {
         send(r#"[null,null,"console","dn",{"data":"\r"}]"#),
     ];
     assert_eq!(s.handle(script(5), at(1)), typed);
-    // Another one takes its place, and whoever waited for the first learns it at once.
+    // Another script replaces it, and the caller of the first one is told at once.
     let effects = s.handle(script(6), at(1));
     assert_eq!(effects.first(), Some(&Effect::Ran(RunId(5), None)));
     let up = |t: &str| text(&format!(r#"["2","3","console","up",{{"data":"{t}"}}]"#));
@@ -162,13 +162,13 @@ fn of_a_terminal_that_prints_too_fast_less_is_shown_and_it_is_said_how_much() {
         left_out += usize::from(effects.is_empty());
     }
     assert_eq!(left_out, 50);
-    // Heartbeats are answered all the while, since they come the same way.
+    // Heartbeats are answered meanwhile.
     let beat = r#"[null,"9","phoenix","heartbeat",{}]"#;
     assert_eq!(s.handle(text(beat), at(1)).len(), 1);
-    // Files are not damaged.
+    // File data is never dropped.
     let file = r#"["2","3","console","file-data",{"chunk":1,"data":"eA=="}]"#;
     assert_eq!(s.handle(text(file), at(1)).len(), 1);
-    // Said when nothing else comes, and else in front of what comes next.
+    // The notice comes when there is no further output, or before the next output.
     let shown = |effects: Vec<Effect>| match effects.first() {
         Some(Effect::Terminal(TerminalKind::Console, terminal::TerminalOutput::Output(text))) => {
             text.clone()
@@ -188,7 +188,7 @@ fn of_a_terminal_that_prints_too_fast_less_is_shown_and_it_is_said_how_much() {
         told.contains("bytes are left out") && told.ends_with("ten bytes\n"),
         "{told}"
     );
-    // Without a console the same is a flood.
+    // Without a console the same messages are a flood.
     let mut s = joined("{}");
     let flood = (0..crate::limits::MESSAGE_BURST + 1).map(|_| s.handle(text(up), at(1)));
     assert_eq!(flood.last(), Some(vec![Effect::Close(Close::Flood)]));
