@@ -342,7 +342,7 @@ pub const TERMINALS: usize = 1_024;
 /// Maximum messages that wait for a device's terminal. Beyond it further input waits.
 pub const TERMINAL_INBOX: usize = 64;
 /// Maximum messages that wait for one viewer, shared with all other viewers of the terminal: two seconds of
-/// [`OUTPUT_A_SECOND`]. Further ones are dropped, and the viewer is told how many.
+/// [`OUTPUT_A_SECOND`]. Further ones are dropped, and the viewer is told how much.
 pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
 /// How long a device may take to report that its terminal is open (docs/protocol/device.md, "Remote console").
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
@@ -383,8 +383,8 @@ pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
 pub const VIEWER_IDLE: Duration = Duration::from_secs(90);
 /// Minimum time between two access checks of a long-lived operation, however many rights are revoked.
 pub const STANDING_PAUSE: Duration = Duration::from_secs(1);
-/// Time for each open long-lived operation over which the access checks after a revocation are spread: a
-/// thousand within five seconds.
+/// Spacing of the access checks that a revocation causes: those of a thousand open operations are spread over
+/// five seconds.
 pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often the access of an open connection is checked without a revocation.
 pub const VIEWER_LOOK: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! The node key's vault: encrypts shared secrets (HMAC needs them in clear), makes and checks a download link's
-//! signature, and seals the audit chain.
+//! The node key's vault: encrypts shared secrets (HMAC needs them in clear), seals the audit chain, and makes and
+//! checks a download link's signature.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{constant_time, hkdf, hmac};

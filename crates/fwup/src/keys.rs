@@ -51,7 +51,7 @@ impl PublicKey {
         let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Public)?;
         VerifyingKey::from_bytes(&raw)
             .ok()
-            // A weak key accepts signatures of anybody.
+            // A signature by a weak (small-order) key proves nothing.
             .filter(|key| !key.is_weak())
             .map(Self)
             .ok_or(KeyError::Public)

@@ -29,7 +29,7 @@ pub const INVITED: Duration = Duration::from_secs(48 * 3600);
 /// Begins a command-line login.
 ///
 /// # Errors
-/// [`DomainError::TooMany`] or [`DomainError::Busy`] when too many logins are pending.
+/// [`DomainError::TooMany`] when the address begins them too fast; [`DomainError::Busy`] when too many are pending.
 pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Result<CliSession> {
     if let Some(from) = from.and_then(counted) {
         context

@@ -367,7 +367,7 @@ pub async fn set_body(w: &mut Write, mail: i64, body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Deletes up to `most` finished mails that ended before an instant.
+/// Deletes up to `most` finished mails that were queued before an instant.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,

@@ -370,7 +370,7 @@ pub async fn tried(w: &mut Write, delivery: i64, o: &Outcome<'_>, now: Micros) -
     Ok(())
 }
 
-/// Deletes up to `most` finished deliveries that ended before an instant.
+/// Deletes up to `most` finished deliveries that were queued before an instant.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(
         w,

@@ -1,5 +1,5 @@
 //! A viewer of a terminal. Nothing waits for a viewer: messages that it does not take in time are dropped, and
-//! it is told how many.
+//! it is told how much.
 
 use super::Shown;
 use crate::limits::TERMINAL_QUEUE;
