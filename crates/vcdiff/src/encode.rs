@@ -1,5 +1,6 @@
-//! The encoder. Speed comes from one multiplicative hash a position over 32 bytes of source at every eighth byte, and
-//! from trying the last distance first; size from hashes over short strings of the target window and of the source.
+//! The encoder. It is fast because the source is indexed only at every eighth byte, by one multiplicative hash for
+//! each position, and because the last distance is tried first. The deltas are small because short strings of the
+//! target window are indexed as well.
 //!
 //! Output: windows of 8 MiB, each with Adler-32 and the smallest source segment that its copies touch, the default
 //! code table, no secondary compression: what `xdelta3 -A -S` writes and every fwup since 1.6 reads.
