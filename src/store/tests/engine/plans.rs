@@ -34,7 +34,8 @@ const ORDERED: [&str; 3] = ["devices.next_source", "devices.fifo", "devices.lifo
 
 /// What holds few rows, so that all of it may be read: the delta jobs that are open, a group's words, the rows that a statement over
 /// a set is given.
-const SMALL: [&str; 5] = [
+const SMALL: [&str; 6] = [
+    "update_attempts_open",
     "deltas_open",
     "group_words",
     "json_each",
@@ -47,7 +48,10 @@ async fn plans(db: &Db) {
         assert_eq!(faults(db, name).await, [""; 0], "{name}");
     }
     // What devices cause, over the devices of a whole batch.
-    let sets = inventory::iter::<Statement>().filter(|s| s.name.starts_with("ingest."));
+    // For a new device SQLite looks through what refers to devices, but only while something there refers to none.
+    let insert = "ingest.newcomers";
+    let sets = inventory::iter::<Statement>();
+    let sets = sets.filter(|s| s.name.starts_with("ingest.") && s.name != insert);
     assert!(sets.clone().count() > 20);
     for s in sets {
         assert_eq!(faults(db, s.name).await, [""; 0], "{}", s.name);
