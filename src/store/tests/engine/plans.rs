@@ -48,6 +48,10 @@ async fn plans(db: &Db) {
         assert_eq!(faults(db, name).await, [""; 0], "{name}");
     }
     // What devices cause, over the devices of a whole batch.
+    // PostgreSQL joins an empty table with a set in whatever way, so that its plan says nothing.
+    if matches!(db, Db::Postgres { .. }) {
+        return;
+    }
     // For a new device SQLite looks through what refers to devices, but only while something there refers to none.
     let insert = "ingest.newcomers";
     let sets = inventory::iter::<Statement>();
