@@ -119,7 +119,7 @@ async fn keep(
 /// Deletes an archive that no release includes.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] when the product has no such archive; [`DomainError::InUse`] while a release
+/// [`DomainError::NotFound`] when the product has no such archive; a validation error while a release
 /// includes it.
 pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = context.db.write().await?;

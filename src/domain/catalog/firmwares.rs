@@ -293,7 +293,7 @@ pub async fn show(db: &Db, scope: &Scope<Product>, uuid: &str) -> Result<Firmwar
 /// Deletes a firmware that no release ever used.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] when the product has no such firmware; [`DomainError::InUse`] while a release or
+/// [`DomainError::NotFound`] when the product has no such firmware; a validation error while a release or
 /// an update uses it.
 pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Result<()> {
     let mut w = context.db.write().await?;
