@@ -118,6 +118,29 @@ impl Server {
         settled("locations", wanted, async || self.locations().await).await;
     }
 
+    /// How many deliveries of the product's webhooks have this in a field.
+    async fn deliveries(&self, field: &str, value: &Value) -> i64 {
+        let api = self.api();
+        let mut count = 0;
+        let hooks = api.get(&Api::product("/webhooks")).await.data();
+        for hook in hooks.as_array().unwrap() {
+            let path = Api::product(&format!("/webhooks/{}/deliveries", hook["id"]));
+            let all = api.get(&path).await.data();
+            let same = all
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|d| d[field] == *value);
+            count += i64::try_from(same.count()).unwrap();
+        }
+        count
+    }
+
+    /// Waits until so many deliveries have this in a field.
+    pub async fn until_deliveries(&self, field: &str, value: Value, wanted: i64) {
+        settled(field, wanted, async || self.deliveries(field, &value).await).await;
+    }
+
     /// How many entries of the audit log are not yet part of its chain.
     pub async fn unsealed(&self) -> i64 {
         let path = "/api/orgs/acme/audit_logs?pagination[page_size]=1000";

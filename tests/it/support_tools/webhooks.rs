@@ -71,10 +71,7 @@ async fn messages_are_signed_and_repeated_until_taken() {
         api.register_key().await;
         let fw = api.upload("good/rpi4-1.0.0.fw").await;
         server
-            .until(
-                "SELECT COUNT(*) FROM webhook_deliveries WHERE status = 'delivered'",
-                1,
-            )
+            .until_deliveries("status", json!("delivered"), 1)
             .await;
         let all = received.lock().unwrap().clone();
         assert_eq!(all.len(), 2, "refused once, then taken");
@@ -100,11 +97,14 @@ async fn messages_are_signed_and_repeated_until_taken() {
         // The test button, once more, and off.
         let test = api.post(&format!("{hook}/test"), json!({})).await.data();
         assert_eq!(test["event"], "test");
-        let delivered = "SELECT COUNT(*) FROM webhook_deliveries WHERE status = 'delivered'";
-        server.until(delivered, 2).await;
+        server
+            .until_deliveries("status", json!("delivered"), 2)
+            .await;
         let retry = format!("{hook}/deliveries/{}/retry", test["id"]);
         assert_eq!(api.post(&retry, json!({})).await.status, 204);
-        server.until(delivered, 2).await;
+        server
+            .until_deliveries("status", json!("delivered"), 2)
+            .await;
         let off = api.put(&hook, json!({"active": false})).await.data();
         assert_eq!(off["active"], false);
         api.upload("good/rpi4-1.1.0.fw").await;
@@ -145,12 +145,7 @@ async fn private_addresses_are_refused() {
     let made = api.post(&path, form).await.data();
     let hook = format!("{path}/{}", made["id"]);
     api.post(&format!("{hook}/test"), json!({})).await.data();
-    server
-        .until(
-            "SELECT COUNT(*) FROM webhook_deliveries WHERE attempts = 1",
-            1,
-        )
-        .await;
+    server.until_deliveries("attempts", json!(1), 1).await;
     let log = api.get(&format!("{hook}/deliveries")).await.json();
     let why = log["data"][0]["error"].as_str().unwrap();
     assert!(
