@@ -1,5 +1,5 @@
-//! Parser of the device query language: `connection = connected and not (tags contains prod or metric:cpu_temp
-//! > 70)` (docs/protocol/rules.md, "Device queries"). Keywords, columns, and operators are case-insensitive. An
+//! Parser of the device query language:
+//! `connection = connected and not (tags contains prod or metric:cpu_temp > 70)` (docs/protocol/rules.md, "Device queries"). Keywords, columns, and operators are case-insensitive. An
 //! error has the column where it begins.
 
 use crate::store::devices::query::{Compare, Cond, Test};
