@@ -1,7 +1,7 @@
 //! The device endpoint as real clients meet it (docs/protocol/device.md, "Conformance points": transport, shared secrets, frames, device topic).
 
 use crate::support::device::{self, Device, client, now_ms, running, sign};
-use crate::support::{Api, Engine, Server, readings};
+use crate::support::{Api, Engine, Server, inspect, readings};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -180,7 +180,7 @@ async fn shared_secrets_decide(server: Server) {
         401,
         "deactivated"
     );
-    assert_eq!(server.devices("").await, 1);
+    assert_eq!(server.devices("").await, 0, "none was created anew");
 }
 
 async fn a_join_is_followed_by_what_was_asked_for(server: Server) {
@@ -314,7 +314,7 @@ async fn a_stop_drains_the_sockets_and_ends_well() {
     .unwrap();
     assert_eq!(code, Some(0));
     assert_eq!(closed.await.unwrap(), Some(1012));
-    assert_eq!(server.devices(readings::ONLINE).await, 0);
+    assert_eq!(server.count(inspect::ONLINE).await, 0);
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ pub const DELTAS_PUT_OFF: &str =
     "SELECT COUNT(*) FROM deltas WHERE status = 'processing' AND tries = 0 AND reason IS NOT NULL";
 pub const DELTA_WAIT: &str = "SELECT taken_at - updated_at FROM deltas";
 
+// Devices that the database believes to be there after the server has stopped, so that nobody can be asked.
+pub const ONLINE: &str = "SELECT COUNT(*) FROM devices WHERE online";
+
 // Servers that use the database, by their own word.
 pub const NODES: &str = "SELECT COUNT(*) FROM nodes";
 pub const NODE_NUMBERS: &str = "SELECT id FROM nodes";

@@ -58,7 +58,7 @@ fn every_statement_that_takes_a_right_away_says_so() {
 /// these: a proof that somebody brings, or the work of a job. What people ask for never is.
 #[test]
 fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
-    const BY_A_PROOF: [&str; 15] = [
+    const BY_A_PROOF: [&str; 17] = [
         "devices::certificates::cas_by_ski",
         "devices::certificates::holder",
         "devices::certificates::holder_of_exactly",
@@ -71,9 +71,11 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "accounts::invites::find",
         "devices::secrets::find",
         "devices::secrets::find_device",
-        "accounts::users::by_token",
-        "accounts::users::token_lives",
-        "accounts::users::token_used",
+        "accounts::membership::org_scope",
+        "accounts::membership::product_scope",
+        "accounts::users::tokens::by_token",
+        "accounts::users::tokens::token_lives",
+        "accounts::users::tokens::token_used",
     ];
     const BY_A_LOGIN_OR_ADMIN: [&str; 5] = [
         "accounts::cli_sessions::add",
@@ -93,14 +95,14 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "devices::imports::some",
         "devices::imports::take_back_some",
         "support::mail::set_body",
-        "support::mail::take_events",
+        "support::mail::rules::take_events",
         "support::mail::tried",
         "node::nodes::find_setting",
         "node::nodes::set",
         "node::nodes::setting",
         "node::sealed::behind",
         "node::sealed::replace",
-        "support::webhooks::tried",
+        "support::webhooks::deliveries::tried",
     ];
     let listed: Vec<&str> = [&BY_A_PROOF[..], &BY_A_LOGIN_OR_ADMIN, &BY_A_JOB].concat();
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");

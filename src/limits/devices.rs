@@ -1,0 +1,119 @@
+//! Limits of devices and of what they say.
+
+use super::*;
+
+/// Time for a TLS handshake. A real one over a slow cellular link takes two to four seconds.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Time in which the HTTP head of an upgrade must arrive.
+pub const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Maximum bytes of an upgrade's HTTP head. `nerves_hub_link` sends about 700.
+pub const HEAD_BYTES: usize = 8 * 1024;
+/// Maximum header fields of an upgrade's HTTP head.
+pub const HEAD_FIELDS: usize = 64;
+/// Maximum connections that have not finished their upgrade. Each costs a file descriptor, and about 2 KiB
+/// until its first byte.
+pub const PENDING_CONNECTIONS: usize = 8_192;
+/// Maximum TLS handshakes in progress. Further ones wait in line, with their ClientHello in the kernel. Each
+/// holds about 40 KiB and takes a millisecond of CPU, so that all of them together take less than
+/// [`HANDSHAKE_PATIENCE`] of one core.
+pub const HANDSHAKES: usize = 1_024;
+/// How long a handshake and its request keep their place while others wait for one.
+pub const HANDSHAKE_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Maximum upgrades that query the database at the same time. Further ones wait in line for [`STORE_TIME`].
+pub const DECISIONS: usize = 256;
+/// A connection without any frame for this long is closed (docs/protocol/device.md, "Life of a connection").
+pub const IDLE_TIME: Duration = Duration::from_secs(180);
+/// Maximum bytes of a WebSocket message from a device. A join with a large key-value store takes some 10 KiB;
+/// scripts may print more.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Maximum bytes of a frame to a device. Longer messages are fragmented, because a client for small chips reads
+/// no longer frames (docs/protocol/device.md, "Frames").
+pub const FRAME_BYTES: usize = 65_535;
+/// Time in which a device must read a frame. After it the connection is closed.
+pub const SEND_TIME: Duration = Duration::from_secs(30);
+/// Maximum commands that wait for one device's connection. Further ones are dropped, and the reconcile tick
+/// repeats those that matter.
+pub const MAILBOX: usize = 4;
+/// How long the database may take to answer while a device waits to be accepted.
+pub const STORE_TIME: Duration = Duration::from_secs(20);
+/// Maximum characters of a device identifier.
+pub const IDENTIFIER_CHARS: usize = 255;
+/// PBKDF2 rounds that a device may request in `x-nh-alg` (docs/protocol/device.md, "Shared secrets"). They are
+/// limited because they cost CPU before the device is authenticated.
+pub const KDF_ROUNDS: std::ops::RangeInclusive<u32> = 1..=100_000;
+/// PBKDF2 rounds above which a check runs on a blocking thread. This many take about a third of a millisecond.
+pub const KDF_ROUNDS_INLINE: u32 = 1_000;
+/// Log lines about refused devices at once, and the time after which one more is allowed.
+pub const REFUSALS: NonZeroU32 = NonZeroU32::new(100).expect("above zero");
+/// See [`REFUSALS`].
+pub const REFUSAL_EVERY: Duration = Duration::from_millis(200);
+/// Connections of a device that may replace an open one at once, and the time after which one more may, before
+/// people are notified that two devices share an identity. A lost line causes this once in a while.
+pub const CHASES: NonZeroU32 = NonZeroU32::new(5).expect("above zero");
+/// See [`CHASES`].
+pub const CHASE_EVERY: Duration = Duration::from_secs(60);
+/// How often people are notified about one device.
+pub const CHASE_TOLD_EVERY: Duration = Duration::from_secs(3600);
+/// How often people are notified about the wrong clock of one device, or about a refused certificate that names
+/// it.
+pub const CLOCK_TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Maximum checks of one device key from one address at once.
+pub const KEY_CHECKS: usize = 8;
+/// Wrong signatures of one device key from one address at once. Beyond them each holds its turn for
+/// [`KEY_FAILED_PAUSE`].
+pub const KEY_FAILURES: NonZeroU32 = NonZeroU32::new(20).expect("above zero");
+/// Time after which one more wrong signature is allowed without a pause.
+pub const KEY_FAILURES_EVERY: Duration = Duration::from_secs(3);
+/// How long a wrong signature above the rate holds its turn.
+pub const KEY_FAILED_PAUSE: Duration = Duration::from_secs(1);
+/// PBKDF2 output bytes that a device may request.
+pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+/// Age at which a shared-secret signature expires.
+pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);
+/// How far a device's clock may run ahead.
+pub const SIGNATURE_AHEAD: Duration = Duration::from_secs(5);
+/// Connections that are closed in one batch when the server stops.
+pub const DRAIN_BATCH: usize = 1_000;
+/// Pause between two batches.
+pub const DRAIN_PAUSE: Duration = Duration::from_secs(4);
+/// Time for closing all connections.
+pub const DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Rows of one group commit. A record costs some 50 µs, so a full batch holds the writer for some 25 ms.
+pub const BATCH_ROWS: usize = 500;
+/// Maximum records that wait for a group commit. Beyond it senders wait (back-pressure).
+pub const BATCH_QUEUE: usize = 4_096;
+
+/// How long a connection waits until a report of its device is stored. The report is written afterwards all the
+/// same.
+pub const NOTE_TIME: Duration = Duration::from_secs(5);
+/// How long a batch is retried while the database is away. A PostgreSQL failover takes some 30 s.
+pub const BATCH_PATIENCE: Duration = Duration::from_secs(180);
+/// The first pause between two retries. It doubles up to sixteen times this.
+pub const BATCH_RETRY: Duration = Duration::from_millis(125);
+
+/// Open files that device connections leave to people, downloads, the database, and stored files. Under a low
+/// limit it is a quarter of all.
+pub const FILES_RESERVE: usize = 1_024;
+
+/// How often the server checks its own health.
+pub const HEALTH_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A health check of the database that takes longer counts as failed.
+pub const HEALTH_LOOK_TIME: Duration = Duration::from_secs(5);
+/// Free bytes below which uploads, deltas, and device logs are refused, so that joins, claims, and reports can
+/// go on: at 1 KiB a report this is a quarter of a million of them.
+pub const DISK_RESERVE: u64 = 256 << 20;
+
+/// A login token expires when it was not used for this long.
+pub const LOGIN_IDLE: Duration = Duration::from_secs(90 * 86_400);
+/// Maximum login tokens of one person. The least recently used one is deleted for a new one.
+pub const LOGINS_A_PERSON: i64 = 100;
+/// Length of a new password in characters.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
+/// Maximum bytes of a form that is parsed for its method override before the request is authenticated.
+pub const OVERRIDE_BYTES: usize = 16 * 1024;
+/// Command-line logins that one address may begin at once, and the time after which one more is allowed. This
+/// also bounds how many of an address are pending, because a login expires after five minutes.
+pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
+/// See [`CLI_LOGINS`].
+pub const CLI_LOGIN_EVERY: Duration = Duration::from_secs(5);

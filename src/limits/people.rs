@@ -1,0 +1,148 @@
+//! Limits of people, their requests, files and mail.
+
+use super::*;
+
+/// How often one address may poll command-line logins at once, and the time after which one more poll is
+/// allowed (docs/protocol/rest.md, "Login through a browser"; NervesHub allows 30 a minute).
+pub const POLLS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
+/// See [`POLLS`].
+pub const POLL_EVERY: Duration = Duration::from_secs(2);
+/// Webhook test deliveries that one person may send at once, and the time after which one more is allowed.
+pub const WEBHOOK_TESTS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
+/// See [`WEBHOOK_TESTS`].
+pub const WEBHOOK_TEST_EVERY: Duration = Duration::from_secs(10);
+/// Maximum tokens whose last use is remembered between two writes. Beyond it a use is not recorded; the token's
+/// next one is.
+pub const TOKEN_USES: usize = 10_000;
+/// How often the last uses of tokens are written.
+pub const TOKEN_USES_EVERY: Duration = Duration::from_secs(2);
+
+/// Time limit of a database statement for a person. The slowest list of 500,000 devices takes some 1.5 s.
+pub const STATEMENT_TIME: Duration = Duration::from_secs(8);
+/// Instructions of SQLite's virtual machine between two checks of the time limit: about a tenth of a
+/// millisecond.
+pub const STATEMENT_STEPS: i32 = 10_000;
+/// Database connections that serve people. Devices and jobs have their own.
+pub const PEOPLE_READERS: u32 = 6;
+/// How long a person's request waits for one of these connections on PostgreSQL.
+pub const PEOPLE_CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// SQLite read connections for devices and jobs.
+pub const DEVICE_READERS: u32 = 4;
+/// PostgreSQL connections for devices and jobs.
+pub const DEVICE_CONNECTIONS: u32 = 12;
+/// How long devices and jobs wait for one of these connections.
+pub const DEVICE_CONNECTION_WAIT: Duration = Duration::from_secs(10);
+/// Time limit of a rollback. The rollback of a transaction without a failure is a single message; a database
+/// that does not answer it in this time loses the connection.
+pub const ROLLBACK_TIME: Duration = Duration::from_secs(5);
+/// Maximum callers whose rate is remembered. Those that have been idle for a while are forgotten before.
+pub const ASKERS_REMEMBERED: usize = 50_000;
+
+/// How often the query planner's statistics are refreshed.
+pub const OPTIMIZE_EVERY: Duration = Duration::from_secs(1_800);
+/// How often new audit entries are sealed.
+pub const SEAL_EVERY: Duration = Duration::from_secs(2);
+/// Audit entries that are sealed in one transaction.
+pub const SEAL_ROWS: i64 = 500;
+
+/// Maximum bytes of an uploaded firmware file (docs/protocol/firmware.md, "Kinds of files").
+pub const UPLOAD_BYTES: u64 = 200_000_000;
+/// Maximum uploads in progress on one node. Each holds a staging file.
+pub const UPLOADS: usize = 16;
+/// Maximum uploads in progress of one person: a quarter, so that one slow line does not stop the others.
+pub const UPLOADS_A_PERSON: usize = 4;
+/// Maximum bytes of an upload's form that are not the file: heads of parts, and parts that were not expected.
+/// The form's parser keeps some of them in memory. A frame of the body that is not parsed yet counts as well,
+/// which is at most 408 KiB.
+pub const FORM_BYTES: usize = 1 << 20;
+/// How long an upload waits for a free slot.
+pub const UPLOAD_WAIT: Duration = Duration::from_secs(20);
+/// Minimum average bytes a second of an upload after [`UPLOAD_STALL`]. The slowest real line is a 2G modem with
+/// some 5 KiB/s.
+pub const UPLOAD_RATE: u64 = 2 * 1024;
+/// Time in which a body that is not a file must arrive.
+pub const BODY_TIME: Duration = Duration::from_secs(30);
+/// Maximum bytes of the body of a request that needs no token: an email, a password, and a note.
+pub const ANONYMOUS_BYTES: usize = 4 * 1024;
+/// Time in which the body of a request that needs no token must arrive.
+pub const ANONYMOUS_BODY_TIME: Duration = Duration::from_secs(10);
+/// Maximum requests of people in progress.
+pub const REQUESTS: usize = 1_024;
+/// Maximum requests in progress of one person.
+pub const REQUESTS_A_PERSON: usize = 32;
+/// Maximum read requests of one person that are worked on at once; the others wait. At most a third of the
+/// database connections for people and half of the cores: with more, the lists of one person would keep all
+/// others waiting.
+pub fn reads_a_person() -> usize {
+    scans().min(2)
+}
+/// Maximum device lists at once, on the whole server, that no index serves and that read a whole product. Each
+/// keeps a core busy; half of the cores are for devices.
+pub fn scans() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
+/// How long a person with too many requests in progress waits for the refusal of one more.
+pub const REFUSAL_PAUSE: Duration = Duration::from_millis(500);
+/// Waiting operations of one caller from which on there are pauses between them. A browser has six in flight.
+pub const CROWD: usize = 8;
+/// How long a read request waits for the person's other ones.
+pub const READ_WAIT: Duration = Duration::from_secs(30);
+/// Maximum password checks at once. Each takes 19 MiB and some 50 ms of a core.
+pub const PASSWORD_CHECKS: usize = 2;
+/// Maximum password checks that wait. Further ones are refused.
+pub const PASSWORD_QUEUE: usize = 64;
+/// Wrong passwords of one account, and of one address, before attempts are slowed down.
+pub const PASSWORD_TRIES: u32 = 10;
+/// Time after which one more attempt is allowed from then on.
+pub const PASSWORD_PAUSE: Duration = Duration::from_secs(15);
+/// An upload that sends nothing for this long is aborted.
+pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
+/// Maximum resumable uploads on one node that are incomplete. Each holds a staging file and up to a MiB.
+pub const UPLOAD_SESSIONS: usize = 32;
+/// Maximum resumable uploads of one person.
+pub const UPLOAD_SESSIONS_A_PERSON: usize = 16;
+/// A resumable upload makes room for another one after this time without a request.
+pub const UPLOAD_IDLE: Duration = Duration::from_secs(120);
+/// A resumable upload is deleted after this time without a request.
+pub const UPLOAD_LIFE: Duration = Duration::from_secs(6 * 3600);
+/// Maximum events in one message of an event stream.
+pub const EVENT_BURST: usize = 500;
+/// How long an event stream collects events into one message.
+pub const EVENT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time limit of an attempt to deliver to a webhook.
+pub const WEBHOOK_TIME: Duration = Duration::from_secs(15);
+/// Webhook deliveries that are sent at once.
+pub const WEBHOOK_BATCH: i64 = 32;
+/// Maximum events in one mail. Further ones are left out, and the mail says so.
+pub const MAIL_EVENTS: i64 = 200;
+/// How long a mail waits for further events.
+pub const MAIL_GATHER: Duration = Duration::from_secs(5);
+/// Minimum time between two mails of a rule.
+pub const MAIL_PAUSE: Duration = Duration::from_secs(300);
+/// Time limit of an attempt to send a mail.
+pub const MAIL_TIME: Duration = Duration::from_secs(30);
+/// Mails that are sent at once.
+pub const MAIL_BATCH: i64 = 8;
+/// How long the record of a sent mail is kept.
+pub const MAIL_LIFE: Duration = Duration::from_secs(30 * 86_400);
+/// How long deliveries of webhooks are kept.
+pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// Stored files that are read completely at the same time to check them.
+pub const FILE_LOOKS: usize = 2;
+/// Files that are given to the file store at the same time: each has a part of 5 MiB in memory.
+pub const FILE_PUTS: usize = 4;
+/// How often the file store is looked through for files that no row names.
+pub const LEFTOVERS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// The age from which such a file is removed. One that is being stored has no row yet, for seconds; and who restored a
+/// database that is older than the files has a day to notice.
+pub const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Maximum stored files that are remembered as checked.
+pub const FILES_REMEMBERED: usize = 100_000;
+/// Bytes a second that the scrub job reads: half a terabyte a day.
+pub const SCRUB_RATE: u64 = 6 << 20;
+/// Pause of the scrub job after the last file.
+pub const SCRUB_PAUSE: Duration = Duration::from_secs(6 * 3600);
+/// How often damaged files are checked again, because they may have been repaired.
+pub const DAMAGED_LOOK_EVERY: Duration = Duration::from_secs(30);

@@ -1,0 +1,127 @@
+//! Limits of the server's own work.
+
+use super::*;
+
+/// Maximum rows of one import.
+pub const IMPORT_ROWS: usize = 500_000;
+/// Devices that an import writes in one transaction: some 10 ms, after which other writers get their turn.
+pub const IMPORT_SLICE: usize = 250;
+
+/// Rows that an export reads at once.
+pub const EXPORT_ROWS: i64 = 1_000;
+
+/// Maximum files that an import looks through.
+pub const IMPORT_FILES: usize = 1_000_000;
+
+/// Maximum bytes of a JSON body.
+pub const JSON_BYTES: usize = 8_000_000;
+
+/// Maximum entries of one page of a list.
+pub const PAGE_SIZE: u64 = 1_000;
+/// How long a download link is valid: 24 h of retries and a slow start (docs/protocol/device.md, "Downloads").
+pub const LINK_LIFE: Duration = Duration::from_secs(48 * 3600);
+/// A delta in progress delays its devices for at most this long (docs/protocol/rules.md, "Deltas").
+pub const DELTA_WAIT: Duration = Duration::from_secs(600);
+/// A delta job without a result is started again after this long.
+pub const DELTA_TIME: Duration = Duration::from_secs(960);
+/// Tries of a delta job without a result before the pair counts as failed.
+pub const DELTA_TRIES: i64 = 3;
+/// An in-flight update without a sign of life frees its slot after this long (docs/protocol/rules.md,
+/// "In-flight updates").
+pub const INFLIGHT_SILENCE: Duration = Duration::from_secs(30 * 60);
+/// A claim that was never answered by a device that is now offline frees its slot after this long.
+pub const UNANSWERED: Duration = Duration::from_secs(120);
+/// A scheduler lease that was not renewed for this long may be taken by another node.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// Period of the reconcile tick, which repairs everything that a lost message could have left behind.
+pub const TICK: Duration = Duration::from_secs(5);
+/// Maximum claims in one transaction. A group with more free slots takes several.
+pub const CLAIMS_A_RUN: i64 = 200;
+/// A node without a heartbeat for this long counts as dead, and its connections as closed.
+pub const NODE_SILENCE: Duration = Duration::from_secs(30);
+/// KiB of log lines and health reports that a device may store at once. A device that logs a line of 200 bytes
+/// each second sends 17 MiB a day.
+pub const REPORT_KIB_BURST: NonZeroU32 = NonZeroU32::new(8 * 1024).expect("above zero");
+/// Time after which a device may store one more KiB: 32 MiB a day.
+pub const REPORT_KIB_EVERY: Duration = Duration::from_millis(2_637);
+/// KiB of log lines and health reports that all devices of a product may store at once: 4 GiB.
+pub const PRODUCT_KIB_BURST: NonZeroU32 = NonZeroU32::new(4 * 1024 * 1024).expect("above zero");
+/// Time after which a product may store one more KiB: 64 GiB a day, the reports of 500,000 devices that report
+/// their health every quarter of an hour and log little.
+pub const PRODUCT_KIB_EVERY: Duration = Duration::from_nanos(1_287_461);
+/// How long health reports are kept. A device's newest one is always kept (docs/protocol/rules.md, "History and
+/// retention").
+pub const HEALTH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long log lines are kept.
+pub const LOG_LIFE: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Rows that one sweep of old reports and log lines deletes before other writers get their turn.
+pub const SWEEP_ROWS: i64 = 5_000;
+/// Pause between sweeps.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Maximum bytes of the code that a device runs when it connects.
+pub const CODE_BYTES: usize = 16_384;
+/// Maximum bytes of a support script.
+pub const SCRIPT_BYTES: usize = 65_536;
+/// Default time limit of a script. A caller may request ten times as much.
+pub const SCRIPT_TIME: Duration = Duration::from_secs(30);
+/// Maximum script runs that requests wait for at the same time.
+pub const SCRIPT_RUNS: usize = 1_024;
+/// Pause after each page of devices that are signalled about a change. A fleet of 500,000 takes some 15
+/// seconds.
+pub const TELL_PAUSE: Duration = Duration::from_millis(20);
+/// Devices that are examined at a time, and those that are assigned in one transaction, when a deployment group
+/// is switched on.
+pub const TAKE_WALK: i64 = 5_000;
+/// See [`TAKE_WALK`].
+pub const TAKE_SLICE: usize = 50;
+/// Maximum open terminals.
+pub const TERMINALS: usize = 1_024;
+/// Maximum messages that wait for a device's terminal. Beyond it further input waits.
+pub const TERMINAL_INBOX: usize = 64;
+/// Maximum messages that wait for one viewer, shared with all other viewers of the terminal: two seconds of
+/// [`OUTPUT_A_SECOND`]. Further ones are dropped, and the viewer is told how much.
+pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
+/// How long a device may take to report that its terminal is open (docs/protocol/device.md, "Remote console").
+pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
+/// Lines of earlier output that a new viewer gets (docs/protocol/rules.md, "Terminals").
+pub const SCROLLBACK_LINES: usize = 1_024;
+/// Maximum bytes of that output.
+pub const SCROLLBACK_BYTES: usize = 256 * 1024;
+/// Maximum bytes of a file that passes through a terminal (docs/protocol/device.md, "Remote console").
+pub const TRANSFER_BYTES: usize = 10 * 1024 * 1024 - 1;
+/// Maximum bytes of a chunk of such a file. Both sides send 1 KiB.
+pub const CHUNK_BYTES: usize = 8 * 1024;
+/// Maximum file transfers of one terminal in one direction.
+pub const TRANSFERS: usize = 16;
+/// How long past connections are kept.
+pub const CONNECTION_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Maximum past connections, and maximum past firmwares, that are kept of one device; the newest ones stay.
+pub const HISTORY_A_DEVICE: i64 = 1_000;
+/// On average one connection in this many deletes what is beyond [`HISTORY_A_DEVICE`].
+pub const TRIM_ONE_IN: u64 = 64;
+/// How long past firmwares of devices and successful updates are kept. A device's newest firmware is always
+/// kept.
+pub const UPDATE_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
+/// How long notifications are kept after their last occurrence.
+pub const NOTIFICATION_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Pause after which a polling device should ask again, give or take a third.
+pub const POLL_PAUSE: Duration = Duration::from_secs(600);
+/// Pause for a polling device whose group has no free slot, or whose delta is being made.
+pub const POLL_SOON: Duration = Duration::from_secs(90);
+/// Maximum WebSocket connections of people on one node.
+pub const VIEWERS: usize = 1_024;
+/// Maximum WebSocket connections of one person.
+pub const VIEWERS_A_PERSON: usize = 64;
+/// Maximum topics on one such connection.
+pub const VIEWER_TOPICS: usize = 16;
+/// Maximum bytes of a message on such a connection.
+pub const VIEWER_MESSAGE_BYTES: usize = 64 * 1024;
+/// A person's connection without any frame for this long is closed. Clients send a heartbeat every 30 s.
+pub const VIEWER_IDLE: Duration = Duration::from_secs(90);
+/// Minimum time between two access checks of a long-lived operation, however many rights are revoked.
+pub const STANDING_PAUSE: Duration = Duration::from_secs(1);
+/// Spacing of the access checks that a revocation causes: those of a thousand open operations are spread over
+/// five seconds.
+pub const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often the access of an open connection is checked without a revocation.
+pub const VIEWER_LOOK: Duration = Duration::from_secs(10);
