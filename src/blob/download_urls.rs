@@ -40,7 +40,7 @@ impl DownloadUrls {
     }
 
     /// The file that a signed, unexpired link names. Whether that is still the one that the link was made for is seen
-    /// from [`Linked::path`] of what is stored there now.
+    /// from [`StoredFileLink::path`] of what is stored there now.
     pub fn read(&self, path: &str, expires: i64, signature: &str, now: Micros) -> Option<Blob> {
         if now.secs() > expires || !self.vault.link_signed(path, expires, signature) {
             return None;

@@ -159,7 +159,7 @@ impl ServerIdentity {
     /// Renews the certificate when its time has come; new handshakes use it at once. True when it did.
     ///
     /// # Errors
-    /// As [`Identity::open`].
+    /// As [`ServerIdentity::open`].
     pub fn renew(&self, now: Micros) -> Result<bool, TlsError> {
         if date(now) + Duration::days(RENEW_DAYS) < **self.current.expires.load() {
             return Ok(false);

@@ -4,7 +4,7 @@
 //! 1. **read** what is on record of all devices of the batch ([`state`]),
 //! 2. **decide** for one word of one device after the other what changes ([`decide`], which knows neither database nor
 //!    clock),
-//! 3. **write** the changes, one statement a kind ([`write`]),
+//! 3. **write** the changes, one statement a kind ([`mod@write`]),
 //! 4. after the commit, **ask** what devices that have joined are to be told ([`ask`]).
 //!
 //! So the number of statements does not grow with the batch: at most twelve for connects and joins, whatever comes of them,

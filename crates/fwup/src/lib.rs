@@ -5,7 +5,7 @@
 //!   keys,
 //! - [`meta`] reads the `meta.conf`: metadata, resources, tasks, and what they require of a device,
 //! - [`delta::make`] makes the delta file between two firmwares,
-//! - [`write`] makes and signs firmware files, [`keys`] holds their keys,
+//! - [`mod@write`] makes and signs firmware files, [`keys`] holds their keys,
 //! - [`zip`] and [`conf`] read the container and the configuration language, strictly.
 //!
 //! Everything takes readers and writers. Nothing uses the file system, the network, or a clock, and no input

@@ -1,7 +1,7 @@
 //! The macros that run one text on either engine, and the connections that they run on ([`connection`]).
 
 /// One statement of the ledger, which only the unit tests of this crate have: they prepare each on both engines, and
-/// `.ci/statements.py` requires that some test runs each.
+/// `.ci/statements.py` names those that no test runs.
 #[cfg(test)]
 pub struct Statement {
     /// `room.verb`.
