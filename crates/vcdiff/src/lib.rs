@@ -1,5 +1,5 @@
-//! VCDIFF deltas (RFC 3284) for firmware images: [`encode`] makes what `xdelta3` and every fwup since 1.6
-//! apply, [`decode`] accepts what fwup's decoder accepts and refuses the rest, so that a delta which passes
+//! VCDIFF deltas (RFC 3284) for firmware images: [`encode()`] makes what `xdelta3` and every fwup since 1.6
+//! apply, [`decode()`] accepts what fwup's decoder accepts and refuses the rest, so that a delta which passes
 //! here applies on the device.
 //!
 //! Both work on bytes in memory, without files, network, or threads of their own.
