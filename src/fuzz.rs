@@ -1,5 +1,6 @@
 //! Doors for the fuzz targets: each decoder that reads what strangers send. Compiled only for them (`--cfg fuzzing`).
 
+use crate::clock::Micros;
 use crate::device::identity::secret;
 use crate::domain::devices::certificate_signature::signed_by;
 use crate::domain::devices::x509::{CertificateInfo, first_in_pem};
