@@ -269,7 +269,10 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("firmware", &["limits"]),
-    ("fuzz", &["clock", "device::identity", "domain::devices", "firmware"]),
+    (
+        "fuzz",
+        &["clock", "device::identity", "domain::devices", "firmware"],
+    ),
     ("health", &["clock", "limits", "store"]),
     ("ids", &["store"]),
     (
