@@ -13,6 +13,7 @@
 //! are asked for by a whole fleet at once. So each piece is looked for in the cache first, which does not wait
 //! (`preadv2(2)` with `RWF_NOWAIT`), and only one that is not there is read into it on a thread for blocking work.
 
+use crate::limits::{DOWNLOAD_PIECE_BYTES, DOWNLOAD_STEP_BYTES};
 use axum::body::Body;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -27,13 +28,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Bytes of a piece: the most that one call sends, and the most that one download holds when `sendfile` is not to be had.
-const PIECE: usize = 256 * 1024;
-/// Bytes that are read at a time where the content itself is not wanted, or the socket takes little of it.
-const STEP: usize = 16 * 1024;
-
 /// Its content is never looked at, so that the kernel gives it no memory.
-static STAND_IN: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![0; PIECE]));
+static STAND_IN: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![0; DOWNLOAD_PIECE_BYTES]));
 
 fn is_stand_in(slice: &[u8]) -> bool {
     !slice.is_empty() && STAND_IN.as_ptr_range().contains(&slice.as_ptr())
@@ -85,7 +81,8 @@ impl Pieces {
             begin,
             |(pieces, file, rest)| async move {
                 let left = rest.end.saturating_sub(rest.start);
-                let length = usize::try_from(left).map_or(PIECE, |n| n.min(PIECE));
+                let length = usize::try_from(left)
+                    .map_or(DOWNLOAD_PIECE_BYTES, |n| n.min(DOWNLOAD_PIECE_BYTES));
                 if length == 0 {
                     return Ok(None);
                 }
@@ -147,10 +144,10 @@ fn cached(_: &File, _: u64, _: usize) -> bool {
 
 /// Reads a stretch, so that it is in the page cache.
 fn read_over(file: &File, at: u64, length: usize) -> io::Result<()> {
-    let mut part = [0; STEP];
+    let mut part = [0; DOWNLOAD_STEP_BYTES];
     let mut done = 0;
     while done < length {
-        let n = (length - done).min(STEP);
+        let n = (length - done).min(DOWNLOAD_STEP_BYTES);
         file.read_exact_at(&mut part[..n], at + done as u64)?;
         done += n;
     }
@@ -179,8 +176,10 @@ fn send(_: &TcpStream, _: &Piece, _: usize) -> io::Result<usize> {
 /// Sends what is in the page cache already by way of a small buffer: for the pieces that were on their way when `sendfile`
 /// turned out not to work.
 fn copy(socket: &TcpStream, piece: &Piece, most: usize) -> io::Result<usize> {
-    let mut bytes = [0; STEP];
-    let n = piece.file.read_at(&mut bytes[..most.min(STEP)], piece.at)?;
+    let mut bytes = [0; DOWNLOAD_STEP_BYTES];
+    let n = piece
+        .file
+        .read_at(&mut bytes[..most.min(DOWNLOAD_STEP_BYTES)], piece.at)?;
     if n == 0 {
         return Ok(0);
     }

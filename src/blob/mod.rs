@@ -9,7 +9,7 @@ pub use sound::Damage;
 pub(crate) use sound::Look;
 
 use crate::clock::{self, Micros};
-use crate::limits::{FILE_PUTS, UPLOAD_BYTES};
+use crate::limits::{BLOB_PART_BYTES, FILE_PUTS, UPLOAD_BYTES};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -36,9 +36,6 @@ pub enum BlobError {
     #[error("file store: {0}")]
     Io(#[from] io::Error),
 }
-
-/// Bytes that are given to the file store at a time; S3 takes no part below 5 MiB but the last.
-const PART: usize = 5 << 20;
 
 /// A file's name, as the file store takes it.
 fn key(file: &FileKey) -> Key {
@@ -144,7 +141,7 @@ impl Blobs {
         let _place = self.putting.acquire().await;
         let size = staged.file().metadata()?.len();
         let staged = Arc::new(staged);
-        if size <= PART as u64 {
+        if size <= BLOB_PART_BYTES as u64 {
             let whole = part(&staged, 0, size).await?;
             self.store.put(&key(file), whole.into()).await?;
             return Ok(());
@@ -240,7 +237,7 @@ async fn parts(
 ) -> Result<(), BlobError> {
     let mut at = 0;
     while at < size {
-        let length = (size - at).min(PART as u64);
+        let length = (size - at).min(BLOB_PART_BYTES as u64);
         let bytes = part(staged, at, length).await?;
         upload.put_part(bytes.into()).await?;
         at += length;

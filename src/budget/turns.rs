@@ -1,7 +1,7 @@
 //! Turns: limit the concurrency of short operations for each caller. Callers wait for their turn rather than
 //! being refused.
 
-use crate::limits::CROWD;
+use crate::limits::{CROWD, CROWD_PAUSES, IDLE_ASKERS};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,12 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
-
-/// Number of callers above which idle ones are forgotten.
-const TIDIED: usize = 1_024;
-
-/// Number of crowds (see [`CROWD`]) above which the pauses do not grow any more.
-const CROWDS: usize = 8;
 
 /// Limits the concurrent operations of each caller, who waits for a turn rather than being refused.
 #[derive(Debug)]
@@ -85,7 +79,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
 
     fn asker(&self, asker: &K) -> Arc<Asker> {
         let mut all = self.by_asker.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= TIDIED {
+        if all.len() >= IDLE_ASKERS {
             // Entries with more than one reference belong to callers that have or wait for a turn.
             all.retain(|_, one| Arc::strong_count(one) > 1);
         }
@@ -109,7 +103,7 @@ impl<K: Eq + Hash + Clone> Turns<K> {
         let crowds = asker.waiting.load(Ordering::Relaxed) / CROWD;
         if self.pauses && crowds > 0 {
             let took = Duration::from_micros(asker.took.load(Ordering::Relaxed));
-            let pause = took.saturating_mul(u32::try_from(crowds.min(CROWDS)).unwrap_or(1));
+            let pause = took.saturating_mul(u32::try_from(crowds.min(CROWD_PAUSES)).unwrap_or(1));
             sleep(pause.min(most)).await;
         }
         Some(Turn {

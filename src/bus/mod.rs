@@ -3,6 +3,7 @@
 //! messages, and no sender waits.
 
 use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId, SecretId};
+use crate::limits::BUS_MESSAGES;
 use device_protocol::terminal;
 use tokio::sync::broadcast;
 
@@ -60,13 +61,10 @@ pub enum Bus {
     Memory(broadcast::Sender<BusMessage>),
 }
 
-/// Hints in flight before the slowest reader loses some.
-const DEPTH: usize = 16_384;
-
 impl Bus {
     /// Creates a bus for one process.
     pub fn memory() -> Self {
-        Self::Memory(broadcast::channel(DEPTH).0)
+        Self::Memory(broadcast::channel(BUS_MESSAGES).0)
     }
 
     /// Sends a hint to all readers.
@@ -113,7 +111,7 @@ mod tests {
         let (mut a, mut slow) = (bus.listen(), bus.listen());
         bus.send(BusMessage::Group(GroupId::from(1)));
         assert_eq!(a.next().await, Some(BusMessage::Group(GroupId::from(1))));
-        for i in 0..(DEPTH as i64 + 10) {
+        for i in 0..(BUS_MESSAGES as i64 + 10) {
             bus.send(BusMessage::Group(GroupId::from(i)));
         }
         assert!(matches!(slow.next().await, Some(BusMessage::Group(g)) if g.number() > 1));

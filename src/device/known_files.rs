@@ -3,16 +3,11 @@
 
 use crate::app::App;
 use crate::blob::{Blob, BlobError, Look};
+use crate::limits::{KNOWN_FILE_LIFE, KNOWN_FILES};
 use crate::store::catalog::files::FileRow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long a row is taken for what the database says. A file that is deleted goes from the disk with its row, so that this
-/// is not a time for which it can still be had.
-const FRESH: Duration = Duration::from_secs(1);
-/// Rows that are remembered; with more, all are forgotten, which costs a query each.
-const ROWS: usize = 1_000;
+use std::time::Instant;
 
 /// The rows, each with the time at which it was read.
 #[derive(Default)]
@@ -28,7 +23,7 @@ impl KnownFiles {
     /// found out with the database.
     pub(super) async fn sound(&self, app: &App, blob: Blob) -> Result<Option<FileRow>, BlobError> {
         let row = self.rows().get(&blob).cloned();
-        let Some((_, file)) = row.filter(|(read, _)| read.elapsed() < FRESH) else {
+        let Some((_, file)) = row.filter(|(read, _)| read.elapsed() < KNOWN_FILE_LIFE) else {
             return Ok(None);
         };
         let damage = app
@@ -50,7 +45,7 @@ impl KnownFiles {
             return;
         }
         let mut rows = self.rows();
-        if rows.len() >= ROWS {
+        if rows.len() >= KNOWN_FILES {
             rows.clear();
         }
         rows.insert(file.blob, (read, file.clone()));

@@ -18,7 +18,7 @@ use crate::domain::events::device_events::EventKind;
 use crate::domain::support::notifications;
 use crate::ids::{ConnectionId, DeviceId, ProductId};
 use crate::ingest::{ConnectInfo, DeviceWrite, Record, WriteOutcome};
-use crate::limits::{FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
+use crate::limits::{CLOSE_TIME, FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
 use crate::rollout::offer::{Offer, Taken};
 use crate::rollout::outcome;
 use crate::store;
@@ -39,9 +39,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
-
-/// How long a close may take.
-const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
 

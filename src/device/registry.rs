@@ -3,11 +3,10 @@
 use super::mailbox::{Mailbox, Sender, mailbox};
 use crate::bus::DeviceSignal;
 use crate::ids::{ConnectionId, DeviceId, SecretId};
-use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_TIME};
+use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_SHARD_PAUSE, DRAIN_TIME};
 use device_protocol::session::Close;
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// What a link is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +41,6 @@ impl Entry {
 }
 
 const SHARDS: usize = 64;
-
-/// The pause between two shards whose sockets are closed.
-const END_PAUSE: Duration = Duration::from_millis(50);
 
 /// The sockets of this node.
 pub struct Registry {
@@ -148,7 +144,7 @@ impl Registry {
                 let opened = map.values_mut().filter(|e| e.secret == Some(secret));
                 opened.for_each(Entry::close);
             }
-            tokio::time::sleep(END_PAUSE).await;
+            tokio::time::sleep(DRAIN_SHARD_PAUSE).await;
         }
     }
 

@@ -3,6 +3,7 @@
 
 use crate::clock::Micros;
 use crate::domain::devices::certificate_signature::Key;
+use crate::limits::{CA_DAYS, RENEW_DAYS, SERVER_CERTIFICATE_DAYS};
 use arc_swap::ArcSwap;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -25,13 +26,6 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
-
-/// Life of the self-made CA: longer than the devices that trust it.
-const CA_DAYS: i64 = 365 * 30;
-/// Life of a server certificate.
-const SERVER_DAYS: i64 = 90;
-/// It is renewed when less than this is left.
-const RENEW_DAYS: i64 = 30;
 
 /// When the CA and all certificates begin: long before they are made, since a device without a clock thinks that it is 1970 and
 /// can only be told the time by a server that it trusts.
@@ -293,7 +287,7 @@ fn issue(
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.not_before = date(BEGIN);
-    params.not_after = date(now) + Duration::days(SERVER_DAYS);
+    params.not_after = date(now) + Duration::days(SERVER_CERTIFICATE_DAYS);
     let cert = params.signed_by(&key, &issuer)?;
     write(&folder.join("server.key"), &key.serialize_pem(), true)?;
     write(&folder.join("server.pem"), &cert.pem(), false)?;

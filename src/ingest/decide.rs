@@ -22,6 +22,7 @@ use crate::store::devices::locations::Location;
 use crate::store::ingest::told::{By, Entry, Message, Notice};
 use crate::store::ingest::updates::Success;
 use crate::store::ingest::write::{Connection, Ended, Ran};
+use crate::store::words::{ConnectionState, Validation};
 use serde_json::{Value, json};
 
 /// What one word changes: the device as it is afterwards, and what is kept, told and filed beside it.
@@ -173,7 +174,10 @@ fn connecting(
     info: &ConnectInfo,
     now: Micros,
 ) -> WriteOutcome {
-    let open = c.after.connection.take_if(|c| c.status != "disconnected");
+    let open = c
+        .after
+        .connection
+        .take_if(|c| c.status != ConnectionState::Disconnected);
     let before = open.as_ref().map(|o| (o.node, o.id));
     if let Some(open) = open {
         c.end(open, "replaced", now);
@@ -184,7 +188,7 @@ fn connecting(
     c.after.connection = Some(Connection {
         id: connection,
         node: info.node,
-        status: "connecting",
+        status: ConnectionState::Connecting,
         established_at: now,
         last_seen_at: now,
         disconnected_at: None,
@@ -198,10 +202,10 @@ fn connecting(
 }
 
 fn validated(c: &mut Changes, now: Micros) -> Option<GroupId> {
-    if c.after.validation == "validated" {
+    if c.after.validation == Validation::Validated {
         return None;
     }
-    c.after.validation = "validated";
+    c.after.validation = Validation::Validated;
     c.updated_at = Some(now);
     c.attempts_cleared = true;
     c.judged = true;
@@ -216,8 +220,9 @@ fn disconnected(
     now: Micros,
 ) -> Option<GroupId> {
     let newest = c.after.connection.as_mut();
-    let newest = newest.filter(|n| n.id == connection && n.status != "disconnected")?;
-    newest.status = "disconnected";
+    let newest =
+        newest.filter(|n| n.id == connection && n.status != ConnectionState::Disconnected)?;
+    newest.status = ConnectionState::Disconnected;
     newest.disconnected_at = Some(now);
     newest.reason = Some(reason.to_owned());
     let over = newest.clone();

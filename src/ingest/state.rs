@@ -5,6 +5,7 @@ use crate::ids::{ClaimId, DeviceId, GroupId, OrgId, ProductId, ReleaseId};
 use crate::rollout::matching::Group;
 use crate::store::ingest::read::{Current, KnownFirmware, OpenGroup, StateRow};
 use crate::store::ingest::write::Connection;
+use crate::store::words::Validation;
 use std::collections::HashMap;
 
 /// What is on record of a device.
@@ -32,8 +33,8 @@ pub struct DeviceState {
     pub group: Option<Group>,
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
-    /// `validated`, `not_validated`, `unknown`.
-    pub validation: &'static str,
+    /// Whether its firmware is marked as good.
+    pub validation: Validation,
     /// Whether the other slot holds firmware that was not validated.
     pub auto_revert: bool,
     /// The target for which the next file is a full one.
@@ -143,25 +144,11 @@ impl Update {
     }
 }
 
-/// One of the words for validation.
-fn validation(word: &str) -> &'static str {
-    match word {
-        "validated" => "validated",
-        "not_validated" => "not_validated",
-        _ => "unknown",
-    }
-}
-
 fn connection(row: &mut StateRow) -> Option<Connection> {
-    let status = match row.connection_status.as_deref()? {
-        "connected" => "connected",
-        "connecting" => "connecting",
-        _ => "disconnected",
-    };
     Some(Connection {
         id: row.connection?,
         node: row.node?,
-        status,
+        status: row.connection_status?,
         established_at: row.established_at?,
         last_seen_at: row.last_seen_at?,
         disconnected_at: row.disconnected_at,
@@ -199,7 +186,7 @@ impl From<StateRow> for DeviceState {
             online: row.online,
             connected_at: row.connected_at,
             blocked_until: row.blocked_until,
-            validation: validation(&row.validation),
+            validation: row.validation,
             auto_revert: row.auto_revert,
             full_next_for: row.full_next_for,
             runs: Running {

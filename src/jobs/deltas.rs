@@ -16,6 +16,7 @@ use crate::store;
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::files::FileKind;
 use crate::store::catalog::{deltas, files, firmwares};
+use crate::store::words::DeltaState;
 use fwup::delta::DeltaError;
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Write as _};
@@ -63,7 +64,7 @@ async fn next(app: &App) -> store::Result<bool> {
         fail(
             app,
             &job,
-            "timed_out",
+            DeltaState::TimedOut,
             "no try of it came to an end in time",
         )
         .await?;
@@ -80,7 +81,7 @@ async fn next(app: &App) -> store::Result<bool> {
             let took = started.elapsed();
             tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
         }
-        Err(Failure::Never(why)) => fail(app, &job, "failed", &why).await?,
+        Err(Failure::Never(why)) => fail(app, &job, DeltaState::Failed, &why).await?,
         Err(Failure::MayPass(why)) => {
             let now = clock::now();
             let pause = retry_pause(now.since(job.inserted_at));
@@ -102,7 +103,7 @@ fn retry_pause(age: Duration) -> Duration {
     (age / 2).clamp(Duration::from_secs(15), Duration::from_secs(3600))
 }
 
-async fn fail(app: &App, job: &DeltaRow, status: &str, why: &str) -> store::Result<()> {
+async fn fail(app: &App, job: &DeltaRow, status: DeltaState, why: &str) -> store::Result<()> {
     tracing::info!(source = %job.source_id, target = %job.target_id, why, "no delta, full files instead");
     let mut w = app.db.write().await?;
     deltas::failed(&mut w, job.id, status, why, clock::now()).await?;

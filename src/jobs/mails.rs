@@ -10,6 +10,7 @@ use crate::domain::support::mail_rules::{LABEL, gather};
 use crate::limits::{MAIL_BATCH, MAIL_TIME};
 use crate::store;
 use crate::store::support::mail;
+use crate::store::words::MailState;
 use futures_util::future::join_all;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
@@ -111,9 +112,9 @@ async fn note(
     let now = clock::now();
     let pause = pause(&PAUSES, d.attempts);
     let (status, error) = match (outcome, pause) {
-        (Ok(()), _) => ("sent", None),
-        (Err(e), Some(_)) if e.again => ("pending", Some(&*e.why)),
-        (Err(e), _) => ("failed", Some(&*e.why)),
+        (Ok(()), _) => (MailState::Sent, None),
+        (Err(e), Some(_)) if e.again => (MailState::Pending, Some(&*e.why)),
+        (Err(e), _) => (MailState::Failed, Some(&*e.why)),
     };
     if let Some(error) = error {
         tracing::warn!(mail = d.id, error, "mail not sent");

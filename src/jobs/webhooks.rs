@@ -9,6 +9,7 @@ use crate::domain::support::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
 use crate::store;
 use crate::store::support::{messages, webhooks};
+use crate::store::words::DeliveryState;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -140,23 +141,18 @@ fn sign(secret: &Secret, id: &str, stamp: i64, body: &str) -> Result<String, Str
 async fn note(w: &mut store::Write, d: &Due, answer: &Result<u16, String>) -> store::Result<()> {
     let now = clock::now();
     let pause = pause(&PAUSES, d.attempts);
+    let again = pause.map_or(DeliveryState::Failed, |_| DeliveryState::Pending);
     let (status, error) = match answer {
-        Ok(200..=299) => ("delivered", None),
+        Ok(200..=299) => (DeliveryState::Delivered, None),
         Ok(410) => {
             webhooks::gone(w, d.webhook_id, now).await?;
             (
-                "failed",
+                DeliveryState::Failed,
                 Some("the receiver says that it is gone; the webhook is off".to_owned()),
             )
         }
-        Ok(status) => (
-            if pause.is_some() { "pending" } else { "failed" },
-            Some(format!("answered with status {status}")),
-        ),
-        Err(why) => (
-            if pause.is_some() { "pending" } else { "failed" },
-            Some(why.clone()),
-        ),
+        Ok(status) => (again, Some(format!("answered with status {status}"))),
+        Err(why) => (again, Some(why.clone())),
     };
     let outcome = Outcome {
         status,

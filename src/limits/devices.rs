@@ -117,3 +117,23 @@ pub const OVERRIDE_BYTES: usize = 16 * 1024;
 pub const CLI_LOGINS: NonZeroU32 = NonZeroU32::new(30).expect("above zero");
 /// See [`CLI_LOGINS`].
 pub const CLI_LOGIN_EVERY: Duration = Duration::from_secs(5);
+/// Certificates that one connection may bring.
+pub const CHAIN_CERTIFICATES: usize = 8;
+/// The pause between two shards whose sockets are closed.
+pub const DRAIN_SHARD_PAUSE: Duration = Duration::from_millis(50);
+/// How long a row is taken for what the database says. A file that is deleted goes from the disk with its row, so that this
+/// is not a time for which it can still be had.
+pub const KNOWN_FILE_LIFE: Duration = Duration::from_secs(1);
+/// Rows that are remembered; with more, all are forgotten, which costs a query each.
+pub const KNOWN_FILES: usize = 1_000;
+/// Life of the self-made CA: longer than the devices that trust it.
+pub const CA_DAYS: i64 = 365 * 30;
+/// Life of a server certificate.
+pub const SERVER_CERTIFICATE_DAYS: i64 = 90;
+/// It is renewed when less than this is left.
+pub const RENEW_DAYS: i64 = 30;
+/// How long a close may take.
+pub const CLOSE_TIME: Duration = Duration::from_secs(5);
+/// Size in bytes of the parts that have checksums of their own (docs/protocol/device.md, "Messages to the
+/// device").
+pub const CHECKSUM_PART_BYTES: usize = 1 << 20;

@@ -146,3 +146,68 @@ pub const SCRUB_RATE: u64 = 6 << 20;
 pub const SCRUB_PAUSE: Duration = Duration::from_secs(6 * 3600);
 /// How often damaged files are checked again, because they may have been repaired.
 pub const DAMAGED_LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Connections at once on one listener.
+pub const HTTP_CONNECTIONS: usize = 4_096;
+/// A request's head must be there in this time; idle keep-alive connections end with it.
+pub const HTTP_HEAD_TIME: Duration = Duration::from_secs(30);
+/// What goes on when the server stops may take this long.
+pub const HTTP_STOP_TIME: Duration = Duration::from_secs(10);
+/// A peer that takes nothing of its answer for this long is cut, or it would hold its place for ever; a device's
+/// downloader gives up a silent connection after 60 s itself, and resumes.
+pub const DOWNLOAD_STALL: Duration = Duration::from_secs(90);
+/// A connection has this long to show how fast it is before it may have to give way.
+pub const SLOW_PEER_PATIENCE: Duration = Duration::from_secs(10);
+/// A connection without a token has this long to be done before it may have to give way.
+pub const STRANGER_PATIENCE: Duration = Duration::from_secs(2);
+/// So many of them give way at once, since whoever fills all places also takes those that become free.
+pub const STRANGERS_AT_ONCE: usize = 256;
+/// While all places are taken, somebody gives way each time this has passed.
+pub const GIVE_WAY_EVERY: Duration = Duration::from_millis(50);
+/// A comment this often keeps proxies from closing a quiet stream.
+pub const STREAM_COMMENT_EVERY: Duration = Duration::from_secs(15);
+/// Bytes of a piece: the most that one call sends, and the most that one download holds when `sendfile` is not to be had.
+pub const DOWNLOAD_PIECE_BYTES: usize = 256 * 1024;
+/// Bytes that are read at a time where the content itself is not wanted, or the socket takes little of it.
+pub const DOWNLOAD_STEP_BYTES: usize = 16 * 1024;
+/// Number of callers above which idle ones are forgotten.
+pub const IDLE_ASKERS: usize = 1_024;
+/// Number of crowds (see [`CROWD`]) above which the pauses do not grow any more.
+pub const CROWD_PAUSES: usize = 8;
+/// Maximum number of problems that are listed.
+pub const CHAIN_PROBLEMS: usize = 20;
+/// Different values that are looked at; where there are more of them, the devices are looked at instead.
+pub const SEARCH_VALUES: i64 = 5_000;
+/// Values that match which are looked for.
+pub const SEARCH_VALUES_FOUND: usize = 200;
+/// Devices that an index is asked for; where more match, reading them in the order of the page is faster.
+pub const SEARCH_NAMES_FOUND: i64 = 5_000;
+/// From so many matches on, the newest connections are walked in their order instead of sorting all matches.
+pub const LIST_WALK: i64 = 5_000;
+/// Rows of one statement: 3,000 values, far below what either engine binds.
+pub const BULK_ROWS: usize = 1_000;
+/// Maximum number of rules of a product.
+pub const MAIL_RULES: usize = 50;
+/// Maximum length of a subject in characters.
+pub const MAIL_SUBJECT_CHARS: usize = 120;
+/// Maximum number of webhooks of a product.
+pub const WEBHOOKS: usize = 20;
+/// How long a command-line login waits for its confirmation.
+pub const CLI_LOGIN_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Maximum number of pending logins. It is bounded because anybody can begin one without an account.
+pub const CLI_LOGINS_PENDING: i64 = 10_000;
+/// How long an invitation can be accepted.
+pub const INVITE_LIFE: Duration = Duration::from_secs(48 * 3600);
+/// Maximum number of tokens of one person.
+pub const TOKENS_A_PERSON: usize = 200;
+/// The longest lifetime that can be requested, in days.
+pub const TOKEN_DAYS: i64 = 3_650;
+/// Maximum length of a query in bytes.
+pub const QUERY_BYTES: usize = 4_096;
+/// Maximum nesting of parentheses and `not`s.
+pub const QUERY_DEPTH: usize = 32;
+/// Maximum number of comparisons: each is evaluated for each device.
+pub const QUERY_COMPARISONS: usize = 64;
+/// Maximum length of the details, encoded, in bytes.
+pub const IROH_DETAILS_BYTES: usize = 4_096;
+/// Maximum number of lines that are reported; the rest is only counted.
+pub const CSV_LINES: usize = 100;

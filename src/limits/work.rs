@@ -125,3 +125,27 @@ pub const STANDING_PAUSE: Duration = Duration::from_secs(1);
 pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often the access of an open connection is checked without a revocation.
 pub const VIEWER_LOOK: Duration = Duration::from_secs(10);
+/// Hints in flight before the slowest reader loses some.
+pub const BUS_MESSAGES: usize = 16_384;
+/// Bytes that are given to the file store at a time; S3 takes no part below 5 MiB but the last.
+pub const BLOB_PART_BYTES: usize = 5 << 20;
+/// Maximum number of distinct running firmwares that one run considers.
+pub const DELTA_SOURCES: usize = 64;
+/// Maximum number of rows that one step repairs.
+pub const REPAIR_ROWS: i64 = 500;
+/// Hints within this time share one run.
+pub const SIGNALS_FOLDED: Duration = Duration::from_millis(10);
+/// Consecutive runs of one group before the other groups get their turn.
+pub const GROUP_RUNS: usize = 8;
+/// Pause before what a device could not take is tried again, and how often.
+pub const TERMINAL_RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// How often it is tried again before the device counts as too slow.
+pub const TERMINAL_RETRIES: u32 = 500;
+/// Rows that are folded in one transaction.
+pub const FOLD_ROWS: i64 = 1_000;
+/// Maximum number of rows that are reported one by one.
+pub const IMPORT_LINES: usize = 1_000;
+/// Events in flight before the slowest watcher misses some.
+pub const DEVICE_EVENTS: usize = 4_096;
+/// Maximum number of characters of a script's output that the audit log keeps.
+pub const SCRIPT_OUTPUT_CHARS: usize = 16_384;

@@ -2,6 +2,10 @@
 
 use crate::api::Peer;
 use crate::budget::{Account, OnceAMinute};
+use crate::limits::{
+    DOWNLOAD_STALL, GIVE_WAY_EVERY, HTTP_CONNECTIONS, HTTP_HEAD_TIME, HTTP_STOP_TIME,
+    SLOW_PEER_PATIENCE, STRANGER_PATIENCE, STRANGERS_AT_ONCE,
+};
 use crate::sendfile::{Sendfile, Socket};
 use axum::Router;
 use hyper::Request;
@@ -22,26 +26,6 @@ use tokio_util::io::InspectWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections at once on one listener.
-const CONNECTIONS: usize = 4_096;
-/// A request's head must be there in this time; idle keep-alive connections end with it.
-const HEAD: Duration = Duration::from_secs(30);
-/// What goes on when the server stops may take this long.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// A peer that takes nothing of its answer for this long is cut, or it would hold its place for ever; a device's
-/// downloader gives up a silent connection after 60 s itself, and resumes.
-const STALL: Duration = Duration::from_secs(90);
-
-/// A connection has this long to show how fast it is before it may have to give way.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A connection without a token has this long to be done before it may have to give way.
-const STRANGER_PATIENCE: Duration = Duration::from_secs(2);
-/// So many of them give way at once, since whoever fills all places also takes those that become free.
-const STRANGERS_AT_ONCE: usize = 256;
-/// While all places are taken, somebody gives way each time this has passed.
-const GIVE_WAY_EVERY: Duration = Duration::from_millis(50);
-
 /// Takes a connection out of the list when it has ended, however it ended.
 struct Left(Arc<Running>, u64);
 
@@ -59,10 +43,10 @@ pub(super) async fn serve(
     gives_way: GivesWay,
 ) {
     let bounds = Bounds {
-        connections: CONNECTIONS,
-        stall: STALL,
+        connections: HTTP_CONNECTIONS,
+        stall: DOWNLOAD_STALL,
         patience: match gives_way {
-            GivesWay::Slowest => PATIENCE,
+            GivesWay::Slowest => SLOW_PEER_PATIENCE,
             GivesWay::Strangers => STRANGER_PATIENCE,
         },
         gives_way,
@@ -235,7 +219,7 @@ async fn serve_with(
             }));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD)
+                .header_read_timeout(HTTP_HEAD_TIME)
                 .serve_connection(TokioIo::new(socket), service)
                 .with_upgrades();
             tokio::pin!(connection);
@@ -257,7 +241,7 @@ async fn serve_with(
     }
     running.close();
     // What is not done by then is cut: a device resumes its download.
-    let _ = tokio::time::timeout(GRACE, running.wait()).await;
+    let _ = tokio::time::timeout(HTTP_STOP_TIME, running.wait()).await;
 }
 
 #[cfg(test)]
@@ -323,7 +307,7 @@ mod tests {
         let router = Router::new().route("/", get(endless));
         let stop = CancellationToken::new();
         let bounds = Bounds {
-            connections: CONNECTIONS,
+            connections: HTTP_CONNECTIONS,
             stall: Duration::from_millis(600),
             patience: STRANGER_PATIENCE,
             gives_way: GivesWay::Strangers,
@@ -359,7 +343,7 @@ mod tests {
         let router = Router::new().route("/", get(file));
         let stop = CancellationToken::new();
         let bounds = Bounds {
-            connections: CONNECTIONS,
+            connections: HTTP_CONNECTIONS,
             stall: Duration::from_millis(600),
             patience: STRANGER_PATIENCE,
             gives_way: GivesWay::Strangers,
@@ -400,7 +384,7 @@ mod tests {
         let stop = CancellationToken::new();
         let bounds = Bounds {
             connections: 3,
-            stall: STALL,
+            stall: DOWNLOAD_STALL,
             patience: Duration::from_millis(200),
             gives_way: GivesWay::Slowest,
         };
@@ -445,7 +429,7 @@ mod tests {
         let stop = CancellationToken::new();
         let bounds = Bounds {
             connections: 4,
-            stall: STALL,
+            stall: DOWNLOAD_STALL,
             patience: Duration::from_millis(200),
             gives_way: GivesWay::Slowest,
         };

@@ -10,6 +10,7 @@ use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::devices::Candidate;
+use crate::store::words::DeltaState;
 use crate::store::{self, Write};
 use fwup::meta::lenient;
 use semver::Version;
@@ -44,9 +45,9 @@ pub async fn choose(
         let filed = deltas::ask(w, from.id, target.id, now).await?;
         return Ok((Choice::Wait, filed));
     };
-    let choice = match delta.status.as_str() {
-        "completed" => Choice::Delta(delta),
-        "processing" if now.since(delta.inserted_at) < DELTA_WAIT => Choice::Wait,
+    let choice = match delta.status {
+        DeltaState::Completed => Choice::Delta(delta),
+        DeltaState::Processing if now.since(delta.inserted_at) < DELTA_WAIT => Choice::Wait,
         _ => Choice::Full,
     };
     Ok((choice, false))

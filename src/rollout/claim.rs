@@ -7,7 +7,7 @@ use super::outcome;
 use crate::access::random_id;
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
-use crate::limits::{CLAIMS_A_RUN, LEASE};
+use crate::limits::{CLAIMS_A_RUN, DELTA_SOURCES, LEASE};
 use crate::store::catalog::firmwares;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::deployments::deployment_groups::GroupRow;
@@ -15,12 +15,10 @@ use crate::store::deployments::inflight::NewClaim;
 use crate::store::deployments::releases::ReleaseRow;
 use crate::store::deployments::{deployment_groups, inflight, releases};
 use crate::store::devices::{Candidate, DeviceRow};
+use crate::store::words::QueueOrder;
 use crate::store::{self, Db, Write, devices};
 use semver::Version;
 use std::time::Duration;
-
-/// Maximum number of distinct running firmwares that one run considers.
-const SOURCES: usize = 64;
 
 /// The outcome of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -134,7 +132,7 @@ fn after(uuid: &str) -> String {
 async fn sources(w: &mut Write, plan: &Plan, run: &mut SchedulerRun) -> store::Result<Vec<Source>> {
     let mut found = Vec::new();
     let mut from = String::new();
-    while found.len() < SOURCES {
+    while found.len() < DELTA_SOURCES {
         let Some((uuid, version)) = devices::next_source(w, plan.group.id, &from).await? else {
             break;
         };
@@ -306,7 +304,7 @@ async fn queue<'s>(
     sources: &[&'s Source],
     slots: i64,
 ) -> store::Result<Vec<(Candidate, &'s Source)>> {
-    let lifo = plan.group.queue_management == "LIFO";
+    let lifo = plan.group.queue_management == QueueOrder::LastIn;
     let mut queue = Vec::new();
     for source in sources {
         if matches!(source.choice, Choice::Wait) {

@@ -6,15 +6,16 @@ use crate::ids::GroupId;
 use crate::store::devices::DeviceRow;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::ingest::read::{self, Kind, OpenGroup};
+use crate::store::words::TagOperator;
 use crate::store::{self, Write, devices};
 use semver::Version;
 use std::collections::HashMap;
 
 /// Whether a device's tags satisfy a group's. A group without tags takes every device.
-pub fn tags_fit(group: &[String], device: &[String], operator: &str) -> bool {
+pub fn tags_fit(group: &[String], device: &[String], operator: TagOperator) -> bool {
     let has = |tag: &String| device.contains(tag);
     group.is_empty()
-        || if operator == "or" {
+        || if operator == TagOperator::Or {
             group.iter().any(has)
         } else {
             group.iter().all(has)
@@ -113,7 +114,7 @@ pub fn best<'g>(
         let wanted = wanted.get(&group.id).map_or(&[][..], Vec::as_slice);
         if group.platform != runs.platform
             || group.architecture != runs.architecture
-            || !tags_fit(wanted, tags, &group.tag_operator)
+            || !tags_fit(wanted, tags, group.tag_operator)
             || !version_fits(&group.version_requirement, runs.version)
         {
             continue;

@@ -10,6 +10,7 @@ use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::{deployment_groups, inflight, releases};
 use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::words::DeltaState;
 use crate::store::{self, Write, devices};
 use serde_json::{Value, json};
 
@@ -71,7 +72,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     let delta = match row.delta_id {
         Some(id) => deltas::row(w, id)
             .await?
-            .filter(|d| d.status == "completed"),
+            .filter(|d| d.status == DeltaState::Completed),
         None => None,
     };
     if !inflight::sent(w, device, row.claim_id, now).await? {

@@ -5,15 +5,12 @@ use super::outcome;
 use crate::bus::{Bus, BusMessage, DeviceSignal};
 use crate::clock::Micros;
 use crate::ids::{DeviceId, NodeId};
-use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, TICK, UNANSWERED};
+use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, TICK, UNANSWERED};
 use crate::store::catalog::deltas;
 use crate::store::deployments::inflight;
 use crate::store::devices::{self, connections, history};
 use crate::store::node::nodes;
 use crate::store::{self, Db};
-
-/// Maximum number of rows that one step repairs.
-const BITE: i64 = 500;
 
 /// Claims the database for this node, at the start and on every tick. Returns the owner if another node owns it
 /// and was alive within [`NODE_SILENCE`]: that node started first, or took over while this one could not report
@@ -28,7 +25,7 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
 /// One reconcile round. Returns the devices whose updates expired. What fails is repaired by the next round.
 pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
-    let free = devices::blocks_over(&mut w, now, BITE).await?;
+    let free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
     w.commit().await?;
     for (_, group) in free {
         if let Some(group) = group {
@@ -103,8 +100,8 @@ async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
-        history::keep_left_by(&mut w, node, BITE, now).await?;
-        let gone = connections::close_left_by(&mut w, node, BITE, now).await?;
+        history::keep_left_by(&mut w, node, REPAIR_ROWS, now).await?;
+        let gone = connections::close_left_by(&mut w, node, REPAIR_ROWS, now).await?;
         let mut groups = Vec::new();
         for (device,) in &gone {
             devices::offline(&mut w, *device).await?;

@@ -5,18 +5,12 @@ use super::claim;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::clock;
 use crate::ids::{DeviceId, GroupId, NodeId};
-use crate::limits::TICK;
+use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, TICK};
 use crate::store::deployments::deployment_groups;
 use crate::store::devices::connections;
 use crate::store::{self, Db};
 use std::collections::HashSet;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Hints within this time share one run.
-const FOLD: Duration = Duration::from_millis(10);
-/// Consecutive runs of one group before the other groups get their turn.
-const TURNS: usize = 8;
 
 /// The parts of the server that the scheduler needs.
 pub struct Scheduler {
@@ -71,7 +65,7 @@ impl Scheduler {
         if !claim::worth_a_run(&self.db, group).await? {
             return Ok(());
         }
-        for _ in 0..TURNS {
+        for _ in 0..GROUP_RUNS {
             let run = claim::run(&self.db, self.node, group, clock::now()).await?;
             if run.filed {
                 self.bus.send(BusMessage::Delta);
@@ -99,7 +93,7 @@ async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
         }
     };
     // The timeout is the normal end.
-    let _ = tokio::time::timeout(FOLD, more).await;
+    let _ = tokio::time::timeout(SIGNALS_FOLDED, more).await;
 }
 
 /// Signals the nodes that hold the connections of these devices.

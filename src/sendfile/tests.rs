@@ -5,7 +5,7 @@ use tokio::net::TcpListener;
 
 /// Some pieces and a bit, without a pattern that a shift would hide.
 fn content() -> Vec<u8> {
-    let bytes = (0..3 * PIECE as u64 + 77).map(|n| ((n * n) >> 7 ^ n) as u8);
+    let bytes = (0..3 * DOWNLOAD_PIECE_BYTES as u64 + 77).map(|n| ((n * n) >> 7 ^ n) as u8);
     bytes.collect()
 }
 
@@ -56,7 +56,7 @@ fn headed(content: &[u8]) -> Vec<u8> {
 async fn a_stretch_of_a_file_comes_as_it_is() {
     let content = content();
     let sendfile = Sendfile::default();
-    for range in [0..content.len(), 5..PIECE + 9, 7..8, 3..3] {
+    for range in [0..content.len(), 5..DOWNLOAD_PIECE_BYTES + 9, 7..8, 3..3] {
         let (server, client) = connection().await;
         let wanted = headed(&content[range.clone()]);
         let range = range.start as u64..range.end as u64;
@@ -121,7 +121,7 @@ async fn what_is_not_in_the_page_cache_is_brought_there_first() {
     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
     let file = Arc::new(file);
     let pieces = Sendfile::default().pieces();
-    let bytes = pieces.next(&file, 9, PIECE).await.unwrap();
+    let bytes = pieces.next(&file, 9, DOWNLOAD_PIECE_BYTES).await.unwrap();
     assert!(is_stand_in(&bytes));
-    assert!(cached(&file, 9, PIECE));
+    assert!(cached(&file, 9, DOWNLOAD_PIECE_BYTES));
 }

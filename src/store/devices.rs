@@ -7,6 +7,7 @@ use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg, Product, Scope};
 use crate::store::fold::fold;
 use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, UserId};
+use crate::store::words::Validation;
 use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
@@ -305,7 +306,7 @@ pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Mic
 pub async fn set_validation(
     w: &mut Write,
     id: DeviceId,
-    validation: &str,
+    validation: Validation,
     auto_revert: bool,
 ) -> Result<bool> {
     let n = execute!(

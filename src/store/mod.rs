@@ -20,6 +20,7 @@ pub mod import;
 pub mod ingest;
 pub mod node;
 pub mod support;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use crate::api::http::params::{flag, number, tags};
 use crate::domain;
 use crate::domain::deployments::groups::{Changes, Conditions, NUMBERS};
 use crate::domain::error::{INVALID, field};
+use crate::store::words::QueueOrder;
 use serde_json::{Map, Value, json};
 
 /// Fields of `conditions`.
@@ -107,7 +108,7 @@ pub(super) const CHANGES: &[Field] = &[
     ),
     optional_field(
         "queue_management",
-        FieldType::Words(&["FIFO", "LIFO"]),
+        FieldType::Words(QueueOrder::WORDS),
         "Who is updated first",
     ),
     optional_field(
@@ -208,13 +209,13 @@ pub(super) fn changes(body: &Map<String, Value>) -> domain::Result<Changes> {
         Some(_) => return Err(field("state", "must be \"on\" or \"off\"")),
     };
     let mut numbers = Vec::new();
-    for (key, ..) in NUMBERS {
-        match body.get(key) {
+    for setting in &NUMBERS {
+        match body.get(setting.field) {
             None => {}
-            Some(Value::Null) => numbers.push((key, None)),
+            Some(Value::Null) => numbers.push((setting, None)),
             Some(v) => {
-                let n = number(v).ok_or_else(|| field(key, INVALID))?;
-                numbers.push((key, Some(n)));
+                let n = number(v).ok_or_else(|| field(setting.field, INVALID))?;
+                numbers.push((setting, Some(n)));
             }
         }
     }

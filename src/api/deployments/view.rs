@@ -111,7 +111,7 @@ pub(super) fn view(g: &Group, counts: bool) -> DeploymentGroup {
         conditions: ConditionsView {
             version: g.row.version_requirement.clone(),
             tags: g.tags.clone(),
-            tag_operator: g.row.tag_operator.clone(),
+            tag_operator: g.row.tag_operator.word().into(),
         },
         delta_updatable: g.row.delta_updatable,
         device_count: counts.then_some(g.devices),

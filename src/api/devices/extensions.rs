@@ -212,7 +212,7 @@ pub(in crate::api) fn document(text: &str) -> Value {
 fn health_view(h: &HealthReport) -> HealthView {
     HealthView {
         reported_at: h.at.zulu(),
-        status: h.status.clone(),
+        status: h.status.word().into(),
         status_reasons: document(&h.reasons),
         report: document(&h.report),
     }

@@ -6,6 +6,7 @@ use crate::api::http::params::{Params, flag, number, tags};
 use crate::domain;
 use crate::domain::devices::{Compare, DeviceFilter, DeviceOrder, Pattern, Test};
 use crate::domain::error::field;
+use crate::store::words::HealthState;
 use serde_json::{Map, Value};
 
 /// What a list can be narrowed and ordered by.
@@ -216,7 +217,7 @@ const CONNECTIONS: &[&str] = &[
 ];
 const INTERFACES: &[&str] = &["wifi", "ethernet", "cellular", "unknown"];
 const UPDATES: &[&str] = &["enabled", "disabled", "penalty-box"];
-const HEALTH: &[&str] = &["healthy", "warning", "unhealthy", "unknown"];
+const HEALTH: &[&str] = HealthState::WORDS;
 
 pub(super) fn order(p: &Params) -> Result<(DeviceOrder, bool)> {
     let order = DeviceOrder::parse(p.text("sort").unwrap_or("identifier"));

@@ -77,7 +77,7 @@ fn firmware_view(f: &PastFirmware) -> DeviceFirmware {
         version: f.version.clone(),
         platform: f.platform.clone(),
         architecture: f.architecture.clone(),
-        validation_status: f.validation.clone(),
+        validation_status: f.validation.word().into(),
         auto_revert_detected: f.auto_revert,
         inserted_at: f.at.zulu(),
     }

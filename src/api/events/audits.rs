@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::error::field;
 use crate::domain::events::audits::{self, AuditFilter, Entry};
+use crate::limits::EXPORT_ROWS;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -212,9 +213,6 @@ async fn of_group(
     listed(&app, &scope, narrow, &p).await
 }
 
-/// Entries that an export reads at once.
-const STRETCH: i64 = 1_000;
-
 /// `GET /orgs/:org/audit_logs/export`: streamed, so that any log fits.
 async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result<AuditExport> {
     let narrow = narrow(&p)?;
@@ -223,7 +221,7 @@ async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result<
         "json" => false,
         _ => return Err(field("format", "must be one of: csv, json").into()),
     };
-    let first = audits::behind(&app.db, &scope, &narrow, 0, STRETCH).await?;
+    let first = audits::behind(&app.db, &scope, &narrow, 0, EXPORT_ROWS).await?;
     let begun = (0, Some(first), app, scope, narrow);
     let body = stream::try_unfold(begun, move |(n, ready, app, scope, narrow)| async move {
         let Some(rows) = ready else {
@@ -242,8 +240,8 @@ async fn export(State(app): State<App>, scope: Scope<Org>, p: Params) -> Result<
             }
         }
         let next = match rows.last() {
-            Some(last) if rows.len() as i64 == STRETCH => {
-                let more = audits::behind(&app.db, &scope, &narrow, last.id, STRETCH).await;
+            Some(last) if rows.len() as i64 == EXPORT_ROWS => {
+                let more = audits::behind(&app.db, &scope, &narrow, last.id, EXPORT_ROWS).await;
                 Some(more.map_err(std::io::Error::other)?)
             }
             _ => None,

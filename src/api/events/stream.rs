@@ -14,7 +14,7 @@ use crate::domain::DomainError;
 use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::events::device_events::{self, DeviceEvent, EventTopic};
 use crate::ids::UserId;
-use crate::limits::{EVENT_BURST, EVENT_PAUSE};
+use crate::limits::{EVENT_BURST, EVENT_PAUSE, STREAM_COMMENT_EVERY};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -22,13 +22,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout_at};
-
-/// A comment this often keeps proxies from closing a quiet stream.
-const QUIET: Duration = Duration::from_secs(15);
 
 struct Stream {
     app: App,
@@ -161,7 +157,7 @@ impl Stream {
         loop {
             let mut lost = 0;
             let mut burst = Vec::new();
-            let quiet = Instant::now() + QUIET;
+            let quiet = Instant::now() + STREAM_COMMENT_EVERY;
             tokio::select! {
                 () = self.app.stopping.cancelled() => return None,
                 () = self.standing.lost() => return None,
@@ -234,14 +230,15 @@ fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::events::device_events::{DEPTH, DeviceEvents, EventKind};
+    use crate::domain::events::device_events::{DeviceEvents, EventKind};
     use crate::ids::DeviceId;
+    use crate::limits::DEVICE_EVENTS;
 
     #[tokio::test]
     async fn who_falls_behind_learns_how_much_was_lost() {
         let watchers = DeviceEvents::default();
         let mut slow = watchers.watch();
-        for n in 0..DEPTH as i64 + 10 {
+        for n in 0..DEVICE_EVENTS as i64 + 10 {
             watchers.tell(DeviceId::from(n), EventKind::Online);
         }
         let (mut burst, mut lost) = (Vec::new(), 0);
@@ -253,6 +250,6 @@ mod tests {
         assert_eq!(devices, [10, 11], "the oldest that is left comes next");
         drop(watchers);
         while take(slow.recv().await, &mut burst, &mut lost).is_some() {}
-        assert_eq!(burst.len(), DEPTH);
+        assert_eq!(burst.len(), DEVICE_EVENTS);
     }
 }

@@ -38,7 +38,7 @@ fn notification_view(n: &NotificationRow) -> Notification {
     Notification {
         id: n.id,
         event_key: n.event_key.clone(),
-        level: n.level.clone(),
+        level: n.level.word().into(),
         title: n.title.clone(),
         message: n.message.clone(),
         occurrence_count: n.occurrences,

@@ -12,6 +12,7 @@ use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
 use crate::domain::support::webhooks::{self, Delivery, Webhook, WebhookForm};
+use crate::store::words::DeliveryState;
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -117,9 +118,9 @@ fn delivery(d: &Delivery) -> WebhookDelivery {
         message_id: d.message.clone(),
         event: d.event.clone(),
         body: document(&d.body),
-        status: d.status.clone(),
+        status: d.status.word().into(),
         attempts: d.attempts,
-        next_attempt_at: (d.status == "pending").then(|| d.due_at.zulu()),
+        next_attempt_at: (d.status == DeliveryState::Pending).then(|| d.due_at.zulu()),
         response_status: d.answer,
         error: d.error.clone(),
         inserted_at: d.inserted_at.naive(),

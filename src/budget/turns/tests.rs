@@ -13,7 +13,7 @@ async fn an_asker_waits_for_its_own_turns_and_for_nobody_elses() {
     for n in 0..5_000 {
         assert!(turns.wait(&n, second).await.is_some());
     }
-    assert!(turns.by_asker.lock().unwrap().len() <= TIDIED);
+    assert!(turns.by_asker.lock().unwrap().len() <= IDLE_ASKERS);
 }
 
 #[tokio::test(start_paused = true)]

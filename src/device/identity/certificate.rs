@@ -9,12 +9,10 @@ use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::notifications;
 use crate::domain::{DomainError, devices::identifier_ok};
 use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::limits::CHAIN_CERTIFICATES;
 use crate::store::devices::certificates::{self, CaRow};
 use crate::store::{Read, Write, devices};
 use rustls::pki_types::CertificateDer;
-
-/// Certificates that one connection may bring.
-const CHAIN: usize = 8;
 
 /// Decides who a certificate connection is.
 ///
@@ -28,7 +26,7 @@ pub async fn decide(
     let (leaf, others) = chain
         .split_first()
         .ok_or(Refused::No("an empty certificate chain"))?;
-    if others.len() >= CHAIN {
+    if others.len() >= CHAIN_CERTIFICATES {
         return Err(Refused::No("a certificate chain that is too long"));
     }
     let facts = CertificateInfo::read(leaf)

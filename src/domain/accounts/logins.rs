@@ -11,20 +11,13 @@ use crate::domain::accounts::users;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
 use crate::domain::{DomainError, Result};
+use crate::limits::{CLI_LOGIN_LIFE, CLI_LOGINS_PENDING, INVITE_LIFE};
 use crate::store::accounts::cli_sessions::{self, CliSession};
 use crate::store::accounts::invites;
 pub use crate::store::accounts::invites::Invite;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::{self, Db};
 use std::net::IpAddr;
-use std::time::Duration;
-
-/// How long a command-line login waits for its confirmation.
-const WAIT: Duration = Duration::from_secs(5 * 60);
-/// Maximum number of pending logins. It is bounded because anybody can begin one without an account.
-const WAITING: i64 = 10_000;
-/// How long an invitation can be accepted.
-pub const INVITED: Duration = Duration::from_secs(48 * 3600);
 
 /// Begins a command-line login.
 ///
@@ -43,7 +36,7 @@ pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Resul
     let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
     let note: String = note.chars().take(255).collect();
     let mut w = context.db.write().await?;
-    if cli_sessions::sweep(&mut w, now.before(WAIT)).await? >= WAITING {
+    if cli_sessions::sweep(&mut w, now.before(CLI_LOGIN_LIFE)).await? >= CLI_LOGINS_PENDING {
         return Err(DomainError::Busy(
             "Too many logins wait for a browser on this server; try again in a few minutes.".into(),
         ));
@@ -66,7 +59,7 @@ pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Resul
 /// [`DomainError::NotFound`] when the login is unknown or expired.
 pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
     let mut r = db.read().await?;
-    cli_sessions::find(&mut r, token, clock::now().before(WAIT))
+    cli_sessions::find(&mut r, token, clock::now().before(CLI_LOGIN_LIFE))
         .await?
         .ok_or(DomainError::NotFound)
 }
@@ -181,7 +174,7 @@ pub async fn invite(
     );
     audit::in_org(&mut w, scope, &text, now).await?;
     mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
-    let made = invites::find(&mut w, id, now.before(INVITED)).await?;
+    let made = invites::find(&mut w, id, now.before(INVITE_LIFE)).await?;
     w.commit().await?;
     Ok((made.ok_or(store::Error::Missing("invites"))?, link))
 }
@@ -189,12 +182,12 @@ pub async fn invite(
 /// The organization's open invitations, newest first, without their links.
 pub async fn invitations(context: &Context, scope: &Scope<Org>) -> Result<Vec<Invite>> {
     let mut r = context.db.read().await?;
-    Ok(invites::list(&mut r, scope, clock::now().before(INVITED)).await?)
+    Ok(invites::list(&mut r, scope, clock::now().before(INVITE_LIFE)).await?)
 }
 
 fn link(context: &Context, id: i64, email: &str, at: Micros) -> String {
     let about = format!("invite {id} {email}");
-    let proof = context.vault.proof(&about, at.after(INVITED).secs());
+    let proof = context.vault.proof(&about, at.after(INVITE_LIFE).secs());
     format!("/invite/{id}.{proof}")
 }
 
@@ -225,7 +218,7 @@ pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
     let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
     let now = clock::now();
     let mut r = context.db.read().await?;
-    let found = invites::find(&mut r, id, now.before(INVITED)).await?;
+    let found = invites::find(&mut r, id, now.before(INVITE_LIFE)).await?;
     let invite = found.ok_or(DomainError::NotFound)?;
     let about = format!("invite {} {}", invite.id, invite.email);
     if context.vault.proven(&about, proof, now.secs()) {

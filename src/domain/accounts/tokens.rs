@@ -10,6 +10,7 @@ use crate::domain::accounts::users;
 use crate::domain::error::{BLANK, INVALID, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::UserId;
+use crate::limits::{TOKEN_DAYS, TOKENS_A_PERSON};
 use crate::store::accounts::users::{Service, TokenRow};
 use crate::store::events::audit;
 use crate::store::{self, Db, Write};
@@ -38,11 +39,6 @@ pub struct NewToken {
     /// The secret text of the token.
     pub text: String,
 }
-
-/// Maximum number of tokens of one person.
-const TOKENS: usize = 200;
-/// The longest lifetime that can be requested, in days.
-const DAYS: i64 = 3_650;
 
 /// Refuses a limited token. Only a token with full access may manage tokens, or it could create a more powerful
 /// one.
@@ -120,14 +116,14 @@ async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) ->
     let now = clock::now();
     let lasting = match form.days {
         None => Lasting::ForEver,
-        Some(days @ 1..=DAYS) => {
+        Some(days @ 1..=TOKEN_DAYS) => {
             Lasting::Until(now.after(Duration::from_secs(days.unsigned_abs() * 86_400)))
         }
         Some(_) => return Err(field("expires_in_days", "must be from 1 to 3650")),
     };
     let held = crate::store::accounts::users::tokens(w, owner).await?;
-    if held.iter().filter(|t| !t.login).count() >= TOKENS {
-        let text = format!("You have {TOKENS} tokens; delete one that you do not need.");
+    if held.iter().filter(|t| !t.login).count() >= TOKENS_A_PERSON {
+        let text = format!("You have {TOKENS_A_PERSON} tokens; delete one that you do not need.");
         return Err(DomainError::Detail(text));
     }
     let grant = Grant { access, product };

@@ -7,6 +7,7 @@ use crate::firmware::esp_idf::{self, EspError};
 use crate::firmware::kind::FirmwareKind;
 use crate::firmware::secure_boot::SecureBootKey;
 use crate::ids::KeyId;
+use crate::limits::CHECKSUM_PART_BYTES;
 use crate::store;
 use crate::store::catalog::firmwares::NewFirmware;
 use aws_lc_rs::digest::{Context, SHA256, digest};
@@ -17,10 +18,6 @@ use fwup::zip::ZipError;
 use semver::Version;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-
-/// Size in bytes of the parts that have checksums of their own (docs/protocol/device.md, "Messages to the
-/// device").
-pub const PART: usize = 1 << 20;
 
 /// Checksums of a file, as a whole and by part, in upper-case hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +35,12 @@ impl Digests {
     pub fn of(file: &mut File) -> std::io::Result<Self> {
         file.seek(SeekFrom::Start(0))?;
         let mut sums = DigestWriter::default();
-        let mut piece = Vec::with_capacity(PART);
+        let mut piece = Vec::with_capacity(CHECKSUM_PART_BYTES);
         loop {
             piece.clear();
-            let read = file.take(PART as u64).read_to_end(&mut piece)?;
+            let read = file
+                .take(CHECKSUM_PART_BYTES as u64)
+                .read_to_end(&mut piece)?;
             if read == 0 {
                 return Ok(sums.finish());
             }
@@ -50,7 +49,7 @@ impl Digests {
     }
 }
 
-/// Computes the checksums of a file that arrives in pieces of [`PART`] bytes, of which the last may be shorter.
+/// Computes the checksums of a file that arrives in pieces of [`CHECKSUM_PART_BYTES`] bytes, of which the last may be shorter.
 pub struct DigestWriter {
     whole: Context,
     parts: Vec<String>,

@@ -1,7 +1,7 @@
 //! Firmware: upload in one request, list, and delete.
 
 use super::firmware_checks::{
-    DigestWriter, Digests, PART, UNRECOGNISED, check_fwup, check_upload, semantic,
+    DigestWriter, Digests, UNRECOGNISED, check_fwup, check_upload, semantic,
 };
 use super::keys::KeyRow;
 use super::products::ProductRow;
@@ -14,6 +14,7 @@ use crate::domain::error::{TAKEN, field};
 use crate::domain::{DomainError, Result, blocking};
 use crate::firmware::kind::FirmwareKind;
 use crate::ids::KeyId;
+use crate::limits::CHECKSUM_PART_BYTES;
 use crate::limits::UPLOAD_BYTES;
 use crate::store::catalog::files::FileKind;
 use crate::store::catalog::firmwares::NewFirmware;
@@ -41,7 +42,7 @@ impl Upload {
     pub fn begin(context: &Context) -> Result<Self> {
         Ok(Self {
             state: Some((context.blobs.stage()?, DigestWriter::default())),
-            buffer: BytesMut::with_capacity(PART),
+            buffer: BytesMut::with_capacity(CHECKSUM_PART_BYTES),
             received: 0,
             expected: None,
         })
@@ -67,9 +68,9 @@ impl Upload {
             return Err(DomainError::TooLarge);
         }
         while !chunk.is_empty() {
-            let n = chunk.len().min(PART - self.buffer.len());
+            let n = chunk.len().min(CHECKSUM_PART_BYTES - self.buffer.len());
             self.buffer.extend_from_slice(&chunk.split_to(n));
-            if self.buffer.len() == PART {
+            if self.buffer.len() == CHECKSUM_PART_BYTES {
                 self.flush().await?;
             }
         }
@@ -78,7 +79,7 @@ impl Upload {
 
     async fn flush(&mut self) -> Result<()> {
         let piece = self.buffer.split().freeze();
-        self.buffer.reserve(PART);
+        self.buffer.reserve(CHECKSUM_PART_BYTES);
         let (mut staged, mut sums) = self
             .state
             .take()

@@ -16,6 +16,7 @@ use crate::store::catalog::{deltas, files};
 use crate::store::deployments::inflight;
 use crate::store::events::audit;
 use crate::store::support::notifications;
+use crate::store::words::NotificationLevel;
 
 /// Why a file cannot be sent now.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Re
         &mut w,
         file.product,
         &format!("damaged_file-{}", file.file),
-        "error",
+        NotificationLevel::Error,
         "Stored file damaged",
         &message,
         now,

@@ -19,6 +19,7 @@ use crate::store::deployments::deployment_groups as table;
 use crate::store::deployments::deployment_groups::ListedGroup;
 use crate::store::deployments::releases;
 use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{self, Db, On, Write, devices};
 use semver::Version;
 use serde_json::json;
@@ -198,15 +199,10 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
     show(db, scope, &name).await
 }
 
+/// A group with the default settings, not stored yet.
 pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> GroupRow {
     let p = scope.product();
-    let number = |field: &str| {
-        NUMBERS
-            .iter()
-            .find(|(name, ..)| *name == field)
-            .map_or(0, |(_, default, _)| *default)
-    };
-    GroupRow {
+    let mut group = GroupRow {
         id: GroupId::NONE,
         org_id: p.org.id,
         product_id: p.id,
@@ -215,22 +211,26 @@ pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> Grou
         platform: firmware.platform.clone(),
         architecture: firmware.architecture.clone(),
         version_requirement: String::new(),
-        tag_operator: "and".into(),
+        tag_operator: TagOperator::And,
         delta_updatable: true,
         lock_device_membership: false,
-        concurrent_updates: number("concurrent_updates"),
-        queue_management: "FIFO".into(),
+        concurrent_updates: 0,
+        queue_management: QueueOrder::FirstIn,
         priority_queue_enabled: false,
-        priority_queue_concurrent_updates: number("priority_queue_concurrent_updates"),
+        priority_queue_concurrent_updates: 0,
         priority_queue_firmware_version_threshold: None,
-        device_failure_threshold: number("device_failure_threshold"),
-        device_failure_rate_amount: number("device_failure_rate_amount"),
-        device_failure_rate_seconds: number("device_failure_rate_seconds"),
-        penalty_timeout_minutes: number("penalty_timeout_minutes"),
-        failure_threshold: number("failure_threshold"),
+        device_failure_threshold: 0,
+        device_failure_rate_amount: 0,
+        device_failure_rate_seconds: 0,
+        penalty_timeout_minutes: 0,
+        failure_threshold: 0,
         connecting_code: None,
         notes: None,
+    };
+    for setting in &NUMBERS {
+        *(setting.of)(&mut group) = setting.default;
     }
+    group
 }
 
 /// Changes the group's settings.

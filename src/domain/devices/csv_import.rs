@@ -18,7 +18,7 @@ use crate::domain::devices::{certificates, csv_cells};
 use crate::domain::error::TAKEN;
 use crate::domain::{DomainError, Result};
 use crate::ids::{DeviceId, NodeId};
-use crate::limits::{IMPORT_ROWS, IMPORT_SLICE};
+use crate::limits::{CSV_LINES, IMPORT_ROWS, IMPORT_SLICE};
 use crate::store::devices::imports;
 use crate::store::devices::{NewDevice, bulk};
 use crate::store::events::audit;
@@ -35,9 +35,6 @@ use std::fs::File;
 
 /// Errors by line number.
 type Mistakes = BTreeMap<u64, Vec<String>>;
-
-/// Maximum number of lines that are reported; the rest is only counted.
-const TOLD: usize = 100;
 
 /// Registers the devices of a CSV file, all or none. The first line names the columns: `identifier`, and any of
 /// `description`, `tags` (separated by commas or spaces), and `certificates` (PEM). Other columns are ignored,

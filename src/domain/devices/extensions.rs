@@ -10,6 +10,7 @@ use crate::domain::events::broadcast;
 use crate::domain::{Result, devices};
 use crate::ids::{DeviceId, Extension, Extensions};
 use crate::store::events::audit;
+use crate::store::words::HealthState;
 use crate::store::{self, Db, On, Write};
 use serde_json::{Map, Value, json};
 
@@ -144,12 +145,12 @@ fn number(value: &Value) -> Option<f64> {
     n.filter(|n| n.is_finite())
 }
 
-/// The health status of a report by its metrics: `healthy`, `warning`, `unhealthy`, or `unknown`.
-pub fn status(report: &Value) -> &'static str {
+/// The health status of a report by its metrics.
+pub fn status(report: &Value) -> HealthState {
     judge(report).0
 }
 
-fn judge(report: &Value) -> (&'static str, Value) {
+fn judge(report: &Value) -> (HealthState, Value) {
     let (mut warning, mut unhealthy, mut seen) = (Map::new(), Map::new(), false);
     for (key, warn, bad) in THRESHOLDS {
         let Some(value) = report["metrics"].get(key).and_then(number) else {
@@ -164,10 +165,10 @@ fn judge(report: &Value) -> (&'static str, Value) {
         }
     }
     let status = match (unhealthy.is_empty(), warning.is_empty(), seen) {
-        (false, ..) => "unhealthy",
-        (true, false, _) => "warning",
-        (true, true, true) => "healthy",
-        (true, true, false) => "unknown",
+        (false, ..) => HealthState::Unhealthy,
+        (true, false, _) => HealthState::Warning,
+        (true, true, true) => HealthState::Healthy,
+        (true, true, false) => HealthState::Unknown,
     };
     let mut reasons = Map::new();
     for (name, found) in [("warning", warning), ("unhealthy", unhealthy)] {
@@ -183,7 +184,7 @@ pub fn health(report: &Value, now: Micros) -> HealthReport {
     let (status, reasons) = judge(report);
     HealthReport {
         at: now,
-        status: status.into(),
+        status,
         reasons: reasons.to_string(),
         report: report.to_string(),
     }

@@ -5,13 +5,11 @@ use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::clock;
 use crate::domain::error::{BLANK, TAKEN, field};
 use crate::domain::{DomainError, Result};
+use crate::limits::IROH_DETAILS_BYTES;
 use crate::store::Db;
 use crate::store::events::audit;
 
 pub use crate::store::devices::iroh_endpoints::{Endpoint, EndpointFilter};
-
-/// Maximum length of the details, encoded, in bytes.
-const DETAILS: usize = 4_096;
 
 /// The organization's endpoints, newest first.
 ///
@@ -82,7 +80,7 @@ pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<E
         Some(d) if d.is_object() => d.to_string(),
         Some(_) => return Err(field("details", "is invalid")),
     };
-    if details.len() > DETAILS {
+    if details.len() > IROH_DETAILS_BYTES {
         return Err(field("details", "must be at most 4096 bytes when encoded"));
     }
     let now = clock::now();

@@ -7,7 +7,9 @@ use crate::domain::Result;
 use crate::domain::devices::{self, extensions};
 use crate::domain::events::audits;
 use crate::ids::{DeviceId, GroupId};
+use crate::limits::DEVICE_EVENTS;
 use crate::rollout::outcome::Report;
+use crate::store::words::HealthState;
 use crate::store::{self, Db};
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -39,7 +41,7 @@ pub enum EventKind {
         percent: Option<i64>,
     },
     /// The device reported its health; holds its status.
-    Health(&'static str),
+    Health(HealthState),
 }
 
 impl EventKind {
@@ -68,12 +70,9 @@ impl EventKind {
 #[derive(Clone)]
 pub struct DeviceEvents(broadcast::Sender<DeviceEvent>);
 
-/// Events in flight before the slowest watcher misses some.
-pub const DEPTH: usize = 4_096;
-
 impl Default for DeviceEvents {
     fn default() -> Self {
-        Self(broadcast::channel(DEPTH).0)
+        Self(broadcast::channel(DEVICE_EVENTS).0)
     }
 }
 

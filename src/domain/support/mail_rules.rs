@@ -10,7 +10,7 @@ use crate::clock::{self, Micros};
 use crate::domain::Context;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
-use crate::limits::{MAIL_EVENTS, MAIL_GATHER, MAIL_PAUSE};
+use crate::limits::{MAIL_EVENTS, MAIL_GATHER, MAIL_PAUSE, MAIL_RULES, MAIL_SUBJECT_CHARS};
 use crate::store::support::mail::{self, DueRule, EventRow, NewMail, RuleRow};
 use crate::store::{self, Db, Write};
 use serde_json::Value;
@@ -18,10 +18,6 @@ use serde_json::Value;
 pub use crate::store::support::mail::RuleRow as MailRule;
 pub use messages::*;
 
-/// Maximum number of rules of a product.
-const MOST: usize = 50;
-/// Maximum length of a subject in characters.
-const SUBJECT: usize = 120;
 /// The label that the encryption of a mail's text is bound to.
 pub const LABEL: &str = "mail";
 
@@ -78,8 +74,9 @@ pub async fn create(
     let mut w = context.db.write().await?;
     let member = crate::store::accounts::orgs::member(&mut w, scope, &email).await?;
     let member = member.ok_or_else(|| field("email", "is no member of the organization"))?;
-    if mail::rules(&mut w, scope).await?.len() >= MOST {
-        let text = format!("The product has {MOST} mail rules; delete one that is not needed.");
+    if mail::rules(&mut w, scope).await?.len() >= MAIL_RULES {
+        let text =
+            format!("The product has {MAIL_RULES} mail rules; delete one that is not needed.");
         return Err(DomainError::Detail(text));
     }
     let (active, now) = (form.active.unwrap_or(true), clock::now());

@@ -8,6 +8,7 @@ use crate::ids::ProductId;
 use crate::store::events::audit;
 use crate::store::ingest::told::Notice;
 use crate::store::support::notifications;
+use crate::store::words::NotificationLevel;
 use crate::store::{self, Db};
 
 pub use crate::store::support::notifications::NotificationRow;
@@ -21,7 +22,7 @@ pub fn without_metadata(product: ProductId, name: &str, now: Micros) -> Notice {
     Notice {
         product,
         key: format!("missing_firmware_metadata-{name}"),
-        level: "warning",
+        level: NotificationLevel::Warning,
         title: "Device without firmware metadata",
         message,
         times: 1,
@@ -39,7 +40,16 @@ async fn warn(
     now: Micros,
 ) -> store::Result<()> {
     let mut w = db.write().await?;
-    notifications::add(&mut w, product, about, "warning", title, message, now).await?;
+    notifications::add(
+        &mut w,
+        product,
+        about,
+        NotificationLevel::Warning,
+        title,
+        message,
+        now,
+    )
+    .await?;
     w.commit().await
 }
 

@@ -8,7 +8,7 @@ use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::devices::check_tags;
 use crate::domain::error::{BLANK, Mistakes, field};
 use crate::domain::{DomainError, Result};
-use crate::limits::{SCRIPT_BYTES, SCRIPT_TIME};
+use crate::limits::{SCRIPT_BYTES, SCRIPT_OUTPUT_CHARS, SCRIPT_TIME};
 use crate::store::events::audit::{self, Resource};
 use crate::store::{self, Db};
 use serde_json::json;
@@ -243,7 +243,7 @@ pub async fn run(
     if !standing.holds().await {
         return Err(DomainError::NotFound);
     }
-    let kept: String = output.chars().take(OUTPUT_CHARS).collect();
+    let kept: String = output.chars().take(SCRIPT_OUTPUT_CHARS).collect();
     let text = format!(
         "Device {identifier} answered script {} to {name}",
         script.name
@@ -254,6 +254,3 @@ pub async fn run(
     w.commit().await?;
     Ok(output)
 }
-
-/// Maximum number of characters of a script's output that the audit log keeps.
-const OUTPUT_CHARS: usize = 16_384;

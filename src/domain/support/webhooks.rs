@@ -9,6 +9,7 @@ use crate::clock;
 use crate::domain::Context;
 use crate::domain::error::{BLANK, INVALID, field};
 use crate::domain::{DomainError, Result};
+use crate::limits::WEBHOOKS;
 use crate::store::events::audit;
 use crate::store::support::webhooks::{self, DeliveryRow, Settings, WebhookRow};
 use crate::store::{Db, Write};
@@ -30,9 +31,6 @@ pub const EVENTS: [&str; 7] = [
     "release.created",
     "notification.raised",
 ];
-
-/// Maximum number of webhooks of a product.
-const MOST: usize = 20;
 
 /// The settings of a webhook. `None` leaves a setting as it is.
 #[derive(Debug, Default)]
@@ -108,8 +106,8 @@ pub async fn create(
         active: form.active.unwrap_or(true),
     };
     let mut w = context.db.write().await?;
-    if webhooks::list(&mut w, scope).await?.len() >= MOST {
-        let text = format!("The product has {MOST} webhooks; delete one that is not needed.");
+    if webhooks::list(&mut w, scope).await?.len() >= WEBHOOKS {
+        let text = format!("The product has {WEBHOOKS} webhooks; delete one that is not needed.");
         return Err(DomainError::Detail(text));
     }
     let id = webhooks::add(&mut w, scope, &settings, &sealed, clock::now()).await?;

@@ -16,6 +16,7 @@ use crate::store::devices::locations::{self, Location};
 use crate::store::devices::{
     self, certificates, extensions, iroh_endpoints, network_identities, secrets,
 };
+use crate::store::words::{HealthState, Validation};
 use crate::store::{self};
 use serde_json::{Value, json};
 
@@ -39,12 +40,12 @@ fn metadata(m: &Value) -> Option<Metadata> {
     })
 }
 
-fn validation(row: &Value) -> (&str, bool) {
-    let known = match text(row, "firmware_validation_status") {
-        known @ ("validated" | "not_validated") => known,
-        _ => "unknown",
-    };
-    (known, row["firmware_auto_revert_detected"] == true)
+fn validation(row: &Value) -> (Validation, bool) {
+    let known = Validation::parse(text(row, "firmware_validation_status"));
+    (
+        known.unwrap_or(Validation::Unknown),
+        row["firmware_auto_revert_detected"] == true,
+    )
 }
 
 impl Rows<'_> {
@@ -315,7 +316,7 @@ impl Rows<'_> {
             version: filled(ran.version),
             platform: filled(ran.platform),
             architecture: filled(ran.architecture),
-            validation: known.to_owned(),
+            validation: known,
             auto_revert,
             at: made_at(row, self.now),
         };
@@ -335,17 +336,14 @@ impl Rows<'_> {
             self.report.leave("device_health", 1, why);
             return Ok(());
         }
-        let status = match text(row, "status") {
-            known @ ("healthy" | "warning" | "unhealthy") => known,
-            _ => "unknown",
-        };
+        let status = HealthState::parse(text(row, "status")).unwrap_or(HealthState::Unknown);
         let document = |key: &str| match &row[key] {
             Value::Null => json!({}).to_string(),
             some => some.to_string(),
         };
         let report = HealthReport {
             at,
-            status: status.to_owned(),
+            status,
             reasons: document("status_reasons"),
             report: document("data"),
         };

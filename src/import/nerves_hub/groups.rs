@@ -26,7 +26,7 @@ fn settings(row: &Value) -> Changes {
     let conditions = &row["conditions"];
     let numbers = NUMBERS
         .iter()
-        .map(|(name, ..)| (*name, row[*name].as_i64()));
+        .map(|setting| (setting, row[setting.field].as_i64()));
     Changes {
         name: None,
         is_active: row["is_active"].as_bool(),

@@ -5,7 +5,7 @@ use crate::access;
 use crate::access::scope::{Grant, Org, Person, Role, Scope};
 use crate::access::token;
 use crate::domain::Result;
-use crate::domain::accounts::logins::INVITED;
+use crate::limits::INVITE_LIFE;
 use crate::store;
 use crate::store::accounts::users::NewToken;
 use crate::store::accounts::{invites, orgs, users};
@@ -139,7 +139,7 @@ impl Rows<'_> {
     /// new link.
     pub(super) async fn invite(&mut self, row: &Value) -> Result<()> {
         let made = made_at(row, self.now);
-        let over = match (row["accepted"] == true, self.now.since(made) > INVITED) {
+        let over = match (row["accepted"] == true, self.now.since(made) > INVITE_LIFE) {
             (true, _) => Some("who accepted an invitation is a member"),
             (false, true) => Some("invitations end after two days"),
             (false, false) => None,
@@ -150,7 +150,7 @@ impl Rows<'_> {
             return Ok(());
         };
         let email = text(row, "email");
-        let open = invites::list(&mut self.w, &scope, self.now.before(INVITED)).await?;
+        let open = invites::list(&mut self.w, &scope, self.now.before(INVITE_LIFE)).await?;
         let known = open.iter().any(|i| i.email == email)
             || orgs::member(&mut self.w, &scope, email).await?.is_some();
         if !known {

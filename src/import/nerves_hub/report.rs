@@ -1,6 +1,7 @@
 //! The report of an import: what was created, what existed, and everything that was left behind, with the
 //! reason.
 
+use crate::limits::IMPORT_LINES;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,9 +37,6 @@ pub struct Left {
     pub reason: &'static str,
 }
 
-/// Maximum number of rows that are reported one by one.
-const TOLD: usize = 1_000;
-
 impl ImportReport {
     pub(super) fn made(&mut self, kind: &'static str) {
         *self.imported.entry(kind).or_default() += 1;
@@ -59,7 +57,7 @@ impl ImportReport {
 
     /// Reports a single row that is left out.
     pub(super) fn skip(&mut self, why: String) {
-        if self.skipped.len() < TOLD {
+        if self.skipped.len() < IMPORT_LINES {
             self.skipped.push(why);
         } else {
             self.untold += 1;

@@ -19,6 +19,7 @@ use crate::store::devices::{extensions, secrets};
 use crate::store::import::nerves_hub::Table;
 use crate::store::support::notifications::{self, NotificationRow};
 use crate::store::support::scripts::{self, ScriptFilter};
+use crate::store::words::NotificationLevel;
 use fwup::keys::PublicKey;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -276,17 +277,16 @@ impl<'i> Rows<'i> {
             self.report.leave("product_notifications", 1, ORPHAN);
             return Ok(());
         };
-        let level = text(row, "level");
-        if !matches!(level, "info" | "warning" | "error") {
+        let Some(level) = NotificationLevel::parse(text(row, "level")) else {
             let why = format!("notification {}: it has no known level", text(row, "title"));
             self.report.skip(why);
             return Ok(());
-        }
+        };
         let made = made_at(row, self.now);
         let note = NotificationRow {
             id: 0,
             event_key: text(row, "event_key").to_owned(),
-            level: level.to_owned(),
+            level,
             title: text(row, "title").to_owned(),
             message: text(row, "message").to_owned(),
             occurrences: number(row, "occurrence_count").max(1),

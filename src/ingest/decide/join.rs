@@ -14,6 +14,7 @@ use crate::store::devices::Metadata;
 use crate::store::ingest::read::Kind;
 use crate::store::ingest::told::By;
 use crate::store::ingest::write::{Connection, Ran};
+use crate::store::words::{ConnectionState, Validation};
 use serde_json::json;
 
 pub(super) fn joined(
@@ -27,8 +28,8 @@ pub(super) fn joined(
     let Some(newest) = newest else {
         return WriteOutcome::Joined(Box::default());
     };
-    let again = newest.status == "connected";
-    newest.status = "connected";
+    let again = newest.status == ConnectionState::Connected;
+    newest.status = ConnectionState::Connected;
     newest.api_version = Some(join.api.clone());
     newest.last_seen_at = now;
     let judged = arrive(c, join, join.downloading, known, now);
@@ -66,12 +67,12 @@ pub(super) fn polled(
     c.let_in(poll.fingerprint.as_deref(), now);
     // A device that holds a socket, too, is judged by that.
     let newest = c.after.connection.as_ref();
-    let online = newest.is_some_and(|n| n.status != "disconnected");
+    let online = newest.is_some_and(|n| n.status != ConnectionState::Disconnected);
     if !online {
         c.after.connection = Some(Connection {
             id: connection,
             node: poll.node,
-            status: "disconnected",
+            status: ConnectionState::Disconnected,
             established_at: now,
             last_seen_at: now,
             disconnected_at: Some(now),
@@ -125,9 +126,9 @@ fn arrive(c: &mut Changes, join: &Join, downloading: bool, known: &Known, now: M
         c.updated_at = Some(now);
     }
     let validation = match join.validated {
-        Some(true) => "validated",
-        Some(false) => "not_validated",
-        None => "unknown",
+        Some(true) => Validation::Validated,
+        Some(false) => Validation::NotValidated,
+        None => Validation::Unknown,
     };
     let news = (c.after.validation, c.after.auto_revert) != (validation, join.reverted);
     c.after.validation = validation;

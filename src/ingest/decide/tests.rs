@@ -30,7 +30,7 @@ fn device() -> DeviceState {
         connected_at: Micros(5),
         group: Some(group(1, "")),
         blocked_until: None,
-        validation: "unknown",
+        validation: Validation::Unknown,
         auto_revert: false,
         full_next_for: None,
         runs: Running {
@@ -44,7 +44,7 @@ fn device() -> DeviceState {
         connection: Some(Connection {
             id: OWN,
             node: NodeId(4),
-            status: "connected",
+            status: ConnectionState::Connected,
             established_at: Micros(4),
             last_seen_at: Micros(5),
             disconnected_at: None,
@@ -163,7 +163,7 @@ fn whoever_is_let_in_takes_the_place_of_an_open_connection() {
         ..device()
     };
     let mut over = device();
-    over.connection.as_mut().unwrap().status = "disconnected";
+    over.connection.as_mut().unwrap().status = ConnectionState::Disconnected;
     let open = Some((NodeId(4), OWN));
     for (before, replaced, first) in [
         (none, None, true),
@@ -183,7 +183,7 @@ fn whoever_is_let_in_takes_the_place_of_an_open_connection() {
         let newest = c.after.connection.as_ref().unwrap();
         assert_eq!(
             (newest.id, newest.node, newest.status),
-            (ConnectionId(64), NodeId(6), "connecting")
+            (ConnectionId(64), NodeId(6), ConnectionState::Connecting)
         );
         assert_eq!(
             (newest.api_version.as_ref(), newest.last_seen_at),
@@ -241,17 +241,20 @@ fn who_joins_again_as_before_changes_its_connection_alone() {
 fn a_new_socket_joins_at_the_end_of_the_queue() {
     let mut before = device();
     before.online = false;
-    before.connection.as_mut().unwrap().status = "connecting";
+    before.connection.as_mut().unwrap().status = ConnectionState::Connecting;
     let (c, _) = join(&before, runs("old", "1.0.0"));
     assert!(c.after.online);
     assert_eq!(c.after.connected_at, NOW);
-    assert_eq!(c.after.connection.unwrap().status, "connected");
+    assert_eq!(
+        c.after.connection.unwrap().status,
+        ConnectionState::Connected
+    );
 }
 
 #[test]
 fn firmware_is_validated_once() {
     let c = said(&device(), DeviceWrite::Validated);
-    assert_eq!(c.after.validation, "validated");
+    assert_eq!(c.after.validation, Validation::Validated);
     assert_eq!(
         happened(&c),
         ["Device validated its firmware", "attempts cleared"]
@@ -288,7 +291,7 @@ fn what_is_known_of_validation_goes_to_the_firmware_that_runs() {
         if let Some(ran) = c.ran {
             assert_eq!(
                 (ran.validation, ran.version.as_deref()),
-                ("validated", Some("1.1.0"))
+                (Validation::Validated, Some("1.1.0"))
             );
         }
     }
@@ -306,7 +309,7 @@ fn a_device_that_leaves_gives_a_claim_back_that_it_was_not_told_of() {
         let newest = c.after.connection.as_ref().unwrap();
         assert_eq!(
             (newest.status, newest.disconnected_at),
-            ("disconnected", Some(NOW))
+            (ConnectionState::Disconnected, Some(NOW))
         );
         let ended = c.ended.as_ref().unwrap();
         assert_eq!((ended.reason.as_str(), ended.at), ("lost", NOW));
@@ -441,9 +444,9 @@ fn a_device_that_polls_has_its_turn_unless_it_holds_a_socket() {
         let newest = c.after.connection.unwrap();
         let held = before.connection.is_some();
         let expected = if held {
-            (OWN, "connected")
+            (OWN, ConnectionState::Connected)
         } else {
-            (ConnectionId(11), "disconnected")
+            (ConnectionId(11), ConnectionState::Disconnected)
         };
         assert_eq!((newest.id, newest.status), expected);
         assert_eq!(newest.reason.is_some(), !held);

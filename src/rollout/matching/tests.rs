@@ -15,8 +15,16 @@ fn tags_fit_as_the_operator_says() {
         ("a b", "c", false, false),
     ] {
         let (g, d) = (words(group), words(device));
-        assert_eq!(tags_fit(&g, &d, "and"), and, "{group:?} and {device:?}");
-        assert_eq!(tags_fit(&g, &d, "or"), or, "{group:?} or {device:?}");
+        assert_eq!(
+            tags_fit(&g, &d, TagOperator::And),
+            and,
+            "{group:?} and {device:?}"
+        );
+        assert_eq!(
+            tags_fit(&g, &d, TagOperator::Or),
+            or,
+            "{group:?} or {device:?}"
+        );
     }
 }
 

@@ -3,71 +3,7 @@
 //! organizations.
 
 use crate::store::ids::{OrgId, ProductId, UserId};
-
-/// A role in an organization. Each includes those before it (docs/protocol/rules.md, "Roles").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// May read.
-    View,
-    /// May change what the organization holds.
-    Manage,
-    /// May change members and products.
-    Admin,
-}
-
-impl Role {
-    /// The role's name in the API and in the database.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::View => "view",
-            Self::Manage => "manage",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Parses a role's name.
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "view" => Some(Self::View),
-            "manage" => Some(Self::Manage),
-            "admin" => Some(Self::Admin),
-            _ => None,
-        }
-    }
-}
-
-/// What an API token allows its person to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Access {
-    /// Everything that the person may do.
-    #[default]
-    Full,
-    /// Only reading.
-    Read,
-    /// Only publishing firmware.
-    Publish,
-}
-
-impl Access {
-    /// The access level's name in the API and in the database.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Read => "read",
-            Self::Publish => "publish",
-        }
-    }
-
-    /// Parses an access level's name.
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "full" => Some(Self::Full),
-            "read" => Some(Self::Read),
-            "publish" => Some(Self::Publish),
-            _ => None,
-        }
-    }
-}
+pub use crate::store::words::{Access, Role};
 
 /// The kind of a request, as far as limited tokens are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 use crate::clock::Micros;
 use crate::store::ids::{FileKey, FirmwareId, GroupId, NodeId};
+use crate::store::words::DeltaState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -15,8 +16,8 @@ pub struct DeltaRow {
     pub source_id: FirmwareId,
     /// The firmware that the delta leads to.
     pub target_id: FirmwareId,
-    /// `processing`, `completed`, `failed`, or `timed_out`.
-    pub status: String,
+    /// How far it is.
+    pub status: DeltaState,
     /// How often it was tried.
     pub tries: i64,
     /// Size in bytes, once completed.
@@ -156,7 +157,13 @@ pub async fn completed(
 }
 
 /// Marks a delta as impossible. The reason is shown to operators.
-pub async fn failed(w: &mut Write, id: i64, status: &str, reason: &str, now: Micros) -> Result<()> {
+pub async fn failed(
+    w: &mut Write,
+    id: i64,
+    status: DeltaState,
+    reason: &str,
+    now: Micros,
+) -> Result<()> {
     execute!(
         w,
         sql!(

@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::catalog::deltas;
 use crate::store::ids::{ArchiveId, Blob, FileKey, FirmwareId, ProductId};
+use crate::store::words::DeltaState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -165,7 +166,7 @@ pub async fn remade(on: &mut impl On, blob: Blob) -> Result<bool> {
         return Ok(false);
     };
     let delta = deltas::of_pair(on, source, target).await?;
-    Ok(delta.is_some_and(|d| d.status == "processing"))
+    Ok(delta.is_some_and(|d| d.status == DeltaState::Processing))
 }
 
 /// The next file of this kind after an id, for a walk through all of them.

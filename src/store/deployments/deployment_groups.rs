@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::ids::{FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId};
+use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -25,16 +26,16 @@ pub struct GroupRow {
     pub architecture: String,
     /// Elixir version requirement on the running firmware; empty for none.
     pub version_requirement: String,
-    /// `and` or `or`.
-    pub tag_operator: String,
+    /// How many of its tags a device needs.
+    pub tag_operator: TagOperator,
     /// Whether devices get deltas where possible.
     pub delta_updatable: bool,
     /// Whether the membership is frozen: no device enters or leaves by the conditions.
     pub lock_device_membership: bool,
     /// Hard limit of in-flight updates.
     pub concurrent_updates: i64,
-    /// `FIFO` or `LIFO`.
-    pub queue_management: String,
+    /// Which of the waiting devices is updated first.
+    pub queue_management: QueueOrder,
     /// Whether devices with old versions have slots of their own.
     pub priority_queue_enabled: bool,
     /// Number of those slots.

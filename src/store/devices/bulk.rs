@@ -1,6 +1,7 @@
 //! Many devices at once: a few statements of many rows, since a fleet is registered in one transaction.
 
 use crate::clock::Micros;
+use crate::limits::BULK_ROWS;
 use crate::store::fold::fold;
 use crate::store::ids::{DeviceId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
@@ -17,9 +18,6 @@ pub struct NewDevice {
     pub tags: Option<Vec<String>>,
 }
 
-/// Rows of one statement: 3,000 values, far below what either engine binds.
-const ROWS: usize = 1_000;
-
 /// Registers devices; those whose identifier exists anywhere on the server are left out of the answer.
 pub async fn add_many(
     w: &mut Write,
@@ -29,7 +27,7 @@ pub async fn add_many(
     now: Micros,
 ) -> Result<Vec<(DeviceId, String)>> {
     let mut added = Vec::with_capacity(devices.len());
-    for some in devices.chunks(ROWS) {
+    for some in devices.chunks(BULK_ROWS) {
         let rows: Vec<(DeviceId, String)> = on_engine!(&mut *w, |c| {
             let mut q = QueryBuilder::new(
                 "INSERT INTO devices
@@ -55,7 +53,7 @@ pub async fn add_many(
 
 /// Gives devices their first tags, each with its position among the device's own.
 pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, i64, &str)]) -> Result<()> {
-    for some in tags.chunks(ROWS) {
+    for some in tags.chunks(BULK_ROWS) {
         on_engine!(&mut *w, |c| {
             let mut q =
                 QueryBuilder::new("INSERT INTO device_tags (device_id, position, tag, folded) ");

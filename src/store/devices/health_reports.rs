@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::fold::beyond_ascii;
 use crate::store::ids::DeviceId;
+use crate::store::words::HealthState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -12,7 +13,7 @@ pub struct HealthReport {
     /// When it came.
     pub at: Micros,
     /// `unknown`, `healthy`, `warning`, `unhealthy`.
-    pub status: String,
+    pub status: HealthState,
     /// Which metrics passed which threshold, JSON.
     pub reasons: String,
     /// The report as the device sent it, JSON.
@@ -39,7 +40,7 @@ pub async fn add_past(w: &mut Write, device: DeviceId, report: &HealthReport) ->
         ),
         device,
         report.at,
-        &report.status,
+        report.status,
         &report.reasons,
         &report.report,
         folded_alarms(&report.report)

@@ -5,6 +5,7 @@ mod sweeps;
 
 use crate::clock::Micros;
 use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId};
+use crate::store::words::Validation;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 pub use sweeps::*;
@@ -41,8 +42,8 @@ pub struct PastFirmware {
     pub platform: Option<String>,
     /// Architecture.
     pub architecture: Option<String>,
-    /// `validated`, `not_validated`, `unknown`.
-    pub validation: String,
+    /// Whether the device marked it as good.
+    pub validation: Validation,
     /// Whether the other slot held firmware that was never validated.
     pub auto_revert: bool,
     /// When the device first joined with it.

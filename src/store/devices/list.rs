@@ -5,6 +5,7 @@ use super::DeviceView;
 use super::query::{Cond, Piece, Pieces, Test, Value};
 use super::search;
 use crate::clock::Micros;
+use crate::limits::LIST_WALK;
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::engine::{Dialect, dialect};
 use crate::store::ids::DeviceId;
@@ -177,9 +178,6 @@ impl Order {
 /// Joins the connection of each device, if it ever had one.
 const CONNECTION: &str = " LEFT JOIN connections c ON c.device_id = d.id";
 
-/// From so many matches on, the newest connections are walked in their order instead of sorting all matches.
-const WALK: i64 = 5_000;
-
 /// How a page is found.
 struct Plan {
     filter: Filter,
@@ -212,7 +210,7 @@ impl Plan {
 
     fn walks(&self, total: i64) -> bool {
         let newest_first = self.order.0.by_connection() && !self.order.1;
-        newest_first && total >= WALK && self.filter.has_connection()
+        newest_first && total >= LIST_WALK && self.filter.has_connection()
     }
 
     fn joins(&self) -> bool {

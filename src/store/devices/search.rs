@@ -3,17 +3,11 @@
 
 use super::list::Filter;
 use super::query::{Cond, Test};
+use crate::limits::{SEARCH_NAMES_FOUND, SEARCH_VALUES, SEARCH_VALUES_FOUND};
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::engine::{Dialect, dialect};
 use crate::store::fold::Pattern;
 use crate::store::{On, Result};
-
-/// Different values that are looked at; where there are more of them, the devices are looked at instead.
-const VALUES: i64 = 5_000;
-/// Values that match which are looked for.
-const VALUES_FOUND: usize = 200;
-/// Devices that an index is asked for; where more match, reading them in the order of the page is faster.
-const NAMES_FOUND: i64 = 5_000;
 
 /// Replaces tests of parts by tests that an index serves, where few enough values have the part.
 pub async fn resolve(on: &mut impl On, scope: &Scope<Product>, filter: &Filter) -> Result<Filter> {
@@ -83,7 +77,7 @@ async fn search(on: &mut impl On, scope: &Scope<Product>, p: &Pattern) -> Result
 
 /// The values that match; `None` when there are too many, of them or in all.
 fn few(values: Vec<(Option<String>,)>, p: &Pattern) -> Option<Vec<String>> {
-    if values.len() as i64 >= VALUES {
+    if values.len() as i64 >= SEARCH_VALUES {
         return None;
     }
     let found: Vec<String> = values
@@ -91,7 +85,7 @@ fn few(values: Vec<(Option<String>,)>, p: &Pattern) -> Option<Vec<String>> {
         .filter_map(|v| v.0)
         .filter(|v| p.matches(v))
         .collect();
-    (found.len() <= VALUES_FOUND).then_some(found)
+    (found.len() <= SEARCH_VALUES_FOUND).then_some(found)
 }
 
 async fn tags(on: &mut impl On, p: &Pattern) -> Result<Option<Test>> {
@@ -107,7 +101,7 @@ async fn tags(on: &mut impl On, p: &Pattern) -> Result<Option<Test>> {
                FROM t WHERE t.tag IS NOT NULL
              ) SELECT tag FROM t LIMIT $1"
         ),
-        VALUES
+        SEARCH_VALUES
     )?;
     Ok(few(values, p).map(Test::AnyTag))
 }
@@ -134,12 +128,12 @@ macro_rules! different {
 
 async fn platforms(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<(Option<String>,)>> {
     let text = sql!("devices.different_platforms", different!("fw_platform"));
-    fetch_all!(on, text, scope.product().id, VALUES)
+    fetch_all!(on, text, scope.product().id, SEARCH_VALUES)
 }
 
 async fn versions(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<(Option<String>,)>> {
     let text = sql!("devices.different_versions", different!("fw_version"));
-    fetch_all!(on, text, scope.product().id, VALUES)
+    fetch_all!(on, text, scope.product().id, SEARCH_VALUES)
 }
 
 /// Whether the index finds identifiers with this, and few of them.
@@ -153,7 +147,7 @@ async fn few_names(on: &mut impl On, p: &Pattern) -> Result<bool> {
                 "SELECT COUNT(*) FROM (SELECT rowid FROM device_names WHERE folded GLOB $1 LIMIT $2) x",
             )
             .bind(p.glob())
-            .bind(NAMES_FOUND)
+            .bind(SEARCH_NAMES_FOUND)
             .fetch_one(c)
             .await
         })?,
@@ -163,10 +157,10 @@ async fn few_names(on: &mut impl On, p: &Pattern) -> Result<bool> {
                  WHERE folded LIKE $1 ESCAPE '\\' LIMIT $2) x",
             )
             .bind(p.like())
-            .bind(NAMES_FOUND)
+            .bind(SEARCH_NAMES_FOUND)
             .fetch_one(c)
             .await
         })?,
     };
-    Ok(found < NAMES_FOUND)
+    Ok(found < SEARCH_NAMES_FOUND)
 }

@@ -1,6 +1,7 @@
 //! Folding: the form in which texts are compared when capitals and small letters are to be the same, in every script. The
 //! engines' own `lower()` knows ASCII only, so that the server folds what it stores and what it looks for in one way.
 
+use crate::limits::FOLD_ROWS;
 use crate::store::{Db, Result};
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
@@ -160,9 +161,6 @@ fn step(part: &Part, text: &[char], ends: &[bool]) -> Vec<bool> {
     next
 }
 
-/// Rows that are folded in one transaction.
-const ROWS: i64 = 1_000;
-
 /// A column of rows from before the columns were folded, and where its folded form goes.
 struct Column {
     /// Its table, as `unfolded` names it.
@@ -251,7 +249,7 @@ async fn whole_column(db: &Db, column: &Column) -> Result<()> {
     loop {
         let mut w = db.write().await?;
         let rows: Vec<(i64, String)> = on_engine!(&mut w, |c| {
-            let rows = sqlx::query_as(column.read).bind(last).bind(ROWS);
+            let rows = sqlx::query_as(column.read).bind(last).bind(FOLD_ROWS);
             rows.fetch_all(c).await
         })?;
         let Some(end) = rows.last().map(|r| r.0) else {

@@ -4,6 +4,8 @@ use crate::clock::Micros;
 use crate::store::engine::{Dialect, dialect};
 use crate::store::ids::{ClaimId, ConnectionId, NodeId};
 use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, ReleaseId};
+use crate::store::words::ConnectionState;
+use crate::store::words::{TagOperator, Validation};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -32,8 +34,8 @@ pub struct StateRow {
     pub connected_at: Micros,
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
-    /// `validated`, `not_validated`, `unknown`.
-    pub validation: String,
+    /// Whether its firmware is marked as good.
+    pub validation: Validation,
     /// Whether the other slot holds firmware that was not validated.
     pub auto_revert: bool,
     /// The target for which the next file is a full one.
@@ -55,7 +57,7 @@ pub struct StateRow {
     /// The node that holds or held it.
     pub node: Option<NodeId>,
     /// `connecting`, `connected`, `disconnected`.
-    pub connection_status: Option<String>,
+    pub connection_status: Option<ConnectionState>,
     /// When the device was let in.
     pub established_at: Option<Micros>,
     /// Its last stored sign of life.
@@ -234,7 +236,7 @@ pub struct OpenGroup {
     /// Elixir version requirement on what the device runs; empty is none.
     pub version_requirement: String,
     /// `and` or `or`.
-    pub tag_operator: String,
+    pub tag_operator: TagOperator,
     /// The version of its current release.
     pub release_version: String,
 }

@@ -32,7 +32,7 @@ pub async fn health(w: &mut Write, all: &[(DeviceId, HealthReport)]) -> Result<(
         |r| [
             device BIGINT = r.0.0,
             at BIGINT = r.0.1.at,
-            status TEXT = &r.0.1.status,
+            status TEXT = r.0.1.status.word(),
             reasons TEXT = &r.0.1.reasons,
             report TEXT = &r.0.1.report,
             folded TEXT = r.1,

@@ -5,6 +5,7 @@ use crate::limits::MAIL_EVENTS;
 use crate::store::engine::fold::beyond_ascii;
 use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId};
 use crate::store::support::webhooks;
+use crate::store::words::NotificationLevel;
 use crate::store::{Result, Write};
 use serde_json::Value;
 
@@ -167,8 +168,8 @@ pub struct Notice {
     pub product: ProductId,
     /// What happened to what, unique in the product.
     pub key: String,
-    /// `info`, `warning`, `error`.
-    pub level: &'static str,
+    /// How much it matters.
+    pub level: NotificationLevel,
     /// A few words.
     pub title: &'static str,
     /// What happened and what to do.
@@ -188,7 +189,7 @@ pub async fn notices(w: &mut Write, all: &[Notice]) -> Result<()> {
         |n| [
             product BIGINT = n.product,
             event_key TEXT = &n.key,
-            level TEXT = n.level,
+            level TEXT = n.level.word(),
             title TEXT = n.title,
             message TEXT = &n.message,
             times BIGINT = n.times,

@@ -5,6 +5,7 @@ use crate::clock::Micros;
 use crate::store::devices::Metadata;
 use crate::store::engine::fold::fold;
 use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
+use crate::store::words::{ConnectionState, Validation};
 use crate::store::{Result, Write};
 
 /// A device that registers itself.
@@ -54,7 +55,7 @@ pub struct Connection {
     /// The node that holds or held it.
     pub node: NodeId,
     /// `connecting`, `connected`, `disconnected`.
-    pub status: &'static str,
+    pub status: ConnectionState,
     /// When the device was let in.
     pub established_at: Micros,
     /// Its last stored sign of life.
@@ -81,7 +82,7 @@ pub async fn connections(w: &mut Write, all: &[(DeviceId, &Connection)]) -> Resu
             device BIGINT = c.0,
             id BIGINT = c.1.id,
             node BIGINT = c.1.node,
-            status TEXT = c.1.status,
+            status TEXT = c.1.status.word(),
             established BIGINT = c.1.established_at,
             last_seen BIGINT = c.1.last_seen_at,
             disconnected BIGINT = c.1.disconnected_at,
@@ -186,7 +187,7 @@ pub struct DeviceChange {
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
     /// `validated`, `not_validated`, `unknown`.
-    pub validation: &'static str,
+    pub validation: Validation,
     /// Whether the other slot holds firmware that was not validated.
     pub auto_revert: bool,
     /// Whether its update is over.
@@ -217,7 +218,7 @@ pub async fn devices(w: &mut Write, all: &[DeviceChange]) -> Result<()> {
             first_seen BIGINT = d.first_seen,
             of_group BIGINT = d.group,
             blocked BIGINT = d.blocked_until,
-            validation TEXT = d.validation,
+            validation TEXT = d.validation.word(),
             auto_revert BOOLEAN = d.auto_revert,
             freed BOOLEAN = d.freed,
             full_next TEXT = &d.full_next_for,
@@ -275,7 +276,7 @@ pub struct Ran {
     /// Architecture.
     pub architecture: Option<String>,
     /// `validated`, `not_validated`, `unknown`.
-    pub validation: &'static str,
+    pub validation: Validation,
     /// Whether the other slot holds firmware that was not validated.
     pub auto_revert: bool,
     /// Since when.
@@ -294,7 +295,7 @@ pub async fn ran(w: &mut Write, all: &[Ran]) -> Result<()> {
             version TEXT = &r.version,
             platform TEXT = &r.platform,
             architecture TEXT = &r.architecture,
-            validation TEXT = r.validation,
+            validation TEXT = r.validation.word(),
             auto_revert BOOLEAN = r.auto_revert,
             at BIGINT = r.at,
         ],
@@ -314,7 +315,7 @@ pub struct Judged {
     /// The device.
     pub device: DeviceId,
     /// `validated`, `not_validated`, `unknown`.
-    pub validation: &'static str,
+    pub validation: Validation,
     /// Whether the other slot holds firmware that was not validated.
     pub auto_revert: bool,
 }
@@ -325,7 +326,7 @@ pub async fn judged(w: &mut Write, all: &[Judged]) -> Result<()> {
         w,
         "ingest.judged",
         all,
-        |j| [device BIGINT = j.device, validation TEXT = j.validation, auto_revert BOOLEAN = j.auto_revert],
+        |j| [device BIGINT = j.device, validation TEXT = j.validation.word(), auto_revert BOOLEAN = j.auto_revert],
         "UPDATE device_firmwares SET validation = x.validation, auto_revert = CAST(x.auto_revert AS BOOLEAN)
          FROM ",
         " WHERE device_firmwares.id =

@@ -6,6 +6,7 @@ mod rules;
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Product, Scope};
 use crate::store::ids::{OrgId, UserId};
+use crate::store::words::MailState;
 use crate::store::{Error, On, Result, Write};
 pub use rules::*;
 use sqlx::FromRow;
@@ -102,17 +103,17 @@ pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Resul
     Ok(taken)
 }
 
-/// Records the outcome of an attempt: `pending` again, `sent`, or `failed`. The text of a finished mail is
+/// Records the outcome of an attempt. The text of a finished mail is
 /// deleted.
 pub async fn tried(
     w: &mut Write,
     mail: i64,
-    status: &str,
+    status: MailState,
     due_at: Micros,
     error: Option<&str>,
     now: Micros,
 ) -> Result<()> {
-    let ended = (status != "pending").then_some(now);
+    let ended = (status != MailState::Pending).then_some(now);
     execute!(
         w,
         sql!(

@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::ids::ProductId;
+use crate::store::words::NotificationLevel;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -13,8 +14,8 @@ pub struct NotificationRow {
     pub id: i64,
     /// Identifies the event and what it is about; unique in the product.
     pub event_key: String,
-    /// `info`, `warning`, or `error`.
-    pub level: String,
+    /// How much it matters.
+    pub level: NotificationLevel,
     /// A short title.
     pub title: String,
     /// What happened and what to do about it.
@@ -32,7 +33,7 @@ pub async fn add(
     w: &mut Write,
     product: ProductId,
     key: &str,
-    level: &str,
+    level: NotificationLevel,
     title: &str,
     message: &str,
     now: Micros,
@@ -73,7 +74,7 @@ pub async fn add_past(w: &mut Write, product: ProductId, note: &NotificationRow)
         ),
         product,
         &note.event_key,
-        &note.level,
+        note.level,
         &note.title,
         &note.message,
         note.occurrences,

@@ -1,6 +1,7 @@
 //! Firmwares and the deltas between them.
 
 use super::*;
+use crate::store::words::DeltaState;
 
 both_engines! {
     a_delta_job_is_taken_once_and_again_when_stale => delta_jobs;
@@ -43,7 +44,7 @@ async fn delta_jobs(db: &Db) {
     .unwrap();
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
     let done = deltas::of_pair(&mut w, a, b).await.unwrap().unwrap();
-    assert_eq!((done.status.as_str(), done.size), ("completed", Some(7)));
+    assert_eq!((done.status, done.size), (DeltaState::Completed, Some(7)));
     assert_eq!(
         deltas::groups_of_target(&mut w, b).await.unwrap(),
         [(group,)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::devices;
+use crate::store::words::Validation;
 
 both_engines! {
     a_claim_is_taken_once_and_counted => claims;
@@ -126,7 +127,7 @@ async fn candidates(db: &Db) {
         .await
         .unwrap();
     assert!(
-        devices::set_validation(&mut w, ids[2], "not_validated", false)
+        devices::set_validation(&mut w, ids[2], Validation::NotValidated, false)
             .await
             .unwrap()
     );

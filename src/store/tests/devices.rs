@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::devices;
+use crate::store::words::{HealthState, Validation};
 
 mod past;
 mod search;
@@ -105,7 +106,7 @@ async fn pasts(db: &Db) {
         version: None,
         platform: None,
         architecture: None,
-        validation: "unknown",
+        validation: Validation::Unknown,
         auto_revert: false,
         at: later(seconds),
     };
@@ -114,23 +115,20 @@ async fn pasts(db: &Db) {
         .unwrap();
     let judged = crate::store::ingest::write::Judged {
         device: left,
-        validation: "not_validated",
+        validation: Validation::NotValidated,
         auto_revert: true,
     };
     crate::store::ingest::write::judged(&mut w, &[judged])
         .await
         .unwrap();
     let ran = history::firmwares(&mut w, left, 10).await.unwrap();
-    let states: Vec<_> = ran
-        .iter()
-        .map(|f| (f.validation.as_str(), f.auto_revert))
-        .collect();
+    let states: Vec<_> = ran.iter().map(|f| (f.validation, f.auto_revert)).collect();
     assert_eq!(
         states,
         [
-            ("not_validated", true),
-            ("unknown", false),
-            ("unknown", false)
+            (Validation::NotValidated, true),
+            (Validation::Unknown, false),
+            (Validation::Unknown, false)
         ]
     );
     assert_eq!(
@@ -180,7 +178,7 @@ async fn sweeps(db: &Db) {
     let (_, devices) = fleet(&mut w, &world, 2).await;
     let report = |seconds: i64| health_reports::HealthReport {
         at: later(seconds),
-        status: "healthy".into(),
+        status: HealthState::Healthy,
         reasons: "{}".into(),
         report: "{}".into(),
     };

@@ -23,6 +23,7 @@ use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::devices::{Filter, Metadata, Order};
+use crate::store::words::{QueueOrder, TagOperator};
 use sqlx::{Executor as _, Row as _};
 use std::collections::BTreeSet;
 
@@ -159,11 +160,11 @@ fn group_row(world: &World, name: &str) -> GroupRow {
         platform: "rpi4".into(),
         architecture: "arm".into(),
         version_requirement: String::new(),
-        tag_operator: "and".into(),
+        tag_operator: TagOperator::And,
         delta_updatable: false,
         lock_device_membership: false,
         concurrent_updates: 3,
-        queue_management: "FIFO".into(),
+        queue_management: QueueOrder::FirstIn,
         priority_queue_enabled: false,
         priority_queue_concurrent_updates: 5,
         priority_queue_firmware_version_threshold: None,

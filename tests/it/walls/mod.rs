@@ -1,6 +1,7 @@
 //! The rules of the source tree: which room (top-level module, or one below it that has a row of its own) may use which, and how
 //! long a file may be. `rooms.rs` has the tables.
 
+mod bounds;
 mod lengths;
 mod rooms;
 mod rules;

@@ -11,7 +11,10 @@ use crate::domain::events::device_events::{DeviceEvent, EventKind};
 use crate::domain::support::terminal_access::{self, TerminalSession};
 use crate::domain::support::terminals::{Blocked, Shown};
 use crate::ids::{DeviceId, UserId};
-use crate::limits::{SEND_TIME, STANDING_PAUSE, VIEWER_IDLE, VIEWER_LOOK, VIEWER_MESSAGE_BYTES};
+use crate::limits::{
+    SEND_TIME, STANDING_PAUSE, TERMINAL_RETRIES, TERMINAL_RETRY_PAUSE, VIEWER_IDLE, VIEWER_LOOK,
+    VIEWER_MESSAGE_BYTES,
+};
 use device_protocol::terminal::TerminalInput;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
@@ -25,10 +28,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-
-/// Pause before what a device could not take is tried again, and how often.
-const AGAIN: Duration = Duration::from_millis(20);
-const TRIES: u32 = 500;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -121,7 +120,7 @@ async fn run(link: &mut UserSocket, socket: &mut Socket) -> CloseCode {
                     None => return CloseCode::Policy,
                 }
             }
-            () = sleep(AGAIN), if link.waiting.is_some() => link.again(),
+            () = sleep(TERMINAL_RETRY_PAUSE), if link.waiting.is_some() => link.again(),
         };
         for text in texts {
             let sent = timeout(SEND_TIME, socket.send(Message::text(text))).await;
@@ -244,7 +243,7 @@ impl UserSocket {
         };
         let blocked = match joined.place.type_in(&self.app, &typed) {
             Ok(()) => return Vec::new(),
-            Err(Blocked::Full) if tries < TRIES => {
+            Err(Blocked::Full) if tries < TERMINAL_RETRIES => {
                 self.waiting = Some((at, typed, tries + 1));
                 return Vec::new();
             }

@@ -1,9 +1,7 @@
 //! Releases of a deployment group, and the deltas that a new release needs.
 
 use super::*;
-
-/// Maximum number of firmwares that deltas of a new release are made from.
-pub(super) const SOURCES: usize = 64;
+use crate::limits::DELTA_SOURCES;
 
 /// The request to create a release.
 #[derive(Debug, Default)]
@@ -140,7 +138,7 @@ pub(super) async fn ask_for_deltas(
     }
     let mut filed = false;
     let mut after = String::new();
-    for _ in 0..SOURCES {
+    for _ in 0..DELTA_SOURCES {
         let Some((uuid,)) = devices::next_run_by_group(w, group.id, &after).await? else {
             break;
         };

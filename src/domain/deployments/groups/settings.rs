@@ -1,6 +1,7 @@
 //! Settings of a deployment group: validation, bounds, and the audit text of a change.
 
 use super::*;
+use crate::store::words::{QueueOrder, TagOperator};
 
 /// Conditions for devices, as sent by a person.
 #[derive(Debug, Clone, Default)]
@@ -40,19 +41,61 @@ pub struct Changes {
     pub interfaces: Option<Vec<String>>,
     /// Tags that a device must have to get the release.
     pub release_tags: Option<Vec<String>>,
-    /// Numeric settings by field name; `None` resets one to its default.
-    pub numbers: Vec<(&'static str, Option<i64>)>,
+    /// Numeric settings; `None` resets one to its default.
+    pub numbers: Vec<(&'static NumberSetting, Option<i64>)>,
 }
 
-/// The numeric settings: field name, default, smallest value.
-pub const NUMBERS: [(&str, i64, i64); 7] = [
-    ("concurrent_updates", 10, 1),
-    ("priority_queue_concurrent_updates", 5, 1),
-    ("device_failure_threshold", 3, 1),
-    ("device_failure_rate_amount", 5, 1),
-    ("device_failure_rate_seconds", 180, 60),
-    ("failure_threshold", 50, 1),
-    ("penalty_timeout_minutes", 1440, 60),
+/// A numeric setting of a deployment group.
+pub struct NumberSetting {
+    /// Its field in the API.
+    pub field: &'static str,
+    /// Its value in a new group.
+    pub default: i64,
+    /// The smallest value.
+    pub least: i64,
+    /// Where a group has it.
+    pub of: fn(&mut GroupRow) -> &mut i64,
+}
+
+impl std::fmt::Debug for NumberSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.field)
+    }
+}
+
+const fn number(
+    field: &'static str,
+    default: i64,
+    least: i64,
+    of: fn(&mut GroupRow) -> &mut i64,
+) -> NumberSetting {
+    NumberSetting {
+        field,
+        default,
+        least,
+        of,
+    }
+}
+
+/// The numeric settings.
+pub static NUMBERS: [NumberSetting; 7] = [
+    number("concurrent_updates", 10, 1, |g| &mut g.concurrent_updates),
+    number("priority_queue_concurrent_updates", 5, 1, |g| {
+        &mut g.priority_queue_concurrent_updates
+    }),
+    number("device_failure_threshold", 3, 1, |g| {
+        &mut g.device_failure_threshold
+    }),
+    number("device_failure_rate_amount", 5, 1, |g| {
+        &mut g.device_failure_rate_amount
+    }),
+    number("device_failure_rate_seconds", 180, 60, |g| {
+        &mut g.device_failure_rate_seconds
+    }),
+    number("failure_threshold", 50, 1, |g| &mut g.failure_threshold),
+    number("penalty_timeout_minutes", 1440, 60, |g| {
+        &mut g.penalty_timeout_minutes
+    }),
 ];
 
 pub(super) fn check_notes(notes: Option<&str>) -> Result<()> {
@@ -74,10 +117,8 @@ pub fn apply_conditions(g: &mut GroupRow, c: &Conditions) -> Result<Option<Vec<S
         g.version_requirement = version.to_owned();
     }
     if let Some(operator) = &c.tag_operator {
-        if !matches!(operator.as_str(), "and" | "or") {
-            return Err(nested("tag_operator", "is invalid"));
-        }
-        g.tag_operator.clone_from(operator);
+        g.tag_operator =
+            TagOperator::parse(operator).ok_or_else(|| nested("tag_operator", "is invalid"))?;
     }
     if let Some(tags) = &c.tags {
         crate::domain::devices::check_tags(tags)
@@ -153,10 +194,8 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
         g.notes.clone_from(notes);
     }
     if let Some(queue) = &c.queue_management {
-        if !matches!(queue.as_str(), "FIFO" | "LIFO") {
-            return Err(field("queue_management", "is invalid"));
-        }
-        g.queue_management.clone_from(queue);
+        g.queue_management =
+            QueueOrder::parse(queue).ok_or_else(|| field("queue_management", "is invalid"))?;
     }
     if let Some(threshold) = &c.priority_threshold {
         let threshold = threshold.clone().filter(|t| !t.is_empty());
@@ -178,31 +217,23 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
     }
     c.numbers
         .iter()
-        .try_for_each(|(name, value)| set_number(g, name, *value))
+        .try_for_each(|(setting, value)| set_number(g, setting, *value))
 }
 
-pub(super) fn set_number(g: &mut GroupRow, name: &'static str, value: Option<i64>) -> Result<()> {
-    let Some((_, default, least)) = NUMBERS.iter().find(|(n, ..)| *n == name) else {
-        return Ok(());
-    };
-    let value = value.unwrap_or(*default);
-    if value < *least {
-        let text = if *least == 1 {
+pub(super) fn set_number(
+    g: &mut GroupRow,
+    setting: &NumberSetting,
+    value: Option<i64>,
+) -> Result<()> {
+    let value = value.unwrap_or(setting.default);
+    if value < setting.least {
+        let text = if setting.least == 1 {
             "must be greater than 0".to_owned()
         } else {
-            format!("must be greater than or equal to {least}")
+            format!("must be greater than or equal to {}", setting.least)
         };
-        return Err(field(name, &text));
+        return Err(field(setting.field, &text));
     }
-    let slot = match name {
-        "concurrent_updates" => &mut g.concurrent_updates,
-        "priority_queue_concurrent_updates" => &mut g.priority_queue_concurrent_updates,
-        "device_failure_threshold" => &mut g.device_failure_threshold,
-        "device_failure_rate_amount" => &mut g.device_failure_rate_amount,
-        "device_failure_rate_seconds" => &mut g.device_failure_rate_seconds,
-        "failure_threshold" => &mut g.failure_threshold,
-        _ => &mut g.penalty_timeout_minutes,
-    };
-    *slot = value;
+    *(setting.of)(g) = value;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Import of a manifest: a JSON array of crypto chips, registered one by one in the background.
 
 use super::*;
+use crate::store::words::NotificationLevel;
 
 /// Registers the devices of a Microchip Trust&Go manifest, each by itself, and notifies the product of the
 /// result.
@@ -40,7 +41,11 @@ pub(super) async fn tell(
         let some: Vec<&str> = failed.iter().take(5).map(String::as_str).collect();
         message.push_str(&format!(" {} failed: {}", failed.len(), some.join("; ")));
     }
-    let level = if failed.is_empty() { "info" } else { "warning" };
+    let level = if failed.is_empty() {
+        NotificationLevel::Info
+    } else {
+        NotificationLevel::Warning
+    };
     let mut w = context.db.write().await?;
     let key = format!("device_import-{}", now.0);
     notifications::add(

@@ -14,7 +14,7 @@ pub(super) fn refuse(mistakes: Mistakes) -> DomainError {
     let lines = mistakes.len();
     let rows: Vec<Value> = mistakes
         .into_iter()
-        .take(TOLD)
+        .take(CSV_LINES)
         .map(|(line, errors)| json!({"line": line, "errors": errors}))
         .collect();
     let first = rows.first().map_or(Value::Null, |r| r["line"].clone());

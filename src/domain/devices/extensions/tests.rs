@@ -3,18 +3,21 @@ use super::*;
 #[test]
 fn the_status_comes_of_three_metrics_and_text_that_is_no_number_is_skipped() {
     let status = |metrics: Value| judge(&json!({"metrics": metrics}));
-    assert_eq!(status(json!({"load_1min": 99})).0, "unknown");
-    assert_eq!(judge(&json!({})).0, "unknown");
-    assert_eq!(status(json!({"cpu_usage_percent": 79.9})).0, "healthy");
+    assert_eq!(status(json!({"load_1min": 99})).0, HealthState::Unknown);
+    assert_eq!(judge(&json!({})).0, HealthState::Unknown);
+    assert_eq!(
+        status(json!({"cpu_usage_percent": 79.9})).0,
+        HealthState::Healthy
+    );
     let (status_now, reasons) =
         status(json!({"cpu_usage_percent": "80", "mem_used_percent": "much"}));
-    assert_eq!(status_now, "warning");
+    assert_eq!(status_now, HealthState::Warning);
     assert_eq!(
         reasons,
         json!({"warning": {"cpu_usage_percent": {"value": 80.0, "threshold": 80.0}}})
     );
     let both = status(json!({"mem_used_percent": 80, "disk_used_percentage": 85}));
-    assert_eq!(both.0, "unhealthy");
+    assert_eq!(both.0, HealthState::Unhealthy);
     assert_eq!(both.1["warning"]["disk_used_percentage"]["value"], 85.0);
 }
 

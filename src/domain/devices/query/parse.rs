@@ -2,8 +2,10 @@
 //! `connection = connected and not (tags contains prod or metric:cpu_temp > 70)` (docs/protocol/rules.md, "Device queries"). Keywords, columns, and operators are case-insensitive. An
 //! error has the column where it begins.
 
+use crate::limits::{QUERY_BYTES, QUERY_COMPARISONS, QUERY_DEPTH};
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::Pattern;
+use crate::store::words::HealthState;
 
 /// An error in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,12 +54,6 @@ pub struct Query {
     pub named: Vec<Named>,
 }
 
-/// Maximum length of a query in bytes.
-const LONGEST: usize = 4_096;
-/// Maximum nesting of parentheses and `not`s.
-const DEEPEST: usize = 32;
-/// Maximum number of comparisons: each is evaluated for each device.
-const MOST: usize = 64;
 /// The word that stands for "no value".
 const NOT_SET: &str = ":not_set";
 
@@ -107,8 +103,11 @@ fn mistake<T>(at: usize, what: impl Into<String>) -> Result<T, Mistake> {
 /// # Errors
 /// The first error.
 pub fn parse(text: &str) -> Result<Query, Mistake> {
-    if text.len() > LONGEST {
-        return mistake(LONGEST, format!("the query is longer than {LONGEST} bytes"));
+    if text.len() > QUERY_BYTES {
+        return mistake(
+            QUERY_BYTES,
+            format!("the query is longer than {QUERY_BYTES} bytes"),
+        );
     }
     let read = tokens(text).and_then(|tokens| {
         let mut r = Reader {
@@ -253,10 +252,10 @@ impl Reader {
     fn term(&mut self) -> Result<Cond, Mistake> {
         let at = self.peek().0;
         self.depth += 1;
-        if self.depth > DEEPEST {
+        if self.depth > QUERY_DEPTH {
             return mistake(
                 at,
-                format!("more than {DEEPEST} parentheses within one another"),
+                format!("more than {QUERY_DEPTH} parentheses within one another"),
             );
         }
         let read = if self.word("not") {
@@ -284,8 +283,8 @@ impl Reader {
             );
         };
         self.comparisons += 1;
-        if self.comparisons > MOST {
-            return mistake(at, format!("more than {MOST} comparisons"));
+        if self.comparisons > QUERY_COMPARISONS {
+            return mistake(at, format!("more than {QUERY_COMPARISONS} comparisons"));
         }
         let name = column.to_lowercase();
         if let Some(key) = name.strip_prefix("metric:").filter(|k| !k.is_empty()) {
@@ -425,9 +424,7 @@ impl Reader {
                 named(self, ErrorKind::Tag);
                 Test::Tag(value)
             }
-            "health_status" => {
-                Test::Health(one_of(&["unknown", "healthy", "warning", "unhealthy"])?)
-            }
+            "health_status" => Test::Health(one_of(HealthState::WORDS)?),
             "connection_type" => {
                 Test::Interface(one_of(&["cellular", "ethernet", "wifi", "unknown"])?)
             }

@@ -17,7 +17,7 @@ pub(super) async fn file(
     let mail = NewMail {
         rule,
         recipient: to,
-        subject: &line(subject, SUBJECT),
+        subject: &line(subject, MAIL_SUBJECT_CHARS),
         body: &context.vault.seal(&Secret::new(text), LABEL),
     };
     mail::file(w, &mail, clock::now()).await

@@ -1,8 +1,9 @@
 //! Which group a device is in afterwards.
 
 use super::*;
+use crate::store::words::TagOperator;
 
-fn open(id: i64, version: &str, operator: &str) -> OpenGroup {
+fn open(id: i64, version: &str, operator: TagOperator) -> OpenGroup {
     OpenGroup {
         id: GroupId::from(id),
         product_id: ProductId::from(3),
@@ -10,7 +11,7 @@ fn open(id: i64, version: &str, operator: &str) -> OpenGroup {
         platform: "rpi4".into(),
         architecture: "arm".into(),
         version_requirement: String::new(),
-        tag_operator: operator.into(),
+        tag_operator: operator,
         release_version: version.into(),
     }
 }
@@ -18,11 +19,11 @@ fn open(id: i64, version: &str, operator: &str) -> OpenGroup {
 #[test]
 fn a_device_enters_the_best_of_the_groups_that_are_open_to_it() {
     let tags = |all: &[&str]| all.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-    let mut foreign = open(9, "9.0.0", "and");
+    let mut foreign = open(9, "9.0.0", TagOperator::And);
     foreign.product_id = ProductId::from(99);
-    let mut other = open(8, "9.0.0", "and");
+    let mut other = open(8, "9.0.0", TagOperator::And);
     other.platform = "bbb".into();
-    let mut newer = open(7, "9.0.0", "and");
+    let mut newer = open(7, "9.0.0", TagOperator::And);
     newer.version_requirement = ">= 2.0.0".into();
     let strangers = [foreign, other, newer];
     // Open groups, the tags that they want, the device's tags, the group that it enters.
@@ -34,33 +35,47 @@ fn a_device_enters_the_best_of_the_groups_that_are_open_to_it() {
     );
     let table: Vec<Row<'_>> = vec![
         (vec![], vec![], &[], None),
-        (vec![open(2, "1.0.0", "and")], vec![], &[], Some(2)),
         (
-            vec![open(2, "1.0.0", "and"), open(3, "1.1.0", "and")],
-            vec![],
-            &[],
-            Some(3),
-        ),
-        (
-            vec![open(2, "1.0.0", "and"), open(3, "1.0.0", "and")],
+            vec![open(2, "1.0.0", TagOperator::And)],
             vec![],
             &[],
             Some(2),
         ),
         (
-            vec![open(2, "1.0.0", "and"), open(3, "1.0.0", "or")],
+            vec![
+                open(2, "1.0.0", TagOperator::And),
+                open(3, "1.1.0", TagOperator::And),
+            ],
+            vec![],
+            &[],
+            Some(3),
+        ),
+        (
+            vec![
+                open(2, "1.0.0", TagOperator::And),
+                open(3, "1.0.0", TagOperator::And),
+            ],
+            vec![],
+            &[],
+            Some(2),
+        ),
+        (
+            vec![
+                open(2, "1.0.0", TagOperator::And),
+                open(3, "1.0.0", TagOperator::Or),
+            ],
             vec![(3, &["a", "b"])],
             &["a"],
             Some(3),
         ),
         (
-            vec![open(2, "1.0.0", "and")],
+            vec![open(2, "1.0.0", TagOperator::And)],
             vec![(2, &["a", "b"])],
             &["a"],
             None,
         ),
         (
-            vec![open(2, "1.0.0", "and")],
+            vec![open(2, "1.0.0", TagOperator::And)],
             vec![(2, &["a", "b"])],
             &["b", "a", "c"],
             Some(2),

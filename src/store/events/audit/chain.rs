@@ -3,6 +3,7 @@
 //! separate transaction, because a chain inside each change would serialize all changes.
 
 use crate::clock::Micros;
+use crate::limits::CHAIN_PROBLEMS;
 use crate::store::node::nodes;
 use crate::store::{Error, On, Result, Write};
 use sqlx::FromRow;
@@ -139,9 +140,6 @@ pub struct Found {
     pub problems: Vec<String>,
 }
 
-/// Maximum number of problems that are listed.
-const PROBLEMS: usize = 20;
-
 /// Verifies the whole chain.
 pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Result<Found> {
     let mut found = Found::default();
@@ -170,8 +168,8 @@ pub async fn verify(on: &mut impl On, mac: &Mac<'_>, expect: Option<&str>) -> Re
                 expected = Some(true);
             }
         }
-        if found.problems.len() > PROBLEMS {
-            found.problems.truncate(PROBLEMS);
+        if found.problems.len() > CHAIN_PROBLEMS {
+            found.problems.truncate(CHAIN_PROBLEMS);
             found.problems.push("and more".into());
             break;
         }

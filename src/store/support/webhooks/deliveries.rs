@@ -1,6 +1,7 @@
 //! Deliveries of webhooks in the database: what waits, what was tried, what became of it.
 
 use super::*;
+use crate::store::words::DeliveryState;
 
 /// A delivery, pending or finished.
 #[derive(Debug, Clone, FromRow)]
@@ -13,8 +14,8 @@ pub struct DeliveryRow {
     pub event: String,
     /// The body as JSON.
     pub body: String,
-    /// `pending`, `delivered`, or `failed`.
-    pub status: String,
+    /// How far it is.
+    pub status: DeliveryState,
     /// Attempts so far.
     pub attempts: i64,
     /// When the next attempt is due.
@@ -144,8 +145,8 @@ pub async fn take(w: &mut Write, now: Micros, until: Micros, most: i64) -> Resul
 
 /// The outcome of an attempt.
 pub struct Outcome<'o> {
-    /// `pending`, `delivered`, or `failed`.
-    pub status: &'static str,
+    /// How far the delivery is after it.
+    pub status: DeliveryState,
     /// When the next attempt is due.
     pub due_at: Micros,
     /// HTTP status of the response.
@@ -156,7 +157,7 @@ pub struct Outcome<'o> {
 
 /// Records the outcome of an attempt.
 pub async fn tried(w: &mut Write, delivery: i64, o: &Outcome<'_>, now: Micros) -> Result<()> {
-    let ended = (o.status != "pending").then_some(now);
+    let ended = (o.status != DeliveryState::Pending).then_some(now);
     execute!(
         w,
         sql!(

@@ -1,6 +1,7 @@
 //! What is kept of the past, and how much.
 
 use super::*;
+use crate::store::words::Validation;
 
 both_engines! {
     a_device_that_comes_and_goes_does_not_fill_the_disk => trimmed;
@@ -26,7 +27,7 @@ async fn trimmed(db: &Db) {
                 version: None,
                 platform: None,
                 architecture: None,
-                validation: "unknown",
+                validation: Validation::Unknown,
                 auto_revert: false,
                 at,
             };

@@ -250,19 +250,29 @@ async fn order_and_search(db: &Db) {
 /// The device `B` reports twice; the newer report counts. `b` reports nothing that could be compared.
 async fn reported(w: &mut Write, world: &World) {
     for (name, at, status, report) in [
-        ("B", NOW, "healthy", r#"{"alarms":{},"metrics":{"cpu":99}}"#),
+        (
+            "B",
+            NOW,
+            HealthState::Healthy,
+            r#"{"alarms":{},"metrics":{"cpu":99}}"#,
+        ),
         (
             "B",
             later(1),
-            "warning",
+            HealthState::Warning,
             r#"{"alarms":{"disk full":"90 %"},"metrics":{"cpu":50.5}}"#,
         ),
-        ("b", later(1), "healthy", r#"{"metrics":{"cpu":"hot"}}"#),
+        (
+            "b",
+            later(1),
+            HealthState::Healthy,
+            r#"{"metrics":{"cpu":"hot"}}"#,
+        ),
     ] {
         let device = devices::view(w, &world.scope, name).await.unwrap().unwrap();
         let report = health_reports::HealthReport {
             at,
-            status: status.into(),
+            status,
             reasons: "{}".into(),
             report: report.into(),
         };

@@ -1,0 +1,202 @@
+//! Closed sets of words: an enum in the program, text in the database and in the API.
+
+use serde::Serialize;
+use sqlx::error::BoxDynError;
+
+/// A value that is kept as one of a few words.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$what:meta])* $variant:ident = $word:literal),+ $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$what])* $variant),+
+        }
+
+        impl $name {
+            /// The words, in the order of the values.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word in the API and in the database.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+
+            /// The value that a word stands for. Upper and lower case differ.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.word())
+            }
+        }
+
+        impl<DB: sqlx::Database> sqlx::Type<DB> for $name
+        where
+            String: sqlx::Type<DB>,
+        {
+            fn type_info() -> DB::TypeInfo {
+                <String as sqlx::Type<DB>>::type_info()
+            }
+
+            fn compatible(ty: &DB::TypeInfo) -> bool {
+                <String as sqlx::Type<DB>>::compatible(ty)
+            }
+        }
+
+        impl<'q, DB: sqlx::Database> sqlx::Encode<'q, DB> for $name
+        where
+            &'q str: sqlx::Encode<'q, DB>,
+        {
+            fn encode_by_ref(
+                &self,
+                to: &mut DB::ArgumentBuffer,
+            ) -> Result<sqlx::encode::IsNull, BoxDynError> {
+                sqlx::Encode::<'q, DB>::encode(self.word(), to)
+            }
+        }
+
+        impl<'r, DB: sqlx::Database> sqlx::Decode<'r, DB> for $name
+        where
+            String: sqlx::Decode<'r, DB>,
+        {
+            fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
+                let word = <String as sqlx::Decode<'r, DB>>::decode(value)?;
+                let unknown = || format!("{word:?} is none of {}", Self::WORDS.join(", "));
+                Self::parse(&word).ok_or_else(|| unknown().into())
+            }
+        }
+    )*};
+}
+
+words! {
+    /// A role in an organization. Each includes those before it (docs/protocol/rules.md, "Roles").
+    Role {
+        /// May read.
+        View = "view",
+        /// May change what the organization holds.
+        Manage = "manage",
+        /// May change members and products.
+        Admin = "admin",
+    }
+
+    /// What an API token allows its person to do.
+    Access {
+        /// Everything that the person may do.
+        Full = "full",
+        /// Only reading.
+        Read = "read",
+        /// Only publishing firmware.
+        Publish = "publish",
+    }
+
+    /// How far a delta between two firmwares is.
+    DeltaState {
+        /// It is requested, or being made.
+        Processing = "processing",
+        /// It is stored and can be offered.
+        Completed = "completed",
+        /// It cannot be made.
+        Failed = "failed",
+        /// It took too long, or nodes stopped each time that they made it.
+        TimedOut = "timed_out",
+    }
+
+    /// Which of the waiting devices of a deployment group is updated first.
+    QueueOrder {
+        /// The device that connected first.
+        FirstIn = "FIFO",
+        /// The device that connected last.
+        LastIn = "LIFO",
+    }
+
+    /// How many tags of a deployment group a device needs.
+    TagOperator {
+        /// All of them.
+        And = "and",
+        /// One of them.
+        Or = "or",
+    }
+
+    /// Whether a device marked the firmware that it runs as good, so that it does not revert.
+    Validation {
+        /// It did.
+        Validated = "validated",
+        /// It did not yet.
+        NotValidated = "not_validated",
+        /// It did not say: an old client, or firmware without validation.
+        Unknown = "unknown",
+    }
+
+    /// What is known of a device's connection.
+    ConnectionState {
+        /// The socket is open, and the device channel not joined.
+        Connecting = "connecting",
+        /// The device channel is joined.
+        Connected = "connected",
+        /// It is over.
+        Disconnected = "disconnected",
+    }
+
+    /// How far the delivery of a webhook's message is.
+    DeliveryState {
+        /// It is tried, or tried again later.
+        Pending = "pending",
+        /// The receiver took it.
+        Delivered = "delivered",
+        /// It was given up.
+        Failed = "failed",
+    }
+
+    /// How far a mail is.
+    MailState {
+        /// It is tried, or tried again later.
+        Pending = "pending",
+        /// The mail server took it.
+        Sent = "sent",
+        /// It was given up.
+        Failed = "failed",
+    }
+
+    /// How much a notification matters.
+    NotificationLevel {
+        /// Something happened.
+        Info = "info",
+        /// Somebody should look.
+        Warning = "warning",
+        /// Something failed.
+        Error = "error",
+    }
+
+    /// What the metrics of a health report say (docs/protocol/device.md, "health").
+    HealthState {
+        /// Each known metric is below its thresholds.
+        Healthy = "healthy",
+        /// A metric reached its first threshold.
+        Warning = "warning",
+        /// A metric reached its second threshold.
+        Unhealthy = "unhealthy",
+        /// The report has no known metric.
+        Unknown = "unknown",
+    }
+}
+
+impl Default for Access {
+    /// What a token without a limit allows.
+    fn default() -> Self {
+        Self::Full
+    }
+}
