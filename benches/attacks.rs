@@ -205,7 +205,7 @@ async fn run(attackers: tokio::runtime::Handle) {
         Engine::Sqlite
     };
     let devices: usize = std::env::var("DEVICES").map_or(100_000, |n| n.parse().unwrap());
-    let server = Server::start(engine).await.expect("a server");
+    let server = Server::process(engine).await.expect("a server");
     let attacker = server.api();
     let rows: String = (0..devices)
         .map(|n| format!("a-{n},some words {n}\n"))

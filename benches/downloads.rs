@@ -48,7 +48,7 @@ fn content() -> Vec<u8> {
 
 /// A server whose one firmware is this file, and the link to it.
 async fn ours(content: &[u8]) -> (Server, String) {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     api.register_key().await;
     let firmware = api.upload("good/rpi4-1.0.0.fw").await;

@@ -270,7 +270,7 @@ async fn main() {
         .and_then(|d| d.parse().ok())
         .unwrap_or(10_000);
     println!("engine {engine:?}");
-    let server = Server::start(engine)
+    let server = Server::process(engine)
         .await
         .expect("the engine is installed");
     latency(&server).await;

@@ -137,7 +137,7 @@ async fn main() {
     } else {
         Engine::Sqlite
     };
-    let Some(mut server) = Server::start(engine).await else {
+    let Some(mut server) = Server::process(engine).await else {
         eprintln!("skipped: PostgreSQL is not installed");
         return;
     };

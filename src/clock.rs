@@ -1,8 +1,13 @@
 //! Time as a value: microseconds since 1970, UTC. The only place that reads the machine's clock.
 
+mod ticker;
+
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+pub use ticker::Ticker;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, as it is stored.
 #[derive(
@@ -91,16 +96,57 @@ impl Micros {
     }
 }
 
-/// The machine's clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the clock"
-)]
-pub fn now() -> Micros {
-    let d = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    Micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX))
+/// What says how late it is: the machine's clock, or that clock moved forward. A server has one and everything in it
+/// asks that one, so that a test starts a whole server and moves it over days. Cloning is cheap; clones move together.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    /// Microseconds that the clock is ahead; `None` where nothing moves it.
+    ahead: Option<Arc<watch::Sender<i64>>>,
+}
+
+impl Clock {
+    /// A clock that [`Clock::advance`] moves.
+    pub fn movable() -> Self {
+        Self {
+            ahead: Some(Arc::new(watch::Sender::new(0))),
+        }
+    }
+
+    /// The time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
+    pub fn now(&self) -> Micros {
+        let d = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        let now = Micros(i64::try_from(d.as_micros()).unwrap_or(i64::MAX));
+        Micros(now.0.saturating_add(self.ahead()))
+    }
+
+    /// Moves the clock forward and wakes who sleeps on it. A clock that was not made movable stays.
+    pub fn advance(&self, by: Duration) {
+        if let Some(ahead) = &self.ahead {
+            ahead.send_modify(|a| {
+                *a = a.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+            });
+        }
+    }
+
+    fn ahead(&self) -> i64 {
+        self.ahead.as_ref().map_or(0, |a| *a.borrow())
+    }
+
+    /// Waits until this clock has gone on by `d`. A step of the machine's clock does not matter, a move of this one does.
+    pub async fn sleep(&self, d: Duration) {
+        Ticker::begin(self, d, false).tick().await;
+    }
+
+    /// Begins to tick: at once, and then each time that this clock has gone on by `period`.
+    pub fn every(&self, period: Duration) -> Ticker {
+        Ticker::begin(self, period, true)
+    }
 }
 
 #[cfg(test)]
@@ -114,5 +160,23 @@ mod tests {
         assert_eq!(t.zulu(), "2026-08-22T08:33:49Z");
         assert_eq!(t.spaced(), "2026-08-22 08:33:49.123456Z");
         assert_eq!(t.http_date(), "Sat, 22 Aug 2026 08:33:49 GMT");
+    }
+
+    #[tokio::test]
+    async fn a_moved_clock_wakes_who_sleeps_on_it() {
+        let clock = Clock::movable();
+        let (begun, day) = (clock.now(), Duration::from_secs(86_400));
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(day).await }
+        });
+        tokio::task::yield_now().await;
+        clock.clone().advance(day);
+        sleeper.await.unwrap();
+        assert!(clock.now().since(begun) >= day);
+        let fixed = Clock::default();
+        let before = fixed.now();
+        fixed.advance(day);
+        assert!(fixed.now().since(before) < day);
     }
 }

@@ -30,3 +30,8 @@ mod segment;
 mod sendfile;
 mod sim;
 mod store;
+
+// What a program needs that runs a server in its own process, as the whole-system tests do.
+pub use clock::Clock;
+pub use config::{Config, ConfigError, Options};
+pub use node::Node;

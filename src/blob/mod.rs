@@ -8,7 +8,7 @@ pub use crate::ids::{Blob, FileKey};
 pub use sound::Damage;
 pub(crate) use sound::Look;
 
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::limits::{BLOB_PART_BYTES, FILE_PUTS, UPLOAD_BYTES};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -157,12 +157,16 @@ impl Blobs {
         }
     }
 
-    /// The names in this folder that were stored longer ago than this.
+    /// The names in this folder that were stored longer ago than this, seen from `now`.
     ///
     /// # Errors
     /// The file store's.
-    pub async fn names(&self, folder: &str, age: Duration) -> Result<Vec<String>, BlobError> {
-        let now = clock::now();
+    pub async fn names(
+        &self,
+        folder: &str,
+        age: Duration,
+        now: Micros,
+    ) -> Result<Vec<String>, BlobError> {
         let mut all = self.store.list(Some(&Key::from(folder)));
         let mut names = Vec::new();
         while let Some(meta) = all.try_next().await? {

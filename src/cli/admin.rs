@@ -9,7 +9,6 @@ use crate::access::scope::{Grant, Person};
 use crate::access::token_uses::TokenUses;
 use crate::access::vault::Vault;
 use crate::api;
-use crate::clock;
 use crate::config::{self, Options};
 use crate::domain::accounts::scopes;
 use crate::domain::devices::query;
@@ -182,7 +181,7 @@ impl ResetPassword {
         let user = crate::store::accounts::users::by_email(&mut w, &self.email)
             .await?
             .with_context(|| format!("--email {:?}: no such user", self.email))?;
-        let now = clock::now();
+        let now = db.now();
         crate::store::accounts::users::set_password(&mut w, user.id, &hash, now).await?;
         // Somebody who knew the old password may have created tokens with it.
         crate::store::accounts::users::delete_tokens(&mut w, user.id).await?;
@@ -215,8 +214,7 @@ impl ExplainDevices {
         let order = Order::parse(&self.sort)
             .with_context(|| format!("--sort {:?}: devices cannot be sorted by it", self.sort))?;
         let db = setup::database(&config).await?;
-        let person =
-            access::by_token(&db, &self.token, &TokenUses::default(), clock::now()).await?;
+        let person = access::by_token(&db, &self.token, &TokenUses::default(), db.now()).await?;
         let person = person.context("--token: nobody has it")?;
         let scope = scopes::product(&db, person, &self.org, &self.product).await?;
         let mut filters = Map::new();
@@ -232,7 +230,7 @@ impl ExplainDevices {
         }
         let mut r = db.read().await?;
         let order = (order, false);
-        let plan = store::devices::explain(&mut r, &scope, &filter, order, clock::now()).await?;
+        let plan = store::devices::explain(&mut r, &scope, &filter, order, db.now()).await?;
         drop(r);
         db.close().await;
         plan.iter().for_each(|line| output::data(line));

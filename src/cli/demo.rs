@@ -7,6 +7,7 @@ use super::remote::upload::upload;
 use super::{output, runtime, told_to_stop};
 use crate::access::random;
 use crate::access::vault::Vault;
+use crate::clock::Clock;
 use crate::config::{Config, Options};
 use crate::node::{Node, setup};
 use crate::sim::{Auth, Faults, Fleet, Plan};
@@ -90,7 +91,7 @@ impl Demo {
         let (path, mb, name) = (folder.path().to_owned(), self.image_mb, product.clone());
         let made = tokio::task::spawn_blocking(move || make_firmware(&path, &name, mb)).await??;
         let config = self.config(folder.path())?;
-        let node = Node::start(&config).await?;
+        let node = Node::start(&config, Clock::default()).await?;
         let vault = Vault::new(&setup::node_key(&config, &node.app.db).await?);
         let login =
             setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;

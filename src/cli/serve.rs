@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::{output, runtime, told_to_stop};
+use crate::clock::Clock;
 use crate::config::{Config, Options};
 use crate::node::{Node, setup};
 use clap::Args;
@@ -36,7 +37,7 @@ impl Serve {
         output::logs("info,sqlx=warn");
         let json = self.json;
         runtime()?.block_on(async move {
-            let node = Node::start(&config).await?;
+            let node = Node::start(&config, Clock::default()).await?;
             greet(&node, &config, json).await?;
             let code = tokio::select! {
                 () = told_to_stop() => Code::Done,

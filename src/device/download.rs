@@ -5,7 +5,6 @@ use super::known_files::KnownFiles;
 use crate::app::App;
 use crate::blob::{Blob, Content, Look};
 use crate::budget::Account;
-use crate::clock;
 use crate::domain::catalog::stored_files::{FileError, require_sound};
 use crate::sendfile::Pieces;
 use crate::store::catalog::files::{self, FileRow};
@@ -46,7 +45,7 @@ async fn download(
 ) -> Response {
     let blob = app
         .download_urls
-        .read(uri.path(), signed.expires, &signed.signature, clock::now());
+        .read(uri.path(), signed.expires, &signed.signature, app.now());
     let Some(blob) = blob else {
         let text = "this link is not valid, or not any more; the server gives the device a new one with each update";
         return (StatusCode::FORBIDDEN, text).into_response();

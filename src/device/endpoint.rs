@@ -9,7 +9,7 @@ use super::registry::Registry;
 use super::request::{self, Head, HttpReply, read_head};
 use crate::app::App;
 use crate::budget::{self, OnceAMinute};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::limits::{
     DECISIONS, HANDSHAKE_PATIENCE, HANDSHAKE_TIME, HANDSHAKES, HEAD_TIME, PENDING_CONNECTIONS,
     STORE_TIME,
@@ -162,7 +162,7 @@ impl Endpoint {
     /// own does not count for the others.
     fn may_connect(&self, peer: IpAddr) -> bool {
         let beyond = |from| self.of_address.count(&from).is_err();
-        !budget::counted(peer).is_some_and(beyond) && self.rate.allow(clock::now())
+        !budget::counted(peer).is_some_and(beyond) && self.rate.allow(self.app.now())
     }
 
     /// A connection until its upgrade; its link is a task of its own, so that nothing of this one stays in memory.
@@ -209,7 +209,9 @@ impl Endpoint {
             }
             Err(_) => return None,
         };
-        let head = timeout(HEAD_TIME, read_head(&mut tls)).await.ok()??;
+        let head = timeout(HEAD_TIME, read_head(&mut tls, self.app.now()))
+            .await
+            .ok()??;
         Some((tls, head))
     }
 
@@ -220,7 +222,7 @@ impl Endpoint {
             Ok(admitted) => self.open(tls, head, admitted).await,
             Err(refusal) => {
                 // A peer that does not take its refusal loses nothing by the missing answer.
-                let _ = timeout(HEAD_TIME, request::send(&mut tls, &refusal)).await;
+                let _ = timeout(HEAD_TIME, request::send(&mut tls, &refusal, self.app.now())).await;
                 None
             }
         }
@@ -288,7 +290,7 @@ impl Endpoint {
         }
         // A socket that ended meanwhile has no address, and nobody waits for the answer.
         let from = tls.get_ref().0.peer_addr().ok()?.ip();
-        let decision = decide(&self.app, &credentials, from, clock::now());
+        let decision = decide(&self.app, &credentials, from, self.app.now());
         let decided = timeout(STORE_TIME, decision).await.ok()?;
         if let Err(why) = &decided {
             self.told(from, &credentials.said(), why);
@@ -341,7 +343,7 @@ impl Endpoint {
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\nDate: {}\r\n\r\n",
             derive_accept_key(admitted.key.as_bytes()),
-            clock::now().http_date()
+            self.app.now().http_date()
         );
         let link = timeout(
             STORE_TIME,

@@ -1,6 +1,6 @@
 //! What a device says, in the terms of the fleet and of the rollout.
 
-use crate::clock;
+use crate::clock::Micros;
 use crate::domain::devices::extensions::{Location, LogLine};
 use crate::firmware::esp_idf;
 use crate::ingest::{self, DeviceWrite, NetworkIdentity, Reported};
@@ -79,7 +79,7 @@ pub(super) fn outcome(report: UpdateMessage) -> outcome::Report {
 }
 
 /// What it said of its health, networks, place or log, as it is recorded.
-pub(super) fn said(said: ExtensionEffect) -> DeviceWrite {
+pub(super) fn said(said: ExtensionEffect, now: Micros) -> DeviceWrite {
     match said {
         ExtensionEffect::Health(report) => DeviceWrite::Health(report),
         ExtensionEffect::Identities(all) => {
@@ -91,7 +91,7 @@ pub(super) fn said(said: ExtensionEffect) -> DeviceWrite {
             accuracy,
             source,
         } => DeviceWrite::Location(Location {
-            at: clock::now(),
+            at: now,
             latitude,
             longitude,
             accuracy,

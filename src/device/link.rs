@@ -9,7 +9,6 @@ use crate::access::random_id;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
 use crate::bus::DeviceSignal;
-use crate::clock;
 use crate::domain::catalog::archives::{self, ArchiveRow};
 use crate::domain::catalog::keys;
 use crate::domain::catalog::stored_files;
@@ -123,7 +122,7 @@ impl DeviceSocket {
         let jitter = Duration::from_secs(connection.0.unsigned_abs() % 300);
         Some(Entered {
             at,
-            session: Session::new(format, clock::now().into(), jitter),
+            session: Session::new(format, app.now().into(), jitter),
             mailbox,
         })
     }
@@ -196,7 +195,7 @@ fn wake(link: &DeviceSocket, heard: Instant) -> Instant {
     let idle = heard + IDLE_TIME;
     match link.session.due() {
         None => idle,
-        Some(due) => idle.min(Instant::now() + due.since(clock::now().into())),
+        Some(due) => idle.min(Instant::now() + due.since(link.at.app.now().into())),
     }
 }
 
@@ -276,7 +275,7 @@ async fn take_command(link: &mut DeviceSocket, command: Option<LinkCommand>) -> 
 
 /// Gives an input to the session and carries its effects out, in order.
 async fn handle(link: &mut DeviceSocket, input: Input) -> Flow {
-    for effect in link.session.handle(input, clock::now().into()) {
+    for effect in link.session.handle(input, link.at.app.now().into()) {
         carry_out(link, effect).await?;
     }
     Ok(())
@@ -312,7 +311,7 @@ async fn carry_out(link: &mut DeviceSocket, effect: Effect) -> Flow {
             Ok(())
         }
         Effect::Said(said) => {
-            let event = join_payload::said(*said);
+            let event = join_payload::said(*said, link.at.app.now());
             if let DeviceWrite::Health(report) = &event {
                 link.at.app.device_events.health(link.at.device, report);
             }
@@ -360,7 +359,7 @@ async fn chased(at: &LinkContext) {
     }
     tracing::warn!(device = %at.name, address = %at.peer, "connections of this device take each other's place all the time: two devices may have the same identity");
     if let Err(e) =
-        notifications::chased(&at.app.db, at.product, &at.name, &at.peer, clock::now()).await
+        notifications::chased(&at.app.db, at.product, &at.name, &at.peer, at.app.now()).await
     {
         tracing::warn!(device = %at.name, error = %e, "notification not written");
     }
@@ -413,7 +412,7 @@ async fn store_join(link: &mut DeviceSocket, join: Join) -> Flow {
 /// Looks which archive the device may have, and tells it.
 async fn archive(link: &mut DeviceSocket) -> Flow {
     let (db, device) = (&link.at.app.db, link.at.device);
-    match archives::of_device(db, device, clock::now()).await {
+    match archives::of_device(db, device, db.now()).await {
         Ok(Some(archive)) => {
             let payload = link.at.archive(&archive);
             handle(link, Input::Archive(payload)).await
@@ -480,7 +479,7 @@ async fn offer(link: &mut DeviceSocket) -> Flow {
             let app = &link.at.app;
             let url = app
                 .download_urls
-                .url(&link.at.host, &offer.linked(), clock::now());
+                .url(&link.at.host, &offer.linked(), link.at.app.now());
             link.at.log_offer(&offer);
             handle(link, Input::Offer(offer.payload(&url))).await
         }
@@ -518,7 +517,7 @@ impl LinkContext {
     /// The payload of an archive, with a link that this device can use.
     fn archive(&self, a: &ArchiveRow) -> serde_json::Value {
         let links = &self.app.download_urls;
-        let url = links.url(&self.host, &StoredFileLink::archive(a), clock::now());
+        let url = links.url(&self.host, &StoredFileLink::archive(a), self.app.now());
         archives::payload(a, &url)
     }
 
@@ -526,7 +525,7 @@ impl LinkContext {
         let record = Record {
             device: self.device,
             connection: self.connection,
-            at: clock::now(),
+            at: self.app.now(),
             said,
         };
         self.app.device_writes.write(record).await

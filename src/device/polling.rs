@@ -5,7 +5,6 @@ use super::join_payload::reported;
 use super::request::{Head, HttpReply};
 use crate::access::random_id;
 use crate::app::App;
-use crate::clock;
 use crate::domain::catalog::stored_files;
 use crate::ids::ConnectionId;
 use crate::ingest::poll::{Poll, Polled};
@@ -45,7 +44,7 @@ pub(super) async fn answer(
     let record = Record {
         device: device.id,
         connection: ConnectionId(random_id()),
-        at: clock::now(),
+        at: app.now(),
         said: DeviceWrite::Poll(Box::new(poll)),
     };
     let polled = match app.device_writes.write(record).await {
@@ -86,7 +85,7 @@ fn ok(data: &Value) -> HttpReply {
 fn payload(app: &App, polled: &Polled, host: &str) -> Value {
     match &polled.offer {
         Some(offer) => {
-            let url = app.download_urls.url(host, &offer.linked(), clock::now());
+            let url = app.download_urls.url(host, &offer.linked(), app.now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

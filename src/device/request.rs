@@ -2,7 +2,7 @@
 //! (docs/protocol/device.md, "Upgrade and query parameters" and "Refusals at the upgrade").
 
 use super::identity::{Credentials, Refused, secret};
-use crate::clock;
+use crate::clock::Micros;
 use crate::limits::{HEAD_BYTES, HEAD_FIELDS};
 use device_protocol::wire::Format;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl Head {
 
 /// Reads a request's head, never more than its bound. `None` closes: it is no HTTP. One that is too large is answered here
 /// (RFC 6585, 5).
-pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
+pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>, now: Micros) -> Option<Head> {
     let mut buffer = Vec::with_capacity(1024);
     loop {
         let read = tls.read_buf(&mut buffer).await.ok()?;
@@ -101,6 +101,7 @@ pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>) -> Option<Head> {
             let _ = send(
                 tls,
                 &HttpReply::status("431 Request Header Fields Too Large"),
+                now,
             )
             .await;
             return None;
@@ -208,7 +209,11 @@ impl HttpReply {
 }
 
 /// Sends it and closes. A device without a clock signs its next try with the `Date`.
-pub(super) async fn send(tls: &mut TlsStream<TcpStream>, a: &HttpReply) -> std::io::Result<()> {
+pub(super) async fn send(
+    tls: &mut TlsStream<TcpStream>,
+    a: &HttpReply,
+    now: Micros,
+) -> std::io::Result<()> {
     let headers: String = a
         .headers
         .iter()
@@ -218,7 +223,7 @@ pub(super) async fn send(tls: &mut TlsStream<TcpStream>, a: &HttpReply) -> std::
         "HTTP/1.1 {}\r\nDate: {}\r\n{headers}Content-Type: {}\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{}",
         a.status,
-        clock::now().http_date(),
+        now.http_date(),
         a.kind,
         a.body.len(),
         a.body

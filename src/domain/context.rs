@@ -11,6 +11,7 @@ use crate::access::vault::Vault;
 use crate::blob::Blobs;
 use crate::budget::{Lane, Rate, Slots};
 use crate::bus::{Bus, BusMessage, DeviceSignal};
+use crate::clock::{Clock, Micros};
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
@@ -102,6 +103,16 @@ impl Default for Limiters {
 }
 
 impl Context {
+    /// The time by the server's clock.
+    pub fn now(&self) -> Micros {
+        self.db.now()
+    }
+
+    /// The server's clock.
+    pub fn clock(&self) -> &Clock {
+        self.db.clock()
+    }
+
     /// Refuses an operation that takes disk space when little is left, because joins, claims, and reports need
     /// the rest.
     ///

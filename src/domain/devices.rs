@@ -12,7 +12,7 @@ use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
 use crate::access::vault::{Secret, new_pair};
 use crate::bus::DeviceSignal;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::ids::{ClaimId, DeviceId, NodeId};
 use crate::limits::{CODE_BYTES, IDENTIFIER_CHARS, READ_WAIT};
@@ -159,7 +159,7 @@ pub async fn list(
     };
     let mut r = context.db.read().await?;
     let (rows, total) =
-        store::devices::list(&mut r, scope, filter, order, offset, size, clock::now()).await?;
+        store::devices::list(&mut r, scope, filter, order, offset, size, context.now()).await?;
     let ids: Vec<DeviceId> = rows.iter().map(|d| d.id).collect();
     let mut tags: HashMap<DeviceId, Vec<String>> = HashMap::new();
     for (id, tag) in store::devices::tags_of(&mut r, &ids).await? {

@@ -2,7 +2,6 @@
 //! inside the transaction that others wait for.
 
 use super::said::{Joined, WriteOutcome};
-use crate::clock;
 use crate::domain::catalog::keys::ED25519;
 use crate::ids::{DeviceId, Extensions, OrgId};
 use crate::store::ingest::ask::{self, JoinedRow};
@@ -35,7 +34,7 @@ pub async fn tell(db: &Db, outcomes: &mut [WriteOutcome]) -> store::Result<()> {
     let (for_archives, for_keys) = (of(|j| j.wants_archive), of(|j| j.wants_keys));
     let mut r = db.read().await?;
     let rows = ask::joined(&mut r, &devices).await?;
-    let archives = ask::archives(&mut r, &for_archives, clock::now()).await?;
+    let archives = ask::archives(&mut r, &for_archives, db.now()).await?;
     let mut orgs: Vec<OrgId> = rows
         .iter()
         .filter(|row| for_keys.contains(&row.id))

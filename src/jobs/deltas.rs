@@ -5,7 +5,6 @@
 use crate::app::App;
 use crate::blob::{Blob, Look, Staged};
 use crate::bus::BusMessage;
-use crate::clock;
 use crate::delta::bundle;
 use crate::domain::catalog::firmware_checks::Digests;
 use crate::domain::catalog::stored_files::require_sound;
@@ -26,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Runs until `stop` is cancelled.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut hints = app.bus.listen();
-    let mut tick = tokio::time::interval(TICK);
+    let mut tick = app.clock().every(TICK);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -55,7 +54,7 @@ async fn next(app: &App) -> store::Result<bool> {
     if !app.health.has_room() {
         return Ok(false);
     }
-    let now = clock::now();
+    let now = app.now();
     let mut w = app.db.write().await?;
     let job = deltas::take(&mut w, app.node, now.before(DELTA_TIME), now).await?;
     w.commit().await?;
@@ -76,14 +75,14 @@ async fn next(app: &App) -> store::Result<bool> {
             let size = i64::try_from(sums.size).unwrap_or(i64::MAX);
             let (whole, parts) = (&sums.whole, &sums.parts);
             let mut w = app.db.write().await?;
-            deltas::completed(&mut w, job.id, size, whole, parts, &file, clock::now()).await?;
+            deltas::completed(&mut w, job.id, size, whole, parts, &file, app.now()).await?;
             w.commit().await?;
             let took = started.elapsed();
             tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
         }
         Err(Failure::Never(why)) => fail(app, &job, DeltaState::Failed, &why).await?,
         Err(Failure::MayPass(why)) => {
-            let now = clock::now();
+            let now = app.now();
             let pause = retry_pause(now.since(job.inserted_at));
             tracing::warn!(source = %job.source_id, target = %job.target_id, why, ?pause, "delta not made, it is tried again");
             let free = now.before(DELTA_TIME).after(pause);
@@ -106,7 +105,7 @@ fn retry_pause(age: Duration) -> Duration {
 async fn fail(app: &App, job: &DeltaRow, status: DeltaState, why: &str) -> store::Result<()> {
     tracing::info!(source = %job.source_id, target = %job.target_id, why, "no delta, full files instead");
     let mut w = app.db.write().await?;
-    deltas::failed(&mut w, job.id, status, why, clock::now()).await?;
+    deltas::failed(&mut w, job.id, status, why, app.now()).await?;
     w.commit().await?;
     wake_groups(app, job.target_id).await
 }

@@ -3,7 +3,6 @@
 
 use crate::access::sha256;
 use crate::app::App;
-use crate::clock;
 use crate::health::Problem;
 use crate::limits::{HEALTH_LOOK_EVERY, HEALTH_LOOK_TIME};
 use crate::store;
@@ -24,7 +23,6 @@ pub struct Watched {
 /// Checks until `stop` is cancelled.
 pub async fn run(app: App, watched: Watched, stop: CancellationToken) {
     let mut tick = tokio::time::interval(HEALTH_LOOK_EVERY);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let found = stop
             .run_until_cancelled(collect_problems(&app, &watched))
@@ -55,7 +53,7 @@ async fn collect_problems(app: &App, watched: &Watched) -> Vec<Problem> {
 
 async fn write(app: &App) -> store::Result<()> {
     let mut w = app.db.write().await?;
-    nodes::alive(&mut w, app.node, clock::now()).await?;
+    nodes::alive(&mut w, app.node, app.now()).await?;
     w.commit().await
 }
 

@@ -3,7 +3,6 @@
 
 use super::each_tick;
 use crate::app::App;
-use crate::clock;
 use crate::device::tls::ServerIdentity;
 use crate::limits::{
     CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
@@ -22,14 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs the reconcile tick.
 pub async fn reconcile(app: App, stop: CancellationToken) {
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut tick = app.clock().every(TICK);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let now = clock::now();
+        let now = app.now();
         match reconcile::claim(&app.db, app.node, now).await {
             Ok(None) => {}
             Ok(Some(other)) => {
@@ -58,21 +56,31 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
 /// Deletes expired reports and log lines in small batches, so that other writers get their turn in between.
 pub async fn sweep(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::from_millis(200), "old reports not deleted");
-    each_tick(SWEEP_EVERY, pause, stop, failed, || sweep_some(app.clone())).await;
+    each_tick(app.clock().every(SWEEP_EVERY), pause, stop, failed, || {
+        sweep_some(app.clone())
+    })
+    .await;
 }
 
 /// Adds new audit entries to the audit chain soon after they are written.
 pub async fn seal(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "audit entries not sealed");
-    each_tick(SEAL_EVERY, pause, stop, failed, || seal_some(app.clone())).await;
+    each_tick(app.clock().every(SEAL_EVERY), pause, stop, failed, || {
+        seal_some(app.clone())
+    })
+    .await;
 }
 
 /// Writes when API tokens were last used.
 pub async fn token_uses(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "uses of tokens not written");
-    each_tick(TOKEN_USES_EVERY, pause, stop, failed, || {
-        write_token_uses(app.clone())
-    })
+    each_tick(
+        app.clock().every(TOKEN_USES_EVERY),
+        pause,
+        stop,
+        failed,
+        || write_token_uses(app.clone()),
+    )
     .await;
 }
 
@@ -91,10 +99,16 @@ async fn write_token_uses(app: App) -> store::Result<bool> {
 /// Refreshes the query planner's statistics on SQLite. PostgreSQL does so by itself.
 pub async fn optimize(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "the database's statistics not renewed");
-    each_tick(OPTIMIZE_EVERY, pause, stop, failed, || {
-        let db = app.db.clone();
-        async move { db.optimize().await.map(|()| false) }
-    })
+    each_tick(
+        app.clock().every(OPTIMIZE_EVERY),
+        pause,
+        stop,
+        failed,
+        || {
+            let db = app.db.clone();
+            async move { db.optimize().await.map(|()| false) }
+        },
+    )
     .await;
 }
 
@@ -114,7 +128,7 @@ async fn seal_some(app: App) -> store::Result<bool> {
 
 /// Deletes a batch. Returns whether there may be more.
 async fn sweep_some(app: App) -> store::Result<bool> {
-    let now = clock::now();
+    let now = app.now();
     let mut w = app.db.write().await?;
     let health = health_reports::sweep(&mut w, now.before(HEALTH_LIFE), SWEEP_ROWS).await?;
     let logs = device_logs::sweep(&mut w, now.before(LOG_LIFE), SWEEP_ROWS).await?;
@@ -135,14 +149,14 @@ async fn sweep_some(app: App) -> store::Result<bool> {
 }
 
 /// Renews the server certificate before it expires, without a restart.
-pub async fn certificates(identity: Arc<ServerIdentity>, stop: CancellationToken) {
-    let mut hour = tokio::time::interval(Duration::from_secs(3600));
+pub async fn certificates(app: App, identity: Arc<ServerIdentity>, stop: CancellationToken) {
+    let mut hour = app.clock().every(Duration::from_secs(3600));
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = hour.tick() => {}
         }
-        match identity.renew(clock::now()) {
+        match identity.renew(app.now()) {
             Ok(true) => tracing::info!("server certificate renewed"),
             Ok(false) => {}
             Err(e) => {

@@ -3,13 +3,11 @@
 use crate::app::App;
 use crate::limits::{LEFTOVER_AGE, LEFTOVERS_EVERY};
 use crate::store::catalog::files::{self, FileKind};
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// Looks now and then until it is told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
-    let mut tick = interval(LEFTOVERS_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = app.clock().every(LEFTOVERS_EVERY);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         for kind in [FileKind::Firmware, FileKind::Archive, FileKind::Delta] {
             match stop.run_until_cancelled(remove(&app, kind)).await {
@@ -24,7 +22,10 @@ pub async fn run(app: App, stop: CancellationToken) {
 }
 
 async fn remove(app: &App, kind: FileKind) -> anyhow::Result<()> {
-    let old = app.blobs.names(kind.folder(), LEFTOVER_AGE).await?;
+    let old = app
+        .blobs
+        .names(kind.folder(), LEFTOVER_AGE, app.now())
+        .await?;
     for some in old.chunks(100) {
         let mut r = app.db.read().await?;
         let unknown = files::unknown(&mut r, some.to_vec()).await?;

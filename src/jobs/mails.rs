@@ -4,7 +4,7 @@
 use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
-use crate::clock;
+use crate::clock::Micros;
 use crate::config::Mail;
 use crate::domain::support::mail_rules::{LABEL, gather};
 use crate::limits::{MAIL_BATCH, MAIL_TIME};
@@ -37,16 +37,22 @@ pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
     };
     app.db.wants().mails();
     let (second, failed) = (Duration::from_secs(1), "mail not sent");
-    each_tick(second, Duration::ZERO, stop.clone(), failed, || {
-        let round = round(app.clone(), mail.clone(), transport.clone());
-        unless_stopped(stop.clone(), round)
-    })
+    each_tick(
+        app.clock().every(second),
+        Duration::ZERO,
+        stop.clone(),
+        failed,
+        || {
+            let round = round(app.clone(), mail.clone(), transport.clone());
+            unless_stopped(stop.clone(), round)
+        },
+    )
     .await;
 }
 
 /// Sends a batch. Returns whether there may be more.
 async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool> {
-    let now = clock::now();
+    let now = app.now();
     gather(&app, now).await?;
     let mut r = app.db.read().await?;
     if !mail::waits(&mut r, now).await? {
@@ -61,7 +67,7 @@ async fn round(app: App, mail: Mail, transport: Transport) -> store::Result<bool
     let sent = join_all(due.iter().map(|d| send(&app, &mail, &transport, d))).await;
     let mut w = app.db.write().await?;
     for (d, outcome) in due.iter().zip(&sent) {
-        note(&mut w, d, outcome).await?;
+        note(&mut w, d, outcome, app.now()).await?;
     }
     w.commit().await?;
     Ok(due.len() as i64 >= MAIL_BATCH)
@@ -108,8 +114,8 @@ async fn note(
     w: &mut store::Write,
     d: &DueMail,
     outcome: &Result<(), Unsent>,
+    now: Micros,
 ) -> store::Result<()> {
-    let now = clock::now();
     let pause = pause(&PAUSES, d.attempts);
     let (status, error) = match (outcome, pause) {
         (Ok(()), _) => (MailState::Sent, None),

@@ -1,8 +1,9 @@
 //! Background jobs. A job has no input but its row, may run twice, and keeps its state in the database.
 
+use crate::clock::Ticker;
 use crate::store;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 pub mod deltas;
@@ -31,7 +32,7 @@ fn pause(pauses: &[u64], attempts: i64) -> Option<Duration> {
 /// Runs `work` on each tick, and again after a pause while there is more. A failure is retried by the next
 /// tick.
 async fn each_tick<F>(
-    period: Duration,
+    mut tick: Ticker,
     pause: Duration,
     stop: CancellationToken,
     failed: &'static str,
@@ -39,8 +40,6 @@ async fn each_tick<F>(
 ) where
     F: Future<Output = store::Result<bool>>,
 {
-    let mut tick = interval(period);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         loop {
             match work().await {

@@ -33,7 +33,11 @@ pub async fn all(app: App, stop: CancellationToken) {
             }
         }
         first = false;
-        if stop.run_until_cancelled(sleep(SCRUB_PAUSE)).await.is_none() {
+        if stop
+            .run_until_cancelled(app.clock().sleep(SCRUB_PAUSE))
+            .await
+            .is_none()
+        {
             return;
         }
     }
@@ -42,18 +46,24 @@ pub async fn all(app: App, stop: CancellationToken) {
 /// Checks damaged files again, so that a repaired file is used within a minute.
 pub async fn damaged(app: App, stop: CancellationToken) {
     let failed = "damaged files not looked at";
-    each_tick(DAMAGED_LOOK_EVERY, Duration::ZERO, stop, failed, || {
-        let app = app.clone();
-        async move {
-            let mut r = app.db.read().await?;
-            let found = files::damaged(&mut r).await?;
-            drop(r);
-            for file in found {
-                said(require_sound(&app, &file, Look::Known).await);
+    each_tick(
+        app.clock().every(DAMAGED_LOOK_EVERY),
+        Duration::ZERO,
+        stop,
+        failed,
+        || {
+            let app = app.clone();
+            async move {
+                let mut r = app.db.read().await?;
+                let found = files::damaged(&mut r).await?;
+                drop(r);
+                for file in found {
+                    said(require_sound(&app, &file, Look::Known).await);
+                }
+                Ok(false)
             }
-            Ok(false)
-        }
-    })
+        },
+    )
     .await;
 }
 

@@ -4,7 +4,7 @@
 use super::{each_tick, pause, unless_stopped};
 use crate::access::vault::Secret;
 use crate::app::App;
-use crate::clock;
+use crate::clock::Micros;
 use crate::domain::support::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
 use crate::store;
@@ -63,9 +63,13 @@ pub async fn run(app: App, stop: CancellationToken) {
         }
     };
     let (second, failed) = (Duration::from_secs(1), "webhooks not sent");
-    each_tick(second, Duration::ZERO, stop.clone(), failed, || {
-        unless_stopped(stop.clone(), round(app.clone(), client.clone()))
-    })
+    each_tick(
+        app.clock().every(second),
+        Duration::ZERO,
+        stop.clone(),
+        failed,
+        || unless_stopped(stop.clone(), round(app.clone(), client.clone())),
+    )
     .await;
 }
 
@@ -73,11 +77,11 @@ pub async fn run(app: App, stop: CancellationToken) {
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
     messages::refresh_subscribers(&mut r, app.db.wants()).await?;
-    if !webhooks::waits(&mut r, clock::now()).await? {
+    if !webhooks::waits(&mut r, app.now()).await? {
         return Ok(false);
     }
     drop(r);
-    let now = clock::now();
+    let now = app.now();
     let mut w = app.db.write().await?;
     // If the process dies meanwhile, the deliveries become due again.
     let until = now.after(WEBHOOK_TIME * 4);
@@ -86,7 +90,7 @@ async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let sent = join_all(due.iter().map(|d| send(&app, &client, d))).await;
     let mut w = app.db.write().await?;
     for (d, answer) in due.iter().zip(&sent) {
-        note(&mut w, d, answer).await?;
+        note(&mut w, d, answer, app.now()).await?;
     }
     w.commit().await?;
     Ok(due.len() as i64 >= WEBHOOK_BATCH)
@@ -102,7 +106,7 @@ async fn send(app: &App, client: &reqwest::Client, d: &Due) -> Result<u16, Strin
     if inside(&url) && !app.policy.private_webhooks {
         return Err("a private address is not allowed".into());
     }
-    let stamp = clock::now().secs();
+    let stamp = app.now().secs();
     let signature = sign(&secret, &d.message, stamp, &d.body)?;
     let answer = client
         .post(url)
@@ -138,8 +142,12 @@ fn sign(secret: &Secret, id: &str, stamp: i64, body: &str) -> Result<String, Str
     Ok(format!("v1,{}", STANDARD.encode(tag)))
 }
 
-async fn note(w: &mut store::Write, d: &Due, answer: &Result<u16, String>) -> store::Result<()> {
-    let now = clock::now();
+async fn note(
+    w: &mut store::Write,
+    d: &Due,
+    answer: &Result<u16, String>,
+    now: Micros,
+) -> store::Result<()> {
     let pause = pause(&PAUSES, d.attempts);
     let again = pause.map_or(DeliveryState::Failed, |_| DeliveryState::Pending);
     let (status, error) = match answer {

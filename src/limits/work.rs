@@ -12,10 +12,8 @@ pub const EXPORT_ROWS: i64 = 1_000;
 
 /// Maximum files that an import looks through.
 pub const IMPORT_FILES: usize = 1_000_000;
-
 /// Maximum bytes of a JSON body.
 pub const JSON_BYTES: usize = 8_000_000;
-
 /// Maximum entries of one page of a list.
 pub const PAGE_SIZE: u64 = 1_000;
 /// How long a download link is valid: 24 h of retries and a slow start (docs/protocol/device.md, "Downloads").

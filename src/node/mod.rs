@@ -12,7 +12,7 @@ use crate::blob::Blobs;
 use crate::blob::download_urls::DownloadUrls;
 use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::bus::{Bus, BusMessage};
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
@@ -69,7 +69,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a server: database, keys, files, TLS, listeners, and then the jobs.
+    /// Starts a server: database, keys, files, TLS, listeners, and then the jobs. All of it lives by this clock.
     ///
     /// # Errors
     /// The first part that cannot be opened or bound.
@@ -77,10 +77,10 @@ impl Node {
         clippy::disallowed_methods,
         reason = "the batch writer outlives the trackers that it serves"
     )]
-    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         let files = setup::raise_descriptor_limit();
         let lock = setup::lock(&config.data_dir)?;
-        let db = setup::database(config).await?;
+        let db = setup::database(config).await?.with_clock(clock.clone());
         secret_files::check(config, &db).await?;
         let node = setup::node_id(&config.data_dir)?;
         setup::claim_database(&db, node).await?;
@@ -88,7 +88,7 @@ impl Node {
         let blobs = Blobs::local(&config.data_dir.join("blobs"))
             .context("could not open the file store")?;
         blobs.sweep().context("could not clear the file store")?;
-        let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, clock::now())?;
+        let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, db.now())?;
         secret_files::keep(config, &db).await?;
         let bind = |what: &'static str, at: SocketAddr| async move {
             TcpListener::bind(at)
@@ -137,7 +137,7 @@ impl Node {
             device_writes: records,
             newcomers,
             download_urls: Arc::new(links),
-            device_events: DeviceEvents::default(),
+            device_events: DeviceEvents::new(clock),
             cli_login_limiter: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             device_report_limiter: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             taken_over: CancellationToken::new(),
@@ -159,7 +159,7 @@ impl Node {
         // What this node held before it stopped or crashed is lost.
         csv_import::take_back_unfinished(&app.db).await?;
         fold::old_rows(&app.db).await?;
-        reconcile::close_dead_node(&app.db, &app.bus, node, clock::now()).await?;
+        reconcile::close_dead_node(&app.db, &app.bus, node, app.now()).await?;
         let node = Self {
             web: web.local_addr()?,
             devices: devices.local_addr()?,
@@ -216,7 +216,11 @@ impl Node {
         }
         loops.spawn(housekeeping::optimize(app.clone(), stop.clone()));
         loops.spawn(housekeeping::seal(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::certificates(identity.clone(), stop.clone()));
+        loops.spawn(housekeeping::certificates(
+            app.clone(),
+            identity.clone(),
+            stop.clone(),
+        ));
         loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
         let settings = Settings {
             connect_rate: config.connect_rate,

@@ -4,7 +4,6 @@ use super::secret_files;
 use crate::access::scope::Role;
 use crate::access::vault::Vault;
 use crate::access::{password, random, random_id};
-use crate::clock;
 use crate::config::Config;
 use crate::domain::accounts::users;
 use crate::domain::catalog::products;
@@ -102,7 +101,7 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Another server that was alive within [`NODE_SILENCE`].
 pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
-    if let Some(other) = reconcile::claim(db, node, clock::now()).await? {
+    if let Some(other) = reconcile::claim(db, node, db.now()).await? {
         bail!(
             "another server uses this database: node {} was alive less than {} s ago; stop it, or wait that long after it died",
             other.0,
@@ -209,7 +208,7 @@ pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
     if crate::store::accounts::users::any(&mut w).await? {
         return Ok(None);
     }
-    let now = clock::now();
+    let now = db.now();
     let (email, password) = ("admin@localhost".to_owned(), password::generate());
     let org = match crate::store::accounts::orgs::add(&mut w, "home", now).await? {
         Some(id) => id,
@@ -265,7 +264,7 @@ pub async fn bootstrap(
         bail!("--org {org:?}: a name has letters, digits, '-' and '_' only");
     }
     let product = name_of(Some(product)).map_err(|e| anyhow::anyhow!("--product: {e}"))?;
-    let now = clock::now();
+    let now = db.now();
     let password = password::generate();
     let mut w = db.write().await?;
     let org_id = match crate::store::accounts::orgs::add(&mut w, org, now).await? {

@@ -3,7 +3,6 @@
 
 use super::claim;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
-use crate::clock;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, TICK};
 use crate::store::deployments::deployment_groups;
@@ -26,8 +25,7 @@ impl Scheduler {
     /// Runs until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
         let mut hints = self.bus.listen();
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut tick = self.db.clock().every(TICK);
         let mut dirty = HashSet::new();
         loop {
             tokio::select! {
@@ -66,7 +64,7 @@ impl Scheduler {
             return Ok(());
         }
         for _ in 0..GROUP_RUNS {
-            let run = claim::run(&self.db, self.node, group, clock::now()).await?;
+            let run = claim::run(&self.db, self.node, group, self.db.now()).await?;
             if run.filed {
                 self.bus.send(BusMessage::Delta);
             }

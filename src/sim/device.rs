@@ -8,7 +8,7 @@ use super::disk::{Disk, Image};
 use super::download::{self, Wanted};
 use super::release::Release;
 use super::stats::{Stats, count};
-use crate::clock;
+use crate::clock::Clock;
 use fwup::keys::PublicKey;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
@@ -145,7 +145,7 @@ impl Life {
         let (path, headers) = match &d.identity {
             DeviceAuth::Certificate => ("/socket/websocket", Vec::new()),
             DeviceAuth::Secret { key, secret } => {
-                let now = clock::now().0 / 1_000;
+                let now = Clock::default().now().0 / 1_000;
                 let headers = super::secret::sign(key, secret, &d.identifier, now);
                 ("/device-socket/websocket", headers.to_vec())
             }

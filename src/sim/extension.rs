@@ -4,7 +4,7 @@
 use super::connection::{Connection, Frame};
 use super::device::Life;
 use super::stats::count;
-use crate::clock;
+use crate::clock::Clock;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
@@ -115,7 +115,7 @@ impl Life {
         let line = json!({
             "level": "info",
             "message": "simulated: all is well",
-            "meta": {"time": clock::now().0.to_string(), "module": "Sim"},
+            "meta": {"time": Clock::default().now().0.to_string(), "module": "Sim"},
         });
         connection.push("extensions", "logging:send", &line).await
     }

@@ -4,7 +4,7 @@
 use super::connection::Target;
 use super::device::{Device, DeviceAuth, Life, Outcome};
 use super::stats::count;
-use crate::clock;
+use crate::clock::Clock;
 use rand::RngExt as _;
 use serde_json::Value;
 use std::time::Duration;
@@ -98,7 +98,7 @@ async fn ask(d: &Device, path: &str) -> Result<Value, String> {
     }
     field("x-nerveshub-vcs_identifier", d.image.get("vcs-identifier"));
     if let DeviceAuth::Secret { key, secret } = &d.identity {
-        let now = clock::now().0 / 1_000;
+        let now = Clock::default().now().0 / 1_000;
         for (name, value) in super::secret::sign(key, secret, &d.identifier, now) {
             field(name, &value);
         }

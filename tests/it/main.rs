@@ -1,4 +1,4 @@
-//! Whole-system tests: the real binary, real sockets, real TLS, both databases.
+//! Whole-system tests: a whole server, in this process or as the real binary, real sockets, real TLS, both databases.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -18,4 +18,5 @@ mod rest_api;
 mod rollout;
 mod support;
 mod support_tools;
+mod time;
 mod walls;

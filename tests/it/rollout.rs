@@ -411,7 +411,7 @@ async fn the_limit_holds_in_a_storm(server: Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let Some(mut server) = Server::start(engine).await else {
+        let Some(mut server) = Server::process(engine).await else {
             return;
         };
         let (api, new, sim) = storm(&server).await;

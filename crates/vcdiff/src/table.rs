@@ -19,39 +19,24 @@ pub(super) struct Half {
     pub mode: u8,
 }
 
-const NOTHING: Half = Half {
-    kind: InstructionKind::Nothing,
-    size: 0,
-    mode: 0,
-};
+const NOTHING: Half = half(InstructionKind::Nothing, 0, 0);
+
+const fn half(kind: InstructionKind, size: u8, mode: u8) -> Half {
+    Half { kind, size, mode }
+}
 
 fn add(size: u8) -> Half {
-    Half {
-        kind: InstructionKind::Add,
-        size,
-        mode: 0,
-    }
+    half(InstructionKind::Add, size, 0)
 }
 
 fn copy(size: u8, mode: u8) -> Half {
-    Half {
-        kind: InstructionKind::Copy,
-        size,
-        mode,
-    }
+    half(InstructionKind::Copy, size, mode)
 }
 
 /// The 256 instructions of the default table (RFC 3284 §5.6).
 pub(super) fn default_table() -> Vec<(Half, Half)> {
     let mut t = Vec::with_capacity(256);
-    t.push((
-        Half {
-            kind: InstructionKind::Run,
-            size: 0,
-            mode: 0,
-        },
-        NOTHING,
-    ));
+    t.push((half(InstructionKind::Run, 0, 0), NOTHING));
     t.extend((0..=17).map(|size| (add(size), NOTHING)));
     for mode in 0..=8 {
         t.push((copy(0, mode), NOTHING));

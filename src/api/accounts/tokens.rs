@@ -9,9 +9,10 @@ use crate::api::http::extract::{Caller, Word, number_of};
 use crate::api::http::params::{Params, number};
 use crate::api::http::tag::Tag;
 use crate::app::App;
+use crate::clock::Micros;
+use crate::domain;
 use crate::domain::accounts::tokens::{self, NewToken, ServiceAccount, Token, TokenForm};
 use crate::domain::error::field;
-use crate::{clock, domain};
 use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -80,7 +81,7 @@ struct ServiceView {
     inserted_at: String,
 }
 
-fn view(t: &Token) -> TokenView {
+fn view(t: &Token, now: Micros) -> TokenView {
     TokenView {
         id: t.id,
         note: t.note.clone(),
@@ -93,13 +94,13 @@ fn view(t: &Token) -> TokenView {
         inserted_at: t.inserted_at.naive(),
         last_used_at: t.last_used_at.map(|at| at.zulu()),
         expires_at: t.expires_at.map(|at| at.zulu()),
-        expired: tokens::ended(t, clock::now()),
+        expired: tokens::ended(t, now),
     }
 }
 
-fn minted(new: NewToken) -> Minted {
+fn minted(new: NewToken, now: Micros) -> Minted {
     Minted {
-        view: view(&new.row),
+        view: view(&new.row, now),
         token: new.text,
     }
 }
@@ -212,7 +213,7 @@ fn service_account_routes(contract: &mut Contract) {
 /// `GET /users/me/tokens`.
 async fn list(State(app): State<App>, Caller(person): Caller) -> Result<Data<Vec<TokenView>>> {
     let all = tokens::list(&app.db, &person).await?;
-    Ok(Data(all.iter().map(view).collect()))
+    Ok(Data(all.iter().map(|t| view(t, app.now())).collect()))
 }
 
 /// `POST /users/me/tokens`.
@@ -222,7 +223,7 @@ async fn create(
     p: Params,
 ) -> Result<Created<Minted>> {
     let new = tokens::create(&app.db, &person, &form(&p)?).await?;
-    Ok(Created::without_location(minted(new)))
+    Ok(Created::without_location(minted(new, app.now())))
 }
 
 /// `DELETE /users/me/tokens/:token`.
@@ -269,7 +270,7 @@ async fn of_service(
 ) -> Result<Data<Vec<TokenView>>> {
     let scope = scope.allow(Role::Admin)?;
     let all = tokens::of_service(&app.db, &scope, &name).await?;
-    Ok(Data(all.iter().map(view).collect()))
+    Ok(Data(all.iter().map(|t| view(t, app.now())).collect()))
 }
 
 /// `POST /orgs/:org/service_accounts/:account/tokens`.
@@ -281,7 +282,7 @@ async fn add_to_service(
 ) -> Result<Created<Minted>> {
     let scope = scope.allow(Role::Admin)?;
     let new = tokens::add_to_service(&app.db, &scope, &name, &form(&p)?).await?;
-    Ok(Created::without_location(minted(new)))
+    Ok(Created::without_location(minted(new, app.now())))
 }
 
 /// `DELETE /orgs/:org/service_accounts/:account/tokens/:token`.

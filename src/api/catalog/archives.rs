@@ -10,7 +10,6 @@ use crate::api::http::extract::Name;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
-use crate::clock;
 use crate::domain::catalog::archives::{self, ArchiveRow};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -143,8 +142,6 @@ async fn download(
     let scope = scope.allow(Role::Manage)?;
     let archive = archives::show(&app.db, &scope, &uuid).await?;
     let file = StoredFileLink::archive(&archive);
-    let url = app
-        .download_urls
-        .url(host_of(&headers), &file, clock::now());
+    let url = app.download_urls.url(host_of(&headers), &file, app.now());
     Ok(FileLink(url))
 }

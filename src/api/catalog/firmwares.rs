@@ -9,7 +9,6 @@ use crate::api::http::extract::Name;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
-use crate::clock;
 use crate::domain::catalog::firmwares::{self, FirmwareRow};
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -142,8 +141,6 @@ async fn download(
     let scope = scope.allow(Role::Manage)?;
     let firmware = firmwares::show(&app.db, &scope, &uuid).await?;
     let file = StoredFileLink::firmware(&firmware);
-    let url = app
-        .download_urls
-        .url(host_of(&headers), &file, clock::now());
+    let url = app.download_urls.url(host_of(&headers), &file, app.now());
     Ok(FileLink(url))
 }

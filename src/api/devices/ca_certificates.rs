@@ -125,7 +125,7 @@ async fn verification_token(
     State(app): State<App>,
     scope: Scope<Org>,
 ) -> Result<Data<VerificationToken>> {
-    let token = certificates::verification_token(&app.vault, &scope);
+    let token = certificates::verification_token(&app.vault, &scope, app.now());
     Ok(Data(VerificationToken {
         verification_token: token,
     }))

@@ -8,7 +8,7 @@ use crate::api::http::extract::Name;
 use crate::api::http::params::{Params, number};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::devices::extensions::{self, HealthReport, LogLine};
 use crate::domain::error::field;
 use crate::ids::{Extension, Extensions};
@@ -198,10 +198,10 @@ pub(super) fn limit(p: &Params) -> Result<i64> {
 }
 
 /// Where the `hours` of a list of reports begin.
-fn since(p: &Params) -> Result<Micros> {
+fn since(p: &Params, now: Micros) -> Result<Micros> {
     let hours = within(p, "hours", 24 * 7, 24 * 7)?;
     let span = Duration::from_secs(hours.unsigned_abs() * 3600);
-    Ok(clock::now().before(span))
+    Ok(now.before(span))
 }
 
 /// Stored JSON; it was written by this server.
@@ -252,7 +252,7 @@ async fn health(
     Name(d): Name,
     p: Params,
 ) -> Result<Data<Vec<HealthView>>> {
-    let (since, limit) = (since(&p)?, limit(&p)?);
+    let (since, limit) = (since(&p, app.now())?, limit(&p)?);
     if p.flag("refresh") == Some(true) {
         extensions::ask_health(&app, &scope, &d).await?;
     }

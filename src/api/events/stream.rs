@@ -230,13 +230,14 @@ fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::domain::events::device_events::{DeviceEvents, EventKind};
     use crate::ids::DeviceId;
     use crate::limits::DEVICE_EVENTS;
 
     #[tokio::test]
     async fn who_falls_behind_learns_how_much_was_lost() {
-        let watchers = DeviceEvents::default();
+        let watchers = DeviceEvents::new(Clock::default());
         let mut slow = watchers.watch();
         for n in 0..DEVICE_EVENTS as i64 + 10 {
             watchers.tell(DeviceId::from(n), EventKind::Online);

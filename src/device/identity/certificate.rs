@@ -87,7 +87,7 @@ pub async fn decide(
         Some(h) => (h.device_id, h.product_id),
         None => newcomer(&mut w, ca, &name, now).await?,
     };
-    keep(&mut w, ca.org_id, device, &facts).await?;
+    keep(&mut w, ca.org_id, device, &facts, now).await?;
     w.commit().await?;
     Ok(known(device, &name, product))
 }
@@ -230,8 +230,9 @@ async fn keep(
     org: OrgId,
     device: DeviceId,
     facts: &CertificateInfo,
+    now: Micros,
 ) -> Result<(), Refused> {
-    match store_certificate(w, org, device, facts).await {
+    match store_certificate(w, org, device, facts, now).await {
         Ok(()) => Ok(()),
         Err(DomainError::Store(e)) => Err(Refused::Unavailable(e)),
         Err(DomainError::Fault(e)) => Err(Refused::Unavailable(sqlx::Error::Protocol(e).into())),

@@ -1,10 +1,10 @@
 use super::*;
-use crate::clock;
+use crate::clock::Clock;
 
 #[test]
 fn a_certificate_is_kept_until_its_names_change_or_its_time_runs_out() {
     let folder = tempfile::tempdir().unwrap();
-    let now = clock::now();
+    let now = Clock::default().now();
     let serial = || fs::read_to_string(folder.path().join("tls/server.pem")).unwrap();
     let ca = || fs::read_to_string(folder.path().join("tls/ca.pem")).unwrap();
     ServerIdentity::open(folder.path(), &[], now).unwrap();

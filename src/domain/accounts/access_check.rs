@@ -4,7 +4,6 @@
 
 use crate::access;
 use crate::access::scope::{Product, Scope};
-use crate::clock;
 use crate::ids::DeviceId;
 use crate::limits::{STANDING_PAUSE, VIEWER_LOOK};
 use crate::store::{self, Db, devices};
@@ -96,6 +95,6 @@ impl AccessCheck {
                 return Ok(false);
             }
         }
-        access::still_allowed(&mut r, &self.scope, clock::now()).await
+        access::still_allowed(&mut r, &self.scope, self.db.now()).await
     }
 }

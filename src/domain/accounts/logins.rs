@@ -5,7 +5,7 @@ use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
 use crate::access::{password, random};
 use crate::budget::counted;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::accounts::users;
 use crate::domain::error::{INVALID, field};
@@ -31,7 +31,7 @@ pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Resul
             .count(&from)
             .map_err(DomainError::TooMany)?;
     }
-    let now = clock::now();
+    let now = context.now();
     let token = uuid::Builder::from_random_bytes(random()).into_uuid();
     let code = 100_000 + i64::from(u32::from_le_bytes(random()) % 900_000);
     let note: String = note.chars().take(255).collect();
@@ -59,7 +59,7 @@ pub async fn begin(context: &Context, note: &str, from: Option<IpAddr>) -> Resul
 /// [`DomainError::NotFound`] when the login is unknown or expired.
 pub async fn waiting(db: &Db, token: &str) -> Result<CliSession> {
     let mut r = db.read().await?;
-    cli_sessions::find(&mut r, token, clock::now().before(CLI_LOGIN_LIFE))
+    cli_sessions::find(&mut r, token, db.now().before(CLI_LOGIN_LIFE))
         .await?
         .ok_or(DomainError::NotFound)
 }
@@ -121,7 +121,7 @@ pub async fn confirm(
         Some(_) => return Ok(Confirmed::Taken),
         None => {}
     }
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     if !crate::store::accounts::users::confirmed(&mut w, person.id).await? {
         return Ok(Confirmed::Unconfirmed);
@@ -162,7 +162,7 @@ pub async fn invite(
     if !plausible || email.len() > 255 {
         return Err(field("email", INVALID));
     }
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let id = invites::add(&mut w, scope, email, role.word(), now).await?;
     let link = link(context, id, email, now);
@@ -182,7 +182,7 @@ pub async fn invite(
 /// The organization's open invitations, newest first, without their links.
 pub async fn invitations(context: &Context, scope: &Scope<Org>) -> Result<Vec<Invite>> {
     let mut r = context.db.read().await?;
-    Ok(invites::list(&mut r, scope, clock::now().before(INVITE_LIFE)).await?)
+    Ok(invites::list(&mut r, scope, context.now().before(INVITE_LIFE)).await?)
 }
 
 fn link(context: &Context, id: i64, email: &str, at: Micros) -> String {
@@ -204,7 +204,7 @@ pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
         "{} took back the invitation of {email}",
         scope.person().name
     );
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, db.now()).await?;
     w.commit().await?;
     Ok(())
 }
@@ -216,7 +216,7 @@ pub async fn rescind(db: &Db, scope: &Scope<Org>, email: &str) -> Result<()> {
 pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
     let (id, proof) = link.split_once('.').ok_or(DomainError::NotFound)?;
     let id: i64 = id.parse().map_err(|_| DomainError::NotFound)?;
-    let now = clock::now();
+    let now = context.now();
     let mut r = context.db.read().await?;
     let found = invites::find(&mut r, id, now.before(INVITE_LIFE)).await?;
     let invite = found.ok_or(DomainError::NotFound)?;
@@ -239,7 +239,7 @@ pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> 
     let mut r = context.db.read().await?;
     let known = crate::store::accounts::users::by_email(&mut r, &invite.email).await?;
     drop(r);
-    let now = clock::now();
+    let now = context.now();
     let (user, name) = match known {
         Some(_) => {
             let person = users::by_password(context, &invite.email, secret, None).await?;

@@ -1,7 +1,6 @@
 //! Organizations and their members.
 
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
@@ -71,7 +70,7 @@ pub async fn add_member(
     {
         return Err(field("org_users", "is already member"));
     }
-    let now = clock::now();
+    let now = context.now();
     crate::store::accounts::orgs::set_member(&mut w, scope.org().id, user.id, role.word(), now)
         .await?;
     let text = format!(
@@ -79,7 +78,7 @@ pub async fn add_member(
         scope.person().name,
         role.word()
     );
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, context.now()).await?;
     mail_rules::members_changed(context, &mut w, scope, Some(&user.email), &text).await?;
     w.commit().await?;
     member(&context.db, scope, email).await.map(Some)
@@ -105,7 +104,7 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
         scope.org().id,
         found.user_id,
         role.word(),
-        clock::now(),
+        db.now(),
     )
     .await?;
     let text = format!(
@@ -113,7 +112,7 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
         scope.person().name,
         role.word()
     );
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, db.now()).await?;
     w.commit().await?;
     Ok(Member {
         role: role.word().to_owned(),
@@ -134,7 +133,7 @@ pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -
     crate::store::accounts::orgs::remove_member(&mut w, scope, found.user_id).await?;
     crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
     let text = format!("{} removed the member {email}", scope.person().name);
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, context.now()).await?;
     mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
     w.commit().await?;
     Ok(())

@@ -3,14 +3,13 @@
 
 use crate::access;
 use crate::access::scope::{Org, Person, Product, Scope};
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::{DomainError, Result};
 use crate::store::Db;
 
 /// The person that an API token belongs to; `None` when the token is not valid.
 pub async fn person(context: &Context, token: &str) -> Result<Option<Person>> {
-    Ok(access::by_token(&context.db, token, &context.token_uses, clock::now()).await?)
+    Ok(access::by_token(&context.db, token, &context.token_uses, context.now()).await?)
 }
 
 /// A person's scope in an organization.

@@ -5,7 +5,7 @@ mod service_accounts;
 use super::users::Lasting;
 use crate::access;
 use crate::access::scope::{Access, Grant, InOrg as _, Org, Person, Role, Scope};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::accounts::users;
 use crate::domain::error::{BLANK, INVALID, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
@@ -46,11 +46,8 @@ pub struct NewToken {
 /// # Errors
 /// [`DomainError::Denied`] for a limited token.
 pub fn require_full_access(person: &Person) -> Result<()> {
-    if person.grant.is_full() {
-        Ok(())
-    } else {
-        Err(DomainError::Denied(Role::Admin))
-    }
+    let full = person.grant.is_full();
+    full.then_some(()).ok_or(DomainError::Denied(Role::Admin))
 }
 
 /// A person's own tokens.
@@ -70,9 +67,9 @@ pub async fn list(db: &Db, person: &Person) -> Result<Vec<TokenRow>> {
 pub async fn create(db: &Db, person: &Person, form: &TokenForm) -> Result<NewToken> {
     require_full_access(person)?;
     let mut w = db.write().await?;
-    let made = mint(&mut w, person, person.id, form).await?;
+    let made = mint(&mut w, person, person.id, form, db.now()).await?;
     let text = format!("{} made a token: {}", person.name, made.row.note);
-    audit::of_person(&mut w, person, &text, clock::now()).await?;
+    audit::of_person(&mut w, person, &text, db.now()).await?;
     w.commit().await?;
     Ok(made)
 }
@@ -88,13 +85,19 @@ pub async fn delete(db: &Db, person: &Person, token: i64) -> Result<()> {
         return Err(DomainError::NotFound);
     }
     let text = format!("{} took token {token} of their own away", person.name);
-    audit::of_person(&mut w, person, &text, clock::now()).await?;
+    audit::of_person(&mut w, person, &text, db.now()).await?;
     w.commit().await?;
     Ok(())
 }
 
 /// Creates a token for `owner`. `asker` must have access to the product that the form names.
-async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) -> Result<NewToken> {
+async fn mint(
+    w: &mut Write,
+    asker: &Person,
+    owner: UserId,
+    form: &TokenForm,
+    now: Micros,
+) -> Result<NewToken> {
     let note = form.note.as_deref().unwrap_or_default().trim();
     if note.is_empty() {
         return Err(field("note", BLANK));
@@ -113,7 +116,6 @@ async fn mint(w: &mut Write, asker: &Person, owner: UserId, form: &TokenForm) ->
             Some(scope.ok_or_else(unknown)?.product().id)
         }
     };
-    let now = clock::now();
     let lasting = match form.days {
         None => Lasting::ForEver,
         Some(days @ 1..=TOKEN_DAYS) => {

@@ -2,7 +2,7 @@
 
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::Result;
 use crate::domain::accounts::tokens;
@@ -34,7 +34,7 @@ pub async fn login(
     let Some(person) = by_password(context, email, password, from).await? else {
         return Ok(None);
     };
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
@@ -76,7 +76,7 @@ pub async fn by_password(
     let first = context.limiters.passwords.failed(email, from);
     // Only the attempt that uses up the limit is recorded. If each were, a stranger could fill the log.
     if let Some(person) = person.filter(|_| first) {
-        let now = clock::now();
+        let now = context.now();
         let text = format!(
             "Somebody tried wrong passwords of {}; further tries are slowed down",
             person.email
@@ -142,7 +142,7 @@ pub async fn change_password(
         .passwords
         .check(move || password::hash(&given))
         .await?;
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     crate::store::accounts::users::set_password(&mut w, person.id, &hash, now).await?;
     crate::store::accounts::users::delete_other_tokens(&mut w, person.id, person.token).await?;

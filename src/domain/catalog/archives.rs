@@ -6,7 +6,7 @@ use super::firmwares::Upload;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, Staged};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::error::{TAKEN, field};
 use crate::domain::{DomainError, Result};
@@ -100,7 +100,7 @@ async fn keep(
     }
     let file = FileKind::Archive.new_key();
     context.blobs.put(staged, &file).await?;
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     crate::store::catalog::archives::add(&mut w, scope, &new, &file, now)
         .await?
@@ -140,7 +140,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
         scope.person().name,
         archive.version
     );
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, context.now()).await?;
     w.commit().await?;
     if let Some(file) = file {
         context.blobs.remove(&file.file).await?;

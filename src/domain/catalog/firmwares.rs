@@ -8,7 +8,6 @@ use super::products::ProductRow;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, Staged};
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::error::{TAKEN, field};
 use crate::domain::{DomainError, Result, blocking};
@@ -223,7 +222,7 @@ async fn store_firmware(
     drop(r);
     let file = FileKind::Firmware.new_key();
     context.blobs.put(staged, &file).await?;
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     // Another upload may have been accepted meanwhile.
     refuse_taken_version(&mut w, scope, &new).await?;
@@ -316,7 +315,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, uuid: &str) -> Re
         scope.person().name,
         firmware.version
     );
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, context.now()).await?;
     w.commit().await?;
     let deltas = deltas.into_iter().map(|d| d.0);
     for file in file.map(|f| f.file).into_iter().chain(deltas) {

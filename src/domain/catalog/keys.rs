@@ -1,7 +1,6 @@
 //! Signing keys of an organization: the public keys that uploads and devices check firmware with.
 
 use crate::access::scope::{InOrg as _, Org, Scope};
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::error::{BLANK, INVALID, Mistakes, TAKEN, field, name_of};
 use crate::domain::events::broadcast;
@@ -102,9 +101,15 @@ pub async fn create(
         return Err(errors.refusal());
     };
     let mut w = context.db.write().await?;
-    let Some(id) =
-        crate::store::catalog::keys::add(&mut w, scope.org().id, &name, &key, scheme, clock::now())
-            .await?
+    let Some(id) = crate::store::catalog::keys::add(
+        &mut w,
+        scope.org().id,
+        &name,
+        &key,
+        scheme,
+        context.now(),
+    )
+    .await?
     else {
         let same_name = crate::store::catalog::keys::by_name(&mut w, scope, &name)
             .await?
@@ -115,7 +120,7 @@ pub async fn create(
         &mut w,
         scope,
         &format!("{} registered signing key {name}", scope.person().name),
-        clock::now(),
+        context.now(),
     )
     .await?;
     w.commit().await?;
@@ -148,7 +153,7 @@ pub async fn delete(context: &Context, scope: &Scope<Org>, name: &str) -> Result
         &mut w,
         scope,
         &format!("{} deleted signing key {name}", scope.person().name),
-        clock::now(),
+        context.now(),
     )
     .await?;
     w.commit().await?;

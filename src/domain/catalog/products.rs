@@ -3,7 +3,7 @@
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::{Secret, Vault, new_pair};
 use crate::bus::BusMessage;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::error::{TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
@@ -41,7 +41,7 @@ pub async fn show(db: &Db, scope: &Scope<Product>) -> Result<ProductRow> {
 /// A validation error for a blank or taken name.
 pub async fn create(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<ProductRow> {
     let name = name_of(name)?;
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let id = crate::store::catalog::products::add(&mut w, scope.org().id, &name, now)
         .await?
@@ -125,13 +125,13 @@ pub async fn update(
     if let Some(unsigned) = changes.unsigned_esp_idf {
         product.allow_unsigned_esp_idf_firmware = unsigned;
     }
-    crate::store::catalog::products::set(&mut w, scope, &product, clock::now()).await?;
+    crate::store::catalog::products::set(&mut w, scope, &product, context.now()).await?;
     let text = format!(
         "{} updated product {}",
         scope.person().name,
         scope.product().name
     );
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, context.now()).await?;
     w.commit().await?;
     Ok(product)
 }
@@ -167,7 +167,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>) -> Result<()> {
         scope.person().name,
         scope.product().name
     );
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, db.now()).await?;
     crate::store::catalog::products::delete(&mut w, scope).await?;
     w.commit().await?;
     Ok(())
@@ -186,12 +186,12 @@ pub async fn add_secret(
     scope: &Scope<Product>,
 ) -> Result<(String, Secret)> {
     let mut w = db.write().await?;
-    let pair = new_secret(&mut w, vault, scope.product().id, clock::now()).await?;
+    let pair = new_secret(&mut w, vault, scope.product().id, db.now()).await?;
     audit::on_product(
         &mut w,
         scope,
         &format!("{} created a shared secret", scope.person().name),
-        clock::now(),
+        db.now(),
     )
     .await?;
     w.commit().await?;
@@ -217,14 +217,14 @@ pub async fn new_secret(
 /// [`DomainError::NotFound`] when the product has no such secret.
 pub async fn deactivate_secret(context: &Context, scope: &Scope<Product>, key: &str) -> Result<()> {
     let mut w = context.db.write().await?;
-    let secret = crate::store::devices::secrets::deactivate(&mut w, scope, key, clock::now())
+    let secret = crate::store::devices::secrets::deactivate(&mut w, scope, key, context.now())
         .await?
         .ok_or(DomainError::NotFound)?;
     audit::on_product(
         &mut w,
         scope,
         &format!("{} deactivated a shared secret", scope.person().name),
-        clock::now(),
+        context.now(),
     )
     .await?;
     w.commit().await?;

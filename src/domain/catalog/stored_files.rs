@@ -5,7 +5,6 @@ use crate::access::scope::{Product, Scope};
 use crate::blob::download_urls::StoredFileLink;
 use crate::blob::{Blob, Damage, Look, Staged};
 use crate::bus::BusMessage;
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::error::{DomainError, TAKEN, field};
 use crate::ids::DeviceId;
@@ -64,7 +63,7 @@ pub async fn require_sound(context: &Context, file: &FileRow, look: Look) -> Res
 }
 
 async fn damaged(context: &Context, file: &FileRow, damage: Damage) -> store::Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     // The file may have been deleted, or its delta rebuilt, while it was read.
     let same = files::of(&mut w, file.blob).await?;
@@ -158,7 +157,7 @@ pub async fn put_back(
         file.version,
         file.uuid
     );
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, context.now()).await?;
     w.commit().await?;
     mended(context, &file).await?;
     Ok(())

@@ -7,7 +7,7 @@ mod group_releases;
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
@@ -133,7 +133,7 @@ pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> 
 /// # Errors
 /// A validation error that names every missing or wrong field.
 pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<Group> {
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let firmware = match &form.firmware {
         Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
@@ -244,7 +244,7 @@ pub async fn update(
     name: &str,
     changes: Changes,
 ) -> Result<Group> {
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let before = table::by_name(&mut w, scope, name)
         .await?
@@ -296,14 +296,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
         "User {} deleted deployment group {name}",
         scope.person().name
     );
-    audit::in_product(
-        &mut w,
-        scope,
-        Resource::Group(group.id),
-        &text,
-        clock::now(),
-    )
-    .await?;
+    audit::in_product(&mut w, scope, Resource::Group(group.id), &text, db.now()).await?;
     table::delete(&mut w, scope, group.id).await?;
     w.commit().await?;
     Ok(())

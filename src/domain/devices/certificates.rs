@@ -6,7 +6,7 @@ mod authorities;
 use super::x509::{self, CertificateInfo};
 use crate::access::scope::{InOrg as _, Org, Product, Role, Scope};
 use crate::access::vault::Vault;
-use crate::clock;
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::devices::certificate_signature::{NotSigned, signed_by, usable_key};
 use crate::domain::devices::{self, Device};
@@ -87,20 +87,13 @@ pub async fn add(
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)?;
-    store_certificate(&mut w, device.org_id, device.id, &facts).await?;
+    store_certificate(&mut w, device.org_id, device.id, &facts, db.now()).await?;
     let text = format!(
         "{} added certificate {} to device {identifier}",
         scope.person().name,
         facts.serial
     );
-    audit::in_product(
-        &mut w,
-        scope,
-        Resource::Device(device.id),
-        &text,
-        clock::now(),
-    )
-    .await?;
+    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, db.now()).await?;
     w.commit().await?;
     list(db, scope, identifier)
         .await?
@@ -119,6 +112,7 @@ pub async fn store_certificate(
     org: OrgId,
     device: DeviceId,
     facts: &CertificateInfo,
+    now: Micros,
 ) -> Result<()> {
     let aki = facts.aki.clone().ok_or_else(|| {
         field(
@@ -138,7 +132,7 @@ pub async fn store_certificate(
         errors.insert("cert".into(), json!([why]));
     }
     let mut signers = table::cas_by_ski(w, &aki).await?;
-    signers.retain(|ca| signed_by(&ca.der, &facts.der, clock::now()).is_ok());
+    signers.retain(|ca| signed_by(&ca.der, &facts.der, now).is_ok());
     if !signers.is_empty() && signers.iter().all(|ca| ca.org_id != org) {
         let text = "Signer CA registered with another org";
         errors.insert("org".into(), json!([text]));
@@ -160,7 +154,7 @@ pub async fn store_certificate(
         not_after: facts.not_after,
         der: facts.der.clone(),
     };
-    if !table::add(w, org, device, &new, clock::now()).await? {
+    if !table::add(w, org, device, &new, now).await? {
         return Err(field("serial", TAKEN));
     }
     Ok(())
@@ -225,7 +219,7 @@ pub async fn delete(
         scope,
         Resource::Device(device.id),
         &text,
-        clock::now(),
+        context.now(),
     )
     .await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;

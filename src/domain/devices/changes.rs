@@ -49,7 +49,7 @@ pub async fn create(
     }
     let tags = form.tags.clone().flatten();
     check_tags(tags.as_deref().unwrap_or_default())?;
-    let now = clock::now();
+    let now = context.now();
     let p = scope.product();
     let mut w = context.db.write().await?;
     let description = form.description.clone().flatten();
@@ -123,7 +123,7 @@ pub async fn update(
     identifier: &str,
     form: DeviceForm,
 ) -> Result<Device> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     if form.restore {
@@ -168,7 +168,7 @@ pub async fn update(
 /// # Errors
 /// [`DomainError::NotFound`] when the product has no such device.
 pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str) -> Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
@@ -193,7 +193,7 @@ pub async fn destroy(context: &Context, scope: &Scope<Product>, identifier: &str
     let device = require_device(&mut w, scope, identifier).await?;
     let text = format!("{} destroyed device {identifier}", scope.person().name);
     let resource = Resource::Device(device.id);
-    audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
+    audit::in_product(&mut w, scope, resource, &text, context.now()).await?;
     if !store::devices::destroy(&mut w, device.id).await? {
         return Err(DomainError::Conflict(
             "The device is not deleted. Delete it first; what is deleted can still be restored, what is destroyed cannot.".into(),

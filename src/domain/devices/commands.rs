@@ -40,7 +40,7 @@ pub async fn type_code(
     let name = &scope.person().name;
     let text = format!("User {name} typed code into the console of device {identifier}");
     let resource = Resource::Device(device);
-    audit::in_product(&mut w, scope, resource, &text, clock::now()).await?;
+    audit::in_product(&mut w, scope, resource, &text, context.now()).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device).await?;
     w.commit().await?;
     let (Some(node), kind) = (node, terminal::TerminalKind::Console) else {
@@ -72,7 +72,7 @@ pub(super) async fn ask(
         scope,
         Resource::Device(device.id),
         text,
-        clock::now(),
+        context.now(),
     )
     .await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
@@ -103,7 +103,7 @@ pub async fn upgrade(
     identifier: &str,
     uuid: &str,
 ) -> Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, device.product_id, uuid)
@@ -158,7 +158,7 @@ pub async fn clear_penalty(
     scope: &Scope<Product>,
     identifier: &str,
 ) -> Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::block(&mut w, device.id, None).await?;

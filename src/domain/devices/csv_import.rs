@@ -10,7 +10,7 @@ mod read;
 use super::x509::{self, CertificateInfo};
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
-use crate::clock;
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::blocking;
 use crate::domain::devices::{HOW_TO_FREE, check_tags, cut, held_by_deleted, identifier_ok};
@@ -48,7 +48,7 @@ pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Resul
     let rows = blocking(move || read(file)).await??;
     let import = random_id();
     let mut w = context.db.write().await?;
-    imports::begin(&mut w, import, scope.product().id, clock::now()).await?;
+    imports::begin(&mut w, import, scope.product().id, context.now()).await?;
     w.commit().await?;
     // The import runs in a task of its own, so that it ends in one of the two ways even when the client
     // disconnects.
@@ -82,7 +82,7 @@ async fn write_slices(
             return Err(DomainError::Busy(text.into()));
         }
         let mut w = context.db.write().await?;
-        let ids = write_slice(&mut w, scope, slice, &mut mistakes).await?;
+        let ids = write_slice(&mut w, scope, slice, &mut mistakes, context.now()).await?;
         // After the first error the rest is only checked, so that all errors are reported at once.
         if mistakes.is_empty() {
             imports::add(&mut w, import, &ids).await?;
@@ -95,7 +95,7 @@ async fn write_slices(
     let n = rows.len();
     let mut w = context.db.write().await?;
     let text = format!("User {} imported {n} devices", scope.person().name);
-    audit::on_product(&mut w, scope, &text, clock::now()).await?;
+    audit::on_product(&mut w, scope, &text, context.now()).await?;
     imports::complete(&mut w, import).await?;
     w.commit().await?;
     Ok(n as u64)
@@ -116,10 +116,11 @@ async fn write_slice(
     scope: &Scope<Product>,
     rows: &[ManifestRow],
     mistakes: &mut Mistakes,
+    now: Micros,
 ) -> Result<Vec<DeviceId>> {
     let p = scope.product();
     let devices: Vec<NewDevice> = rows.iter().map(|r| r.device.clone()).collect();
-    let added = bulk::add_many(w, p.org.id, p.id, &devices, clock::now()).await?;
+    let added = bulk::add_many(w, p.org.id, p.id, &devices, now).await?;
     let ids: HashMap<String, DeviceId> = added.into_iter().map(|(id, name)| (name, id)).collect();
     let mut tags = Vec::new();
     for row in rows {
@@ -131,7 +132,7 @@ async fn write_slice(
         let own = row.device.tags.iter().flatten();
         tags.extend((0..).zip(own).map(|(at, t)| (*id, at, t.as_str())));
         for facts in &row.certificates {
-            match certificates::store_certificate(w, p.org.id, *id, facts).await {
+            match certificates::store_certificate(w, p.org.id, *id, facts, now).await {
                 Ok(()) => {}
                 Err(DomainError::Fields(why)) => {
                     let text = format!("certificate {}: {why}", facts.serial);

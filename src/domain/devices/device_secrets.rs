@@ -11,7 +11,7 @@ pub async fn add_secret(
     scope: &Scope<Product>,
     identifier: &str,
 ) -> Result<(String, Secret)> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     let (key, secret) = new_pair("nhd_");
@@ -50,7 +50,7 @@ pub async fn deactivate_secret(
     identifier: &str,
     key: &str,
 ) -> Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
     if !crate::store::devices::secrets::deactivate_of_device(&mut w, device.id, key, now).await? {

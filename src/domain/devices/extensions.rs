@@ -3,7 +3,7 @@
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::error::{INVALID, field};
 use crate::domain::events::broadcast;
@@ -88,7 +88,7 @@ pub async fn set_product(
     scope: &Scope<Product>,
     wanted: &Value,
 ) -> Result<Extensions> {
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let before =
         Extensions::of_bits(crate::store::devices::extensions::of_product(&mut w, scope).await?);

@@ -2,7 +2,6 @@
 //! (docs/protocol/rules.md, "Health, position and identities").
 
 use crate::access::scope::{InOrg as _, Org, Scope};
-use crate::clock;
 use crate::domain::error::{BLANK, TAKEN, field};
 use crate::domain::{DomainError, Result};
 use crate::limits::IROH_DETAILS_BYTES;
@@ -83,7 +82,7 @@ pub async fn create(db: &Db, scope: &Scope<Org>, form: EndpointForm) -> Result<E
     if details.len() > IROH_DETAILS_BYTES {
         return Err(field("details", "must be at most 4096 bytes when encoded"));
     }
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let user = match form.user_email.as_deref().filter(|e| !e.is_empty()) {
         None => None,
@@ -131,7 +130,7 @@ pub async fn delete(db: &Db, scope: &Scope<Org>, identifier: &str) -> Result<()>
         return Err(DomainError::NotFound);
     }
     let text = format!("{} removed iroh endpoint {identifier}", scope.person().name);
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, db.now()).await?;
     w.commit().await?;
     Ok(())
 }

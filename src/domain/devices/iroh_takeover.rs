@@ -2,7 +2,6 @@
 //! Devices that are offline are assigned when they join.
 
 use crate::bus::DeviceSignal;
-use crate::clock;
 use crate::domain::Context;
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::{TAKE_SLICE, TAKE_WALK, TELL_PAUSE};
@@ -50,7 +49,7 @@ async fn hand_over(context: &Context, some: &[(DeviceId, NodeId)]) -> store::Res
         let Some(device) = devices::row(&mut w, *id).await? else {
             continue;
         };
-        if let Some(group) = matching::assign_group(&mut w, &device, clock::now()).await? {
+        if let Some(group) = matching::assign_group(&mut w, &device, context.now()).await? {
             groups.push(group);
             placed.push((*id, *node));
         }

@@ -2,7 +2,7 @@
 //! "Devices").
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::devices::{self, Device};
@@ -37,7 +37,7 @@ pub async fn move_device(
     let target = scopes::product(&context.db, scope.person().clone(), org, product)
         .await?
         .allow(Role::Manage)?;
-    let now = clock::now();
+    let now = context.now();
     let mut w = context.db.write().await?;
     let id = devices::id_of(&mut w, scope, identifier).await?;
     let device = store::devices::row(&mut w, id)

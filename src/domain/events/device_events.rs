@@ -2,7 +2,7 @@
 //! exist in this process only. A watcher that falls behind misses some; the database holds the truth.
 
 use crate::access::scope::{Product, Scope};
-use crate::clock::{self, Micros};
+use crate::clock::{Clock, Micros};
 use crate::domain::Result;
 use crate::domain::devices::{self, extensions};
 use crate::domain::events::audits;
@@ -68,15 +68,18 @@ impl EventKind {
 
 /// The channel to all watchers.
 #[derive(Clone)]
-pub struct DeviceEvents(broadcast::Sender<DeviceEvent>);
-
-impl Default for DeviceEvents {
-    fn default() -> Self {
-        Self(broadcast::channel(DEVICE_EVENTS).0)
-    }
+pub struct DeviceEvents {
+    sender: broadcast::Sender<DeviceEvent>,
+    clock: Clock,
 }
 
 impl DeviceEvents {
+    /// A channel without watchers, whose events carry the time of this clock.
+    pub fn new(clock: Clock) -> Self {
+        let sender = broadcast::channel(DEVICE_EVENTS).0;
+        Self { sender, clock }
+    }
+
     /// Publishes what a device reports about its update.
     pub fn report(&self, device: DeviceId, report: &Report) {
         let (stage, percent) = match report {
@@ -102,21 +105,21 @@ impl DeviceEvents {
 
     /// Publishes a device's health status.
     pub fn health(&self, device: DeviceId, report: &Value) {
-        if self.0.receiver_count() > 0 {
+        if self.sender.receiver_count() > 0 {
             self.tell(device, EventKind::Health(extensions::status(report)));
         }
     }
 
     /// Publishes an event.
     pub fn tell(&self, device: DeviceId, what: EventKind) {
-        let at = clock::now();
+        let at = self.clock.now();
         // Sending fails when nobody watches, which is the usual case.
-        let _ = self.0.send(DeviceEvent { device, at, what });
+        let _ = self.sender.send(DeviceEvent { device, at, what });
     }
 
     /// Subscribes to the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<DeviceEvent> {
-        self.0.subscribe()
+        self.sender.subscribe()
     }
 }
 

@@ -6,7 +6,7 @@ mod messages;
 use super::webhooks::{kinds, note};
 use crate::access::scope::{InOrg as _, Org, Product, Scope};
 use crate::access::vault::Secret;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
@@ -79,12 +79,13 @@ pub async fn create(
             format!("The product has {MAIL_RULES} mail rules; delete one that is not needed.");
         return Err(DomainError::Detail(text));
     }
-    let (active, now) = (form.active.unwrap_or(true), clock::now());
+    let (active, now) = (form.active.unwrap_or(true), context.now());
     let id = mail::add_rule(&mut w, scope, member.user_id, &events, active, now).await?;
     note(
         &mut w,
         scope,
         &format!("made a mail rule for {}", member.email),
+        now,
     )
     .await?;
     w.commit().await?;
@@ -116,11 +117,12 @@ pub async fn update(
     };
     let active = form.active.unwrap_or(before.active);
     let mut w = context.db.write().await?;
-    mail::set_rule(&mut w, scope, id, &events, active, clock::now()).await?;
+    mail::set_rule(&mut w, scope, id, &events, active, context.now()).await?;
     note(
         &mut w,
         scope,
         &format!("changed the mail rule for {}", before.email),
+        context.now(),
     )
     .await?;
     w.commit().await?;
@@ -137,7 +139,13 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
     if !mail::remove_rule(&mut w, scope, id).await? {
         return Err(DomainError::NotFound);
     }
-    note(&mut w, scope, &format!("deleted the mail rule for {email}")).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("deleted the mail rule for {email}"),
+        db.now(),
+    )
+    .await?;
     w.commit().await?;
     Ok(())
 }

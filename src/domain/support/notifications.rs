@@ -2,7 +2,7 @@
 //! "Notifications").
 
 use crate::access::scope::{Product, Scope};
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Result;
 use crate::ids::ProductId;
 use crate::store::events::audit;
@@ -176,7 +176,7 @@ pub async fn list(
 
 /// Dismisses all of a product's notifications, for every member.
 pub async fn dismiss(db: &Db, scope: &Scope<Product>) -> Result<()> {
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let gone = notifications::dismiss(&mut w, scope).await?;
     let p = scope.product();

@@ -2,7 +2,6 @@
 
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::devices::check_tags;
@@ -98,7 +97,7 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: ScriptForm) -> Result
         return Err(errors.refusal());
     };
     errors.none()?;
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let tags = form.lines();
     let id = crate::store::support::scripts::add(&mut w, scope, name, text, tags.as_deref(), now)
@@ -126,7 +125,7 @@ pub async fn update(
     form: ScriptForm,
 ) -> Result<ScriptRow> {
     form.check()?;
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let before = crate::store::support::scripts::by_id(&mut w, scope, number)
         .await?
@@ -169,7 +168,7 @@ pub async fn update(
 /// # Errors
 /// [`DomainError::NotFound`] when the product has no such script.
 pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> {
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let script = crate::store::support::scripts::by_id(&mut w, scope, number)
         .await?
@@ -224,7 +223,7 @@ pub async fn run(
     );
     let details = json!({"script": {"id": script.id, "name": script.name, "text": script.text}});
     let (resource, details) = (Resource::Device(device), details.to_string());
-    audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
+    audit::with_details(&mut w, scope, resource, &text, &details, context.now()).await?;
     w.commit().await?;
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut waiting = context
@@ -250,7 +249,7 @@ pub async fn run(
     );
     let details = json!({"output_cut": kept.len() < output.len(), "output": kept}).to_string();
     let mut w = context.db.write().await?;
-    audit::with_details(&mut w, scope, resource, &text, &details, clock::now()).await?;
+    audit::with_details(&mut w, scope, resource, &text, &details, context.now()).await?;
     w.commit().await?;
     Ok(output)
 }

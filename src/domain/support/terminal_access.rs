@@ -4,7 +4,6 @@
 use super::terminals::{Blocked, Seat};
 use crate::access::scope::{Person, Product, Role, Scope};
 use crate::bus::DeviceSignal;
-use crate::clock;
 use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::{DomainError, Result, devices};
@@ -82,7 +81,7 @@ pub async fn open(
         &scope,
         Resource::Device(device),
         &text,
-        clock::now(),
+        context.now(),
     )
     .await?;
     w.commit().await?;

@@ -5,7 +5,7 @@ mod targets;
 use crate::access::random;
 use crate::access::scope::{Product, Scope};
 use crate::access::vault::Secret;
-use crate::clock;
+use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::error::{BLANK, INVALID, field};
 use crate::domain::{DomainError, Result};
@@ -78,9 +78,9 @@ pub async fn show(db: &Db, scope: &Scope<Product>, id: i64) -> Result<WebhookRow
 }
 
 /// Writes an audit entry about a change to the product's webhooks or mail rules.
-pub async fn note(w: &mut Write, scope: &Scope<Product>, what: &str) -> Result<()> {
+pub async fn note(w: &mut Write, scope: &Scope<Product>, what: &str, now: Micros) -> Result<()> {
     let text = format!("{} {what}", scope.person().name);
-    audit::on_product(w, scope, &text, clock::now()).await?;
+    audit::on_product(w, scope, &text, now).await?;
     Ok(())
 }
 
@@ -110,8 +110,14 @@ pub async fn create(
         let text = format!("The product has {WEBHOOKS} webhooks; delete one that is not needed.");
         return Err(DomainError::Detail(text));
     }
-    let id = webhooks::add(&mut w, scope, &settings, &sealed, clock::now()).await?;
-    note(&mut w, scope, &format!("created a webhook to {url}")).await?;
+    let id = webhooks::add(&mut w, scope, &settings, &sealed, context.now()).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("created a webhook to {url}"),
+        context.now(),
+    )
+    .await?;
     w.commit().await?;
     Ok((show(&context.db, scope, id.number()).await?, secret))
 }
@@ -141,8 +147,14 @@ pub async fn update(
         active: form.active.unwrap_or(before.active),
     };
     let mut w = context.db.write().await?;
-    webhooks::set(&mut w, scope, before.id, &settings, clock::now()).await?;
-    note(&mut w, scope, &format!("changed the webhook to {url}")).await?;
+    webhooks::set(&mut w, scope, before.id, &settings, context.now()).await?;
+    note(
+        &mut w,
+        scope,
+        &format!("changed the webhook to {url}"),
+        context.now(),
+    )
+    .await?;
     w.commit().await?;
     show(&context.db, scope, id).await
 }
@@ -161,6 +173,7 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, id: i64) -> Result<()> {
         &mut w,
         scope,
         &format!("deleted the webhook to {}", hook.url),
+        db.now(),
     )
     .await?;
     w.commit().await?;
@@ -183,7 +196,7 @@ pub async fn test(context: &Context, scope: &Scope<Product>, id: i64) -> Result<
     let at = scope.product();
     let data = json!({"org": at.org.name, "product": at.name, "by": scope.person().name});
     let mut w = db.write().await?;
-    webhooks::file_one(&mut w, hook.id, "test", &data, clock::now()).await?;
+    webhooks::file_one(&mut w, hook.id, "test", &data, context.now()).await?;
     w.commit().await?;
     let (rows, _) = log(db, scope, id, 1, 1).await?;
     rows.into_iter().next().ok_or(DomainError::NotFound)
@@ -214,7 +227,7 @@ pub async fn log(
 pub async fn again(db: &Db, scope: &Scope<Product>, id: i64, delivery: i64) -> Result<()> {
     let hook = show(db, scope, id).await?;
     let mut w = db.write().await?;
-    if !webhooks::again(&mut w, hook.id, delivery, clock::now()).await? {
+    if !webhooks::again(&mut w, hook.id, delivery, db.now()).await? {
         return Err(DomainError::NotFound);
     }
     w.commit().await?;

@@ -184,7 +184,7 @@ impl Rows<'_> {
             self.report.there("device certificates");
             return Ok(());
         }
-        match store_certificate(&mut self.w, device.org, device.id, &facts).await {
+        match store_certificate(&mut self.w, device.org, device.id, &facts, self.now).await {
             Ok(()) => self.report.made("device certificates"),
             Err(DomainError::Fields(why)) => {
                 self.report

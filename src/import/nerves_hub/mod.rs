@@ -18,7 +18,7 @@ mod rows;
 use crate::access::scope::{Org, Product, Scope};
 use crate::access::vault::Vault;
 use crate::blob::Blobs;
-use crate::clock::{self, Micros};
+use crate::clock::Micros;
 use crate::domain::Result;
 use crate::ids::{ArchiveId, DeviceId, GroupId, OrgId, ProductId, UserId};
 use crate::limits::IMPORT_SLICE;
@@ -209,7 +209,7 @@ pub async fn import(
         w: db.write().await?,
         vault,
         report: ImportReport::default(),
-        now: clock::now(),
+        now: db.now(),
         orgs: HashMap::new(),
         users: HashMap::new(),
         members_of_orgs: HashMap::new(),

@@ -2,6 +2,7 @@
 
 use super::connection::{Held, Revocations, Statements};
 use super::{Read, Result, Write, priority};
+use crate::clock::{Clock, Micros};
 use crate::limits::{
     DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY, PEOPLE_CONNECTION_WAIT,
     PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
@@ -57,6 +58,7 @@ pub enum Db {
 /// What all clones of a database value share.
 #[derive(Debug, Default)]
 pub struct Shared {
+    clock: Clock,
     statements: Statements,
     wants: Arc<Wants>,
 }
@@ -225,6 +227,30 @@ impl Db {
         match self {
             Self::Sqlite { shared, .. } | Self::Postgres { shared, .. } => shared,
         }
+    }
+
+    /// The same database for a server that lives by another clock. To be called before it is cloned: what was cloned
+    /// before keeps its clock.
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        match &mut self {
+            Self::Sqlite { shared, .. } | Self::Postgres { shared, .. } => {
+                *shared = Arc::new(Shared {
+                    clock,
+                    ..Shared::default()
+                });
+            }
+        }
+        self
+    }
+
+    /// The clock of the server that has this database open.
+    pub fn clock(&self) -> &Clock {
+        &self.shared().clock
+    }
+
+    /// The time by that clock.
+    pub fn now(&self) -> Micros {
+        self.clock().now()
     }
 
     /// Who wants to be told of what happens.

@@ -5,7 +5,7 @@ use crate::support::{Api, Engine, Server};
 use reqwest::Method;
 use serde_json::json;
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     p07_and_p08_a_command_line_logs_in_through_a_browser
     people_are_invited_and_join
     a_password_is_changed_and_ends_all_other_tokens
@@ -204,7 +204,7 @@ async fn people_are_invited_and_join(server: Server) {
 /// Wrong passwords are slowed down, and neither their bodies nor their checks take the server's memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_passwords_is_slow_and_cheap() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let stranger = server.api().anonymous();
     let reader = server.member("admin").await;
     let password = server.reset_password("jane@acme.org");
@@ -248,7 +248,7 @@ async fn guessing_passwords_is_slow_and_cheap() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_lacks_its_last_byte_is_given_up() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let mut socket = tokio::net::TcpStream::connect(&server.web).await.unwrap();
     let head = "POST /api/users/auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"email\":";
     socket.write_all(head.as_bytes()).await.unwrap();

@@ -24,7 +24,7 @@ struct Large {
 
 impl Large {
     async fn start() -> Self {
-        let server = Server::start(Engine::Sqlite).await.unwrap();
+        let server = Server::process(Engine::Sqlite).await.unwrap();
         let api = server.api();
         api.register_key().await;
         let firmware = api.upload("good/rpi4-1.0.0.fw").await;

@@ -36,7 +36,7 @@ const BAD: [(&str, &[&str]); 14] = [
     ("bad/bad-zip-bomb.fw", &["meta.conf", "49999"]),
 ];
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     p54_every_fixture_gets_its_answer
     a_key_is_needed_and_versions_are_unique
 }
@@ -139,7 +139,7 @@ async fn a_key_is_needed_and_versions_are_unique(server: Server) {
 
 #[tokio::test]
 async fn a_request_without_the_part_says_so() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     let form = reqwest::multipart::Form::new().text("other", "1");
     let path = Api::product("/firmwares");
@@ -152,7 +152,7 @@ async fn a_request_without_the_part_says_so() {
 
 #[tokio::test]
 async fn an_upload_above_the_limit_is_cut_off_and_leaves_nothing() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     api.register_key().await;
     let before = server.rss_kib();
@@ -185,7 +185,7 @@ async fn an_upload_above_the_limit_is_cut_off_and_leaves_nothing() {
 /// A parser keeps the head of a part, and what is before the first one, until it has all of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_whose_head_does_not_end_is_cut_off_and_takes_no_memory() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     for path in ["/firmwares", "/archives"] {
         for beginning in ["--b\r\nx: ", "no boundary "] {
             let chunks = (0..150).map(|_| Ok::<_, std::io::Error>(vec![0x50; 1 << 20]));

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     p73_csv_is_imported_all_or_nothing_and_exported_again
     devices_come_in_while_many_are_imported_and_a_stop_takes_all_back
     p44_a_manifest_is_imported_in_the_background

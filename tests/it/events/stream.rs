@@ -145,7 +145,7 @@ async fn a_stream_of_a_group_tells_of_no_other_device(server: Server) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_watch_as_there_is_room_for() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     api.register_key().await;
     let firmware = api.upload("good/rpi4-1.0.0.fw").await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     what_was_acknowledged_survives_a_kill
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fs;
 use std::time::{Duration, Instant};
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     a_delta_that_fails_for_now_is_tried_again_after_growing_pauses
 }
 

@@ -7,7 +7,7 @@ use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     a_damaged_firmware_is_offered_to_nobody_until_it_is_put_back
     a_damaged_delta_is_made_anew
     a_damaged_archive_is_not_told

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     data_and_keys_are_for_their_owner_alone
     a_new_node_key_opens_all_that_the_old_one_protected
 }

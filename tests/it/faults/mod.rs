@@ -189,7 +189,7 @@ impl Drop for Mounted {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_is_waited_for() {
-    let Some(server) = Server::start(Engine::Postgres).await else {
+    let Some(server) = Server::process(Engine::Postgres).await else {
         return;
     };
     let (api, url) = (server.api(), server.database_url().unwrap().to_owned());
@@ -225,7 +225,7 @@ async fn a_database_that_is_away_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_file_that_is_removed_is_told() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     let file = server.data().join("nervecenter.db");
     let away = server.data().join("away.db");
@@ -242,7 +242,7 @@ async fn a_database_file_that_is_removed_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_never_made_anew_beside_data() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     assert_eq!(server.terminate(), Some(0));
     for name in ["node.key", "tls/ca.pem", "tls/ca.key"] {
         let (path, kept) = (server.data().join(name), server.data().join("kept"));
@@ -269,7 +269,7 @@ async fn a_key_is_never_made_anew_beside_data() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_on_one_database_is_refused() {
-    let Some(mut server) = Server::start(Engine::Postgres).await else {
+    let Some(mut server) = Server::process(Engine::Postgres).await else {
         return;
     };
     let other = tempfile::tempdir().unwrap();
@@ -293,7 +293,7 @@ async fn a_second_server_on_one_database_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_are_never_used_twice() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let api = server.api();
     let id = async |name: &str| {
         let form = json!({"identifier": name});

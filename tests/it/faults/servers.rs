@@ -10,7 +10,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_names_the_first_and_takes_over_when_that_has_died() {
-    let Some(mut first) = Server::start(Engine::Postgres).await else {
+    let Some(mut first) = Server::process(Engine::Postgres).await else {
         return;
     };
     let name = async |server: &Server| {
@@ -56,7 +56,7 @@ async fn a_second_server_names_the_first_and_takes_over_when_that_has_died() {
 /// A process that did not run for a while does not know that its time is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_place_was_taken_while_it_slept_stops() {
-    let Some(mut first) = Server::start(Engine::Postgres).await else {
+    let Some(mut first) = Server::process(Engine::Postgres).await else {
         return;
     };
     first.signal("-STOP");

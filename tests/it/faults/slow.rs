@@ -5,7 +5,7 @@ use crate::support::{Api, Server};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     a_query_that_takes_too_long_is_stopped_and_its_connection_is_good_again
 }
 

@@ -473,7 +473,7 @@ static FACTORY: std::sync::OnceLock<crate::support::device::Pair> = std::sync::O
 
 /// A whole life: connect, an operator's session, an update, the reboot into it.
 async fn life(release_of: Release) -> Vec<String> {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let settings = json!({"connecting_code": "IO.puts(1)"});
     let (api, old, new) = rollout(&server, settings).await;
     let archive = api
@@ -638,7 +638,7 @@ async fn the_atomvm_client() {
 #[tokio::test]
 async fn the_polling_client() {
     // Its whole conversation is `polling.rs`; here is what its own code matches on.
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let (api, old, new) = rollout(&server, json!({})).await;
     let factory = ca("factory");
     factory.register(&api, true).await;

@@ -5,7 +5,7 @@ use crate::support::{Api, Engine, Server, inspect, readings};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-crate::both_engines! {
+crate::both_engines_as_process! {
     upgrades_are_answered_to_the_letter
     shared_secrets_decide
     a_join_is_followed_by_what_was_asked_for
@@ -286,7 +286,7 @@ async fn the_newest_socket_of_a_device_wins(server: Server) {
 
 #[tokio::test]
 async fn a_resumed_session_is_judged_anew() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let config = client(&server, None, true);
     let first = Device::open(&server, config.clone(), PATH, secret(&server, "d")).await;
     assert!(first.is_ok());
@@ -302,7 +302,7 @@ async fn a_resumed_session_is_judged_anew() {
 
 #[tokio::test]
 async fn a_stop_drains_the_sockets_and_ends_well() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     let mut d = Device::secret(&server, "d").await.unwrap();
     d.join(json!({}), json!({})).await;
     let closed = tokio::spawn(async move { d.closed().await });
@@ -319,7 +319,7 @@ async fn a_stop_drains_the_sockets_and_ends_well() {
 
 #[tokio::test]
 async fn broken_frames_close_with_their_code() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let joined = async |name: &str| {
         let mut d = Device::secret(&server, name).await.unwrap();
         let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});

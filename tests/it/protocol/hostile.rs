@@ -44,7 +44,7 @@ fn mutated(rng: &mut StdRng) -> Message {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_and_mutated_frames_do_no_harm() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     let mut rng = StdRng::seed_from_u64(7);
     let mut before = 0;
     for round in 0..60 {
@@ -72,7 +72,7 @@ async fn random_and_mutated_frames_do_no_harm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mutated_messagepack_does_no_harm() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     let mut rng = StdRng::seed_from_u64(11);
     for round in 0..60 {
         let mut d = Device::packed(&server, &format!("pack-{}", round % 5))
@@ -105,7 +105,7 @@ async fn mutated_messagepack_does_no_harm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn raw_bytes_instead_of_frames_do_no_harm() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     let config = client(&server, None, true);
     let mut rng = StdRng::seed_from_u64(9);
     for round in 0..60 {
@@ -148,7 +148,7 @@ async fn raw_bytes_instead_of_frames_do_no_harm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_join_of_a_megabyte_is_refused_and_a_large_one_taken() {
-    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let server = Server::process(Engine::Sqlite).await.unwrap();
     let mut d = Device::secret(&server, "big").await.unwrap();
     let large = d.join(json!({"kv": "x".repeat(100_000)}), json!({})).await;
     assert_eq!(large["status"], "ok");
@@ -175,7 +175,7 @@ fn descriptors() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_half_open_handshakes_lock_nobody_out() {
-    let mut server = Server::start(Engine::Sqlite).await.unwrap();
+    let mut server = Server::process(Engine::Sqlite).await.unwrap();
     let many = 10_000.min(descriptors().saturating_sub(1_000) * 3 / 4);
     let before = server.rss_kib();
     // A third of them are silent, a third stop within their ClientHello, a third after it.

@@ -27,6 +27,11 @@ async fn server() -> Server {
     Server::start(Engine::Sqlite).await.unwrap()
 }
 
+/// The binary, for tests of its memory, log and end.
+async fn process() -> Server {
+    Server::process(Engine::Sqlite).await.unwrap()
+}
+
 /// Good shared-secret headers for this device.
 fn secret(server: &Server, identifier: &str) -> Vec<(String, String)> {
     let (key, word) = (server.login("product_key"), server.login("product_secret"));

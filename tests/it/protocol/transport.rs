@@ -158,7 +158,7 @@ async fn p09_permessage_deflate_is_declined_and_frames_decode() {
 
 #[tokio::test]
 async fn p10_a_bare_tcp_connect_leaves_no_error_and_no_row() {
-    let server = server().await;
+    let server = super::process().await;
     for _ in 0..20 {
         drop(TcpStream::connect(&server.devices).await.unwrap());
     }

@@ -350,7 +350,7 @@ async fn p59_link_http_gets_both_shapes_and_a_403_and_may_spell_the_vcs_header_e
 
 #[tokio::test]
 async fn p60_a_stop_closes_sockets_with_1012_and_all_are_back_within_two_minutes() {
-    let mut server = server().await;
+    let mut server = super::process().await;
     let mut open = Vec::new();
     for i in 0..30 {
         open.push(joined(&server, &format!("d{i}")).await);

@@ -256,7 +256,7 @@ impl Device {
         secret: &str,
         identifier: &str,
     ) -> Result<Self, Refusal> {
-        let headers = sign(key, secret, identifier, now_ms());
+        let headers = sign(key, secret, identifier, server.now_ms());
         let config = client(server, None, true);
         Self::open(
             server,

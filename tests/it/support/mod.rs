@@ -1,4 +1,4 @@
-//! What the tests share: a server as a child process, clients by role, a raw device.
+//! What the tests share: a server in this process or as a child process, clients by role, a raw device.
 
 pub mod api;
 pub mod ca;
@@ -6,6 +6,7 @@ pub mod contract;
 pub mod device;
 pub mod dump;
 pub mod fixtures;
+pub mod hosted;
 pub mod inspect;
 pub mod postgres;
 pub mod readings;

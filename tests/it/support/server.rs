@@ -1,6 +1,9 @@
-//! The real binary, on ports of its own, with data of its own.
+//! A server on ports of its own, with data of its own: in the test's process with a clock that the test moves, or the real
+//! binary as a process, for tests of what only a process has (signals, memory, a log, its end).
 
+use super::hosted::Hosted;
 use super::{Api, postgres, statement_log};
+use nervecenter::Clock;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,9 +19,35 @@ pub enum Engine {
     Postgres,
 }
 
+/// What a server runs in.
+enum Host {
+    Process(Child),
+    Here(Hosted),
+}
+
+impl Host {
+    fn child(&self) -> &Child {
+        match self {
+            Self::Process(child) => child,
+            Self::Here(_) => {
+                panic!("start it with `Server::process`: it has no process of its own")
+            }
+        }
+    }
+
+    fn child_mut(&mut self) -> &mut Child {
+        match self {
+            Self::Process(child) => child,
+            Self::Here(_) => {
+                panic!("start it with `Server::process`: it has no process of its own")
+            }
+        }
+    }
+}
+
 /// A running server; killed when dropped.
 pub struct Server {
-    child: Child,
+    host: Host,
     pub folder: TempDir,
     database_url: Option<String>,
     pub web: String,
@@ -46,17 +75,32 @@ pub const ALL_OPERATIONS: [&str; 8] = [
 ];
 
 impl Server {
-    /// Starts one, with an organization `acme` and the product of the fixtures. `None` when the engine is not installed.
+    /// Starts one in this process, with an organization `acme` and the product of the fixtures. `None` when the engine is
+    /// not installed.
     pub async fn start(engine: Engine) -> Option<Self> {
         Self::with(engine, &[]).await
     }
 
-    /// Starts one with further flags.
+    /// Starts one in this process with further flags.
     pub async fn with(engine: Engine, flags: &[&str]) -> Option<Self> {
-        Self::inside(engine, tempfile::tempdir().unwrap(), flags).await
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = database(engine).await?;
+        let mut all = flags.to_vec();
+        if let Some(url) = &database_url {
+            all.extend(["--database-url", url]);
+        }
+        let data = folder.path().join("data");
+        let name = engine_name(database_url.as_deref());
+        let (hosted, ready) = Hosted::start(name, &data, &all).await;
+        Some(Self::ready(Host::Here(hosted), folder, database_url, &ready).with_login())
     }
 
-    /// Starts one whose data is in this folder.
+    /// Starts the binary.
+    pub async fn process(engine: Engine) -> Option<Self> {
+        Self::inside(engine, tempfile::tempdir().unwrap(), &[]).await
+    }
+
+    /// Starts the binary, with its data in this folder.
     pub async fn inside(engine: Engine, folder: TempDir, flags: &[&str]) -> Option<Self> {
         Self::under(engine, folder, flags, &[]).await
     }
@@ -68,11 +112,7 @@ impl Server {
         flags: &[&str],
         environment: &[(&str, &Path)],
     ) -> Option<Self> {
-        provider();
-        let database_url = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(postgres::database().await?),
-        };
+        let database_url = database(engine).await?;
         let (child, ready) = launch(
             &folder,
             database_url.as_deref(),
@@ -80,18 +120,45 @@ impl Server {
             flags,
             environment,
         );
-        let mut server = Self {
-            child,
+        Some(Self::ready(Host::Process(child), folder, database_url, &ready).with_login())
+    }
+
+    /// The time by the server's clock, as devices sign it.
+    pub fn now_ms(&self) -> i64 {
+        let machine = Clock::default();
+        let clock = match &self.host {
+            Host::Here(hosted) => hosted.clock(),
+            Host::Process(_) => &machine,
+        };
+        clock.now().0 / 1_000
+    }
+
+    fn ready(host: Host, folder: TempDir, database_url: Option<String>, ready: &Value) -> Self {
+        Self {
+            host,
             database_url,
-            web: text(&ready, "web"),
-            devices: text(&ready, "devices"),
-            downloads: text(&ready, "downloads"),
-            ca: PathBuf::from(text(&ready, "ca")),
+            web: text(ready, "web"),
+            devices: text(ready, "devices"),
+            downloads: text(ready, "downloads"),
+            ca: PathBuf::from(text(ready, "ca")),
             folder,
             login: Value::Null,
-        };
-        server.login = server.bootstrap("jane@acme.org", "acme", super::fixtures::PRODUCT);
-        Some(server)
+        }
+    }
+
+    fn with_login(mut self) -> Self {
+        self.login = self.bootstrap("jane@acme.org", "acme", super::fixtures::PRODUCT);
+        self
+    }
+
+    /// Moves the server's clock forward. What it holds open notices, and every job that is due by then runs.
+    pub fn advance(&self, by: std::time::Duration) {
+        match &self.host {
+            Host::Here(hosted) => hosted.clock().advance(by),
+            Host::Process(_) => {
+                panic!("start it with `Server::start`: this one has the machine's clock")
+            }
+        }
     }
 
     /// `admin bootstrap` beside the running server.
@@ -130,7 +197,7 @@ impl Server {
                 .arg("--data-dir")
                 .arg(self.folder.path().join("data")),
         };
-        statement_log::output(command, engine(self.database_url()))
+        statement_log::output(command, engine_name(self.database_url()))
     }
 
     /// A new password, by `admin reset-password` beside the running server.
@@ -164,7 +231,7 @@ impl Server {
         if let Some(url) = &self.database_url {
             command.args(["--database-url", url]);
         }
-        let out = statement_log::output(&mut command, engine(self.database_url()));
+        let out = statement_log::output(&mut command, engine_name(self.database_url()));
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (out.status.success(), text(out.stdout), text(out.stderr))
     }
@@ -217,18 +284,19 @@ impl Server {
     pub fn restart(&mut self) {
         let ports = [&*self.web, &*self.devices, &*self.downloads];
         let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[], &[]);
-        self.child = child;
+        self.host = Host::Process(child);
     }
 
     /// Kills it as a power cut would; nothing is said to the database.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let child = self.host.child_mut();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Stops its process for a while, as a machine that sleeps, and lets it go on.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.host.child().id().to_string();
         let sent = Command::new("kill").args([name, &pid]).status().unwrap();
         assert!(sent.success());
     }
@@ -238,16 +306,9 @@ impl Server {
         let folder = self.neighbour_folder();
         let url = self.database_url.clone();
         let (child, ready) = launch(&folder, url.as_deref(), ["127.0.0.1:0"; 3], &[], &[]);
-        Self {
-            child,
-            database_url: url,
-            web: text(&ready, "web"),
-            devices: text(&ready, "devices"),
-            downloads: text(&ready, "downloads"),
-            ca: PathBuf::from(text(&ready, "ca")),
-            folder,
-            login: self.login.clone(),
-        }
+        let mut other = Self::ready(Host::Process(child), folder, url, &ready);
+        other.login = self.login.clone();
+        other
     }
 
     /// A folder whose data folder has the certificate authority of this server, and nothing else of it.
@@ -263,7 +324,7 @@ impl Server {
 
     /// Asks it to stop, as an init system does; its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
+        let pid = self.host.child().id().to_string();
         assert!(
             Command::new("kill")
                 .args(["-TERM", &pid])
@@ -271,7 +332,7 @@ impl Server {
                 .unwrap()
                 .success()
         );
-        self.child.wait().unwrap().code()
+        self.host.child_mut().wait().unwrap().code()
     }
 
     /// Starts the program again on the same data; it must refuse. Its exit code and what it said.
@@ -295,12 +356,15 @@ impl Server {
 
     /// The number of its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.host.child().id()
     }
 
-    /// Whether the process still runs.
+    /// Whether the process still runs; the test's own does.
     pub fn alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        match &mut self.host {
+            Host::Process(child) => child.try_wait().unwrap().is_none(),
+            Host::Here(_) => true,
+        }
     }
 
     /// Resident memory in KiB.
@@ -391,8 +455,17 @@ impl Server {
     }
 }
 
+/// The URL of a fresh database of an engine that has URLs. `None` when the engine is not installed.
+async fn database(engine: Engine) -> Option<Option<String>> {
+    provider();
+    match engine {
+        Engine::Sqlite => Some(None),
+        Engine::Postgres => postgres::database().await.map(Some),
+    }
+}
+
 /// The engine behind a database's URL, by the name that noted statements carry.
-fn engine(url: Option<&str>) -> &'static str {
+fn engine_name(url: Option<&str>) -> &'static str {
     if url.is_some() { "postgres" } else { "sqlite" }
 }
 
@@ -432,7 +505,7 @@ fn launch(
     let log = child.stderr.take().unwrap();
     let path = folder.path().join("log");
     // The log goes to a file, so that the pipe never fills; a panic in it fails the test at the end.
-    let engine = engine(url);
+    let engine = engine_name(url);
     std::thread::spawn(move || {
         let mut log = BufReader::new(log);
         let mut file = std::fs::OpenOptions::new()
@@ -461,23 +534,18 @@ fn launch(
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let Host::Process(child) = &mut self.host else {
+            return;
+        };
+        let _ = child.kill();
+        let _ = child.wait();
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         if log.contains("panicked") && !std::thread::panicking() {
             panic!("the server panicked:\n{log}");
         }
         if std::thread::panicking() {
-            eprintln!(
-                "server log:\n{}",
-                log.chars()
-                    .rev()
-                    .take(4_000)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .rev()
-                    .collect::<String>()
-            );
+            let from = log.char_indices().rev().nth(4_000).map_or(0, |(i, _)| i);
+            eprintln!("server log:\n{}", &log[from..]);
         }
     }
 }
@@ -485,20 +553,32 @@ impl Drop for Server {
 /// Makes a test of each engine out of one body that takes a server.
 #[macro_export]
 macro_rules! both_engines {
-    ($($(#[$meta:meta])* $name:ident)*) => {
+    ($($tests:tt)*) => { $crate::both_engines_by! { start $($tests)* } };
+}
+
+/// The same, with the binary as the server.
+#[macro_export]
+macro_rules! both_engines_as_process {
+    ($($tests:tt)*) => { $crate::both_engines_by! { process $($tests)* } };
+}
+
+/// What the two above share: the function of `Server` that starts it.
+#[macro_export]
+macro_rules! both_engines_by {
+    ($start:ident $($(#[$meta:meta])* $name:ident)*) => {
         mod on_both {
             $(mod $name {
                 $(#[$meta])*
                 #[tokio::test(flavor = "multi_thread")]
                 async fn sqlite() {
-                    let server = $crate::support::Server::start($crate::support::Engine::Sqlite).await;
+                    let server = $crate::support::Server::$start($crate::support::Engine::Sqlite).await;
                     super::super::$name(server.unwrap()).await;
                 }
                 $(#[$meta])*
                 #[tokio::test(flavor = "multi_thread")]
                 async fn postgres() {
                     let engine = $crate::support::Engine::Postgres;
-                    let Some(server) = $crate::support::Server::start(engine).await else { return };
+                    let Some(server) = $crate::support::Server::$start(engine).await else { return };
                     super::super::$name(server).await;
                 }
             })*

@@ -12,6 +12,45 @@ pub fn filter() -> &'static str {
     }
 }
 
+/// Notes the statements of servers in this process, which run on threads that are named by their engine; those of SQLite on
+/// the driver's own.
+pub fn subscribe() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| {
+            if wanted() {
+                "off,sqlx::query=debug"
+            } else {
+                "off"
+            }
+            .to_owned()
+        });
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(|| Lines)
+            .init();
+    });
+}
+
+/// Takes whole lines, as the formatter writes them.
+struct Lines;
+
+impl std::io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let postgres = std::thread::current().name() == Some("postgres");
+        let engine = if postgres { "postgres" } else { "sqlite" };
+        if !take(engine, line) {
+            eprint!("{}", String::from_utf8_lossy(line));
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Runs a command, notes its statements, and takes their lines out of its stderr, which tests compare.
 pub fn output(command: &mut Command, engine: &str) -> std::process::Output {
     let mut out = command.env("RUST_LOG", filter()).output().unwrap();

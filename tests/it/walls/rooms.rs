@@ -28,6 +28,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "store::accounts::membership",
             "store::accounts::scope",
             "store::ids",
+            "store::words",
         ],
     ),
     (
@@ -51,6 +52,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
         "bus",
         &[
             "ids",
+            "limits",
             "store::accounts::membership",
             "store::accounts::scope",
             "store::ids",
@@ -127,6 +129,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "blob",
             "budget",
             "bus",
+            "clock",
             "domain::accounts",
             "domain::catalog",
             "domain::support",

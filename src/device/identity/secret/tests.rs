@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::Clock;
 use crate::config::Options;
 use crate::limits::KDF_ROUNDS;
 use crate::node::Node;
@@ -119,7 +120,9 @@ async fn node(folder: &std::path::Path) -> Node {
         download_listen: listen(),
         ..Options::default()
     };
-    Node::start(&options.resolve().unwrap()).await.unwrap()
+    Node::start(&options.resolve().unwrap(), Clock::default())
+        .await
+        .unwrap()
 }
 
 /// A check that is done where it is asked for ends with the first poll, and nothing else of its thread goes on meanwhile.

@@ -20,7 +20,7 @@ pub async fn add_service(
 ) -> Result<Service> {
     let name = name_of(name)?;
     let role = Role::parse(role.unwrap_or_default()).ok_or_else(|| field("role", INVALID))?;
-    let now = clock::now();
+    let now = db.now();
     let org = scope.org();
     let mut w = db.write().await?;
     let id = crate::store::accounts::users::add_service(
@@ -60,7 +60,7 @@ pub(super) async fn service(w: &mut Write, scope: &Scope<Org>, name: &str) -> Re
 /// # Errors
 /// [`DomainError::NotFound`] when the organization has no such service account.
 pub async fn remove_service(db: &Db, scope: &Scope<Org>, name: &str) -> Result<()> {
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let found = service(&mut w, scope, name).await?;
     crate::store::accounts::users::delete_tokens(&mut w, found.id).await?;
@@ -100,13 +100,13 @@ pub async fn add_to_service(
         id: found.id,
         ..scope.person().clone()
     };
-    let made = mint(&mut w, &asker, found.id, form).await?;
+    let made = mint(&mut w, &asker, found.id, form, db.now()).await?;
     let text = format!(
         "{} created a token for service account {name}: {}",
         scope.person().name,
         made.row.note
     );
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, db.now()).await?;
     w.commit().await?;
     Ok(made)
 }
@@ -125,7 +125,7 @@ pub async fn remove_of_service(db: &Db, scope: &Scope<Org>, name: &str, token: i
         "{} deleted a token of service account {name}",
         scope.person().name
     );
-    audit::in_org(&mut w, scope, &text, clock::now()).await?;
+    audit::in_org(&mut w, scope, &text, db.now()).await?;
     w.commit().await?;
     Ok(())
 }

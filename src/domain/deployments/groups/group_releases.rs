@@ -65,7 +65,7 @@ pub async fn release(
         return Err(field("description", "should be at most 100 character(s)"));
     }
     check_notes(form.notes.as_deref())?;
-    let now = clock::now();
+    let now = db.now();
     let mut w = db.write().await?;
     let group = table::by_name(&mut w, scope, name)
         .await?

@@ -2,6 +2,7 @@
 //! profiles.
 
 use super::*;
+use crate::clock::Micros;
 
 /// The request to register a CA.
 #[derive(Debug, Default)]
@@ -30,10 +31,10 @@ pub struct JitpForm {
 }
 
 /// Creates the token that the verification certificate must carry. It is valid for an hour.
-pub fn verification_token(vault: &Vault, scope: &Scope<Org>) -> String {
+pub fn verification_token(vault: &Vault, scope: &Scope<Org>, now: Micros) -> String {
     vault.proof(
         &scope.org().name,
-        clock::now().after(Duration::from_secs(3600)).secs(),
+        now.after(Duration::from_secs(3600)).secs(),
     )
 }
 
@@ -80,14 +81,14 @@ pub async fn add_ca(context: &Context, scope: &Scope<Org>, form: CaForm) -> Resu
         Some(proof) => {
             let proof = der(proof)?;
             let proven = CertificateInfo::read(&proof).map_err(unreadable)?;
-            verify_ownership(&context.vault, scope, &cert, &proof, &proven)?;
+            verify_ownership(&context.vault, scope, &cert, &proof, &proven, context.now())?;
         }
         None if context.policy.unproven_cas => {}
         None => return Err(missing()),
     }
     let db = &context.db;
     let ski = facts.ski.clone().ok_or_else(|| field("ski", BLANK))?;
-    let now = clock::now();
+    let now = context.now();
     let mut w = db.write().await?;
     let ca = NewCa {
         serial: facts.serial.clone(),
@@ -110,7 +111,7 @@ pub async fn add_ca(context: &Context, scope: &Scope<Org>, form: CaForm) -> Resu
             scope.person().name,
             ca.serial
         ),
-        clock::now(),
+        context.now(),
     )
     .await?;
     w.commit().await?;
@@ -127,9 +128,9 @@ pub(super) fn verify_ownership(
     ca: &[u8],
     proof: &[u8],
     facts: &CertificateInfo,
+    now: Micros,
 ) -> Result<()> {
     let failed = || DomainError::Detail("CA Certificate ownership verification failed".into());
-    let now = clock::now();
     let token = match facts.only_uris.as_deref() {
         Some([uri]) => uri.strip_prefix(PROOF).ok_or_else(failed)?,
         _ => return Err(failed()),
@@ -181,7 +182,7 @@ pub async fn delete_ca(db: &Db, scope: &Scope<Org>, serial: &str) -> Result<()> 
         &mut w,
         scope,
         &format!("{} removed CA certificate {serial}", scope.person().name),
-        clock::now(),
+        db.now(),
     )
     .await?;
     w.commit().await?;

@@ -33,7 +33,7 @@ pub(super) async fn tell(
     all: usize,
     failed: &[String],
 ) -> Result<()> {
-    let now = clock::now();
+    let now = context.now();
     let p = scope.product();
     let good = all - failed.len().min(all);
     let mut message = format!("{good} of {all} devices of a manifest were registered.");
@@ -101,12 +101,12 @@ pub(super) async fn one(
     let p = scope.product();
     let mut w = context.db.write().await?;
     let tags = (!tags.is_empty()).then_some(tags);
-    let now = clock::now();
+    let now = context.now();
     let id = store::devices::add(&mut w, p.org.id, p.id, identifier, None, tags, now).await?;
     let Some(id) = id else {
         return Err(bad(&taken(&mut w, scope, identifier).await?));
     };
-    certificates::store_certificate(&mut w, p.org.id, id, &facts).await?;
+    certificates::store_certificate(&mut w, p.org.id, id, &facts, now).await?;
     w.commit().await?;
     Ok(())
 }

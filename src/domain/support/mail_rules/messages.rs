@@ -20,7 +20,7 @@ pub(super) async fn file(
         subject: &line(subject, MAIL_SUBJECT_CHARS),
         body: &context.vault.seal(&Secret::new(text), LABEL),
     };
-    mail::file(w, &mail, clock::now()).await
+    mail::file(w, &mail, context.now()).await
 }
 
 /// Reduces a text to one line of at most `most` characters, because names that people and devices chose go into
