@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub use ticker::Ticker;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z, as it is stored.
@@ -54,6 +55,12 @@ impl Micros {
     /// Whole seconds since 1970.
     pub fn secs(self) -> i64 {
         self.0.div_euclid(1_000_000)
+    }
+
+    /// The instant of a text such as `2026-08-22T08:33:49Z` (RFC 3339).
+    pub fn parse(text: &str) -> Option<Self> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Some(Self(i64::try_from(at.unix_timestamp_nanos() / 1_000).ok()?))
     }
 
     fn date(self) -> OffsetDateTime {

@@ -181,6 +181,7 @@ pub async fn list(
     })
 }
 
+pub mod attempts;
 pub mod certificate_signature;
 pub mod certificates;
 pub mod csv_cells;
@@ -191,4 +192,5 @@ pub mod iroh_endpoints;
 pub mod iroh_takeover;
 pub mod query;
 pub mod transfer;
+pub mod why;
 pub mod x509;

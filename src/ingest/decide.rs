@@ -20,9 +20,9 @@ use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::health_reports::HealthReport;
 use crate::store::devices::locations::Location;
 use crate::store::ingest::told::{By, Entry, Message, Notice};
-use crate::store::ingest::updates::Success;
+use crate::store::ingest::updates::{EndedClaim, Success};
 use crate::store::ingest::write::{Connection, Ended, Ran};
-use crate::store::words::{ConnectionState, Validation};
+use crate::store::words::{AttemptOutcome, ConnectionState, Validation};
 use serde_json::{Value, json};
 
 /// What one word changes: the device as it is afterwards, and what is kept, told and filed beside it.
@@ -37,7 +37,11 @@ pub struct Changes {
     /// What it says that it runs, if that is news.
     pub told: Option<Metadata>,
     /// An update that is over.
-    pub freed: Option<ClaimId>,
+    pub freed: Option<EndedClaim>,
+    /// Whether its firmware is marked as good from now on, which its newest attempt is told.
+    pub validated: bool,
+    /// A release that was installed and is gone again.
+    pub reverted: Option<ReleaseId>,
     /// How far its update is: the stage, and percent.
     pub progress: Option<(ClaimId, &'static str, Option<i64>)>,
     /// A connection that is over.
@@ -209,6 +213,7 @@ fn validated(c: &mut Changes, now: Micros) -> Option<GroupId> {
     c.updated_at = Some(now);
     c.attempts_cleared = true;
     c.judged = true;
+    c.validated = true;
     c.enter(By::Device, "Device validated its firmware".into(), now);
     c.group()
 }
@@ -230,7 +235,7 @@ fn disconnected(
     c.after.online = false;
     c.message("device.offline", json!({ "reason": reason }), now);
     // A claim whose device is gone before it was told.
-    c.free(|u| u.waits())
+    c.free(|u| u.waits(), AttemptOutcome::Withdrawn, None)
         .and_then(|u| u.group.map(|group| group.id))
 }
 
@@ -242,6 +247,8 @@ impl Changes {
             updated_at: None,
             told: None,
             freed: None,
+            validated: false,
+            reverted: None,
             progress: None,
             ended: None,
             ran: None,
@@ -285,13 +292,21 @@ impl Changes {
         });
     }
 
-    /// Ends its update, if it is one of these.
+    /// Ends its update, if it is one of these, with an outcome and its reason.
     fn free(
         &mut self,
         which: impl FnOnce(&super::state::Update) -> bool,
+        outcome: AttemptOutcome,
+        reason: Option<&str>,
     ) -> Option<super::state::Update> {
         let over = self.after.update.take_if(|u| which(u))?;
-        self.freed = Some(over.claim);
+        self.freed = Some(EndedClaim {
+            device: self.after.id,
+            claim: over.claim,
+            outcome,
+            reason: reason.filter(|r| !r.is_empty()).map(str::to_owned),
+            validated: false,
+        });
         Some(over)
     }
 

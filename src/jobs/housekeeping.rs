@@ -12,6 +12,7 @@ use crate::limits::{
 use crate::rollout::reconcile;
 use crate::store;
 use crate::store::accounts::users;
+use crate::store::deployments::attempts;
 use crate::store::devices::{device_logs, health_reports, history};
 use crate::store::events::audit::chain;
 use crate::store::support::{mail, notifications, webhooks};
@@ -134,6 +135,7 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let logs = device_logs::sweep(&mut w, now.before(LOG_LIFE), SWEEP_ROWS).await?;
     let ended = history::sweep_connections(&mut w, now.before(CONNECTION_LIFE), SWEEP_ROWS).await?;
     let ran = history::sweep_firmwares(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
+    let tried = attempts::sweep(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let updates = history::sweep_updates(&mut w, now.before(UPDATE_LIFE), SWEEP_ROWS).await?;
     let notes = notifications::sweep(&mut w, now.before(NOTIFICATION_LIFE), SWEEP_ROWS).await?;
     let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
@@ -142,7 +144,7 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
     Ok([
-        health, logs, ended, ran, updates, notes, told, mailed, logins,
+        health, logs, ended, ran, tried, updates, notes, told, mailed, logins,
     ]
     .iter()
     .any(|n| *n >= full))

@@ -151,7 +151,8 @@ async fn sources(w: &mut Write, plan: &Plan, run: &mut SchedulerRun) -> store::R
     Ok(found)
 }
 
-fn at_most(version: Option<&str>, threshold: &str) -> bool {
+/// Whether a version is semantic and not above another.
+pub(super) fn at_most(version: Option<&str>, threshold: &str) -> bool {
     let parse = |v: &str| Version::parse(v).ok();
     match (version.and_then(parse), parse(threshold)) {
         (Some(v), Some(t)) => v.cmp_precedence(&t).is_le(),

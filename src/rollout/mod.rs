@@ -9,3 +9,4 @@ pub mod outcome;
 pub mod reconcile;
 pub mod scheduler;
 pub mod version_requirement;
+pub mod why;

@@ -7,10 +7,12 @@ use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{deltas, firmwares};
+use crate::store::deployments::attempts::{self, NewAttempt};
 use crate::store::deployments::deployment_groups::GroupRow;
-use crate::store::deployments::{deployment_groups, inflight, releases};
+use crate::store::deployments::inflight::{self, InFlight};
+use crate::store::deployments::{deployment_groups, releases};
 use crate::store::events::audit::{self, Actor, Resource};
-use crate::store::words::DeltaState;
+use crate::store::words::{AttemptOutcome, DeltaState, FileSent};
 use crate::store::{self, Write, devices};
 use serde_json::{Value, json};
 
@@ -56,7 +58,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         Some(group) => {
             let by = still_wanted(w, device, group, row.release_id).await?;
             if by.is_none() {
-                inflight::remove(w, device).await?;
+                inflight::end(w, device, AttemptOutcome::Withdrawn, None, now).await?;
                 return Ok(Taken::Withdrawn(Some(group)));
             }
             by
@@ -66,7 +68,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         .await?
         .filter(|f| f.damaged_at.is_none())
     else {
-        inflight::remove(w, device).await?;
+        inflight::end(w, device, AttemptOutcome::Withdrawn, None, now).await?;
         return Ok(Taken::Withdrawn(row.group_id));
     };
     let delta = match row.delta_id {
@@ -78,6 +80,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     if !inflight::sent(w, device, row.claim_id, now).await? {
         return Ok(Taken::Nothing);
     }
+    begin(w, device, &row, (&firmware, delta.as_ref()), now).await?;
     if let Some((group, release)) = &by {
         let text = format!(
             "Release {release} of deployment group {} offered the update to {} ({})",
@@ -94,6 +97,31 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         group_name: by.map(|(group, _)| group.name),
         claim: row.claim_id,
     })))
+}
+
+/// Records the attempt that begins with the offer.
+async fn begin(
+    w: &mut Write,
+    device: DeviceId,
+    row: &InFlight,
+    (firmware, delta): (&FirmwareRow, Option<&DeltaRow>),
+    now: Micros,
+) -> store::Result<()> {
+    let Some(d) = devices::row(w, device).await? else {
+        return Ok(());
+    };
+    let attempt = NewAttempt {
+        claim: row.claim_id,
+        product: d.product_id,
+        device,
+        group: row.group_id,
+        release: row.release_id,
+        source: (&d.fw_uuid, d.fw_version.as_deref()),
+        target: (&firmware.uuid, &firmware.version),
+        kind: delta.map_or(FileSent::Full, |_| FileSent::Delta),
+        bytes: delta.and_then(|d| d.size).unwrap_or(firmware.size),
+    };
+    attempts::begin(w, &attempt, now).await
 }
 
 /// The group of a claim and the number of its release, if the group still offers that release and the device may have it.

@@ -7,6 +7,7 @@ use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight;
 use crate::store::deployments::inflight::InFlight;
 use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::words::AttemptOutcome;
 use crate::store::{self, On, Write, devices};
 use std::time::Duration;
 
@@ -98,25 +99,24 @@ pub struct Judged {
 /// # Errors
 /// The database's.
 pub async fn lapsed(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
-    inflight::remove(w, device).await?;
-    note(
-        w,
-        device,
-        "The update lapsed: nothing was heard of it for too long",
-        now,
-    )
-    .await
+    let text = "The update lapsed: nothing was heard of it for too long";
+    inflight::end(w, device, AttemptOutcome::Lapsed, None, now).await?;
+    note(w, device, text, now).await
 }
 
 /// A claim whose device is gone before it was told.
 ///
 /// # Errors
 /// The database's.
-pub async fn abandon_untold(w: &mut Write, device: DeviceId) -> store::Result<Option<GroupId>> {
+pub async fn abandon_untold(
+    w: &mut Write,
+    device: DeviceId,
+    now: Micros,
+) -> store::Result<Option<GroupId>> {
     let Some(row) = untold(w, device).await? else {
         return Ok(None);
     };
-    inflight::remove(w, device).await?;
+    inflight::end(w, device, AttemptOutcome::Withdrawn, None, now).await?;
     Ok(row.group_id)
 }
 

@@ -54,7 +54,7 @@ async fn untold(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
             continue;
         }
         let mut w = db.write().await?;
-        let group = outcome::abandon_untold(&mut w, device).await?;
+        let group = outcome::abandon_untold(&mut w, device, now).await?;
         w.commit().await?;
         if let Some(group) = group {
             bus.send(BusMessage::Group(group));
@@ -105,7 +105,7 @@ pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> s
         let mut groups = Vec::new();
         for (device,) in &gone {
             devices::offline(&mut w, *device).await?;
-            groups.extend(outcome::abandon_untold(&mut w, *device).await?);
+            groups.extend(outcome::abandon_untold(&mut w, *device, now).await?);
         }
         if gone.is_empty() {
             deltas::give_back(&mut w, node).await?;

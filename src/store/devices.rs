@@ -150,6 +150,7 @@ pub mod network_identities;
 pub mod query;
 mod search;
 pub mod secrets;
+pub mod update_facts;
 
 /// What a device says it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -171,6 +171,36 @@ words! {
         Failed = "failed",
     }
 
+    /// Which file a device is sent for an update.
+    FileSent {
+        /// The whole firmware.
+        Full = "full",
+        /// The difference to what it runs.
+        Delta = "delta",
+    }
+
+    /// How an attempt to update a device ended (docs/protocol/rules.md, "Outcome of an update").
+    AttemptOutcome {
+        /// The device runs the new firmware.
+        Installed = "installed",
+        /// It ran the new firmware, and went back to the earlier one.
+        Reverted = "reverted",
+        /// The device could not install it.
+        Failed = "failed",
+        /// The application refused it.
+        Ignored = "ignored",
+        /// The device asked for it later.
+        Rescheduled = "rescheduled",
+        /// The device came back with the firmware that it had before.
+        Returned = "returned",
+        /// The device came back with firmware that no update brought.
+        OtherFirmware = "other_firmware",
+        /// Nothing was heard of it for too long.
+        Lapsed = "lapsed",
+        /// The server took it back, because the device moved or the firmware is not to be had any more.
+        Withdrawn = "withdrawn",
+    }
+
     /// How much a notification matters.
     NotificationLevel {
         /// Something happened.

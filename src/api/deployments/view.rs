@@ -29,6 +29,66 @@ pub(super) struct DeploymentGroup {
     releases_count: Option<i64>,
     /// Free text.
     notes: Option<String>,
+    /// What can be set of it; left out in lists. Beyond NervesHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Settings>,
+}
+
+/// What can be set of a deployment group: each field can be sent in `deployment` of the change.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeploymentSettings")]
+struct Settings {
+    /// Updates in flight at once.
+    concurrent_updates: i64,
+    /// `FIFO`: who connected first is updated first; `LIFO`: who was seen last for the first time.
+    queue_management: String,
+    /// Whether devices with old versions have slots of their own.
+    priority_queue_enabled: bool,
+    /// How many.
+    priority_queue_concurrent_updates: i64,
+    /// Versions up to this one are old.
+    priority_queue_firmware_version_threshold: Option<String>,
+    /// Attempts of one release until a device rests.
+    device_failure_threshold: i64,
+    /// Attempts within `device_failure_rate_seconds` until a device rests.
+    device_failure_rate_amount: i64,
+    /// The time that these attempts are counted over.
+    device_failure_rate_seconds: i64,
+    /// How long a device rests.
+    penalty_timeout_minutes: i64,
+    /// Kept for NervesHub's tools; it has no effect.
+    failure_threshold: i64,
+    /// Whether no device enters or leaves by the conditions.
+    lock_device_membership: bool,
+    /// Code that devices run when they connect.
+    connecting_code: Option<String>,
+    /// Tags that a device needs to be updated.
+    release_tags: Vec<String>,
+    /// Interfaces over which devices are updated; none for all.
+    release_network_interfaces: Vec<String>,
+}
+
+fn settings(g: &Group) -> Option<Settings> {
+    let (release_tags, interfaces) = g.release_words.clone()?;
+    let row = &g.row;
+    Some(Settings {
+        concurrent_updates: row.concurrent_updates,
+        queue_management: row.queue_management.word().into(),
+        priority_queue_enabled: row.priority_queue_enabled,
+        priority_queue_concurrent_updates: row.priority_queue_concurrent_updates,
+        priority_queue_firmware_version_threshold: row
+            .priority_queue_firmware_version_threshold
+            .clone(),
+        device_failure_threshold: row.device_failure_threshold,
+        device_failure_rate_amount: row.device_failure_rate_amount,
+        device_failure_rate_seconds: row.device_failure_rate_seconds,
+        penalty_timeout_minutes: row.penalty_timeout_minutes,
+        failure_threshold: row.failure_threshold,
+        lock_device_membership: row.lock_device_membership,
+        connecting_code: row.connecting_code.clone(),
+        release_tags,
+        release_network_interfaces: interfaces,
+    })
 }
 
 /// A release of a deployment group.
@@ -117,5 +177,6 @@ pub(super) fn view(g: &Group, counts: bool) -> DeploymentGroup {
         device_count: counts.then_some(g.devices),
         releases_count: counts.then_some(g.releases),
         notes: g.row.notes.clone(),
+        settings: settings(g),
     }
 }

@@ -1,5 +1,6 @@
 //! Devices: what they are, what they are asked to do, what they hold and what they report.
 
+mod attempts;
 mod ca_certificates;
 mod commands;
 mod csv_import;
@@ -10,6 +11,7 @@ mod filter;
 mod history;
 mod iroh_endpoints;
 mod view;
+mod why;
 
 use super::http::contract::Contract;
 
@@ -27,5 +29,7 @@ pub(super) fn routes(contract: &mut Contract) {
     csv_import::routes(contract);
     device_certificates::routes(contract);
     history::routes(contract);
+    attempts::routes(contract);
+    why::routes(contract);
     extensions::routes(contract);
 }

@@ -15,7 +15,7 @@ use crate::store::catalog::{deltas, files};
 use crate::store::deployments::inflight;
 use crate::store::events::audit;
 use crate::store::support::notifications;
-use crate::store::words::NotificationLevel;
+use crate::store::words::{AttemptOutcome, NotificationLevel};
 
 /// Why a file cannot be sent now.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +187,8 @@ async fn withdraw(context: &Context, device: DeviceId, offer: &Offer) -> store::
     let mut w = context.db.write().await?;
     let row = inflight::of_device(&mut w, device).await?;
     if row.is_some_and(|r| r.claim_id == offer.claim && !r.attempted) {
-        inflight::remove(&mut w, device).await?;
+        let (why, now) = (Some("its file is damaged"), context.now());
+        inflight::end(&mut w, device, AttemptOutcome::Withdrawn, why, now).await?;
     }
     w.commit().await?;
     context.wake_group(offer.group);

@@ -35,6 +35,8 @@ pub struct Group {
     pub row: GroupRow,
     /// Tags of its conditions.
     pub tags: Vec<String>,
+    /// Tags and interfaces that a device needs for the release; `None` in lists, which do not show them.
+    pub release_words: Option<(Vec<String>, Vec<String>)>,
     /// The current release.
     pub release: Option<ReleaseRow>,
     /// Number of devices in the group.
@@ -69,6 +71,10 @@ pub struct NewGroup {
 async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
     Ok(Group {
         tags: table::words(on, row.id, "tag").await?,
+        release_words: Some((
+            table::words(on, row.id, "release_tag").await?,
+            table::words(on, row.id, "interface").await?,
+        )),
         release: releases::current(on, row.id).await?,
         devices: devices::count_in_group(on, row.id).await?,
         releases: table::release_count(on, row.id).await?,
@@ -107,6 +113,7 @@ impl Group {
         };
         Self {
             tags,
+            release_words: None,
             release: release(),
             devices: g.devices,
             releases: g.releases,

@@ -1,6 +1,8 @@
 //! Creating, changing, deleting, and destroying devices.
 
 use super::*;
+use crate::store::deployments::inflight;
+use crate::store::words::AttemptOutcome;
 
 /// Explains how to free an identifier that a deleted device holds.
 pub const HOW_TO_FREE: &str = "belongs to a deleted device: restore it with PUT …/devices/IDENTIFIER and deleted_at null, \
@@ -173,7 +175,8 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str)
     let device = require_device(&mut w, scope, identifier).await?;
     store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
     crate::store::devices::network_identities::drop_all(&mut w, device.id).await?;
-    crate::store::deployments::inflight::remove(&mut w, device.id).await?;
+    let why = Some("the device was deleted");
+    inflight::end(&mut w, device.id, AttemptOutcome::Withdrawn, why, now).await?;
     let text = format!("{} deleted device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;

@@ -11,8 +11,10 @@ use crate::domain::{DomainError, Result};
 use crate::store;
 use crate::store::Write;
 use crate::store::catalog::keys;
+use crate::store::deployments::inflight;
 use crate::store::devices::DeviceRow;
 use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::words::AttemptOutcome;
 
 /// Moves a device. Its history, certificates, and settings are kept. It leaves its deployment group, and an
 /// in-flight update ends. Its connection is closed, so that it joins again in the new product.
@@ -49,8 +51,9 @@ pub async fn move_device(
     if device.product_id == target.product().id {
         return devices::show(&context.db, &target, identifier).await;
     }
-    crate::store::deployments::inflight::remove(&mut w, id).await?;
-    crate::store::deployments::inflight::clear_attempts(&mut w, id).await?;
+    let why = Some("the device was moved to another product");
+    inflight::end(&mut w, id, AttemptOutcome::Withdrawn, why, now).await?;
+    inflight::clear_attempts(&mut w, id).await?;
     bring_key(&mut w, &device, &target, now).await?;
     let to = target.product();
     store::devices::relocate(&mut w, id, to.org.id, to.id, now).await?;

@@ -131,6 +131,8 @@ fn arrive(c: &mut Changes, join: &Join, downloading: bool, known: &Known, now: M
         None => Validation::Unknown,
     };
     let news = (c.after.validation, c.after.auto_revert) != (validation, join.reverted);
+    let good = validation == Validation::Validated;
+    c.validated = !other && good && c.after.validation != validation;
     c.after.validation = validation;
     c.after.auto_revert = join.reverted;
     if other {

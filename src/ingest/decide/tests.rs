@@ -144,7 +144,11 @@ fn happened(c: &Changes) -> Vec<String> {
     all.extend(c.messages.iter().map(|m| m.event.to_owned()));
     all.extend(c.attempt.map(|r| format!("attempt of {r}")));
     all.extend(c.attempts_cleared.then(|| "attempts cleared".into()));
-    all.extend(c.freed.map(|claim| format!("claim {claim} over")));
+    all.extend(
+        c.freed
+            .as_ref()
+            .map(|e| format!("claim {} over: {}", e.claim, e.outcome)),
+    );
     all.extend(c.ran.as_ref().map(|r| format!("runs {}", r.uuid)));
     all.extend(
         c.success

@@ -7,6 +7,7 @@ use crate::ingest::state::{Claimant, Known, Update};
 use crate::rollout::outcome::{Judged, Report};
 use crate::store::ingest::told::{By, Entry};
 use crate::store::ingest::updates::Success;
+use crate::store::words::AttemptOutcome;
 use serde_json::json;
 use std::time::Duration;
 
@@ -35,11 +36,11 @@ pub(super) fn report(c: &mut Changes, report: &Report, now: Micros) -> Option<Gr
                 "Device could not install the update: {}",
                 or_unknown(reason)
             );
-            refused(c, text, now)
+            refused(c, (AttemptOutcome::Failed, reason), text, now)
         }
         Report::Ignored(reason) => {
             let text = format!("Device ignored the update: {}", or_unknown(reason));
-            refused(c, text, now)
+            refused(c, (AttemptOutcome::Ignored, reason), text, now)
         }
         Report::Rescheduled(delay) => put_off(c, *delay, now),
     }
@@ -67,8 +68,13 @@ fn under_way(c: &mut Changes, stage: &'static str, progress: Option<i64>) {
 }
 
 /// What it was not told of it cannot refuse: it speaks of an archive, or of what it fetched by itself.
-fn refused(c: &mut Changes, text: String, now: Micros) -> Option<GroupId> {
-    let update = c.free(|u| u.told)?;
+fn refused(
+    c: &mut Changes,
+    (outcome, reason): (AttemptOutcome, &str),
+    text: String,
+    now: Micros,
+) -> Option<GroupId> {
+    let update = c.free(|u| u.told, outcome, Some(reason))?;
     let target = update.target.map(|t| t.uuid);
     let data = json!({"reason": &text, "firmware_uuid": &target});
     c.message("update.failed", data, now);
@@ -107,7 +113,7 @@ fn penalise(c: &mut Changes, group: &Claimant, text: String, now: Micros) {
 }
 
 fn put_off(c: &mut Changes, delay: Duration, now: Micros) -> Option<GroupId> {
-    let update = c.free(|u| u.told)?;
+    let update = c.free(|u| u.told, AttemptOutcome::Rescheduled, None)?;
     if update.group.is_some() {
         c.after.blocked_until = Some(now.after(delay));
     }
@@ -133,7 +139,7 @@ pub(super) fn arrived(
             installed: false,
         };
     }
-    let Some(update) = c.free(|_| true) else {
+    let Some(update) = c.free(|_| true, AttemptOutcome::OtherFirmware, None) else {
         if !c.after.runs.uuid.is_empty() {
             changed(c, None, says, known, now);
         }
@@ -145,6 +151,10 @@ pub(super) fn arrived(
     let wake = update.group.as_ref().map(|g| g.id).or(own);
     let installed = update.target.as_ref().is_some_and(|t| t.uuid == says.uuid);
     if installed {
+        if let Some(freed) = &mut c.freed {
+            freed.outcome = AttemptOutcome::Installed;
+            freed.validated = !says.unvalidated;
+        }
         succeeded(c, update, says, now);
     } else {
         let counted = update.release.filter(|_| update.attempted);
@@ -155,7 +165,12 @@ pub(super) fn arrived(
 
 /// The same firmware as before: an update that was told and is not going on any more has failed.
 fn came_back(c: &mut Changes, says: ReportedState<'_>, now: Micros) -> Option<GroupId> {
-    let update = c.free(|u| u.told && !says.downloading)?;
+    let outcome = if says.reverted {
+        AttemptOutcome::Reverted
+    } else {
+        AttemptOutcome::Returned
+    };
+    let update = c.free(|u| u.told && !says.downloading, outcome, None)?;
     if !update.attempted && says.reverted {
         c.attempt = update.release;
     }
@@ -214,6 +229,7 @@ fn changed(
         c.note(text.into(), now);
         return;
     };
+    c.reverted = Some(release.id);
     // A release that another way brought is counted now.
     if release.attempts == 0 && counted != Some(release.id) {
         c.attempt = Some(release.id);

@@ -1,7 +1,7 @@
 //! The changes of a batch, gathered by their kind and written with one statement each.
 
 use crate::clock::Micros;
-use crate::ids::{ClaimId, ConnectionId, DeviceId, GroupId};
+use crate::ids::{ConnectionId, DeviceId, GroupId, ReleaseId};
 use crate::ingest::decide::{Addition, Changes, Line};
 use crate::ingest::said::WriteOutcome;
 use crate::ingest::state::DeviceState;
@@ -10,7 +10,7 @@ use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::health_reports::HealthReport;
 use crate::store::devices::locations::Location;
 use crate::store::ingest::told::{Entry, Message, Notice};
-use crate::store::ingest::updates::{Attempt, Progress, Success};
+use crate::store::ingest::updates::{Attempt, EndedClaim, Progress, Success};
 use crate::store::ingest::write::{Connection, DeviceChange, Ended, Judged, Presence, Ran};
 use crate::store::ingest::{reports, told, updates, write};
 use crate::store::{self, Write};
@@ -25,7 +25,9 @@ pub(super) struct Batch<'r> {
     devices: BTreeMap<DeviceId, Device>,
     ended: Vec<Ended>,
     progress: BTreeMap<DeviceId, Progress>,
-    freed: Vec<(DeviceId, ClaimId)>,
+    freed: Vec<(EndedClaim, Micros)>,
+    validated: BTreeMap<DeviceId, Micros>,
+    reverted: Vec<(DeviceId, ReleaseId)>,
     ran: Vec<Ran>,
     judged: BTreeMap<DeviceId, Judged>,
     cleared: BTreeSet<DeviceId>,
@@ -89,7 +91,12 @@ impl<'r> Batch<'r> {
         device.updated_at = c.updated_at.or(device.updated_at);
         device.freed |= c.freed.is_some();
         device.told = c.told.or(device.told.take());
-        self.freed.extend(c.freed.map(|claim| (id, claim)));
+        self.freed.extend(c.freed.map(|ended| (ended, now)));
+        if c.validated {
+            self.validated.insert(id, now);
+        }
+        self.reverted
+            .extend(c.reverted.map(|release| (id, release)));
         if let Some((claim, status, progress)) = c.progress {
             let (device, at) = (id, now);
             let said = Progress {
@@ -169,7 +176,11 @@ impl<'r> Batch<'r> {
         devices(w, self.devices, after).await?;
         let progress: Vec<Progress> = self.progress.into_values().collect();
         updates::progress(w, &progress).await?;
+        updates::attempts_ended(w, &self.freed).await?;
         updates::claims_ended(w, &self.freed).await?;
+        let validated: Vec<(DeviceId, Micros)> = self.validated.into_iter().collect();
+        updates::attempts_validated(w, &validated).await?;
+        updates::attempts_reverted(w, &self.reverted).await?;
         let cleared: Vec<DeviceId> = self.cleared.into_iter().collect();
         updates::attempts_cleared(w, &cleared).await?;
         updates::attempts(w, &self.attempts).await?;

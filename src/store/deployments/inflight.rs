@@ -3,6 +3,7 @@
 
 use crate::clock::Micros;
 use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ReleaseId};
+use crate::store::words::AttemptOutcome;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -92,14 +93,18 @@ pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFl
     )
 }
 
-/// Deletes the in-flight update of a device, whatever its outcome.
-pub async fn remove(w: &mut Write, device: DeviceId) -> Result<()> {
+/// Ends the in-flight update of a device, and its attempt with this outcome if the device was told of it.
+pub async fn end(
+    w: &mut Write,
+    device: DeviceId,
+    outcome: AttemptOutcome,
+    reason: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    super::attempts::end(w, device, outcome, reason, now).await?;
     execute!(
         w,
-        sql!(
-            "inflight.remove",
-            "DELETE FROM inflight WHERE device_id = $1"
-        ),
+        sql!("inflight.end", "DELETE FROM inflight WHERE device_id = $1"),
         device
     )?;
     crate::store::devices::set_in_flight(w, device, false).await

@@ -1,5 +1,6 @@
 //! Deployment groups, their releases, and in-flight updates in the database.
 
+pub mod attempts;
 pub mod deployment_groups;
 pub mod inflight;
 pub mod releases;

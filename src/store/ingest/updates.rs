@@ -2,15 +2,85 @@
 
 use crate::clock::Micros;
 use crate::store::ids::{ClaimId, DeviceId, GroupId, ProductId, ReleaseId};
+use crate::store::words::AttemptOutcome;
 use crate::store::{Result, Write};
 
+/// An update that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedClaim {
+    /// The device.
+    pub device: DeviceId,
+    /// The claim.
+    pub claim: ClaimId,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// Why, in the device's words.
+    pub reason: Option<String>,
+    /// Whether the device marked the new firmware as good, or does not tell.
+    pub validated: bool,
+}
+
+/// Records how attempts ended, with the stage that they had reached. Claims of which no device was told have no attempt. To be
+/// written before [`claims_ended`], which deletes the stages.
+pub async fn attempts_ended(w: &mut Write, all: &[(EndedClaim, Micros)]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.attempts_ended",
+        all,
+        |c| [
+            claim BIGINT = c.0.claim,
+            outcome TEXT = c.0.outcome.word(),
+            reason TEXT = c.0.reason.as_deref(),
+            validated_at BIGINT = c.0.validated.then_some(c.1),
+            at BIGINT = c.1,
+        ],
+        "UPDATE attempts SET ended_at = x.at, outcome = x.outcome, reason = x.reason,
+           validated_at = x.validated_at,
+           stage = COALESCE((SELECT NULLIF(i.status, 'requested') FROM inflight i
+                             WHERE i.device_id = attempts.device_id AND i.claim_id = x.claim),
+                            attempts.stage)
+         FROM ",
+        " WHERE attempts.claim_id = x.claim AND attempts.ended_at IS NULL",
+    )?;
+    Ok(())
+}
+
+/// Devices mark the firmware that they run as good: so is the attempt that brought it.
+pub async fn attempts_validated(w: &mut Write, all: &[(DeviceId, Micros)]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.attempts_validated",
+        all,
+        |d| [device BIGINT = d.0, at BIGINT = d.1],
+        "UPDATE attempts SET validated_at = x.at FROM ",
+        " WHERE attempts.device_id = x.device AND attempts.outcome = 'installed'
+           AND attempts.validated_at IS NULL AND attempts.target_uuid =
+             (SELECT d.fw_uuid FROM devices d WHERE d.id = x.device)",
+    )?;
+    Ok(())
+}
+
+/// Devices went back from releases that they had installed.
+pub async fn attempts_reverted(w: &mut Write, all: &[(DeviceId, ReleaseId)]) -> Result<()> {
+    execute_rows!(
+        w,
+        "ingest.attempts_reverted",
+        all,
+        |r| [device BIGINT = r.0, release BIGINT = r.1],
+        "UPDATE attempts SET outcome = 'reverted', validated_at = NULL FROM ",
+        " WHERE attempts.device_id = x.device AND attempts.release_id = x.release
+           AND attempts.outcome = 'installed'",
+    )?;
+    Ok(())
+}
+
 /// Ends updates, whatever their outcome. That their devices are free again is written with these.
-pub async fn claims_ended(w: &mut Write, all: &[(DeviceId, ClaimId)]) -> Result<()> {
+pub async fn claims_ended(w: &mut Write, all: &[(EndedClaim, Micros)]) -> Result<()> {
     execute_rows!(
         w,
         "ingest.claims_ended",
         all,
-        |c| [device BIGINT = c.0, claim BIGINT = c.1],
+        |c| [device BIGINT = c.0.device, claim BIGINT = c.0.claim],
         "DELETE FROM inflight WHERE (device_id, claim_id) IN (SELECT x.device, x.claim FROM ",
         ")",
     )?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::devices;
+use crate::store::words::AttemptOutcome;
 use crate::store::words::Validation;
 
 both_engines! {
@@ -71,7 +72,9 @@ async fn claims(db: &Db) {
         inflight::lapsed(&mut w, later(1), NOW).await.unwrap(),
         [(ids[0], Some(group))]
     );
-    inflight::remove(&mut w, ids[0]).await.unwrap();
+    inflight::end(&mut w, ids[0], AttemptOutcome::Lapsed, None, NOW)
+        .await
+        .unwrap();
     assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 0);
     let release = releases::current(&mut w, group).await.unwrap().unwrap();
     for i in 0..3 {

@@ -14,8 +14,13 @@ both_engines! {
 async fn prepares(db: &Db) {
     let mut names = BTreeSet::new();
     for s in inventory::iter::<Statement> {
-        let words: Vec<&str> = s.text.split_whitespace().collect();
-        statements::append("ledger", &format!("{} {}", s.name, words.join(" ")));
+        for (engine, text) in [("sqlite", s.text), ("postgres", s.postgres)] {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            statements::append(
+                "ledger",
+                &format!("{engine} {} {}", s.name, words.join(" ")),
+            );
+        }
         assert!(names.insert(s.name), "{} is there twice", s.name);
         let text = match db {
             Db::Sqlite { .. } => s.text,

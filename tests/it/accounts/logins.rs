@@ -1,6 +1,7 @@
 //! The login of a command line through a browser, and invitations.
 
 use crate::support::api::Answer;
+use crate::support::readings::tokens_with_note;
 use crate::support::{Api, Engine, Server};
 use reqwest::Method;
 use serde_json::json;
@@ -108,12 +109,9 @@ async fn p07_and_p08_a_command_line_logs_in_through_a_browser(server: Server) {
     let cli = api.with_token(ready["user_token"].as_str().unwrap());
     assert_eq!(cli.get("/api/users/me").await.data()["email"], email);
     assert_eq!(api.get(&poll).await.status, 404);
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM tokens WHERE note = 'laptop'")
-            .await,
-        1
-    );
+    let hers = api.with_token(eve["token"].as_str().unwrap());
+    assert_eq!(tokens_with_note(&server.api(), "laptop").await, 1);
+    assert_eq!(tokens_with_note(&hers, "laptop").await, 0);
     let over = api.post("/api/auth/cli_session", json!({})).await.data();
     server
         .run("UPDATE cli_sessions SET inserted_at = inserted_at - 301000000")
@@ -263,8 +261,11 @@ async fn a_body_that_lacks_its_last_byte_is_given_up() {
     assert!(answer.contains("did not arrive in time"), "{answer}");
 }
 
+/// The note of each token that `login` makes, and of no other.
+const LOGIN: &str = "x";
+
 async fn login(api: &Api, email: &str, password: &str) -> Answer {
-    let form = json!({"email": email, "password": password, "note": "x"});
+    let form = json!({"email": email, "password": password, "note": LOGIN});
     api.post("/api/users/login", form).await
 }
 
@@ -339,9 +340,7 @@ async fn a_login_ends_when_it_is_not_used_and_takes_no_place_of_other_tokens(ser
     for used in [&by_login, &by_hand] {
         assert_eq!(used.get("/api/users/me").await.status, 200);
     }
-    server
-        .until("SELECT COUNT(*) FROM tokens WHERE last_used_at IS NULL", 0)
-        .await;
+    server.until_all_tokens_are_used().await;
     server
         .run("UPDATE tokens SET last_used_at = last_used_at - 91 * CAST(86400000000 AS BIGINT)")
         .await;
@@ -351,12 +350,7 @@ async fn a_login_ends_when_it_is_not_used_and_takes_no_place_of_other_tokens(ser
     for _ in 0..103 {
         assert_eq!(login(&api, email, password).await.status, 200);
     }
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM tokens WHERE login")
-            .await,
-        100
-    );
+    assert_eq!(tokens_with_note(&api, LOGIN).await, 100);
     assert_eq!(server.audited("made a token: ci").await, 1);
     for n in 0..198 {
         let form = json!({"note": format!("more {n}")});

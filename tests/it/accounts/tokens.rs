@@ -49,8 +49,7 @@ async fn a_token_grants_what_it_says(server: Server) {
     assert_eq!(publisher.get(&Api::product("/devices")).await.status, 401);
     assert_eq!(publisher.get(tokens).await.status, 401);
     // A use is written by a job.
-    let unused = "SELECT COUNT(*) FROM tokens WHERE last_used_at IS NULL";
-    server.until(unused, 0).await;
+    server.until_all_tokens_are_used().await;
     let listed = api.get(tokens).await.data();
     assert_eq!(listed[0]["id"], made["id"]);
     assert!(listed[0].get("token").is_none());

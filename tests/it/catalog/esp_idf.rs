@@ -258,9 +258,7 @@ async fn a_device_is_known_by_its_image_and_gets_a_patch_that_gives_the_next_one
         (&says["uuid"], &says["version"]),
         (&second["uuid"], &json!("1.1.0"))
     );
-    server
-        .until("SELECT COUNT(*) FROM update_stats WHERE kind = 'delta'", 1)
-        .await;
+    server.until_updates_of_kind("delta", 1).await;
     // An image that the server does not know cannot be patched: the whole one, under its own name.
     let mut stranger = Device::secret(&server, "esp-2").await.unwrap();
     stranger

@@ -88,7 +88,7 @@ async fn p54_every_fixture_gets_its_answer(server: Server) {
         "{}",
         answer.text
     );
-    assert_eq!(server.count("SELECT COUNT(*) FROM firmwares").await, 10);
+    assert_eq!(server.firmwares().await, 10);
     let staging = server.folder.path().join("data/blobs/staging");
     assert_eq!(
         std::fs::read_dir(staging).unwrap().count(),

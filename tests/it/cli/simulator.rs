@@ -35,12 +35,7 @@ async fn every_release_takes_an_update_and_an_archive_if_it_knows_them() {
         .data();
     let releases = "1.4.1,2.1.1,2.2.1,2.5.2,2.6.0,2.8.1,2.9.0,2.12.0";
     let sim = Sim::start(&server, 16, &["--client", releases]);
-    server
-        .until(
-            "SELECT COUNT(*) FROM devices WHERE online AND group_id IS NOT NULL",
-            16,
-        )
-        .await;
+    server.until_devices(readings::ONLINE_IN_A_GROUP, 16).await;
     let both = json!({"deployment": {"firmware": new["uuid"], "archive": archive["uuid"]}});
     assert_eq!(
         api.put(&Api::product("/deployments/g"), both).await.status,
@@ -55,9 +50,7 @@ async fn every_release_takes_an_update_and_an_archive_if_it_knows_them() {
     );
     // Two of the eight releases are too old; the others get it at the release, and again when they join.
     assert!(report["archives"].as_u64().unwrap() >= 12, "{report}");
-    let versions: Vec<String> = server
-        .column("SELECT DISTINCT api_version FROM connections ORDER BY 1")
-        .await;
+    let versions = server.api_versions().await;
     assert_eq!(versions, ["1.0.0", "2.0.0", "2.1.0", "2.2.0", "2.3.0"]);
 }
 
@@ -96,16 +89,14 @@ async fn its_devices_report_and_answer_before_their_terminals() {
     server.api().put(&Api::product("/extensions"), on).await;
     let sim = Sim::start(&server, 2, &["--report-every", "6", "--msgpack"]);
     server
-        .until("SELECT COUNT(*) FROM network_identities", 2)
+        .until_entries(readings::NETWORK_IDENTITIES, |_| true, 2)
         .await;
-    server.until( "SELECT COUNT(*) FROM (SELECT device_id FROM device_logs GROUP BY device_id HAVING COUNT(*) >= 2) x", 2)
+    server
+        .until_devices_with_entries(readings::LOG_LINES, 2, 2)
         .await;
     server.until_locations(2).await;
     server
-        .until(
-            "SELECT COUNT(*) FROM (SELECT DISTINCT device_id FROM health_reports) x",
-            2,
-        )
+        .until_devices_with_entries(readings::HEALTH_REPORTS, 1, 2)
         .await;
     let (mut jane, _) = Viewer::join(&server, "user:console:identifier-sim-000001").await;
     jane.event("up").await;

@@ -1,5 +1,6 @@
 //! Devices as people manage them: identities, certificates, lists, history.
 
+mod attempts;
 mod bulk;
 mod certificate_zoo;
 mod certificates;

@@ -52,8 +52,7 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
     Device::by_key(&server, text("key"), text("secret"), "own")
         .await
         .unwrap();
-    let sealed = "SELECT COUNT(*) FROM audit_logs WHERE seq IS NULL";
-    server.until(sealed, 0).await;
+    server.until_sealed().await;
     assert_ne!(
         server.admin_of_all(&["verify-audit"]),
         head,

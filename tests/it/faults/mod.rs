@@ -10,7 +10,7 @@ mod servers;
 mod slow;
 
 use crate::support::device::Device;
-use crate::support::{Api, Engine, Server, inspect, postgres};
+use crate::support::{Api, Engine, Server, inspect, postgres, readings};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::process::Command;
@@ -213,12 +213,12 @@ async fn a_database_that_is_away_is_waited_for() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     set_reachable(&url, true).await;
     eventually("well again", async || problems(&api).await.is_empty()).await;
+    let by_wire =
+        |c: &Value| c["connection_types"] == json!(["ethernet"]) && c["disconnected_at"].is_null();
     server
-        .until(
-            "SELECT COUNT(*) FROM connections WHERE types LIKE '%ethernet%' AND status = 'connected'",
-            1,
-        )
+        .until_entries(readings::NEWEST_CONNECTION, by_wire, 1)
         .await;
+    assert_eq!(server.connected().await, 1);
     assert_eq!(api.get("/api/orgs/acme/products").await.status, 200);
     assert!(device.silent(300).await, "the socket stayed");
 }

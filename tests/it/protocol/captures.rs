@@ -4,7 +4,7 @@
 use super::{release, rollout};
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, client, now_ms, sign};
-use crate::support::{Api, Engine, Server, inspect};
+use crate::support::{Api, Engine, Server, inspect, readings};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -231,10 +231,8 @@ async fn replay(text: &str, packed: bool, certificate: bool, deltas: bool) {
     assert!(r.d.silent(200).await);
     let done = inspect::INSTALLED;
     r.server.until(done, 1).await;
-    assert_eq!(
-        r.server.count("SELECT COUNT(*) FROM health_reports").await,
-        1
-    );
+    let reports = r.server.entries(readings::HEALTH_REPORTS).await;
+    assert_eq!(reports.len(), 1);
     let stage = r.server.count(inspect::ATTEMPTED).await;
     assert_eq!(stage, 1);
 }

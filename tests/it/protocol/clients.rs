@@ -683,7 +683,5 @@ async fn the_polling_client() {
     assert!(url.contains(".delta.fw?"), "its fwup takes deltas: {url}");
     assert!(reqwest::get(url).await.unwrap().status().is_success());
     assert_eq!(ask("/device/update", &new).await["update_available"], false);
-    server
-        .until("SELECT COUNT(*) FROM update_stats WHERE kind = 'delta'", 1)
-        .await;
+    server.until_updates_of_kind("delta", 1).await;
 }

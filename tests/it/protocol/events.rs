@@ -131,40 +131,23 @@ async fn everything_that_a_device_says_on_the_topic_device() {
     }
     d.push("connection_types", json!({"values": ["wifi", "cellular"]}))
         .await;
-    server
-        .until(
-            "SELECT COUNT(*) FROM connections WHERE types = 'wifi,cellular'",
-            1,
-        )
-        .await;
+    let newest = readings::NEWEST_CONNECTION;
+    let types = |c: &Value| c["connection_types"] == json!(["wifi", "cellular"]);
+    server.until_entries(newest, types, 1).await;
     for (interface, kind) in [
-        (
-            "wlan0",
-            "SELECT COUNT(*) FROM devices WHERE interface = 'wifi'",
-        ),
-        (
-            "eth1",
-            "SELECT COUNT(*) FROM devices WHERE interface = 'ethernet'",
-        ),
-        (
-            "enp0s31",
-            "SELECT COUNT(*) FROM devices WHERE interface = 'ethernet'",
-        ),
-        (
-            "wwan0",
-            "SELECT COUNT(*) FROM devices WHERE interface = 'cellular'",
-        ),
-        (
-            "lo",
-            "SELECT COUNT(*) FROM devices WHERE interface = 'unknown'",
-        ),
+        ("wlan0", "wifi"),
+        ("eth1", "ethernet"),
+        ("enp0s31", "ethernet"),
+        ("wwan0", "cellular"),
+        ("lo", "unknown"),
     ] {
         d.push(
             "report_network_interface",
             json!({ "interface": interface }),
         )
         .await;
-        server.until(kind, 1).await;
+        let of_kind = |c: &Value| c["network_interface"] == kind;
+        server.until_entries(newest, of_kind, 1).await;
     }
     d.push(
         "status_update",
@@ -327,31 +310,23 @@ async fn everything_on_the_topic_extensions() {
         d.say("3", "extensions", event, payload.clone()).await;
         assert_eq!(jane.next().await, shown(name, payload));
     }
-    for (event, payload, left) in [
-        (
-            "health:report",
-            json!({"value": {"metrics": {"cpu_temp": 41.5}}}),
-            "SELECT COUNT(*) FROM health_reports",
-        ),
-        (
-            "geo:location:update",
-            json!({"latitude": 1.5, "longitude": 2.5, "source": "geoip"}),
-            "SELECT COUNT(*) FROM locations",
-        ),
-        (
-            "logging:send",
-            json!({"level": "info", "message": [104, 105], "meta": {"time": "1795516598000000"}}),
-            "SELECT COUNT(*) FROM device_logs WHERE message = 'hi'",
-        ),
-        (
-            "network_identity:report",
-            json!({"identities": [{"service": "iroh", "identifier": "k"}]}),
-            "SELECT COUNT(*) FROM network_identities",
-        ),
-    ] {
-        d.say("3", "extensions", event, payload).await;
-        server.until(left, 1).await;
-    }
+    let report = json!({"value": {"metrics": {"cpu_temp": 41.5}}});
+    d.say("3", "extensions", "health:report", report).await;
+    let reports = readings::HEALTH_REPORTS;
+    server.until_entries(reports, |_| true, 1).await;
+    let place = json!({"latitude": 1.5, "longitude": 2.5, "source": "geoip"});
+    d.say("3", "extensions", "geo:location:update", place).await;
+    server.until_locations(1).await;
+    let line =
+        json!({"level": "info", "message": [104, 105], "meta": {"time": "1795516598000000"}});
+    d.say("3", "extensions", "logging:send", line).await;
+    let hi = |l: &Value| l["message"] == "hi";
+    server.until_entries(readings::LOG_LINES, hi, 1).await;
+    let identities = json!({"identities": [{"service": "iroh", "identifier": "k"}]});
+    d.say("3", "extensions", "network_identity:report", identities)
+        .await;
+    let identities = readings::NETWORK_IDENTITIES;
+    server.until_entries(identities, |_| true, 1).await;
     // Switched off and on while it is connected.
     let switch = async |on: bool| {
         let body = json!({"extensions": {"health": on}});

@@ -3,7 +3,7 @@
 use super::{joined, server, until_heartbeat};
 use crate::support::device::Device;
 use crate::support::viewer::Viewer;
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, readings};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -80,7 +80,8 @@ async fn p46_a_check_follows_the_attach_and_reports_with_missing_parts_are_store
         json!({ "value": report }),
     )
     .await;
-    server.until("SELECT COUNT(*) FROM health_reports", 1).await;
+    let reports = readings::HEALTH_REPORTS;
+    server.until_entries(reports, |_| true, 1).await;
     let health = server
         .api()
         .get(&Api::product("/devices/d/health"))
@@ -113,7 +114,7 @@ async fn p47_of_a_thousand_log_lines_in_a_second_at_most_15_are_stored_and_nothi
         d.say("3", "extensions", "logging:send", line).await;
     }
     until_heartbeat(&mut d).await;
-    let stored = server.count("SELECT COUNT(*) FROM device_logs").await;
+    let stored = server.entries(readings::LOG_LINES).await.len() as i64;
     // Ten at once and five a second: fifteen within the second that this takes.
     let most = 10 + 5 * (started.elapsed().as_secs() as i64 + 1);
     assert!((10..=most).contains(&stored), "{stored} stored");

@@ -2,7 +2,7 @@
 
 use super::{joined, runs, server, until_heartbeat};
 use crate::support::device::Device;
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, readings};
 use rmpv::Value as Pack;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -276,8 +276,12 @@ async fn p32_messagepack_takes_integer_refs_timestamps_and_text_that_is_no_utf_8
     assert!(d.send_frame(send(push)).await);
     d.send_bytes("2", "console", "up", b"\xff\xfe").await;
     assert_eq!(until_heartbeat(&mut d).await, Vec::<Value>::new());
-    let stored: Vec<String> = server.column("SELECT report FROM health_reports").await;
-    assert_eq!(stored, [r#"{"timestamp":"2026-11-24T10:38:50.201049Z"}"#]);
+    let stored = server.entries(readings::HEALTH_REPORTS).await;
+    let stored: Vec<&Value> = stored.iter().map(|r| &r["report"]).collect();
+    assert_eq!(
+        stored,
+        [&json!({"timestamp": "2026-11-24T10:38:50.201049Z"})]
+    );
 }
 
 #[tokio::test]

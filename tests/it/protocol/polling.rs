@@ -152,12 +152,7 @@ async fn a_polling_device_learns_who_it_is_and_what_to_install(server: Server) {
     let done = poll(&server, Ok(&pair), "/device/update", &runs(&new)).await;
     assert_eq!(done.body, no);
     assert_eq!(server.devices(readings::UPDATING).await, 0);
-    assert_eq!(
-        server
-            .count("SELECT COUNT(*) FROM update_stats WHERE kind = 'full'")
-            .await,
-        1
-    );
+    assert_eq!(server.updates_of_kind("full").await, 1);
     // A push by hand waits for the next poll.
     let push = json!({"uuid": old["uuid"]});
     assert_eq!(

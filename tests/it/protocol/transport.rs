@@ -163,7 +163,7 @@ async fn p10_a_bare_tcp_connect_leaves_no_error_and_no_row() {
         drop(TcpStream::connect(&server.devices).await.unwrap());
     }
     joined(&server, "d").await;
-    assert_eq!(server.count("SELECT COUNT(*) FROM connections").await, 1);
+    assert_eq!(server.entries(readings::CONNECTIONS).await.len(), 1);
     let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 }

@@ -223,8 +223,9 @@ async fn a_narrowed_token_reaches_no_device_of_another_product() {
     let narrow = root.with_token(&token(&root, json!({"product": "acme/second"})).await);
     let state = async || {
         let device = root.get("/api/devices/first-1").await.data();
-        let secrets = server.count("SELECT COUNT(*) FROM device_secrets").await;
-        let entries = server.count("SELECT COUNT(*) FROM audit_logs").await;
+        let secrets = Api::product("/devices/first-1/shared_secrets");
+        let secrets = root.get(&secrets).await.data();
+        let entries = server.audit_entries().await;
         (device, secrets, entries)
     };
     let before = state().await;

@@ -262,10 +262,8 @@ impl World {
 
 /// Nothing is written by jobs any more.
 async fn settled(server: &Server) {
-    let unsealed = "SELECT COUNT(*) FROM audit_logs WHERE seq IS NULL";
-    server.until(unsealed, 0).await;
-    let tried = "SELECT COUNT(*) FROM webhook_deliveries WHERE attempts = 1";
-    server.until(tried, 2).await;
+    server.until_sealed().await;
+    server.until_deliveries("attempts", json!(1), 2).await;
     // The next attempt is far away.
     let later = "UPDATE webhook_deliveries SET due_at = 4102444800000000";
     server.run(later).await;

@@ -440,9 +440,7 @@ async fn p66_and_p67_programs_watch_how_updates_go(server: Server) {
         )
         .await;
     server.until(inspect::CLAIMS, 2).await;
-    server
-        .run("UPDATE inflight SET updated_at = updated_at - 1801000000")
-        .await;
+    server.advance(Duration::from_secs(1_801));
     let ended = tokio::time::timeout(Duration::from_secs(20), watcher.frame())
         .await
         .unwrap();

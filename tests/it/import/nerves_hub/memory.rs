@@ -1,7 +1,7 @@
 //! What the old server remembered of a fleet: who rests, who came first, where a device is, what people wrote and did.
 
 use super::{FLEET, SCHEMA, import};
-use crate::support::{Server, postgres};
+use crate::support::{Server, postgres, readings};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
@@ -164,8 +164,8 @@ async fn the_audit_log_goes_on(server: &Server) {
         (&json!(null), &json!("acme-hub"))
     );
     assert_eq!(gone["details"]["imported"]["actor_id"], 77);
-    let waiting = "SELECT COUNT(*) FROM audit_logs WHERE seq IS NULL";
-    server.until(waiting, 0).await;
+    server.until_sealed().await;
+    readings::until_log_is_sealed(&ada, "/api/orgs/acme-hub/audit_logs").await;
     let verified = server.admin_of_all(&["verify-audit"]);
     assert!(!verified.contains("altered"), "{verified}");
 }

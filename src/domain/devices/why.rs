@@ -1,0 +1,77 @@
+//! Why a device is not being updated: what is on record, held against the rules of `rollout::why`.
+
+use crate::access::scope::{Product, Scope};
+use crate::clock::Micros;
+use crate::domain::{DomainError, Result, devices};
+use crate::rollout::why::{self, Facts, GroupFacts};
+use crate::store::catalog::{deltas, firmwares};
+use crate::store::deployments::{deployment_groups, inflight, releases};
+use crate::store::devices::{DeviceRow, update_facts};
+use crate::store::{self, Db, On};
+
+pub use crate::rollout::why::{Check, answer};
+
+/// Holds a device against the rules, in their order.
+///
+/// # Errors
+/// [`DomainError::NotFound`] when the product has no such device.
+pub async fn checks(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Vec<Check>> {
+    let now = db.now();
+    let mut r = db.read().await?;
+    let id = devices::id_of(&mut r, scope, identifier).await?;
+    let device = store::devices::row(&mut r, id).await?;
+    let (device, known) = device
+        .zip(update_facts::of(&mut r, id).await?)
+        .ok_or(DomainError::NotFound)?;
+    let group = match device.group_id {
+        Some(_) => group_facts(&mut r, &device, now).await?,
+        None => None,
+    };
+    let facts = Facts {
+        tags: store::devices::tags(&mut r, id).await?,
+        device,
+        known,
+        group,
+    };
+    Ok(why::checks(&facts, now))
+}
+
+async fn group_facts(
+    on: &mut impl On,
+    device: &DeviceRow,
+    now: Micros,
+) -> store::Result<Option<GroupFacts>> {
+    let Some(id) = device.group_id else {
+        return Ok(None);
+    };
+    let Some(group) = deployment_groups::row(on, id).await? else {
+        return Ok(None);
+    };
+    let release = match releases::current(on, id).await? {
+        Some(release) => firmwares::row(on, release.firmware_id)
+            .await?
+            .map(|firmware| (release, firmware)),
+        None => None,
+    };
+    let (mut attempts, mut delta) = ((0, 0), None);
+    if let Some((release, firmware)) = &release {
+        let since = why::window(&group, now);
+        attempts = inflight::attempts(on, device.id, release.id, since).await?;
+        let source = firmwares::by_uuid(on, device.product_id, &device.fw_uuid).await?;
+        if let Some(source) = source.filter(|_| group.delta_updatable && firmware.delta_updatable) {
+            delta = deltas::of_pair(on, source.id, firmware.id).await?;
+        }
+    }
+    Ok(Some(GroupFacts {
+        release_tags: deployment_groups::words(on, id, "release_tag").await?,
+        interfaces: deployment_groups::words(on, id, "interface").await?,
+        taken: (
+            inflight::count(on, id, false).await?,
+            inflight::count(on, id, true).await?,
+        ),
+        release,
+        attempts,
+        delta,
+        group,
+    }))
+}

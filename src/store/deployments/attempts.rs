@@ -1,0 +1,162 @@
+//! Attempts to update devices in the database: a row from the moment that a device is told until something ends it. The rows
+//! stay as history.
+
+use crate::clock::Micros;
+use crate::store::ids::{ClaimId, DeviceId, GroupId, ProductId, ReleaseId};
+use crate::store::words::{AttemptOutcome, FileSent};
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// An attempt that begins.
+#[derive(Debug, Clone)]
+pub struct NewAttempt<'a> {
+    /// The claim that it fulfils.
+    pub claim: ClaimId,
+    /// The product of the device.
+    pub product: ProductId,
+    /// The device.
+    pub device: DeviceId,
+    /// The group that offers it; `None` for a push by hand.
+    pub group: Option<GroupId>,
+    /// The release that is offered.
+    pub release: Option<ReleaseId>,
+    /// The firmware that the device runs: uuid and version.
+    pub source: (&'a str, Option<&'a str>),
+    /// The firmware that it is to run: uuid and version.
+    pub target: (&'a str, &'a str),
+    /// Which file it is sent.
+    pub kind: FileSent,
+    /// Bytes of that file.
+    pub bytes: i64,
+}
+
+/// Records that a device is told of an update.
+pub async fn begin(w: &mut Write, a: &NewAttempt<'_>, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "attempts.begin",
+            "INSERT INTO attempts
+               (claim_id, product_id, device_id, group_id, release_id, source_uuid, source_version,
+                target_uuid, target_version, kind, bytes, at, stage)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'offered')
+             ON CONFLICT (claim_id) DO NOTHING"
+        ),
+        a.claim,
+        a.product,
+        a.device,
+        a.group,
+        a.release,
+        a.source.0,
+        a.source.1,
+        a.target.0,
+        a.target.1,
+        a.kind,
+        a.bytes,
+        now
+    )?;
+    Ok(())
+}
+
+/// Records how the attempt of a device's in-flight update ended. A claim that the device was not told of has no attempt. To be
+/// called before the in-flight update is removed, which knows the stage.
+pub async fn end(
+    w: &mut Write,
+    device: DeviceId,
+    outcome: AttemptOutcome,
+    reason: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "attempts.end",
+            "UPDATE attempts SET ended_at = $2, outcome = $3, reason = $4,
+               stage = COALESCE((SELECT NULLIF(i.status, 'requested') FROM inflight i
+                                 WHERE i.device_id = $1 AND i.claim_id = attempts.claim_id), stage)
+             WHERE ended_at IS NULL AND claim_id IN
+               (SELECT i.claim_id FROM inflight i WHERE i.device_id = $1)"
+        ),
+        device,
+        now,
+        outcome,
+        reason
+    )?;
+    Ok(())
+}
+
+/// An attempt as people see it.
+#[derive(Debug, Clone, FromRow)]
+pub struct AttemptRow {
+    /// The name of the group, unless it was deleted or nobody's group offered it.
+    pub group_name: Option<String>,
+    /// The number of the release in its group.
+    pub release_number: Option<i64>,
+    /// uuid of the firmware that the device ran.
+    pub source_uuid: String,
+    /// Its version.
+    pub source_version: Option<String>,
+    /// uuid of the firmware that it was to run.
+    pub target_uuid: String,
+    /// Its version.
+    pub target_version: String,
+    /// Which file was sent.
+    pub kind: FileSent,
+    /// Bytes of that file.
+    pub bytes: i64,
+    /// When the device was told.
+    pub at: Micros,
+    /// The stage that was reached.
+    pub stage: String,
+    /// When it ended; `None` while it goes on.
+    pub ended_at: Option<Micros>,
+    /// How it ended.
+    pub outcome: Option<AttemptOutcome>,
+    /// Why, in the device's words where it gave some.
+    pub reason: Option<String>,
+    /// When the device marked the firmware as good.
+    pub validated_at: Option<Micros>,
+}
+
+/// The attempts of a device, newest first, begun before an instant. Groups of other products, where it was before, have no
+/// name here.
+pub async fn of_device(
+    on: &mut impl On,
+    (device, product): (DeviceId, ProductId),
+    before: Micros,
+    most: i64,
+) -> Result<Vec<AttemptRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "attempts.of_device",
+            "SELECT g.name AS group_name, r.number AS release_number, a.source_uuid,
+                    a.source_version, a.target_uuid, a.target_version, a.kind, a.bytes, a.at,
+                    CASE WHEN a.ended_at IS NULL THEN COALESCE(NULLIF(i.status, 'requested'), a.stage)
+                         ELSE a.stage END AS stage,
+                    a.ended_at, a.outcome, a.reason, a.validated_at
+             FROM attempts a LEFT JOIN deployment_groups g ON g.id = a.group_id AND g.product_id = $4
+             LEFT JOIN releases r ON r.id = a.release_id AND r.group_id = g.id
+             LEFT JOIN inflight i ON i.device_id = a.device_id AND i.claim_id = a.claim_id
+             WHERE a.device_id = $1 AND a.at < $2 ORDER BY a.at DESC, a.claim_id DESC LIMIT $3"
+        ),
+        device,
+        before,
+        most,
+        product
+    )
+}
+
+/// Deletes some attempts that ended before an instant; how many.
+pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "attempts.sweep",
+            "DELETE FROM attempts WHERE claim_id IN (SELECT claim_id FROM attempts
+               WHERE at < $1 AND ended_at IS NOT NULL ORDER BY at LIMIT $2)"
+        ),
+        before,
+        most
+    )
+}
