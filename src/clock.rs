@@ -169,6 +169,10 @@ mod tests {
         assert_eq!(t.http_date(), "Sat, 22 Aug 2026 08:33:49 GMT");
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a task of the test itself, which waits for it"
+    )]
     #[tokio::test]
     async fn a_moved_clock_wakes_who_sleeps_on_it() {
         let clock = Clock::movable();

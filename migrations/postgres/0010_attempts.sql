@@ -20,7 +20,6 @@ CREATE TABLE attempts (
   validated_at BIGINT
 );
 CREATE INDEX attempts_device ON attempts (device_id, at);
-CREATE INDEX attempts_release ON attempts (release_id, outcome);
 CREATE INDEX attempts_group ON attempts (group_id, at);
 CREATE INDEX attempts_product ON attempts (product_id);
 CREATE INDEX attempts_at ON attempts (at);

@@ -2,6 +2,7 @@
 
 use super::Clock;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Ticks of a [`Clock`]. A tick that is late moves those after it.
@@ -28,7 +29,11 @@ impl Ticker {
 
     /// Waits for the next tick. Whoever stops waiting misses nothing.
     pub async fn tick(&mut self) {
-        let mut moves = self.clock.ahead.as_ref().map(|a| a.subscribe());
+        let mut moves = self
+            .clock
+            .ahead
+            .as_ref()
+            .map(|a| watch::Sender::subscribe(a));
         while !self.first {
             let moved = u64::try_from(self.clock.ahead() - self.ahead).unwrap_or(0);
             let passed = self.last.elapsed() + Duration::from_micros(moved);

@@ -45,7 +45,7 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
                 continue;
             }
         }
-        match reconcile::round(&app.db, &app.bus, now).await {
+        match reconcile::round(&app.db, &app.bus, app.node, now).await {
             Ok(expired) => expired
                 .into_iter()
                 .for_each(|d| app.device_events.expired(d)),

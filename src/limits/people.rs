@@ -211,3 +211,7 @@ pub const QUERY_COMPARISONS: usize = 64;
 pub const IROH_DETAILS_BYTES: usize = 4_096;
 /// Maximum number of lines that are reported; the rest is only counted.
 pub const CSV_LINES: usize = 100;
+/// Steps of a workflow.
+pub const WORKFLOW_STEPS: std::ops::RangeInclusive<usize> = 1..=50;
+/// Characters of the reason that a person gives for what they do to a rollout.
+pub const REASON_CHARS: usize = 500;

@@ -3,19 +3,17 @@
 //! `concurrent_updates` is a hard limit whichever node runs it.
 
 use super::choice::{Choice, choose, takes_delta, unfit};
-use super::outcome;
+use super::plan::{Plan, Rollout, plan};
+use super::stages::Turn;
+use super::{outcome, progress};
 use crate::access::random_id;
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
 use crate::limits::{CLAIMS_A_RUN, DELTA_SOURCES, LEASE};
-use crate::store::catalog::firmwares;
-use crate::store::catalog::firmwares::FirmwareRow;
-use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
-use crate::store::deployments::releases::ReleaseRow;
 use crate::store::deployments::{deployment_groups, inflight, releases};
 use crate::store::devices::{Candidate, DeviceRow};
-use crate::store::words::QueueOrder;
+use crate::store::words::{QueueOrder, RolloutState};
 use crate::store::{self, Db, Write, devices};
 use semver::Version;
 use std::time::Duration;
@@ -33,16 +31,8 @@ pub struct SchedulerRun {
     pub filed: bool,
 }
 
-/// The group, its release, and its limits, as one run uses them.
-struct Plan {
-    group: GroupRow,
-    release: ReleaseRow,
-    target: FirmwareRow,
-    now: Micros,
-}
-
 /// A firmware that candidates run, and what those devices are sent.
-struct Source {
+pub(super) struct Source {
     uuid: String,
     version: Option<String>,
     choice: Choice,
@@ -60,6 +50,14 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     let Some(release) = releases::current(&mut r, group).await? else {
         return Ok(false);
     };
+    // A rollout with steps ahead may go on although no device is there.
+    let rollout = Rollout::read(&mut r, &release).await?;
+    if rollout.state() != RolloutState::Running {
+        return Ok(false);
+    }
+    if !rollout.is_last() {
+        return Ok(true);
+    }
     let mut from = String::new();
     while let Some((uuid, _)) = devices::next_source(&mut r, group, &from).await? {
         if uuid != release.uuid {
@@ -86,42 +84,22 @@ pub async fn run(
         return Ok(SchedulerRun::default());
     };
     let mut run = SchedulerRun::default();
+    let mut plan = plan;
     let sources = sources(&mut w, &plan, &mut run).await?;
-    if plan.group.priority_queue_enabled
-        && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
-    {
-        let old = |s: &&Source| at_most(s.version.as_deref(), threshold);
-        let old: Vec<&Source> = sources.iter().filter(old).collect();
-        fill(&mut w, &plan, &old, true, &mut run).await?;
+    if let Some(room) = progress::go_on(&mut w, &mut plan, &sources).await? {
+        let mut left = room.unwrap_or(i64::MAX);
+        if plan.group.priority_queue_enabled
+            && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
+        {
+            let old = |s: &&Source| at_most(s.version.as_deref(), threshold);
+            let old: Vec<&Source> = sources.iter().filter(old).collect();
+            fill(&mut w, &plan, &old, true, &mut left, &mut run).await?;
+        }
+        let all: Vec<&Source> = sources.iter().collect();
+        fill(&mut w, &plan, &all, false, &mut left, &mut run).await?;
     }
-    let all: Vec<&Source> = sources.iter().collect();
-    fill(&mut w, &plan, &all, false, &mut run).await?;
     w.commit().await?;
     Ok(run)
-}
-
-async fn plan(w: &mut Write, group: GroupId, now: Micros) -> store::Result<Option<Plan>> {
-    let Some(group) = deployment_groups::row(w, group)
-        .await?
-        .filter(|g| g.is_active)
-    else {
-        return Ok(None);
-    };
-    let Some(release) = releases::current(w, group.id).await? else {
-        return Ok(None);
-    };
-    let Some(target) = firmwares::row(w, release.firmware_id)
-        .await?
-        .filter(|f| f.damaged_at.is_none())
-    else {
-        return Ok(None);
-    };
-    Ok(Some(Plan {
-        group,
-        release,
-        target,
-        now,
-    }))
 }
 
 /// The next text after `uuid` in byte order that a UUID could be.
@@ -184,9 +162,16 @@ pub async fn one(
     if device.fw_uuid == plan.target.uuid {
         return Ok(turn);
     }
-    let Some(candidate) = devices::eligible(w, group, device.id, &plan.target.uuid).await? else {
+    let admits = plan.rollout.admission(&plan.release);
+    let target = &plan.target.uuid;
+    let Some(candidate) = devices::eligible(w, group, device.id, target, &admits).await? else {
         return Ok(turn);
     };
+    let goes_on = plan.rollout.state() == RolloutState::Running;
+    if !goes_on || !matches!(plan.rollout.turn(true, now), Turn::Update(_)) {
+        turn.wait = true;
+        return Ok(turn);
+    }
     if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
         turn.wait = true;
         return Ok(turn);
@@ -224,7 +209,7 @@ fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
     let g = &plan.group;
     let threshold = g.priority_queue_firmware_version_threshold.as_deref();
     let first = g.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
-    let mut all = vec![(false, g.concurrent_updates)];
+    let mut all = vec![(false, plan.rollout.concurrent(g))];
     if first {
         all.insert(0, (true, g.priority_queue_concurrent_updates));
     }
@@ -261,15 +246,16 @@ async fn fill(
     plan: &Plan,
     sources: &[&Source],
     priority: bool,
+    room: &mut i64,
     run: &mut SchedulerRun,
 ) -> store::Result<()> {
     let limit = if priority {
         plan.group.priority_queue_concurrent_updates
     } else {
-        plan.group.concurrent_updates
+        plan.rollout.concurrent(&plan.group)
     };
     let taken = inflight::count(w, plan.group.id, priority).await?;
-    let free = limit.saturating_sub(taken);
+    let free = limit.saturating_sub(taken).min(*room);
     if free <= 0 {
         return Ok(());
     }
@@ -293,28 +279,30 @@ async fn fill(
         if claim(w, plan, &candidate, source, priority).await? {
             run.claimed.push(candidate.id);
             left -= 1;
+            *room -= 1;
         }
     }
     Ok(())
 }
 
 /// Candidates of all sources in the group's order, with at most as many from each source as there are slots.
-async fn queue<'s>(
+pub(super) async fn queue<'s>(
     w: &mut Write,
     plan: &Plan,
     sources: &[&'s Source],
     slots: i64,
 ) -> store::Result<Vec<(Candidate, &'s Source)>> {
     let lifo = plan.group.queue_management == QueueOrder::LastIn;
+    let (target, admits) = (&plan.target.uuid, plan.rollout.admission(&plan.release));
     let mut queue = Vec::new();
     for source in sources {
         if matches!(source.choice, Choice::Wait) {
             continue;
         }
         let found = if lifo {
-            devices::lifo(w, plan.group.id, &source.uuid, &plan.target.uuid, slots).await?
+            devices::lifo(w, plan.group.id, &source.uuid, target, &admits, slots).await?
         } else {
-            devices::fifo(w, plan.group.id, &source.uuid, &plan.target.uuid, slots).await?
+            devices::fifo(w, plan.group.id, &source.uuid, target, &admits, slots).await?
         };
         queue.extend(found.into_iter().map(|c| (c, *source)));
     }
@@ -353,6 +341,7 @@ async fn claim(
         firmware: Some(plan.target.id),
         delta,
         priority,
+        step: plan.rollout.row.as_ref().map(|r| r.step),
     };
     inflight::add(w, &claim, plan.now).await
 }

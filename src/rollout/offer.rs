@@ -10,9 +10,9 @@ use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::attempts::{self, NewAttempt};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::{self, InFlight};
-use crate::store::deployments::{deployment_groups, releases};
+use crate::store::deployments::{deployment_groups, releases, rollouts};
 use crate::store::events::audit::{self, Actor, Resource};
-use crate::store::words::{AttemptOutcome, DeltaState, FileSent};
+use crate::store::words::{AttemptOutcome, DeltaState, FileSent, RolloutState};
 use crate::store::{self, Write, devices};
 use serde_json::{Value, json};
 
@@ -116,6 +116,7 @@ async fn begin(
         device,
         group: row.group_id,
         release: row.release_id,
+        step: row.step,
         source: (&d.fw_uuid, d.fw_version.as_deref()),
         target: (&firmware.uuid, &firmware.version),
         kind: delta.map_or(FileSent::Full, |_| FileSent::Delta),
@@ -134,10 +135,16 @@ async fn still_wanted(
     let group_row = deployment_groups::row(w, group).await?;
     let current = releases::current(w, group).await?;
     let device = devices::row(w, device).await?;
+    let runs = match &current {
+        Some(current) => rollouts::of(w, current.id)
+            .await?
+            .is_none_or(|r| r.state == RolloutState::Running),
+        None => false,
+    };
     let may = device
         .is_some_and(|d| d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none());
     Ok(group_row
-        .filter(|g| g.is_active && may)
+        .filter(|g| g.is_active && may && runs)
         .zip(current.filter(|r| Some(r.id) == release).map(|r| r.number)))
 }
 

@@ -23,7 +23,7 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
 }
 
 /// One reconcile round. Returns the devices whose updates expired. What fails is repaired by the next round.
-pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
+pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
     let free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
     w.commit().await?;
@@ -34,7 +34,7 @@ pub async fn round(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceI
     }
     untold(db, bus, now).await?;
     let expired = silent(db, bus, now).await?;
-    dead_nodes(db, bus, now).await?;
+    dead_nodes(db, bus, node, now).await?;
     Ok(expired)
 }
 
@@ -85,9 +85,9 @@ async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>>
     Ok(lapsed.into_iter().map(|(device, _)| device).collect())
 }
 
-async fn dead_nodes(db: &Db, bus: &Bus, now: Micros) -> store::Result<()> {
+async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::Result<()> {
     let mut w = db.write().await?;
-    let dead = nodes::silent(&mut w, now.before(NODE_SILENCE)).await?;
+    let dead = nodes::silent(&mut w, own, now.before(NODE_SILENCE)).await?;
     w.commit().await?;
     for (node,) in dead {
         close_dead_node(db, bus, node, now).await?;

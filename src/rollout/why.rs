@@ -3,6 +3,9 @@
 
 use super::choice::{takes_delta, unfit};
 use super::claim::at_most;
+use super::plan::Rollout;
+use super::stages::{Turn, Waiting, place};
+use super::workflow::StepKind;
 use crate::clock::Micros;
 use crate::limits::DELTA_WAIT;
 use crate::store::catalog::deltas::DeltaRow;
@@ -11,7 +14,7 @@ use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
 use crate::store::devices::update_facts::UpdateFacts;
 use crate::store::devices::{Candidate, DeviceRow};
-use crate::store::words::{DeltaState, Validation};
+use crate::store::words::{DeltaState, RolloutState, Validation};
 use std::time::Duration;
 
 /// What is known of a device and of what it could be updated to.
@@ -34,6 +37,8 @@ pub struct GroupFacts {
     pub group: GroupRow,
     /// Its current release with the firmware of it, if there is one.
     pub release: Option<(ReleaseRow, FirmwareRow)>,
+    /// How far the release is.
+    pub rollout: Option<Rollout>,
     /// Tags that a device needs for the release.
     pub release_tags: Vec<String>,
     /// Interfaces over which devices get the release; none for all.
@@ -101,6 +106,7 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
         return all;
     };
     all.push(check("has_release", true, release.number.to_string(), ""));
+    all.extend(g.rollout.as_ref().map(|rollout| runs(rollout, release)));
     let sound = firmware.damaged_at.is_none();
     all.push(check(
         "file_is_sound",
@@ -122,6 +128,11 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
     ));
     all.extend(of_device(facts, now));
     all.extend(of_release(facts, g, release, firmware));
+    all.extend(
+        g.rollout
+            .as_ref()
+            .map(|rollout| of_step(facts, rollout, now)),
+    );
     all.extend(of_group(facts, g, firmware, now));
     all
 }
@@ -221,6 +232,56 @@ fn of_release(
     all
 }
 
+/// Whether anybody is told of the release.
+fn runs(rollout: &Rollout, release: &ReleaseRow) -> Check {
+    let state = rollout.state();
+    let because = match rollout.row.as_ref().and_then(|r| r.reason.as_deref()) {
+        Some(why) => format!(": {}", why.trim_end_matches('.')),
+        None => String::new(),
+    };
+    check(
+        "rollout_runs",
+        state == RolloutState::Running,
+        state.word(),
+        format!("Release {} is {state}{because}.", release.number),
+    )
+}
+
+/// Whether the present step of the rollout updates the device.
+fn of_step(facts: &Facts, rollout: &Rollout, now: Micros) -> Check {
+    let step = rollout.step();
+    let name = &step.name;
+    let no = |text: String| check("rollout_step", false, name, text);
+    if let StepKind::Devices(own) = &step.kind {
+        if let Some(tag) = own.tags.iter().find(|tag| !facts.tags.contains(tag)) {
+            return no(format!("Step {name} is for devices with the tag {tag}."));
+        }
+        if !own.interfaces.is_empty() && !own.interfaces.contains(&facts.known.interface) {
+            let all = own.interfaces.join(" or ");
+            return no(format!("Step {name} is for devices on {all}."));
+        }
+        let salt = rollout.row.as_ref().map_or(0, |r| r.salt);
+        if own
+            .share
+            .is_some_and(|share| place(facts.device.id.number(), salt) >= share)
+        {
+            return no(format!("Step {name} is for another part of the group."));
+        }
+    }
+    let due = |waiting: &Waiting| match waiting {
+        Waiting::Soak(until) => Some(*until),
+        _ => None,
+    };
+    match rollout.turn(true, now) {
+        Turn::Update(_) | Turn::Next => check("rollout_step", true, name, ""),
+        Turn::Stop(why) => no(format!("The release is about to stop: {why}.")),
+        Turn::Wait(waiting) => Check {
+            until: due(&waiting),
+            ..no(waiting.sentence(name))
+        },
+    }
+}
+
 /// What the group's limits say.
 fn of_group(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) -> Vec<Check> {
     let (group, device) = (&g.group, &facts.device);
@@ -252,15 +313,17 @@ fn of_group(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) 
     let version = device.fw_version.as_deref();
     let threshold = group.priority_queue_firmware_version_threshold.as_deref();
     let first = group.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
-    let free = g.taken.0 < group.concurrent_updates
-        || first && g.taken.1 < group.priority_queue_concurrent_updates;
+    let most = match &g.rollout {
+        Some(rollout) => rollout.concurrent(group),
+        None => group.concurrent_updates,
+    };
+    let free = g.taken.0 < most || first && g.taken.1 < group.priority_queue_concurrent_updates;
     all.push(check(
         "slot_is_free",
         free,
-        format!("{} of {}", g.taken.0, group.concurrent_updates),
+        format!("{} of {most}", g.taken.0),
         format!(
-            "All {} updates that may be in flight at once are; the device waits for its turn.",
-            group.concurrent_updates
+            "All {most} updates that may be in flight at once are; the device waits for its turn."
         ),
     ));
     all

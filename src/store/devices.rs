@@ -12,8 +12,8 @@ use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
 pub use candidates::{
-    Candidate, count_in_group, eligible, fifo, last, lifo, next_run_by_group, next_source,
-    ungrouped,
+    Admission, Candidate, count_in_group, count_running, eligible, fifo, last, lifo,
+    next_run_by_group, next_source, ungrouped,
 };
 pub use changes::*;
 pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, list, tags_of};

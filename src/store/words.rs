@@ -201,6 +201,18 @@ words! {
         Withdrawn = "withdrawn",
     }
 
+    /// What a rollout of a release does.
+    RolloutState {
+        /// It goes on by itself.
+        Running = "running",
+        /// A person paused it.
+        Paused = "paused",
+        /// It stopped by itself, because too many devices failed.
+        Stopped = "stopped",
+        /// A person ended it for good.
+        Aborted = "aborted",
+    }
+
     /// How much a notification matters.
     NotificationLevel {
         /// Something happened.

@@ -9,6 +9,7 @@
 mod accounts;
 mod catalog;
 mod cli;
+mod deployments;
 mod devices;
 mod events;
 mod faults;

@@ -107,6 +107,11 @@ pub(super) const CHANGES: &[Field] = &[
         "Code that its devices run when they connect",
     ),
     optional_field(
+        "workflow",
+        FieldType::Map,
+        "The steps that the next release goes by; null for everyone at once. Beyond NervesHub",
+    ),
+    optional_field(
         "queue_management",
         FieldType::Words(QueueOrder::WORDS),
         "Who is updated first",
@@ -233,6 +238,9 @@ pub(super) fn changes(body: &Map<String, Value>) -> domain::Result<Changes> {
         lock_device_membership: switch("lock_device_membership")?,
         connecting_code: nullable("connecting_code"),
         notes: nullable("notes"),
+        workflow: body
+            .get("workflow")
+            .map(|v| Some(v.clone()).filter(|v| !v.is_null())),
         queue_management: text("queue_management"),
         priority_queue_enabled: switch("priority_queue_enabled")?,
         priority_threshold: nullable("priority_queue_firmware_version_threshold"),

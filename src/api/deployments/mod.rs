@@ -2,10 +2,12 @@
 
 mod fields;
 mod groups;
+mod rollouts;
 mod view;
 
 use super::http::contract::Contract;
 
 pub(super) fn routes(contract: &mut Contract) {
     groups::routes(contract);
+    rollouts::routes(contract);
 }

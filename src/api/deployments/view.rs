@@ -1,8 +1,10 @@
 //! How deployment groups and their releases are shown.
 
+use crate::api::devices::extensions::document;
 use crate::domain::deployments::groups::{Group, ReleaseRow};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 /// A deployment group.
 #[derive(Serialize, JsonSchema)]
@@ -66,6 +68,8 @@ struct Settings {
     release_tags: Vec<String>,
     /// Interfaces over which devices are updated; none for all.
     release_network_interfaces: Vec<String>,
+    /// The steps that the next release goes by; null for everyone at once.
+    workflow: Value,
 }
 
 fn settings(g: &Group) -> Option<Settings> {
@@ -88,6 +92,7 @@ fn settings(g: &Group) -> Option<Settings> {
         connecting_code: row.connecting_code.clone(),
         release_tags,
         release_network_interfaces: interfaces,
+        workflow: row.workflow.as_deref().map_or(Value::Null, document),
     })
 }
 

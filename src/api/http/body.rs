@@ -20,6 +20,7 @@ pub enum FieldType {
     Tags,
     /// An object that may hold anything.
     Map,
+
     /// An object of these fields and no others.
     Object(&'static [Field]),
     /// One of these words.
@@ -36,6 +37,7 @@ impl FieldType {
                 {"type": "array", "items": {"type": "string"}}, {"type": ["string", "null"]},
             ]}),
             Self::Map => json!({"type": "object"}),
+
             Self::Object(fields) => {
                 let mut schema = object(fields);
                 if let Value::Object(s) = &mut schema {

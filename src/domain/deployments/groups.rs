@@ -233,6 +233,7 @@ pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> Grou
         failure_threshold: 0,
         connecting_code: None,
         notes: None,
+        workflow: None,
     };
     for setting in &NUMBERS {
         *(setting.of)(&mut group) = setting.default;

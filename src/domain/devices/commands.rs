@@ -122,6 +122,7 @@ pub async fn upgrade(
         firmware: Some(firmware.id),
         delta: None,
         priority: false,
+        step: None,
     };
     if !crate::store::deployments::inflight::add(&mut w, &claim, now).await? {
         return Err(DomainError::Detail(

@@ -3,6 +3,7 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{DomainError, Result, devices};
+use crate::rollout::plan::Rollout;
 use crate::rollout::why::{self, Facts, GroupFacts};
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::{deployment_groups, inflight, releases};
@@ -53,6 +54,10 @@ async fn group_facts(
             .map(|firmware| (release, firmware)),
         None => None,
     };
+    let rollout = match &release {
+        Some((release, _)) => Some(Rollout::read(on, release).await?),
+        None => None,
+    };
     let (mut attempts, mut delta) = ((0, 0), None);
     if let Some((release, firmware)) = &release {
         let since = why::window(&group, now);
@@ -70,6 +75,7 @@ async fn group_facts(
             inflight::count(on, id, true).await?,
         ),
         release,
+        rollout,
         attempts,
         delta,
         group,

@@ -39,6 +39,7 @@ fn settings(row: &Value) -> Changes {
         lock_device_membership: row["lock_device_membership"].as_bool(),
         connecting_code: settable(row, "connecting_code"),
         notes: settable(row, "notes"),
+        workflow: None,
         queue_management: row["queue_management"].as_str().map(str::to_owned),
         priority_queue_enabled: row["priority_queue_enabled"].as_bool(),
         priority_threshold: settable(row, "priority_queue_firmware_version_threshold"),

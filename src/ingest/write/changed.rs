@@ -1,7 +1,7 @@
 //! The changes of a batch, gathered by their kind and written with one statement each.
 
 use crate::clock::Micros;
-use crate::ids::{ConnectionId, DeviceId, GroupId, ReleaseId};
+use crate::ids::{ConnectionId, DeviceId, ReleaseId};
 use crate::ingest::decide::{Addition, Changes, Line};
 use crate::ingest::said::WriteOutcome;
 use crate::ingest::state::DeviceState;
@@ -33,7 +33,6 @@ pub(super) struct Batch<'r> {
     cleared: BTreeSet<DeviceId>,
     attempts: Vec<Attempt>,
     successes: Vec<Success>,
-    updated: BTreeMap<GroupId, i64>,
     entries: Vec<Entry>,
     messages: Vec<Message>,
     notices: BTreeMap<String, Notice>,
@@ -124,9 +123,6 @@ impl<'r> Batch<'r> {
         }
         self.ran.extend(c.ran);
         self.ended.extend(c.ended);
-        if let Some(group) = c.success.as_ref().and_then(|s| s.group) {
-            *self.updated.entry(group).or_default() += 1;
-        }
         self.successes.extend(c.success);
         self.entries.extend(c.entries);
         self.messages.extend(c.messages);
@@ -188,8 +184,6 @@ impl<'r> Batch<'r> {
         write::judged(w, &judged).await?;
         write::ran(w, &self.ran).await?;
         updates::successes(w, &self.successes).await?;
-        let updated: Vec<(GroupId, i64)> = self.updated.into_iter().collect();
-        updates::updated_more(w, &updated).await?;
         let certificates: Vec<(String, Micros)> = self.certificates.into_iter().collect();
         write::certificates_used(w, &certificates).await?;
         told::audit(w, &self.entries).await?;

@@ -20,6 +20,8 @@ pub struct NewAttempt<'a> {
     pub group: Option<GroupId>,
     /// The release that is offered.
     pub release: Option<ReleaseId>,
+    /// The step of its rollout.
+    pub step: Option<i64>,
     /// The firmware that the device runs: uuid and version.
     pub source: (&'a str, Option<&'a str>),
     /// The firmware that it is to run: uuid and version.
@@ -38,8 +40,8 @@ pub async fn begin(w: &mut Write, a: &NewAttempt<'_>, now: Micros) -> Result<()>
             "attempts.begin",
             "INSERT INTO attempts
                (claim_id, product_id, device_id, group_id, release_id, source_uuid, source_version,
-                target_uuid, target_version, kind, bytes, at, stage)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'offered')
+                target_uuid, target_version, kind, bytes, at, stage, step)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'offered', $13)
              ON CONFLICT (claim_id) DO NOTHING"
         ),
         a.claim,
@@ -53,7 +55,8 @@ pub async fn begin(w: &mut Write, a: &NewAttempt<'_>, now: Micros) -> Result<()>
         a.target.1,
         a.kind,
         a.bytes,
-        now
+        now,
+        a.step
     )?;
     Ok(())
 }

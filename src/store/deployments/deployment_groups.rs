@@ -56,6 +56,8 @@ pub struct GroupRow {
     pub connecting_code: Option<String>,
     /// Free text.
     pub notes: Option<String>,
+    /// The steps that the next release goes by, as JSON; `None` for everyone at once.
+    pub workflow: Option<String>,
 }
 
 macro_rules! group_columns {
@@ -65,7 +67,7 @@ macro_rules! group_columns {
                 concurrent_updates, queue_management, priority_queue_enabled,
                 priority_queue_concurrent_updates, priority_queue_firmware_version_threshold,
                 device_failure_threshold, device_failure_rate_amount, device_failure_rate_seconds,
-                penalty_timeout_minutes, failure_threshold, connecting_code, notes
+                penalty_timeout_minutes, failure_threshold, connecting_code, notes, workflow
          FROM deployment_groups "
     };
 }
@@ -83,9 +85,9 @@ pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<Grou
                 priority_queue_firmware_version_threshold, device_failure_threshold,
                 device_failure_rate_amount, device_failure_rate_seconds, penalty_timeout_minutes,
                 failure_threshold, connecting_code, notes, current_updated_devices, inserted_at,
-                updated_at)
+                updated_at, workflow)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                     $18, $19, $20, $21, $22, 0, $23, $23)
+                     $18, $19, $20, $21, $22, 0, $23, $23, $24)
              ON CONFLICT (product_id, name) DO NOTHING RETURNING id"
         ),
         g.org_id,
@@ -110,7 +112,8 @@ pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<Grou
         g.failure_threshold,
         g.connecting_code.as_deref(),
         g.notes.as_deref(),
-        now
+        now,
+        g.workflow.as_deref()
     )?;
     if let Some((id,)) = row {
         execute!(
@@ -138,7 +141,7 @@ pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
                priority_queue_firmware_version_threshold = $12, device_failure_threshold = $13,
                device_failure_rate_amount = $14, device_failure_rate_seconds = $15,
                penalty_timeout_minutes = $16, failure_threshold = $17, connecting_code = $18,
-               notes = $19, updated_at = $20
+               notes = $19, updated_at = $20, workflow = $21
              WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM deployment_groups o
                WHERE o.product_id = deployment_groups.product_id AND o.name = $2 AND o.id <> $1)"
         ),
@@ -161,7 +164,8 @@ pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
         g.failure_threshold,
         g.connecting_code.as_deref(),
         g.notes.as_deref(),
-        now
+        now,
+        g.workflow.as_deref()
     )?;
     Ok(n == 1)
 }

@@ -19,6 +19,8 @@ pub struct InFlight {
     pub release_id: Option<ReleaseId>,
     /// The target firmware.
     pub firmware_id: Option<FirmwareId>,
+    /// The step of the release's rollout.
+    pub step: Option<i64>,
     /// The delta that was chosen.
     pub delta_id: Option<i64>,
     /// Whether it was counted as an attempt already.
@@ -29,7 +31,7 @@ pub struct InFlight {
 
 macro_rules! inflight_columns {
     () => {
-        "SELECT i.claim_id, i.group_id, i.release_id, i.firmware_id, i.delta_id, i.attempted,
+        "SELECT i.claim_id, i.group_id, i.release_id, i.step, i.firmware_id, i.delta_id, i.attempted,
                 i.sent_at
          FROM inflight i "
     };
@@ -52,6 +54,8 @@ pub struct NewClaim {
     pub delta: Option<i64>,
     /// Whether it takes a slot of the priority queue.
     pub priority: bool,
+    /// The step of the release's rollout.
+    pub step: Option<i64>,
 }
 
 /// Adds a claim; false when the device has an in-flight update already.
@@ -62,8 +66,8 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
             "inflight.add",
             "INSERT INTO inflight
                (device_id, claim_id, group_id, release_id, firmware_id, delta_id, priority, status,
-                attempted, inserted_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'requested', FALSE, $8, $8)
+                attempted, inserted_at, updated_at, step)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'requested', FALSE, $8, $8, $9)
              ON CONFLICT (device_id) DO NOTHING"
         ),
         c.device,
@@ -73,7 +77,8 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
         c.firmware,
         c.delta,
         c.priority,
-        now
+        now,
+        c.step
     )?;
     if n == 1 {
         crate::store::devices::set_in_flight(w, c.device, true).await?;

@@ -4,3 +4,4 @@ pub mod attempts;
 pub mod deployment_groups;
 pub mod inflight;
 pub mod releases;
+pub mod rollouts;

@@ -3,7 +3,7 @@
 use crate::clock::Micros;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::ids::DeviceId;
-use crate::store::ids::{GroupId, NodeId};
+use crate::store::ids::{GroupId, NodeId, ReleaseId};
 use crate::store::{On, Result};
 use sqlx::FromRow;
 
@@ -18,6 +18,21 @@ pub struct Candidate {
     pub full_next_for: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
+}
+
+/// Whom the present step of a rollout admits, beside the conditions of the group.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// The release, whose step names tags and interfaces.
+    pub release: ReleaseId,
+    /// The step.
+    pub step: i64,
+    /// The factor of the hash that gives a device its place among ten thousand.
+    pub factor: i64,
+    /// The offset of that hash.
+    pub offset: i64,
+    /// Devices with a place below this are admitted.
+    pub share: i64,
 }
 
 /// The next firmware uuid, in byte order and not before `from`, that a candidate of the group runs, with its version.
@@ -48,6 +63,7 @@ pub async fn fifo(
     group: GroupId,
     source: &str,
     target: &str,
+    admits: &Admission,
     limit: i64,
 ) -> Result<Vec<Candidate>> {
     fetch_all!(
@@ -64,12 +80,25 @@ pub async fn fifo(
                AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
                     OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
                          AND w.kind = 'interface' AND w.word = d.interface))
+               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                     AND w.kind = 'tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                         AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND ((d.id % 2147483647) * $7 + $8) % 2147483647 % 10000 < $9
              ORDER BY d.connected_at, d.id LIMIT $3"
         ),
         group,
         source,
         limit,
-        target
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset,
+        admits.share
     )
 }
 
@@ -79,6 +108,7 @@ pub async fn lifo(
     group: GroupId,
     source: &str,
     target: &str,
+    admits: &Admission,
     limit: i64,
 ) -> Result<Vec<Candidate>> {
     fetch_all!(
@@ -95,12 +125,25 @@ pub async fn lifo(
                AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
                     OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
                          AND w.kind = 'interface' AND w.word = d.interface))
+               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                     AND w.kind = 'tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                         AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND ((d.id % 2147483647) * $7 + $8) % 2147483647 % 10000 < $9
              ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $3"
         ),
         group,
         source,
         limit,
-        target
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset,
+        admits.share
     )
 }
 
@@ -110,6 +153,7 @@ pub async fn eligible(
     group: GroupId,
     device: DeviceId,
     target: &str,
+    admits: &Admission,
 ) -> Result<Option<Candidate>> {
     fetch_optional!(
         on,
@@ -124,11 +168,24 @@ pub async fn eligible(
                        (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
                AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
                     OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))"
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
+                     AND w.kind = 'tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
+                         AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND ((d.id % 2147483647) * $6 + $7) % 2147483647 % 10000 < $8"
         ),
         group,
         device,
-        target
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset,
+        admits.share
     )
 }
 
@@ -159,6 +216,21 @@ pub async fn count_in_group(on: &mut impl On, group: GroupId) -> Result<i64> {
             "SELECT COUNT(*) FROM devices WHERE group_id = $1 AND deleted_at IS NULL"
         ),
         group
+    )?;
+    Ok(row.map_or(0, |r| r.0))
+}
+
+/// How many devices of a group run a firmware. One index holds both.
+pub async fn count_running(on: &mut impl On, group: GroupId, uuid: &str) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.count_running",
+            "SELECT COUNT(*) FROM devices
+             WHERE group_id = $1 AND fw_uuid = $2 AND deleted_at IS NULL"
+        ),
+        group,
+        uuid
     )?;
     Ok(row.map_or(0, |r| r.0))
 }

@@ -215,16 +215,3 @@ pub async fn successes(w: &mut Write, all: &[Success]) -> Result<()> {
     )?;
     Ok(())
 }
-
-/// So many more devices run the releases of their groups. A group is in the set once.
-pub async fn updated_more(w: &mut Write, all: &[(GroupId, i64)]) -> Result<()> {
-    execute_rows!(
-        w,
-        "ingest.updated_more",
-        all,
-        |g| [of_group BIGINT = g.0, more BIGINT = g.1],
-        "UPDATE deployment_groups SET current_updated_devices = current_updated_devices + x.more FROM ",
-        " WHERE deployment_groups.id = x.of_group",
-    )?;
-    Ok(())
-}

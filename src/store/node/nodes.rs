@@ -65,14 +65,15 @@ pub async fn claim_server(
 }
 
 /// Nodes that have been silent since before `since`.
-pub async fn silent(w: &mut Write, since: Micros) -> Result<Vec<(NodeId,)>> {
+pub async fn silent(w: &mut Write, own: NodeId, since: Micros) -> Result<Vec<(NodeId,)>> {
     fetch_all!(
         w,
         sql!(
             "nodes.silent",
-            "SELECT id FROM nodes WHERE seen_at < $1 ORDER BY id LIMIT 100"
+            "SELECT id FROM nodes WHERE seen_at < $1 AND id <> $2 ORDER BY id LIMIT 100"
         ),
-        since
+        since,
+        own
     )
 }
 

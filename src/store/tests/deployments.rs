@@ -21,6 +21,7 @@ pub(super) fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
         firmware: None,
         delta: None,
         priority: false,
+        step: None,
     }
 }
 
@@ -100,7 +101,7 @@ async fn candidates(db: &Db) {
     let world = world(&mut w, "a").await;
     let (group, ids) = fleet(&mut w, &world, 6).await;
     let fifo = async |w: &mut Write| -> Vec<DeviceId> {
-        devices::fifo(w, group, "old", "none", 10)
+        devices::fifo(w, group, "old", "none", &EVERYONE, 10)
             .await
             .unwrap()
             .iter()
@@ -108,7 +109,7 @@ async fn candidates(db: &Db) {
             .collect()
     };
     assert_eq!(fifo(&mut w).await, ids);
-    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", 10)
+    let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", &EVERYONE, 10)
         .await
         .unwrap()
         .iter()

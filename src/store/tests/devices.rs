@@ -263,7 +263,7 @@ async fn blocks(db: &Db) {
         [(ids[0], Some(group))]
     );
     assert_eq!(
-        devices::fifo(&mut w, group, "old", "none", 10)
+        devices::fifo(&mut w, group, "old", "none", &EVERYONE, 10)
             .await
             .unwrap()
             .len(),

@@ -8,7 +8,9 @@ use super::*;
 use crate::ingest::{ConnectInfo, IngestWriter, Join, Record, Reported};
 use crate::rollout::outcome::Report;
 use crate::store::batch::Batcher;
+use crate::store::deployments::attempts::{self, NewAttempt};
 use crate::store::devices::device_logs::LogLine;
+use crate::store::words::FileSent;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -118,6 +120,19 @@ async fn released(w: &mut Write, world: &World, told: &[DeviceId]) -> GroupId {
         };
         assert!(inflight::add(w, &claim, NOW).await.unwrap());
         assert!(inflight::sent(w, *device, ClaimId(n), NOW).await.unwrap());
+        let attempt = NewAttempt {
+            claim: ClaimId(n),
+            product: world.product,
+            device: *device,
+            group: Some(group),
+            release: claim.release,
+            step: None,
+            source: ("old", Some("1.0.0")),
+            target: ("new", "1.1.0"),
+            kind: FileSent::Full,
+            bytes: 1_000,
+        };
+        attempts::begin(w, &attempt, NOW).await.unwrap();
     }
     group
 }
@@ -184,6 +199,17 @@ async fn rows(db: &Db) -> Vec<String> {
         ),
         ("update_attempts", &[DEVICE, "at", "cleared"]),
         (
+            "attempts",
+            &[
+                "claim_id",
+                "stage",
+                "outcome",
+                "reason",
+                "ended_at",
+                "validated_at",
+            ],
+        ),
+        (
             "update_stats",
             &[
                 DEVICE,
@@ -195,7 +221,6 @@ async fn rows(db: &Db) -> Vec<String> {
                 "at",
             ],
         ),
-        ("deployment_groups", &["name", "current_updated_devices"]),
     ];
     let mut all = Vec::new();
     for (table, columns) in tables {

@@ -29,6 +29,15 @@ use std::collections::BTreeSet;
 
 const NOW: Micros = Micros(1_700_000_000_000_000);
 
+/// A release that goes to the whole group at once.
+const EVERYONE: crate::store::devices::Admission = crate::store::devices::Admission {
+    release: crate::store::ids::ReleaseId(0),
+    step: 0,
+    factor: 1,
+    offset: 0,
+    share: 10_000,
+};
+
 fn later(seconds: i64) -> Micros {
     Micros(NOW.0 + seconds * 1_000_000)
 }
@@ -175,6 +184,7 @@ fn group_row(world: &World, name: &str) -> GroupRow {
         failure_threshold: 50,
         connecting_code: None,
         notes: None,
+        workflow: None,
     }
 }
 

@@ -240,7 +240,7 @@ async fn a_narrowed_token_reaches_no_device_of_another_product() {
             let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let body = json!({
                 "description": "taken over", "connecting_code": "IO.puts(1)", "code": "1", "uuid": "x",
-                "org": "acme", "product": "second", "name": "x", "cert": "x", "tags": ["x"],
+                "org": "acme", "product": "second", "name": "x", "cert": "x", "reason": "x", "workflow": {}, "tags": ["x"],
             });
             let mut request = narrow.raw(verb, &path);
             if method != "get" && method != "delete" {

@@ -484,7 +484,14 @@ async fn deployments_keep_their_shapes(server: Server) {
         json!({"name": "prod", "is_active": false, "state": "off", "firmware_uuid": old["uuid"],
             "current_release": {"number": 1, "firmware": firmware}, "archive_uuid": null,
             "conditions": {"version": ">= 1.0.0", "tags": ["beta"], "tag_operator": "and"},
-            "delta_updatable": true, "device_count": null, "releases_count": null, "notes": null})
+            "delta_updatable": true, "device_count": null, "releases_count": null, "notes": null,
+            "settings": {"concurrent_updates": 10, "queue_management": "FIFO",
+                "priority_queue_enabled": false, "priority_queue_concurrent_updates": 5,
+                "priority_queue_firmware_version_threshold": null, "device_failure_threshold": 3,
+                "device_failure_rate_amount": 5, "device_failure_rate_seconds": 180,
+                "penalty_timeout_minutes": 1440, "failure_threshold": 50,
+                "lock_device_membership": false, "connecting_code": null, "release_tags": [], "workflow": null,
+                "release_network_interfaces": []}})
     );
     let errors = |a: crate::support::api::Answer| (a.status, a.errors());
     for (body, wrong) in [
@@ -525,12 +532,8 @@ async fn deployments_keep_their_shapes(server: Server) {
         (&on["state"], &on["device_count"], &on["releases_count"]),
         (&json!("on"), &json!(0), &json!(1))
     );
-    assert_eq!(
-        server
-            .count("SELECT concurrent_updates FROM deployment_groups")
-            .await,
-        7
-    );
+    let kept = api.get(&group).await.data();
+    assert_eq!(kept["settings"]["concurrent_updates"], 7);
     for (field, value, text) in [
         ("concurrent_updates", json!(0), "must be greater than 0"),
         (

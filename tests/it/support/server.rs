@@ -22,7 +22,7 @@ pub enum Engine {
 /// What a server runs in.
 enum Host {
     Process(Child),
-    Here(Hosted),
+    Here(Box<Hosted>),
 }
 
 impl Host {
@@ -92,7 +92,7 @@ impl Server {
         let data = folder.path().join("data");
         let name = engine_name(database_url.as_deref());
         let (hosted, ready) = Hosted::start(name, &data, &all).await;
-        Some(Self::ready(Host::Here(hosted), folder, database_url, &ready).with_login())
+        Some(Self::ready(Host::Here(Box::new(hosted)), folder, database_url, &ready).with_login())
     }
 
     /// Starts the binary.

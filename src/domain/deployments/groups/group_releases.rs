@@ -1,6 +1,7 @@
 //! Releases of a deployment group, and the deltas that a new release needs.
 
 use super::*;
+use crate::domain::deployments::rollouts;
 use crate::limits::DELTA_SOURCES;
 
 /// The request to create a release.
@@ -95,6 +96,7 @@ pub async fn release(
         now,
     )
     .await?;
+    rollouts::begin(&mut w, &group, now).await?;
     let text = format!(
         "User {} created a new release for deployment group {name}",
         scope.person().name

@@ -1,6 +1,7 @@
 //! Settings of a deployment group: validation, bounds, and the audit text of a change.
 
 use super::*;
+use crate::domain::deployments::rollouts::read_workflow;
 use crate::store::words::{QueueOrder, TagOperator};
 
 /// Conditions for devices, as sent by a person.
@@ -31,6 +32,8 @@ pub struct Changes {
     pub connecting_code: Option<Option<String>>,
     /// Free text.
     pub notes: Option<Option<String>>,
+    /// The steps that the next release goes by; none for everyone at once.
+    pub workflow: Option<Option<serde_json::Value>>,
     /// `FIFO` or `LIFO`.
     pub queue_management: Option<String>,
     /// Whether devices with old versions have slots of their own.
@@ -192,6 +195,15 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
     if let Some(notes) = &c.notes {
         check_notes(notes.as_deref())?;
         g.notes.clone_from(notes);
+    }
+    if let Some(workflow) = &c.workflow {
+        g.workflow = match workflow {
+            None => None,
+            Some(value) => {
+                read_workflow(value)?;
+                Some(value.to_string())
+            }
+        };
     }
     if let Some(queue) = &c.queue_management {
         g.queue_management =

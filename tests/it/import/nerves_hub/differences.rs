@@ -14,7 +14,11 @@ pub struct Addition {
     pub remove: fn(&mut Object) -> bool,
 }
 
-pub const ADDITIONS: [Addition; 3] = [
+pub const ADDITIONS: [Addition; 4] = [
+    Addition {
+        why: "a deployment group shows its settings, which the original only takes",
+        remove: |group| group.contains_key("conditions") && group.remove("settings").is_some(),
+    },
     Addition {
         why: "a device has a `status` equal to its `connection_status`, because `nh` prints that field",
         remove: |device| {

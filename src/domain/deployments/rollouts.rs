@@ -1,0 +1,315 @@
+//! Rollouts as people see and steer them: how far a release is, and pause, resume, abort, approve. Each says why, and that
+//! lands in the audit log.
+
+use crate::access::random_id;
+use crate::access::scope::{Product, Scope};
+use crate::bus::BusMessage;
+use crate::clock::Micros;
+use crate::domain::error::field;
+use crate::domain::{Context, DomainError, Result};
+use crate::ids::ReleaseId;
+use crate::limits::REASON_CHARS;
+use crate::rollout::plan::Rollout;
+use crate::rollout::stages::{Turn, Waiting};
+use crate::rollout::workflow::{self, Mistake};
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::releases::ReleaseRow;
+use crate::store::deployments::rollouts::StepCounts;
+use crate::store::deployments::{deployment_groups, releases, rollouts};
+use crate::store::devices;
+use crate::store::events::audit::{self, Resource};
+use crate::store::words::RolloutState;
+use crate::store::{self, Db, On, Write};
+use serde_json::Value;
+
+pub use crate::rollout::workflow::StepKind;
+
+/// How far the current release of a group is.
+#[derive(Debug)]
+pub struct Progress {
+    /// The number of the release.
+    pub release: i64,
+    /// What it does.
+    pub state: RolloutState,
+    /// A sentence about that.
+    pub sentence: String,
+    /// When the state changed last, if it ever did.
+    pub changed_at: Option<Micros>,
+    /// Devices in the group, and those of them that run the release.
+    pub devices: (i64, i64),
+    /// The steps in order.
+    pub steps: Vec<StepProgress>,
+}
+
+/// How far a step is.
+#[derive(Debug)]
+pub struct StepProgress {
+    /// Its name.
+    pub name: String,
+    /// `done`, `current` or `ahead`.
+    pub state: &'static str,
+    /// What is counted of its devices.
+    pub counts: StepCounts,
+    /// Since when it is the current one.
+    pub since: Option<Micros>,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+async fn current(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    name: &str,
+) -> Result<(GroupRow, ReleaseRow, Rollout)> {
+    let group = deployment_groups::by_name(on, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    let release = releases::current(on, group.id)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    let rollout = Rollout::read(on, &release).await?;
+    Ok((group, release, rollout))
+}
+
+/// How far the current release of a group is.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for an unknown group.
+pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Progress> {
+    let now = db.now();
+    let mut r = db.read().await?;
+    let (group, release, rollout) = current(&mut r, scope, name).await?;
+    let all = devices::count_in_group(&mut r, group.id).await?;
+    let updated = devices::count_running(&mut r, group.id, &release.uuid).await?;
+    let mut steps = Vec::new();
+    for (n, step) in (0_i64..).zip(&rollout.workflow.steps) {
+        let at = rollout.number();
+        let counts = if n == at {
+            rollout.counts
+        } else if n < at {
+            rollouts::counts(&mut r, release.id, n).await?
+        } else {
+            StepCounts::default()
+        };
+        steps.push(StepProgress {
+            name: step.name.clone(),
+            state: match n.cmp(&at) {
+                std::cmp::Ordering::Less => "done",
+                std::cmp::Ordering::Equal => "current",
+                std::cmp::Ordering::Greater => "ahead",
+            },
+            counts,
+            since: rollout.row.as_ref().filter(|_| n == at).map(|r| r.step_at),
+            kind: step.kind.clone(),
+        });
+    }
+    Ok(Progress {
+        release: release.number,
+        state: rollout.state(),
+        sentence: sentence(&group, &rollout, all > updated, now),
+        changed_at: rollout.row.as_ref().map(|r| r.changed_at),
+        devices: (all, updated),
+        steps,
+    })
+}
+
+/// What a rollout does or waits for, in a sentence. `more` says whether devices are left to update.
+fn sentence(group: &GroupRow, rollout: &Rollout, more: bool, now: Micros) -> String {
+    let reason = rollout.row.as_ref().and_then(|r| r.reason.as_deref());
+    let because = |what: &str| match reason {
+        Some(why) => format!("{what}: {}.", why.trim_end_matches('.')),
+        None => format!("{what}."),
+    };
+    match rollout.state() {
+        RolloutState::Paused => because("A person paused it"),
+        RolloutState::Stopped => because("It stopped by itself"),
+        RolloutState::Aborted => because("A person ended it"),
+        RolloutState::Running if !group.is_active => "The deployment group is off.".into(),
+        RolloutState::Running => {
+            let step = &rollout.step().name;
+            // Whether somebody is there to be updated, only the scheduler looks.
+            match rollout.turn(false, now) {
+                Turn::Wait(Waiting::Newcomers) if more => {
+                    format!("Step {step} updates each device as it connects.")
+                }
+                Turn::Wait(waiting) => waiting.sentence(step),
+                Turn::Update(_) | Turn::Next => format!("Step {step} goes on."),
+                Turn::Stop(why) => format!("It is about to stop: {why}."),
+            }
+        }
+    }
+}
+
+/// Reads a workflow that a person sent.
+///
+/// # Errors
+/// A validation error under `workflow` that names each mistake with its path.
+pub fn read_workflow(value: &Value) -> Result<workflow::Workflow> {
+    workflow::read(value).map_err(|mistakes| {
+        let texts: Vec<String> = mistakes.iter().map(said).collect();
+        field("workflow", &texts.join("; "))
+    })
+}
+
+fn said(mistake: &Mistake) -> String {
+    if mistake.path.is_empty() {
+        mistake.message.clone()
+    } else {
+        format!("{} {}", mistake.path, mistake.message)
+    }
+}
+
+/// The mistakes of a workflow, for an editor.
+pub fn check_workflow(value: &Value) -> Vec<Mistake> {
+    workflow::read(value).err().unwrap_or_default()
+}
+
+/// Begins the rollout of a group's newest release, by the workflow of the group.
+pub(super) async fn begin(w: &mut Write, group: &GroupRow, now: Micros) -> store::Result<()> {
+    let Some(release) = releases::current(w, group.id).await? else {
+        return Ok(());
+    };
+    let text = group.workflow.as_deref();
+    let read = text.and_then(|t| workflow::read(&serde_json::from_str(t).ok()?).ok());
+    let mut words = Vec::new();
+    for (n, step) in (0_i64..).zip(read.iter().flat_map(|w| &w.steps)) {
+        if let StepKind::Devices(own) = &step.kind {
+            words.extend(own.tags.iter().map(|w| (n, "tag", w.as_str())));
+            words.extend(own.interfaces.iter().map(|w| (n, "interface", w.as_str())));
+        }
+    }
+    rollouts::begin(w, release.id, text, random_id(), &words, now).await
+}
+
+fn checked(reason: Option<String>) -> Result<Option<String>> {
+    let reason = reason
+        .map(|r| r.trim().to_owned())
+        .filter(|r| !r.is_empty());
+    if reason
+        .as_ref()
+        .is_some_and(|r| r.chars().count() > REASON_CHARS)
+    {
+        let text = format!("should be at most {REASON_CHARS} character(s)");
+        return Err(field("reason", &text));
+    }
+    Ok(reason)
+}
+
+/// What a person does to a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steering {
+    /// Nobody more is told until it is resumed.
+    Pause,
+    /// It goes on, whether a person paused it or it stopped by itself.
+    Resume,
+    /// It is over for good; devices that were told finish.
+    Abort,
+}
+
+/// Pauses, resumes or aborts the current release of a group. Devices that were told already finish; claims that nobody was told
+/// of are taken back.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for an unknown group; a conflict when the rollout is not in a state for it.
+pub async fn steer(
+    context: &Context,
+    scope: &Scope<Product>,
+    name: &str,
+    steering: Steering,
+    reason: Option<String>,
+) -> Result<Progress> {
+    let reason = checked(reason)?;
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let (group, release, rollout) = current(&mut w, scope, name).await?;
+    let (to, verb) = match (steering, rollout.state()) {
+        (Steering::Pause, RolloutState::Running) => (RolloutState::Paused, "paused"),
+        (Steering::Resume, RolloutState::Paused | RolloutState::Stopped) => {
+            (RolloutState::Running, "resumed")
+        }
+        (Steering::Abort, RolloutState::Aborted) => return Err(not_now("aborted already")),
+        (Steering::Abort, _) => (RolloutState::Aborted, "aborted"),
+        (_, state) => return Err(not_now(state.word())),
+    };
+    if rollout.row.is_none() {
+        begin_plain(&mut w, release.id, now).await?;
+    }
+    rollouts::set_state(&mut w, release.id, to, reason.as_deref(), now).await?;
+    tell(
+        &mut w,
+        scope,
+        (&group, &release),
+        verb,
+        reason.as_deref(),
+        now,
+    )
+    .await?;
+    w.commit().await?;
+    context.bus.send(BusMessage::Group(group.id));
+    progress(&context.db, scope, name).await
+}
+
+/// A rollout for a release of before there were any.
+async fn begin_plain(w: &mut Write, release: ReleaseId, now: Micros) -> store::Result<()> {
+    rollouts::begin(w, release, None, random_id(), &[], now).await
+}
+
+fn not_now(state: &str) -> DomainError {
+    DomainError::Conflict(format!("The rollout is {state}."))
+}
+
+/// Approves the present step of a rollout. Each person counts once.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for an unknown group; a conflict when the present step waits for nobody, or the person approved
+/// it before.
+pub async fn approve(
+    context: &Context,
+    scope: &Scope<Product>,
+    name: &str,
+    reason: Option<String>,
+) -> Result<Progress> {
+    let reason = checked(reason)?;
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let (group, release, rollout) = current(&mut w, scope, name).await?;
+    if !matches!(rollout.step().kind, StepKind::Approval(_)) {
+        return Err(not_now("not waiting for an approval"));
+    }
+    let (step, by) = (rollout.number(), scope.person().id);
+    if !rollouts::approve(&mut w, release.id, step, by, reason.as_deref(), now).await? {
+        let text = "You approved this step already; it takes another person.";
+        return Err(DomainError::Conflict(text.into()));
+    }
+    let verb = format!("approved step {} of", rollout.step().name);
+    tell(
+        &mut w,
+        scope,
+        (&group, &release),
+        &verb,
+        reason.as_deref(),
+        now,
+    )
+    .await?;
+    w.commit().await?;
+    context.bus.send(BusMessage::Group(group.id));
+    progress(&context.db, scope, name).await
+}
+
+async fn tell(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    (group, release): (&GroupRow, &ReleaseRow),
+    verb: &str,
+    reason: Option<&str>,
+    now: Micros,
+) -> store::Result<()> {
+    let because = reason.map_or(String::new(), |r| format!(": {r}"));
+    let text = format!(
+        "User {} {verb} release {} of deployment group {}{because}",
+        scope.person().name,
+        release.number,
+        group.name
+    );
+    audit::in_product(w, scope, Resource::Group(group.id), &text, now).await
+}

@@ -1,0 +1,152 @@
+//! What one run of a group goes by: the group, its current release, and how far that release's rollout is.
+
+use super::stages::{self, StepFacts, Turn, hash_numbers};
+use super::workflow::{self, Step, StepKind, Workflow};
+use crate::clock::Micros;
+use crate::ids::GroupId;
+use crate::store::catalog::firmwares;
+use crate::store::catalog::firmwares::FirmwareRow;
+use crate::store::deployments::deployment_groups::GroupRow;
+use crate::store::deployments::releases::ReleaseRow;
+use crate::store::deployments::rollouts::{RolloutRow, StepCounts};
+use crate::store::deployments::{deployment_groups, releases, rollouts};
+use crate::store::devices::Admission;
+use crate::store::words::RolloutState;
+use crate::store::{self, On};
+
+/// The group, its release, and its limits, as one run uses them.
+pub struct Plan {
+    /// The group, which is on.
+    pub group: GroupRow,
+    /// Its current release.
+    pub release: ReleaseRow,
+    /// The firmware of the release, whose file is sound.
+    pub target: FirmwareRow,
+    /// How far the release is.
+    pub rollout: Rollout,
+    /// The time of the run.
+    pub now: Micros,
+}
+
+/// How far a release is.
+#[derive(Debug, Clone)]
+pub struct Rollout {
+    /// Its row; `None` for a release that goes to everyone at once and was never paused.
+    pub row: Option<RolloutRow>,
+    /// Its steps.
+    pub workflow: Workflow,
+    /// What is counted of the present step.
+    pub counts: StepCounts,
+}
+
+impl Rollout {
+    /// Reads the rollout of a release.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
+        let row = rollouts::of(on, release.id).await?;
+        let counts = match &row {
+            Some(row) => rollouts::counts(on, release.id, row.step).await?,
+            None => StepCounts::default(),
+        };
+        let text = row.as_ref().and_then(|r| r.workflow.as_deref());
+        let read = text.and_then(|t| workflow::read(&serde_json::from_str(t).ok()?).ok());
+        Ok(Self {
+            row,
+            workflow: read.unwrap_or_else(workflow::everyone),
+            counts,
+        })
+    }
+
+    /// The number of the present step.
+    pub fn number(&self) -> i64 {
+        self.row.as_ref().map_or(0, |r| r.step)
+    }
+
+    /// The present step.
+    pub fn step(&self) -> &Step {
+        let n = usize::try_from(self.number()).unwrap_or(0);
+        let last = self.workflow.steps.len().saturating_sub(1);
+        &self.workflow.steps[n.min(last)]
+    }
+
+    /// Whether no step comes after the present one.
+    pub fn is_last(&self) -> bool {
+        usize::try_from(self.number() + 1).is_ok_and(|n| n >= self.workflow.steps.len())
+    }
+
+    /// What the release does.
+    pub fn state(&self) -> RolloutState {
+        self.row.as_ref().map_or(RolloutState::Running, |r| r.state)
+    }
+
+    /// Whom the present step admits.
+    pub fn admission(&self, release: &ReleaseRow) -> Admission {
+        let (factor, offset) = hash_numbers(self.row.as_ref().map_or(0, |r| r.salt));
+        let share = match &self.step().kind {
+            StepKind::Devices(own) => own.share,
+            StepKind::Approval(_) => None,
+        };
+        Admission {
+            release: release.id,
+            step: self.number(),
+            factor,
+            offset,
+            share: share.unwrap_or(10_000),
+        }
+    }
+
+    /// Updates in flight at once of the ordinary queue.
+    pub fn concurrent(&self, group: &GroupRow) -> i64 {
+        match &self.step().kind {
+            StepKind::Devices(own) => own.concurrent_updates.unwrap_or(group.concurrent_updates),
+            StepKind::Approval(_) => 0,
+        }
+    }
+
+    /// What happens to it now; `candidates` says whether a device is there that the step may update.
+    pub fn turn(&self, candidates: bool, now: Micros) -> Turn {
+        let c = &self.counts;
+        let facts = StepFacts {
+            touched: c.touched,
+            in_flight: c.in_flight,
+            failed: c.failed,
+            validated: c.validated,
+            candidates,
+            over_at: self.row.as_ref().and_then(|r| r.over_at),
+            approvals: c.approvals,
+        };
+        stages::turn(self.step(), self.is_last(), &facts, now)
+    }
+}
+
+/// What a run of a group goes by; `None` when there is nothing to do: it is off, has no release, or the file of it is damaged.
+///
+/// # Errors
+/// The database's.
+pub async fn plan(on: &mut impl On, group: GroupId, now: Micros) -> store::Result<Option<Plan>> {
+    let Some(group) = deployment_groups::row(on, group)
+        .await?
+        .filter(|g| g.is_active)
+    else {
+        return Ok(None);
+    };
+    let Some(release) = releases::current(on, group.id).await? else {
+        return Ok(None);
+    };
+    let Some(target) = firmwares::row(on, release.firmware_id)
+        .await?
+        .filter(|f| f.damaged_at.is_none())
+    else {
+        return Ok(None);
+    };
+    let rollout = Rollout::read(on, &release).await?;
+    Ok(Some(Plan {
+        group,
+        release,
+        target,
+        rollout,
+        now,
+    }))
+}

@@ -1,0 +1,146 @@
+//! Whether a rollout goes on to its next step, decided from what is known of the present one. Pure: the scheduler, `why` and
+//! the progress that people see ask the same.
+
+use super::workflow::{DeviceStep, Step, StepKind};
+use crate::clock::Micros;
+use std::time::Duration;
+
+/// What is known of the present step of a rollout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepFacts {
+    /// Devices that it has or had an update in flight of.
+    pub touched: i64,
+    /// Updates in flight.
+    pub in_flight: i64,
+    /// Devices whose last attempt failed: not installed, or installed and gone again.
+    pub failed: i64,
+    /// Devices that marked the release as good, or do not tell.
+    pub validated: i64,
+    /// Whether a device is there that it may update now.
+    pub candidates: bool,
+    /// Since when nothing is left to do in it.
+    pub over_at: Option<Micros>,
+    /// People who approved it.
+    pub approvals: i64,
+}
+
+/// What happens to a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// The step updates devices: at most so many more, if it has a limit.
+    Update(Option<i64>),
+    /// It waits.
+    Wait(Waiting),
+    /// The next step begins.
+    Next,
+    /// It stops by itself, for this reason.
+    Stop(String),
+}
+
+/// What a rollout waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// Updates in flight.
+    InFlight(i64),
+    /// Devices: none was there yet that the step could update.
+    Devices,
+    /// So many more people.
+    Approvals(i64),
+    /// More devices that mark the release as good: share reached and wanted, in per cent.
+    Validation(i64, i64),
+    /// Until this instant.
+    Soak(Micros),
+    /// Nothing more: the last step has no end, devices join it at any time.
+    Newcomers,
+}
+
+impl Waiting {
+    /// A sentence for people.
+    pub fn sentence(&self, step: &str) -> String {
+        match self {
+            Self::InFlight(n) => format!("Step {step} waits for {n} updates in flight."),
+            Self::Devices => format!("Step {step} waits for a device that it may update."),
+            Self::Approvals(1) => format!("Step {step} waits for a person to approve."),
+            Self::Approvals(n) => format!("Step {step} waits for {n} more people to approve."),
+            Self::Validation(has, wants) => format!(
+                "In step {step} {has} % of the devices have marked the release as good; it takes {wants} %."
+            ),
+            Self::Soak(until) => {
+                format!("Step {step} is over; the next begins at {}.", until.zulu())
+            }
+            Self::Newcomers => "Every device that is there has been updated.".into(),
+        }
+    }
+}
+
+/// Decides about the present step.
+pub fn turn(step: &Step, last: bool, facts: &StepFacts, now: Micros) -> Turn {
+    match &step.kind {
+        StepKind::Approval(people) => {
+            let missing = people - facts.approvals;
+            if missing > 0 {
+                Turn::Wait(Waiting::Approvals(missing))
+            } else {
+                Turn::Next
+            }
+        }
+        StepKind::Devices(own) => of_devices(step, own, last, facts, now),
+    }
+}
+
+fn of_devices(step: &Step, own: &DeviceStep, last: bool, facts: &StepFacts, now: Micros) -> Turn {
+    if let Some(tolerated) = own.tolerated_failures
+        && facts.failed > tolerated
+    {
+        return Turn::Stop(format!(
+            "In step {} {} of {} devices failed; {tolerated} are tolerated",
+            step.name, facts.failed, facts.touched
+        ));
+    }
+    let room = own.match_limit.map(|limit| (limit - facts.touched).max(0));
+    if facts.candidates && room != Some(0) {
+        return Turn::Update(room);
+    }
+    if facts.in_flight > 0 {
+        return Turn::Wait(Waiting::InFlight(facts.in_flight));
+    }
+    if last {
+        return Turn::Wait(Waiting::Newcomers);
+    }
+    if facts.touched == 0 {
+        return Turn::Wait(Waiting::Devices);
+    }
+    if let Some(wanted) = own.validated_percent {
+        let has = facts.validated * 100 / facts.touched;
+        if has < wanted {
+            return Turn::Wait(Waiting::Validation(has, wanted));
+        }
+    }
+    let soak = Duration::from_secs(own.soak_minutes.unsigned_abs().saturating_mul(60));
+    match facts.over_at {
+        Some(over) if now.since(over) >= soak => Turn::Next,
+        None if soak.is_zero() => Turn::Next,
+        over => Turn::Wait(Waiting::Soak(over.unwrap_or(now).after(soak))),
+    }
+}
+
+/// The numbers of an affine hash of a device: `((id % P) * factor + offset) % P % 10000` is its place among ten thousand, the
+/// same for a whole release and another for the next.
+pub fn hash_numbers(salt: i64) -> (i64, i64) {
+    let salt = salt.unsigned_abs();
+    let within = |n: u64| i64::try_from(n % (HASH_PRIME - 1) + 1).unwrap_or(1);
+    (within(salt >> 20), within(salt & 0xf_ffff))
+}
+
+/// The place of a device among ten thousand, as the claims compute it.
+pub fn place(device: i64, salt: i64) -> i64 {
+    let (factor, offset) = hash_numbers(salt);
+    let prime = i64::try_from(HASH_PRIME).unwrap_or(i64::MAX);
+    (device % prime * factor + offset) % prime % 10_000
+}
+
+/// A prime below 2^31, so that a product fits 63 bits.
+const HASH_PRIME: u64 = 2_147_483_647;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Rollouts in the database: how far a release is with the steps of its workflow. A release without a row runs, and goes to
+//! the whole group at once.
+
+use crate::clock::Micros;
+use crate::store::ids::{ReleaseId, UserId};
+use crate::store::words::RolloutState;
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// How far a release is.
+#[derive(Debug, Clone, FromRow)]
+pub struct RolloutRow {
+    /// Its steps as JSON; `None` for the whole group at once.
+    pub workflow: Option<String>,
+    /// Makes the shares of this release differ from those of others.
+    pub salt: i64,
+    /// What it does.
+    pub state: RolloutState,
+    /// Why, in the words of who changed the state, or of the server.
+    pub reason: Option<String>,
+    /// When the state changed last.
+    pub changed_at: Micros,
+    /// The present step, from 0.
+    pub step: i64,
+    /// When it began.
+    pub step_at: Micros,
+    /// Since when nothing is left to do in it.
+    pub over_at: Option<Micros>,
+}
+
+/// Adds the rollout of a new release. `words` are the tags and interfaces of the steps: step, `tag` or `interface`, word.
+pub async fn begin(
+    w: &mut Write,
+    release: ReleaseId,
+    workflow: Option<&str>,
+    salt: i64,
+    words: &[(i64, &str, &str)],
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.begin",
+            "INSERT INTO rollouts (release_id, workflow, salt, state, changed_at, step, step_at)
+             VALUES ($1, $2, $3, 'running', $4, 0, $4) ON CONFLICT (release_id) DO NOTHING"
+        ),
+        release,
+        workflow,
+        salt,
+        now
+    )?;
+    execute_rows!(
+        w,
+        "rollouts.add_words",
+        words,
+        |w| [release BIGINT = release, step BIGINT = w.0, kind TEXT = w.1, word TEXT = w.2],
+        "INSERT INTO rollout_words (release_id, step, kind, word)
+         SELECT x.release, x.step, x.kind, x.word FROM ",
+        " WHERE TRUE ON CONFLICT DO NOTHING",
+    )?;
+    Ok(())
+}
+
+/// How far a release is.
+pub async fn of(on: &mut impl On, release: ReleaseId) -> Result<Option<RolloutRow>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "rollouts.of",
+            "SELECT workflow, salt, state, reason, changed_at, step, step_at, over_at
+             FROM rollouts WHERE release_id = $1"
+        ),
+        release
+    )
+}
+
+/// Changes what a release does.
+pub async fn set_state(
+    w: &mut Write,
+    release: ReleaseId,
+    state: RolloutState,
+    reason: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.set_state",
+            "UPDATE rollouts SET state = $2, reason = $3, changed_at = $4 WHERE release_id = $1"
+        ),
+        release,
+        state,
+        reason,
+        now
+    )?;
+    Ok(())
+}
+
+/// Begins a step.
+pub async fn enter(w: &mut Write, release: ReleaseId, step: i64, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.enter",
+            "UPDATE rollouts SET step = $2, step_at = $3, over_at = NULL WHERE release_id = $1"
+        ),
+        release,
+        step,
+        now
+    )?;
+    Ok(())
+}
+
+/// Notes since when nothing is left to do in the present step, or that there is something again.
+pub async fn set_over(w: &mut Write, release: ReleaseId, at: Option<Micros>) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.set_over",
+            "UPDATE rollouts SET over_at = $2 WHERE release_id = $1"
+        ),
+        release,
+        at
+    )?;
+    Ok(())
+}
+
+/// Records that a person approves a step; false when that person did before.
+pub async fn approve(
+    w: &mut Write,
+    release: ReleaseId,
+    step: i64,
+    by: UserId,
+    reason: Option<&str>,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "rollouts.approve",
+            "INSERT INTO rollout_approvals (release_id, step, user_id, reason, at)
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (release_id, step, user_id) DO NOTHING"
+        ),
+        release,
+        step,
+        by,
+        reason,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// What became of the devices of a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct StepCounts {
+    /// Updates in flight.
+    pub in_flight: i64,
+    /// Devices with an update in flight or an attempt.
+    pub touched: i64,
+    /// Devices that run the release.
+    pub installed: i64,
+    /// Devices that marked it as good, or do not tell.
+    pub validated: i64,
+    /// Devices with a failed attempt that do not run the release.
+    pub failed: i64,
+    /// People who approved the step.
+    pub approvals: i64,
+}
+
+/// Counts the devices of a step. It costs in proportion to them, and not to the group.
+pub async fn counts(on: &mut impl On, release: ReleaseId, step: i64) -> Result<StepCounts> {
+    let row = fetch_optional!(
+        on,
+        sql!(
+            "rollouts.counts",
+            "SELECT
+               (SELECT COUNT(*) FROM inflight WHERE release_id = $1 AND step = $2) AS in_flight,
+               (SELECT COUNT(*) FROM (
+                  SELECT device_id FROM inflight WHERE release_id = $1 AND step = $2
+                  UNION SELECT device_id FROM attempts WHERE release_id = $1 AND step = $2) t) AS touched,
+               (SELECT COUNT(DISTINCT device_id) FROM attempts
+                WHERE release_id = $1 AND step = $2 AND outcome = 'installed') AS installed,
+               (SELECT COUNT(DISTINCT device_id) FROM attempts
+                WHERE release_id = $1 AND step = $2 AND outcome = 'installed'
+                  AND validated_at IS NOT NULL) AS validated,
+               (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
+                WHERE a.release_id = $1 AND a.step = $2
+                  AND a.outcome IN ('failed', 'ignored', 'returned', 'reverted', 'lapsed', 'other_firmware')
+                  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.release_id = $1
+                    AND b.step = $2 AND b.device_id = a.device_id AND b.outcome = 'installed')) AS failed,
+               (SELECT COUNT(*) FROM rollout_approvals WHERE release_id = $1 AND step = $2) AS approvals"
+        ),
+        release,
+        step
+    )?;
+    Ok(row.unwrap_or_default())
+}

@@ -1,0 +1,3 @@
+//! Deployment groups: releases in steps, and what people do to them.
+
+mod steps;
