@@ -34,11 +34,11 @@ impl Ticker {
             .ahead
             .as_ref()
             .map(|a| watch::Sender::subscribe(a));
-        while !self.first {
+        loop {
             let moved = u64::try_from(self.clock.ahead() - self.ahead).unwrap_or(0);
             let passed = self.last.elapsed() + Duration::from_micros(moved);
             let left = self.period.saturating_sub(passed);
-            if left.is_zero() {
+            if self.first || left.is_zero() {
                 break;
             }
             let moved = async {
