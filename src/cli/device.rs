@@ -25,6 +25,10 @@ pub(super) enum Device {
     List(rest::List),
     /// Show a device.
     Show(rest::One),
+    /// Say why a device is not being updated, or that it will be.
+    Why(rest::One),
+    /// List the attempts to update a device, newest first.
+    Attempts(rest::One),
     /// Register a device.
     Create(rest::Write),
     /// Change a device.
@@ -107,6 +111,8 @@ impl Device {
             match self {
                 Self::List(c) => c.run().await,
                 Self::Show(c) => c.show().await,
+                Self::Why(c) => c.why().await,
+                Self::Attempts(c) => c.attempts().await,
                 Self::Create(c) => c.create().await,
                 Self::Update(c) => c.update().await,
                 Self::Delete(c) => c.delete().await,

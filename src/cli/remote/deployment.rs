@@ -2,8 +2,9 @@
 
 use super::{Ask, Client, part, query};
 use crate::cli::exit::Code;
+use crate::cli::output;
 use anyhow::{Context as _, bail};
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -81,11 +82,70 @@ pub(in crate::cli) enum Deployment {
         #[arg(long)]
         watch: bool,
     },
+    /// Show how far the current release is, step by step.
+    Progress {
+        /// Its name.
+        name: String,
+    },
+    /// Approve the step of a release that waits for it; each person counts once.
+    Approve {
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Go on with a release that was paused or stopped by itself.
+    Resume {
+        #[command(flatten)]
+        why: Why,
+    },
+    /// End the current release for good; devices that were told finish.
+    Abort {
+        #[command(flatten)]
+        why: Why,
+    },
     /// Delete a group; its devices keep running.
     Delete {
         /// Its name.
         name: String,
     },
+}
+
+/// Which group, and why something is done to its release.
+#[derive(Args)]
+pub(in crate::cli) struct Why {
+    /// The group's name.
+    name: String,
+    /// For the audit log.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+async fn steer(client: &Client, what: &str, why: Why) -> anyhow::Result<Code> {
+    let path = format!("{}/{what}", group(client, &why.name).await?);
+    let body = json!({"reason": why.reason});
+    shown(client, &client.send(Method::POST, &path, &body).await?)
+}
+
+/// Shows how far a release is: the sentence, and its steps.
+fn shown(client: &Client, progress: &Value) -> anyhow::Result<Code> {
+    if client.json() {
+        client.one(progress)?;
+        return Ok(Code::Done);
+    }
+    let sentence = progress["sentence"].as_str().unwrap_or_default();
+    output::data(&format!("Release {}: {sentence}", progress["release"]));
+    client.table(
+        &progress["steps"],
+        &[
+            ("STEP", "/name"),
+            ("STATE", "/state"),
+            ("UPDATING", "/in_flight"),
+            ("INSTALLED", "/installed"),
+            ("VALIDATED", "/validated"),
+            ("FAILED", "/failed"),
+            ("APPROVALS", "/approvals"),
+        ],
+    )?;
+    Ok(Code::Done)
 }
 
 async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
@@ -168,6 +228,13 @@ impl Ask for Deployment {
                 return put(client, &name, json!({"state": "off"})).await;
             }
             Self::Status { name, watch } => return status(client, &name, watch).await,
+            Self::Progress { name } => {
+                let path = format!("{}/progress", group(client, &name).await?);
+                return shown(client, &client.get(&path).await?);
+            }
+            Self::Approve { why } => return steer(client, "approve", why).await,
+            Self::Resume { why } => return steer(client, "resume", why).await,
+            Self::Abort { why } => return steer(client, "abort", why).await,
             Self::Delete { name } => {
                 client.delete(&group(client, &name).await?).await?;
                 client.done("deleted");

@@ -156,6 +156,42 @@ impl One {
         Ok(Code::Done)
     }
 
+    /// The sentence, and the rules with what each found.
+    pub(in crate::cli) async fn why(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let path = format!("{}/why", device(&client, &self.identifier).await?);
+        let why = client.get(&path).await?;
+        if client.json() {
+            client.one(&why)?;
+            return Ok(Code::Done);
+        }
+        output::data(why["sentence"].as_str().unwrap_or_default());
+        client.table(
+            &why["checks"],
+            &[("RULE", "/rule"), ("OK", "/ok"), ("FOUND", "/value")],
+        )?;
+        Ok(Code::Done)
+    }
+
+    pub(in crate::cli) async fn attempts(self) -> anyhow::Result<Code> {
+        let client = self.remote.client()?;
+        let path = format!("{}/attempts", device(&client, &self.identifier).await?);
+        client.table(
+            &client.get(&path).await?,
+            &[
+                ("AT", "/at"),
+                ("SECONDS", "/seconds"),
+                ("FROM", "/from/version"),
+                ("TO", "/to/version"),
+                ("FILE", "/kind"),
+                ("STAGE", "/stage"),
+                ("OUTCOME", "/outcome"),
+                ("REASON", "/reason"),
+            ],
+        )?;
+        Ok(Code::Done)
+    }
+
     pub(in crate::cli) async fn delete(self) -> anyhow::Result<Code> {
         let client = self.remote.client()?;
         client

@@ -43,6 +43,23 @@ async fn delta_jobs(db: &Db) {
     .await
     .unwrap();
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
+    // The other way round it cannot be made; that is not tried again, and the reason stays.
+    assert!(deltas::ask(&mut w, b, a, later(63)).await.unwrap());
+    let job = take(&mut w, later(1), later(64)).await.unwrap();
+    deltas::failed(
+        &mut w,
+        job.id,
+        DeltaState::Failed,
+        "no common ground",
+        later(65),
+    )
+    .await
+    .unwrap();
+    assert!(take(&mut w, later(999), later(1000)).await.is_none());
+    assert!(!deltas::ask(&mut w, b, a, later(66)).await.unwrap());
+    let failed = deltas::of_pair(&mut w, b, a).await.unwrap().unwrap();
+    assert_eq!(failed.status, DeltaState::Failed);
+    let job = deltas::of_pair(&mut w, a, b).await.unwrap().unwrap();
     let done = deltas::of_pair(&mut w, a, b).await.unwrap().unwrap();
     assert_eq!((done.status, done.size), (DeltaState::Completed, Some(7)));
     assert_eq!(

@@ -3,7 +3,7 @@
 use crate::support::device::{Device, Pair};
 use crate::support::server::BINARY;
 use crate::support::{Api, Engine, Server, fixtures};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -157,6 +157,26 @@ async fn from_the_login_to_the_rollback() {
     assert_eq!(updated["notes"], "slow");
     assert_eq!(cli.json(&["deployment", "status", "prod"])["devices"], 0);
     assert_eq!(cli.json(&["deployment", "pause", "prod"])["state"], "off");
+    let workflow = r#"workflow={"version": 1, "steps": [
+        {"name": "Canary", "matching_conditions": {"match_limit": 20}, "failure_tolerance": {"devices": 1},
+         "gate": {"validated_percent": 95, "soak_minutes": 60}},
+        {"name": "Sign-off", "type": "approval_required"}]}"#;
+    let updated = cli.json(&["deployment", "update", "prod", workflow]);
+    assert_eq!(
+        updated["settings"]["workflow"]["steps"][1]["name"],
+        "Sign-off"
+    );
+    let progress = cli.text(&["deployment", "progress", "prod"]);
+    assert!(
+        progress.contains("The deployment group is off.") && progress.contains("Everyone else"),
+        "{progress}"
+    );
+    let (_, refused) = cli.fails(&["deployment", "approve", "prod"]);
+    assert!(refused.contains("not waiting for an approval"), "{refused}");
+    let over = cli.json(&["deployment", "abort", "prod", "--reason", "wrong file"]);
+    assert_eq!(over["sentence"], "A person ended it: wrong file.");
+    let (_, refused) = cli.fails(&["deployment", "resume", "prod"]);
+    assert!(refused.contains("aborted"), "{refused}");
     // The download is the file.
     let file = home.path().join("out.fw");
     cli.text(&["firmware", "download", &two, "-o", file.to_str().unwrap()]);
@@ -179,6 +199,12 @@ async fn from_the_login_to_the_rollback() {
         cli.json(&["device", "show", "d1"])["updates_enabled"],
         false
     );
+    let why = cli.text(&["device", "why", "d1"]);
+    assert!(
+        why.contains("in no deployment group") && why.contains("has_group"),
+        "{why}"
+    );
+    assert_eq!(cli.json(&["device", "attempts", "d1"]), json!([]));
     let rows = home.path().join("rows.csv");
     std::fs::write(&rows, "identifier,tags\nd2,lab\nd3,\n").unwrap();
     cli.text(&["device", "import", rows.to_str().unwrap()]);

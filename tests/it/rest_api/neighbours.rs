@@ -272,8 +272,8 @@ async fn settled(server: &Server) {
 /// Where somebody who may do it is refused for another reason: the end of the template, the status, and a word of the reason.
 const IN_VAIN: [(&str, u16, &str); 9] = [
     ("/approve", 409, "not waiting for an approval"),
-    ("/pause", 409, "is aborted"),
-    ("/resume", 409, "is aborted"),
+    ("/pause", 409, "The rollout is"),
+    ("/resume", 409, "The rollout is"),
     ("/scripts/{script}", 403, "not available"),
     ("/upgrade", 422, "is under way"),
     ("/destroy", 409, ""),

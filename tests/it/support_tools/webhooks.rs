@@ -27,7 +27,9 @@ async fn receiver() -> (String, Received) {
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let routes = Router::new().route("/hook", post(take));
+    let routes = Router::new()
+        .route("/hook", post(take))
+        .route("/gone", post(async || StatusCode::GONE));
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
     (url, received)
 }
@@ -114,6 +116,30 @@ async fn messages_are_signed_and_repeated_until_taken() {
         // Nobody can ask for the log of a webhook that is gone.
         let left = "SELECT COUNT(*) FROM webhook_deliveries";
         assert_eq!(server.count(left).await, 0);
+    }
+}
+
+/// A receiver that says that it is gone is not asked again, and the webhook is off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_switches_its_webhook_off() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let flags = ["--private-webhooks", "on"];
+        let Some(server) = Server::with(engine, &flags).await else {
+            continue;
+        };
+        let api = server.api();
+        let (url, _) = receiver().await;
+        let path = Api::product("/webhooks");
+        let form = json!({"url": url.replace("/hook", "/gone"), "events": ["device.online"]});
+        let hook = format!("{path}/{}", api.post(&path, form).await.data()["id"]);
+        api.post(&format!("{hook}/test"), json!({})).await;
+        server.until_deliveries("status", json!("failed"), 1).await;
+        let log = api.get(&format!("{hook}/deliveries")).await.data();
+        assert_eq!(
+            (&log[0]["attempts"], &log[0]["response_status"]),
+            (&json!(1), &json!(410))
+        );
+        assert_eq!(api.get(&hook).await.data()["active"], false);
     }
 }
 

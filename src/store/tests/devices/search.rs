@@ -85,10 +85,19 @@ async fn old_rows_are_folded(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     with_letters(&mut w, &world).await;
+    let scope = &world.scope;
+    crate::store::support::scripts::add(&mut w, scope, "GRÜSSE", "1", Some("ÄLTER"), NOW)
+        .await
+        .unwrap();
+    crate::store::events::audit::on_product(&mut w, scope, "JANE MADE ÖL", NOW)
+        .await
+        .unwrap();
     // As the migration leaves rows that were there before it, with all tables in `unfolded`.
     for text in [
         "UPDATE devices SET folded = 'ger' WHERE identifier LIKE 'GER%'",
         "UPDATE device_tags SET folded = tag",
+        "UPDATE scripts SET folded_name = name, folded_tags = tags",
+        "UPDATE audit_logs SET folded = description",
     ] {
         let done: Result<u64> = execute!(&mut w, text);
         done.unwrap();
@@ -99,6 +108,20 @@ async fn old_rows_are_folded(db: &Db) {
     letters_are_found(&mut w, &world).await;
     let left: Vec<(String,)> = fetch_all!(&mut w, "SELECT name FROM unfolded").unwrap();
     assert!(left.is_empty());
+    let folded: Vec<(String, String)> =
+        fetch_all!(&mut w, "SELECT folded_name, folded_tags FROM scripts").unwrap();
+    assert_eq!(folded, [("grüsse".into(), "älter".into())]);
+    let folded: Vec<(String,)> = fetch_all!(
+        &mut w,
+        "SELECT folded FROM audit_logs WHERE folded LIKE 'jane%'"
+    )
+    .unwrap();
+    assert_eq!(folded, [("jane made öl".into(),)]);
+    let has = async |w: &mut Write, a: &str| devices::has_architecture(w, scope, a).await.unwrap();
+    assert!(!has(&mut w, "arm7").await);
+    let set: Result<u64> = execute!(&mut w, "UPDATE devices SET fw_architecture = 'arm7'");
+    assert!(set.unwrap() > 0);
+    assert!(has(&mut w, "arm7").await);
 }
 
 async fn tags_in_order(db: &Db) {
