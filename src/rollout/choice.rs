@@ -47,10 +47,15 @@ pub async fn choose(
     };
     let choice = match delta.status {
         DeltaState::Completed => Choice::Delta(delta),
-        DeltaState::Processing if now.since(delta.inserted_at) < DELTA_WAIT => Choice::Wait,
+        _ if is_waited_for(&delta, now) => Choice::Wait,
         _ => Choice::Full,
     };
     Ok((choice, false))
+}
+
+/// Whether devices wait for a delta that is being made.
+pub(super) fn is_waited_for(delta: &DeltaRow, now: Micros) -> bool {
+    delta.status == DeltaState::Processing && now.since(delta.inserted_at) < DELTA_WAIT
 }
 
 /// The stored firmware that the devices run, if a delta from it is possible.

@@ -4,12 +4,13 @@
 
 use super::choice::{Choice, choose, takes_delta, unfit};
 use super::plan::{Plan, Rollout, plan};
-use super::stages::Turn;
+use super::steps::StepDecision;
 use super::{outcome, progress};
 use crate::access::random_id;
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
 use crate::limits::{CLAIMS_A_RUN, DELTA_SOURCES, LEASE};
+use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::deployments::{deployment_groups, inflight, releases};
 use crate::store::devices::{Candidate, DeviceRow};
@@ -79,14 +80,13 @@ pub async fn run(
     if !deployment_groups::lease(&mut w, group, node, now.after(LEASE), now).await? {
         return Ok(SchedulerRun::default());
     }
-    let Some(plan) = plan(&mut w, group, now).await? else {
+    let Some(mut plan) = plan(&mut w, group, now).await? else {
         w.commit().await?;
         return Ok(SchedulerRun::default());
     };
     let mut run = SchedulerRun::default();
-    let mut plan = plan;
     let sources = sources(&mut w, &plan, &mut run).await?;
-    if let Some(room) = progress::go_on(&mut w, &mut plan, &sources).await? {
+    if let Some(room) = progress::advance(&mut w, &mut plan, &sources).await? {
         let mut left = room.unwrap_or(i64::MAX);
         if plan.group.priority_queue_enabled
             && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
@@ -130,7 +130,7 @@ async fn sources(w: &mut Write, plan: &Plan, run: &mut SchedulerRun) -> store::R
 }
 
 /// Whether a version is semantic and not above another.
-pub(super) fn at_most(version: Option<&str>, threshold: &str) -> bool {
+fn at_most(version: Option<&str>, threshold: &str) -> bool {
     let parse = |v: &str| Version::parse(v).ok();
     match (version.and_then(parse), parse(threshold)) {
         (Some(v), Some(t)) => v.cmp_precedence(&t).is_le(),
@@ -156,7 +156,7 @@ pub async fn one(
     now: Micros,
 ) -> store::Result<ClaimOutcome> {
     let mut turn = ClaimOutcome::default();
-    let Some(plan) = plan(w, group, now).await? else {
+    let Some(mut plan) = plan(w, group, now).await? else {
         return Ok(turn);
     };
     if device.fw_uuid == plan.target.uuid {
@@ -167,12 +167,16 @@ pub async fn one(
     let Some(candidate) = devices::eligible(w, group, device.id, target, &admits).await? else {
         return Ok(turn);
     };
-    let goes_on = plan.rollout.state() == RolloutState::Running;
-    if !goes_on || !matches!(plan.rollout.turn(true, now), Turn::Update(_)) {
+    if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
         turn.wait = true;
         return Ok(turn);
     }
-    if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
+    // Counted under the lease, so that two devices that ask at once do not both take the last place of a step.
+    if !plan.rollout.is_plain() {
+        plan.rollout.count(w, &plan.release).await?;
+    }
+    let goes_on = plan.rollout.state() == RolloutState::Running;
+    if !goes_on || !matches!(plan.rollout.decide(true, now), StepDecision::Update(_)) {
         turn.wait = true;
         return Ok(turn);
     }
@@ -194,7 +198,7 @@ pub async fn one(
         version: device.fw_version.clone(),
         choice,
     };
-    for (priority, limit) in limits(&plan, source.version.as_deref()) {
+    for (priority, limit) in limits(&plan.group, &plan.rollout, source.version.as_deref()) {
         if inflight::count(w, group, priority).await? < limit {
             claim(w, &plan, &candidate, &source, priority).await?;
             return Ok(turn);
@@ -205,13 +209,16 @@ pub async fn one(
 }
 
 /// The queues that a device of this version may enter, with their slot limits.
-fn limits(plan: &Plan, version: Option<&str>) -> Vec<(bool, i64)> {
-    let g = &plan.group;
-    let threshold = g.priority_queue_firmware_version_threshold.as_deref();
-    let first = g.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
-    let mut all = vec![(false, plan.rollout.concurrent(g))];
+pub(super) fn limits(
+    group: &GroupRow,
+    rollout: &Rollout,
+    version: Option<&str>,
+) -> Vec<(bool, i64)> {
+    let threshold = group.priority_queue_firmware_version_threshold.as_deref();
+    let first = group.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
+    let mut all = vec![(false, rollout.concurrent(group))];
     if first {
-        all.insert(0, (true, g.priority_queue_concurrent_updates));
+        all.insert(0, (true, group.priority_queue_concurrent_updates));
     }
     all
 }
@@ -315,11 +322,20 @@ pub(super) async fn queue<'s>(
 }
 
 async fn too_many_attempts(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<bool> {
-    let window = u64::try_from(plan.group.device_failure_rate_seconds).unwrap_or(0);
-    let since = plan.now.before(Duration::from_secs(window));
-    let (all, recent) = inflight::attempts(w, device, plan.release.id, since).await?;
-    Ok(all >= plan.group.device_failure_threshold
-        || recent >= plan.group.device_failure_rate_amount)
+    let since = window(&plan.group, plan.now);
+    let attempts = inflight::attempts(w, device, plan.release.id, since).await?;
+    Ok(too_many(&plan.group, attempts))
+}
+
+/// Since when attempts count for the failure rate of a group.
+pub fn window(group: &GroupRow, now: Micros) -> Micros {
+    let seconds = u64::try_from(group.device_failure_rate_seconds).unwrap_or(0);
+    now.before(Duration::from_secs(seconds))
+}
+
+/// Whether so many attempts, of the release and of them within the window, put a device into the penalty box.
+pub(super) fn too_many(group: &GroupRow, (all, recent): (i64, i64)) -> bool {
+    all >= group.device_failure_threshold || recent >= group.device_failure_rate_amount
 }
 
 async fn claim(

@@ -10,7 +10,7 @@ pub mod plan;
 pub mod progress;
 pub mod reconcile;
 pub mod scheduler;
-pub mod stages;
+pub mod steps;
 pub mod version_requirement;
 pub mod why;
 pub mod workflow;

@@ -1,6 +1,6 @@
 //! What one run of a group goes by: the group, its current release, and how far that release's rollout is.
 
-use super::stages::{self, StepFacts, Turn, hash_numbers};
+use super::steps::{self, StepDecision, StepFacts, hash_numbers};
 use super::workflow::{self, Step, StepKind, Workflow};
 use crate::clock::Micros;
 use crate::ids::GroupId;
@@ -22,7 +22,7 @@ pub struct Plan {
     pub release: ReleaseRow,
     /// The firmware of the release, whose file is sound.
     pub target: FirmwareRow,
-    /// How far the release is.
+    /// How far the release is; nothing is counted yet.
     pub rollout: Rollout,
     /// The time of the run.
     pub now: Micros,
@@ -40,23 +40,43 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Reads the rollout of a release.
+    /// Reads the rollout of a release without counting anything.
     ///
     /// # Errors
     /// The database's.
     pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
         let row = rollouts::of(on, release.id).await?;
-        let counts = match &row {
-            Some(row) => rollouts::counts(on, release.id, row.step).await?,
-            None => StepCounts::default(),
-        };
         let text = row.as_ref().and_then(|r| r.workflow.as_deref());
-        let read = text.and_then(|t| workflow::read(&serde_json::from_str(t).ok()?).ok());
         Ok(Self {
+            workflow: workflow::kept(text).unwrap_or_else(workflow::everyone),
             row,
-            workflow: read.unwrap_or_else(workflow::everyone),
-            counts,
+            counts: StepCounts::default(),
         })
+    }
+
+    /// The same, with what is counted of the present step.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn counted(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
+        let mut rollout = Self::read(on, release).await?;
+        rollout.count(on, release).await?;
+        Ok(rollout)
+    }
+
+    /// Counts the devices of the present step anew.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count(&mut self, on: &mut impl On, release: &ReleaseRow) -> store::Result<()> {
+        self.counts = rollouts::counts(on, release.id, self.number()).await?;
+        Ok(())
+    }
+
+    /// Whether nothing that could be counted decides about the present step: it takes everyone, tolerates every failure, and
+    /// no step comes after it. Counting it would cost more the further it is.
+    pub fn is_plain(&self) -> bool {
+        self.is_last() && self.step().tolerates_all()
     }
 
     /// The number of the present step.
@@ -106,18 +126,13 @@ impl Rollout {
     }
 
     /// What happens to it now; `candidates` says whether a device is there that the step may update.
-    pub fn turn(&self, candidates: bool, now: Micros) -> Turn {
-        let c = &self.counts;
+    pub fn decide(&self, candidates: bool, now: Micros) -> StepDecision {
         let facts = StepFacts {
-            touched: c.touched,
-            in_flight: c.in_flight,
-            failed: c.failed,
-            validated: c.validated,
+            counts: self.counts,
             candidates,
             over_at: self.row.as_ref().and_then(|r| r.over_at),
-            approvals: c.approvals,
         };
-        stages::turn(self.step(), self.is_last(), &facts, now)
+        steps::decide(self.step(), self.is_last(), &facts, now)
     }
 }
 

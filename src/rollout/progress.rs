@@ -2,7 +2,7 @@
 
 use super::claim::{Source, queue};
 use super::plan::Plan;
-use super::stages::Turn;
+use super::steps::StepDecision;
 use crate::store::deployments::rollouts;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::support::notifications;
@@ -14,7 +14,7 @@ use crate::store::{self, Write};
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn go_on(
+pub(super) async fn advance(
     w: &mut Write,
     plan: &mut Plan,
     sources: &[Source],
@@ -22,32 +22,36 @@ pub(super) async fn go_on(
     if plan.rollout.state() != RolloutState::Running {
         return Ok(None);
     }
+    if plan.rollout.is_plain() {
+        return Ok(Some(None));
+    }
+    plan.rollout.count(w, &plan.release).await?;
     // Each step but the last may be over at once; the loop ends with the last one at the latest.
     for _ in 0..plan.rollout.workflow.steps.len() {
         let all: Vec<&Source> = sources.iter().collect();
         let candidates = !queue(w, plan, &all, 1).await?.is_empty();
-        match plan.rollout.turn(candidates, plan.now) {
-            Turn::Update(room) => {
-                note_over(w, plan, false).await?;
+        match plan.rollout.decide(candidates, plan.now) {
+            StepDecision::Update(room) => {
+                keep_over_at(w, plan, false).await?;
                 return Ok(Some(room));
             }
-            Turn::Wait(_) => {
+            StepDecision::Wait(_) => {
                 let c = plan.rollout.counts;
-                note_over(w, plan, c.touched > 0 && c.in_flight == 0).await?;
+                keep_over_at(w, plan, c.touched > 0 && c.in_flight == 0).await?;
                 return Ok(None);
             }
-            Turn::Stop(why) => {
+            StepDecision::Stop(why) => {
                 stop(w, plan, &why).await?;
                 return Ok(None);
             }
-            Turn::Next => next(w, plan).await?,
+            StepDecision::Next => next(w, plan).await?,
         }
     }
     Ok(None)
 }
 
 /// Notes since when nothing is left to do in the step, from which its pause counts.
-async fn note_over(w: &mut Write, plan: &mut Plan, over: bool) -> store::Result<()> {
+async fn keep_over_at(w: &mut Write, plan: &mut Plan, over: bool) -> store::Result<()> {
     let (release, now) = (plan.release.id, plan.now);
     let Some(row) = plan.rollout.row.as_mut() else {
         return Ok(());
@@ -69,7 +73,7 @@ async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {
     row.step_at = now;
     row.over_at = None;
     rollouts::enter(w, release, row.step, now).await?;
-    plan.rollout.counts = rollouts::counts(w, release, plan.rollout.number()).await?;
+    plan.rollout.count(w, &plan.release).await?;
     let text = format!(
         "Release {} of deployment group {} went on from step {over} to step {}",
         plan.release.number,
@@ -77,7 +81,7 @@ async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {
         plan.rollout.step().name
     );
     tracing::info!(group = %plan.group.name, release = plan.release.number, "{text}");
-    told(w, plan, &text).await
+    audit(w, plan, &text).await
 }
 
 /// Ends the rollout by itself, and tells the people of the product.
@@ -93,10 +97,10 @@ async fn stop(w: &mut Write, plan: &mut Plan, why: &str) -> store::Result<()> {
     let (level, title) = (NotificationLevel::Error, "A release stopped by itself");
     let product = plan.group.product_id;
     notifications::add(w, product, &key, level, title, &text, now).await?;
-    told(w, plan, &text).await
+    audit(w, plan, &text).await
 }
 
-async fn told(w: &mut Write, plan: &Plan, text: &str) -> store::Result<()> {
+async fn audit(w: &mut Write, plan: &Plan, text: &str) -> store::Result<()> {
     let (org, product) = (plan.group.org_id, Some(plan.group.product_id));
     let (actor, resource) = (Actor::Group(plan.group.id), Resource::Group(plan.group.id));
     audit::add(w, org, product, actor, resource, text, plan.now).await

@@ -1,10 +1,10 @@
 //! Why a device is not being updated, or that it will be: the rules of a claim ([`super::claim`]) in the order in which they are
 //! looked at, each with what it found. The first that does not hold is the answer.
 
-use super::choice::{takes_delta, unfit};
-use super::claim::at_most;
+use super::choice::{is_waited_for, takes_delta, unfit};
+use super::claim::{limits, too_many};
 use super::plan::Rollout;
-use super::stages::{Turn, Waiting, place};
+use super::steps::{StepDecision, Waiting, place};
 use super::workflow::StepKind;
 use crate::clock::Micros;
 use crate::limits::DELTA_WAIT;
@@ -15,7 +15,6 @@ use crate::store::deployments::releases::ReleaseRow;
 use crate::store::devices::update_facts::UpdateFacts;
 use crate::store::devices::{Candidate, DeviceRow};
 use crate::store::words::{DeltaState, RolloutState, Validation};
-use std::time::Duration;
 
 /// What is known of a device and of what it could be updated to.
 #[derive(Debug)]
@@ -35,10 +34,8 @@ pub struct Facts {
 pub struct GroupFacts {
     /// The group.
     pub group: GroupRow,
-    /// Its current release with the firmware of it, if there is one.
-    pub release: Option<(ReleaseRow, FirmwareRow)>,
-    /// How far the release is.
-    pub rollout: Option<Rollout>,
+    /// Its current release, the firmware of it, and how far it is.
+    pub release: Option<(ReleaseRow, FirmwareRow, Rollout)>,
     /// Tags that a device needs for the release.
     pub release_tags: Vec<String>,
     /// Interfaces over which devices get the release; none for all.
@@ -100,13 +97,13 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
     let state = if g.group.is_active { "on" } else { "off" };
     let text = format!("Deployment group {name} is off.");
     all.push(check("group_is_on", g.group.is_active, state, text));
-    let Some((release, firmware)) = &g.release else {
+    let Some((release, firmware, rollout)) = &g.release else {
         let text = format!("Deployment group {name} has no release.");
         all.push(check("has_release", false, "none", text));
         return all;
     };
     all.push(check("has_release", true, release.number.to_string(), ""));
-    all.extend(g.rollout.as_ref().map(|rollout| runs(rollout, release)));
+    all.push(runs(rollout, release));
     let sound = firmware.damaged_at.is_none();
     all.push(check(
         "file_is_sound",
@@ -128,12 +125,8 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
     ));
     all.extend(of_device(facts, now));
     all.extend(of_release(facts, g, release, firmware));
-    all.extend(
-        g.rollout
-            .as_ref()
-            .map(|rollout| of_step(facts, rollout, now)),
-    );
-    all.extend(of_group(facts, g, firmware, now));
+    all.push(of_step(facts, rollout, now));
+    all.extend(of_group(facts, g, firmware, rollout, now));
     all
 }
 
@@ -272,10 +265,10 @@ fn of_step(facts: &Facts, rollout: &Rollout, now: Micros) -> Check {
         Waiting::Soak(until) => Some(*until),
         _ => None,
     };
-    match rollout.turn(true, now) {
-        Turn::Update(_) | Turn::Next => check("rollout_step", true, name, ""),
-        Turn::Stop(why) => no(format!("The release is about to stop: {why}.")),
-        Turn::Wait(waiting) => Check {
+    match rollout.decide(true, now) {
+        StepDecision::Update(_) | StepDecision::Next => check("rollout_step", true, name, ""),
+        StepDecision::Stop(why) => no(format!("The release is about to stop: {why}.")),
+        StepDecision::Wait(waiting) => Check {
             until: due(&waiting),
             ..no(waiting.sentence(name))
         },
@@ -283,24 +276,24 @@ fn of_step(facts: &Facts, rollout: &Rollout, now: Micros) -> Check {
 }
 
 /// What the group's limits say.
-fn of_group(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) -> Vec<Check> {
+fn of_group(
+    facts: &Facts,
+    g: &GroupFacts,
+    firmware: &FirmwareRow,
+    rollout: &Rollout,
+    now: Micros,
+) -> Vec<Check> {
     let (group, device) = (&g.group, &facts.device);
-    let (all_attempts, recent) = g.attempts;
-    let too_many = all_attempts >= group.device_failure_threshold
-        || recent >= group.device_failure_rate_amount;
     let mut all = vec![check(
         "attempts_left",
-        !too_many,
-        format!("{all_attempts} of {}", group.device_failure_threshold),
+        !too_many(group, g.attempts),
+        format!("{} of {}", g.attempts.0, group.device_failure_threshold),
         format!(
             "The device has tried this release too often and is about to rest for {} minutes.",
             group.penalty_timeout_minutes
         ),
     )];
-    let waits = g
-        .delta
-        .as_ref()
-        .filter(|d| d.status == DeltaState::Processing && now.since(d.inserted_at) < DELTA_WAIT);
+    let waits = g.delta.as_ref().filter(|delta| is_waited_for(delta, now));
     all.push(Check {
         until: waits.map(|d| d.inserted_at.after(DELTA_WAIT)),
         ..check(
@@ -310,14 +303,11 @@ fn of_group(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) 
             "The delta for the device is being made; when it takes too long, the full file is sent.",
         )
     });
-    let version = device.fw_version.as_deref();
-    let threshold = group.priority_queue_firmware_version_threshold.as_deref();
-    let first = group.priority_queue_enabled && threshold.is_some_and(|t| at_most(version, t));
-    let most = match &g.rollout {
-        Some(rollout) => rollout.concurrent(group),
-        None => group.concurrent_updates,
-    };
-    let free = g.taken.0 < most || first && g.taken.1 < group.priority_queue_concurrent_updates;
+    let most = rollout.concurrent(group);
+    let taken = |priority: bool| if priority { g.taken.1 } else { g.taken.0 };
+    let free = limits(group, rollout, device.fw_version.as_deref())
+        .into_iter()
+        .any(|(priority, limit)| taken(priority) < limit);
     all.push(check(
         "slot_is_free",
         free,
@@ -357,10 +347,4 @@ pub fn answer(checks: &[Check]) -> (Option<&Check>, String) {
             "Nothing stands in the way: the device is offered the release by the next tick.".into(),
         ),
     }
-}
-
-/// How far back attempts count for the rate of a group.
-pub fn window(group: &GroupRow, now: Micros) -> Micros {
-    let seconds = u64::try_from(group.device_failure_rate_seconds).unwrap_or(0);
-    now.before(Duration::from_secs(seconds))
 }

@@ -23,6 +23,14 @@ pub struct Step {
 }
 
 impl Step {
+    /// Whether no number of failed devices stops the release in it.
+    pub fn tolerates_all(&self) -> bool {
+        match &self.kind {
+            StepKind::Approval(_) => true,
+            StepKind::Devices(d) => d.tolerated_failures.is_none(),
+        }
+    }
+
     /// Whether it takes every device that is left.
     pub fn takes_all(&self) -> bool {
         match &self.kind {
@@ -89,6 +97,11 @@ fn catch_all() -> Step {
         description: None,
         kind: StepKind::Devices(DeviceStep::default()),
     }
+}
+
+/// Reads a workflow that is stored; `None` when there is none, or it cannot be read.
+pub fn kept(text: Option<&str>) -> Option<Workflow> {
+    read(&serde_json::from_str(text?).ok()?).ok()
 }
 
 /// Reads a workflow.

@@ -3,14 +3,13 @@
 
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
-use crate::bus::BusMessage;
 use crate::clock::Micros;
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::ReleaseId;
 use crate::limits::REASON_CHARS;
 use crate::rollout::plan::Rollout;
-use crate::rollout::stages::{Turn, Waiting};
+use crate::rollout::steps::{StepDecision, Waiting};
 use crate::rollout::workflow::{self, Mistake};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
@@ -67,7 +66,7 @@ async fn current(
     let release = releases::current(on, group.id)
         .await?
         .ok_or(DomainError::NotFound)?;
-    let rollout = Rollout::read(on, &release).await?;
+    let rollout = Rollout::counted(on, &release).await?;
     Ok((group, release, rollout))
 }
 
@@ -128,27 +127,29 @@ fn sentence(group: &GroupRow, rollout: &Rollout, more: bool, now: Micros) -> Str
         RolloutState::Running => {
             let step = &rollout.step().name;
             // Whether somebody is there to be updated, only the scheduler looks.
-            match rollout.turn(false, now) {
-                Turn::Wait(Waiting::Newcomers) if more => {
+            match rollout.decide(false, now) {
+                StepDecision::Wait(Waiting::Newcomers) if more => {
                     format!("Step {step} updates each device as it connects.")
                 }
-                Turn::Wait(waiting) => waiting.sentence(step),
-                Turn::Update(_) | Turn::Next => format!("Step {step} goes on."),
-                Turn::Stop(why) => format!("It is about to stop: {why}."),
+                StepDecision::Wait(waiting) => waiting.sentence(step),
+                StepDecision::Update(_) | StepDecision::Next => format!("Step {step} goes on."),
+                StepDecision::Stop(why) => format!("It is about to stop: {why}."),
             }
         }
     }
 }
 
-/// Reads a workflow that a person sent.
+/// Refuses a workflow with mistakes.
 ///
 /// # Errors
 /// A validation error under `workflow` that names each mistake with its path.
-pub fn read_workflow(value: &Value) -> Result<workflow::Workflow> {
-    workflow::read(value).map_err(|mistakes| {
-        let texts: Vec<String> = mistakes.iter().map(said).collect();
-        field("workflow", &texts.join("; "))
-    })
+pub fn require_workflow(value: &Value) -> Result<()> {
+    let mistakes = check_workflow(value);
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = mistakes.iter().map(said).collect();
+    Err(field("workflow", &texts.join("; ")))
 }
 
 fn said(mistake: &Mistake) -> String {
@@ -170,7 +171,7 @@ pub(super) async fn begin(w: &mut Write, group: &GroupRow, now: Micros) -> store
         return Ok(());
     };
     let text = group.workflow.as_deref();
-    let read = text.and_then(|t| workflow::read(&serde_json::from_str(t).ok()?).ok());
+    let read = workflow::kept(text);
     let mut words = Vec::new();
     for (n, step) in (0_i64..).zip(read.iter().flat_map(|w| &w.steps)) {
         if let StepKind::Devices(own) = &step.kind {
@@ -245,7 +246,7 @@ pub async fn steer(
     )
     .await?;
     w.commit().await?;
-    context.bus.send(BusMessage::Group(group.id));
+    context.wake_group(Some(group.id));
     progress(&context.db, scope, name).await
 }
 
@@ -292,7 +293,7 @@ pub async fn approve(
     )
     .await?;
     w.commit().await?;
-    context.bus.send(BusMessage::Group(group.id));
+    context.wake_group(Some(group.id));
     progress(&context.db, scope, name).await
 }
 

@@ -3,6 +3,7 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{DomainError, Result, devices};
+use crate::rollout::claim;
 use crate::rollout::plan::Rollout;
 use crate::rollout::why::{self, Facts, GroupFacts};
 use crate::store::catalog::{deltas, firmwares};
@@ -48,19 +49,16 @@ async fn group_facts(
     let Some(group) = deployment_groups::row(on, id).await? else {
         return Ok(None);
     };
-    let release = match releases::current(on, id).await? {
-        Some(release) => firmwares::row(on, release.firmware_id)
-            .await?
-            .map(|firmware| (release, firmware)),
-        None => None,
-    };
-    let rollout = match &release {
-        Some((release, _)) => Some(Rollout::read(on, release).await?),
-        None => None,
-    };
+    let mut current = None;
+    if let Some(release) = releases::current(on, id).await?
+        && let Some(firmware) = firmwares::row(on, release.firmware_id).await?
+    {
+        let rollout = Rollout::counted(on, &release).await?;
+        current = Some((release, firmware, rollout));
+    }
     let (mut attempts, mut delta) = ((0, 0), None);
-    if let Some((release, firmware)) = &release {
-        let since = why::window(&group, now);
+    if let Some((release, firmware, _)) = &current {
+        let since = claim::window(&group, now);
         attempts = inflight::attempts(on, device.id, release.id, since).await?;
         let source = firmwares::by_uuid(on, device.product_id, &device.fw_uuid).await?;
         if let Some(source) = source.filter(|_| group.delta_updatable && firmware.delta_updatable) {
@@ -74,8 +72,7 @@ async fn group_facts(
             inflight::count(on, id, false).await?,
             inflight::count(on, id, true).await?,
         ),
-        release,
-        rollout,
+        release: current,
         attempts,
         delta,
         group,

@@ -1,7 +1,7 @@
 //! Settings of a deployment group: validation, bounds, and the audit text of a change.
 
 use super::*;
-use crate::domain::deployments::rollouts::read_workflow;
+use crate::domain::deployments::rollouts::require_workflow;
 use crate::store::words::{QueueOrder, TagOperator};
 
 /// Conditions for devices, as sent by a person.
@@ -200,7 +200,7 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
         g.workflow = match workflow {
             None => None,
             Some(value) => {
-                read_workflow(value)?;
+                require_workflow(value)?;
                 Some(value.to_string())
             }
         };

@@ -3,30 +3,23 @@
 
 use super::workflow::{DeviceStep, Step, StepKind};
 use crate::clock::Micros;
+use crate::store::deployments::rollouts::StepCounts;
 use std::time::Duration;
 
 /// What is known of the present step of a rollout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StepFacts {
-    /// Devices that it has or had an update in flight of.
-    pub touched: i64,
-    /// Updates in flight.
-    pub in_flight: i64,
-    /// Devices whose last attempt failed: not installed, or installed and gone again.
-    pub failed: i64,
-    /// Devices that marked the release as good, or do not tell.
-    pub validated: i64,
+    /// What became of its devices.
+    pub counts: StepCounts,
     /// Whether a device is there that it may update now.
     pub candidates: bool,
     /// Since when nothing is left to do in it.
     pub over_at: Option<Micros>,
-    /// People who approved it.
-    pub approvals: i64,
 }
 
 /// What happens to a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
+pub enum StepDecision {
     /// The step updates devices: at most so many more, if it has a limit.
     Update(Option<i64>),
     /// It waits.
@@ -74,53 +67,60 @@ impl Waiting {
 }
 
 /// Decides about the present step.
-pub fn turn(step: &Step, last: bool, facts: &StepFacts, now: Micros) -> Turn {
+pub fn decide(step: &Step, last: bool, facts: &StepFacts, now: Micros) -> StepDecision {
     match &step.kind {
         StepKind::Approval(people) => {
-            let missing = people - facts.approvals;
+            let missing = people - facts.counts.approvals;
             if missing > 0 {
-                Turn::Wait(Waiting::Approvals(missing))
+                StepDecision::Wait(Waiting::Approvals(missing))
             } else {
-                Turn::Next
+                StepDecision::Next
             }
         }
         StepKind::Devices(own) => of_devices(step, own, last, facts, now),
     }
 }
 
-fn of_devices(step: &Step, own: &DeviceStep, last: bool, facts: &StepFacts, now: Micros) -> Turn {
+fn of_devices(
+    step: &Step,
+    own: &DeviceStep,
+    last: bool,
+    facts: &StepFacts,
+    now: Micros,
+) -> StepDecision {
+    let counts = &facts.counts;
     if let Some(tolerated) = own.tolerated_failures
-        && facts.failed > tolerated
+        && counts.failed > tolerated
     {
-        return Turn::Stop(format!(
+        return StepDecision::Stop(format!(
             "In step {} {} of {} devices failed; {tolerated} are tolerated",
-            step.name, facts.failed, facts.touched
+            step.name, counts.failed, counts.touched
         ));
     }
-    let room = own.match_limit.map(|limit| (limit - facts.touched).max(0));
+    let room = own.match_limit.map(|limit| (limit - counts.touched).max(0));
     if facts.candidates && room != Some(0) {
-        return Turn::Update(room);
+        return StepDecision::Update(room);
     }
-    if facts.in_flight > 0 {
-        return Turn::Wait(Waiting::InFlight(facts.in_flight));
+    if counts.in_flight > 0 {
+        return StepDecision::Wait(Waiting::InFlight(counts.in_flight));
     }
     if last {
-        return Turn::Wait(Waiting::Newcomers);
+        return StepDecision::Wait(Waiting::Newcomers);
     }
-    if facts.touched == 0 {
-        return Turn::Wait(Waiting::Devices);
+    if counts.touched == 0 {
+        return StepDecision::Wait(Waiting::Devices);
     }
     if let Some(wanted) = own.validated_percent {
-        let has = facts.validated * 100 / facts.touched;
+        let has = counts.validated * 100 / counts.touched;
         if has < wanted {
-            return Turn::Wait(Waiting::Validation(has, wanted));
+            return StepDecision::Wait(Waiting::Validation(has, wanted));
         }
     }
     let soak = Duration::from_secs(own.soak_minutes.unsigned_abs().saturating_mul(60));
     match facts.over_at {
-        Some(over) if now.since(over) >= soak => Turn::Next,
-        None if soak.is_zero() => Turn::Next,
-        over => Turn::Wait(Waiting::Soak(over.unwrap_or(now).after(soak))),
+        Some(over) if now.since(over) >= soak => StepDecision::Next,
+        None if soak.is_zero() => StepDecision::Next,
+        over => StepDecision::Wait(Waiting::Soak(over.unwrap_or(now).after(soak))),
     }
 }
 

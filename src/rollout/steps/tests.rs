@@ -11,11 +11,15 @@ fn step(own: DeviceStep) -> Step {
 }
 
 fn facts(touched: i64, in_flight: i64, failed: i64, validated: i64) -> StepFacts {
-    StepFacts {
+    let counts = StepCounts {
         touched,
         in_flight,
         failed,
         validated,
+        ..StepCounts::default()
+    };
+    StepFacts {
+        counts,
         ..StepFacts::default()
     }
 }
@@ -29,7 +33,7 @@ fn a_step_updates_then_waits_then_is_over() {
         soak_minutes: 60,
         ..DeviceStep::default()
     });
-    let with = |facts: StepFacts| turn(&canary, false, &facts, NOW);
+    let with = |facts: StepFacts| decide(&canary, false, &facts, NOW);
     let there = |f: StepFacts| StepFacts {
         candidates: true,
         ..f
@@ -38,43 +42,64 @@ fn a_step_updates_then_waits_then_is_over() {
         over_at: Some(NOW.before(Duration::from_secs(minutes * 60))),
         ..f
     };
-    assert_eq!(with(facts(0, 0, 0, 0)), Turn::Wait(Waiting::Devices));
-    assert_eq!(with(there(facts(0, 0, 0, 0))), Turn::Update(Some(20)));
-    assert_eq!(with(there(facts(19, 3, 1, 0))), Turn::Update(Some(1)));
+    assert_eq!(
+        with(facts(0, 0, 0, 0)),
+        StepDecision::Wait(Waiting::Devices)
+    );
+    assert_eq!(
+        with(there(facts(0, 0, 0, 0))),
+        StepDecision::Update(Some(20))
+    );
+    assert_eq!(
+        with(there(facts(19, 3, 1, 0))),
+        StepDecision::Update(Some(1))
+    );
     // The limit is reached, whoever is there.
     let full = there(facts(20, 3, 1, 0));
-    assert_eq!(with(full), Turn::Wait(Waiting::InFlight(3)));
+    assert_eq!(with(full), StepDecision::Wait(Waiting::InFlight(3)));
     let stops = "In step Canary 2 of 20 devices failed; 1 are tolerated";
-    assert_eq!(with(there(facts(20, 3, 2, 0))), Turn::Stop(stops.into()));
+    assert_eq!(
+        with(there(facts(20, 3, 2, 0))),
+        StepDecision::Stop(stops.into())
+    );
     let few = facts(20, 0, 1, 18);
-    assert_eq!(with(over(few, 90)), Turn::Wait(Waiting::Validation(90, 95)));
+    assert_eq!(
+        with(over(few, 90)),
+        StepDecision::Wait(Waiting::Validation(90, 95))
+    );
     let well = facts(20, 0, 1, 19);
     let due = NOW.after(Duration::from_secs(60 * 60));
-    assert_eq!(with(well), Turn::Wait(Waiting::Soak(due)));
+    assert_eq!(with(well), StepDecision::Wait(Waiting::Soak(due)));
     let soon = NOW.after(Duration::from_secs(60));
-    assert_eq!(with(over(well, 59)), Turn::Wait(Waiting::Soak(soon)));
-    assert_eq!(with(over(well, 60)), Turn::Next);
+    assert_eq!(
+        with(over(well, 59)),
+        StepDecision::Wait(Waiting::Soak(soon))
+    );
+    assert_eq!(with(over(well, 60)), StepDecision::Next);
 }
 
 #[test]
 fn the_last_step_has_no_end_and_an_approval_takes_people() {
     let rest = step(DeviceStep::default());
     assert_eq!(
-        turn(&rest, true, &facts(9, 0, 0, 9), NOW),
-        Turn::Wait(Waiting::Newcomers)
+        decide(&rest, true, &facts(9, 0, 0, 9), NOW),
+        StepDecision::Wait(Waiting::Newcomers)
     );
-    assert_eq!(turn(&rest, false, &facts(9, 0, 0, 9), NOW), Turn::Next);
+    assert_eq!(
+        decide(&rest, false, &facts(9, 0, 0, 9), NOW),
+        StepDecision::Next
+    );
     let sign_off = Step {
         kind: StepKind::Approval(2),
         ..step(DeviceStep::default())
     };
     let mut approved = facts(0, 0, 0, 0);
     assert_eq!(
-        turn(&sign_off, false, &approved, NOW),
-        Turn::Wait(Waiting::Approvals(2))
+        decide(&sign_off, false, &approved, NOW),
+        StepDecision::Wait(Waiting::Approvals(2))
     );
-    approved.approvals = 2;
-    assert_eq!(turn(&sign_off, false, &approved, NOW), Turn::Next);
+    approved.counts.approvals = 2;
+    assert_eq!(decide(&sign_off, false, &approved, NOW), StepDecision::Next);
 }
 
 /// One per cent of a fleet is about one per cent, and another one with the next salt.
