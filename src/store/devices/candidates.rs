@@ -57,110 +57,11 @@ pub async fn next_source(
     )
 }
 
-/// Candidates of the group that run `source` and may be able to install `target` (a uuid), longest connected first.
-pub async fn fifo(
-    on: &mut impl On,
-    group: GroupId,
-    source: &str,
-    target: &str,
-    admits: &Admission,
-    limit: i64,
-) -> Result<Vec<Candidate>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.fifo",
-            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $4)
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                     AND w.kind = 'tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                         AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND ((d.id % 2147483647) * $7 + $8) % 2147483647 % 10000 < $9
-             ORDER BY d.connected_at, d.id LIMIT $3"
-        ),
-        group,
-        source,
-        limit,
-        target,
-        admits.release,
-        admits.step,
-        admits.factor,
-        admits.offset,
-        admits.share
-    )
-}
-
-/// The same, newest devices first.
-pub async fn lifo(
-    on: &mut impl On,
-    group: GroupId,
-    source: &str,
-    target: &str,
-    admits: &Admission,
-    limit: i64,
-) -> Result<Vec<Candidate>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.lifo",
-            "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.group_id = $1 AND d.fw_uuid = $2 AND d.online AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $4)
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                     AND w.kind = 'tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                         AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $5 AND w.step = $6
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND ((d.id % 2147483647) * $7 + $8) % 2147483647 % 10000 < $9
-             ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $3"
-        ),
-        group,
-        source,
-        limit,
-        target,
-        admits.release,
-        admits.step,
-        admits.factor,
-        admits.offset,
-        admits.share
-    )
-}
-
-/// A device of the group that asks by itself, if the group's release, of this target, may be offered to it.
-pub async fn eligible(
-    on: &mut impl On,
-    group: GroupId,
-    device: DeviceId,
-    target: &str,
-    admits: &Admission,
-) -> Result<Option<Candidate>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "devices.eligible",
-            "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-             WHERE d.id = $2 AND d.group_id = $1 AND d.updates_enabled
+/// What a device needs to be offered the release `$4`, whose firmware is `$3`, in a group `$1`: that it may be updated, that it
+/// can install it, the release's tags and interfaces, and those and the share (`$6`, `$7`, `$8`) of its present step `$5`.
+macro_rules! may_be_offered {
+    () => {
+        "d.group_id = $1 AND d.updates_enabled
                AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
                AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $3)
                AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
@@ -177,6 +78,90 @@ pub async fn eligible(
                     OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
                          AND w.kind = 'interface' AND w.word = d.interface))
                AND ((d.id % 2147483647) * $6 + $7) % 2147483647 % 10000 < $8"
+    };
+}
+
+/// Candidates of the group that run `source` and may be able to install `target` (a uuid), longest connected first.
+pub async fn fifo(
+    on: &mut impl On,
+    group: GroupId,
+    source: &str,
+    target: &str,
+    admits: &Admission,
+    limit: i64,
+) -> Result<Vec<Candidate>> {
+    fetch_all!(
+        on,
+        sql!(
+            "devices.fifo",
+            concat!(
+                "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+                 WHERE d.fw_uuid = $2 AND d.online AND ",
+                may_be_offered!(),
+                " ORDER BY d.connected_at, d.id LIMIT $9"
+            )
+        ),
+        group,
+        source,
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset,
+        admits.share,
+        limit
+    )
+}
+
+/// The same, newest devices first.
+pub async fn lifo(
+    on: &mut impl On,
+    group: GroupId,
+    source: &str,
+    target: &str,
+    admits: &Admission,
+    limit: i64,
+) -> Result<Vec<Candidate>> {
+    fetch_all!(
+        on,
+        sql!(
+            "devices.lifo",
+            concat!(
+                "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+                 WHERE d.fw_uuid = $2 AND d.online AND ",
+                may_be_offered!(),
+                " ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $9"
+            )
+        ),
+        group,
+        source,
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset,
+        admits.share,
+        limit
+    )
+}
+
+/// A device of the group that asks by itself, if the group's release, of this target, may be offered to it.
+pub async fn eligible(
+    on: &mut impl On,
+    group: GroupId,
+    device: DeviceId,
+    target: &str,
+    admits: &Admission,
+) -> Result<Option<Candidate>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "devices.eligible",
+            concat!(
+                "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
+                 WHERE d.id = $2 AND ",
+                may_be_offered!()
+            )
         ),
         group,
         device,

@@ -1,6 +1,7 @@
 //! Updates in flight: who may take one, and how many at once.
 
 use super::*;
+use crate::rollout::steps::{hash_numbers, place};
 use crate::store::devices;
 use crate::store::words::AttemptOutcome;
 use crate::store::words::Validation;
@@ -109,6 +110,21 @@ async fn candidates(db: &Db) {
             .collect()
     };
     assert_eq!(fifo(&mut w).await, ids);
+    // The share of a step is computed twice: here for claims, and in the program for who asks why.
+    for salt in [1, 1 << 40, -77_777_777_777_777] {
+        let (factor, offset) = hash_numbers(salt);
+        let half = devices::Admission {
+            factor,
+            offset,
+            share: 5_000,
+            ..EVERYONE
+        };
+        let found = devices::fifo(&mut w, group, "old", "none", &half, 10).await;
+        let found: Vec<DeviceId> = found.unwrap().iter().map(|c| c.id).collect();
+        let first = |id: &&DeviceId| place(id.number(), salt) < 5_000;
+        let expected: Vec<DeviceId> = ids.iter().filter(first).copied().collect();
+        assert_eq!(found, expected, "{salt}");
+    }
     let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", &EVERYONE, 10)
         .await
         .unwrap()
