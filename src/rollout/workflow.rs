@@ -2,6 +2,7 @@
 //! every mistake by its path.
 
 use crate::limits::WORKFLOW_STEPS;
+use crate::store::words::NetworkInterface;
 use serde_json::{Map, Value};
 
 /// The order in which a release reaches a group.
@@ -299,11 +300,10 @@ impl Reader {
         self.only(path, matching, &known);
         step.tags = self.words(path, matching, "tags");
         step.interfaces = self.words(path, matching, "network_interfaces");
-        let known = ["wifi", "ethernet", "cellular", "unknown"];
         for (n, word) in step.interfaces.iter().enumerate() {
-            if !known.contains(&word.as_str()) {
+            if NetworkInterface::parse(word).is_none() {
                 let path = format!("{path}.network_interfaces[{n}]");
-                let text = format!("must be one of: {}", known.join(", "));
+                let text = format!("must be one of: {}", NetworkInterface::WORDS.join(", "));
                 self.wrong(&path, text);
             }
         }

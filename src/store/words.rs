@@ -131,6 +131,18 @@ words! {
         Or = "or",
     }
 
+    /// What a device speaks over.
+    NetworkInterface {
+        /// A wireless network.
+        Wifi = "wifi",
+        /// A cable.
+        Ethernet = "ethernet",
+        /// A mobile network.
+        Cellular = "cellular",
+        /// It did not say, or something else.
+        Unknown = "unknown",
+    }
+
     /// Whether a device marked the firmware that it runs as good, so that it does not revert.
     Validation {
         /// It did.

@@ -6,7 +6,7 @@ use crate::api::http::params::{Params, flag, number, tags};
 use crate::domain;
 use crate::domain::devices::{Compare, DeviceFilter, DeviceOrder, Pattern, Test};
 use crate::domain::error::field;
-use crate::store::words::HealthState;
+use crate::store::words::{HealthState, NetworkInterface};
 use serde_json::{Map, Value};
 
 /// What a list can be narrowed and ordered by.
@@ -215,7 +215,7 @@ const CONNECTIONS: &[&str] = &[
     "not_seen_in_seven_days",
     "not_seen_in_fourteen_days",
 ];
-const INTERFACES: &[&str] = &["wifi", "ethernet", "cellular", "unknown"];
+const INTERFACES: &[&str] = NetworkInterface::WORDS;
 const UPDATES: &[&str] = &["enabled", "disabled", "penalty-box"];
 const HEALTH: &[&str] = HealthState::WORDS;
 

@@ -31,8 +31,6 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 pub use report::ImportReport;
 
@@ -138,11 +136,7 @@ fn number(row: &Value, key: &str) -> i64 {
 
 /// Parses a timestamp, which NervesHub writes in UTC and without a time zone.
 fn time(value: &Value) -> Option<Micros> {
-    let text = value.as_str()?;
-    let at = OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339).ok()?;
-    i64::try_from(at.unix_timestamp_nanos() / 1_000)
-        .ok()
-        .map(Micros)
+    Micros::parse(&format!("{}Z", value.as_str()?))
 }
 
 /// Parses a bytea as JSON shows it: `\\x` and hex.

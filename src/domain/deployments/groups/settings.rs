@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::deployments::rollouts::require_workflow;
-use crate::store::words::{QueueOrder, TagOperator};
+use crate::store::words::{NetworkInterface, QueueOrder, TagOperator};
 
 /// Conditions for devices, as sent by a person.
 #[derive(Debug, Clone, Default)]
@@ -220,7 +220,7 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
         }
         g.priority_queue_firmware_version_threshold = threshold;
     }
-    let known = |i: &String| matches!(i.as_str(), "wifi" | "ethernet" | "cellular" | "unknown");
+    let known = |i: &String| NetworkInterface::parse(i).is_some();
     if c.interfaces
         .as_ref()
         .is_some_and(|all| !all.iter().all(known))
