@@ -19,20 +19,12 @@ crate::both_engines! {
 /// Both versions of the rpi4 fixture, and a group on the first that runs with these settings.
 async fn rpi4(server: &Server, settings: Value) -> (Api, Value, Value) {
     let api = server.api();
-    api.register_key().await;
-    let (old, new) = (
-        api.upload("good/rpi4-1.0.0.fw").await,
-        api.upload("good/rpi4-1.1.0.fw").await,
-    );
-    api.group("prod", old["uuid"].as_str().unwrap(), settings)
-        .await;
+    let (old, new) = api.two_versions("prod", settings).await;
     (api, old, new)
 }
 
 async fn device(server: &Server, name: &str, firmware: &Value) -> Device {
-    let mut d = Device::secret(server, name).await.unwrap();
-    d.join(running(firmware), json!({})).await;
-    d
+    Device::joined(server, name, firmware).await
 }
 
 async fn release(api: &Api, firmware: &Value) {

@@ -1,7 +1,7 @@
 //! What ends or begins by itself, on a clock that the tests move: links, tokens, invitations, updates of silent devices,
 //! the penalty box.
 
-use crate::support::device::{Device, running};
+use crate::support::device::Device;
 use crate::support::{Api, Server, inspect, readings};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -19,13 +19,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Both versions of a fixture, and a device that runs the first, in a group of its own.
 async fn rollout(server: &Server, settings: Value) -> (Api, Value, Device) {
     let api = server.api();
-    api.register_key().await;
-    let old = api.upload("good/rpi4-1.0.0.fw").await;
-    let new = api.upload("good/rpi4-1.1.0.fw").await;
-    api.group("g", old["uuid"].as_str().unwrap(), settings)
-        .await;
-    let mut d = Device::secret(server, "d").await.unwrap();
-    d.join(running(&old), json!({})).await;
+    let (old, new) = api.two_versions("g", settings).await;
+    let d = Device::joined(server, "d", &old).await;
     (api, new, d)
 }
 

@@ -15,19 +15,9 @@ crate::both_engines! {
 /// Both versions of a fixture in a group on the first with these settings, and a device that runs the first.
 async fn rollout(server: &Server, settings: Value) -> (Api, Value, Value, Device) {
     let api = server.api();
-    api.register_key().await;
-    let old = api.upload("good/rpi4-1.0.0.fw").await;
-    let new = api.upload("good/rpi4-1.1.0.fw").await;
-    api.group("g", old["uuid"].as_str().unwrap(), settings)
-        .await;
-    let d = joined(server, "d", &old).await;
+    let (old, new) = api.two_versions("g", settings).await;
+    let d = Device::joined(server, "d", &old).await;
     (api, old, new, d)
-}
-
-async fn joined(server: &Server, name: &str, firmware: &Value) -> Device {
-    let mut d = Device::secret(server, name).await.unwrap();
-    d.join(running(firmware), json!({})).await;
-    d
 }
 
 async fn attempts(api: &Api) -> Value {
@@ -90,7 +80,7 @@ async fn an_attempt_is_kept_with_its_end_whatever_it_was(server: Server) {
     // The third ends well.
     d.event("update").await;
     drop(d);
-    let d = joined(&server, "d", &new).await;
+    let d = Device::joined(&server, "d", &new).await;
     let one = until_outcome(&api, "installed").await;
     assert!(one["seconds"].as_i64() < Some(60), "{one}");
     assert!(one["validated_at"].is_string(), "{one}");

@@ -84,19 +84,13 @@ async fn until_heartbeat(d: &mut Device) -> Vec<Value> {
 /// Both versions of a fixture, and an active group on the first with these settings.
 async fn rollout(server: &Server, settings: Value) -> (Api, Value, Value) {
     let api = server.api();
-    api.register_key().await;
-    let old = api.upload("good/rpi4-1.0.0.fw").await;
-    let new = api.upload("good/rpi4-1.1.0.fw").await;
-    api.group("g", old["uuid"].as_str().unwrap(), settings)
-        .await;
+    let (old, new) = api.two_versions("g", settings).await;
     (api, old, new)
 }
 
 /// A joined device that runs an uploaded firmware.
 async fn on(server: &Server, name: &str, firmware: &Value) -> Device {
-    let mut d = Device::secret(server, name).await.unwrap();
-    d.join(device::running(firmware), json!({})).await;
-    d
+    Device::joined(server, name, firmware).await
 }
 
 async fn release(api: &Api, firmware: &Value) {

@@ -188,6 +188,16 @@ impl Api {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
+    /// Registers the key, uploads both versions of a fixture, and makes an active group with these settings on the first.
+    pub async fn two_versions(&self, group: &str, settings: Value) -> (Value, Value) {
+        self.register_key().await;
+        let old = self.upload("good/rpi4-1.0.0.fw").await;
+        let new = self.upload("good/rpi4-1.1.0.fw").await;
+        self.group(group, old["uuid"].as_str().unwrap(), settings)
+            .await;
+        (old, new)
+    }
+
     pub async fn release(&self, name: &str, uuid: &str) {
         let path = Self::product(&format!("/deployments/{name}"));
         let answer = self

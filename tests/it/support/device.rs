@@ -249,6 +249,13 @@ impl Device {
         Self::by_key(server, key, secret, identifier).await
     }
 
+    /// Connects by the product's shared secret and joins, running an uploaded firmware.
+    pub async fn joined(server: &Server, identifier: &str, firmware: &Value) -> Self {
+        let mut device = Self::secret(server, identifier).await.unwrap();
+        device.join(running(firmware), json!({})).await;
+        device
+    }
+
     /// Connects by any shared secret.
     pub async fn by_key(
         server: &Server,

@@ -18,7 +18,7 @@ fn note_panics() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let own = |l: &std::panic::Location<'_>| l.file().starts_with("src/");
-            // Unit tests of a room that a test of this crate includes do not exist: what panics there is the server.
+            // Paths of the server's sources begin so, and those of the tests with `tests/`.
             if info.location().is_some_and(own) {
                 PANICS.lock().unwrap().push(info.to_string());
             }

@@ -184,12 +184,12 @@ impl Server {
         serde_json::from_slice(&out.stdout).unwrap()
     }
 
-    /// Runs a command beside the running server, on the same data.
     /// Its PostgreSQL, if it runs on one.
     pub fn database_url(&self) -> Option<&str> {
         self.database_url.as_deref()
     }
 
+    /// Runs a command beside the running server, on the same data.
     fn on_its_data(&self, command: &mut Command) -> Output {
         match &self.database_url {
             Some(url) => command.args(["--database-url", url]),
