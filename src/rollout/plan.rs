@@ -45,10 +45,19 @@ impl Rollout {
     /// # Errors
     /// The database's.
     pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
-        let row = rollouts::of(on, release.id).await?;
+        let mut row = rollouts::of(on, release.id).await?;
         let text = row.as_ref().and_then(|r| r.workflow.as_deref());
+        let kept = workflow::kept(text);
+        if let Some(row) = row
+            .as_mut()
+            .filter(|r| r.workflow.is_some() && kept.is_none())
+        {
+            // A newer server may have written it. Without its limits the release would reach everyone at once.
+            row.state = RolloutState::Stopped;
+            row.reason = Some("this version of the server cannot read its workflow".into());
+        }
         Ok(Self {
-            workflow: workflow::kept(text).unwrap_or_else(workflow::everyone),
+            workflow: kept.unwrap_or_else(workflow::everyone),
             row,
             counts: StepCounts::default(),
         })

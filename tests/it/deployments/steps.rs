@@ -12,6 +12,7 @@ crate::both_engines! {
     a_share_of_the_group_goes_first
     a_paused_release_tells_nobody_and_an_aborted_one_stays_so
     mistakes_of_a_workflow_are_named_by_their_paths
+    a_workflow_that_the_server_cannot_read_reaches_nobody
 }
 
 const GROUP: &str = "/deployments/g";
@@ -19,19 +20,9 @@ const GROUP: &str = "/deployments/g";
 /// Both versions of a fixture, and an active group on the first with this workflow.
 async fn group(server: &Server, workflow: Value) -> (Api, Value, Value) {
     let api = server.api();
-    api.register_key().await;
-    let old = api.upload("good/rpi4-1.0.0.fw").await;
-    let new = api.upload("good/rpi4-1.1.0.fw").await;
     let settings = json!({"delta_updatable": false, "workflow": workflow});
-    api.group("g", old["uuid"].as_str().unwrap(), settings)
-        .await;
+    let (old, new) = api.two_versions("g", settings).await;
     (api, old, new)
-}
-
-async fn joined(server: &Server, name: &str, firmware: &Value) -> Device {
-    let mut d = Device::secret(server, name).await.unwrap();
-    d.join(running(firmware), json!({})).await;
-    d
 }
 
 async fn release(api: &Api, firmware: &Value) {
@@ -67,7 +58,7 @@ async fn steer(api: &Api, what: &str, reason: &str) -> (u16, Value) {
 async fn installs(server: &Server, name: &str, mut d: Device, new: &Value) -> Device {
     d.event("update").await;
     drop(d);
-    joined(server, name, new).await
+    Device::joined(server, name, new).await
 }
 
 async fn a_canary_goes_first_and_the_rest_after_people_approved(server: Server) {
@@ -79,8 +70,8 @@ async fn a_canary_goes_first_and_the_rest_after_people_approved(server: Server) 
         ]}),
     )
     .await;
-    let mut other = joined(&server, "other", &old).await;
-    let canary = joined(&server, "canary", &old).await;
+    let mut other = Device::joined(&server, "other", &old).await;
+    let canary = Device::joined(&server, "canary", &old).await;
     let tags = json!({"tags": ["canary"]});
     api.put(&Api::product("/devices/canary"), tags).await;
     release(&api, &new).await;
@@ -125,7 +116,7 @@ async fn a_release_stops_by_itself_and_sends_nothing_more(server: Server) {
     .await;
     let mut fleet = Vec::new();
     for n in 0..4 {
-        fleet.push(joined(&server, &format!("d{n}"), &old).await);
+        fleet.push(Device::joined(&server, &format!("d{n}"), &old).await);
     }
     release(&api, &new).await;
     for d in &mut fleet[..2] {
@@ -147,7 +138,7 @@ async fn a_release_stops_by_itself_and_sends_nothing_more(server: Server) {
     let told = at["steps"][0]["touched"].as_i64().unwrap();
     assert!(told <= 4, "{at}");
     assert_eq!(server.audited("stopped by itself").await, 1);
-    let mut late = joined(&server, "late", &old).await;
+    let mut late = Device::joined(&server, "late", &old).await;
     assert!(late.silent(500).await, "it is stopped");
     let why = api.get(&Api::product("/devices/late/why")).await.data();
     assert_eq!(
@@ -168,8 +159,8 @@ async fn a_step_is_over_only_when_its_devices_stayed_well_for_a_while(server: Se
         ]}),
     )
     .await;
-    let first = joined(&server, "first", &old).await;
-    let mut second = joined(&server, "second", &old).await;
+    let first = Device::joined(&server, "first", &old).await;
+    let mut second = Device::joined(&server, "second", &old).await;
     release(&api, &new).await;
     let mut d = first;
     d.event("update").await;
@@ -209,7 +200,7 @@ async fn a_share_of_the_group_goes_first(server: Server) {
     .await;
     let mut fleet = Vec::new();
     for n in 0..20 {
-        fleet.push(joined(&server, &format!("d{n}"), &old).await);
+        fleet.push(Device::joined(&server, &format!("d{n}"), &old).await);
     }
     release(&api, &new).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -230,7 +221,7 @@ async fn a_paused_release_tells_nobody_and_an_aborted_one_stays_so(server: Serve
         "A person paused it: the office is closed."
     );
     assert_eq!(steer(&api, "pause", "").await.0, 409);
-    let mut d = joined(&server, "d", &old).await;
+    let mut d = Device::joined(&server, "d", &old).await;
     assert!(d.silent(500).await, "it is paused");
     let (status, _) = steer(&api, "resume", "").await;
     assert_eq!(status, 200);
@@ -239,7 +230,7 @@ async fn a_paused_release_tells_nobody_and_an_aborted_one_stays_so(server: Serve
     assert_eq!((status, &at["data"]["state"]), (200, &json!("aborted")));
     assert_eq!(steer(&api, "resume", "").await.0, 409);
     assert_eq!(steer(&api, "abort", "").await.0, 409);
-    let mut late = joined(&server, "late", &old).await;
+    let mut late = Device::joined(&server, "late", &old).await;
     assert!(late.silent(500).await, "it is over");
     let long = "x".repeat(501);
     for what in ["pause", "resume", "abort", "approve"] {
@@ -280,4 +271,25 @@ async fn mistakes_of_a_workflow_are_named_by_their_paths(server: Server) {
     let kept = api.put(&Api::product(GROUP), body).await;
     assert_eq!(kept.status, 200, "{}", kept.text);
     assert_eq!(kept.data()["settings"]["workflow"], good);
+}
+
+/// As after going back to an older server, which does not know what a newer one wrote.
+async fn a_workflow_that_the_server_cannot_read_reaches_nobody(server: Server) {
+    let (api, old, new) = group(
+        &server,
+        json!({"version": 1, "steps": [{"name": "Sign-off", "type": "approval_required"}]}),
+    )
+    .await;
+    release(&api, &new).await;
+    server
+        .run("UPDATE rollouts SET workflow = '{\"version\": 2}'")
+        .await;
+    let mut d = Device::joined(&server, "d", &old).await;
+    assert!(d.silent(500).await, "its limits are not known");
+    assert_eq!(
+        progress(&api).await["sentence"],
+        "It stopped by itself: this version of the server cannot read its workflow."
+    );
+    let why = api.get(&Api::product("/devices/d/why")).await.data();
+    assert_eq!(why["rule"], "rollout_runs", "{why}");
 }
