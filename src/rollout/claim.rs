@@ -52,12 +52,19 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
         return Ok(false);
     };
     // A rollout with steps ahead may go on although no device is there.
-    let rollout = Rollout::read(&mut r, &release).await?;
+    let mut rollout = Rollout::read(&mut r, &release).await?;
     if rollout.state() != RolloutState::Running {
         return Ok(false);
     }
     if !rollout.is_last() {
         return Ok(true);
+    }
+    // So may one stop whose devices all rest or are in flight.
+    if !rollout.is_plain() {
+        rollout.count(&mut r, &release).await?;
+        if matches!(rollout.decide(false, db.now()), StepDecision::Stop(_)) {
+            return Ok(true);
+        }
     }
     let mut from = String::new();
     while let Some((uuid, _)) = devices::next_source(&mut r, group, &from).await? {

@@ -8,6 +8,7 @@ use std::time::Duration;
 crate::both_engines! {
     a_canary_goes_first_and_the_rest_after_people_approved
     a_release_stops_by_itself_and_sends_nothing_more
+    a_release_stops_although_nobody_is_left_to_be_told
     a_step_is_over_only_when_its_devices_stayed_well_for_a_while
     a_share_of_the_group_goes_first
     a_paused_release_tells_nobody_and_an_aborted_one_stays_so
@@ -148,6 +149,25 @@ async fn a_release_stops_by_itself_and_sends_nothing_more(server: Server) {
     );
     let notes = api.get(&Api::product("/notifications")).await.data();
     assert_eq!(notes[0]["title"], "A release stopped by itself", "{notes}");
+}
+
+async fn a_release_stops_although_nobody_is_left_to_be_told(server: Server) {
+    let (api, old, new) = group(
+        &server,
+        json!({"version": 1, "steps": [
+            {"name": "All", "type": "catch_all", "failure_tolerance": {"devices": 0}},
+        ]}),
+    )
+    .await;
+    let mut failing = Device::joined(&server, "failing", &old).await;
+    let mut updating = Device::joined(&server, "updating", &old).await;
+    release(&api, &new).await;
+    updating.event("update").await;
+    failing.event("update").await;
+    // It rests from now on, and the other is in flight: no device is a candidate.
+    let failed = json!({"status": "failed", "reason": "bad"});
+    failing.push("status_update", failed).await;
+    until(&api, "/state", json!("stopped")).await;
 }
 
 async fn a_step_is_over_only_when_its_devices_stayed_well_for_a_while(server: Server) {
