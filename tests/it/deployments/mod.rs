@@ -1,3 +1,5 @@
-//! Deployment groups: releases in steps, and what people do to them.
+//! Deployment groups: whom they update and when, releases in steps, and what people do to them.
 
+mod dead_server;
+mod rules;
 mod steps;

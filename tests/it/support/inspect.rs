@@ -6,6 +6,7 @@ pub const OFFERED: &str = "SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NU
 pub const OFFERED_ONLY: &str =
     "SELECT COUNT(*) FROM inflight WHERE sent_at IS NOT NULL AND status = 'requested'";
 pub const RECEIVED: &str = "SELECT COUNT(*) FROM inflight WHERE status = 'received'";
+pub const DOWNLOADING: &str = "SELECT COUNT(*) FROM inflight WHERE status = 'downloading'";
 pub const INSTALLING: &str = "SELECT COUNT(*) FROM inflight WHERE status = 'updating'";
 pub const INSTALLED: &str = "SELECT COUNT(*) FROM inflight WHERE status = 'completed'";
 pub const ATTEMPTED: &str = "SELECT COUNT(*) FROM inflight WHERE attempted";
