@@ -75,7 +75,6 @@ pub fn vcdiff(data: &[u8]) {
     }
 }
 
-/// `meta.conf`.
 pub fn meta_conf(data: &[u8]) {
     if let Ok(meta) = Meta::parse(data) {
         let _ = features(&meta);

@@ -29,7 +29,6 @@ use tokio::sync::Semaphore;
 /// Why a file could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// The store.
     #[error("file store: {0}")]
     Store(#[from] object_store::Error),
     /// The disk.

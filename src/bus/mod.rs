@@ -41,7 +41,6 @@ pub enum BusMessage {
     Device {
         /// The node that holds the connection.
         node: NodeId,
-        /// The device.
         device: DeviceId,
         /// What the node should do.
         nudge: DeviceSignal,

@@ -5,7 +5,7 @@ use crate::domain::devices::extensions::{Location, LogLine};
 use crate::firmware::esp_idf;
 use crate::ingest::{self, DeviceWrite, NetworkIdentity, Reported};
 use crate::rollout::outcome;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use device_protocol::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 
 /// A join as the fleet takes it.
@@ -34,7 +34,7 @@ pub(super) fn reported(f: Firmware) -> Reported {
     );
     match all {
         (Some(uuid), Some(product), Some(version), Some(platform), Some(architecture)) => {
-            Reported::Complete(Box::new(Metadata {
+            Reported::Complete(Box::new(FirmwareMetadata {
                 uuid,
                 product,
                 version,

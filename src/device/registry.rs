@@ -13,7 +13,6 @@ use std::sync::Mutex;
 pub enum LinkCommand {
     /// A hint about its device.
     Nudge(DeviceSignal),
-    /// Close.
     Close(Close),
 }
 

@@ -169,7 +169,6 @@ impl HttpReply {
         }
     }
 
-    /// JSON.
     pub(super) fn json(status: &'static str, body: &Value) -> Self {
         Self {
             kind: "application/json",

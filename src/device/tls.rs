@@ -34,7 +34,6 @@ const BEGIN: Micros = Micros(0);
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file.
     #[error("{path}: {source}")]
     File {
         /// Which.
@@ -47,7 +46,6 @@ pub enum TlsError {
     Pem {
         /// Which.
         path: PathBuf,
-        /// Why.
         why: String,
     },
     /// Making a certificate.

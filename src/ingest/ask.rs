@@ -14,9 +14,6 @@ pub fn wanted(outcome: &WriteOutcome) -> bool {
 }
 
 /// Reads what those that have joined are told: up to three queries, however many they are.
-///
-/// # Errors
-/// The database's.
 pub async fn tell(db: &Db, outcomes: &mut [WriteOutcome]) -> store::Result<()> {
     let mut all: HashMap<DeviceId, Vec<&mut Joined>> = HashMap::new();
     for outcome in outcomes {

@@ -15,7 +15,7 @@ use crate::clock::Micros;
 use crate::domain::devices::extensions;
 use crate::ids::{ClaimId, ConnectionId, GroupId, ReleaseId};
 use crate::limits::TRIM_ONE_IN;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::health_reports::HealthReport;
 use crate::store::devices::locations::Location;
@@ -35,7 +35,7 @@ pub struct Changes {
     /// When something changed that counts as a change of the device.
     pub updated_at: Option<Micros>,
     /// What it says that it runs, if that is news.
-    pub told: Option<Metadata>,
+    pub told: Option<FirmwareMetadata>,
     /// An update that is over.
     pub freed: Option<EndedClaim>,
     /// Whether its firmware is marked as good from now on, which its newest attempt is told.
@@ -77,7 +77,6 @@ pub struct Changes {
 /// What cannot be done for many devices at once: it comes after the changes of its batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Rest {
-    /// Nothing.
     #[default]
     Nothing,
     /// Its claim is taken.

@@ -27,7 +27,6 @@ pub struct Poll {
 /// What it gets.
 #[derive(Debug, Default)]
 pub struct Polled {
-    /// Its identifier.
     pub identifier: String,
     /// Its update.
     pub offer: Option<Box<Offer>>,
@@ -35,7 +34,6 @@ pub struct Polled {
     pub soon: bool,
     /// Whether a delta job was filed.
     pub filed: bool,
-    /// Its group.
     pub group: Option<GroupId>,
     /// Groups that may have a free slot now.
     pub wake: Vec<GroupId>,
@@ -44,9 +42,6 @@ pub struct Polled {
 }
 
 /// Gives a device its turn: a slot if one is free, and what waits for it.
-///
-/// # Errors
-/// The database's.
 pub async fn turn(
     w: &mut Write,
     device: DeviceId,

@@ -6,7 +6,7 @@ use crate::ids::{ConnectionId, DeviceId, Extensions, GroupId, NodeId};
 use crate::rollout::offer::Taken;
 use crate::rollout::outcome::Report;
 use crate::store::catalog::archives::ArchiveRow;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::locations::Location;
 use serde_json::Value;
@@ -91,7 +91,7 @@ pub struct NetworkIdentity {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Reported {
     /// Everything that is needed.
-    Complete(Box<Metadata>),
+    Complete(Box<FirmwareMetadata>),
     /// Only the uuid, and maybe the fwup version.
     Uuid(String, Option<String>),
     /// Nothing that could be used.
@@ -123,9 +123,7 @@ pub struct Join {
 /// One word of one connection.
 #[derive(Debug)]
 pub struct Record {
-    /// The device.
     pub device: DeviceId,
-    /// The connection.
     pub connection: ConnectionId,
     /// When.
     pub at: Micros,
@@ -156,11 +154,9 @@ pub enum WriteOutcome {
 /// What to do after a join.
 #[derive(Debug, Default)]
 pub struct Joined {
-    /// The device.
     pub device: Option<DeviceId>,
     /// Whether it asked for the organization's public keys.
     pub wants_keys: bool,
-    /// The keys.
     pub keys: Vec<String>,
     /// Whether it may be told of an archive: its client knows them, and it is in a group.
     pub wants_archive: bool,

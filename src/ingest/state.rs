@@ -17,7 +17,6 @@ pub struct DeviceState {
     pub org: OrgId,
     /// That organization's name.
     pub org_name: String,
-    /// Its product.
     pub product: ProductId,
     /// That product's name.
     pub product_name: String,
@@ -29,7 +28,6 @@ pub struct DeviceState {
     pub online: bool,
     /// When its socket joined.
     pub connected_at: Micros,
-    /// Its group.
     pub group: Option<Group>,
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
@@ -45,7 +43,6 @@ pub struct DeviceState {
     pub interface: String,
     /// Its newest connection.
     pub connection: Option<Connection>,
-    /// Its update.
     pub update: Option<Update>,
 }
 
@@ -54,11 +51,8 @@ pub struct DeviceState {
 pub struct Running {
     /// uuid, empty when never reported.
     pub uuid: String,
-    /// Version.
     pub version: Option<String>,
-    /// Platform.
     pub platform: Option<String>,
-    /// Architecture.
     pub architecture: Option<String>,
     /// The device's fwup.
     pub fwup_version: Option<String>,
@@ -67,13 +61,10 @@ pub struct Running {
 /// An update in flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// This claim.
     pub claim: ClaimId,
     /// The group whose slot it takes; none for a push by hand.
     pub group: Option<Claimant>,
-    /// The release.
     pub release: Option<ReleaseId>,
-    /// The target.
     pub target: Option<Target>,
     /// The delta that was chosen, as its size where it is known.
     pub delta: Option<Option<i64>>,
@@ -86,13 +77,10 @@ pub struct Update {
 /// A group that takes one of its slots for a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimant {
-    /// Row.
     pub id: GroupId,
-    /// Name.
     pub name: String,
     /// Organization.
     pub org: OrgId,
-    /// Product.
     pub product: ProductId,
     /// How long a device rests that failed.
     pub penalty_minutes: i64,
@@ -101,9 +89,7 @@ pub struct Claimant {
 /// The firmware that a device is to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// uuid.
     pub uuid: String,
-    /// Version.
     pub version: String,
     /// Bytes of the full file.
     pub size: i64,

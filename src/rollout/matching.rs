@@ -22,7 +22,7 @@ pub fn tags_fit(group: &[String], device: &[String], operator: TagOperator) -> b
         }
 }
 
-/// Whether a version satisfies a condition; none is satisfied by all, and what is no semantic version by no other.
+/// Whether a version satisfies a requirement. An empty requirement takes every version; any other takes semantic versions only.
 pub fn version_fits(requirement: &str, version: &str) -> bool {
     if requirement.trim().is_empty() {
         return true;
@@ -33,19 +33,16 @@ pub fn version_fits(requirement: &str, version: &str) -> bool {
     }
 }
 
-/// What the device runs, as far as matching needs it. All three are known or membership is left alone.
+/// The part of a device's firmware that matching looks at. A device that has not reported all three keeps its group.
 #[derive(Debug, Clone, Copy)]
 pub struct RunningFirmware<'a> {
-    /// Version.
     pub version: &'a str,
-    /// Platform.
     pub platform: &'a str,
-    /// Architecture.
     pub architecture: &'a str,
 }
 
 impl<'a> RunningFirmware<'a> {
-    /// What is known of it, if all of it is.
+    /// `None` unless the device has reported all three.
     pub fn of(
         version: &'a Option<String>,
         platform: &'a Option<String>,
@@ -59,20 +56,16 @@ impl<'a> RunningFirmware<'a> {
     }
 }
 
-/// The group of a device, as far as it decides who stays in it.
+/// The part of a device's group that decides whether the device stays in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Row.
     pub id: GroupId,
-    /// Name.
     pub name: String,
-    /// Platform.
     pub platform: String,
-    /// Architecture.
     pub architecture: String,
-    /// Elixir version requirement on what the device runs; empty is none.
+    /// An Elixir version requirement on the device's version; empty for every version.
     pub requirement: String,
-    /// Nobody enters or leaves by rule.
+    /// Whether devices enter and leave by hand only (`lock_device_membership`).
     pub locked: bool,
 }
 
@@ -131,10 +124,7 @@ pub fn best<'g>(
     found.map(|f| f.2)
 }
 
-/// Puts a device that is in no group into the best that takes it. Returns that group.
-///
-/// # Errors
-/// The database's.
+/// Puts a device without a group into the best one that takes it. Returns the device's group.
 pub async fn assign_group(
     w: &mut Write,
     device: &DeviceRow,
@@ -179,7 +169,7 @@ pub fn by_group(all: Vec<(GroupId, String)>) -> HashMap<GroupId, Vec<String>> {
     tags
 }
 
-/// What the log says of a device that enters a group.
+/// The audit entry of a device that enters a group.
 pub fn entered(group: &str) -> String {
     format!("Device entered deployment group {group}, whose conditions it meets")
 }

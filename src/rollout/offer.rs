@@ -1,4 +1,5 @@
-//! Telling a device: the claim is checked once more and marked as told, then the update payload is made of it.
+//! Offers a claimed update to its device. The claim is checked once more, because the group, the release or the device may have
+//! changed since; then it is marked as told, and the `update` payload is built.
 
 use crate::blob::Blob;
 use crate::blob::download_urls::StoredFileLink;
@@ -16,36 +17,33 @@ use crate::store::words::{AttemptOutcome, DeltaState, FileSent, RolloutState};
 use crate::store::{self, Write, devices};
 use serde_json::{Value, json};
 
-/// A file for a device.
+/// An update that is offered to a device.
 #[derive(Debug, Clone)]
 pub struct Offer {
     /// The target.
     pub firmware: FirmwareRow,
-    /// The delta to send instead of it.
+    /// The delta that is sent instead of the full file, if one is.
     pub delta: Option<DeltaRow>,
-    /// The group, none for a push by hand.
+    /// The deployment group; `None` for a push by hand.
     pub group: Option<GroupId>,
-    /// Its name, for the log.
+    /// The group's name, for the log.
     pub group_name: Option<String>,
     /// The claim that it fulfils.
     pub claim: ClaimId,
 }
 
-/// What came of a device's claim.
+/// What became of a claim when its device was about to be told.
 #[derive(Debug)]
 pub enum Taken {
-    /// Nothing waits.
+    /// No claim waits for the device.
     Nothing,
-    /// The claim does not hold any more; its slot is free.
+    /// The claim was withdrawn, and its slot in this group is free.
     Withdrawn(Option<GroupId>),
-    /// Tell the device.
+    /// The device is to be told.
     Tell(Box<Offer>),
 }
 
-/// Takes the claim that waits for a device, if any: from here on it counts as told.
-///
-/// # Errors
-/// The database's.
+/// Takes the claim that waits for a device, if there is one, and marks it as told.
 pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Taken> {
     let Some(row) = super::outcome::untold(w, device).await? else {
         return Ok(Taken::Nothing);
@@ -99,7 +97,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     })))
 }
 
-/// Records the attempt that begins with the offer.
+/// Adds the attempt that this offer begins.
 async fn begin(
     w: &mut Write,
     device: DeviceId,
@@ -125,7 +123,7 @@ async fn begin(
     attempts::begin(w, &attempt, now).await
 }
 
-/// The group of a claim and the number of its release, if the group still offers that release and the device may have it.
+/// The claim's group and release number; `None` when the group no longer offers that release or the device may not be updated.
 async fn still_wanted(
     w: &mut Write,
     device: DeviceId,
@@ -157,7 +155,7 @@ impl Offer {
         }
     }
 
-    /// What a link to the file is made of.
+    /// The parts of the download link to that file.
     pub fn linked(&self) -> StoredFileLink<'_> {
         let (f, delta) = (&self.firmware, self.delta.as_ref());
         let checksum = delta.and_then(|d| d.checksum.as_deref());

@@ -1,5 +1,5 @@
-//! What becomes of the update of a device that says nothing (docs/protocol/rules.md, "Outcome of an update" and "Penalty box"), in the
-//! caller's transaction. What follows from a device's own words is decided in `ingest::decide`.
+//! Ends updates of devices that have not reported an outcome (docs/protocol/rules.md, "Outcome of an update" and "Penalty box"), in
+//! the caller's transaction. Reported outcomes are decided in `ingest::decide`.
 
 use crate::clock::Micros;
 use crate::ids::{DeviceId, GroupId};
@@ -11,23 +11,20 @@ use crate::store::words::AttemptOutcome;
 use crate::store::{self, On, Write, devices};
 use std::time::Duration;
 
-/// What a device says about its update.
+/// A device's report about its update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
-    /// Under way: `received`, `started`, `downloading`, `updating`, `completed`.
+    /// A stage it has reached (`received`, `started`, `downloading`, `updating`, `completed`), with the progress in per cent.
     Stage(&'static str, Option<i64>),
-    /// It could not be installed.
+    /// The installation failed, for this reason.
     Failed(String),
-    /// The application refused it.
+    /// The application on the device refused it, for this reason.
     Ignored(String),
-    /// Later, please; with the delay that was asked for.
+    /// The device wants to be asked again after this delay.
     Rescheduled(Duration),
 }
 
 /// Blocks a device for the group's penalty time; its attempts start from zero afterwards.
-///
-/// # Errors
-/// The database's.
 pub async fn penalise(
     w: &mut Write,
     device: DeviceId,
@@ -56,9 +53,6 @@ pub async fn penalise(
 }
 
 /// A device was told of an update and will say nothing more before it runs it: that counts as its attempt.
-///
-/// # Errors
-/// The database's.
 pub async fn attempted(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
     let row = inflight::of_device(w, device).await?;
     if let Some(InFlight {
@@ -72,10 +66,7 @@ pub async fn attempted(w: &mut Write, device: DeviceId, now: Micros) -> store::R
     Ok(())
 }
 
-/// Notes what happened to a device by itself, in its audit log and in the server's.
-///
-/// # Errors
-/// The database's.
+/// Writes to the device's audit log and to the server's log what the server did with a device by itself.
 pub async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> store::Result<()> {
     let Some(d) = devices::row(w, device).await? else {
         return Ok(());
@@ -85,29 +76,23 @@ pub async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> s
     audit::add(w, d.org_id, Some(d.product_id), actor, resource, text, now).await
 }
 
-/// What became of the update of a device that joined.
+/// What a join says about the device's update.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Judged {
-    /// The group that may have a free slot now.
+    /// The group whose slot the join has freed.
     pub wake: Option<GroupId>,
-    /// Whether the device runs what it was sent.
+    /// Whether the device runs the firmware that it was offered.
     pub installed: bool,
 }
 
-/// An update without a sign of life: the slot is free, and the device may be picked again.
-///
-/// # Errors
-/// The database's.
+/// Ends an update that has reported nothing for too long. Its slot is free, and the device may be claimed again.
 pub async fn lapsed(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
     let text = "The update lapsed: nothing was heard of it for too long";
     inflight::end(w, device, AttemptOutcome::Lapsed, None, now).await?;
     note(w, device, text, now).await
 }
 
-/// A claim whose device is gone before it was told.
-///
-/// # Errors
-/// The database's.
+/// Ends the claim of a device that disconnected before it was told.
 pub async fn abandon_untold(
     w: &mut Write,
     device: DeviceId,
@@ -120,10 +105,7 @@ pub async fn abandon_untold(
     Ok(row.group_id)
 }
 
-/// A device's claim that it was not told of yet.
-///
-/// # Errors
-/// The database's.
+/// The claim of a device that has not been told of it yet.
 pub async fn untold(on: &mut impl On, device: DeviceId) -> store::Result<Option<InFlight>> {
     Ok(inflight::of_device(on, device)
         .await?

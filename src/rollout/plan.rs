@@ -41,9 +41,6 @@ pub struct Rollout {
 
 impl Rollout {
     /// Reads the rollout of a release without counting anything.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
         let mut row = rollouts::of(on, release.id).await?;
         let text = row.as_ref().and_then(|r| r.workflow.as_deref());
@@ -64,9 +61,6 @@ impl Rollout {
     }
 
     /// The same, with what is counted of the present step.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn counted(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
         let mut rollout = Self::read(on, release).await?;
         rollout.count(on, release).await?;
@@ -74,9 +68,6 @@ impl Rollout {
     }
 
     /// Counts the devices of the present step anew.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn count(&mut self, on: &mut impl On, release: &ReleaseRow) -> store::Result<()> {
         self.counts = rollouts::counts(on, release.id, self.number()).await?;
         Ok(())
@@ -146,9 +137,6 @@ impl Rollout {
 }
 
 /// What a run of a group goes by; `None` when there is nothing to do: it is off, has no release, or the file of it is damaged.
-///
-/// # Errors
-/// The database's.
 pub async fn plan(on: &mut impl On, group: GroupId, now: Micros) -> store::Result<Option<Plan>> {
     let Some(group) = deployment_groups::row(on, group)
         .await?

@@ -11,9 +11,6 @@ use crate::store::{self, Write};
 
 /// Brings the rollout of a run as far as it goes now. How many more devices its step may begin to update: `Some(None)` without
 /// a limit, `None` when it updates nobody now.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn advance(
     w: &mut Write,
     plan: &mut Plan,

@@ -19,11 +19,9 @@ use crate::store::words::{DeltaState, RolloutState, Validation};
 /// What is known of a device and of what it could be updated to.
 #[derive(Debug)]
 pub struct Facts {
-    /// The device.
     pub device: DeviceRow,
     /// What is known of it beside its row.
     pub known: UpdateFacts,
-    /// Its tags.
     pub tags: Vec<String>,
     /// Its group, if it is in one.
     pub group: Option<GroupFacts>,
@@ -32,7 +30,6 @@ pub struct Facts {
 /// What is known of a device's deployment group.
 #[derive(Debug)]
 pub struct GroupFacts {
-    /// The group.
     pub group: GroupRow,
     /// Its current release, the firmware of it, and how far it is.
     pub release: Option<(ReleaseRow, FirmwareRow, Rollout)>,

@@ -21,11 +21,9 @@ pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, 
 /// A device as the device plane and the rollout see it.
 #[derive(Debug, Clone, FromRow)]
 pub struct DeviceRow {
-    /// Row.
     pub id: DeviceId,
     /// Organization.
     pub org_id: OrgId,
-    /// Product.
     pub product_id: ProductId,
     /// Deployment group, at most one.
     pub group_id: Option<GroupId>,
@@ -37,11 +35,8 @@ pub struct DeviceRow {
     pub blocked_until: Option<Micros>,
     /// Running firmware, empty when never reported.
     pub fw_uuid: String,
-    /// Its version.
     pub fw_version: Option<String>,
-    /// Its platform.
     pub fw_platform: Option<String>,
-    /// Its architecture.
     pub fw_architecture: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
@@ -59,7 +54,6 @@ macro_rules! device_columns {
 /// A device as the API shows it, with what belongs to it.
 #[derive(Debug, Clone, FromRow)]
 pub struct DeviceView {
-    /// Row.
     pub id: DeviceId,
     /// Organization.
     pub org_id: OrgId,
@@ -154,24 +148,17 @@ pub mod update_facts;
 
 /// What a device says it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metadata {
+pub struct FirmwareMetadata {
     /// Firmware uuid.
     pub uuid: String,
     /// Product name.
     pub product: String,
-    /// Version.
     pub version: String,
-    /// Platform.
     pub platform: String,
-    /// Architecture.
     pub architecture: String,
-    /// Author.
     pub author: Option<String>,
-    /// Description.
     pub description: Option<String>,
-    /// Misc.
     pub misc: Option<String>,
-    /// VCS identifier.
     pub vcs_identifier: Option<String>,
     /// The device's fwup version.
     pub fwup_version: Option<String>,
@@ -277,7 +264,12 @@ pub async fn named(
 }
 
 /// Records what the device runs now.
-pub async fn report_firmware(w: &mut Write, id: DeviceId, m: &Metadata, now: Micros) -> Result<()> {
+pub async fn report_firmware(
+    w: &mut Write,
+    id: DeviceId,
+    m: &FirmwareMetadata,
+    now: Micros,
+) -> Result<()> {
     execute!(
         w,
         sql!(

@@ -42,7 +42,6 @@ row_ids! {
     OrgId,
     /// A product of an organization.
     ProductId,
-    /// A device.
     DeviceId,
     /// A stored firmware file.
     FirmwareId,
@@ -77,11 +76,9 @@ impl GroupId {
 /// What a stored file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Blob {
-    /// A firmware.
     Firmware(FirmwareId),
     /// The delta between two firmwares.
     Delta(FirmwareId, FirmwareId),
-    /// An archive.
     Archive(ArchiveId),
 }
 

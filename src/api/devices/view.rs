@@ -21,7 +21,7 @@ pub(super) struct DeviceView {
     /// The same as `connection_status`, for `nh`.
     status: String,
     /// What the device says it runs.
-    firmware_metadata: Option<Metadata>,
+    firmware_metadata: Option<FirmwareMetadataView>,
     /// Version that it runs, or `unknown`.
     version: String,
     /// The group that it is in.
@@ -43,7 +43,7 @@ pub(super) struct DeviceView {
 /// What a device says it runs.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "FirmwareMetadata")]
-struct Metadata {
+struct FirmwareMetadataView {
     /// A uuid of this entry.
     id: String,
     /// The image.
@@ -91,7 +91,7 @@ pub(super) fn view(d: &Device) -> DeviceView {
         online: status.to_owned(),
         connection_status: status.to_owned(),
         status: status.to_owned(),
-        firmware_metadata: (!v.fw_uuid.is_empty()).then(|| Metadata {
+        firmware_metadata: (!v.fw_uuid.is_empty()).then(|| FirmwareMetadataView {
             id: uuid::Uuid::from_u64_pair(0, v.id.number().unsigned_abs()).to_string(),
             uuid: v.fw_uuid.clone(),
             product: v.fw_product.clone(),

@@ -20,9 +20,7 @@ use std::net::IpAddr;
 pub struct KnownDevice {
     /// The device.
     pub id: DeviceId,
-    /// Its identifier.
     pub identifier: String,
-    /// Its product.
     pub product: ProductId,
     /// The fingerprint of its certificate, if that is how it came.
     pub fingerprint: Option<String>,

@@ -43,7 +43,6 @@ pub struct Progress {
 /// How far a step is.
 #[derive(Debug)]
 pub struct StepProgress {
-    /// Its name.
     pub name: String,
     /// `done`, `current` or `ahead`.
     pub state: &'static str,

@@ -17,7 +17,6 @@ use tokio::sync::broadcast;
 /// An event of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceEvent {
-    /// The device.
     pub device: DeviceId,
     /// When it happened.
     pub at: Micros,

@@ -9,7 +9,7 @@ use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::{DomainError, Result};
 use crate::ids::{ConnectionId, DeviceId, Extensions};
 use crate::limits::HEALTH_LIFE;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::health_reports::{self, HealthReport};
 use crate::store::devices::history::{self, PastConnection, PastFirmware};
 use crate::store::devices::locations::{self, Location};
@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 const SERVICES: [&str; 4] = ["iroh", "netbird", "tailscale", "wireguard"];
 
 /// The firmware metadata that a device reported, if it named a firmware.
-fn metadata(m: &Value) -> Option<Metadata> {
+fn metadata(m: &Value) -> Option<FirmwareMetadata> {
     let optional = |key: &str| m[key].as_str().map(str::to_owned);
-    Some(Metadata {
+    Some(FirmwareMetadata {
         uuid: optional("uuid")?,
         product: text(m, "product").to_owned(),
         version: text(m, "version").to_owned(),

@@ -10,7 +10,7 @@ use crate::ingest::said::{Join, Joined, Reported, WriteOutcome};
 use crate::ingest::state::{DeviceState, Known, Running};
 use crate::rollout::matching::{self, Group, RunningFirmware};
 use crate::rollout::outcome::Judged;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::ingest::read::Kind;
 use crate::store::ingest::told::By;
 use crate::store::ingest::write::{Connection, Ran};
@@ -156,8 +156,8 @@ fn ran(d: &DeviceState, now: Micros) -> Ran {
     }
 }
 
-impl From<&Metadata> for Running {
-    fn from(m: &Metadata) -> Self {
+impl From<&FirmwareMetadata> for Running {
+    fn from(m: &FirmwareMetadata) -> Self {
         Self {
             uuid: m.uuid.clone(),
             version: Some(m.version.clone()),
@@ -169,14 +169,14 @@ impl From<&Metadata> for Running {
 }
 
 /// What the device runs: as reported, or by its uuid when it is a firmware of the product.
-fn metadata(product: ProductId, reported: &Reported, known: &Known) -> Option<Metadata> {
+fn metadata(product: ProductId, reported: &Reported, known: &Known) -> Option<FirmwareMetadata> {
     let (uuid, fwup) = match reported {
         Reported::Complete(m) => return Some((**m).clone()),
         Reported::Uuid(uuid, fwup) => (uuid, fwup),
         Reported::Nothing => return None,
     };
     let f = known.firmwares.get(&(product, uuid.clone()))?.clone();
-    Some(Metadata {
+    Some(FirmwareMetadata {
         uuid: f.uuid,
         product: f.product,
         version: f.version,

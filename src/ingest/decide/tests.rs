@@ -100,13 +100,13 @@ fn updating() -> DeviceState {
 
 fn runs(uuid: &str, version: &str) -> Join {
     Join {
-        reported: Reported::Complete(Box::new(Metadata {
+        reported: Reported::Complete(Box::new(FirmwareMetadata {
             uuid: uuid.into(),
             product: "thermo".into(),
             version: version.into(),
             platform: "rpi4".into(),
             architecture: "arm".into(),
-            ..Metadata::default()
+            ..FirmwareMetadata::default()
         })),
         api: "2.3.0".into(),
         ..Join::default()

@@ -5,7 +5,7 @@ use crate::ids::{ConnectionId, DeviceId, ReleaseId};
 use crate::ingest::decide::{Addition, Changes, Line};
 use crate::ingest::said::WriteOutcome;
 use crate::ingest::state::DeviceState;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::health_reports::HealthReport;
 use crate::store::devices::locations::Location;
@@ -49,7 +49,7 @@ struct Device {
     before: DeviceState,
     first_seen: Option<Micros>,
     updated_at: Option<Micros>,
-    told: Option<Metadata>,
+    told: Option<FirmwareMetadata>,
     freed: bool,
 }
 

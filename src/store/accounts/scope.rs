@@ -153,7 +153,6 @@ impl InOrg for Scope<Product> {
 }
 
 impl Scope<Product> {
-    /// The product.
     pub fn product(&self) -> &Product {
         &self.at
     }

@@ -6,7 +6,6 @@ use crate::store::ids::{OrgId, ProductId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A product.
 #[derive(Debug, Clone, FromRow)]
 pub struct ProductRow {
     /// The product's id in the database.

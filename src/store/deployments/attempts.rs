@@ -14,7 +14,6 @@ pub struct NewAttempt<'a> {
     pub claim: ClaimId,
     /// The product of the device.
     pub product: ProductId,
-    /// The device.
     pub device: DeviceId,
     /// The group that offers it; `None` for a push by hand.
     pub group: Option<GroupId>,
@@ -97,11 +96,9 @@ pub struct AttemptRow {
     pub release_number: Option<i64>,
     /// uuid of the firmware that the device ran.
     pub source_uuid: String,
-    /// Its version.
     pub source_version: Option<String>,
     /// uuid of the firmware that it was to run.
     pub target_uuid: String,
-    /// Its version.
     pub target_version: String,
     /// Which file was sent.
     pub kind: FileSent,

@@ -226,7 +226,6 @@ pub struct ListedGroup {
     pub release_id: Option<ReleaseId>,
     /// Its number in the group.
     pub release_number: Option<i64>,
-    /// Its firmware.
     pub release_firmware: Option<FirmwareId>,
     /// That firmware's uuid.
     pub release_uuid: Option<String>,

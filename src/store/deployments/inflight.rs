@@ -40,7 +40,6 @@ macro_rules! inflight_columns {
 /// A claim to make.
 #[derive(Debug, Clone, Copy)]
 pub struct NewClaim {
-    /// The device.
     pub device: DeviceId,
     /// The claim's id.
     pub claim: ClaimId,

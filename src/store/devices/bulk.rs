@@ -71,9 +71,7 @@ pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, i64, &str)]) -> Result<(
 /// A device of an export.
 #[derive(Debug, Clone, FromRow)]
 pub struct Exported {
-    /// Row.
     pub id: DeviceId,
-    /// Identifier.
     pub identifier: String,
     /// Free text.
     pub description: Option<String>,

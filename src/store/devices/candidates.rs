@@ -25,7 +25,6 @@ pub struct Candidate {
 pub struct Admission {
     /// The release, whose step names tags and interfaces.
     pub release: ReleaseId,
-    /// The step.
     pub step: i64,
     /// The factor of the hash that gives a device its place among ten thousand.
     pub factor: i64,

@@ -9,7 +9,6 @@ use sqlx::{FromRow, QueryBuilder};
 /// A registered CA.
 #[derive(Debug, Clone, FromRow)]
 pub struct CaRow {
-    /// Row.
     pub id: CaId,
     /// Its organization.
     pub org_id: OrgId,
@@ -37,7 +36,6 @@ pub struct CaRow {
     pub jitp_description: Option<String>,
 }
 
-/// A new CA.
 #[derive(Debug, Clone)]
 pub struct NewCa {
     /// Serial number, decimal.
@@ -218,13 +216,10 @@ pub struct NewCertificate {
 /// Whose certificate or key this is.
 #[derive(Debug, Clone, FromRow)]
 pub struct Holder {
-    /// The device.
     pub device_id: DeviceId,
     /// Its organization.
     pub org_id: OrgId,
-    /// Its product.
     pub product_id: ProductId,
-    /// Its identifier.
     pub identifier: String,
     /// When it was deleted.
     pub deleted_at: Option<Micros>,

@@ -5,7 +5,6 @@ use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A line.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct LogLine {
     /// When, by the device's clock.

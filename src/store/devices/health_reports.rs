@@ -7,7 +7,6 @@ use crate::store::words::HealthState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A report.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct HealthReport {
     /// When it came.

@@ -34,13 +34,9 @@ pub struct PastConnection {
 /// A firmware that a device ran.
 #[derive(Debug, Clone, FromRow)]
 pub struct PastFirmware {
-    /// uuid.
     pub uuid: String,
-    /// Version.
     pub version: Option<String>,
-    /// Platform.
     pub platform: Option<String>,
-    /// Architecture.
     pub architecture: Option<String>,
     /// Whether the device marked it as good.
     pub validation: Validation,

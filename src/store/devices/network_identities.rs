@@ -5,7 +5,6 @@ use crate::store::ids::DeviceId;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// An identity.
 #[derive(Debug, Clone, FromRow)]
 pub struct IdentityRow {
     /// `iroh`, `netbird`, `tailscale`, `wireguard`.

@@ -59,7 +59,6 @@ pub enum Test {
     Connection(String),
     /// Disconnected, and last seen this many days ago or more (`later`: less).
     LastSeen {
-        /// Days.
         days: u64,
         /// After that time, not before it.
         later: bool,

@@ -22,7 +22,6 @@ pub struct ProductSecret {
 /// A key found while a device connects.
 #[derive(Debug, Clone, FromRow)]
 pub struct FoundSecret {
-    /// Row.
     pub id: SecretId,
     /// Ciphertext.
     pub secret: Vec<u8>,
@@ -37,7 +36,6 @@ pub struct FoundSecret {
 pub struct FoundDeviceSecret {
     /// Ciphertext.
     pub secret: Vec<u8>,
-    /// The device.
     pub device_id: DeviceId,
 }
 

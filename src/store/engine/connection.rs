@@ -14,7 +14,6 @@ use tokio::sync::watch;
 
 /// A connection of either engine, as the macros match it.
 pub enum Conn<'c> {
-    /// SQLite.
     Sqlite(&'c mut SqliteConnection),
     /// PostgreSQL.
     Postgres(&'c mut PgConnection),
@@ -28,14 +27,12 @@ pub trait On {
     /// Says that the statement has ended, and whether well.
     fn settle(&mut self, ok: bool);
 
-    /// The engine.
     fn engine(&self) -> Dialect;
 }
 
 /// Which engine a text is for, where no text is the same on both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// SQLite.
     Sqlite,
     /// PostgreSQL.
     Postgres,

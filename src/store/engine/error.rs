@@ -18,9 +18,7 @@ pub enum Error {
     /// A row holds what this version cannot read.
     #[error("table {table}, row {row}: column {column} holds {value:?}")]
     BadRow {
-        /// The table.
         table: &'static str,
-        /// The column.
         column: &'static str,
         /// The row's id.
         row: i64,

@@ -6,7 +6,6 @@
 pub struct Statement {
     /// `room.verb`.
     pub name: &'static str,
-    /// The text.
     pub text: &'static str,
     /// The text for PostgreSQL: another one where a set of rows is an argument.
     #[cfg_attr(not(test), expect(dead_code, reason = "the ledger is read by tests"))]

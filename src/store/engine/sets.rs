@@ -23,11 +23,9 @@ pub struct SetText {
 pub enum Column<'r> {
     /// BIGINT.
     BigInt(Vec<Option<i64>>),
-    /// BOOLEAN.
     Boolean(Vec<Option<bool>>),
     /// FLOAT8.
     Float(Vec<Option<f64>>),
-    /// TEXT.
     Text(Vec<Option<&'r str>>),
 }
 
@@ -117,7 +115,6 @@ big_ints! {
 
 /// Anything that is stored as TEXT.
 pub trait Text<'r> {
-    /// The text.
     fn text(self) -> Option<&'r str>;
 }
 

@@ -11,9 +11,7 @@ use crate::store::{Result, Write, devices};
 /// Who acted.
 #[derive(Debug, Clone, Copy)]
 pub enum Actor<'a> {
-    /// A person.
     Person(&'a Person),
-    /// A device.
     Device(DeviceId),
     /// The rules of a deployment group.
     Group(GroupId),
@@ -22,11 +20,9 @@ pub enum Actor<'a> {
 /// The resource that was acted on.
 #[derive(Debug, Clone, Copy)]
 pub enum Resource {
-    /// A device.
     Device(DeviceId),
     /// A deployment group.
     Group(GroupId),
-    /// A product.
     Product(ProductId),
     /// An organization.
     Org(OrgId),

@@ -19,7 +19,6 @@ pub enum Table {
     OrgUsers,
     /// API tokens.
     UserTokens,
-    /// Products.
     Products,
     /// Signing keys.
     OrgKeys,
@@ -27,9 +26,7 @@ pub enum Table {
     ProductSecrets,
     /// Just-in-time provisioning (JITP) profiles.
     Jitp,
-    /// CA certificates.
     CaCertificates,
-    /// Devices.
     Devices,
     /// Certificates of devices.
     DeviceCertificates,
@@ -51,7 +48,6 @@ pub enum Table {
     Connections,
     /// Firmware.
     Firmwares,
-    /// Archives.
     Archives,
     /// Releases of deployment groups.
     Releases,

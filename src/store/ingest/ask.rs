@@ -46,9 +46,7 @@ pub async fn joined(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<Joined
 /// An archive that a device may have.
 #[derive(Debug, Clone, FromRow)]
 pub struct Archived {
-    /// The device.
     pub device: DeviceId,
-    /// The archive.
     #[sqlx(flatten)]
     pub archive: ArchiveRow,
 }

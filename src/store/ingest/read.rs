@@ -12,15 +12,11 @@ use sqlx::FromRow;
 /// What is on record of a device, with its connection, its update, its product and its group.
 #[derive(Debug, Clone, FromRow)]
 pub struct StateRow {
-    /// Row.
     pub id: DeviceId,
     /// Organization.
     pub org_id: OrgId,
-    /// Its name.
     pub org_name: String,
-    /// Product.
     pub product_id: ProductId,
-    /// Its name.
     pub product_name: String,
     /// Deployment group.
     pub group_id: Option<GroupId>,
@@ -42,11 +38,8 @@ pub struct StateRow {
     pub full_next_for: Option<String>,
     /// Running firmware, empty when never reported.
     pub fw_uuid: String,
-    /// Its version.
     pub fw_version: Option<String>,
-    /// Its platform.
     pub fw_platform: Option<String>,
-    /// Its architecture.
     pub fw_architecture: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
@@ -84,7 +77,6 @@ pub struct StateRow {
     pub claim_group_product: Option<ProductId>,
     /// How long that group lets a device rest that failed.
     pub penalty_minutes: Option<i64>,
-    /// The release.
     pub release: Option<ReleaseId>,
     /// The target's uuid.
     pub target_uuid: Option<String>,
@@ -102,9 +94,7 @@ pub struct StateRow {
     pub sent_at: Option<Micros>,
     /// The name of its group; the other columns of it are absent without one.
     pub group_name: Option<String>,
-    /// Platform.
     pub group_platform: Option<String>,
-    /// Architecture.
     pub group_architecture: Option<String>,
     /// Elixir version requirement.
     pub group_requirement: Option<String>,
@@ -169,25 +159,16 @@ pub async fn states(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<StateR
 /// A stored firmware, as a device that runs it would describe it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct KnownFirmware {
-    /// Its product.
     pub product_id: ProductId,
     /// That product's name.
     pub product: String,
-    /// uuid.
     pub uuid: String,
-    /// Version.
     pub version: String,
-    /// Platform.
     pub platform: String,
-    /// Architecture.
     pub architecture: String,
-    /// Author.
     pub author: Option<String>,
-    /// Description.
     pub description: Option<String>,
-    /// Misc.
     pub misc: Option<String>,
-    /// VCS identifier.
     pub vcs_identifier: Option<String>,
 }
 
@@ -212,26 +193,18 @@ pub async fn firmwares(
 /// A kind of devices that look for a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind {
-    /// Product.
     pub product: ProductId,
-    /// Platform.
     pub platform: String,
-    /// Architecture.
     pub architecture: String,
 }
 
 /// A group that a device of its kind may enter: active, not locked, with a release for the same kind.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct OpenGroup {
-    /// Row.
     pub id: GroupId,
-    /// Product.
     pub product_id: ProductId,
-    /// Name.
     pub name: String,
-    /// Platform.
     pub platform: String,
-    /// Architecture.
     pub architecture: String,
     /// Elixir version requirement on what the device runs; empty is none.
     pub version_requirement: String,
@@ -290,7 +263,6 @@ pub async fn tags(
 /// The current release of a device's group, and the attempts of it that count.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Current {
-    /// The device.
     pub device: DeviceId,
     /// The release.
     pub id: ReleaseId,

@@ -27,7 +27,6 @@ pub struct Entry {
     pub product: ProductId,
     /// Who did it.
     pub by: By,
-    /// The device.
     pub device: DeviceId,
     /// What happened; what is longer than 500 characters is cut off.
     pub text: String,
@@ -74,7 +73,6 @@ pub async fn audit(w: &mut Write, all: &[Entry]) -> Result<()> {
 /// Something that programs and people of a product may want to be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The product.
     pub product: ProductId,
     /// Its kind.
     pub event: &'static str,
@@ -164,7 +162,6 @@ async fn for_rules(w: &mut Write, all: &[Message]) -> Result<()> {
 /// What a product's people should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The product.
     pub product: ProductId,
     /// What happened to what, unique in the product.
     pub key: String,

@@ -8,9 +8,7 @@ use crate::store::{Result, Write};
 /// An update that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedClaim {
-    /// The device.
     pub device: DeviceId,
-    /// The claim.
     pub claim: ClaimId,
     /// How it ended.
     pub outcome: AttemptOutcome,
@@ -90,9 +88,7 @@ pub async fn claims_ended(w: &mut Write, all: &[(EndedClaim, Micros)]) -> Result
 /// What a device says of its update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// The device.
     pub device: DeviceId,
-    /// The claim.
     pub claim: ClaimId,
     /// How far it is.
     pub status: &'static str,
@@ -138,9 +134,7 @@ pub async fn attempts_cleared(w: &mut Write, all: &[DeviceId]) -> Result<()> {
 /// An attempt of a release on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// The device.
     pub device: DeviceId,
-    /// The release.
     pub release: ReleaseId,
     /// When.
     pub at: Micros,
@@ -165,13 +159,9 @@ pub async fn attempts(w: &mut Write, all: &[Attempt]) -> Result<()> {
 /// An update that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Success {
-    /// Product.
     pub product: ProductId,
-    /// Device.
     pub device: DeviceId,
-    /// Group.
     pub group: Option<GroupId>,
-    /// Release.
     pub release: Option<ReleaseId>,
     /// Whether a delta was sent.
     pub delta: bool,

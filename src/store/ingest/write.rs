@@ -2,7 +2,7 @@
 //! says otherwise.
 
 use crate::clock::Micros;
-use crate::store::devices::Metadata;
+use crate::store::devices::FirmwareMetadata;
 use crate::store::engine::fold::fold;
 use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::store::words::{ConnectionState, Validation};
@@ -13,9 +13,7 @@ use crate::store::{Result, Write};
 pub struct Newcomer {
     /// Its organization.
     pub org: OrgId,
-    /// Its product.
     pub product: ProductId,
-    /// Its identifier.
     pub identifier: String,
     /// When it came.
     pub at: Micros,
@@ -182,7 +180,6 @@ pub struct DeviceChange {
     pub presence: Presence,
     /// It was let in for the first time, now.
     pub first_seen: Option<Micros>,
-    /// Its group.
     pub group: Option<GroupId>,
     /// Penalty box or reschedule.
     pub blocked_until: Option<Micros>,
@@ -197,14 +194,14 @@ pub struct DeviceChange {
     /// The interface that it speaks over.
     pub interface: String,
     /// What it says that it runs, if that is news.
-    pub told: Option<Metadata>,
+    pub told: Option<FirmwareMetadata>,
     /// When something changed that counts as a change of the device.
     pub updated_at: Option<Micros>,
 }
 
 /// Writes devices.
 pub async fn devices(w: &mut Write, all: &[DeviceChange]) -> Result<()> {
-    fn told(d: &DeviceChange) -> Option<&Metadata> {
+    fn told(d: &DeviceChange) -> Option<&FirmwareMetadata> {
         d.told.as_ref()
     }
     execute_rows!(
@@ -265,15 +262,10 @@ pub async fn devices(w: &mut Write, all: &[DeviceChange]) -> Result<()> {
 /// A firmware that a device runs from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// The device.
     pub device: DeviceId,
-    /// uuid.
     pub uuid: String,
-    /// Version.
     pub version: Option<String>,
-    /// Platform.
     pub platform: Option<String>,
-    /// Architecture.
     pub architecture: Option<String>,
     /// `validated`, `not_validated`, `unknown`.
     pub validation: Validation,
@@ -312,7 +304,6 @@ pub async fn ran(w: &mut Write, all: &[Ran]) -> Result<()> {
 /// What is known of the validation of a device's newest firmware.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
-    /// The device.
     pub device: DeviceId,
     /// `validated`, `not_validated`, `unknown`.
     pub validation: Validation,

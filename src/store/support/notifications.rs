@@ -7,7 +7,6 @@ use crate::store::words::NotificationLevel;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
-/// A notification.
 #[derive(Debug, Clone, FromRow)]
 pub struct NotificationRow {
     /// The notification's id in the database.

@@ -11,7 +11,6 @@ pub use deliveries::*;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 
-/// A webhook.
 #[derive(Debug, Clone, FromRow)]
 pub struct WebhookRow {
     /// The webhook's id in the database.

@@ -45,13 +45,13 @@ fn connect(fingerprint: Option<String>) -> DeviceWrite {
 
 fn runs(uuid: &str, version: &str) -> Join {
     Join {
-        reported: Reported::Complete(Box::new(Metadata {
+        reported: Reported::Complete(Box::new(FirmwareMetadata {
             uuid: uuid.into(),
             product: "thermo".into(),
             version: version.into(),
             platform: "rpi4".into(),
             architecture: "arm".into(),
-            ..Metadata::default()
+            ..FirmwareMetadata::default()
         })),
         api: "2.3.0".into(),
         ..Join::default()

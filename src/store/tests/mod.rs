@@ -22,7 +22,7 @@ use crate::ingest::{DeviceWrite, WriteOutcome};
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
-use crate::store::devices::{Filter, Metadata, Order};
+use crate::store::devices::{Filter, FirmwareMetadata, Order};
 use crate::store::words::{QueueOrder, TagOperator};
 use sqlx::{Executor as _, Row as _};
 use std::collections::BTreeSet;
@@ -222,10 +222,10 @@ async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>)
         .await
         .unwrap()
         .unwrap();
-        let m = Metadata {
+        let m = FirmwareMetadata {
             uuid: "old".into(),
             version: "1.0.0".into(),
-            ..Metadata::default()
+            ..FirmwareMetadata::default()
         };
         super::devices::report_firmware(w, id, &m, NOW)
             .await

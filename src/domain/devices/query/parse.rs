@@ -24,7 +24,6 @@ pub struct Named {
     pub at: usize,
     /// The kind of thing that the value names.
     pub kind: ErrorKind,
-    /// The value.
     pub value: String,
 }
 

@@ -10,9 +10,7 @@ use crate::store::{Result, Write};
 /// Who acted on the other server.
 #[derive(Debug, Clone, Copy)]
 pub enum Actor {
-    /// A person.
     Person(UserId),
-    /// A device.
     Device(DeviceId),
     /// The rules of a deployment group.
     Group(GroupId),

@@ -35,7 +35,6 @@ pub struct DeliveryRow {
 pub struct Due {
     /// The delivery's id in the database.
     pub id: i64,
-    /// Its webhook.
     pub webhook_id: WebhookId,
     /// The message id, the same in every attempt.
     pub message: String,

@@ -87,12 +87,12 @@ async fn updates_take_few(db: &Db, world: &World, all: &[DeviceId]) {
         let release = releases::current(&mut w, group).await.unwrap().unwrap().id;
         for (device, n) in all.iter().zip(1..) {
             said::connecting(&mut w, *device, ConnectionId(n), NodeId(1), later(300)).await;
-            let burnt = Metadata {
+            let burnt = FirmwareMetadata {
                 uuid: "old".into(),
                 version: "1.0.0".into(),
                 platform: "rpi4".into(),
                 architecture: "arm".into(),
-                ..Metadata::default()
+                ..FirmwareMetadata::default()
             };
             crate::store::devices::report_firmware(&mut w, *device, &burnt, NOW)
                 .await
