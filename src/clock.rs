@@ -109,6 +109,8 @@ impl Micros {
 pub struct Clock {
     /// Microseconds that the clock is ahead; `None` where nothing moves it.
     ahead: Option<Arc<watch::Sender<i64>>>,
+    /// What it is ahead of: an instant, or the machine's clock.
+    stopped: Option<Micros>,
 }
 
 impl Clock {
@@ -116,6 +118,15 @@ impl Clock {
     pub fn movable() -> Self {
         Self {
             ahead: Some(Arc::new(watch::Sender::new(0))),
+            stopped: None,
+        }
+    }
+
+    /// A clock that stands at an instant until [`Clock::advance`] moves it.
+    pub fn stopped(at: Micros) -> Self {
+        Self {
+            stopped: Some(at),
+            ..Self::movable()
         }
     }
 
@@ -125,6 +136,9 @@ impl Clock {
         reason = "this is the one place that reads the machine's clock"
     )]
     pub fn now(&self) -> Micros {
+        if let Some(at) = self.stopped {
+            return Micros(at.0.saturating_add(self.ahead()));
+        }
         let d = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);

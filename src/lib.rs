@@ -29,6 +29,8 @@ mod rollout;
 mod segment;
 mod sendfile;
 mod sim;
+#[doc(hidden)]
+pub mod simulation;
 mod store;
 
 // What a program needs that runs a server in its own process, as the whole-system tests do.

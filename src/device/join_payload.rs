@@ -9,7 +9,7 @@ use crate::store::devices::FirmwareMetadata;
 use device_protocol::session::{self, EspIdf, ExtensionEffect, Firmware, Join, UpdateMessage};
 
 /// A join as the fleet takes it.
-pub(super) fn join(join: Join) -> ingest::Join {
+pub fn join(join: Join) -> ingest::Join {
     let takes_archives = join.takes_archives();
     ingest::Join {
         reported: reported(join.esp_idf.map_or(join.firmware, of_image)),
@@ -24,7 +24,7 @@ pub(super) fn join(join: Join) -> ingest::Join {
 }
 
 /// Whether it is complete, or at least names itself.
-pub(super) fn reported(f: Firmware) -> Reported {
+pub fn reported(f: Firmware) -> Reported {
     let all = (
         f.uuid.clone(),
         f.product,
@@ -69,7 +69,7 @@ fn of_image(says: EspIdf) -> Firmware {
 }
 
 /// How an update goes, as the rollout takes it.
-pub(super) fn outcome(report: UpdateMessage) -> outcome::Report {
+pub fn outcome(report: UpdateMessage) -> outcome::Report {
     match report {
         UpdateMessage::Stage(stage, value) => outcome::Report::Stage(stage, value),
         UpdateMessage::Failed(why) => outcome::Report::Failed(why),
@@ -79,7 +79,7 @@ pub(super) fn outcome(report: UpdateMessage) -> outcome::Report {
 }
 
 /// What it said of its health, networks, place or log, as it is recorded.
-pub(super) fn said(said: ExtensionEffect, now: Micros) -> DeviceWrite {
+pub fn said(said: ExtensionEffect, now: Micros) -> DeviceWrite {
     match said {
         ExtensionEffect::Health(report) => DeviceWrite::Health(report),
         ExtensionEffect::Identities(all) => {

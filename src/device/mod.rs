@@ -5,7 +5,7 @@
 pub mod download;
 pub mod endpoint;
 pub mod identity;
-mod join_payload;
+pub mod join_payload;
 mod known_files;
 mod link;
 mod mailbox;

@@ -53,6 +53,8 @@ pub struct DeviceForm {
     pub extensions: Option<serde_json::Value>,
     /// Elixir code that the device runs when it connects.
     pub connecting_code: Option<Option<String>>,
+    /// The time zone (IANA) of its maintenance windows; an inner `None` for the window's own.
+    pub time_zone: Option<Option<String>>,
     /// Whether to restore a deleted device.
     pub restore: bool,
 }

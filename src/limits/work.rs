@@ -35,6 +35,22 @@ pub const LEASE: Duration = Duration::from_secs(15);
 pub const TICK: Duration = Duration::from_secs(5);
 /// Maximum claims in one transaction. A group with more free slots takes several.
 pub const CLAIMS_A_RUN: i64 = 200;
+/// Devices of a queue that one run looks at beyond its free slots, to find those that the release is for.
+pub const QUEUE_LOOKAHEAD: i64 = 500;
+/// Devices of a release in trouble from which on they are compared with the others of the group.
+pub const COMPARED_FAILURES: i64 = 3;
+/// A release stops when what became of its devices is less likely than this to be chance.
+pub const COMPARED_RISK: f64 = 0.001;
+/// How often the devices of a release are compared with the others while it updates devices.
+pub const COMPARED_EVERY: Duration = Duration::from_secs(60);
+/// How long after an attempt has begun its release counts as updating devices.
+pub const COMPARED_FOR: Duration = Duration::from_secs(3_600);
+/// Devices that failed with a delta from which on it may be withdrawn.
+pub const DELTA_FAILURES: i64 = 3;
+/// A delta is withdrawn when at least one in so many devices that tried it failed.
+pub const DELTA_FAILURE_SHARE: i64 = 5;
+/// Held devices that one run puts back into the queue before it claims.
+pub const HELD_RELEASED: u64 = 5_000;
 /// A node without a heartbeat for this long counts as dead, and its connections as closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
 /// KiB of log lines and health reports that a device may store at once. A device that logs a line of 200 bytes
@@ -147,3 +163,10 @@ pub const IMPORT_LINES: usize = 1_000;
 pub const DEVICE_EVENTS: usize = 4_096;
 /// Maximum number of characters of a script's output that the audit log keeps.
 pub const SCRIPT_OUTPUT_CHARS: usize = 16_384;
+
+/// Updates in flight, and deltas, that one answer about a group has at most.
+pub const OVERVIEW_ROWS: i64 = 1_000;
+/// Kinds of failures that one answer has at most.
+pub const FAILURE_GROUPS: i64 = 50;
+/// Devices that are named of each of them.
+pub const FAILURE_SAMPLE: i64 = 5;

@@ -1,20 +1,24 @@
 //! One run of a deployment group's scheduler: count the free slots and claim devices for them, or put devices
 //! that failed too often into the penalty box. It is a single transaction that holds the group's lease, so that
-//! `concurrent_updates` is a hard limit whichever node runs it.
+//! `concurrent_updates` is a hard limit whichever node runs it. What it costs is in proportion to the free slots: devices that the
+//! release is not for are held out of the queue ([`held`]) when they are met first.
 
 use super::choice::{Choice, choose, takes_delta, unfit};
-use super::plan::{Plan, Rollout, plan};
+use super::comparison::Judged;
+use super::plan::{Plan, plan};
+use super::queue::{Source, after, queue, sources};
+use super::standing::Rollout;
 use super::steps::StepDecision;
 use super::{outcome, progress};
 use crate::access::random_id;
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
-use crate::limits::{CLAIMS_A_RUN, DELTA_SOURCES, LEASE};
+use crate::limits::{CLAIMS_A_RUN, HELD_RELEASED, LEASE};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::deployments::{deployment_groups, inflight, releases};
-use crate::store::devices::{Candidate, DeviceRow};
-use crate::store::words::{QueueOrder, RolloutState};
+use crate::store::devices::{Candidate, DeviceRow, held};
+use crate::store::words::RolloutState;
 use crate::store::{self, Db, Write, devices};
 use semver::Version;
 use std::time::Duration;
@@ -32,13 +36,6 @@ pub struct SchedulerRun {
     pub filed: bool,
 }
 
-/// A firmware that candidates run, and what those devices are sent.
-pub(super) struct Source {
-    uuid: String,
-    version: Option<String>,
-    choice: Choice,
-}
-
 /// Whether a run could do anything. This only reads, so that an idle group does not take the write lock.
 pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     let mut r = db.read().await?;
@@ -47,6 +44,9 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     };
     if !g.is_active {
         return Ok(false);
+    }
+    if g.release_held {
+        return Ok(true);
     }
     let Some(release) = releases::current(&mut r, group).await? else {
         return Ok(false);
@@ -76,11 +76,12 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     Ok(false)
 }
 
-/// Runs a group once.
+/// Runs a group once. `judged` is what a comparison of its devices found, if there was one.
 pub async fn run(
     db: &Db,
     node: NodeId,
     group: GroupId,
+    judged: Option<&Judged>,
     now: Micros,
 ) -> store::Result<SchedulerRun> {
     let mut w = db.write().await?;
@@ -92,48 +93,27 @@ pub async fn run(
         return Ok(SchedulerRun::default());
     };
     let mut run = SchedulerRun::default();
+    if plan.group.release_held && !held::release_some(&mut w, group, HELD_RELEASED).await? {
+        w.commit().await?;
+        run.again = true;
+        return Ok(run);
+    }
     let sources = sources(&mut w, &plan, &mut run).await?;
-    if let Some(room) = progress::advance(&mut w, &mut plan, &sources).await? {
+    if let Some(room) = progress::advance(&mut w, &mut plan, &sources, judged, &mut run).await? {
         let mut left = room.unwrap_or(i64::MAX);
         if plan.group.priority_queue_enabled
             && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold
         {
             let old = |s: &&Source| at_most(s.version.as_deref(), threshold);
             let old: Vec<&Source> = sources.iter().filter(old).collect();
-            fill(&mut w, &plan, &old, true, &mut left, &mut run).await?;
+            fill(&mut w, &mut plan, &old, true, &mut left, &mut run).await?;
         }
         let all: Vec<&Source> = sources.iter().collect();
-        fill(&mut w, &plan, &all, false, &mut left, &mut run).await?;
+        fill(&mut w, &mut plan, &all, false, &mut left, &mut run).await?;
+        keep_promises(&mut w, &plan).await?;
     }
     w.commit().await?;
     Ok(run)
-}
-
-/// The next text after `uuid` in byte order that a UUID could be.
-fn after(uuid: &str) -> String {
-    format!("{uuid}\u{1}")
-}
-
-async fn sources(w: &mut Write, plan: &Plan, run: &mut SchedulerRun) -> store::Result<Vec<Source>> {
-    let mut found = Vec::new();
-    let mut from = String::new();
-    while found.len() < DELTA_SOURCES {
-        let Some((uuid, version)) = devices::next_source(w, plan.group.id, &from).await? else {
-            break;
-        };
-        from = after(&uuid);
-        if uuid == plan.target.uuid {
-            continue;
-        }
-        let (choice, filed) = choose(w, &plan.group, &uuid, &plan.target, plan.now).await?;
-        run.filed |= filed;
-        found.push(Source {
-            uuid,
-            version,
-            choice,
-        });
-    }
-    Ok(found)
 }
 
 /// Whether a version is semantic and not above another.
@@ -182,8 +162,11 @@ pub async fn one(
     if !plan.rollout.is_plain() {
         plan.rollout.count(w, &plan.release).await?;
     }
-    let goes_on = plan.rollout.state() == RolloutState::Running;
-    if !goes_on || !matches!(plan.rollout.decide(true, now), StepDecision::Update(_)) {
+    let goes_on = plan.rollout.state() == RolloutState::Running && plan.limits().is_empty();
+    if !goes_on
+        || plan.opens_at(&candidate).is_some()
+        || !matches!(plan.rollout.decide(true, now), StepDecision::Update(_))
+    {
         turn.wait = true;
         return Ok(turn);
     }
@@ -207,7 +190,10 @@ pub async fn one(
     };
     for (priority, limit) in limits(&plan.group, &plan.rollout, source.version.as_deref()) {
         if inflight::count(w, group, priority).await? < limit {
-            claim(w, &plan, &candidate, &source, priority).await?;
+            if let Some(bytes) = claim(w, &plan, &candidate, &source, priority).await? {
+                plan.promise(bytes);
+                keep_promises(w, &plan).await?;
+            }
             return Ok(turn);
         }
     }
@@ -257,7 +243,7 @@ async fn box_in(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<(
 /// Claims candidates for the free slots of one of the two queues.
 async fn fill(
     w: &mut Write,
-    plan: &Plan,
+    plan: &mut Plan,
     sources: &[&Source],
     priority: bool,
     room: &mut i64,
@@ -276,8 +262,10 @@ async fn fill(
     let slots = free.min(CLAIMS_A_RUN);
     run.again |= free > slots;
     let mut left = slots;
-    for (candidate, source) in queue(w, plan, sources, slots).await? {
-        if left == 0 {
+    let (waiting, more) = queue(w, plan, sources, slots).await?;
+    run.again |= more;
+    for (candidate, source) in waiting {
+        if left == 0 || !plan.has_bandwidth() {
             break;
         }
         if !fit(w, plan, &candidate).await? {
@@ -290,42 +278,14 @@ async fn fill(
             run.again = true;
             continue;
         }
-        if claim(w, plan, &candidate, source, priority).await? {
+        if let Some(bytes) = claim(w, plan, &candidate, source, priority).await? {
+            plan.promise(bytes);
             run.claimed.push(candidate.id);
             left -= 1;
             *room -= 1;
         }
     }
     Ok(())
-}
-
-/// Candidates of all sources in the group's order, with at most as many from each source as there are slots.
-pub(super) async fn queue<'s>(
-    w: &mut Write,
-    plan: &Plan,
-    sources: &[&'s Source],
-    slots: i64,
-) -> store::Result<Vec<(Candidate, &'s Source)>> {
-    let lifo = plan.group.queue_management == QueueOrder::LastIn;
-    let (target, admits) = (&plan.target.uuid, plan.rollout.admission(&plan.release));
-    let mut queue = Vec::new();
-    for source in sources {
-        if matches!(source.choice, Choice::Wait) {
-            continue;
-        }
-        let found = if lifo {
-            devices::lifo(w, plan.group.id, &source.uuid, target, &admits, slots).await?
-        } else {
-            devices::fifo(w, plan.group.id, &source.uuid, target, &admits, slots).await?
-        };
-        queue.extend(found.into_iter().map(|c| (c, *source)));
-    }
-    queue.sort_by_key(|(c, _)| {
-        let since = if lifo { -c.since.0 } else { c.since.0 };
-        let id = if lifo { -c.id.number() } else { c.id.number() };
-        (since, id)
-    });
-    Ok(queue)
 }
 
 async fn too_many_attempts(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<bool> {
@@ -345,26 +305,37 @@ pub(super) fn too_many(group: &GroupRow, (all, recent): (i64, i64)) -> bool {
     all >= group.device_failure_threshold || recent >= group.device_failure_rate_amount
 }
 
+/// Adds a claim: the bytes of the file that it promises, or `None` when the device has an update in flight already.
 async fn claim(
     w: &mut Write,
     plan: &Plan,
     candidate: &Candidate,
     source: &Source,
     priority: bool,
-) -> store::Result<bool> {
+) -> store::Result<Option<i64>> {
     let delta = match &source.choice {
-        Choice::Delta(d) if takes_delta(candidate, &plan.target) => Some(d.id),
+        Choice::Delta(d) if takes_delta(candidate, &plan.target) => Some(d),
         _ => None,
     };
+    let bytes = delta.and_then(|d| d.size).unwrap_or(plan.target.size);
     let claim = NewClaim {
         device: candidate.id,
         claim: ClaimId(random_id()),
         group: Some(plan.group.id),
         release: Some(plan.release.id),
         firmware: Some(plan.target.id),
-        delta,
+        delta: delta.map(|d| d.id),
         priority,
         step: plan.rollout.row.as_ref().map(|r| r.step),
     };
-    inflight::add(w, &claim, plan.now).await
+    let added = inflight::add(w, &claim, plan.now).await?;
+    Ok(added.then_some(bytes))
+}
+
+/// Stores until when the promised bytes fill the group's bandwidth.
+async fn keep_promises(w: &mut Write, plan: &Plan) -> store::Result<()> {
+    if plan.policy.bytes_per_second.is_none() {
+        return Ok(());
+    }
+    deployment_groups::set_bandwidth(w, plan.group.id, plan.group.bandwidth_until).await
 }

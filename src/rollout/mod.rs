@@ -3,14 +3,20 @@
 
 pub mod choice;
 pub mod claim;
+pub mod comparison;
 pub mod matching;
 pub mod offer;
 pub mod outcome;
 pub mod plan;
+pub mod policy;
 pub mod progress;
+mod queue;
 pub mod reconcile;
+pub mod rollback;
 pub mod scheduler;
+pub mod standing;
 pub mod steps;
+mod stopping;
 pub mod version_requirement;
 pub mod why;
 pub mod workflow;

@@ -1,17 +1,15 @@
 //! What one run of a group goes by: the group, its current release, and how far that release's rollout is.
 
-use super::steps::{self, StepDecision, StepFacts, hash_numbers};
-use super::workflow::{self, Step, StepKind, Workflow};
+use super::policy::{self, Limit, Policy};
+use super::standing::Rollout;
 use crate::clock::Micros;
 use crate::ids::GroupId;
 use crate::store::catalog::firmwares;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
-use crate::store::deployments::rollouts::{RolloutRow, StepCounts};
-use crate::store::deployments::{deployment_groups, releases, rollouts};
-use crate::store::devices::Admission;
-use crate::store::words::RolloutState;
+use crate::store::deployments::{deployment_groups, releases};
+use crate::store::devices::Candidate;
 use crate::store::{self, On};
 
 /// The group, its release, and its limits, as one run uses them.
@@ -24,115 +22,37 @@ pub struct Plan {
     pub target: FirmwareRow,
     /// How far the release is; nothing is counted yet.
     pub rollout: Rollout,
+    /// The limits of the group.
+    pub policy: Policy,
     /// The time of the run.
     pub now: Micros,
 }
 
-/// How far a release is.
-#[derive(Debug, Clone)]
-pub struct Rollout {
-    /// Its row; `None` for a release that goes to everyone at once and was never paused.
-    pub row: Option<RolloutRow>,
-    /// Its steps.
-    pub workflow: Workflow,
-    /// What is counted of the present step.
-    pub counts: StepCounts,
-}
-
-impl Rollout {
-    /// Reads the rollout of a release without counting anything.
-    pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
-        let mut row = rollouts::of(on, release.id).await?;
-        let text = row.as_ref().and_then(|r| r.workflow.as_deref());
-        let kept = workflow::kept(text);
-        if let Some(row) = row
-            .as_mut()
-            .filter(|r| r.workflow.is_some() && kept.is_none())
-        {
-            // A newer server may have written it. Without its limits the release would reach everyone at once.
-            row.state = RolloutState::Stopped;
-            row.reason = Some("this version of the server cannot read its workflow".into());
-        }
-        Ok(Self {
-            workflow: kept.unwrap_or_else(workflow::everyone),
-            row,
-            counts: StepCounts::default(),
-        })
+impl Plan {
+    /// When a device's maintenance window opens; `None` while it is open, and without one.
+    pub fn opens_at(&self, device: &Candidate) -> Option<Micros> {
+        let window = self.policy.maintenance_window.as_ref()?;
+        window.opens_at(device.time_zone.as_deref(), self.now)
     }
 
-    /// The same, with what is counted of the present step.
-    pub async fn counted(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
-        let mut rollout = Self::read(on, release).await?;
-        rollout.count(on, release).await?;
-        Ok(rollout)
+    /// Whether a claim may promise more bytes.
+    pub fn has_bandwidth(&self) -> bool {
+        self.policy.bytes_per_second.is_none()
+            || policy::has_bandwidth(self.group.bandwidth_until, self.now)
     }
 
-    /// Counts the devices of the present step anew.
-    pub async fn count(&mut self, on: &mut impl On, release: &ReleaseRow) -> store::Result<()> {
-        self.counts = rollouts::counts(on, release.id, self.number()).await?;
-        Ok(())
-    }
-
-    /// Whether nothing that could be counted decides about the present step: it takes everyone, tolerates every failure, and
-    /// no step comes after it. Counting it would cost more the further it is.
-    pub fn is_plain(&self) -> bool {
-        self.is_last() && self.step().tolerates_all()
-    }
-
-    /// The number of the present step.
-    pub fn number(&self) -> i64 {
-        self.row.as_ref().map_or(0, |r| r.step)
-    }
-
-    /// The present step.
-    pub fn step(&self) -> &Step {
-        let n = usize::try_from(self.number()).unwrap_or(0);
-        let last = self.workflow.steps.len().saturating_sub(1);
-        &self.workflow.steps[n.min(last)]
-    }
-
-    /// Whether no step comes after the present one.
-    pub fn is_last(&self) -> bool {
-        usize::try_from(self.number() + 1).is_ok_and(|n| n >= self.workflow.steps.len())
-    }
-
-    /// What the release does.
-    pub fn state(&self) -> RolloutState {
-        self.row.as_ref().map_or(RolloutState::Running, |r| r.state)
-    }
-
-    /// Whom the present step admits.
-    pub fn admission(&self, release: &ReleaseRow) -> Admission {
-        let (factor, offset) = hash_numbers(self.row.as_ref().map_or(0, |r| r.salt));
-        let share = match &self.step().kind {
-            StepKind::Devices(own) => own.share,
-            StepKind::Approval(_) => None,
-        };
-        Admission {
-            release: release.id,
-            step: self.number(),
-            factor,
-            offset,
-            share: share.unwrap_or(10_000),
+    /// Counts the bytes that a claim promises.
+    pub fn promise(&mut self, bytes: i64) {
+        if let Some(rate) = self.policy.bytes_per_second {
+            let until = self.group.bandwidth_until;
+            self.group.bandwidth_until = policy::promise(until, self.now, bytes, rate);
         }
     }
 
-    /// Updates in flight at once of the ordinary queue.
-    pub fn concurrent(&self, group: &GroupRow) -> i64 {
-        match &self.step().kind {
-            StepKind::Devices(own) => own.concurrent_updates.unwrap_or(group.concurrent_updates),
-            StepKind::Approval(_) => 0,
-        }
-    }
-
-    /// What happens to it now; `candidates` says whether a device is there that the step may update.
-    pub fn decide(&self, candidates: bool, now: Micros) -> StepDecision {
-        let facts = StepFacts {
-            counts: self.counts,
-            candidates,
-            over_at: self.row.as_ref().and_then(|r| r.over_at),
-        };
-        steps::decide(self.step(), self.is_last(), &facts, now)
+    /// The limits of the group that keep everybody from being updated now.
+    pub fn limits(&self) -> Vec<Limit> {
+        self.policy
+            .limits(&self.target.version, self.group.bandwidth_until, self.now)
     }
 }
 
@@ -153,8 +73,13 @@ pub async fn plan(on: &mut impl On, group: GroupId, now: Micros) -> store::Resul
     else {
         return Ok(None);
     };
+    let Some(policy) = Policy::kept(group.policy.as_deref()) else {
+        tracing::warn!(group = %group.name, "this version of the server cannot read the limits of the group");
+        return Ok(None);
+    };
     let rollout = Rollout::read(on, &release).await?;
     Ok(Some(Plan {
+        policy,
         group,
         release,
         target,

@@ -1,12 +1,15 @@
 //! A rollout goes on: its present step updates devices, waits, gives way to the next one, or stops the release.
 
-use super::claim::{Source, queue};
+use super::claim::SchedulerRun;
+use super::comparison::Judged;
 use super::plan::Plan;
+use super::queue::{Source, queue};
 use super::steps::StepDecision;
+use super::stopping::{audit, stop, withdraw};
+use crate::limits::HELD_RELEASED;
 use crate::store::deployments::rollouts;
-use crate::store::events::audit::{self, Actor, Resource};
-use crate::store::support::notifications;
-use crate::store::words::{NotificationLevel, RolloutState};
+use crate::store::devices::held;
+use crate::store::words::RolloutState;
 use crate::store::{self, Write};
 
 /// Brings the rollout of a run as far as it goes now. How many more devices its step may begin to update: `Some(None)` without
@@ -15,8 +18,25 @@ pub(super) async fn advance(
     w: &mut Write,
     plan: &mut Plan,
     sources: &[Source],
+    judged: Option<&Judged>,
+    run: &mut SchedulerRun,
 ) -> store::Result<Option<Option<i64>>> {
     if plan.rollout.state() != RolloutState::Running {
+        return Ok(None);
+    }
+    if let Some(judged) = judged.filter(|j| j.release == plan.release.id) {
+        rollouts::compared(w, judged.release, judged.failures, plan.now).await?;
+        if !judged.bad_deltas.is_empty() {
+            withdraw(w, plan, &judged.bad_deltas).await?;
+            run.again = true;
+            return Ok(None);
+        }
+        if let Some(why) = &judged.worse {
+            stop(w, plan, why).await?;
+            return Ok(None);
+        }
+    }
+    if !plan.limits().is_empty() {
         return Ok(None);
     }
     if plan.rollout.is_plain() {
@@ -26,7 +46,13 @@ pub(super) async fn advance(
     // Each step but the last may be over at once; the loop ends with the last one at the latest.
     for _ in 0..plan.rollout.workflow.steps.len() {
         let all: Vec<&Source> = sources.iter().collect();
-        let candidates = !queue(w, plan, &all, 1).await?.is_empty();
+        let (waiting, more) = queue(w, plan, &all, 1).await?;
+        let candidates = !waiting.is_empty();
+        if more && !candidates {
+            // Nothing is known of those that are left; the next run looks at them.
+            run.again = true;
+            return Ok(None);
+        }
         match plan.rollout.decide(candidates, plan.now) {
             StepDecision::Update(room) => {
                 keep_over_at(w, plan, false).await?;
@@ -41,7 +67,13 @@ pub(super) async fn advance(
                 stop(w, plan, &why).await?;
                 return Ok(None);
             }
-            StepDecision::Next => next(w, plan).await?,
+            StepDecision::Next => {
+                next(w, plan).await?;
+                if !held::release_some(w, plan.group.id, HELD_RELEASED).await? {
+                    run.again = true;
+                    return Ok(None);
+                }
+            }
         }
     }
     Ok(None)
@@ -69,7 +101,7 @@ async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {
     row.step += 1;
     row.step_at = now;
     row.over_at = None;
-    rollouts::enter(w, release, row.step, now).await?;
+    rollouts::enter(w, plan.group.id, release, row.step, now).await?;
     plan.rollout.count(w, &plan.release).await?;
     let text = format!(
         "Release {} of deployment group {} went on from step {over} to step {}",
@@ -79,26 +111,4 @@ async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {
     );
     tracing::info!(group = %plan.group.name, release = plan.release.number, "{text}");
     audit(w, plan, &text).await
-}
-
-/// Ends the rollout by itself, and tells the people of the product.
-async fn stop(w: &mut Write, plan: &mut Plan, why: &str) -> store::Result<()> {
-    let (release, now) = (plan.release.id, plan.now);
-    rollouts::set_state(w, release, RolloutState::Stopped, Some(why), now).await?;
-    let text = format!(
-        "Release {} of deployment group {} stopped by itself: {why}",
-        plan.release.number, plan.group.name
-    );
-    tracing::warn!(group = %plan.group.name, release = plan.release.number, "{text}");
-    let key = format!("rollout-stopped-{release}");
-    let (level, title) = (NotificationLevel::Error, "A release stopped by itself");
-    let product = plan.group.product_id;
-    notifications::add(w, product, &key, level, title, &text, now).await?;
-    audit(w, plan, &text).await
-}
-
-async fn audit(w: &mut Write, plan: &Plan, text: &str) -> store::Result<()> {
-    let (org, product) = (plan.group.org_id, Some(plan.group.product_id));
-    let (actor, resource) = (Actor::Group(plan.group.id), Resource::Group(plan.group.id));
-    audit::add(w, org, product, actor, resource, text, plan.now).await
 }

@@ -8,7 +8,7 @@ use crate::ids::{DeviceId, NodeId};
 use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, TICK, UNANSWERED};
 use crate::store::catalog::deltas;
 use crate::store::deployments::inflight;
-use crate::store::devices::{self, connections, history};
+use crate::store::devices::{self, connections, held, history};
 use crate::store::node::nodes;
 use crate::store::{self, Db};
 
@@ -25,7 +25,8 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
 /// One reconcile round. Returns the devices whose updates expired. What fails is repaired by the next round.
 pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
-    let free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
+    let mut free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
+    free.extend(held::due(&mut w, now, REPAIR_ROWS).await?);
     w.commit().await?;
     for (_, group) in free {
         if let Some(group) = group {

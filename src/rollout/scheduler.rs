@@ -2,6 +2,8 @@
 //! a run reads the database anew. No decision depends on a hint, so a lost one costs at most a tick.
 
 use super::claim;
+use super::comparison::{self, Judged};
+use super::plan::plan;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, TICK};
@@ -59,12 +61,27 @@ impl Scheduler {
         }
     }
 
-    async fn run_group(&self, group: GroupId) -> store::Result<()> {
-        if !claim::worth_a_run(&self.db, group).await? {
+    async fn judge(&self, group: GroupId) -> store::Result<Option<Judged>> {
+        let mut r = self.db.read().await?;
+        match plan(&mut r, group, self.db.now()).await? {
+            Some(plan) => comparison::judge(&mut r, &plan).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Runs a group: compares its devices if it is time to, then claims until nothing is left to do or enough was done at once.
+    ///
+    /// # Errors
+    /// The database fails; the next tick tries again.
+    pub async fn run_group(&self, group: GroupId) -> store::Result<()> {
+        let mut judged = self.judge(group).await?;
+        if judged.is_none() && !claim::worth_a_run(&self.db, group).await? {
             return Ok(());
         }
         for _ in 0..GROUP_RUNS {
-            let run = claim::run(&self.db, self.node, group, self.db.now()).await?;
+            let now = self.db.now();
+            let found = judged.take();
+            let run = claim::run(&self.db, self.node, group, found.as_ref(), now).await?;
             if run.filed {
                 self.bus.send(BusMessage::Delta);
             }

@@ -3,7 +3,8 @@
 
 use super::choice::{is_waited_for, takes_delta, unfit};
 use super::claim::{limits, too_many};
-use super::plan::Rollout;
+use super::policy::Policy;
+use super::standing::Rollout;
 use super::steps::{StepDecision, Waiting, place};
 use super::workflow::StepKind;
 use crate::clock::Micros;
@@ -101,6 +102,7 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
     };
     all.push(check("has_release", true, release.number.to_string(), ""));
     all.push(runs(rollout, release));
+    all.extend(of_policy(facts, g, firmware, now));
     let sound = firmware.damaged_at.is_none();
     all.push(check(
         "file_is_sound",
@@ -222,6 +224,38 @@ fn of_release(
     all
 }
 
+/// What the limits of the group say.
+fn of_policy(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) -> Vec<Check> {
+    let Some(policy) = Policy::kept(g.group.policy.as_deref()) else {
+        let text = "A newer server wrote the limits of the group; this one cannot read them.";
+        return vec![check("limits", false, "unknown", text)];
+    };
+    let met = policy.limits(&firmware.version, g.group.bandwidth_until, now);
+    let mut all: Vec<Check> = match met.into_iter().next() {
+        None => vec![check("limits", true, "free", "")],
+        Some(limit) => vec![Check {
+            until: limit.until,
+            ..check("limits", false, limit.rule, limit.sentence)
+        }],
+    };
+    if let Some(window) = &policy.maintenance_window {
+        let zone = facts.known.time_zone.as_deref();
+        let opens = window.opens_at(zone, now);
+        let hours = format!("{} to {}", window.from, window.to);
+        let text = opens.map_or(String::new(), |at| {
+            format!(
+                "The maintenance window of the device opens at {}.",
+                at.zulu()
+            )
+        });
+        all.push(Check {
+            until: opens,
+            ..check("maintenance_window", opens.is_none(), hours, text)
+        });
+    }
+    all
+}
+
 /// Whether anybody is told of the release.
 fn runs(rollout: &Rollout, release: &ReleaseRow) -> Check {
     let state = rollout.state();
@@ -323,6 +357,7 @@ fn file(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow) -> String {
         since: Micros(0),
         full_next_for: facts.known.full_next_for.clone(),
         fw_fwup_version: facts.device.fw_fwup_version.clone(),
+        time_zone: facts.known.time_zone.clone(),
     };
     let done = g
         .delta

@@ -12,7 +12,7 @@ use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
 pub use candidates::{
-    Admission, Candidate, count_in_group, count_running, eligible, fifo, last, lifo,
+    Admission, Candidate, Queued, count_in_group, count_running, eligible, fifo, last, lifo,
     next_run_by_group, next_source, ungrouped,
 };
 pub use changes::*;
@@ -105,6 +105,8 @@ pub struct DeviceView {
     pub last_seen_at: Option<Micros>,
     /// Soft deletion.
     pub deleted_at: Option<Micros>,
+    /// Where its maintenance windows are; `None` for the window's own time zone.
+    pub time_zone: Option<String>,
 }
 
 macro_rules! view_columns {
@@ -115,7 +117,7 @@ macro_rules! view_columns {
                 d.updates_enabled, d.blocked_until, d.fw_uuid, d.fw_product, d.fw_version,
                 d.fw_platform, d.fw_architecture, d.fw_author, d.fw_description, d.fw_misc,
                 d.fw_vcs_identifier, d.fw_fwup_version, c.status AS connection_status,
-                c.last_seen_at, d.deleted_at
+                c.last_seen_at, d.deleted_at, d.time_zone
          FROM devices d
          JOIN orgs o ON o.id = d.org_id
          JOIN products p ON p.id = d.product_id
@@ -135,6 +137,7 @@ pub mod connections;
 pub mod device_logs;
 pub mod extensions;
 pub mod health_reports;
+pub mod held;
 pub mod history;
 pub mod imports;
 pub mod iroh_endpoints;
@@ -276,7 +279,8 @@ pub async fn report_firmware(
             "devices.report_firmware",
             "UPDATE devices SET fw_uuid = $2, fw_product = $3, fw_version = $4, fw_platform = $5,
                fw_architecture = $6, fw_author = $7, fw_description = $8, fw_misc = $9,
-               fw_vcs_identifier = $10, fw_fwup_version = $11, full_next_for = NULL, unfit_for = NULL, updated_at = $12
+               fw_vcs_identifier = $10, fw_fwup_version = $11, full_next_for = NULL, unfit_for = NULL,
+               held = FALSE, held_until = NULL, updated_at = $12
              WHERE id = $1"
         ),
         id,
@@ -350,7 +354,7 @@ pub async fn set_interface(w: &mut Write, id: DeviceId, interface: &str) -> Resu
         w,
         sql!(
             "devices.set_interface",
-            "UPDATE devices SET interface = $2 WHERE id = $1"
+            "UPDATE devices SET interface = $2, held = FALSE, held_until = NULL WHERE id = $1"
         ),
         id,
         interface

@@ -17,6 +17,7 @@ mod import;
 mod protocol;
 mod rest_api;
 mod rollout;
+mod simulation;
 mod support;
 mod support_tools;
 mod time;

@@ -3,7 +3,7 @@
 use crate::api::http::contract::{Field, FieldType, optional_field, required};
 use crate::api::http::params::{flag, number, tags};
 use crate::domain;
-use crate::domain::deployments::groups::{Changes, Conditions, NUMBERS};
+use crate::domain::deployments::groups::{Changes, Conditions, NUMBERS, POLICY_FIELDS};
 use crate::domain::error::{INVALID, field};
 use crate::store::words::QueueOrder;
 use serde_json::{Map, Value, json};
@@ -110,6 +110,41 @@ pub(super) const CHANGES: &[Field] = &[
         "workflow",
         FieldType::Map,
         "The steps that the next release goes by; null for everyone at once. Beyond NervesHub",
+    ),
+    optional_field(
+        "minimum_version",
+        FieldType::Text,
+        "No release below this semantic version is made or offered; null for none. Beyond NervesHub, like the six after it",
+    ),
+    optional_field(
+        "stop_when_worse",
+        FieldType::Flag,
+        "Whether a release stops by itself when its devices are worse off than the others of the group",
+    ),
+    optional_field(
+        "automatic_rollback",
+        FieldType::Flag,
+        "Whether a release that stopped by itself is taken back",
+    ),
+    optional_field(
+        "starts_at",
+        FieldType::Text,
+        "When the group begins to update, such as `2026-12-01T22:00:00Z`; null for at once",
+    ),
+    optional_field(
+        "ends_at",
+        FieldType::Text,
+        "When it ceases to; null for never",
+    ),
+    optional_field(
+        "bytes_per_second",
+        FieldType::Number,
+        "What it sends on average at most; null for no limit",
+    ),
+    optional_field(
+        "maintenance_window",
+        FieldType::Map,
+        "When devices may be told: `{\"from\": \"22:00\", \"to\": \"05:00\", \"days\": [\"saturday\"], \"time_zone\": \"Europe/Berlin\"}`, in the time zone of the device if it has one; null for always",
     ),
     optional_field(
         "queue_management",
@@ -241,6 +276,10 @@ pub(super) fn changes(body: &Map<String, Value>) -> domain::Result<Changes> {
         workflow: body
             .get("workflow")
             .map(|v| Some(v.clone()).filter(|v| !v.is_null())),
+        policy: POLICY_FIELDS
+            .iter()
+            .filter_map(|f| Some(((*f).to_owned(), body.get(*f)?.clone())))
+            .collect(),
         queue_management: text("queue_management"),
         priority_queue_enabled: switch("priority_queue_enabled")?,
         priority_threshold: nullable("priority_queue_firmware_version_threshold"),

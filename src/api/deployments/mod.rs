@@ -2,6 +2,7 @@
 
 mod fields;
 mod groups;
+mod overview;
 mod rollouts;
 mod view;
 
@@ -10,4 +11,5 @@ use super::http::contract::Contract;
 pub(super) fn routes(contract: &mut Contract) {
     groups::routes(contract);
     rollouts::routes(contract);
+    overview::routes(contract);
 }

@@ -23,6 +23,8 @@ struct RolloutView {
     state: &'static str,
     /// What it does or waits for, for people.
     sentence: String,
+    /// The number of the release that it takes back.
+    takes_back: Option<i64>,
     /// When the state changed last.
     changed_at: Option<String>,
     /// Devices in the group.
@@ -95,6 +97,7 @@ fn view(p: &Progress) -> RolloutView {
         release: p.release,
         state: p.state.word(),
         sentence: p.sentence.clone(),
+        takes_back: p.takes_back,
         changed_at: p.changed_at.map(Micros::zulu),
         devices: p.devices.0,
         updated: p.devices.1,
@@ -172,6 +175,31 @@ pub(super) fn routes(contract: &mut Contract) {
         );
     contract
         .post(
+            "deployments.rollback",
+            "/orgs/{org}/products/{product}/deployments/{name}/rollback",
+            Auth::MANAGE,
+            rollback,
+        )
+        .summary(
+            "Take the current release back: a new release brings what the last good one brought",
+        )
+        .body_fields(WHY)
+        .error(
+            409,
+            "There is no earlier release to go back to, or it is below the group's minimum_version",
+        );
+    contract
+        .post(
+            "deployments.retry_failed",
+            "/orgs/{org}/products/{product}/deployments/{name}/retry_failed",
+            Auth::MANAGE,
+            retry_failed,
+        )
+        .summary("Try the devices again on which the current release failed; failures count anew")
+        .body_fields(WHY)
+        .error(409, "It was paused or aborted");
+    contract
+        .post(
             "workflows.check",
             "/orgs/{org}/products/{product}/workflows/check",
             Auth::VIEW,
@@ -245,6 +273,61 @@ async fn approve(
     let scope = scope.allow(Role::Manage)?;
     let done = rollouts::approve(&app, &scope, &name, p.string("reason")).await?;
     Ok(Data(view(&done)))
+}
+
+/// What taking a release back does.
+#[derive(Serialize, JsonSchema)]
+struct RollbackView {
+    /// The release that takes it back.
+    rollout: RolloutView,
+    /// Devices that run the release; they go back.
+    done: i64,
+    /// Devices in the middle of the update; they go back after its outcome.
+    in_the_middle: i64,
+    /// Devices that it had not reached.
+    not_started: i64,
+}
+
+/// `POST /deployments/:name/rollback`.
+async fn rollback(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    p: Params,
+) -> Result<Data<RollbackView>> {
+    let scope = scope.allow(Role::Manage)?;
+    let done = rollouts::take_back(&app, &scope, &name, p.string("reason")).await?;
+    Ok(Data(RollbackView {
+        rollout: view(&done.progress),
+        done: done.done,
+        in_the_middle: done.in_the_middle,
+        not_started: done.not_started,
+    }))
+}
+
+/// Devices that are tried again.
+#[derive(Serialize, JsonSchema)]
+struct RetryView {
+    /// How many.
+    devices: u64,
+    /// How far the release is.
+    rollout: RolloutView,
+}
+
+/// `POST /deployments/:name/retry_failed`.
+async fn retry_failed(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    p: Params,
+) -> Result<Data<RetryView>> {
+    let scope = scope.allow(Role::Manage)?;
+    let reason = p.string("reason");
+    let (devices, progress) = rollouts::retry_failed(&app, &scope, &name, reason).await?;
+    Ok(Data(RetryView {
+        devices,
+        rollout: view(&progress),
+    }))
 }
 
 /// `POST /workflows/check`: an empty list for one without mistakes.

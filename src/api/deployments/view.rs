@@ -1,10 +1,11 @@
 //! How deployment groups and their releases are shown.
 
 use crate::api::devices::extensions::document;
-use crate::domain::deployments::groups::{Group, ReleaseRow};
+use crate::clock::Micros;
+use crate::domain::deployments::groups::{Group, ReleaseRow, policy_of};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A deployment group.
 #[derive(Serialize, JsonSchema)]
@@ -70,10 +71,25 @@ struct Settings {
     release_network_interfaces: Vec<String>,
     /// The steps that the next release goes by; null for everyone at once.
     workflow: Value,
+    /// No release below this version is made or offered.
+    minimum_version: Option<String>,
+    /// Whether a release stops by itself when its devices are worse off than the others.
+    stop_when_worse: bool,
+    /// Whether a release that stopped by itself is taken back.
+    automatic_rollback: bool,
+    /// When the group begins to update.
+    starts_at: Option<String>,
+    /// When it ceases to.
+    ends_at: Option<String>,
+    /// What it sends on average at most.
+    bytes_per_second: Option<i64>,
+    /// When devices may be told: `from`, `to`, `days`, `time_zone`.
+    maintenance_window: Value,
 }
 
 fn settings(g: &Group) -> Option<Settings> {
     let (release_tags, interfaces) = g.release_words.clone()?;
+    let policy = policy_of(&g.row).unwrap_or_default();
     let row = &g.row;
     Some(Settings {
         concurrent_updates: row.concurrent_updates,
@@ -93,6 +109,13 @@ fn settings(g: &Group) -> Option<Settings> {
         release_tags,
         release_network_interfaces: interfaces,
         workflow: row.workflow.as_deref().map_or(Value::Null, document),
+        minimum_version: policy.minimum_version,
+        stop_when_worse: policy.stop_when_worse,
+        automatic_rollback: policy.automatic_rollback,
+        starts_at: policy.starts_at.map(Micros::zulu),
+        ends_at: policy.ends_at.map(Micros::zulu),
+        bytes_per_second: policy.bytes_per_second,
+        maintenance_window: json!(policy.maintenance_window),
     })
 }
 

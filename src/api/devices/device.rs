@@ -31,6 +31,11 @@ const DEVICE: &[Field] = &[
         "Code that it runs when it connects",
     ),
     optional_field(
+        "time_zone",
+        FieldType::Text,
+        "Where its maintenance windows are, such as `Europe/Berlin`; null for the time zone of the window. Beyond NervesHub",
+    ),
+    optional_field(
         "extensions",
         FieldType::Map,
         "Booleans by name of an extension",
@@ -196,6 +201,7 @@ fn form(p: &Params) -> domain::Result<DeviceForm> {
         updates_enabled: p.switch("updates_enabled")?,
         extensions: p.0.get("extensions").cloned(),
         connecting_code: p.nullable("connecting_code"),
+        time_zone: p.nullable("time_zone"),
         restore: p.0.get("deleted_at").is_some_and(Value::is_null),
     })
 }

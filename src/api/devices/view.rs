@@ -38,6 +38,9 @@ pub(super) struct DeviceView {
     last_communication: String,
     /// Whether it was deleted, and can be restored.
     deleted: bool,
+    /// Where its maintenance windows are; left out for the time zone of the window. Beyond NervesHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_zone: Option<String>,
 }
 
 /// What a device says it runs.
@@ -117,5 +120,6 @@ pub(super) fn view(d: &Device) -> DeviceView {
         product_name: v.product_name.clone(),
         last_communication: v.last_seen_at.map_or("never".into(), |t| t.spaced()),
         deleted: v.deleted_at.is_some(),
+        time_zone: v.time_zone.clone(),
     }
 }

@@ -53,11 +53,10 @@ pub(in crate::cli) enum Deployment {
         #[arg(long)]
         archive: Option<String>,
     },
-    /// Release the firmware of the release before the current one again, with its archive; the group keeps its own where that
-    /// release had none.
+    /// Take the current release back: a new release brings what the last good one before it brought.
     Rollback {
-        /// Its name.
-        name: String,
+        #[command(flatten)]
+        why: Why,
     },
     /// List a group's releases, newest first.
     Releases {
@@ -69,12 +68,35 @@ pub(in crate::cli) enum Deployment {
         /// Its name.
         name: String,
     },
-    /// Switch a group off: no update begins.
-    Pause {
+    /// Switch a group off: no update begins, of any release.
+    Deactivate {
         /// Its name.
         name: String,
     },
-    /// Say how many devices run the current release; with --watch until all do.
+    /// Pause the current release: nobody more is told until it is resumed.
+    Pause {
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Try the devices again on which the current release failed; failures count anew.
+    RetryFailed {
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Show what the failed attempts of the current release have in common.
+    Failures {
+        /// The group's name.
+        name: String,
+        /// What they are grouped by.
+        #[arg(long, default_value = "reason", value_parser = ["reason", "stage", "version"])]
+        by: String,
+    },
+    /// List the updates in flight, oldest first.
+    Inflight {
+        /// The group's name.
+        name: String,
+    },
+    /// Say how many devices run the current release; with --watch step by step, until all do or the release stops.
     Status {
         /// Its name.
         name: String,
@@ -119,10 +141,14 @@ pub(in crate::cli) struct Why {
     reason: Option<String>,
 }
 
-async fn steer(client: &Client, what: &str, why: Why) -> anyhow::Result<Code> {
+async fn post(client: &Client, what: &str, why: Why) -> anyhow::Result<Value> {
     let path = format!("{}/{what}", group(client, &why.name).await?);
     let body = json!({"reason": why.reason});
-    shown(client, &client.send(Method::POST, &path, &body).await?)
+    client.send(Method::POST, &path, &body).await
+}
+
+async fn steer(client: &Client, what: &str, why: Why) -> anyhow::Result<Code> {
+    shown(client, &post(client, what, why).await?)
 }
 
 /// Shows how far a release is: the sentence, and its steps.
@@ -206,7 +232,14 @@ impl Ask for Deployment {
                 let release = json!({"firmware": firmware, "archive": archive});
                 return put(client, &name, release).await;
             }
-            Self::Rollback { name } => return rollback(client, &name).await,
+            Self::Rollback { why } => {
+                let done = post(client, "rollback", why).await?;
+                client.done(&format!(
+                    "{} devices go back, {} after the update that they are in the middle of",
+                    done["done"], done["in_the_middle"]
+                ));
+                return shown(client, &done["rollout"]);
+            }
             Self::Releases { name } => {
                 let path = format!("{}/releases", group(client, &name).await?);
                 let all = client.get(&path).await?;
@@ -224,8 +257,41 @@ impl Ask for Deployment {
             Self::Activate { name } => {
                 return put(client, &name, json!({"state": "on"})).await;
             }
-            Self::Pause { name } => {
+            Self::Deactivate { name } => {
                 return put(client, &name, json!({"state": "off"})).await;
+            }
+            Self::Pause { why } => return steer(client, "pause", why).await,
+            Self::RetryFailed { why } => {
+                let done = post(client, "retry_failed", why).await?;
+                client.done(&format!("{} devices are tried again", done["devices"]));
+                return shown(client, &done["rollout"]);
+            }
+            Self::Failures { name, by } => {
+                let path = format!("{}/failures?by={by}", group(client, &name).await?);
+                let all = client.get(&path).await?;
+                client.table(
+                    &all,
+                    &[
+                        (&by.to_uppercase(), "/value"),
+                        ("DEVICES", "/count"),
+                        ("SUCH AS", "/devices"),
+                        ("LAST", "/last"),
+                    ],
+                )?;
+            }
+            Self::Inflight { name } => {
+                let path = format!("{}/inflight", group(client, &name).await?);
+                let all = client.get(&path).await?;
+                client.table(
+                    &all,
+                    &[
+                        ("DEVICE", "/device"),
+                        ("STAGE", "/stage"),
+                        ("PERCENT", "/percent"),
+                        ("FILE", "/kind"),
+                        ("SINCE", "/since"),
+                    ],
+                )?;
             }
             Self::Status { name, watch } => return status(client, &name, watch).await,
             Self::Progress { name } => {
@@ -262,26 +328,6 @@ fn read(settings: &[String]) -> anyhow::Result<Value> {
     Ok(map.into())
 }
 
-async fn rollback(client: &Client, name: &str) -> anyhow::Result<Code> {
-    let path = format!("{}/releases", group(client, name).await?);
-    let all = client.get(&path).await?;
-    let uuid = |i: usize| all[i]["firmware"]["uuid"].as_str().map(str::to_owned);
-    let now = uuid(0).context("the group has no release")?;
-    let mut older = (1..).map_while(|i| Some((i, uuid(i)?)));
-    let before = older.find(|(_, firmware)| *firmware != now);
-    let (i, firmware) = before.context("every release of the group has the same firmware")?;
-    let path = group(client, name).await?;
-    let archive = match all[i]["archive_uuid"].as_str() {
-        Some(own) => Value::from(own),
-        None => client.get(&path).await?["archive_uuid"].clone(),
-    };
-    let release = json!({"firmware": firmware, "archive": archive, "description": "rollback"});
-    let body = json!({ "deployment": release });
-    client.one(&client.send(Method::PUT, &path, &body).await?)?;
-    client.done("released again; devices go back as fast as the group lets them");
-    Ok(Code::Done)
-}
-
 async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64> {
     let pairs = [("query", text), ("pagination[page_size]", "1")];
     let path = format!("{product}/devices?{}", query(&pairs));
@@ -291,6 +337,21 @@ async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64
     answer["pagination"]["total_entries"]
         .as_u64()
         .context("the server does not count devices")
+}
+
+/// The steps of a release in a line: `Canary done | Sign-off waits | Everyone else`.
+fn drawn(progress: &Value) -> String {
+    let steps = progress["steps"].as_array().map_or(&[][..], Vec::as_slice);
+    let text = |step: &Value| {
+        let name = step["name"].as_str().unwrap_or_default();
+        match step["state"].as_str() {
+            Some("done") => format!("{name} done"),
+            Some("current") if step["type"] == "approval_required" => format!("{name} waits"),
+            Some("current") => format!("{name} {}", step["installed"]),
+            _ => name.to_owned(),
+        }
+    };
+    steps.iter().map(text).collect::<Vec<_>>().join(" | ")
 }
 
 async fn status(client: &Client, name: &str, watch: bool) -> anyhow::Result<Code> {
@@ -325,13 +386,23 @@ async fn status(client: &Client, name: &str, watch: bool) -> anyhow::Result<Code
         bar.set_length(total);
         bar.set_position(updated);
         let version = found["current_release"]["firmware"]["version"].as_str();
-        bar.set_message(version.unwrap_or_default().to_owned());
-        if !watch || updated == total {
+        let progress = client.get(&format!("{path}/progress")).await?;
+        bar.set_message(format!(
+            "{} {}",
+            version.unwrap_or_default(),
+            drawn(&progress)
+        ));
+        let state = progress["state"].as_str().unwrap_or_default().to_owned();
+        let over = updated == total || matches!(&*state, "stopped" | "aborted");
+        if !watch || over {
             bar.finish_and_clear();
             client.one(&json!({
                 "name": name, "state": found["state"], "version": version, "devices": total,
-                "updated": updated, "updating": updating,
+                "updated": updated, "updating": updating, "rollout": state,
             }))?;
+            if watch && updated < total {
+                bail!("{}", progress["sentence"].as_str().unwrap_or_default());
+            }
             return Ok(Code::Done);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,23 +1,28 @@
 //! Deployment groups as people manage them: list, create, change, delete (docs/protocol/rules.md, "Deployment
 //! groups" and "Releases").
 
+mod policy;
 mod settings;
 
 mod group_releases;
 
+use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};
 use crate::clock::Micros;
+use crate::domain::deployments::rollouts;
 use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
 use crate::rollout::matching;
+use crate::rollout::policy::Policy;
 use crate::rollout::version_requirement::Requirement;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{archives, deltas, firmwares};
 use crate::store::deployments::deployment_groups as table;
 use crate::store::deployments::deployment_groups::ListedGroup;
 use crate::store::deployments::releases;
+use crate::store::devices::held;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{self, Db, On, Write, devices};
@@ -27,6 +32,7 @@ use serde_json::json;
 pub use crate::store::deployments::deployment_groups::GroupRow;
 pub use crate::store::deployments::releases::ReleaseRow;
 pub use group_releases::*;
+pub use policy::{POLICY_FIELDS, policy_of};
 pub use settings::*;
 
 /// A deployment group with the figures that are shown with it.
@@ -109,6 +115,7 @@ impl Group {
                 architecture: g.release_architecture?,
                 inserted_at: g.released_at?,
                 archive_uuid: g.archive_uuid.clone(),
+                takes_back: g.takes_back,
             })
         };
         Self {
@@ -186,17 +193,17 @@ pub async fn create(db: &Db, scope: &Scope<Product>, form: NewGroup) -> Result<G
         .await?
         .ok_or_else(|| field("name", TAKEN))?;
     table::set_words(&mut w, row.id, "tag", &tags).await?;
-    releases::add(
-        &mut w,
-        row.id,
-        firmware.id,
+    let release = releases::NewRelease {
+        group: row.id,
+        firmware: firmware.id,
         archive,
-        None,
-        None,
-        scope.person().id,
-        now,
-    )
-    .await?;
+        description: None,
+        notes: None,
+        by: Some(scope.person().id),
+        takes_back: None,
+    };
+    releases::add(&mut w, &release, now).await?;
+    rollouts::begin(&mut w, &row, random_id(), now).await?;
     let text = format!(
         "User {} created deployment group {name}",
         scope.person().name
@@ -234,6 +241,9 @@ pub fn blank(scope: &Scope<Product>, name: &str, firmware: &FirmwareRow) -> Grou
         connecting_code: None,
         notes: None,
         workflow: None,
+        policy: None,
+        release_held: false,
+        bandwidth_until: Micros(0),
     };
     for setting in &NUMBERS {
         *(setting.of)(&mut group) = setting.default;
@@ -272,6 +282,9 @@ pub async fn update(
         if let Some(words) = words {
             table::set_words(&mut w, g.id, kind, &words).await?;
         }
+    }
+    if g.policy != before.policy {
+        held::release_all(&mut w, g.id).await?;
     }
     if !table::save(&mut w, &g, now).await? {
         return Err(field("name", TAKEN));

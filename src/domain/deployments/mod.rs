@@ -3,4 +3,5 @@
 
 pub mod groups;
 pub mod imported;
+pub mod overview;
 pub mod rollouts;

@@ -4,17 +4,20 @@
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
+use crate::domain::deployments::groups::policy_of;
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::ReleaseId;
 use crate::limits::REASON_CHARS;
-use crate::rollout::plan::Rollout;
+use crate::rollout::policy::Limit;
+use crate::rollout::rollback;
+use crate::rollout::standing::Rollout;
 use crate::rollout::steps::{StepDecision, Waiting};
 use crate::rollout::workflow::{self, Mistake};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
 use crate::store::deployments::rollouts::StepCounts;
-use crate::store::deployments::{deployment_groups, releases, rollouts};
+use crate::store::deployments::{deployment_groups, inflight, releases, rollouts};
 use crate::store::devices;
 use crate::store::events::audit::{self, Resource};
 use crate::store::words::RolloutState;
@@ -32,6 +35,8 @@ pub struct Progress {
     pub state: RolloutState,
     /// A sentence about that.
     pub sentence: String,
+    /// The number of the release that it takes back.
+    pub takes_back: Option<i64>,
     /// When the state changed last, if it ever did.
     pub changed_at: Option<Micros>,
     /// Devices in the group, and those of them that run the release.
@@ -79,6 +84,9 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     let (group, release, rollout) = current(&mut r, scope, name).await?;
     let all = devices::count_in_group(&mut r, group.id).await?;
     let updated = devices::count_running(&mut r, group.id, &release.uuid).await?;
+    let policy = policy_of(&group)?;
+    let limits = policy.limits(&release.version, group.bandwidth_until, now);
+    let limit = limits.into_iter().next();
     let mut steps = Vec::new();
     for (n, step) in (0_i64..).zip(&rollout.workflow.steps) {
         let at = rollout.number();
@@ -104,15 +112,22 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     Ok(Progress {
         release: release.number,
         state: rollout.state(),
-        sentence: sentence(&group, &rollout, all > updated, now),
+        takes_back: release.takes_back,
+        sentence: sentence(&group, &rollout, limit, all > updated, now),
         changed_at: rollout.row.as_ref().map(|r| r.changed_at),
         devices: (all, updated),
         steps,
     })
 }
 
-/// What a rollout does or waits for, in a sentence. `more` says whether devices are left to update.
-fn sentence(group: &GroupRow, rollout: &Rollout, more: bool, now: Micros) -> String {
+/// What a rollout does or waits for, in a sentence. `limit` keeps the group from being updated now; `more` says whether devices are left to update.
+fn sentence(
+    group: &GroupRow,
+    rollout: &Rollout,
+    limit: Option<Limit>,
+    more: bool,
+    now: Micros,
+) -> String {
     let reason = rollout.row.as_ref().and_then(|r| r.reason.as_deref());
     let because = |what: &str| match reason {
         Some(why) => format!("{what}: {}.", why.trim_end_matches('.')),
@@ -125,6 +140,9 @@ fn sentence(group: &GroupRow, rollout: &Rollout, more: bool, now: Micros) -> Str
         RolloutState::Running if !group.is_active => "The deployment group is off.".into(),
         RolloutState::Running => {
             let step = &rollout.step().name;
+            if let Some(limit) = limit {
+                return limit.sentence;
+            }
             // Whether somebody is there to be updated, only the scheduler looks.
             match rollout.decide(false, now) {
                 StepDecision::Wait(Waiting::Newcomers) if more => {
@@ -164,8 +182,9 @@ pub fn check_workflow(value: &Value) -> Vec<Mistake> {
     workflow::read(value).err().unwrap_or_default()
 }
 
-/// Begins the rollout of a group's newest release, by the workflow of the group.
-pub(super) async fn begin(w: &mut Write, group: &GroupRow, now: Micros) -> store::Result<()> {
+/// Begins the rollout of a group's newest release, by the workflow of the group. The salt makes the shares of this release differ
+/// from those of others.
+pub async fn begin(w: &mut Write, group: &GroupRow, salt: i64, now: Micros) -> store::Result<()> {
     let Some(release) = releases::current(w, group.id).await? else {
         return Ok(());
     };
@@ -178,7 +197,7 @@ pub(super) async fn begin(w: &mut Write, group: &GroupRow, now: Micros) -> store
             words.extend(own.interfaces.iter().map(|w| (n, "interface", w.as_str())));
         }
     }
-    rollouts::begin(w, release.id, text, random_id(), &words, now).await
+    rollouts::begin(w, release.id, text, salt, &words, now).await
 }
 
 fn checked(reason: Option<String>) -> Result<Option<String>> {
@@ -294,6 +313,93 @@ pub async fn approve(
     w.commit().await?;
     context.wake_group(Some(group.id));
     progress(&context.db, scope, name).await
+}
+
+/// What taking a release back does.
+#[derive(Debug)]
+pub struct Rollback {
+    /// How far the release is that takes it back.
+    pub progress: Progress,
+    /// Devices that run the release; they go back.
+    pub done: i64,
+    /// Devices in the middle of the update; they go back after its outcome.
+    pub in_the_middle: i64,
+    /// Devices that it had not reached; they stay with what they have, or get what the group goes back to.
+    pub not_started: i64,
+}
+
+/// Takes the current release of a group back to the last good one.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for an unknown group; a conflict when there is nothing to go back to.
+pub async fn take_back(
+    context: &Context,
+    scope: &Scope<Product>,
+    name: &str,
+    reason: Option<String>,
+) -> Result<Rollback> {
+    let reason = checked(reason)?;
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let (group, release, rollout) = current(&mut w, scope, name).await?;
+    let all = devices::count_in_group(&mut w, group.id).await?;
+    let done = devices::count_running(&mut w, group.id, &release.uuid).await?;
+    let in_the_middle = inflight::count(&mut w, group.id, false).await?
+        + inflight::count(&mut w, group.id, true).await?;
+    if rollout.row.is_none() {
+        begin_plain(&mut w, release.id, now).await?;
+    }
+    let by = Some(scope.person().id);
+    let made = rollback::take_back(&mut w, &group, &release, by, now).await?;
+    let (number, version) = made.map_err(|r| DomainError::Conflict(r.sentence()))?;
+    let state = RolloutState::Aborted;
+    rollouts::set_state(&mut w, release.id, state, reason.as_deref(), now).await?;
+    let verb = format!("took back (by release {number}, version {version})");
+    let about = (&group, &release);
+    tell(&mut w, scope, about, &verb, reason.as_deref(), now).await?;
+    w.commit().await?;
+    context.wake_group(Some(group.id));
+    Ok(Rollback {
+        progress: progress(&context.db, scope, name).await?,
+        done,
+        in_the_middle,
+        not_started: (all - done - in_the_middle).max(0),
+    })
+}
+
+/// Tries the devices again on which the current release failed: they rest no more, and failures count anew. A release that stopped
+/// by itself goes on. How many devices.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for an unknown group; a conflict when the rollout was paused or aborted.
+pub async fn retry_failed(
+    context: &Context,
+    scope: &Scope<Product>,
+    name: &str,
+    reason: Option<String>,
+) -> Result<(u64, Progress)> {
+    let reason = checked(reason)?;
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let (group, release, rollout) = current(&mut w, scope, name).await?;
+    if let state @ (RolloutState::Paused | RolloutState::Aborted) = rollout.state() {
+        return Err(not_now(state.word()));
+    }
+    if rollout.row.is_none() {
+        begin_plain(&mut w, release.id, now).await?;
+    }
+    let retried = rollouts::retry_failed(&mut w, release.id).await?;
+    rollouts::forgive(&mut w, release.id, now).await?;
+    if rollout.state() == RolloutState::Stopped {
+        let (to, why) = (RolloutState::Running, reason.as_deref());
+        rollouts::set_state(&mut w, release.id, to, why, now).await?;
+    }
+    let verb = format!("tried {retried} failed devices again with");
+    let about = (&group, &release);
+    tell(&mut w, scope, about, &verb, reason.as_deref(), now).await?;
+    w.commit().await?;
+    context.wake_group(Some(group.id));
+    Ok((retried, progress(&context.db, scope, name).await?))
 }
 
 async fn tell(

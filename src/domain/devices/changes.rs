@@ -1,6 +1,7 @@
 //! Creating, changing, deleting, and destroying devices.
 
 use super::*;
+use crate::rollout::policy::is_time_zone;
 use crate::store::deployments::inflight;
 use crate::store::words::AttemptOutcome;
 
@@ -110,6 +111,14 @@ pub(super) async fn apply_settings(
             return Err(field("connecting_code", "must be at most 16384 bytes"));
         }
         store::devices::set_connecting_code(w, device, code.as_deref(), now).await?;
+    }
+    if let Some(zone) = &form.time_zone {
+        let zone = zone.as_deref().filter(|z| !z.is_empty());
+        if zone.is_some_and(|z| !is_time_zone(z)) {
+            let text = "must be a time zone, such as Europe/Berlin";
+            return Err(field("time_zone", text));
+        }
+        store::devices::set_time_zone(w, device, zone, now).await?;
     }
     Ok(())
 }

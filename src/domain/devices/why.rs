@@ -3,8 +3,9 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{DomainError, Result, devices};
+use crate::ids::DeviceId;
 use crate::rollout::claim;
-use crate::rollout::plan::Rollout;
+use crate::rollout::standing::Rollout;
 use crate::rollout::why::{self, Facts, GroupFacts};
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::{deployment_groups, inflight, releases};
@@ -21,21 +22,30 @@ pub async fn checks(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result
     let now = db.now();
     let mut r = db.read().await?;
     let id = devices::id_of(&mut r, scope, identifier).await?;
-    let device = store::devices::row(&mut r, id).await?;
-    let (device, known) = device
-        .zip(update_facts::of(&mut r, id).await?)
-        .ok_or(DomainError::NotFound)?;
-    let group = match device.group_id {
-        Some(_) => group_facts(&mut r, &device, now).await?,
+    let facts = facts(&mut r, id, now).await?.ok_or(DomainError::NotFound)?;
+    Ok(why::checks(&facts, now))
+}
+
+/// What is on record of a device that decides whether it is updated; `None` for one that does not exist.
+pub async fn facts(
+    on: &mut impl On,
+    device: DeviceId,
+    now: Micros,
+) -> store::Result<Option<Facts>> {
+    let row = store::devices::row(on, device).await?;
+    let Some((row, known)) = row.zip(update_facts::of(on, device).await?) else {
+        return Ok(None);
+    };
+    let group = match row.group_id {
+        Some(_) => group_facts(on, &row, now).await?,
         None => None,
     };
-    let facts = Facts {
-        tags: store::devices::tags(&mut r, id).await?,
-        device,
+    Ok(Some(Facts {
+        tags: store::devices::tags(on, device).await?,
+        device: row,
         known,
         group,
-    };
-    Ok(why::checks(&facts, now))
+    }))
 }
 
 async fn group_facts(

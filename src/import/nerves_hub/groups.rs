@@ -40,6 +40,7 @@ fn settings(row: &Value) -> Changes {
         connecting_code: settable(row, "connecting_code"),
         notes: settable(row, "notes"),
         workflow: None,
+        policy: serde_json::Map::new(),
         queue_management: row["queue_management"].as_str().map(str::to_owned),
         priority_queue_enabled: row["priority_queue_enabled"].as_bool(),
         priority_threshold: settable(row, "priority_queue_firmware_version_threshold"),
@@ -116,17 +117,16 @@ impl Goods<'_> {
             let archive = self.archives.get(&number(release, "archive_id")).copied();
             let by = self.users.get(&number(release, "created_by_id"));
             let (description, notes) = (&release["description"], &release["notes"]);
-            releases::add(
-                w,
-                group.id,
-                firmware.id,
+            let new = releases::NewRelease {
+                group: group.id,
+                firmware: firmware.id,
                 archive,
-                description.as_str(),
-                notes.as_str(),
-                by.copied().unwrap_or(person),
-                made_at(release, self.now),
-            )
-            .await?;
+                description: description.as_str(),
+                notes: notes.as_str(),
+                by: Some(by.copied().unwrap_or(person)),
+                takes_back: None,
+            };
+            releases::add(w, &new, made_at(release, self.now)).await?;
             self.report.made("releases");
         }
         Ok(left)

@@ -2,6 +2,7 @@
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
+use crate::store::devices::held;
 use crate::store::ids::{FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId};
 use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{On, Result, Write};
@@ -58,6 +59,12 @@ pub struct GroupRow {
     pub notes: Option<String>,
     /// The steps that the next release goes by, as JSON; `None` for everyone at once.
     pub workflow: Option<String>,
+    /// Its limits beyond NervesHub's, as JSON; `None` for their defaults.
+    pub policy: Option<String>,
+    /// Whether its held devices have to be looked at again.
+    pub release_held: bool,
+    /// Until when what its claims promised to send fills its bandwidth.
+    pub bandwidth_until: Micros,
 }
 
 macro_rules! group_columns {
@@ -67,7 +74,8 @@ macro_rules! group_columns {
                 concurrent_updates, queue_management, priority_queue_enabled,
                 priority_queue_concurrent_updates, priority_queue_firmware_version_threshold,
                 device_failure_threshold, device_failure_rate_amount, device_failure_rate_seconds,
-                penalty_timeout_minutes, failure_threshold, connecting_code, notes, workflow
+                penalty_timeout_minutes, failure_threshold, connecting_code, notes, workflow, policy,
+                release_held, bandwidth_until
          FROM deployment_groups "
     };
 }
@@ -85,9 +93,9 @@ pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<Grou
                 priority_queue_firmware_version_threshold, device_failure_threshold,
                 device_failure_rate_amount, device_failure_rate_seconds, penalty_timeout_minutes,
                 failure_threshold, connecting_code, notes, current_updated_devices, inserted_at,
-                updated_at, workflow)
+                updated_at, workflow, policy)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                     $18, $19, $20, $21, $22, 0, $23, $23, $24)
+                     $18, $19, $20, $21, $22, 0, $23, $23, $24, $25)
              ON CONFLICT (product_id, name) DO NOTHING RETURNING id"
         ),
         g.org_id,
@@ -113,7 +121,8 @@ pub async fn add(w: &mut Write, g: &GroupRow, now: Micros) -> Result<Option<Grou
         g.connecting_code.as_deref(),
         g.notes.as_deref(),
         now,
-        g.workflow.as_deref()
+        g.workflow.as_deref(),
+        g.policy.as_deref()
     )?;
     if let Some((id,)) = row {
         execute!(
@@ -141,7 +150,7 @@ pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
                priority_queue_firmware_version_threshold = $12, device_failure_threshold = $13,
                device_failure_rate_amount = $14, device_failure_rate_seconds = $15,
                penalty_timeout_minutes = $16, failure_threshold = $17, connecting_code = $18,
-               notes = $19, updated_at = $20, workflow = $21
+               notes = $19, updated_at = $20, workflow = $21, policy = $22
              WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM deployment_groups o
                WHERE o.product_id = deployment_groups.product_id AND o.name = $2 AND o.id <> $1)"
         ),
@@ -165,13 +174,17 @@ pub async fn save(w: &mut Write, g: &GroupRow, now: Micros) -> Result<bool> {
         g.connecting_code.as_deref(),
         g.notes.as_deref(),
         now,
-        g.workflow.as_deref()
+        g.workflow.as_deref(),
+        g.policy.as_deref()
     )?;
     Ok(n == 1)
 }
 
 /// Replaces one of a group's word lists: `tag`, `release_tag`, or `interface`.
 pub async fn set_words(w: &mut Write, id: GroupId, kind: &str, words: &[String]) -> Result<()> {
+    if kind != "tag" {
+        held::release_all(w, id).await?;
+    }
     execute!(
         w,
         sql!(
@@ -239,6 +252,8 @@ pub struct ListedGroup {
     pub released_at: Option<Micros>,
     /// uuid of its archive.
     pub archive_uuid: Option<String>,
+    /// The number of the release that it takes back.
+    pub takes_back: Option<i64>,
 }
 
 /// The product's groups, by name, each with what is shown beside it but for its tags.
@@ -252,7 +267,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Listed
                         r.firmware_id AS release_firmware, f.uuid AS release_uuid,
                         f.version AS release_version, f.platform AS release_platform,
                         f.architecture AS release_architecture, r.inserted_at AS released_at,
-                        a.uuid AS archive_uuid,
+                        a.uuid AS archive_uuid, r.takes_back,
                         (SELECT COUNT(*) FROM devices d
                          WHERE d.group_id = y.id AND d.deleted_at IS NULL) AS devices,
                         (SELECT COUNT(*) FROM releases n WHERE n.group_id = y.id) AS releases
@@ -349,6 +364,20 @@ pub async fn lease(
         now
     )?;
     Ok(n == 1)
+}
+
+/// Stores until when the bytes that claims of a group promised fill its bandwidth. Called under its lease.
+pub async fn set_bandwidth(w: &mut Write, id: GroupId, until: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deployment_groups.set_bandwidth",
+            "UPDATE deployment_groups SET bandwidth_until = $2 WHERE id = $1"
+        ),
+        id,
+        until
+    )?;
+    Ok(())
 }
 
 /// The number of releases of a group.

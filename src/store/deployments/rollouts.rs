@@ -1,8 +1,10 @@
 //! Rollouts in the database: how far a release is with the steps of its workflow. A release without a row runs, and goes to
 //! the whole group at once.
 
+use super::comparisons::failed_outcomes;
 use crate::clock::Micros;
-use crate::store::ids::{ReleaseId, UserId};
+use crate::store::devices::held;
+use crate::store::ids::{GroupId, ReleaseId, UserId};
 use crate::store::words::RolloutState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
@@ -26,6 +28,12 @@ pub struct RolloutRow {
     pub step_at: Micros,
     /// Since when nothing is left to do in it.
     pub over_at: Option<Micros>,
+    /// Failed attempts count from here on.
+    pub failures_from: Micros,
+    /// When its devices were compared with the others of the group.
+    pub compared_at: Micros,
+    /// How many attempts had failed then.
+    pub compared: i64,
 }
 
 /// Adds the rollout of a new release. `words` are the tags and interfaces of the steps: step, `tag` or `interface`, word.
@@ -67,7 +75,8 @@ pub async fn of(on: &mut impl On, release: ReleaseId) -> Result<Option<RolloutRo
         on,
         sql!(
             "rollouts.of",
-            "SELECT workflow, salt, state, reason, changed_at, step, step_at, over_at
+            "SELECT workflow, salt, state, reason, changed_at, step, step_at, over_at,
+                    failures_from, compared_at, compared
              FROM rollouts WHERE release_id = $1"
         ),
         release
@@ -96,8 +105,15 @@ pub async fn set_state(
     Ok(())
 }
 
-/// Begins a step.
-pub async fn enter(w: &mut Write, release: ReleaseId, step: i64, now: Micros) -> Result<()> {
+/// Begins a step, which may admit devices that the one before did not.
+pub async fn enter(
+    w: &mut Write,
+    group: GroupId,
+    release: ReleaseId,
+    step: i64,
+    now: Micros,
+) -> Result<()> {
+    held::release_all(w, group).await?;
     execute!(
         w,
         sql!(
@@ -121,6 +137,62 @@ pub async fn set_over(w: &mut Write, release: ReleaseId, at: Option<Micros>) -> 
         ),
         release,
         at
+    )?;
+    Ok(())
+}
+
+/// Lets the devices rest no more whose attempts of a release failed and that do not run it, and forgets those attempts; how many
+/// devices.
+pub async fn retry_failed(w: &mut Write, release: ReleaseId) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.forget_attempts",
+            "UPDATE update_attempts SET cleared = TRUE WHERE release_id = $1 AND NOT cleared"
+        ),
+        release
+    )?;
+    execute!(
+        w,
+        sql!(
+            "rollouts.retry_failed",
+            concat!(
+                "UPDATE devices SET blocked_until = NULL, held = FALSE, held_until = NULL WHERE id IN
+                   (SELECT a.device_id FROM attempts a WHERE a.release_id = $1 AND a.outcome IN ",
+                failed_outcomes!(),
+                "  AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.release_id = $1
+                        AND b.device_id = a.device_id AND b.outcome = 'installed'))"
+            )
+        ),
+        release
+    )
+}
+
+/// Notes that the devices of a release were compared with the others of its group.
+pub async fn compared(w: &mut Write, release: ReleaseId, failures: i64, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.compared",
+            "UPDATE rollouts SET compared = $2, compared_at = $3 WHERE release_id = $1"
+        ),
+        release,
+        failures,
+        now
+    )?;
+    Ok(())
+}
+
+/// Counts failures anew from an instant on.
+pub async fn forgive(w: &mut Write, release: ReleaseId, now: Micros) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.forgive",
+            "UPDATE rollouts SET failures_from = $2, compared = 0 WHERE release_id = $1"
+        ),
+        release,
+        now
     )?;
     Ok(())
 }
@@ -173,7 +245,7 @@ pub async fn counts(on: &mut impl On, release: ReleaseId, step: i64) -> Result<S
         on,
         sql!(
             "rollouts.counts",
-            "SELECT
+            concat!("SELECT
                (SELECT COUNT(*) FROM inflight WHERE release_id = $1 AND step = $2) AS in_flight,
                (SELECT COUNT(*) FROM (
                   SELECT device_id FROM inflight WHERE release_id = $1 AND step = $2
@@ -185,10 +257,11 @@ pub async fn counts(on: &mut impl On, release: ReleaseId, step: i64) -> Result<S
                   AND validated_at IS NOT NULL) AS validated,
                (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
                 WHERE a.release_id = $1 AND a.step = $2
-                  AND a.outcome IN ('failed', 'ignored', 'returned', 'reverted', 'lapsed', 'other_firmware')
+                  AND a.ended_at >= COALESCE((SELECT failures_from FROM rollouts WHERE release_id = $1), 0)
+                  AND a.outcome IN ", failed_outcomes!(), "
                   AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.release_id = $1
                     AND b.step = $2 AND b.device_id = a.device_id AND b.outcome = 'installed')) AS failed,
-               (SELECT COUNT(*) FROM rollout_approvals WHERE release_id = $1 AND step = $2) AS approvals"
+               (SELECT COUNT(*) FROM rollout_approvals WHERE release_id = $1 AND step = $2) AS approvals")
         ),
         release,
         step

@@ -18,6 +18,8 @@ pub struct Candidate {
     pub full_next_for: Option<String>,
     /// The device's fwup.
     pub fw_fwup_version: Option<String>,
+    /// Where its maintenance windows are; `None` for the time zone of the window itself.
+    pub time_zone: Option<String>,
 }
 
 /// Whom the present step of a rollout admits, beside the conditions of the group.
@@ -47,8 +49,8 @@ pub async fn next_source(
             "devices.next_source",
             "SELECT fw_uuid, fw_version FROM devices
              WHERE group_id = $1 AND fw_uuid >= $2 AND online AND updates_enabled
-               AND blocked_until IS NULL AND NOT in_flight AND validation <> 'not_validated'
-               AND deleted_at IS NULL
+               AND blocked_until IS NULL AND NOT in_flight AND NOT held
+               AND validation <> 'not_validated' AND deleted_at IS NULL
              ORDER BY fw_uuid, connected_at, id LIMIT 1"
         ),
         group,
@@ -56,31 +58,97 @@ pub async fn next_source(
     )
 }
 
-/// What a device needs to be offered the release `$4`, whose firmware is `$3`, in a group `$1`: that it may be updated, that it
-/// can install it, the release's tags and interfaces, and those and the share (`$6`, `$7`, `$8`) of its present step `$5`.
-macro_rules! may_be_offered {
+/// What a device of the group `$1` needs to be updated at all, whatever is released. With `online AND NOT held` it is the
+/// condition of the indexes that hold the queues.
+macro_rules! may_be_updated {
     () => {
-        "d.group_id = $1 AND d.updates_enabled
-               AND d.blocked_until IS NULL AND NOT d.in_flight AND d.validation <> 'not_validated'
-               AND d.deleted_at IS NULL AND (d.unfit_for IS NULL OR d.unfit_for <> $3)
-               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                     AND w.kind = 'release_tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1 AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = $1
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
-                     AND w.kind = 'tag' AND NOT EXISTS
-                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
-               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
-                         AND w.kind = 'interface')
-                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = $4 AND w.step = $5
-                         AND w.kind = 'interface' AND w.word = d.interface))
-               AND ((d.id % 2147483647) * $6 + $7) % 2147483647 % 10000 < $8"
+        "d.group_id = $1 AND d.updates_enabled AND d.blocked_until IS NULL AND NOT d.in_flight
+               AND d.validation <> 'not_validated' AND d.deleted_at IS NULL"
     };
 }
 
-/// Candidates of the group that run `source` and may be able to install `target` (a uuid), longest connected first.
+/// What the device `d` needs to be offered a release: that it can install it, the release's tags and interfaces, and those and the
+/// share of its present step. The arguments are where the statement has the group, the uuid of the release's firmware, the release,
+/// its step, and factor, offset and share of the hash.
+macro_rules! admitted {
+    () => {
+        admitted!("$1", "$3", "$4", "$5", "$6", "$7", "$8")
+    };
+    ($group:literal, $target:literal, $release:literal, $step:literal, $factor:literal, $offset:literal, $share:literal) => {
+        concat!(
+            "(d.unfit_for IS NULL OR d.unfit_for <> ",
+            $target,
+            ")
+               AND NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = ",
+            $group,
+            "
+                     AND w.kind = 'release_tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = ",
+            $group,
+            " AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM group_words w WHERE w.group_id = ",
+            $group,
+            "
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = ",
+            $release,
+            " AND w.step = ",
+            $step,
+            "
+                     AND w.kind = 'tag' AND NOT EXISTS
+                       (SELECT 1 FROM device_tags t WHERE t.device_id = d.id AND t.tag = w.word))
+               AND (NOT EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = ",
+            $release,
+            " AND w.step = ",
+            $step,
+            "
+                         AND w.kind = 'interface')
+                    OR EXISTS (SELECT 1 FROM rollout_words w WHERE w.release_id = ",
+            $release,
+            " AND w.step = ",
+            $step,
+            "
+                         AND w.kind = 'interface' AND w.word = d.interface))
+               AND ((d.id % 2147483647) * ",
+            $factor,
+            " + ",
+            $offset,
+            ") % 2147483647 % 10000 < ",
+            $share
+        )
+    };
+}
+pub(super) use admitted;
+
+macro_rules! queue {
+    ($since:literal, $order:literal) => {
+        concat!(
+            "SELECT d.id, ",
+            $since,
+            " AS since, d.full_next_for, d.fw_fwup_version, d.time_zone, (",
+            admitted!(),
+            ") AS admitted FROM devices d WHERE d.fw_uuid = $2 AND d.online AND NOT d.held AND ",
+            may_be_updated!(),
+            " ORDER BY ",
+            $order,
+            " LIMIT $9"
+        )
+    };
+}
+
+/// A device at the head of a group's queue.
+#[derive(Debug, Clone, FromRow)]
+pub struct Queued {
+    /// The device, as it is claimed.
+    #[sqlx(flatten)]
+    pub candidate: Candidate,
+    /// Whether the release and its present step are for it.
+    pub admitted: bool,
+}
+
+/// The head of a group's queue: devices that run `source` and are not held, longest connected first. Those that the release (of
+/// the firmware `target`, a uuid) is not for are among them.
 pub async fn fifo(
     on: &mut impl On,
     group: GroupId,
@@ -88,17 +156,12 @@ pub async fn fifo(
     target: &str,
     admits: &Admission,
     limit: i64,
-) -> Result<Vec<Candidate>> {
+) -> Result<Vec<Queued>> {
     fetch_all!(
         on,
         sql!(
             "devices.fifo",
-            concat!(
-                "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-                 WHERE d.fw_uuid = $2 AND d.online AND ",
-                may_be_offered!(),
-                " ORDER BY d.connected_at, d.id LIMIT $9"
-            )
+            queue!("d.connected_at", "d.connected_at, d.id")
         ),
         group,
         source,
@@ -120,17 +183,12 @@ pub async fn lifo(
     target: &str,
     admits: &Admission,
     limit: i64,
-) -> Result<Vec<Candidate>> {
+) -> Result<Vec<Queued>> {
     fetch_all!(
         on,
         sql!(
             "devices.lifo",
-            concat!(
-                "SELECT d.id, d.first_seen_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-                 WHERE d.fw_uuid = $2 AND d.online AND ",
-                may_be_offered!(),
-                " ORDER BY d.first_seen_at DESC, d.id DESC LIMIT $9"
-            )
+            queue!("d.first_seen_at", "d.first_seen_at DESC, d.id DESC")
         ),
         group,
         source,
@@ -157,9 +215,11 @@ pub async fn eligible(
         sql!(
             "devices.eligible",
             concat!(
-                "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version FROM devices d
-                 WHERE d.id = $2 AND ",
-                may_be_offered!()
+                "SELECT d.id, d.connected_at AS since, d.full_next_for, d.fw_fwup_version, d.time_zone
+                 FROM devices d WHERE d.id = $2 AND ",
+                may_be_updated!(),
+                " AND ",
+                admitted!()
             )
         ),
         group,

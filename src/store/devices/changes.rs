@@ -13,7 +13,7 @@ pub async fn set_group(
         w,
         sql!(
             "devices.set_group",
-            "UPDATE devices SET group_id = $2, updated_at = $3 WHERE id = $1"
+            "UPDATE devices SET group_id = $2, held = FALSE, held_until = NULL, updated_at = $3 WHERE id = $1"
         ),
         id,
         group,
@@ -138,6 +138,26 @@ pub async fn set_connecting_code(
     Ok(())
 }
 
+/// Sets the time zone of a device's maintenance windows.
+pub async fn set_time_zone(
+    w: &mut Write,
+    id: DeviceId,
+    zone: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "devices.set_time_zone",
+            "UPDATE devices SET time_zone = $2, held = FALSE, held_until = NULL, updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        zone,
+        now
+    )?;
+    Ok(())
+}
+
 /// Puts the device into another product, and into no group.
 pub async fn relocate(
     w: &mut Write,
@@ -152,7 +172,7 @@ pub async fn relocate(
         sql!(
             "devices.relocate",
             "UPDATE devices SET org_id = $2, product_id = $3, group_id = NULL, blocked_until = NULL,
-               full_next_for = NULL, updated_at = $4 WHERE id = $1"
+               full_next_for = NULL, held = FALSE, held_until = NULL, updated_at = $4 WHERE id = $1"
         ),
         id,
         org,
@@ -235,7 +255,7 @@ pub async fn set_tags(w: &mut Write, device: DeviceId, tags: Option<&[String]>) 
         w,
         sql!(
             "devices.tags_set",
-            "UPDATE devices SET tags_set = $2 WHERE id = $1"
+            "UPDATE devices SET tags_set = $2, held = FALSE, held_until = NULL WHERE id = $1"
         ),
         device,
         tags.is_some()

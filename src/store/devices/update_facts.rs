@@ -21,6 +21,8 @@ pub struct UpdateFacts {
     pub in_flight_since: Option<Micros>,
     /// How far that is.
     pub stage: Option<String>,
+    /// Where its maintenance windows are.
+    pub time_zone: Option<String>,
 }
 
 /// Reads them.
@@ -30,7 +32,8 @@ pub async fn of(on: &mut impl On, device: DeviceId) -> Result<Option<UpdateFacts
         sql!(
             "update_facts.of",
             "SELECT d.online, d.validation, d.interface, d.full_next_for,
-                    i.inserted_at AS in_flight_since, i.status AS stage
+                    i.inserted_at AS in_flight_since, i.status AS stage,
+                    d.time_zone
              FROM devices d LEFT JOIN inflight i ON i.device_id = d.id WHERE d.id = $1"
         ),
         device

@@ -240,7 +240,7 @@ pub async fn devices(w: &mut Write, all: &[DeviceChange]) -> Result<()> {
            group_id = x.of_group, blocked_until = x.blocked, validation = x.validation,
            auto_revert = CAST(x.auto_revert AS BOOLEAN),
            in_flight = CASE WHEN x.freed THEN FALSE ELSE devices.in_flight END,
-           full_next_for = x.full_next, interface = x.interface,
+           full_next_for = x.full_next, interface = x.interface, held = FALSE, held_until = NULL,
            updated_at = COALESCE(x.updated, devices.updated_at),
            unfit_for = CASE WHEN x.told THEN NULL ELSE devices.unfit_for END,
            fw_uuid = COALESCE(x.uuid, devices.fw_uuid),

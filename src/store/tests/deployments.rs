@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rollout::steps::{hash_numbers, place};
-use crate::store::devices;
+use crate::store::devices::{self, held};
 use crate::store::words::AttemptOutcome;
 use crate::store::words::Validation;
 
@@ -11,6 +11,7 @@ both_engines! {
     candidates_come_in_order_and_only_when_eligible => candidates;
     a_lease_is_one_nodes_until_it_lapses => leases;
     two_schedulers_never_claim_beyond_the_limit => racing_claims;
+    devices_are_held_until_what_holds_them_changes => held_devices;
 }
 
 pub(super) fn claim(device: DeviceId, group: GroupId, n: i64) -> NewClaim {
@@ -106,7 +107,8 @@ async fn candidates(db: &Db) {
             .await
             .unwrap()
             .iter()
-            .map(|c| c.id)
+            .filter(|q| q.admitted)
+            .map(|q| q.candidate.id)
             .collect()
     };
     assert_eq!(fifo(&mut w).await, ids);
@@ -120,7 +122,8 @@ async fn candidates(db: &Db) {
             ..EVERYONE
         };
         let found = devices::fifo(&mut w, group, "old", "none", &half, 10).await;
-        let found: Vec<DeviceId> = found.unwrap().iter().map(|c| c.id).collect();
+        let found = found.unwrap().into_iter().filter(|q| q.admitted);
+        let found: Vec<DeviceId> = found.map(|q| q.candidate.id).collect();
         let first = |id: &&DeviceId| place(id.number(), salt) < 5_000;
         let expected: Vec<DeviceId> = ids.iter().filter(first).copied().collect();
         assert_eq!(found, expected, "{salt}");
@@ -129,7 +132,7 @@ async fn candidates(db: &Db) {
         .await
         .unwrap()
         .iter()
-        .map(|c| c.id)
+        .map(|q| q.candidate.id)
         .collect();
     assert_eq!(newest, ids, "the first device was seen first most recently");
     let source = devices::next_source(&mut w, group, "").await.unwrap();
@@ -206,10 +209,73 @@ async fn racing_claims(db: &Db) {
     let (group, _) = fleet(&mut w, &world, 20).await;
     w.commit().await.unwrap();
     // Both call themselves the lease's holder: only the row lock keeps them apart.
-    let run = || crate::rollout::claim::run(db, NodeId(1), group, later(100));
+    let run = || crate::rollout::claim::run(db, NodeId(1), group, None, later(100));
     let runs = futures_util::future::join_all((0..8).map(|_| run())).await;
     let claimed: usize = runs.into_iter().map(|r| r.unwrap().claimed.len()).sum();
     assert_eq!(claimed, 3);
     let mut r = db.read().await.unwrap();
     assert_eq!(inflight::count(&mut r, group, false).await.unwrap(), 3);
+}
+
+/// A step that admits nobody.
+const NOBODY: devices::Admission = devices::Admission {
+    share: 0,
+    ..EVERYONE
+};
+
+/// A device that is held is in no queue; each change that may admit it puts it back.
+async fn held_devices(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, ids) = fleet(&mut w, &world, 5).await;
+    let queue = async |w: &mut Write| -> Vec<DeviceId> {
+        let all = devices::fifo(w, group, "old", "none", &EVERYONE, 10).await;
+        all.unwrap().into_iter().map(|q| q.candidate.id).collect()
+    };
+    let hold = async |w: &mut Write, until: Option<Micros>| {
+        let hold = |id: &DeviceId| held::Hold { device: *id, until };
+        let all: Vec<_> = ids.iter().map(hold).collect();
+        held::hold(w, group, "new", &NOBODY, &all).await.unwrap();
+    };
+    hold(&mut w, None).await;
+    assert_eq!(queue(&mut w).await, []);
+    assert_eq!(devices::next_source(&mut w, group, "").await.unwrap(), None);
+    devices::set_tags(&mut w, ids[0], Some(&["eu".into()]))
+        .await
+        .unwrap();
+    devices::set_interface(&mut w, ids[1], "wifi")
+        .await
+        .unwrap();
+    devices::set_group(&mut w, ids[2], Some(group), NOW)
+        .await
+        .unwrap();
+    devices::set_time_zone(&mut w, ids[3], Some("UTC"), NOW)
+        .await
+        .unwrap();
+    assert_eq!(queue(&mut w).await, ids[..4]);
+    // What changes for the whole group lets its devices go in slices, and says when none is left.
+    hold(&mut w, None).await;
+    assert!(!held::release_some(&mut w, group, 2).await.unwrap());
+    assert_eq!(queue(&mut w).await, ids[..2]);
+    assert!(!held::release_some(&mut w, group, 2).await.unwrap());
+    assert!(held::release_some(&mut w, group, 2).await.unwrap());
+    assert_eq!(queue(&mut w).await, ids);
+    // One that is admitted by now, although the scan did not see it, is not held.
+    let all: Vec<_> = ids[..2]
+        .iter()
+        .map(|id| held::Hold {
+            device: *id,
+            until: None,
+        })
+        .collect();
+    held::hold(&mut w, group, "new", &EVERYONE, &all)
+        .await
+        .unwrap();
+    assert_eq!(queue(&mut w).await, ids);
+    // A window opens by itself.
+    hold(&mut w, Some(later(60))).await;
+    assert_eq!(held::due(&mut w, later(59), 10).await.unwrap(), []);
+    assert_eq!(held::due(&mut w, later(60), 3).await.unwrap().len(), 3);
+    assert_eq!(held::due(&mut w, later(60), 3).await.unwrap().len(), 2);
+    assert_eq!(queue(&mut w).await, ids);
 }

@@ -96,9 +96,7 @@ async fn released(w: &mut Write, world: &World, told: &[DeviceId]) -> GroupId {
     let row = group_row(world, "g");
     let group = deployment_groups::add(w, &row, NOW).await.unwrap().unwrap();
     let by = world.scope.person().id;
-    releases::add(w, group, new, None, None, None, by, NOW)
-        .await
-        .unwrap();
+    super::release(w, group, new, by).await;
     deployment_groups::set_words(w, group, "tag", &["all".into()])
         .await
         .unwrap();

@@ -17,7 +17,9 @@ use super::*;
 use crate::access::scope::{Org, Product, Scope};
 use crate::access::{self, token};
 use crate::clock::Micros;
-use crate::ids::{ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId};
+use crate::ids::{
+    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId, UserId,
+};
 use crate::ingest::{DeviceWrite, WriteOutcome};
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
@@ -185,6 +187,9 @@ fn group_row(world: &World, name: &str) -> GroupRow {
         connecting_code: None,
         notes: None,
         workflow: None,
+        policy: None,
+        release_held: false,
+        bandwidth_until: Micros(0),
     }
 }
 
@@ -196,18 +201,7 @@ async fn fleet(w: &mut Write, world: &World, n: i64) -> (GroupId, Vec<DeviceId>)
         .await
         .unwrap()
         .unwrap();
-    releases::add(
-        w,
-        group,
-        new,
-        None,
-        None,
-        None,
-        world.scope.person().id,
-        NOW,
-    )
-    .await
-    .unwrap();
+    release(w, group, new, world.scope.person().id).await;
     let mut ids = Vec::new();
     for i in 0..n {
         let id = super::devices::add(
@@ -251,4 +245,18 @@ async fn texts(db: &Db, text: String) -> Vec<String> {
     };
     r.settle(found.is_ok());
     found.unwrap().into_iter().map(|(text,)| text).collect()
+}
+
+/// Makes the next release of a group.
+async fn release(w: &mut Write, group: GroupId, firmware: FirmwareId, by: UserId) {
+    let new = releases::NewRelease {
+        group,
+        firmware,
+        archive: None,
+        description: None,
+        notes: None,
+        by: Some(by),
+        takes_back: None,
+    };
+    releases::add(w, &new, NOW).await.unwrap();
 }

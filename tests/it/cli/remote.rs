@@ -136,10 +136,17 @@ async fn from_the_login_to_the_rollback() {
         cli.json(&["deployment", "show", "prod"])["firmware_uuid"],
         two.as_str()
     );
+    let back = cli.json(&["deployment", "rollback", "prod", "--reason", "too slow"]);
     assert_eq!(
-        cli.json(&["deployment", "rollback", "prod"])["firmware_uuid"],
+        (&back["release"], &back["takes_back"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(
+        cli.json(&["deployment", "show", "prod"])["firmware_uuid"],
         one.as_str()
     );
+    let (_, refused) = cli.fails(&["deployment", "rollback", "prod"]);
+    assert!(refused.contains("takes back another one"), "{refused}");
     assert_eq!(
         cli.json(&["deployment", "releases", "prod"])
             .as_array()
@@ -156,7 +163,28 @@ async fn from_the_login_to_the_rollback() {
     ]);
     assert_eq!(updated["notes"], "slow");
     assert_eq!(cli.json(&["deployment", "status", "prod"])["devices"], 0);
-    assert_eq!(cli.json(&["deployment", "pause", "prod"])["state"], "off");
+    let paused = cli.json(&["deployment", "pause", "prod", "--reason", "lunch"]);
+    assert_eq!(paused["sentence"], "A person paused it: lunch.");
+    assert_eq!(
+        cli.json(&["deployment", "resume", "prod"])["state"],
+        "running"
+    );
+    let again = cli.text(&["deployment", "retry-failed", "prod"]);
+    assert!(again.contains("Release 3"), "{again}");
+    assert_eq!(
+        cli.json(&["deployment", "failures", "prod"]),
+        serde_json::json!([])
+    );
+    assert_eq!(
+        cli.json(&["deployment", "inflight", "prod"]),
+        serde_json::json!([])
+    );
+    let (code, _) = cli.fails(&["deployment", "failures", "prod", "--by", "moon"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        cli.json(&["deployment", "deactivate", "prod"])["state"],
+        "off"
+    );
     let workflow = r#"workflow={"version": 1, "steps": [
         {"name": "Canary", "matching_conditions": {"match_limit": 20}, "failure_tolerance": {"devices": 1},
          "gate": {"validated_percent": 95, "soak_minutes": 60}},

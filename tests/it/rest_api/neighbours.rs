@@ -270,7 +270,8 @@ async fn settled(server: &Server) {
 }
 
 /// Where somebody who may do it is refused for another reason: the end of the template, the status, and a word of the reason.
-const IN_VAIN: [(&str, u16, &str); 9] = [
+const IN_VAIN: [(&str, u16, &str); 10] = [
+    ("/rollback", 409, "No earlier release"),
     ("/approve", 409, "not waiting for an approval"),
     ("/pause", 409, "The rollout is"),
     ("/resume", 409, "The rollout is"),

@@ -558,7 +558,17 @@ async fn steps(t: &mut Tour<'_>, group: &str, newer: &Value) {
     t.put(group, json!({"deployment": {"firmware": newer["uuid"]}}))
         .await;
     t.get(&format!("{group}/progress")).await;
-    for what in ["approve", "pause", "resume", "abort"] {
+    for what in ["inflight", "failures", "deltas"] {
+        t.get(&format!("{group}/{what}")).await;
+    }
+    for what in [
+        "approve",
+        "pause",
+        "resume",
+        "retry_failed",
+        "abort",
+        "rollback",
+    ] {
         let reason = json!({"reason": "as planned"});
         t.post(&format!("{group}/{what}"), reason).await;
     }

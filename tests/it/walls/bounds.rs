@@ -4,8 +4,14 @@
 use super::{server, shown};
 use syn::{Item, ItemConst, Type};
 
-/// Rooms whose numbers bound nothing of a running server: the simulator, the program at a terminal, file formats.
-const OTHER_NUMBERS: [&str; 4] = ["src/limits", "src/sim/", "src/cli/", "src/firmware/"];
+/// Rooms whose numbers bound nothing of a running server: the simulators, the program at a terminal, file formats.
+const OTHER_NUMBERS: [&str; 5] = [
+    "src/limits",
+    "src/sim/",
+    "src/simulation/",
+    "src/cli/",
+    "src/firmware/",
+];
 
 /// Numbers that are no bounds, with what they are.
 const NO_BOUNDS: [(&str, &str, &str); 4] = [

@@ -380,6 +380,22 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ("segment", &[]),
     ("sendfile", &["clock", "limits"]),
     ("sim", &["clock", "delta"]),
+    (
+        "simulation",
+        &[
+            "access",
+            "bus",
+            "clock",
+            "device::join_payload",
+            "domain::deployments",
+            "domain::devices",
+            "ids",
+            "ingest",
+            "limits",
+            "rollout",
+            "store",
+        ],
+    ),
     ("store", &["clock", "limits", "store::engine"]),
     ("store::engine", &["clock", "limits", "store"]),
 ];

@@ -83,20 +83,29 @@ pub async fn release(
         );
         return Err(field("firmware", &text));
     }
+    if let Some(policy) = Policy::kept(group.policy.as_deref())
+        && policy.is_below(&firmware.version)
+    {
+        let least = policy.minimum_version.unwrap_or_default();
+        let text = format!(
+            "brings {}, and the deployment group does not go below {least} (minimum_version)",
+            firmware.version
+        );
+        return Err(field("firmware", &text));
+    }
     let archive = archive_of(&mut w, scope, form.archive.as_deref()).await?;
     let (description, notes) = (form.description.as_deref(), form.notes.as_deref());
-    releases::add(
-        &mut w,
-        group.id,
-        firmware.id,
+    let release = releases::NewRelease {
+        group: group.id,
+        firmware: firmware.id,
         archive,
         description,
         notes,
-        scope.person().id,
-        now,
-    )
-    .await?;
-    rollouts::begin(&mut w, &group, now).await?;
+        by: Some(scope.person().id),
+        takes_back: None,
+    };
+    releases::add(&mut w, &release, now).await?;
+    rollouts::begin(&mut w, &group, random_id(), now).await?;
     let text = format!(
         "User {} created a new release for deployment group {name}",
         scope.person().name

@@ -34,6 +34,8 @@ pub struct Changes {
     pub notes: Option<Option<String>>,
     /// The steps that the next release goes by; none for everyone at once.
     pub workflow: Option<Option<serde_json::Value>>,
+    /// Limits beyond NervesHub's by their fields ([`POLICY_FIELDS`]); `null` resets one to its default.
+    pub policy: serde_json::Map<String, serde_json::Value>,
     /// `FIFO` or `LIFO`.
     pub queue_management: Option<String>,
     /// Whether devices with old versions have slots of their own.
@@ -205,6 +207,7 @@ pub fn apply(g: &mut GroupRow, c: &Changes) -> Result<()> {
             }
         };
     }
+    policy::apply_policy(g, &c.policy)?;
     if let Some(queue) = &c.queue_management {
         g.queue_management =
             QueueOrder::parse(queue).ok_or_else(|| field("queue_management", "is invalid"))?;

@@ -1,0 +1,138 @@
+//! The limits of a group beyond NervesHub's (docs/protocol/rules.md, "Limits of a group"): versions that it does not go below,
+//! when it updates, how much it sends, and what it does when a release turns out bad. Stored as JSON beside the group.
+
+mod window;
+
+use super::version_requirement::Requirement;
+use crate::clock::Micros;
+use crate::limits::TICK;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+pub use window::{MaintenanceWindow, is_time_zone};
+
+/// The limits of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// No release below this semantic version reaches a device.
+    pub minimum_version: Option<String>,
+    /// Whether a release stops by itself when its devices are worse off than the others of the group.
+    pub stop_when_worse: bool,
+    /// Whether a release that stopped by itself is taken back.
+    pub automatic_rollback: bool,
+    /// When the group begins to update.
+    pub starts_at: Option<Micros>,
+    /// When it ceases to. Devices that were told finish.
+    pub ends_at: Option<Micros>,
+    /// What it promises to send, in bytes a second on average.
+    pub bytes_per_second: Option<i64>,
+    /// When its devices may be told.
+    pub maintenance_window: Option<MaintenanceWindow>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            minimum_version: None,
+            stop_when_worse: true,
+            automatic_rollback: false,
+            starts_at: None,
+            ends_at: None,
+            bytes_per_second: None,
+            maintenance_window: None,
+        }
+    }
+}
+
+/// A limit that keeps the whole group from being updated now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// A stable name of the rule.
+    pub rule: &'static str,
+    /// A whole sentence.
+    pub sentence: String,
+    /// Until when, where that is known.
+    pub until: Option<Micros>,
+}
+
+impl Policy {
+    /// Reads what is stored. `None` when it cannot be read, as after going back to an older server: the group then updates nobody.
+    pub fn kept(text: Option<&str>) -> Option<Self> {
+        text.map_or_else(
+            || Some(Self::default()),
+            |text| serde_json::from_str(text).ok(),
+        )
+    }
+
+    /// As it is stored; `None` for the defaults.
+    pub fn text(&self) -> Option<String> {
+        if *self == Self::default() {
+            return None;
+        }
+        serde_json::to_string(self).ok()
+    }
+
+    /// Whether a firmware of this version is below what the group takes. A version that is not semantic is.
+    pub fn is_below(&self, version: &str) -> bool {
+        self.minimum_version.as_deref().is_some_and(|least| {
+            // By the rules of requirements, where build metadata does not count.
+            let requirement = Requirement::parse(&format!(">= {least}"));
+            !matches!((requirement, Version::parse(version)), (Ok(r), Ok(v)) if r.matches(&v))
+        })
+    }
+
+    /// The limits that the group as a whole meets, in the order in which they are looked at. `target` is the version of the
+    /// release, `promised_until` the instant until which promised bytes fill the bandwidth.
+    pub fn limits(&self, target: &str, promised_until: Micros, now: Micros) -> Vec<Limit> {
+        let mut all = Vec::new();
+        let mut add = |rule, sentence, until| {
+            all.push(Limit {
+                rule,
+                sentence,
+                until,
+            });
+        };
+        if let Some(least) = self
+            .minimum_version
+            .as_ref()
+            .filter(|_| self.is_below(target))
+        {
+            let text = format!("The release brings {target}; the group does not go below {least}.");
+            add("minimum_version", text, None);
+        }
+        if let Some(at) = self.starts_at.filter(|at| *at > now) {
+            let text = format!("The group begins to update at {}.", at.zulu());
+            add("has_begun", text, Some(at));
+        }
+        if let Some(at) = self.ends_at.filter(|at| *at <= now) {
+            add(
+                "has_not_ended",
+                format!("The group ceased to update at {}.", at.zulu()),
+                None,
+            );
+        }
+        if let Some(rate) = self.bytes_per_second
+            && !has_bandwidth(promised_until, now)
+        {
+            let text =
+                format!("The group sends {rate} bytes a second, which are promised to others.");
+            add("bandwidth", text, Some(promised_until));
+        }
+        all
+    }
+}
+
+/// Whether a claim may promise more bytes: what was promised is sent within the next tick.
+pub fn has_bandwidth(promised_until: Micros, now: Micros) -> bool {
+    promised_until < now.after(TICK)
+}
+
+/// Until when these bytes, after those that were promised before, fill a bandwidth in bytes a second.
+pub fn promise(promised_until: Micros, now: Micros, bytes: i64, rate: i64) -> Micros {
+    let micros = i128::from(bytes.max(0)) * 1_000_000 / i128::from(rate.max(1));
+    let from = promised_until.0.max(now.0);
+    Micros(from.saturating_add(i64::try_from(micros).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests;

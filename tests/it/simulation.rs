@@ -1,0 +1,84 @@
+//! Rollouts in virtual time, from seeds. `SEED=7` replays one of them; `SEEDS=1000` runs as many. Ten thousand are in
+//! `benches/simulation.rs`.
+
+use nervecenter::simulation::{Report, Sabotage, Violation, run};
+use std::path::Path;
+
+/// Seeds that CI runs.
+const SEEDS: u64 = 200;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Where nothing waits for a disk, if there is such a place.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
+fn alone(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Violation> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let folder = folder();
+    runtime.block_on(run(seed, folder.path(), sabotage))
+}
+
+#[test]
+fn the_invariants_hold_whatever_happens() {
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(SEEDS),
+    };
+    let lanes = 2;
+    let reports: Vec<Report> = std::thread::scope(|scope| {
+        let lane = |lane: u64| {
+            let seeds = seeds.clone().filter(move |seed| seed % lanes == lane);
+            scope.spawn(move || {
+                seeds
+                    .map(|seed| alone(seed, None))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+        };
+        let running: Vec<_> = (0..lanes).map(lane).collect();
+        let done = running.into_iter().map(|lane| lane.join().unwrap());
+        let done: Result<Vec<_>, _> = done.collect();
+        done.unwrap_or_else(|violation| panic!("{violation}"))
+            .concat()
+    });
+    if reports.len() == 1 {
+        println!("{:?}", reports[0]);
+    }
+    if reports.len() < 100 {
+        return;
+    }
+    // It is no simulation in which nothing happens.
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    assert!(sum(|r| r.claims) > 10 * sum(|_| 1));
+    assert!(sum(|r| r.offers) > 10 * sum(|_| 1));
+    assert!(sum(|r| r.crashes) > 20);
+    let devices: usize = reports.iter().map(|r| r.devices).sum();
+    let updated: usize = reports.iter().map(|r| r.updated).sum();
+    assert!(updated * 4 > devices, "{updated} of {devices} were updated");
+}
+
+#[test]
+fn each_fault_that_is_put_in_on_purpose_is_found() {
+    std::thread::scope(|scope| {
+        for half in Sabotage::ALL.chunks(Sabotage::ALL.len() / 2) {
+            scope.spawn(move || {
+                for fault in half {
+                    let found = (0..40).find(|seed| alone(*seed, Some(*fault)).is_err());
+                    let seed = found.unwrap_or_else(|| panic!("{fault:?} was not found"));
+                    println!("{fault:?} was found by seed {seed}");
+                }
+            });
+        }
+    });
+}
