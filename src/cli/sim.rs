@@ -61,6 +61,9 @@ pub(super) struct Sim {
     /// Share of updates that boot but do not validate, so that the old firmware comes back.
     #[arg(long, default_value_t = 0.0, value_parser = rate)]
     revert_rate: f64,
+    /// Share of devices on which no update ever validates.
+    #[arg(long, default_value_t = 0.0, value_parser = rate)]
+    bad_share: f64,
     /// Share of updates that the application ignores.
     #[arg(long, default_value_t = 0.0, value_parser = rate)]
     ignore_rate: f64,
@@ -157,6 +160,7 @@ impl Sim {
             faults: Faults {
                 fail_rate: self.fail_rate,
                 revert_rate: self.revert_rate,
+                bad_share: self.bad_share,
                 ignore_rate: self.ignore_rate,
                 cut_rate: self.cut_rate,
                 slow_kbps: self.slow_kbps,

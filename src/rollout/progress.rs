@@ -33,6 +33,8 @@ pub(super) async fn advance(
         }
         if let Some(why) = &judged.worse {
             stop(w, plan, why).await?;
+            // A release that takes this one back begins at once.
+            run.again = true;
             return Ok(None);
         }
     }
@@ -65,6 +67,7 @@ pub(super) async fn advance(
             }
             StepDecision::Stop(why) => {
                 stop(w, plan, &why).await?;
+                run.again = true;
                 return Ok(None);
             }
             StepDecision::Next => {

@@ -29,6 +29,8 @@ pub struct Faults {
     pub fail_rate: f64,
     /// Share of updates whose firmware does not validate, so that the device comes back with the old one.
     pub revert_rate: f64,
+    /// Share of devices on which no update ever validates.
+    pub bad_share: f64,
     /// Share of updates that the application ignores.
     pub ignore_rate: f64,
     /// Share of download connections that are cut.
@@ -368,7 +370,11 @@ impl Life {
             return false;
         };
         let stats = &self.device.stats;
-        if self.rng.random_bool(self.device.faults.revert_rate) {
+        let faults = &self.device.faults;
+        // The same devices in each run, whatever the seed.
+        let place =
+            f64::from(crc32fast::hash(self.device.identifier.as_bytes()) % 10_000) / 10_000.0;
+        if place < faults.bad_share || self.rng.random_bool(faults.revert_rate) {
             count(&stats.reverted);
             self.reverted = true;
             return true;
