@@ -1,7 +1,7 @@
 //! A deterministic simulation of rollouts: the real sessions, decisions, claims, scheduler and repairs over a real database, with
 //! devices, network, nodes and people made of a seed, in virtual time and without sockets. Devices fail, revert, vanish, come
 //! back with an old boot's last words; signals are lost, doubled and late; nodes are killed in the middle of what they do. After
-//! each event the invariants of [`invariants`] hold, and in the end everybody is in a state that has a name.
+//! each event the invariants of `invariants.rs` hold, and in the end everybody is in a state that has a name.
 //!
 //! `cargo bench --bench simulation` runs ten thousand seeds, `tests/it/simulation.rs` two hundred. A failing seed names itself:
 //! `SEED=7 cargo test --test it simulation` replays it.
