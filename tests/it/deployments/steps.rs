@@ -253,7 +253,14 @@ async fn a_paused_release_tells_nobody_and_an_aborted_one_stays_so(server: Serve
     let mut late = Device::joined(&server, "late", &old).await;
     assert!(late.silent(500).await, "it is over");
     let long = "x".repeat(501);
-    for what in ["pause", "resume", "abort", "approve"] {
+    for what in [
+        "pause",
+        "resume",
+        "abort",
+        "approve",
+        "rollback",
+        "retry_failed",
+    ] {
         assert_eq!(steer(&api, what, &long).await.0, 422, "{what}");
     }
     // A next release begins anew.
