@@ -11,7 +11,6 @@
 )]
 
 use nervecenter::simulation::{Report, run};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -38,16 +37,7 @@ fn main() {
             if seed >= from + seeds {
                 return sum;
             }
-            let memory = Path::new("/dev/shm");
-            let place = if memory.is_dir() {
-                memory.to_owned()
-            } else {
-                std::env::temp_dir()
-            };
-            let Ok(folder) = tempfile::tempdir_in(place) else {
-                return sum;
-            };
-            match runtime.block_on(run(seed, folder.path(), None)) {
+            match runtime.block_on(run(seed, None)) {
                 Ok(report) => {
                     sum.0.devices += report.devices;
                     sum.0.events += report.events;

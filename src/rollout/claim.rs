@@ -4,10 +4,10 @@
 //! release is not for are held out of the queue ([`held`]) when they are met first.
 
 use super::choice::{Choice, choose, takes_delta, unfit};
-use super::comparison::Judged;
+use super::comparison::Comparison;
 use super::plan::{Plan, plan};
 use super::queue::{Source, after, queue, sources};
-use super::standing::Rollout;
+use super::rollout_state::Rollout;
 use super::steps::StepDecision;
 use super::{outcome, progress};
 use crate::access::random_id;
@@ -16,10 +16,10 @@ use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
 use crate::limits::{CLAIMS_A_RUN, HELD_RELEASED, LEASE};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
-use crate::store::deployments::{deployment_groups, inflight, releases};
+use crate::store::deployments::{deployment_groups, inflight};
 use crate::store::devices::{Candidate, DeviceRow, held};
 use crate::store::words::RolloutState;
-use crate::store::{self, Db, Write, devices};
+use crate::store::{self, Db, On, Write, devices};
 use semver::Version;
 use std::time::Duration;
 
@@ -36,39 +36,28 @@ pub struct SchedulerRun {
     pub filed: bool,
 }
 
-/// Whether a run could do anything. This only reads, so that an idle group does not take the write lock.
-pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
-    let mut r = db.read().await?;
-    let Some(g) = deployment_groups::row(&mut r, group).await? else {
-        return Ok(false);
-    };
-    if !g.is_active {
-        return Ok(false);
-    }
-    if g.release_held {
+/// Whether a run of a group could do anything. This only reads, so that an idle group does not take the write lock.
+pub async fn worth_a_run(on: &mut impl On, plan: &mut Plan) -> store::Result<bool> {
+    if plan.group.release_held {
         return Ok(true);
     }
-    let Some(release) = releases::current(&mut r, group).await? else {
-        return Ok(false);
-    };
-    // A rollout with steps ahead may go on although no device is there.
-    let mut rollout = Rollout::read(&mut r, &release).await?;
-    if rollout.state() != RolloutState::Running {
+    if plan.rollout.state() != RolloutState::Running {
         return Ok(false);
     }
-    if !rollout.is_last() {
+    // A rollout with steps ahead may go on although no device is there.
+    if !plan.rollout.is_last() {
         return Ok(true);
     }
     // So may one stop whose devices all rest or are in flight.
-    if !rollout.is_plain() {
-        rollout.count(&mut r, &release).await?;
-        if matches!(rollout.decide(false, db.now()), StepDecision::Stop(_)) {
+    if !plan.rollout.is_plain() {
+        plan.rollout.count(on, &plan.release).await?;
+        if matches!(plan.rollout.decide(false, plan.now), StepDecision::Stop(_)) {
             return Ok(true);
         }
     }
     let mut from = String::new();
-    while let Some((uuid, _)) = devices::next_source(&mut r, group, &from).await? {
-        if uuid != release.uuid {
+    while let Some((uuid, _)) = devices::next_source(on, plan.group.id, &from).await? {
+        if uuid != plan.target.uuid {
             return Ok(true);
         }
         from = after(&uuid);
@@ -76,12 +65,12 @@ pub async fn worth_a_run(db: &Db, group: GroupId) -> store::Result<bool> {
     Ok(false)
 }
 
-/// Runs a group once. `judged` is what a comparison of its devices found, if there was one.
+/// Runs a group once. `compared` is what a comparison of its devices found, if there was one.
 pub async fn run(
     db: &Db,
     node: NodeId,
     group: GroupId,
-    judged: Option<&Judged>,
+    compared: Option<&Comparison>,
     now: Micros,
 ) -> store::Result<SchedulerRun> {
     let mut w = db.write().await?;
@@ -99,7 +88,7 @@ pub async fn run(
         return Ok(run);
     }
     let sources = sources(&mut w, &plan, &mut run).await?;
-    if let Some(room) = progress::advance(&mut w, &mut plan, &sources, judged, &mut run).await? {
+    if let Some(room) = progress::advance(&mut w, &mut plan, &sources, compared, &mut run).await? {
         let mut left = room.unwrap_or(i64::MAX);
         if plan.group.priority_queue_enabled
             && let Some(threshold) = &plan.group.priority_queue_firmware_version_threshold

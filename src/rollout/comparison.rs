@@ -14,7 +14,7 @@ use crate::store::{self, On};
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct Comparison {
     pub release: ReleaseId,
     /// Attempts that had failed.
     pub failures: i64,
@@ -26,7 +26,7 @@ pub struct Judged {
 
 /// Compares the devices of a group's release with the others, if it is time to: once a minute while devices are updated, and at
 /// once when the failures have become a tenth more. It reads the whole group, so it is no part of the run that claims.
-pub async fn judge(on: &mut impl On, plan: &Plan) -> store::Result<Option<Judged>> {
+pub async fn compare_if_due(on: &mut impl On, plan: &Plan) -> store::Result<Option<Comparison>> {
     let running = plan.rollout.state() == RolloutState::Running;
     let row = plan.rollout.row.as_ref();
     let Some(row) = row.filter(|_| running) else {
@@ -54,7 +54,7 @@ pub async fn judge(on: &mut impl On, plan: &Plan) -> store::Result<Option<Judged
     } else {
         None
     };
-    Ok(Some(Judged {
+    Ok(Some(Comparison {
         release,
         failures: failures.max(row.compared),
         bad_deltas,
@@ -62,9 +62,8 @@ pub async fn judge(on: &mut impl On, plan: &Plan) -> store::Result<Option<Judged
     }))
 }
 
-/// A sentence's part when the updated devices are worse off, such as "11 of 40 devices that were offered it failed, and 1 of 400 of
-/// the others".
-pub fn worse(updated: Trouble, others: Trouble) -> Option<String> {
+/// Both figures in words, when the updated devices are significantly worse off than the others.
+fn worse(updated: Trouble, others: Trouble) -> Option<String> {
     if updated.troubled < COMPARED_FAILURES || chance(updated, others) >= COMPARED_RISK {
         return None;
     }

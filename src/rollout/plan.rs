@@ -1,7 +1,7 @@
 //! What one run of a group goes by: the group, its current release, and how far that release's rollout is.
 
 use super::policy::{self, Limit, Policy};
-use super::standing::Rollout;
+use super::rollout_state::Rollout;
 use crate::clock::Micros;
 use crate::ids::GroupId;
 use crate::store::catalog::firmwares;

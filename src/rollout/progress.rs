@@ -1,7 +1,7 @@
 //! A rollout goes on: its present step updates devices, waits, gives way to the next one, or stops the release.
 
 use super::claim::SchedulerRun;
-use super::comparison::Judged;
+use super::comparison::Comparison;
 use super::plan::Plan;
 use super::queue::{Source, queue};
 use super::steps::StepDecision;
@@ -18,20 +18,20 @@ pub(super) async fn advance(
     w: &mut Write,
     plan: &mut Plan,
     sources: &[Source],
-    judged: Option<&Judged>,
+    compared: Option<&Comparison>,
     run: &mut SchedulerRun,
 ) -> store::Result<Option<Option<i64>>> {
     if plan.rollout.state() != RolloutState::Running {
         return Ok(None);
     }
-    if let Some(judged) = judged.filter(|j| j.release == plan.release.id) {
-        rollouts::compared(w, judged.release, judged.failures, plan.now).await?;
-        if !judged.bad_deltas.is_empty() {
-            withdraw(w, plan, &judged.bad_deltas).await?;
+    if let Some(found) = compared.filter(|c| c.release == plan.release.id) {
+        rollouts::compared(w, found.release, found.failures, plan.now).await?;
+        if !found.bad_deltas.is_empty() {
+            withdraw(w, plan, &found.bad_deltas).await?;
             run.again = true;
             return Ok(None);
         }
-        if let Some(why) = &judged.worse {
+        if let Some(why) = &found.worse {
             stop(w, plan, why).await?;
             // A release that takes this one back begins at once.
             run.again = true;

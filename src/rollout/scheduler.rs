@@ -2,7 +2,7 @@
 //! a run reads the database anew. No decision depends on a hint, so a lost one costs at most a tick.
 
 use super::claim;
-use super::comparison::{self, Judged};
+use super::comparison;
 use super::plan::plan;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::ids::{DeviceId, GroupId, NodeId};
@@ -61,26 +61,24 @@ impl Scheduler {
         }
     }
 
-    async fn judge(&self, group: GroupId) -> store::Result<Option<Judged>> {
-        let mut r = self.db.read().await?;
-        match plan(&mut r, group, self.db.now()).await? {
-            Some(plan) => comparison::judge(&mut r, &plan).await,
-            None => Ok(None),
-        }
-    }
-
     /// Runs a group: compares its devices if it is time to, then claims until nothing is left to do or enough was done at once.
     ///
     /// # Errors
     /// The database fails; the next tick tries again.
     pub async fn run_group(&self, group: GroupId) -> store::Result<()> {
-        let mut judged = self.judge(group).await?;
-        if judged.is_none() && !claim::worth_a_run(&self.db, group).await? {
+        let mut r = self.db.read().await?;
+        let Some(mut plan) = plan(&mut r, group, self.db.now()).await? else {
+            return Ok(());
+        };
+        let mut compared = comparison::compare_if_due(&mut r, &plan).await?;
+        if compared.is_none() && !claim::worth_a_run(&mut r, &mut plan).await? {
             return Ok(());
         }
+        drop(r);
         for _ in 0..GROUP_RUNS {
             let now = self.db.now();
-            let found = judged.take();
+            // It is of before the first run.
+            let found = compared.take();
             let run = claim::run(&self.db, self.node, group, found.as_ref(), now).await?;
             if run.filed {
                 self.bus.send(BusMessage::Delta);

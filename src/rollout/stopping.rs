@@ -31,7 +31,7 @@ pub(super) async fn withdraw(
         tracing::warn!(group = %plan.group.name, release = plan.release.number, "{text}");
         audit(w, plan, &text).await?;
     }
-    rollouts::forgive(w, plan.release.id, plan.now).await
+    rollouts::count_failures_anew(w, plan.release.id, plan.now).await
 }
 
 /// Ends the rollout by itself, and tells the people of the product.

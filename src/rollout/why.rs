@@ -4,7 +4,7 @@
 use super::choice::{is_waited_for, takes_delta, unfit};
 use super::claim::{limits, too_many};
 use super::policy::Policy;
-use super::standing::Rollout;
+use super::rollout_state::Rollout;
 use super::steps::{StepDecision, Waiting, place};
 use super::workflow::StepKind;
 use crate::clock::Micros;

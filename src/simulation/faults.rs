@@ -3,7 +3,7 @@
 use super::{Outcome, World};
 use crate::access::random_id;
 use crate::ids::ClaimId;
-use crate::rollout::standing::Rollout;
+use crate::rollout::rollout_state::Rollout;
 use crate::rollout::workflow::StepKind;
 use crate::store::Write;
 use crate::store::deployments::inflight::{self, NewClaim};
@@ -57,7 +57,6 @@ impl Sabotage {
 pub(super) async fn after_run(
     world: &mut World,
     w: &mut Write,
-    _node: usize,
     release: &ReleaseRow,
 ) -> Outcome<()> {
     let Some(sabotage) = world.sabotage else {

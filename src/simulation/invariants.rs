@@ -8,7 +8,7 @@ use crate::domain::devices::why;
 use crate::ids::{ClaimId, ReleaseId};
 use crate::limits::TICK;
 use crate::rollout::offer::Offer;
-use crate::rollout::standing::Rollout;
+use crate::rollout::rollout_state::Rollout;
 use crate::rollout::why::{Facts, answer, checks};
 use crate::rollout::workflow::StepKind;
 use crate::store::deployments::inflight::{self, InFlight};
@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// What was seen so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// Claims that devices were told of.
     pub arrived: HashSet<ClaimId>,
@@ -31,18 +31,6 @@ pub(super) struct Ledger {
     steps: HashMap<ReleaseId, i64>,
     /// Bytes that claims promised, and when.
     promised: Vec<(Micros, i64)>,
-}
-
-impl Ledger {
-    pub(super) fn new(_now: Micros) -> Self {
-        Self {
-            arrived: HashSet::new(),
-            sent: HashSet::new(),
-            made: HashSet::new(),
-            steps: HashMap::new(),
-            promised: Vec::new(),
-        }
-    }
 }
 
 impl Ledger {
@@ -76,7 +64,7 @@ fn broken<T>(what: String) -> Outcome<T> {
 }
 
 impl World {
-    /// Updates in flight at once of the ordinary queue, in the present step.
+    /// Updates in flight at once of the ordinary queue, in the present step. Not asked of the server, whose answer is checked by it.
     pub(super) fn limit(&self, rollout: &Rollout) -> i64 {
         match &rollout.step().kind {
             StepKind::Devices(own) => own.concurrent_updates.unwrap_or(self.settings.concurrent),
@@ -84,7 +72,7 @@ impl World {
         }
     }
 
-    /// After each event: steps go forward one after the other, and past an approval only when people gave it.
+    /// After each event that may move a rollout: steps go forward one after the other, and past an approval only when people gave it.
     pub(super) async fn check(&mut self) -> Outcome<()> {
         let mut r = self.db.read().await?;
         let Some(release) = releases::current(&mut r, self.scenery.group).await? else {

@@ -1,7 +1,8 @@
 //! A deterministic simulation of rollouts: the real sessions, decisions, claims, scheduler and repairs over a real database, with
 //! devices, network, nodes and people made of a seed, in virtual time and without sockets. Devices fail, revert, vanish, come
-//! back with an old boot's last words; signals are lost, doubled and late; nodes are killed in the middle of what they do. After
-//! each event the invariants of `invariants.rs` hold, and in the end everybody is in a state that has a name.
+//! back with an old boot's last words; signals are lost, doubled and late; nodes are killed in the middle of what they do. Claims,
+//! offers and steps are checked against the invariants of `invariants.rs` when they are made, and in the end everybody is in a
+//! state that has a name.
 //!
 //! `cargo bench --bench simulation` runs ten thousand seeds, `tests/it/simulation.rs` two hundred. A failing seed names itself:
 //! `SEED=7 cargo test --test it simulation` replays it.
@@ -75,6 +76,8 @@ pub(crate) enum Broken {
     Invariant(String),
     /// The database failed, which it never does here by itself.
     Store(store::Error),
+    /// There is no place for the database.
+    Folder(std::io::Error),
 }
 
 impl From<store::Error> for Broken {
@@ -105,25 +108,35 @@ const CHAOS: Duration = Duration::from_secs(25 * 60);
 /// How long everything works afterwards: longer than a device rests and an update may be silent.
 const CALM: Duration = Duration::from_secs(85 * 60);
 
-/// Runs a seed in a folder of its own, with a fault of the server put in on purpose if there is one.
+/// Runs a seed, with a fault of the server put in on purpose if there is one.
 ///
 /// # Errors
 /// The first invariant that did not hold.
-pub async fn run(
-    seed: u64,
-    folder: &Path,
-    sabotage: Option<Sabotage>,
-) -> Result<Report, Violation> {
+pub async fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Violation> {
     let mut events = 0;
-    let done = simulate(seed, folder, sabotage, &mut events).await;
+    let done = match folder() {
+        Ok(folder) => simulate(seed, folder.path(), sabotage, &mut events).await,
+        Err(e) => Err(Broken::Folder(e)),
+    };
     done.map_err(|broken| Violation {
         seed,
         event: events,
         what: match broken {
             Broken::Invariant(what) => what,
             Broken::Store(e) => format!("the database failed: {e}"),
+            Broken::Folder(e) => format!("no folder for the database: {e}"),
         },
     })
+}
+
+/// A folder in memory, if the machine has such a place: nothing waits for a disk there.
+fn folder() -> std::io::Result<tempfile::TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    }
 }
 
 async fn simulate(
@@ -148,7 +161,7 @@ async fn simulate(
             devices: devices.len(),
             ..Report::default()
         },
-        ledger: Ledger::new(db.now()),
+        ledger: Ledger::default(),
         events: Events::default(),
         db,
         clock,

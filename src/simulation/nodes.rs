@@ -48,7 +48,7 @@ pub(super) fn all(db: &Db, number: usize) -> Vec<Node> {
     .collect()
 }
 
-/// Polls a future so often and then drops it, as a kill does. True when it was done before.
+/// Polls a future so often and then drops it, as a kill does. `None` when it was not done before.
 async fn cut<F: Future>(future: F, polls: i64) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -91,9 +91,8 @@ impl World {
         }
         let group = self.scenery.group;
         let asked = self.ask_why().await?;
-        let ran = self.nodes[node].scheduler.run_group(group).await;
-        ran?;
-        self.sabotage_run(node).await?;
+        self.nodes[node].scheduler.run_group(group).await?;
+        self.sabotage_run().await?;
         self.after_run(asked).await?;
         self.spread(node);
         Ok(())
@@ -212,7 +211,7 @@ impl World {
     }
 
     /// What a broken server would do after a run.
-    async fn sabotage_run(&mut self, node: usize) -> Outcome<()> {
+    async fn sabotage_run(&mut self) -> Outcome<()> {
         if self.sabotage == Some(Sabotage::ForgetsBandwidth) {
             let mut w = self.db.write().await?;
             let none = crate::clock::Micros(0);
@@ -223,7 +222,7 @@ impl World {
         let mut w = self.db.write().await?;
         let release = releases::current(&mut w, self.scenery.group).await?;
         if let Some(release) = release {
-            super::faults::after_run(self, &mut w, node, &release).await?;
+            super::faults::after_run(self, &mut w, &release).await?;
         }
         w.commit().await?;
         Ok(())

@@ -3,7 +3,7 @@
 use super::events::Event;
 use super::{Outcome, World, setup};
 use crate::rollout::rollback;
-use crate::rollout::standing::Rollout;
+use crate::rollout::rollout_state::Rollout;
 use crate::rollout::workflow::StepKind;
 use crate::store::deployments::{deployment_groups, releases, rollouts};
 use crate::store::devices;
@@ -109,7 +109,7 @@ impl World {
         let mut w = self.db.write().await?;
         if let Some(release) = releases::current(&mut w, self.scenery.group).await? {
             rollouts::retry_failed(&mut w, release.id).await?;
-            rollouts::forgive(&mut w, release.id, now).await?;
+            rollouts::count_failures_anew(&mut w, release.id, now).await?;
         }
         w.commit().await?;
         self.wake();

@@ -52,6 +52,7 @@ pub async fn ticks(url: Option<&str>, folder: &Path, devices: usize) -> Result<T
         .map_err(|broken| match broken {
             Broken::Store(e) => e.to_string(),
             Broken::Invariant(what) => what,
+            Broken::Folder(e) => e.to_string(),
         })
 }
 

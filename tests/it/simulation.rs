@@ -2,7 +2,6 @@
 //! `benches/simulation.rs`.
 
 use nervecenter::simulation::{Report, Sabotage, Violation, run};
-use std::path::Path;
 
 /// Seeds that CI runs.
 const SEEDS: u64 = 200;
@@ -11,23 +10,12 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Where nothing waits for a disk, if there is such a place.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
-}
-
 fn alone(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Violation> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let folder = folder();
-    runtime.block_on(run(seed, folder.path(), sabotage))
+    runtime.block_on(run(seed, sabotage))
 }
 
 #[test]

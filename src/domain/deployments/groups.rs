@@ -130,15 +130,27 @@ impl Group {
     }
 }
 
+/// The row of a deployment group.
+///
+/// # Errors
+/// [`DomainError::NotFound`] when the product has no such group.
+pub async fn require_group(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    name: &str,
+) -> Result<GroupRow> {
+    table::by_name(on, scope, name)
+        .await?
+        .ok_or(DomainError::NotFound)
+}
+
 /// Finds a deployment group by name.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the product has no such group.
 pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> {
     let mut r = db.read().await?;
-    let row = table::by_name(&mut r, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let row = require_group(&mut r, scope, name).await?;
     Ok(filled(&mut r, row).await?)
 }
 
@@ -264,9 +276,7 @@ pub async fn update(
 ) -> Result<Group> {
     let now = db.now();
     let mut w = db.write().await?;
-    let before = table::by_name(&mut w, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let before = require_group(&mut w, scope, name).await?;
     let mut g = before.clone();
     apply(&mut g, &changes)?;
     let tags = match &changes.conditions {
@@ -310,9 +320,7 @@ pub async fn update(
 /// [`DomainError::NotFound`] when the product has no such group.
 pub async fn delete(db: &Db, scope: &Scope<Product>, name: &str) -> Result<()> {
     let mut w = db.write().await?;
-    let group = table::by_name(&mut w, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let group = require_group(&mut w, scope, name).await?;
     let text = format!(
         "User {} deleted deployment group {name}",
         scope.person().name

@@ -1,24 +1,16 @@
 //! What people look at while a release goes on: the updates in flight, why attempts failed, and the deltas.
 
 use crate::access::scope::{Product, Scope};
+use crate::domain::deployments::groups::require_group;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
 use crate::limits::{FAILURE_GROUPS, FAILURE_SAMPLE, OVERVIEW_ROWS};
 use crate::store::Db;
-use crate::store::On;
-use crate::store::deployments::deployment_groups;
-use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::overview::{self, DeltaView, FailureGroup, InFlightView};
 use crate::store::deployments::releases;
 
 /// What failed attempts are grouped by.
 pub const BY: [&str; 3] = ["reason", "stage", "version"];
-
-async fn group(on: &mut impl On, scope: &Scope<Product>, name: &str) -> Result<GroupRow> {
-    deployment_groups::by_name(on, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)
-}
 
 /// The updates in flight of a group, oldest first.
 ///
@@ -26,7 +18,7 @@ async fn group(on: &mut impl On, scope: &Scope<Product>, name: &str) -> Result<G
 /// [`DomainError::NotFound`] when the product has no such group.
 pub async fn in_flight(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<InFlightView>> {
     let mut r = db.read().await?;
-    let group = group(&mut r, scope, name).await?;
+    let group = require_group(&mut r, scope, name).await?;
     Ok(overview::in_flight(&mut r, group.id, OVERVIEW_ROWS).await?)
 }
 
@@ -53,7 +45,7 @@ pub async fn failures(
         return Err(field("by", &format!("must be one of: {}", BY.join(", "))));
     }
     let mut r = db.read().await?;
-    let group = group(&mut r, scope, name).await?;
+    let group = require_group(&mut r, scope, name).await?;
     let release = match number {
         Some(number) => releases::of_number(&mut r, group.id, number).await?,
         None => releases::current(&mut r, group.id).await?.map(|r| r.id),
@@ -77,7 +69,7 @@ pub async fn failures(
 /// [`DomainError::NotFound`] when the product has no such group.
 pub async fn deltas(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<DeltaView>> {
     let mut r = db.read().await?;
-    let group = group(&mut r, scope, name).await?;
+    let group = require_group(&mut r, scope, name).await?;
     Ok(match releases::current(&mut r, group.id).await? {
         Some(release) => overview::deltas(&mut r, release.firmware_id, OVERVIEW_ROWS).await?,
         None => Vec::new(),

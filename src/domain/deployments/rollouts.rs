@@ -4,20 +4,20 @@
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::domain::deployments::groups::policy_of;
+use crate::domain::deployments::groups::{policy_of, require_group};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::ReleaseId;
 use crate::limits::REASON_CHARS;
 use crate::rollout::policy::Limit;
 use crate::rollout::rollback;
-use crate::rollout::standing::Rollout;
+use crate::rollout::rollout_state::Rollout;
 use crate::rollout::steps::{StepDecision, Waiting};
 use crate::rollout::workflow::{self, Mistake};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
 use crate::store::deployments::rollouts::StepCounts;
-use crate::store::deployments::{deployment_groups, inflight, releases, rollouts};
+use crate::store::deployments::{inflight, releases, rollouts};
 use crate::store::devices;
 use crate::store::events::audit::{self, Resource};
 use crate::store::words::RolloutState;
@@ -64,9 +64,7 @@ async fn current(
     scope: &Scope<Product>,
     name: &str,
 ) -> Result<(GroupRow, ReleaseRow, Rollout)> {
-    let group = deployment_groups::by_name(on, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let group = require_group(on, scope, name).await?;
     let release = releases::current(on, group.id)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -389,7 +387,7 @@ pub async fn retry_failed(
         begin_plain(&mut w, release.id, now).await?;
     }
     let retried = rollouts::retry_failed(&mut w, release.id).await?;
-    rollouts::forgive(&mut w, release.id, now).await?;
+    rollouts::count_failures_anew(&mut w, release.id, now).await?;
     if rollout.state() == RolloutState::Stopped {
         let (to, why) = (RolloutState::Running, reason.as_deref());
         rollouts::set_state(&mut w, release.id, to, why, now).await?;

@@ -5,7 +5,7 @@ use crate::clock::Micros;
 use crate::domain::{DomainError, Result, devices};
 use crate::ids::DeviceId;
 use crate::rollout::claim;
-use crate::rollout::standing::Rollout;
+use crate::rollout::rollout_state::Rollout;
 use crate::rollout::why::{self, Facts, GroupFacts};
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::{deployment_groups, inflight, releases};

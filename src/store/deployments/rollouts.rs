@@ -184,11 +184,11 @@ pub async fn compared(w: &mut Write, release: ReleaseId, failures: i64, now: Mic
 }
 
 /// Counts failures anew from an instant on.
-pub async fn forgive(w: &mut Write, release: ReleaseId, now: Micros) -> Result<()> {
+pub async fn count_failures_anew(w: &mut Write, release: ReleaseId, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
-            "rollouts.forgive",
+            "rollouts.count_failures_anew",
             "UPDATE rollouts SET failures_from = $2, compared = 0 WHERE release_id = $1"
         ),
         release,

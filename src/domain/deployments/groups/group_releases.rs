@@ -23,9 +23,7 @@ pub struct NewRelease {
 /// [`DomainError::NotFound`] when the product has no such group.
 pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
     let mut r = db.read().await?;
-    let row = table::by_name(&mut r, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let row = require_group(&mut r, scope, name).await?;
     Ok(releases::list(&mut r, row.id).await?)
 }
 
@@ -68,9 +66,7 @@ pub async fn release(
     check_notes(form.notes.as_deref())?;
     let now = db.now();
     let mut w = db.write().await?;
-    let group = table::by_name(&mut w, scope, name)
-        .await?
-        .ok_or(DomainError::NotFound)?;
+    let group = require_group(&mut w, scope, name).await?;
     let firmware = match &form.firmware {
         Some(uuid) => firmwares::by_uuid(&mut w, scope.product().id, uuid).await?,
         None => None,
