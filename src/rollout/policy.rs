@@ -6,6 +6,7 @@ mod window;
 use super::version_requirement::Requirement;
 use crate::clock::Micros;
 use crate::limits::TICK;
+use crate::store::deployments::deployment_groups::GroupRow;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 pub use window::{MaintenanceWindow, is_time_zone};
@@ -119,6 +120,19 @@ impl Policy {
             add("bandwidth", text, Some(promised_until));
         }
         all
+    }
+}
+
+/// The limits that a group as a whole meets now, for a release of this version. That this server cannot read them is one.
+pub fn limits_of(group: &GroupRow, target: &str, now: Micros) -> Vec<Limit> {
+    match Policy::kept(group.policy.as_deref()) {
+        Some(policy) => policy.limits(target, group.bandwidth_until, now),
+        None => vec![Limit {
+            rule: "unknown",
+            sentence: "A newer server wrote the limits of the group; this one cannot read them."
+                .into(),
+            until: None,
+        }],
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::choice::{is_waited_for, takes_delta, unfit};
 use super::claim::{limits, too_many};
-use super::policy::Policy;
+use super::policy::{Policy, limits_of};
 use super::rollout_state::Rollout;
 use super::steps::{StepDecision, Waiting, place};
 use super::workflow::StepKind;
@@ -226,11 +226,7 @@ fn of_release(
 
 /// What the limits of the group say.
 fn of_policy(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) -> Vec<Check> {
-    let Some(policy) = Policy::kept(g.group.policy.as_deref()) else {
-        let text = "A newer server wrote the limits of the group; this one cannot read them.";
-        return vec![check("limits", false, "unknown", text)];
-    };
-    let met = policy.limits(&firmware.version, g.group.bandwidth_until, now);
+    let met = limits_of(&g.group, &firmware.version, now);
     let mut all: Vec<Check> = match met.into_iter().next() {
         None => vec![check("limits", true, "free", "")],
         Some(limit) => vec![Check {
@@ -238,7 +234,8 @@ fn of_policy(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros)
             ..check("limits", false, limit.rule, limit.sentence)
         }],
     };
-    if let Some(window) = &policy.maintenance_window {
+    let policy = Policy::kept(g.group.policy.as_deref());
+    if let Some(window) = policy.and_then(|p| p.maintenance_window) {
         let zone = facts.known.time_zone.as_deref();
         let opens = window.opens_at(zone, now);
         let hours = format!("{} to {}", window.from, window.to);

@@ -3,7 +3,7 @@
 use crate::api::http::contract::{Field, FieldType, optional_field, required};
 use crate::api::http::params::{flag, number, tags};
 use crate::domain;
-use crate::domain::deployments::groups::{Changes, Conditions, NUMBERS, POLICY_FIELDS};
+use crate::domain::deployments::groups::{Changes, Conditions, NUMBERS, POLICY};
 use crate::domain::error::{INVALID, field};
 use crate::store::words::QueueOrder;
 use serde_json::{Map, Value, json};
@@ -276,9 +276,9 @@ pub(super) fn changes(body: &Map<String, Value>) -> domain::Result<Changes> {
         workflow: body
             .get("workflow")
             .map(|v| Some(v.clone()).filter(|v| !v.is_null())),
-        policy: POLICY_FIELDS
+        policy: POLICY
             .iter()
-            .filter_map(|f| Some(((*f).to_owned(), body.get(*f)?.clone())))
+            .filter_map(|limit| Some((limit, body.get(limit.field)?.clone())))
             .collect(),
         queue_management: text("queue_management"),
         priority_queue_enabled: switch("priority_queue_enabled")?,

@@ -32,7 +32,7 @@ use serde_json::json;
 pub use crate::store::deployments::deployment_groups::GroupRow;
 pub use crate::store::deployments::releases::ReleaseRow;
 pub use group_releases::*;
-pub use policy::{POLICY_FIELDS, policy_of};
+pub use policy::{POLICY, PolicySetting, policy_of};
 pub use settings::*;
 
 /// A deployment group with the figures that are shown with it.

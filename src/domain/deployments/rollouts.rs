@@ -4,12 +4,12 @@
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
-use crate::domain::deployments::groups::{policy_of, require_group};
+use crate::domain::deployments::groups::require_group;
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::ReleaseId;
 use crate::limits::REASON_CHARS;
-use crate::rollout::policy::Limit;
+use crate::rollout::policy::{Limit, limits_of};
 use crate::rollout::rollback;
 use crate::rollout::rollout_state::Rollout;
 use crate::rollout::steps::{StepDecision, Waiting};
@@ -82,9 +82,7 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     let (group, release, rollout) = current(&mut r, scope, name).await?;
     let all = devices::count_in_group(&mut r, group.id).await?;
     let updated = devices::count_running(&mut r, group.id, &release.uuid).await?;
-    let policy = policy_of(&group)?;
-    let limits = policy.limits(&release.version, group.bandwidth_until, now);
-    let limit = limits.into_iter().next();
+    let limit = limits_of(&group, &release.version, now).into_iter().next();
     let mut steps = Vec::new();
     for (n, step) in (0_i64..).zip(&rollout.workflow.steps) {
         let at = rollout.number();

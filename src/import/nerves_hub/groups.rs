@@ -40,7 +40,7 @@ fn settings(row: &Value) -> Changes {
         connecting_code: settable(row, "connecting_code"),
         notes: settable(row, "notes"),
         workflow: None,
-        policy: serde_json::Map::new(),
+        policy: Vec::new(),
         queue_management: row["queue_management"].as_str().map(str::to_owned),
         priority_queue_enabled: row["priority_queue_enabled"].as_bool(),
         priority_threshold: settable(row, "priority_queue_firmware_version_threshold"),

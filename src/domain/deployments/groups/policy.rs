@@ -2,27 +2,71 @@
 
 use super::*;
 use crate::rollout::policy::{MaintenanceWindow, Policy};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// The fields of these limits, as they are sent and shown.
-pub const POLICY_FIELDS: [&str; 7] = [
-    "minimum_version",
-    "stop_when_worse",
-    "automatic_rollback",
-    "starts_at",
-    "ends_at",
-    "bytes_per_second",
-    "maintenance_window",
+/// A limit of a group.
+pub struct PolicySetting {
+    /// Its field in the API.
+    pub field: &'static str,
+    /// Checks a value and puts it into the limits; `None` for the default. The error is a short message.
+    set: fn(&mut Policy, Option<&Value>) -> Checked<()>,
+}
+
+impl std::fmt::Debug for PolicySetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.field)
+    }
+}
+
+type Checked<T> = std::result::Result<T, String>;
+
+const fn limit(
+    field: &'static str,
+    set: fn(&mut Policy, Option<&Value>) -> Checked<()>,
+) -> PolicySetting {
+    PolicySetting { field, set }
+}
+
+/// The limits that can be set.
+pub static POLICY: [PolicySetting; 7] = [
+    limit("minimum_version", |p, v| {
+        p.minimum_version = v.map(version).transpose()?;
+        Ok(())
+    }),
+    limit("stop_when_worse", |p, v| {
+        p.stop_when_worse = v.map_or(Ok(Policy::default().stop_when_worse), flag)?;
+        Ok(())
+    }),
+    limit("automatic_rollback", |p, v| {
+        p.automatic_rollback = v.map_or(Ok(Policy::default().automatic_rollback), flag)?;
+        Ok(())
+    }),
+    limit("starts_at", |p, v| {
+        p.starts_at = v.map(instant).transpose()?;
+        Ok(())
+    }),
+    limit("ends_at", |p, v| {
+        p.ends_at = v.map(instant).transpose()?;
+        Ok(())
+    }),
+    limit("bytes_per_second", |p, v| {
+        p.bytes_per_second = v.map(rate).transpose()?;
+        Ok(())
+    }),
+    limit("maintenance_window", |p, v| {
+        p.maintenance_window = v.map(window).transpose()?;
+        Ok(())
+    }),
 ];
 
 /// Validates changes of limits and writes them into a group. `null` resets one to its default.
-pub(super) fn apply_policy(g: &mut GroupRow, changes: &Map<String, Value>) -> Result<()> {
+pub(super) fn apply_policy(g: &mut GroupRow, changes: &[(&PolicySetting, Value)]) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
     let mut policy = policy_of(g)?;
-    for (name, value) in changes {
-        set(&mut policy, name, value)?;
+    for (setting, value) in changes {
+        set(&mut policy, setting, value)?;
     }
     if let (Some(start), Some(end)) = (policy.starts_at, policy.ends_at)
         && end <= start
@@ -45,56 +89,43 @@ pub fn policy_of(g: &GroupRow) -> Result<Policy> {
     })
 }
 
-fn set(policy: &mut Policy, name: &str, value: &Value) -> Result<()> {
-    let defaults = Policy::default();
+fn set(policy: &mut Policy, setting: &PolicySetting, value: &Value) -> Result<()> {
     let given = Some(value).filter(|v| !v.is_null() && v.as_str() != Some(""));
-    let switch = |default: bool| match given {
-        None => Ok(default),
-        Some(v) => v
-            .as_bool()
-            .ok_or_else(|| field(name, "must be true or false")),
-    };
-    let instant = || {
-        given
-            .map(|v| v.as_str().and_then(Micros::parse))
-            .map(|at| at.ok_or_else(|| field(name, "must be a time such as 2026-12-01T22:00:00Z")))
-            .transpose()
-    };
-    match name {
-        "minimum_version" => {
-            let version = given.map(|v| v.as_str().unwrap_or_default().to_owned());
-            if version.as_ref().is_some_and(|v| Version::parse(v).is_err()) {
-                return Err(field(name, "must be a valid semantic version"));
-            }
-            policy.minimum_version = version;
-        }
-        "stop_when_worse" => policy.stop_when_worse = switch(defaults.stop_when_worse)?,
-        "automatic_rollback" => policy.automatic_rollback = switch(defaults.automatic_rollback)?,
-        "starts_at" => policy.starts_at = instant()?,
-        "ends_at" => policy.ends_at = instant()?,
-        "bytes_per_second" => {
-            let rate = given.map(|v| v.as_i64().filter(|n| *n > 0));
-            policy.bytes_per_second = rate
-                .map(|n| n.ok_or_else(|| field(name, "must be a whole number greater than 0")))
-                .transpose()?;
-        }
-        _ => policy.maintenance_window = given.map(|v| window(name, v)).transpose()?,
-    }
-    Ok(())
+    (setting.set)(policy, given).map_err(|text| field(setting.field, &text))
 }
 
-fn window(name: &str, value: &Value) -> Result<MaintenanceWindow> {
+fn version(value: &Value) -> Checked<String> {
+    let version = value.as_str().filter(|v| Version::parse(v).is_ok());
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| "must be a valid semantic version".into())
+}
+
+fn flag(value: &Value) -> Checked<bool> {
+    value
+        .as_bool()
+        .ok_or_else(|| "must be true or false".into())
+}
+
+fn instant(value: &Value) -> Checked<Micros> {
+    let at = value.as_str().and_then(Micros::parse);
+    at.ok_or_else(|| "must be a time such as 2026-12-01T22:00:00Z".into())
+}
+
+fn rate(value: &Value) -> Checked<i64> {
+    let rate = value.as_i64().filter(|n| *n > 0);
+    rate.ok_or_else(|| "must be a whole number greater than 0".into())
+}
+
+fn window(value: &Value) -> Checked<MaintenanceWindow> {
     let window: MaintenanceWindow =
-        serde_json::from_value(value.clone()).map_err(|e| field(name, &e.to_string()))?;
+        serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
     let mistakes = window.mistakes();
     if mistakes.is_empty() {
         return Ok(window);
     }
-    let texts: Vec<String> = mistakes
-        .iter()
-        .map(|(at, why)| format!("{at} {why}"))
-        .collect();
-    Err(field(name, &texts.join("; ")))
+    let texts = mistakes.iter().map(|(at, why)| format!("{at} {why}"));
+    Err(texts.collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]

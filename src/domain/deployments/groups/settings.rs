@@ -34,8 +34,8 @@ pub struct Changes {
     pub notes: Option<Option<String>>,
     /// The steps that the next release goes by; none for everyone at once.
     pub workflow: Option<Option<serde_json::Value>>,
-    /// Limits beyond NervesHub's by their fields ([`POLICY_FIELDS`]); `null` resets one to its default.
-    pub policy: serde_json::Map<String, serde_json::Value>,
+    /// Limits beyond NervesHub's; `null` resets one to its default.
+    pub policy: Vec<(&'static PolicySetting, serde_json::Value)>,
     /// `FIFO` or `LIFO`.
     pub queue_management: Option<String>,
     /// Whether devices with old versions have slots of their own.

@@ -1,8 +1,12 @@
 use super::*;
 
+fn setting(name: &str) -> &'static PolicySetting {
+    POLICY.iter().find(|s| s.field == name).unwrap()
+}
+
 fn refused(name: &str, value: Value) -> String {
     let mut policy = Policy::default();
-    match set(&mut policy, name, &value) {
+    match set(&mut policy, setting(name), &value) {
         Err(DomainError::Fields(errors)) => errors[name][0].as_str().unwrap().to_owned(),
         other => panic!("{name}: {other:?}"),
     }
@@ -45,11 +49,11 @@ fn each_limit_is_checked_and_can_be_reset() {
             json!({"from": "22:00", "to": "05:00", "days": ["sunday"]}),
         ),
     ] {
-        set(&mut policy, name, &value).unwrap();
+        set(&mut policy, setting(name), &value).unwrap();
     }
     assert_ne!(policy, Policy::default());
-    for name in POLICY_FIELDS {
-        set(&mut policy, name, &Value::Null).unwrap();
+    for setting in &POLICY {
+        set(&mut policy, setting, &Value::Null).unwrap();
     }
     assert_eq!(policy, Policy::default());
 }
