@@ -1,9 +1,10 @@
 //! A fleet of simulated devices: a release that is bad for some is stopped in its first step and taken back, and a network that is bad
 //! for all stops nothing. `FLEET=5000` runs it with as many devices.
 
+use super::read;
 use crate::support::sim::Sim;
-use crate::support::{Api, Server, readings};
-use serde_json::{Value, json};
+use crate::support::{Server, readings};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 crate::both_engines! {
@@ -11,20 +12,12 @@ crate::both_engines! {
     a_network_that_is_bad_for_all_devices_alike_stops_nothing
 }
 
-const GROUP: &str = "/deployments/g";
-
 fn devices() -> i64 {
     let asked = std::env::var("FLEET").ok();
     asked.and_then(|n| n.parse().ok()).unwrap_or(100)
 }
 
-async fn read(api: &Api, what: &str) -> Value {
-    api.get(&Api::product(&format!("{GROUP}/{what}")))
-        .await
-        .data()
-}
-
-async fn until(what: &str, done: impl AsyncFn() -> bool) {
+async fn wait(what: &str, done: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !done().await {
         assert!(begun.elapsed() < Duration::from_secs(300), "{what}");
@@ -33,7 +26,7 @@ async fn until(what: &str, done: impl AsyncFn() -> bool) {
 }
 
 async fn online(server: &Server, wanted: i64) {
-    until("the devices join", async || {
+    wait("the devices join", async || {
         server.devices(readings::ONLINE).await == wanted
     })
     .await;
@@ -59,7 +52,7 @@ async fn a_release_that_reverts_on_some_is_stopped_in_its_first_step_and_taken_b
     online(&server, fleet).await;
     api.release("g", new["uuid"].as_str().unwrap()).await;
     // The clock stays: devices that come back sign with their own.
-    until("it is taken back", async || {
+    wait("it is taken back", async || {
         read(&api, "progress").await["takes_back"] == 2
     })
     .await;
@@ -69,7 +62,7 @@ async fn a_release_that_reverts_on_some_is_stopped_in_its_first_step_and_taken_b
         touched <= first,
         "{touched} devices were touched, and the step has {first}"
     );
-    until("all are home", async || {
+    wait("all are home", async || {
         server.devices(readings::UPDATED).await == 0
             && server.devices(readings::UPDATING).await == 0
     })
@@ -112,13 +105,13 @@ async fn a_network_that_is_bad_for_all_devices_alike_stops_nothing(server: Serve
     online(&server, fleet).await;
     api.release("g", new["uuid"].as_str().unwrap()).await;
     let some = "filters[only_updating]=true&filters[identifier]=lost";
-    until("some of them are being updated", async || {
+    wait("some of them are being updated", async || {
         server.devices(some).await >= 3
     })
     .await;
     drop(lost);
     online(&server, good).await;
-    until("all others are updated", async || {
+    wait("all others are updated", async || {
         let progress = read(&api, "progress").await;
         assert_eq!(progress["state"], "running", "{progress}");
         server.devices(readings::DONE).await >= good
@@ -126,7 +119,7 @@ async fn a_network_that_is_bad_for_all_devices_alike_stops_nothing(server: Serve
     .await;
     // The updates of the lost ones lapse, which counts as failures. (A device that connects anew would be refused by its clock.)
     server.advance(Duration::from_secs(40 * 60));
-    until("the lost ones lapse", async || {
+    wait("the lost ones lapse", async || {
         server.devices(readings::UPDATING).await == 0
     })
     .await;

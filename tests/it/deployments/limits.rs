@@ -1,5 +1,6 @@
 //! Limits of a group beyond NervesHub's: when it updates, how much it sends, and what it does not go below.
 
+use super::{GROUP, read, release};
 use crate::support::device::Device;
 use crate::support::{Api, Server};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ crate::both_engines! {
     limits_are_shown_checked_and_reset
 }
 
-const GROUP: &str = "/deployments/g";
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn group(server: &Server, mut settings: Value) -> (Api, Value, Value) {
@@ -27,10 +27,6 @@ async fn set(api: &Api, settings: Value) -> (u16, Value) {
     let body = json!({ "deployment": settings });
     let answer = api.put(&Api::product(GROUP), body).await;
     (answer.status, answer.json())
-}
-
-async fn release(api: &Api, firmware: &Value) {
-    api.release("g", firmware["uuid"].as_str().unwrap()).await;
 }
 
 async fn why(api: &Api, device: &str) -> Value {
@@ -58,10 +54,7 @@ async fn nobody_is_told_before_the_start_and_after_the_end(server: Server) {
         (&json!("limits"), &json!("has_begun")),
         "{said}"
     );
-    let progress = api
-        .get(&Api::product(&format!("{GROUP}/progress")))
-        .await
-        .data();
+    let progress = read(&api, "progress").await;
     let sentence = progress["sentence"].as_str().unwrap();
     assert!(
         sentence.starts_with("The group begins to update at "),

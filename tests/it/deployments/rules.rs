@@ -1,5 +1,6 @@
 //! Who of a group is updated, when, and who waits (docs/protocol/rules.md, "Claims", "Matching", "Penalty box", "Deltas").
 
+use super::release;
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
@@ -25,10 +26,6 @@ async fn group(server: &Server, mut settings: Value) -> (Api, Value, Value) {
     }
     let (old, new) = api.two_versions("g", settings).await;
     (api, old, new)
-}
-
-async fn release(api: &Api, firmware: &Value) {
-    api.release("g", firmware["uuid"].as_str().unwrap()).await;
 }
 
 async fn set(api: &Api, settings: Value) {

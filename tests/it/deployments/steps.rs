@@ -1,5 +1,6 @@
 //! A release in steps: who is updated when, what holds it, and what stops it.
 
+use super::{GROUP, read, release, steer, until};
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server};
 use serde_json::{Value, json};
@@ -16,43 +17,12 @@ crate::both_engines! {
     a_workflow_that_the_server_cannot_read_reaches_nobody
 }
 
-const GROUP: &str = "/deployments/g";
-
 /// Both versions of a fixture, and an active group on the first with this workflow.
 async fn group(server: &Server, workflow: Value) -> (Api, Value, Value) {
     let api = server.api();
     let settings = json!({"delta_updatable": false, "workflow": workflow});
     let (old, new) = api.two_versions("g", settings).await;
     (api, old, new)
-}
-
-async fn release(api: &Api, firmware: &Value) {
-    api.release("g", firmware["uuid"].as_str().unwrap()).await;
-}
-
-async fn progress(api: &Api) -> Value {
-    api.get(&Api::product(&format!("{GROUP}/progress")))
-        .await
-        .data()
-}
-
-/// Waits until the progress has this value at this place.
-async fn until(api: &Api, pointer: &str, wanted: Value) -> Value {
-    let mut seen = Value::Null;
-    for _ in 0..600 {
-        seen = progress(api).await;
-        if seen.pointer(pointer) == Some(&wanted) {
-            return seen;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{pointer} is not {wanted}: {seen:#}");
-}
-
-async fn steer(api: &Api, what: &str, reason: &str) -> (u16, Value) {
-    let path = Api::product(&format!("{GROUP}/{what}"));
-    let answer = api.post(&path, json!({ "reason": reason })).await;
-    (answer.status, answer.json())
 }
 
 /// A device installs what it is told and comes back with it.
@@ -195,7 +165,7 @@ async fn a_step_is_over_only_when_its_devices_stayed_well_for_a_while(server: Se
     until(&api, "/steps/0/validated", json!(1)).await;
     server.advance(Duration::from_secs(58 * 60));
     assert!(second.silent(500).await, "it has not been well for an hour");
-    let sentence = progress(&api).await["sentence"]
+    let sentence = read(&api, "progress").await["sentence"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -206,7 +176,7 @@ async fn a_step_is_over_only_when_its_devices_stayed_well_for_a_while(server: Se
     // An hour more: a busy machine may note late that the step is over.
     server.advance(Duration::from_secs(60 * 60));
     second.event("update").await;
-    assert_eq!(progress(&api).await["steps"][1]["state"], "current");
+    assert_eq!(read(&api, "progress").await["steps"][1]["state"], "current");
 }
 
 async fn a_share_of_the_group_goes_first(server: Server) {
@@ -224,7 +194,7 @@ async fn a_share_of_the_group_goes_first(server: Server) {
     }
     release(&api, &new).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let touched = progress(&api).await["steps"][0]["touched"]
+    let touched = read(&api, "progress").await["steps"][0]["touched"]
         .as_i64()
         .unwrap();
     // A hash is no count: of twenty, some five to fifteen are the half; ten may be in flight at once.
@@ -314,7 +284,7 @@ async fn a_workflow_that_the_server_cannot_read_reaches_nobody(server: Server) {
     let mut d = Device::joined(&server, "d", &old).await;
     assert!(d.silent(500).await, "its limits are not known");
     assert_eq!(
-        progress(&api).await["sentence"],
+        read(&api, "progress").await["sentence"],
         "It stopped by itself: this version of the server cannot read its workflow."
     );
     let why = api.get(&Api::product("/devices/d/why")).await.data();

@@ -1,5 +1,6 @@
 //! A bad release stops by itself, is taken back, and is told from a bad delta.
 
+use super::{GROUP, read, release, steer, until};
 use crate::support::device::Device;
 use crate::support::{Api, Server, fixtures};
 use serde_json::{Value, json};
@@ -12,40 +13,10 @@ crate::both_engines! {
     devices_that_a_release_is_not_for_are_looked_at_again_when_that_changes
 }
 
-const GROUP: &str = "/deployments/g";
-
 async fn group(server: &Server, settings: Value) -> (Api, Value, Value) {
     let api = server.api();
     let (old, new) = api.two_versions("g", settings).await;
     (api, old, new)
-}
-
-async fn release(api: &Api, firmware: &Value) {
-    api.release("g", firmware["uuid"].as_str().unwrap()).await;
-}
-
-async fn read(api: &Api, what: &str) -> Value {
-    api.get(&Api::product(&format!("{GROUP}/{what}")))
-        .await
-        .data()
-}
-
-async fn steer(api: &Api, what: &str) -> (u16, Value) {
-    let path = Api::product(&format!("{GROUP}/{what}"));
-    let answer = api.post(&path, json!({"reason": "I say so"})).await;
-    (answer.status, answer.json())
-}
-
-async fn until(api: &Api, pointer: &str, wanted: Value) -> Value {
-    let mut seen = Value::Null;
-    for _ in 0..800 {
-        seen = read(api, "progress").await;
-        if seen.pointer(pointer) == Some(&wanted) {
-            return seen;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("{pointer} is not {wanted}: {seen:#}");
 }
 
 async fn fleet(server: &Server, firmware: &Value, devices: usize) -> Vec<Device> {
@@ -109,7 +80,7 @@ async fn a_release_that_is_worse_for_its_devices_stops_and_is_taken_back(server:
 async fn a_person_takes_a_release_back(server: Server) {
     let (api, old, new) = group(&server, json!({"delta_updatable": false})).await;
     assert_eq!(
-        steer(&api, "rollback").await.0,
+        steer(&api, "rollback", "I say so").await.0,
         409,
         "there is nothing before the first"
     );
@@ -120,7 +91,7 @@ async fn a_person_takes_a_release_back(server: Server) {
     drop(d);
     let mut d = Device::joined(&server, "d", &new).await;
     until(&api, "/updated", json!(1)).await;
-    let (status, done) = steer(&api, "rollback").await;
+    let (status, done) = steer(&api, "rollback", "I say so").await;
     assert_eq!(status, 200, "{done}");
     let done = &done["data"];
     assert_eq!(
@@ -133,7 +104,7 @@ async fn a_person_takes_a_release_back(server: Server) {
     assert_eq!(back["firmware_meta"]["version"], "1.0.0");
     assert_eq!(server.audited("took back").await, 1);
     assert_eq!(
-        steer(&api, "rollback").await.0,
+        steer(&api, "rollback", "I say so").await.0,
         409,
         "it takes back another one itself"
     );
@@ -160,7 +131,7 @@ async fn failed_devices_are_tried_again_when_a_person_says_so(server: Server) {
         .get(&Api::product(&format!("{GROUP}/failures?by=moon")))
         .await;
     assert_eq!(wrong.status, 422, "{}", wrong.text);
-    let (status, done) = steer(&api, "retry_failed").await;
+    let (status, done) = steer(&api, "retry_failed", "I say so").await;
     assert_eq!(
         (status, &done["data"]["devices"]),
         (200, &json!(1)),
@@ -168,8 +139,8 @@ async fn failed_devices_are_tried_again_when_a_person_says_so(server: Server) {
     );
     assert_eq!(done["data"]["rollout"]["state"], "running");
     d.event("update").await;
-    assert_eq!(steer(&api, "pause").await.0, 200);
-    assert_eq!(steer(&api, "retry_failed").await.0, 409);
+    assert_eq!(steer(&api, "pause", "I say so").await.0, 200);
+    assert_eq!(steer(&api, "retry_failed", "I say so").await.0, 409);
 }
 
 async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
