@@ -14,7 +14,7 @@ crate::both_engines! {
 
 fn devices() -> i64 {
     let asked = std::env::var("FLEET").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(100)
+    asked.and_then(|n| n.parse().ok()).unwrap_or(200)
 }
 
 async fn wait(what: &str, done: impl AsyncFn() -> bool) {
@@ -37,6 +37,9 @@ async fn a_release_that_reverts_on_some_is_stopped_in_its_first_step_and_taken_b
 ) {
     let fleet = devices();
     let first = (fleet / 5).min(100);
+    // Which devices are in the step differs from run to run. With fewer in it, as many more must be bad, or the step may have so few
+    // that they could be chance: half of 40 leaves less than five once in ten million runs, a third once in a thousand.
+    let bad = if first < 100 { "0.5" } else { "0.3" };
     let workflow = json!({"version": 1, "steps": [
         {"name": "Canary", "matching_conditions": {"match_limit": first}, "gate": {"validated_percent": 90, "soak_minutes": 10}}]});
     let settings = json!({
@@ -47,7 +50,7 @@ async fn a_release_that_reverts_on_some_is_stopped_in_its_first_step_and_taken_b
     let sim = Sim::start(
         &server,
         fleet as usize,
-        &["--bad-share", "0.3", "--connect-rate", "400"],
+        &["--bad-share", bad, "--connect-rate", "400"],
     );
     online(&server, fleet).await;
     api.release("g", new["uuid"].as_str().unwrap()).await;
@@ -67,7 +70,7 @@ async fn a_release_that_reverts_on_some_is_stopped_in_its_first_step_and_taken_b
             && server.devices(readings::UPDATING).await == 0
     })
     .await;
-    assert_eq!(server.devices(readings::ONLINE).await, fleet);
+    online(&server, fleet).await;
     // The story: why it stopped, what takes it back, and what failed.
     assert_eq!(server.audited("stopped by itself").await, 1);
     assert_eq!(
