@@ -123,6 +123,9 @@ pub struct Options {
     /// reports go on [default: 256].
     #[arg(long, env = "NERVECENTER_DISK_RESERVE_MIB", value_name = "MIB")]
     pub disk_reserve_mib: Option<u64>,
+    /// Bytes a second that all deployment groups together send on average [default: no limit].
+    #[arg(long, env = "NERVECENTER_BYTES_PER_SECOND", value_name = "BYTES")]
+    pub bytes_per_second: Option<u64>,
 }
 
 /// Checked settings.
@@ -168,6 +171,8 @@ pub struct Config {
     pub redirect_devices: Option<String>,
     /// Bytes that must stay free on the disk of the data folder.
     pub disk_reserve: u64,
+    /// Bytes a second that all deployment groups together send on average; `None` for no limit.
+    pub bytes_per_second: Option<i64>,
 }
 
 impl Options {
@@ -226,6 +231,7 @@ impl Options {
             disk_reserve: self
                 .disk_reserve_mib
                 .map_or(DISK_RESERVE, |m| m.saturating_mul(1 << 20)),
+            bytes_per_second: self.bytes_per_second.map(bytes_per_second).transpose()?,
         })
     }
 
@@ -249,6 +255,7 @@ impl Options {
         self.mail_from = self.mail_from.take().or(file.mail_from);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         self.disk_reserve_mib = self.disk_reserve_mib.or(file.disk_reserve_mib);
+        self.bytes_per_second = self.bytes_per_second.or(file.bytes_per_second);
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
         }
@@ -272,6 +279,16 @@ pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
         flag: "node-key",
         value: "…".into(),
         why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
+    })
+}
+
+/// Zero would stop every update for good, which no operator means.
+fn bytes_per_second(bytes: u64) -> Result<i64, ConfigError> {
+    let rate = i64::try_from(bytes).ok().filter(|rate| *rate > 0);
+    rate.ok_or_else(|| ConfigError::Value {
+        flag: "bytes-per-second",
+        value: bytes.to_string(),
+        why: "must be above 0; leave it out for no limit".into(),
     })
 }
 

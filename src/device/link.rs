@@ -312,9 +312,6 @@ async fn carry_out(link: &mut DeviceSocket, effect: Effect) -> Flow {
         }
         Effect::Said(said) => {
             let event = join_payload::said(*said, link.at.app.now());
-            if let DeviceWrite::Health(report) = &event {
-                link.at.app.device_events.health(link.at.device, report);
-            }
             link.at.note(event).await
         }
         Effect::Seen => link.at.note(DeviceWrite::Seen).await,
@@ -551,6 +548,10 @@ impl LinkContext {
                 tracing::warn!(device = %self.name, "a report waits for the database")
             }
             Ok(Ok(WriteOutcome::Done(group))) => self.app.wake_group(group),
+            Ok(Ok(WriteOutcome::Health(status))) => {
+                let event = EventKind::Health(status);
+                self.app.device_events.tell(self.device, event);
+            }
             Ok(Ok(_)) => {}
             Ok(Err(e)) => tracing::warn!(device = %self.name, error = %e, "report not stored"),
         }

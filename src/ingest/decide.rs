@@ -13,7 +13,7 @@ use super::said::{ConnectInfo, DeviceWrite, WriteOutcome};
 use super::state::{DeviceState, Known};
 use crate::clock::Micros;
 use crate::domain::devices::extensions;
-use crate::ids::{ClaimId, ConnectionId, GroupId, ReleaseId};
+use crate::ids::{ClaimId, ConnectionId, DeviceId, GroupId, ReleaseId};
 use crate::limits::TRIM_ONE_IN;
 use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::device_logs::LogLine;
@@ -107,11 +107,21 @@ pub enum Addition<'r> {
     Log(&'r LogLine),
 }
 
-/// What a word adds, if that is all it does.
-pub fn addition(connection: ConnectionId, said: &DeviceWrite, now: Micros) -> Option<Addition<'_>> {
+/// What a word of a connection of a device adds, if that is all it does.
+pub fn addition<'r>(
+    device: DeviceId,
+    connection: ConnectionId,
+    said: &'r DeviceWrite,
+    known: &Known,
+    now: Micros,
+) -> Option<Addition<'r>> {
     Some(match said {
         DeviceWrite::Seen => Addition::Seen(connection),
-        DeviceWrite::Health(report) => Addition::Health(extensions::health(report, now)),
+        DeviceWrite::Health(report) => {
+            let limits = known.health_limits.get(&device);
+            let limits = limits.map_or(&[][..], Vec::as_slice);
+            Addition::Health(extensions::health(report, limits, now))
+        }
         DeviceWrite::Location(place) => Addition::Location(place),
         DeviceWrite::Log(line) => Addition::Log(line),
         _ => return None,

@@ -9,6 +9,7 @@ use crate::store::catalog::archives::ArchiveRow;
 use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::device_logs::LogLine;
 use crate::store::devices::locations::Location;
+use crate::store::words::HealthState;
 use serde_json::Value;
 
 /// Something that a device does or says.
@@ -136,6 +137,8 @@ pub struct Record {
 pub enum WriteOutcome {
     /// Nothing but groups to wake.
     Done(Option<GroupId>),
+    /// A health report with this status is kept.
+    Health(HealthState),
     /// Let in.
     Connecting {
         /// The older connection of the device, if there was one, and the node that held it.

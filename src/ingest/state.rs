@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, OrgId, ProductId, ReleaseId};
 use crate::rollout::matching::Group;
+use crate::rollout::policy::HealthLimit;
 use crate::store::ingest::read::{Current, KnownFirmware, OpenGroup, StateRow};
 use crate::store::ingest::write::Connection;
 use crate::store::words::Validation;
@@ -200,4 +201,6 @@ pub struct Known {
     pub tags: HashMap<DeviceId, Vec<String>>,
     /// The current releases of the groups of devices that have reverted.
     pub current: HashMap<DeviceId, Current>,
+    /// Limits of metrics of devices that report their health, where their groups have some.
+    pub health_limits: HashMap<DeviceId, Vec<HealthLimit>>,
 }

@@ -4,12 +4,13 @@ mod changed;
 mod identities;
 
 use super::ask;
-use super::decide::{Rest, addition, decide, looks_for};
+use super::decide::{Addition, Rest, addition, decide, looks_for};
 use super::poll;
 use super::said::{DeviceWrite, Join, Record, Reported, WriteOutcome};
 use super::state::{DeviceState, Known};
 use crate::ids::{DeviceId, GroupId, ProductId};
 use crate::limits::{HISTORY_A_DEVICE, TRIM_ONE_IN};
+use crate::rollout::policy::Policy;
 use crate::rollout::{matching, offer};
 use crate::store::ingest::{read, reports};
 use crate::store::{self, Db, Error, Write, batch};
@@ -128,9 +129,14 @@ impl IngestWriter {
         known: &Known,
         batch: &mut Batch<'r>,
     ) -> (store::Result<WriteOutcome>, Rest) {
-        if let Some(more) = addition(record.connection, &record.said, record.at) {
-            batch.add(record.device, more, record.at);
-            return (Ok(WriteOutcome::Done(None)), Rest::Nothing);
+        let (device, connection) = (record.device, record.connection);
+        if let Some(more) = addition(device, connection, &record.said, known, record.at) {
+            let outcome = match &more {
+                Addition::Health(report) => WriteOutcome::Health(report.status),
+                _ => WriteOutcome::Done(None),
+            };
+            batch.add(device, more, record.at);
+            return (Ok(outcome), Rest::Nothing);
         }
         let Some(before) = states.remove(&record.device) else {
             return (gone(&record.said), Rest::Nothing);
@@ -231,6 +237,16 @@ async fn known(w: &mut Write, records: &[&Record], states: &States) -> store::Re
         known.current.insert(c.device, c);
     }
     groups(w, &joins, &mut known).await?;
+    let report = records
+        .iter()
+        .filter(|r| matches!(r.said, DeviceWrite::Health(_)));
+    let report: BTreeSet<DeviceId> = report.map(|r| r.device).collect();
+    let report: Vec<DeviceId> = report.into_iter().collect();
+    for (device, policy) in read::group_policies(w, &report).await? {
+        // Limits that a newer server wrote mark nobody.
+        let policy = Policy::kept(Some(&policy)).unwrap_or_default();
+        known.health_limits.insert(device, policy.health_limits);
+    }
     Ok(known)
 }
 

@@ -41,6 +41,8 @@ pub const QUEUE_LOOKAHEAD: i64 = 500;
 pub const COMPARED_FAILURES: i64 = 3;
 /// A release stops when what became of its devices is less likely than this to be chance.
 pub const COMPARED_RISK: f64 = 0.001;
+/// Limits of metrics a deployment group.
+pub const HEALTH_LIMITS: usize = 16;
 /// How often the devices of a release are compared with the others while it updates devices.
 pub const COMPARED_EVERY: Duration = Duration::from_secs(60);
 /// How long after an attempt has begun its release counts as updating devices.
@@ -163,6 +165,13 @@ pub const IMPORT_LINES: usize = 1_000;
 pub const DEVICE_EVENTS: usize = 4_096;
 /// Maximum number of characters of a script's output that the audit log keeps.
 pub const SCRIPT_OUTPUT_CHARS: usize = 16_384;
+
+/// Devices that a forecast, and a list of strays, reads at once.
+pub const SURVEY_PAGE: i64 = 5_000;
+/// Devices that a forecast names of those with something in common.
+pub const FORECAST_SAMPLE: usize = 5;
+/// Strays that are listed of each kind, and devices that are adopted or expelled at once.
+pub const STRAYS: usize = 1_000;
 
 /// Updates in flight, and deltas, that one answer about a group has at most.
 pub const OVERVIEW_ROWS: i64 = 1_000;

@@ -84,6 +84,7 @@ impl Node {
         secret_files::check(config, &db).await?;
         let node = setup::node_id(&config.data_dir)?;
         setup::claim_database(&db, node).await?;
+        setup::bandwidth(config, &db).await?;
         let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
         let blobs = Blobs::local(&config.data_dir.join("blobs"))
             .context("could not open the file store")?;

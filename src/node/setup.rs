@@ -11,6 +11,7 @@ use crate::domain::error::name_of;
 use crate::ids::NodeId;
 use crate::limits::NODE_SILENCE;
 use crate::rollout::reconcile;
+use crate::store::deployments::server_bandwidth;
 use crate::store::node::nodes;
 use crate::store::{self, Db};
 use anyhow::{Context as _, bail};
@@ -109,6 +110,16 @@ pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Stores what all deployment groups together may send, so that each server of the database goes by the same.
+///
+/// # Errors
+/// The database fails.
+pub async fn bandwidth(config: &Config, db: &Db) -> store::Result<()> {
+    let mut w = db.write().await?;
+    server_bandwidth::set(&mut w, config.bytes_per_second).await?;
+    w.commit().await
 }
 
 /// Releases the database for the next server.

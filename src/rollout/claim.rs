@@ -81,6 +81,7 @@ pub async fn run(
         w.commit().await?;
         return Ok(SchedulerRun::default());
     };
+    plan.lock_bandwidth(&mut w).await?;
     let mut run = SchedulerRun::default();
     if plan.group.release_held && !held::release_some(&mut w, group, HELD_RELEASED).await? {
         w.commit().await?;
@@ -99,7 +100,7 @@ pub async fn run(
         }
         let all: Vec<&Source> = sources.iter().collect();
         fill(&mut w, &mut plan, &all, false, &mut left, &mut run).await?;
-        keep_promises(&mut w, &plan).await?;
+        plan.keep_promises(&mut w).await?;
     }
     w.commit().await?;
     Ok(run)
@@ -147,6 +148,7 @@ pub async fn one(
         turn.wait = true;
         return Ok(turn);
     }
+    plan.lock_bandwidth(w).await?;
     // Counted under the lease, so that two devices that ask at once do not both take the last place of a step.
     if !plan.rollout.is_plain() {
         plan.rollout.count(w, &plan.release).await?;
@@ -181,7 +183,7 @@ pub async fn one(
         if inflight::count(w, group, priority).await? < limit {
             if let Some(bytes) = claim(w, &plan, &candidate, &source, priority).await? {
                 plan.promise(bytes);
-                keep_promises(w, &plan).await?;
+                plan.keep_promises(w).await?;
             }
             return Ok(turn);
         }
@@ -319,12 +321,4 @@ async fn claim(
     };
     let added = inflight::add(w, &claim, plan.now).await?;
     Ok(added.then_some(bytes))
-}
-
-/// Stores until when the promised bytes fill the group's bandwidth.
-async fn keep_promises(w: &mut Write, plan: &Plan) -> store::Result<()> {
-    if plan.policy.bytes_per_second.is_none() {
-        return Ok(());
-    }
-    deployment_groups::set_bandwidth(w, plan.group.id, plan.group.bandwidth_until).await
 }

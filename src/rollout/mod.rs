@@ -1,9 +1,11 @@
 //! Rollout decisions: which device gets which file, and when. It reads and writes the store and sends hints on
 //! the bus. It knows no HTTP and no sockets, so the code is the same for one node and for ten.
 
+pub mod bandwidth;
 pub mod choice;
 pub mod claim;
 pub mod comparison;
+pub mod forecast;
 pub mod matching;
 pub mod offer;
 pub mod outcome;

@@ -139,8 +139,12 @@ async fn still_wanted(
             .is_none_or(|r| r.state == RolloutState::Running),
         None => false,
     };
-    let may = device
-        .is_some_and(|d| d.updates_enabled && d.blocked_until.is_none() && d.deleted_at.is_none());
+    let may = device.is_some_and(|d| {
+        d.group_id == Some(group)
+            && d.updates_enabled
+            && d.blocked_until.is_none()
+            && d.deleted_at.is_none()
+    });
     Ok(group_row
         .filter(|g| g.is_active && may && runs)
         .zip(current.filter(|r| Some(r.id) == release).map(|r| r.number)))

@@ -1,6 +1,7 @@
 //! What one run of a group goes by: the group, its current release, and how far that release's rollout is.
 
-use super::policy::{self, Limit, Policy};
+use super::bandwidth::Bandwidth;
+use super::policy::{Limit, Policy, bandwidth_limits};
 use super::rollout_state::Rollout;
 use crate::clock::Micros;
 use crate::ids::GroupId;
@@ -8,9 +9,9 @@ use crate::store::catalog::firmwares;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
-use crate::store::deployments::{deployment_groups, releases};
+use crate::store::deployments::{deployment_groups, releases, server_bandwidth};
 use crate::store::devices::Candidate;
-use crate::store::{self, On};
+use crate::store::{self, On, Write};
 
 /// The group, its release, and its limits, as one run uses them.
 pub struct Plan {
@@ -24,6 +25,10 @@ pub struct Plan {
     pub rollout: Rollout,
     /// The limits of the group.
     pub policy: Policy,
+    /// What the group may send.
+    pub bandwidth: Bandwidth,
+    /// What all groups together may.
+    pub server_bandwidth: Bandwidth,
     /// The time of the run.
     pub now: Micros,
 }
@@ -37,22 +42,42 @@ impl Plan {
 
     /// Whether a claim may promise more bytes.
     pub fn has_bandwidth(&self) -> bool {
-        self.policy.bytes_per_second.is_none()
-            || policy::has_bandwidth(self.group.bandwidth_until, self.now)
+        self.bandwidth.is_free(self.now) && self.server_bandwidth.is_free(self.now)
     }
 
     /// Counts the bytes that a claim promises.
     pub fn promise(&mut self, bytes: i64) {
-        if let Some(rate) = self.policy.bytes_per_second {
-            let until = self.group.bandwidth_until;
-            self.group.bandwidth_until = policy::promise(until, self.now, bytes, rate);
-        }
+        self.bandwidth.promise(bytes, self.now);
+        self.server_bandwidth.promise(bytes, self.now);
     }
 
-    /// The limits of the group that keep everybody from being updated now.
+    /// The limits of the group and the server that keep everybody from being updated now.
     pub fn limits(&self) -> Vec<Limit> {
-        self.policy
-            .limits(&self.target.version, self.group.bandwidth_until, self.now)
+        let mut all = self.policy.limits(&self.target.version, self.now);
+        let full = bandwidth_limits(self.bandwidth, self.server_bandwidth, self.now);
+        all.extend(full);
+        all
+    }
+
+    /// Keeps other groups from promising what is left of the server's bandwidth, until the transaction ends. Called under the
+    /// group's lease, always in this order, so that two groups cannot wait for each other.
+    pub(super) async fn lock_bandwidth(&mut self, w: &mut Write) -> store::Result<()> {
+        if self.server_bandwidth.bytes_per_second.is_some() {
+            self.server_bandwidth = server_bandwidth::lock(w).await?.into();
+        }
+        Ok(())
+    }
+
+    /// Stores what the run has promised.
+    pub(super) async fn keep_promises(&self, w: &mut Write) -> store::Result<()> {
+        if self.bandwidth.bytes_per_second.is_some() {
+            let until = self.bandwidth.promised_until;
+            deployment_groups::set_bandwidth(w, self.group.id, until).await?;
+        }
+        if self.server_bandwidth.bytes_per_second.is_some() {
+            server_bandwidth::promise(w, self.server_bandwidth.promised_until).await?;
+        }
+        Ok(())
     }
 }
 
@@ -79,6 +104,8 @@ pub async fn plan(on: &mut impl On, group: GroupId, now: Micros) -> store::Resul
     };
     let rollout = Rollout::read(on, &release).await?;
     Ok(Some(Plan {
+        bandwidth: policy.bandwidth(&group),
+        server_bandwidth: server_bandwidth::read(on).await?.into(),
         policy,
         group,
         release,

@@ -1,18 +1,20 @@
 //! The limits of a group beyond NervesHub's (docs/protocol/rules.md, "Limits of a group"): versions that it does not go below,
 //! when it updates, how much it sends, and what it does when a release turns out bad. Stored as JSON beside the group.
 
+mod health_limit;
 mod window;
 
+use super::bandwidth::Bandwidth;
 use super::version_requirement::Requirement;
 use crate::clock::Micros;
-use crate::limits::TICK;
 use crate::store::deployments::deployment_groups::GroupRow;
+pub use health_limit::HealthLimit;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 pub use window::{MaintenanceWindow, is_time_zone};
 
 /// The limits of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// No release below this semantic version reaches a device.
@@ -29,6 +31,8 @@ pub struct Policy {
     pub bytes_per_second: Option<i64>,
     /// When its devices may be told.
     pub maintenance_window: Option<MaintenanceWindow>,
+    /// Metrics beyond which its devices count as unhealthy, and so as worse off.
+    pub health_limits: Vec<HealthLimit>,
 }
 
 impl Default for Policy {
@@ -41,6 +45,7 @@ impl Default for Policy {
             ends_at: None,
             bytes_per_second: None,
             maintenance_window: None,
+            health_limits: Vec::new(),
         }
     }
 }
@@ -82,9 +87,9 @@ impl Policy {
         })
     }
 
-    /// The limits that the group as a whole meets, in the order in which they are looked at. `target` is the version of the
-    /// release, `promised_until` the instant until which promised bytes fill the bandwidth.
-    pub fn limits(&self, target: &str, promised_until: Micros, now: Micros) -> Vec<Limit> {
+    /// The limits that the group as a whole meets beside its bandwidth, in the order in which they are looked at. `target` is the
+    /// version of the release.
+    pub fn limits(&self, target: &str, now: Micros) -> Vec<Limit> {
         let mut all = Vec::new();
         let mut add = |rule, sentence, until| {
             all.push(Limit {
@@ -112,21 +117,27 @@ impl Policy {
                 None,
             );
         }
-        if let Some(rate) = self.bytes_per_second
-            && !has_bandwidth(promised_until, now)
-        {
-            let text =
-                format!("The group sends {rate} bytes a second, which are promised to others.");
-            add("bandwidth", text, Some(promised_until));
-        }
         all
+    }
+
+    /// The bandwidth of a group with these limits.
+    pub fn bandwidth(&self, group: &GroupRow) -> Bandwidth {
+        Bandwidth {
+            bytes_per_second: self.bytes_per_second,
+            promised_until: group.bandwidth_until,
+        }
     }
 }
 
-/// The limits that a group as a whole meets now, for a release of this version. That this server cannot read them is one.
-pub fn limits_of(group: &GroupRow, target: &str, now: Micros) -> Vec<Limit> {
+/// The limits that a group and the server meet now, for a release of this version. That this server cannot read them is one.
+pub fn limits_of(group: &GroupRow, server: Bandwidth, target: &str, now: Micros) -> Vec<Limit> {
     match Policy::kept(group.policy.as_deref()) {
-        Some(policy) => policy.limits(target, group.bandwidth_until, now),
+        Some(policy) => {
+            let bandwidth = policy.bandwidth(group);
+            let mut all = policy.limits(target, now);
+            all.extend(bandwidth_limits(bandwidth, server, now));
+            all
+        }
         None => vec![Limit {
             rule: "unknown",
             sentence: "A newer server wrote the limits of the group; this one cannot read them."
@@ -136,16 +147,11 @@ pub fn limits_of(group: &GroupRow, target: &str, now: Micros) -> Vec<Limit> {
     }
 }
 
-/// Whether a claim may promise more bytes: what was promised is sent within the next tick.
-pub fn has_bandwidth(promised_until: Micros, now: Micros) -> bool {
-    promised_until < now.after(TICK)
-}
-
-/// Until when these bytes, after those that were promised before, fill a bandwidth in bytes a second.
-pub fn promise(promised_until: Micros, now: Micros, bytes: i64, rate: i64) -> Micros {
-    let micros = i128::from(bytes.max(0)) * 1_000_000 / i128::from(rate.max(1));
-    let from = promised_until.0.max(now.0);
-    Micros(from.saturating_add(i64::try_from(micros).unwrap_or(i64::MAX)))
+/// The bandwidths that are full.
+pub(super) fn bandwidth_limits(group: Bandwidth, server: Bandwidth, now: Micros) -> Vec<Limit> {
+    let group = group.limit("bandwidth", "The group", now);
+    let server = server.limit("server_bandwidth", "The server", now);
+    group.into_iter().chain(server).collect()
 }
 
 #[cfg(test)]

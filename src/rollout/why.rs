@@ -1,6 +1,7 @@
 //! Why a device is not being updated, or that it will be: the rules of a claim ([`super::claim`]) in the order in which they are
 //! looked at, each with what it found. The first that does not hold is the answer.
 
+use super::bandwidth::Bandwidth;
 use super::choice::{is_waited_for, takes_delta, unfit};
 use super::claim::{limits, too_many};
 use super::policy::{Policy, limits_of};
@@ -42,6 +43,8 @@ pub struct GroupFacts {
     pub attempts: (i64, i64),
     /// The delta from what the device runs to the release, if it was asked for.
     pub delta: Option<DeltaRow>,
+    /// What all groups together may send.
+    pub server_bandwidth: Bandwidth,
     /// Taken slots: of the ordinary queue, and of that of old versions.
     pub taken: (i64, i64),
 }
@@ -226,7 +229,7 @@ fn of_release(
 
 /// What the limits of the group say.
 fn of_policy(facts: &Facts, g: &GroupFacts, firmware: &FirmwareRow, now: Micros) -> Vec<Check> {
-    let met = limits_of(&g.group, &firmware.version, now);
+    let met = limits_of(&g.group, g.server_bandwidth, &firmware.version, now);
     let mut all: Vec<Check> = match met.into_iter().next() {
         None => vec![check("limits", true, "free", "")],
         Some(limit) => vec![Check {

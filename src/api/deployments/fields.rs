@@ -51,6 +51,95 @@ pub(super) const NEW_GROUP: &[Field] = &[
     optional_field("architecture", FieldType::Text, "Must be the firmware's"),
 ];
 
+const CONDITIONS_FIELD: Field = optional_field(
+    "conditions",
+    FieldType::Object(CONDITIONS),
+    "Which devices it is for",
+);
+
+const DELTA_UPDATABLE: Field = optional_field(
+    "delta_updatable",
+    FieldType::Flag,
+    "Whether devices may get deltas",
+);
+
+const WORKFLOW: Field = optional_field(
+    "workflow",
+    FieldType::Map,
+    "The steps that the next release goes by; null for everyone at once. Beyond NervesHub",
+);
+
+const MINIMUM_VERSION: Field = optional_field(
+    "minimum_version",
+    FieldType::Text,
+    "No release below this semantic version is made or offered; null for none. Beyond NervesHub, like the seven after it",
+);
+
+const STARTS_AT: Field = optional_field(
+    "starts_at",
+    FieldType::Text,
+    "When the group begins to update, such as `2026-12-01T22:00:00Z`; null for at once",
+);
+
+const ENDS_AT: Field = optional_field(
+    "ends_at",
+    FieldType::Text,
+    "When it ceases to; null for never",
+);
+
+const BYTES_PER_SECOND: Field = optional_field(
+    "bytes_per_second",
+    FieldType::Number,
+    "What it sends on average at most; null for no limit",
+);
+
+const MAINTENANCE_WINDOW: Field = optional_field(
+    "maintenance_window",
+    FieldType::Map,
+    "When devices may be told: `{\"from\": \"22:00\", \"to\": \"05:00\", \"days\": [\"saturday\"], \"time_zone\": \"Europe/Berlin\"}`, in the time zone of the device if it has one; null for always",
+);
+
+const RELEASE_TAGS: Field = optional_field(
+    "release_tags",
+    FieldType::Tags,
+    "Tags that a device needs to be updated",
+);
+
+const RELEASE_INTERFACES: Field = optional_field(
+    "release_network_interfaces",
+    FieldType::Tags,
+    "Interfaces over which devices are updated",
+);
+
+/// Fields of a forecast: a firmware, and the settings of a group that decide what becomes of it.
+pub(super) const THOUGHT: &[Field] = &[
+    optional_field("firmware", FieldType::Text, "uuid of the firmware"),
+    DELTA_UPDATABLE,
+    WORKFLOW,
+    MINIMUM_VERSION,
+    STARTS_AT,
+    ENDS_AT,
+    BYTES_PER_SECOND,
+    MAINTENANCE_WINDOW,
+    RELEASE_TAGS,
+    RELEASE_INTERFACES,
+];
+
+/// Fields of a forecast for a group that is not made.
+pub(super) const PREVIEW: &[Field] = &[
+    required("firmware", FieldType::Text, "uuid of the firmware"),
+    CONDITIONS_FIELD,
+    DELTA_UPDATABLE,
+    WORKFLOW,
+    MINIMUM_VERSION,
+    STARTS_AT,
+    ENDS_AT,
+    BYTES_PER_SECOND,
+    MAINTENANCE_WINDOW,
+    RELEASE_TAGS,
+    RELEASE_INTERFACES,
+];
+
 /// Fields of `deployment`: with `firmware` or `archive` a release, else settings.
 pub(super) const CHANGES: &[Field] = &[
     optional_field(
@@ -86,16 +175,8 @@ pub(super) const CHANGES: &[Field] = &[
         "Whether it updates devices",
     ),
     optional_field("is_active", FieldType::Flag, "The same"),
-    optional_field(
-        "conditions",
-        FieldType::Object(CONDITIONS),
-        "Which devices it is for",
-    ),
-    optional_field(
-        "delta_updatable",
-        FieldType::Flag,
-        "Whether devices may get deltas",
-    ),
+    CONDITIONS_FIELD,
+    DELTA_UPDATABLE,
     optional_field(
         "lock_device_membership",
         FieldType::Flag,
@@ -106,16 +187,8 @@ pub(super) const CHANGES: &[Field] = &[
         FieldType::Text,
         "Code that its devices run when they connect",
     ),
-    optional_field(
-        "workflow",
-        FieldType::Map,
-        "The steps that the next release goes by; null for everyone at once. Beyond NervesHub",
-    ),
-    optional_field(
-        "minimum_version",
-        FieldType::Text,
-        "No release below this semantic version is made or offered; null for none. Beyond NervesHub, like the six after it",
-    ),
+    WORKFLOW,
+    MINIMUM_VERSION,
     optional_field(
         "stop_when_worse",
         FieldType::Flag,
@@ -126,25 +199,14 @@ pub(super) const CHANGES: &[Field] = &[
         FieldType::Flag,
         "Whether a release that stopped by itself is taken back",
     ),
+    STARTS_AT,
+    ENDS_AT,
+    BYTES_PER_SECOND,
+    MAINTENANCE_WINDOW,
     optional_field(
-        "starts_at",
-        FieldType::Text,
-        "When the group begins to update, such as `2026-12-01T22:00:00Z`; null for at once",
-    ),
-    optional_field(
-        "ends_at",
-        FieldType::Text,
-        "When it ceases to; null for never",
-    ),
-    optional_field(
-        "bytes_per_second",
-        FieldType::Number,
-        "What it sends on average at most; null for no limit",
-    ),
-    optional_field(
-        "maintenance_window",
-        FieldType::Map,
-        "When devices may be told: `{\"from\": \"22:00\", \"to\": \"05:00\", \"days\": [\"saturday\"], \"time_zone\": \"Europe/Berlin\"}`, in the time zone of the device if it has one; null for always",
+        "health_limits",
+        FieldType::Maps,
+        "Metrics beyond which a device counts as unhealthy, and so as worse off: `[{\"metric\": \"cpu_temp\", \"above\": 80}]`, each with `above` or `below`",
     ),
     optional_field(
         "queue_management",
@@ -161,16 +223,8 @@ pub(super) const CHANGES: &[Field] = &[
         FieldType::Text,
         "Devices that run this version or an older one go first",
     ),
-    optional_field(
-        "release_network_interfaces",
-        FieldType::Tags,
-        "Interfaces over which devices are updated",
-    ),
-    optional_field(
-        "release_tags",
-        FieldType::Tags,
-        "Tags that a device needs to be updated",
-    ),
+    RELEASE_INTERFACES,
+    RELEASE_TAGS,
     optional_field(
         "concurrent_updates",
         FieldType::Number,

@@ -85,6 +85,8 @@ struct Settings {
     bytes_per_second: Option<i64>,
     /// When devices may be told: `from`, `to`, `days`, `time_zone`.
     maintenance_window: Value,
+    /// Metrics beyond which devices count as unhealthy: `metric`, `above`, `below`.
+    health_limits: Value,
 }
 
 fn settings(g: &Group) -> Option<Settings> {
@@ -116,6 +118,7 @@ fn settings(g: &Group) -> Option<Settings> {
         ends_at: policy.ends_at.map(Micros::zulu),
         bytes_per_second: policy.bytes_per_second,
         maintenance_window: json!(policy.maintenance_window),
+        health_limits: json!(policy.health_limits),
     })
 }
 

@@ -20,7 +20,8 @@ pub enum FieldType {
     Tags,
     /// An object that may hold anything.
     Map,
-
+    /// An array of objects that may hold anything.
+    Maps,
     /// An object of these fields and no others.
     Object(&'static [Field]),
     /// One of these words.
@@ -37,7 +38,7 @@ impl FieldType {
                 {"type": "array", "items": {"type": "string"}}, {"type": ["string", "null"]},
             ]}),
             Self::Map => json!({"type": "object"}),
-
+            Self::Maps => json!({"type": "array", "items": {"type": "object"}}),
             Self::Object(fields) => {
                 let mut schema = object(fields);
                 if let Value::Object(s) = &mut schema {
@@ -60,7 +61,9 @@ impl FieldType {
         match self {
             Self::Text => json!({"type": ["string", "null"]}),
             Self::Number => json!({"type": ["integer", "string", "null"], "pattern": "^[0-9]+$"}),
-            Self::Map | Self::Object(_) => json!({"anyOf": [schema, {"type": "null"}]}),
+            Self::Map | Self::Maps | Self::Object(_) => {
+                json!({"anyOf": [schema, {"type": "null"}]})
+            }
             Self::Flag | Self::Tags | Self::Words(_) => schema,
         }
     }
@@ -159,6 +162,9 @@ fn mistake(kind: FieldType, needed: bool, value: &Value) -> Option<Value> {
         FieldType::Flag => flag(value).is_some(),
         FieldType::Tags => tags(value).is_some(),
         FieldType::Map => value.is_object(),
+        FieldType::Maps => value
+            .as_array()
+            .is_some_and(|all| all.iter().all(Value::is_object)),
         FieldType::Object(fields) => {
             let Some(all) = value.as_object() else {
                 return Some(json!([INVALID]));

@@ -133,7 +133,9 @@ fn parameter(place: &str, field: &Field) -> Value {
     let schema = match kind {
         FieldType::Number => json!({"type": "integer", "minimum": 1}),
         FieldType::Flag => json!({"type": "boolean"}),
-        FieldType::Tags | FieldType::Map | FieldType::Object(_) => json!({"type": "string"}),
+        FieldType::Tags | FieldType::Map | FieldType::Maps | FieldType::Object(_) => {
+            json!({"type": "string"})
+        }
         other => other.schema(),
     };
     json!({

@@ -1,5 +1,8 @@
 //! `nervecenter deployment …`: deployment groups of a server.
 
+mod dry_run;
+mod strays;
+
 use super::{Ask, Client, part, query};
 use crate::cli::exit::Code;
 use crate::cli::output;
@@ -9,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Deployment groups: which devices get which firmware, and how fast.
@@ -52,6 +56,36 @@ pub(in crate::cli) enum Deployment {
         /// uuid of the archive that comes with it.
         #[arg(long)]
         archive: Option<String>,
+    },
+    /// Say what the current release has left to do, or what a release of another firmware would do; changes nothing.
+    DryRun {
+        /// The group's name.
+        name: String,
+        /// uuid of the firmware that would be released.
+        #[arg(long)]
+        firmware: Option<String>,
+        /// File with the workflow (JSON) that it would go by, in place of the group's.
+        #[arg(long, value_name = "FILE")]
+        workflow: Option<PathBuf>,
+    },
+    /// List devices in the group that it is not for, and devices that it is for outside.
+    Strays {
+        /// The group's name.
+        name: String,
+    },
+    /// Put devices into the group: those that are named, else all that its conditions take.
+    Adopt {
+        /// The group's name.
+        name: String,
+        /// Identifiers of devices.
+        devices: Vec<String>,
+    },
+    /// Take devices out of the group: those that are named, else all that its conditions do not take.
+    Expel {
+        /// The group's name.
+        name: String,
+        /// Identifiers of devices.
+        devices: Vec<String>,
     },
     /// Take the current release back: a new release brings what the last good one before it brought.
     Rollback {
@@ -174,6 +208,7 @@ fn shown(client: &Client, progress: &Value) -> anyhow::Result<Code> {
     Ok(Code::Done)
 }
 
+/// The path of a group.
 async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
     Ok(format!(
         "{}/deployments/{}",
@@ -231,6 +266,18 @@ impl Ask for Deployment {
             } => {
                 let release = json!({"firmware": firmware, "archive": archive});
                 return put(client, &name, release).await;
+            }
+            Self::DryRun {
+                name,
+                firmware,
+                workflow,
+            } => return dry_run::show(client, &name, firmware, workflow).await,
+            Self::Strays { name } => return strays::list(client, &name).await,
+            Self::Adopt { name, devices } => {
+                return strays::correct(client, &name, "adopt", devices).await;
+            }
+            Self::Expel { name, devices } => {
+                return strays::correct(client, &name, "expel", devices).await;
             }
             Self::Rollback { why } => {
                 let done = post(client, "rollback", why).await?;

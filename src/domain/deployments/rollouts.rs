@@ -17,7 +17,7 @@ use crate::rollout::workflow::{self, Mistake};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::releases::ReleaseRow;
 use crate::store::deployments::rollouts::StepCounts;
-use crate::store::deployments::{inflight, releases, rollouts};
+use crate::store::deployments::{inflight, releases, rollouts, server_bandwidth};
 use crate::store::devices;
 use crate::store::events::audit::{self, Resource};
 use crate::store::words::RolloutState;
@@ -82,7 +82,9 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     let (group, release, rollout) = current(&mut r, scope, name).await?;
     let all = devices::count_in_group(&mut r, group.id).await?;
     let updated = devices::count_running(&mut r, group.id, &release.uuid).await?;
-    let limit = limits_of(&group, &release.version, now).into_iter().next();
+    let server = server_bandwidth::read(&mut r).await?.into();
+    let limits = limits_of(&group, server, &release.version, now);
+    let limit = limits.into_iter().next();
     let mut steps = Vec::new();
     for (n, step) in (0_i64..).zip(&rollout.workflow.steps) {
         let at = rollout.number();

@@ -9,6 +9,7 @@ use crate::domain::error::{INVALID, field};
 use crate::domain::events::broadcast;
 use crate::domain::{Result, devices};
 use crate::ids::{DeviceId, Extension, Extensions};
+use crate::rollout::policy::HealthLimit;
 use crate::store::events::audit;
 use crate::store::words::HealthState;
 use crate::store::{self, Db, On, Write};
@@ -145,23 +146,26 @@ fn number(value: &Value) -> Option<f64> {
     n.filter(|n| n.is_finite())
 }
 
-/// The health status of a report by its metrics.
-pub fn status(report: &Value) -> HealthState {
-    judge(report).0
-}
-
-fn judge(report: &Value) -> (HealthState, Value) {
+/// The status of a report by its metrics, and the reasons. A limit of the device's group stands beside the thresholds.
+fn judge(report: &Value, limits: &[HealthLimit]) -> (HealthState, Value) {
     let (mut warning, mut unhealthy, mut seen) = (Map::new(), Map::new(), false);
+    let reason = |value: f64, threshold: f64| json!({"value": value, "threshold": threshold});
+    for limit in limits {
+        let value = report["metrics"].get(&limit.metric).and_then(number);
+        seen |= value.is_some();
+        if let Some((value, beyond)) = value.and_then(|v| Some((v, limit.exceeded(v)?))) {
+            unhealthy.insert(limit.metric.clone(), reason(value, beyond));
+        }
+    }
     for (key, warn, bad) in THRESHOLDS {
         let Some(value) = report["metrics"].get(key).and_then(number) else {
             continue;
         };
         seen = true;
-        let reason = |threshold: f64| json!({"value": value, "threshold": threshold});
         if value >= bad {
-            unhealthy.insert(key.into(), reason(bad));
+            unhealthy.insert(key.into(), reason(value, bad));
         } else if value >= warn {
-            warning.insert(key.into(), reason(warn));
+            warning.insert(key.into(), reason(value, warn));
         }
     }
     let status = match (unhealthy.is_empty(), warning.is_empty(), seen) {
@@ -179,9 +183,9 @@ fn judge(report: &Value) -> (HealthState, Value) {
     (status, Value::Object(reasons))
 }
 
-/// A health report as it is stored: whole, with its status.
-pub fn health(report: &Value, now: Micros) -> HealthReport {
-    let (status, reasons) = judge(report);
+/// A health report as it is stored: whole, with its status. `limits` are those of the device's group.
+pub fn health(report: &Value, limits: &[HealthLimit], now: Micros) -> HealthReport {
+    let (status, reasons) = judge(report, limits);
     HealthReport {
         at: now,
         status,

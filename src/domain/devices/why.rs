@@ -8,7 +8,7 @@ use crate::rollout::claim;
 use crate::rollout::rollout_state::Rollout;
 use crate::rollout::why::{self, Facts, GroupFacts};
 use crate::store::catalog::{deltas, firmwares};
-use crate::store::deployments::{deployment_groups, inflight, releases};
+use crate::store::deployments::{deployment_groups, inflight, releases, server_bandwidth};
 use crate::store::devices::{DeviceRow, update_facts};
 use crate::store::{self, Db, On};
 
@@ -82,6 +82,7 @@ async fn group_facts(
             inflight::count(on, id, false).await?,
             inflight::count(on, id, true).await?,
         ),
+        server_bandwidth: server_bandwidth::read(on).await?.into(),
         release: current,
         attempts,
         delta,

@@ -4,7 +4,7 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::{Clock, Micros};
 use crate::domain::Result;
-use crate::domain::devices::{self, extensions};
+use crate::domain::devices;
 use crate::domain::events::audits;
 use crate::ids::{DeviceId, GroupId};
 use crate::limits::DEVICE_EVENTS;
@@ -100,13 +100,6 @@ impl DeviceEvents {
     pub fn expired(&self, device: DeviceId) {
         let (stage, percent) = ("expired", None);
         self.tell(device, EventKind::Update { stage, percent });
-    }
-
-    /// Publishes a device's health status.
-    pub fn health(&self, device: DeviceId, report: &Value) {
-        if self.sender.receiver_count() > 0 {
-            self.tell(device, EventKind::Health(extensions::status(report)));
-        }
     }
 
     /// Publishes an event.

@@ -332,10 +332,12 @@ fn small_words_change_what_they_name() {
     assert_eq!(c.after.connection.unwrap().types.as_deref(), Some("wifi"));
     assert_eq!(said(&device(), DeviceWrite::TakeClaim).rest, Rest::Claim);
     for word in [DeviceWrite::Seen, DeviceWrite::Health(json!({}))] {
-        assert!(addition(OWN, &word, NOW).is_some());
+        assert!(addition(device().id, OWN, &word, &Known::default(), NOW).is_some());
         assert_eq!(said(&device(), word).after, device());
     }
-    assert_eq!(addition(OWN, &DeviceWrite::Validated, NOW), None);
+    let word = DeviceWrite::Validated;
+    let added = addition(device().id, OWN, &word, &Known::default(), NOW);
+    assert_eq!(added, None);
 }
 
 #[test]

@@ -100,7 +100,16 @@ fn limits_say_what_they_hold_and_until_when() {
         ..Policy::default()
     };
     let rules = |version: &str, promised: &str, now: &str| {
-        let all = policy.limits(version, at(promised), at(now));
+        let mut all = policy.limits(version, at(now));
+        let group = Bandwidth {
+            bytes_per_second: policy.bytes_per_second,
+            promised_until: at(promised),
+        };
+        let server = Bandwidth {
+            bytes_per_second: None,
+            ..group
+        };
+        all.extend(bandwidth_limits(group, server, at(now)));
         all.iter().map(|l| l.rule).collect::<Vec<_>>()
     };
     let (noon, next) = ("2026-11-30T12:00:00Z", "2026-11-30T12:00:05Z");
@@ -123,18 +132,4 @@ fn limits_say_what_they_hold_and_until_when() {
         None,
         "a newer server's"
     );
-}
-
-#[test]
-fn promised_bytes_fill_the_bandwidth_one_after_the_other() {
-    let now = at("2026-11-30T12:00:00Z");
-    let first = promise(Micros(0), now, 3_000, 1_000);
-    assert_eq!(now.after(std::time::Duration::from_secs(3)), first);
-    assert!(has_bandwidth(first, now));
-    let second = promise(first, now, 3_000, 1_000);
-    assert!(!has_bandwidth(second, now));
-    assert!(has_bandwidth(
-        second,
-        now.after(std::time::Duration::from_secs(2))
-    ));
 }

@@ -7,3 +7,4 @@ pub mod inflight;
 pub mod overview;
 pub mod releases;
 pub mod rollouts;
+pub mod server_bandwidth;

@@ -190,6 +190,22 @@ pub async fn firmwares(
     )
 }
 
+/// The limits of the groups of these devices, as JSON, where there are some.
+pub async fn group_policies(
+    on: &mut impl On,
+    devices: &[DeviceId],
+) -> Result<Vec<(DeviceId, String)>> {
+    fetch_rows!(
+        on,
+        "ingest.group_policies",
+        devices,
+        |d| [device BIGINT = *d],
+        "SELECT d.id, g.policy FROM ",
+        " JOIN devices d ON d.id = x.device
+         JOIN deployment_groups g ON g.id = d.group_id AND g.policy IS NOT NULL",
+    )
+}
+
 /// A kind of devices that look for a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind {

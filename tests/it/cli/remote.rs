@@ -179,6 +179,22 @@ async fn from_the_login_to_the_rollback() {
         cli.json(&["deployment", "inflight", "prod"]),
         serde_json::json!([])
     );
+    let dry = cli.text(&["deployment", "dry-run", "prod"]);
+    assert!(
+        dry.contains("0 devices, 0 run it already")
+            && dry.contains("! No device would be updated."),
+        "{dry}"
+    );
+    let dry = cli.json(&["deployment", "dry-run", "prod", "--firmware", &two]);
+    assert_eq!(dry["firmware"]["uuid"], two.as_str());
+    let strays = cli.text(&["deployment", "strays", "prod"]);
+    assert!(strays.contains("0 in it that it is not for"), "{strays}");
+    let (_, refused) = cli.fails(&["deployment", "adopt", "prod", "nobody"]);
+    assert!(
+        refused.contains("nobody is not a device of this product"),
+        "{refused}"
+    );
+    assert_eq!(cli.json(&["deployment", "expel", "prod"])["devices"], 0);
     let (code, _) = cli.fails(&["deployment", "failures", "prod", "--by", "moon"]);
     assert_eq!(code, 2);
     assert_eq!(

@@ -1,8 +1,8 @@
 //! Limits of a group beyond NervesHub's: when it updates, how much it sends, and what it does not go below.
 
 use super::{GROUP, read, release};
-use crate::support::device::Device;
-use crate::support::{Api, Server};
+use crate::support::device::{Device, running};
+use crate::support::{Api, Engine, Server};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -110,6 +110,37 @@ async fn claims_promise_no_more_than_the_bandwidth(server: Server) {
     fleet[2].event("update").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn all_groups_together_promise_no_more_than_the_servers_bandwidth() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        // One file in about eleven seconds.
+        let flags = ["--bytes-per-second", "10000"];
+        let Some(server) = Server::with(engine, &flags).await else {
+            continue;
+        };
+        let (api, old, new) = group(&server, json!({})).await;
+        let own =
+            json!({"conditions": {"version": "", "tags": ["other"]}, "delta_updatable": false});
+        api.group("other", old["uuid"].as_str().unwrap(), own).await;
+        let mut first = Device::joined(&server, "first", &old).await;
+        let mut second = Device::secret(&server, "second").await.unwrap();
+        let path = Api::product("/devices/second");
+        let answer = api.put(&path, json!({"tags": ["other"]})).await;
+        assert_eq!(answer.status, 201);
+        second.join(running(&old), json!({})).await;
+        let device = api.get(&path).await.data();
+        assert_eq!(device["deployment_group"]["name"], "other", "{device}");
+        release(&api, &new).await;
+        first.event("update").await;
+        api.release("other", new["uuid"].as_str().unwrap()).await;
+        assert!(second.silent(500).await, "the first one fills it");
+        let said = why(&api, "second").await;
+        assert_eq!(said["value"], "server_bandwidth", "{said}");
+        server.advance(Duration::from_secs(12));
+        second.event("update").await;
+    }
+}
+
 async fn a_group_does_not_go_below_its_minimum_version(server: Server) {
     let (api, old, new) = group(&server, json!({})).await;
     release(&api, &new).await;
@@ -146,7 +177,7 @@ async fn limits_are_shown_checked_and_reset(server: Server) {
     let all = json!({
         "minimum_version": "0.1.0", "stop_when_worse": false, "automatic_rollback": true,
         "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2036-01-01T00:00:00Z", "bytes_per_second": 1_000_000,
-        "maintenance_window": window,
+        "maintenance_window": window, "health_limits": [{"metric": "cpu_temp", "above": 80.0}],
     });
     assert_eq!(set(&api, all.clone()).await.0, 200);
     let kept = shown().await;
@@ -160,6 +191,8 @@ async fn limits_are_shown_checked_and_reset(server: Server) {
         ("ends_at", json!("soon")),
         ("bytes_per_second", json!(-1)),
         ("maintenance_window", json!({"from": "22", "to": "05:00"})),
+        ("health_limits", json!([{"metric": "cpu_temp"}])),
+        ("health_limits", json!([{"metric": "cpu_temp", "over": 80}])),
     ] {
         let (status, refused) = set(&api, json!({ name: value })).await;
         assert_eq!(status, 422, "{name}");

@@ -2,10 +2,12 @@
 
 mod dead_server;
 mod fleet;
+mod forecast;
 mod limits;
 mod rules;
 mod steps;
 mod stops;
+mod strays;
 
 use crate::support::Api;
 use serde_json::{Value, json};

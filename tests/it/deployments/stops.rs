@@ -4,9 +4,11 @@ use super::{GROUP, read, release, steer, until};
 use crate::support::device::Device;
 use crate::support::{Api, Server, fixtures};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 crate::both_engines! {
     a_release_that_is_worse_for_its_devices_stops_and_is_taken_back
+    a_release_that_makes_devices_hot_stops
     a_person_takes_a_release_back
     failed_devices_are_tried_again_when_a_person_says_so
     a_bad_delta_is_withdrawn_and_the_release_goes_on
@@ -75,6 +77,57 @@ async fn a_release_that_is_worse_for_its_devices_stops_and_is_taken_back(server:
     assert_eq!(server.audited("stopped by itself").await, 1);
     // Those that it had not reached run the good one and hear nothing.
     assert!(all.last_mut().unwrap().silent(500).await);
+}
+
+/// Reports a temperature, which is stored when the next heartbeat is answered.
+async fn reports(d: &mut Device, celsius: f64) {
+    let report = json!({"value": {"metrics": {"cpu_temp": celsius}}});
+    d.say("3", "extensions", "health:report", report).await;
+}
+
+async fn a_release_that_makes_devices_hot_stops(server: Server) {
+    let limits = json!([{"metric": "cpu_temp", "above": 80}]);
+    let settings =
+        json!({"delta_updatable": false, "concurrent_updates": 6, "health_limits": limits});
+    let (api, old, new) = group(&server, settings).await;
+    let path = Api::product("/extensions");
+    assert_eq!(
+        api.put(&path, json!({"extensions": {"health": true}}))
+            .await
+            .status,
+        200
+    );
+    let mut all = fleet(&server, &old, 30).await;
+    release(&api, &new).await;
+    for d in &mut all[..6] {
+        d.event("update").await;
+    }
+    let mut updated = Vec::new();
+    for (n, old) in all.drain(..6).enumerate() {
+        drop(old);
+        updated.push(Device::joined(&server, &format!("d{n:02}"), &new).await);
+    }
+    for d in updated.iter_mut().chain(&mut all) {
+        let join = json!(["3", "3", "extensions", "phx_join", {"health": "0.0.1"}]);
+        d.send(join.to_string()).await;
+        d.say("3", "extensions", "health:attached", json!({})).await;
+    }
+    for d in &mut updated {
+        reports(d, 91.5).await;
+    }
+    for d in &mut all {
+        reports(d, 80.0).await;
+    }
+    let hot = "filters[health_status]=unhealthy";
+    server.until_devices(hot, 6).await;
+    // Without a failed attempt they are compared once a minute.
+    server.advance(Duration::from_secs(61));
+    let at = until(&api, "/state", json!("stopped")).await;
+    let sentence = at["sentence"].as_str().unwrap();
+    assert!(sentence.contains("6 of "), "{sentence}");
+    let health = api.get(&Api::product("/devices/d00/health")).await.data();
+    let reason = json!({"unhealthy": {"cpu_temp": {"value": 91.5, "threshold": 80.0}}});
+    assert_eq!(health[0]["status_reasons"], reason, "{health}");
 }
 
 async fn a_person_takes_a_release_back(server: Server) {

@@ -117,7 +117,7 @@ fn body(firmware: &Value) -> Value {
     json!({
         "identifier": "taken-1", "description": "taken over", "tags": ["taken"], "updates_enabled": false,
         "connecting_code": "1", "code": "1", "uuid": firmware, "firmware": firmware, "name": "taken", "text": "taken()",
-        "new_org_name": "acme", "new_product_name": OWN, "reason": "x", "workflow": {}, "cert": STANDARD.encode(&cert),
+        "new_org_name": "acme", "new_product_name": OWN, "reason": "x", "devices": [], "workflow": {}, "cert": STANDARD.encode(&cert),
         "certificate": STANDARD.encode(&cert), "url": "http://127.0.0.1:9/taken", "events": ["device.offline"],
         "email": "jane@acme.org", "extensions": {"health": false}, "conditions": {},
         "deployment": {"firmware": firmware, "notes": "taken over"}, "size": 3, "sha256": "1".repeat(64),
@@ -270,7 +270,9 @@ async fn settled(server: &Server) {
 }
 
 /// Where somebody who may do it is refused for another reason: the end of the template, the status, and a word of the reason.
-const IN_VAIN: [(&str, u16, &str); 10] = [
+const IN_VAIN: [(&str, u16, &str); 12] = [
+    ("/dry_run", 422, "workflow version must be 1"),
+    ("/deployment_preview", 422, "workflow version must be 1"),
     ("/rollback", 409, "No earlier release"),
     ("/approve", 409, "not waiting for an approval"),
     ("/pause", 409, "The rollout is"),

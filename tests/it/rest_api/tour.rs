@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What changes something without an entry, and why that is right.
-const SILENT: [(&str, &str); 11] = [
+const SILENT: [(&str, &str); 13] = [
     ("post /api/auth/cli_session", "nobody has done anything yet"),
     ("post /api/users/auth", "of a person, in no organization"),
     (
@@ -40,6 +40,8 @@ const SILENT: [(&str, &str); 11] = [
         "as before",
     ),
     ("post {p}/workflows/check", "changes nothing"),
+    ("post {p}/deployments/{name}/dry_run", "changes nothing"),
+    ("post {p}/deployment_preview", "changes nothing"),
     (
         "post {p}/mail_rules/{rule}/test",
         "sends, and shows how it went",
@@ -558,8 +560,17 @@ async fn steps(t: &mut Tour<'_>, group: &str, newer: &Value) {
     t.put(group, json!({"deployment": {"firmware": newer["uuid"]}}))
         .await;
     t.get(&format!("{group}/progress")).await;
-    for what in ["inflight", "failures", "deltas"] {
+    for what in ["inflight", "failures", "deltas", "strays"] {
         t.get(&format!("{group}/{what}")).await;
+    }
+    let thought = json!({"firmware": newer["uuid"]});
+    t.post(&format!("{group}/dry_run"), thought.clone()).await;
+    t.post(&p("/deployment_preview"), thought).await;
+    let stray = json!({"identifier": "stray"});
+    assert_eq!(t.api.post(&p("/devices"), stray).await.status, 201);
+    for what in ["adopt", "expel"] {
+        let stray = json!({"devices": ["stray"]});
+        t.post(&format!("{group}/{what}"), stray).await;
     }
     for what in [
         "approve",

@@ -1,7 +1,8 @@
 //! Changes of a group's limits beyond NervesHub's: validation, field by field.
 
 use super::*;
-use crate::rollout::policy::{MaintenanceWindow, Policy};
+use crate::limits::HEALTH_LIMITS;
+use crate::rollout::policy::{HealthLimit, MaintenanceWindow, Policy};
 use serde_json::Value;
 
 /// A limit of a group.
@@ -28,7 +29,7 @@ const fn limit(
 }
 
 /// The limits that can be set.
-pub static POLICY: [PolicySetting; 7] = [
+pub static POLICY: [PolicySetting; 8] = [
     limit("minimum_version", |p, v| {
         p.minimum_version = v.map(version).transpose()?;
         Ok(())
@@ -55,6 +56,10 @@ pub static POLICY: [PolicySetting; 7] = [
     }),
     limit("maintenance_window", |p, v| {
         p.maintenance_window = v.map(window).transpose()?;
+        Ok(())
+    }),
+    limit("health_limits", |p, v| {
+        p.health_limits = v.map(health_limits).transpose()?.unwrap_or_default();
         Ok(())
     }),
 ];
@@ -126,6 +131,20 @@ fn window(value: &Value) -> Checked<MaintenanceWindow> {
     }
     let texts = mistakes.iter().map(|(at, why)| format!("{at} {why}"));
     Err(texts.collect::<Vec<_>>().join("; "))
+}
+
+fn health_limits(value: &Value) -> Checked<Vec<HealthLimit>> {
+    let all: Vec<HealthLimit> = serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
+    if all.len() > HEALTH_LIMITS {
+        return Err(format!("should have at most {HEALTH_LIMITS} item(s)"));
+    }
+    match (0..)
+        .zip(&all)
+        .find_map(|(n, limit)| Some((n, limit.mistake()?)))
+    {
+        Some((n, why)) => Err(format!("[{n}] {why}")),
+        None => Ok(all),
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@ use super::*;
 
 #[test]
 fn the_status_comes_of_three_metrics_and_text_that_is_no_number_is_skipped() {
-    let status = |metrics: Value| judge(&json!({"metrics": metrics}));
+    let status = |metrics: Value| judge(&json!({"metrics": metrics}), &[]);
     assert_eq!(status(json!({"load_1min": 99})).0, HealthState::Unknown);
-    assert_eq!(judge(&json!({})).0, HealthState::Unknown);
+    assert_eq!(judge(&json!({}), &[]).0, HealthState::Unknown);
     assert_eq!(
         status(json!({"cpu_usage_percent": 79.9})).0,
         HealthState::Healthy
@@ -19,6 +19,22 @@ fn the_status_comes_of_three_metrics_and_text_that_is_no_number_is_skipped() {
     let both = status(json!({"mem_used_percent": 80, "disk_used_percentage": 85}));
     assert_eq!(both.0, HealthState::Unhealthy);
     assert_eq!(both.1["warning"]["disk_used_percentage"]["value"], 85.0);
+}
+
+#[test]
+fn a_limit_of_the_group_makes_a_device_unhealthy() {
+    let limits = [HealthLimit {
+        metric: "cpu_temp".into(),
+        above: Some(80.0),
+        below: None,
+    }];
+    let of = |metrics: Value| judge(&json!({"metrics": metrics}), &limits);
+    let (hot, reasons) = of(json!({"cpu_temp": 80.5, "cpu_usage_percent": 3}));
+    assert_eq!(hot, HealthState::Unhealthy);
+    let reason = json!({"value": 80.5, "threshold": 80.0});
+    assert_eq!(reasons, json!({"unhealthy": {"cpu_temp": reason}}));
+    assert_eq!(of(json!({"cpu_temp": 80})).0, HealthState::Healthy);
+    assert_eq!(of(json!({"cpu_temp": "hot"})).0, HealthState::Unknown);
 }
 
 #[test]
