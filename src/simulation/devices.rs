@@ -9,6 +9,7 @@ use crate::ids::{ConnectionId, DeviceId};
 use crate::ingest::{ConnectInfo, DeviceWrite, IngestWriter, Record, WriteOutcome};
 use crate::rollout::offer::Taken;
 use crate::store::batch::Writer as _;
+use crate::store::devices;
 use device_protocol::session::{Effect, Input, Session, Welcome};
 use device_protocol::wire::{Format, Packet};
 use serde_json::{Value, json};
@@ -68,6 +69,12 @@ impl World {
             self.events.add(at, Event::Connect(device));
             return Ok(());
         };
+        if self.is_deleted(device).await? {
+            // It is refused and tries again.
+            let at = self.db.now().after(self.chance.seconds(60..300));
+            self.events.add(at, Event::Connect(device));
+            return Ok(());
+        }
         let now = self.db.now();
         let connection = ConnectionId(self.chance.number(1..i64::MAX));
         let session = Session::new(Format::Json, now.into(), Duration::ZERO);
@@ -95,6 +102,12 @@ impl World {
         }
         let frame = json!(["1", "1", "device", "phx_join", params]).to_string();
         self.frame(device, frame).await
+    }
+
+    async fn is_deleted(&self, device: usize) -> Outcome<bool> {
+        let mut r = self.db.read().await?;
+        let row = devices::row(&mut r, self.devices[device].id).await?;
+        Ok(row.is_none_or(|d| d.deleted_at.is_some()))
     }
 
     /// A device's frame goes through its session.
@@ -339,7 +352,7 @@ impl World {
     }
 
     /// A device loses its connection; the node learns of it, or does not. It comes back within so many seconds.
-    async fn drops(&mut self, device: usize, seconds: u64) -> Outcome<()> {
+    pub(super) async fn drops(&mut self, device: usize, seconds: u64) -> Outcome<()> {
         if let Some((node, connection)) = self.devices[device].connection.take()
             && self.nodes[node]
                 .connections

@@ -14,6 +14,7 @@ use crate::rollout::workflow::StepKind;
 use crate::store::deployments::inflight::{self, InFlight};
 use crate::store::deployments::releases::{self, ReleaseRow};
 use crate::store::deployments::{deployment_groups, overview, rollouts};
+use crate::store::devices;
 use crate::store::words::RolloutState;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -250,7 +251,8 @@ impl World {
 
     /// From each claim to the last one no more was promised than the bandwidth allows, and one file and a tick more.
     fn check_bandwidth(&self) -> Outcome<()> {
-        let Some(rate) = self.settings.policy.bytes_per_second else {
+        let rates = self.settings.policy.bytes_per_second.into_iter();
+        let Some(rate) = rates.chain(self.settings.server_rate).min() else {
             return Ok(());
         };
         let promised = &self.ledger.promised;
@@ -299,12 +301,21 @@ impl World {
         }
     }
 
-    /// An offer is sent once, for a release that runs.
+    /// An offer is sent once, for a release that runs, of a sound file, to a device of the group that is not deleted.
     pub(super) async fn check_offer(&mut self, device: usize, offer: &Offer) -> Outcome<()> {
         if !self.ledger.sent.insert(offer.claim) {
             return broken(format!("device d{device} was sent one claim twice"));
         }
+        if offer.firmware.damaged_at.is_some() {
+            return broken(format!("device d{device} was sent a damaged file"));
+        }
         let mut r = self.db.read().await?;
+        let row = devices::row(&mut r, self.devices[device].id).await?;
+        if row.is_none_or(|d| d.deleted_at.is_some() || d.group_id != offer.group) {
+            return broken(format!(
+                "device d{device} was sent an update of a group that it is not in"
+            ));
+        }
         if let Some(release) = releases::current(&mut r, self.scenery.group).await? {
             let state = Rollout::read(&mut r, &release).await?.state();
             if offer.group.is_some() && state != RolloutState::Running {
@@ -320,7 +331,8 @@ impl World {
     pub(super) async fn check_end(&mut self) -> Outcome<()> {
         let now = self.db.now();
         let mut r = self.db.read().await?;
-        let limited = self.settings.policy.bytes_per_second.is_some();
+        let limited =
+            self.settings.policy.bytes_per_second.is_some() || self.settings.server_rate.is_some();
         let in_flight = overview::in_flight(&mut r, self.scenery.group, 10_000).await?;
         let moving = in_flight
             .iter()

@@ -115,9 +115,27 @@ const CALM: Duration = Duration::from_secs(85 * 60);
 pub async fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Violation> {
     let mut events = 0;
     let done = match folder() {
-        Ok(folder) => simulate(seed, folder.path(), sabotage, &mut events).await,
+        Ok(folder) => {
+            let db = Db::open_sqlite(&folder.path().join("simulation.db")).await;
+            simulate(seed, db, sabotage, &mut events).await
+        }
         Err(e) => Err(Broken::Folder(e)),
     };
+    named(seed, events, done)
+}
+
+/// Runs a seed on an empty PostgreSQL database. When something is killed there depends on the network, so that a seed is not the
+/// same each time.
+///
+/// # Errors
+/// The first invariant that did not hold.
+pub async fn run_on_postgres(seed: u64, url: &str) -> Result<Report, Violation> {
+    let mut events = 0;
+    let done = simulate(seed, Db::open_postgres(url).await, None, &mut events).await;
+    named(seed, events, done)
+}
+
+fn named(seed: u64, events: u64, done: Outcome<Report>) -> Result<Report, Violation> {
     done.map_err(|broken| Violation {
         seed,
         event: events,
@@ -141,13 +159,12 @@ fn folder() -> std::io::Result<tempfile::TempDir> {
 
 async fn simulate(
     seed: u64,
-    folder: &Path,
+    db: store::Result<Db>,
     sabotage: Option<Sabotage>,
     events: &mut u64,
 ) -> Outcome<Report> {
     let clock = Clock::stopped(Micros(1_800_000_000_000_000));
-    let db = Db::open_sqlite(&folder.join("simulation.db")).await?;
-    let db = db.with_clock(clock.clone());
+    let db = db?.with_clock(clock.clone());
     let mut chance = Chance::new(seed);
     let settings = Settings::of(&mut chance);
     let settings = match sabotage {

@@ -2,9 +2,13 @@
 
 use super::events::Event;
 use super::{Outcome, World, setup};
+use crate::clock::Micros;
+use crate::domain::devices::{self as domain_devices, transfer};
+use crate::ids::{Blob, FirmwareId};
 use crate::rollout::rollback;
 use crate::rollout::rollout_state::Rollout;
 use crate::rollout::workflow::StepKind;
+use crate::store::catalog::files;
 use crate::store::deployments::{deployment_groups, releases, rollouts};
 use crate::store::devices;
 use crate::store::words::RolloutState;
@@ -43,7 +47,10 @@ impl World {
             63..70 => self.release().await,
             70..76 => self.retry_failed().await,
             76..80 => self.take_back().await,
-            80..88 => self.move_device().await,
+            80..85 => self.move_device().await,
+            85..88 => self.delete_or_restore().await,
+            88..91 => self.change_product().await,
+            91..93 => self.damage().await,
             _ => self.switch_group().await,
         }
     }
@@ -140,8 +147,76 @@ impl World {
         let device = self.devices[self.chance.index(self.devices.len())].id;
         let to = self.chance.percent(60).then_some(self.scenery.group);
         let mut w = self.db.write().await?;
-        devices::set_group(&mut w, device, to, now).await?;
+        let row = devices::row(&mut w, device).await?;
+        if row.is_some_and(|d| d.product_id == self.scenery.product) {
+            devices::set_group(&mut w, device, to, now).await?;
+        }
         Ok(w.commit().await?)
+    }
+
+    /// A device is deleted, or restored. Its connection is cut, unless the signal for that is lost.
+    async fn delete_or_restore(&mut self) -> Outcome<()> {
+        let now = self.db.now();
+        let device = self.chance.index(self.devices.len());
+        let id = self.devices[device].id;
+        let mut w = self.db.write().await?;
+        let Some(row) = devices::row(&mut w, id).await? else {
+            return Ok(());
+        };
+        if row.deleted_at.is_some() {
+            devices::set_deleted(&mut w, id, None, now).await?;
+        } else {
+            domain_devices::mark_deleted(&mut w, id, now).await?;
+        }
+        w.commit().await?;
+        self.wake();
+        self.cut(device).await
+    }
+
+    /// A device moves to the other product, or back.
+    async fn change_product(&mut self) -> Outcome<()> {
+        let now = self.db.now();
+        let device = self.chance.index(self.devices.len());
+        let id = self.devices[device].id;
+        let (home, elsewhere) = (self.scenery.product, self.scenery.elsewhere);
+        let mut w = self.db.write().await?;
+        let Some(row) = devices::row(&mut w, id).await? else {
+            return Ok(());
+        };
+        if row.deleted_at.is_some() {
+            return Ok(());
+        }
+        let to = if row.product_id == home {
+            elsewhere
+        } else {
+            home
+        };
+        transfer::relocate(&mut w, id, (self.scenery.org, to), now).await?;
+        w.commit().await?;
+        self.wake();
+        self.cut(device).await
+    }
+
+    async fn cut(&mut self, device: usize) -> Outcome<()> {
+        if self.chance.percent(self.settings.loses) {
+            return Ok(());
+        }
+        self.drops(device, 60).await
+    }
+
+    /// The file of a firmware is found damaged, or put back.
+    async fn damage(&mut self) -> Outcome<()> {
+        let firmware = self.scenery.firmwares[1 + self.chance.index(2)];
+        let damaged = self.chance.percent(40).then_some(self.db.now());
+        self.mark(firmware, damaged).await
+    }
+
+    async fn mark(&mut self, firmware: FirmwareId, damaged: Option<Micros>) -> Outcome<()> {
+        let mut w = self.db.write().await?;
+        files::mark(&mut w, Blob::Firmware(firmware), damaged).await?;
+        w.commit().await?;
+        self.wake();
+        Ok(())
     }
 
     async fn switch_group(&mut self) -> Outcome<()> {
@@ -166,6 +241,9 @@ impl World {
         let s = &mut self.settings;
         (s.fails, s.reverts, s.vanishes, s.loses, s.kills) = (0, 0, 0, 0, 0);
         self.events.forget_people();
+        for firmware in self.scenery.firmwares.clone() {
+            self.mark(firmware, None).await?;
+        }
         self.set_active(true).await?;
         for node in 0..self.nodes.len() {
             if !self.nodes[node].alive {

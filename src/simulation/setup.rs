@@ -12,7 +12,7 @@ use crate::store::accounts::{membership, orgs, users};
 use crate::store::catalog::firmwares::NewFirmware;
 use crate::store::catalog::{files, firmwares, products};
 use crate::store::deployments::deployment_groups::{self, GroupRow};
-use crate::store::deployments::releases;
+use crate::store::deployments::{releases, server_bandwidth};
 use crate::store::devices;
 use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{Db, Error, Write};
@@ -28,6 +28,8 @@ pub(super) struct Settings {
     pub priority: bool,
     pub deltas: bool,
     pub policy: Policy,
+    /// What all groups together may send.
+    pub server_rate: Option<i64>,
     pub workflow: Option<Value>,
     /// How often, in a hundred, an update fails, reverts, makes its device vanish; how often a signal is lost, and a node is killed.
     pub fails: u32,
@@ -58,6 +60,7 @@ impl Settings {
             priority: chance.percent(20),
             deltas: chance.percent(40),
             policy: policy(chance),
+            server_rate: chance.percent(15).then(|| chance.number(40_000..400_000)),
             workflow: workflow(chance),
             fails: rate(chance),
             reverts: rate(chance) / 2,
@@ -134,6 +137,8 @@ fn workflow(chance: &mut Chance) -> Option<Value> {
 pub(super) struct Scenery {
     pub org: OrgId,
     pub product: ProductId,
+    /// Another product of the same organization, to which devices are moved.
+    pub elsewhere: ProductId,
     pub group: GroupId,
     pub firmwares: Vec<FirmwareId>,
     pub people: Vec<UserId>,
@@ -152,6 +157,10 @@ pub(super) async fn build(
     let product = products::add(&mut w, org, "thermo", now)
         .await?
         .ok_or_else(missing)?;
+    let elsewhere = products::add(&mut w, org, "hygro", now)
+        .await?
+        .ok_or_else(missing)?;
+    server_bandwidth::set(&mut w, settings.server_rate).await?;
     let mut people = Vec::new();
     for n in 0..2 {
         let email = format!("p{n}@acme.org");
@@ -201,6 +210,7 @@ pub(super) async fn build(
     let scenery = Scenery {
         org,
         product,
+        elsewhere,
         group: id,
         firmwares: all,
         people,

@@ -77,6 +77,7 @@ async fn measure(url: Option<&str>, folder: &Path, devices: usize) -> Outcome<Ti
         priority: false,
         lifo: false,
         policy: Policy::default(),
+        server_rate: None,
         workflow: None,
         ..Settings::of(&mut chance)
     };

@@ -1,10 +1,13 @@
 //! Rollouts in virtual time, from seeds. `SEED=7` replays one of them; `SEEDS=1000` runs as many. Ten thousand are in
 //! `benches/simulation.rs`.
 
-use nervecenter::simulation::{Report, Sabotage, Violation, run};
+use crate::support::postgres;
+use nervecenter::simulation::{Report, Sabotage, Violation, run, run_on_postgres};
 
 /// Seeds that CI runs.
 const SEEDS: u64 = 200;
+/// Seeds that it runs on PostgreSQL, where each takes longer.
+const POSTGRES_SEEDS: u64 = 10;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -54,6 +57,25 @@ fn the_invariants_hold_whatever_happens() {
     let devices: usize = reports.iter().map(|r| r.devices).sum();
     let updated: usize = reports.iter().map(|r| r.updated).sum();
     assert!(updated * 4 > devices, "{updated} of {devices} were updated");
+}
+
+#[test]
+fn the_invariants_hold_on_postgres() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for seed in 0..POSTGRES_SEEDS {
+        let done = runtime.block_on(async {
+            let url = postgres::database().await?;
+            Some(run_on_postgres(seed, &url).await)
+        });
+        match done {
+            None => return,
+            Some(Ok(_)) => {}
+            Some(Err(violation)) => panic!("{violation}"),
+        }
+    }
 }
 
 #[test]

@@ -182,10 +182,7 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str)
     let now = context.now();
     let mut w = context.db.write().await?;
     let device = require_device(&mut w, scope, identifier).await?;
-    store::devices::set_deleted(&mut w, device.id, Some(now), now).await?;
-    crate::store::devices::network_identities::drop_all(&mut w, device.id).await?;
-    let why = Some("the device was deleted");
-    inflight::end(&mut w, device.id, AttemptOutcome::Withdrawn, why, now).await?;
+    mark_deleted(&mut w, device.id, now).await?;
     let text = format!("{} deleted device {identifier}", scope.person().name);
     audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device.id).await?;
@@ -193,6 +190,14 @@ pub async fn delete(context: &Context, scope: &Scope<Product>, identifier: &str)
     cut(context, device.id, node);
     context.wake_group(device.group_id);
     Ok(())
+}
+
+/// Marks a device as deleted: an update in flight ends, and it has no keys on other networks any more.
+pub async fn mark_deleted(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<()> {
+    store::devices::set_deleted(w, device, Some(now), now).await?;
+    store::devices::network_identities::drop_all(w, device).await?;
+    let why = Some("the device was deleted");
+    inflight::end(w, device, AttemptOutcome::Withdrawn, why, now).await
 }
 
 /// Destroys a deleted device. Nothing of it can be restored, and its identifier can be used again.

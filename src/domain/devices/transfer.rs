@@ -8,6 +8,7 @@ use crate::domain::accounts::scopes;
 use crate::domain::devices::{self, Device};
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
+use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store;
 use crate::store::Write;
 use crate::store::catalog::keys;
@@ -51,19 +52,29 @@ pub async fn move_device(
     if device.product_id == target.product().id {
         return devices::show(&context.db, &target, identifier).await;
     }
-    let why = Some("the device was moved to another product");
-    inflight::end(&mut w, id, AttemptOutcome::Withdrawn, why, now).await?;
-    inflight::clear_attempts(&mut w, id).await?;
     bring_key(&mut w, &device, &target, now).await?;
     let to = target.product();
-    store::devices::relocate(&mut w, id, to.org.id, to.id, now).await?;
-    crate::store::devices::certificates::relocate(&mut w, id, to.org.id).await?;
+    relocate(&mut w, id, (to.org.id, to.id), now).await?;
     note(&mut w, &device, &target, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, id).await?;
     w.commit().await?;
     devices::cut(context, id, node);
     context.wake_group(device.group_id);
     devices::show(&context.db, &target, identifier).await
+}
+
+/// Puts a device into another product. It leaves its group, and an update in flight ends.
+pub async fn relocate(
+    w: &mut Write,
+    device: DeviceId,
+    (org, product): (OrgId, ProductId),
+    now: Micros,
+) -> store::Result<()> {
+    let why = Some("the device was moved to another product");
+    inflight::end(w, device, AttemptOutcome::Withdrawn, why, now).await?;
+    inflight::clear_attempts(w, device).await?;
+    store::devices::relocate(w, device, org, product, now).await?;
+    store::devices::certificates::relocate(w, device, org).await
 }
 
 /// Copies the signing key of the running firmware, so that the device accepts updates in its new organization.
