@@ -17,6 +17,7 @@ use rustls::ClientConfig;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -322,6 +323,11 @@ impl Life {
 
     async fn offered(&mut self, connection: &mut Connection, update: &Value) -> Result<(), String> {
         count(&self.device.stats.offers);
+        let now = Clock::default().now().0 / 1_000;
+        self.device
+            .stats
+            .last_offer
+            .fetch_max(now, Ordering::Relaxed);
         let uuid = update
             .pointer("/firmware_meta/uuid")
             .and_then(Value::as_str)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Counters over all devices, updated while the fleet runs.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct Stats {
     pub joins: AtomicU64,
     /// Updates that were offered.
     pub offers: AtomicU64,
+    /// When the last one came, in milliseconds since 1970; 0 for never.
+    pub last_offer: AtomicI64,
     /// Updates that were installed and booted.
     pub updated: AtomicU64,
     /// Updates that were installed by a delta.
@@ -61,6 +63,8 @@ pub struct SimReport {
     pub delta_updates: u64,
     /// Updates that were offered.
     pub offers: u64,
+    /// When the last one came, in milliseconds since 1970; 0 for never.
+    pub last_offer: i64,
     /// Number of joins.
     pub joins: u64,
     /// Connections that failed or were refused.
@@ -123,6 +127,7 @@ impl Stats {
             repeated: get(&self.repeated),
             delta_updates: get(&self.deltas),
             offers: get(&self.offers),
+            last_offer: self.last_offer.load(Ordering::Relaxed),
             joins: get(&self.joins),
             refused: get(&self.refused),
             reports: get(&self.reports),

@@ -1,6 +1,6 @@
 //! What people look at while a release goes on: updates in flight, failures, deltas. Beyond NervesHub.
 
-use crate::access::scope::{Product, Scope};
+use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::Data;
 use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
 use crate::api::http::error::Result;
@@ -104,6 +104,19 @@ pub(super) fn routes(contract: &mut Contract) {
             deltas,
         )
         .summary("The deltas to the firmware of the current release");
+    contract
+        .post(
+            "deployments.retry_deltas",
+            "/orgs/{org}/products/{product}/deployments/{name}/deltas/retry",
+            Auth::MANAGE,
+            retry_deltas,
+        )
+        .summary("Make deltas again that could not be made, timed out or were withdrawn; devices wait for them as for new ones")
+        .body_fields(&[optional_field(
+            "from",
+            FieldType::Text,
+            "uuid of the firmware that the delta is from; all unless told",
+        )]);
 }
 
 /// `GET /deployments/:name/inflight`.
@@ -153,7 +166,7 @@ async fn deltas(
     scope: Scope<Product>,
     Name(name): Name,
 ) -> Result<Data<Vec<DeltaView>>> {
-    let all = overview::deltas(&app.db, &scope, &name).await?;
+    let all = overview::list_deltas(&app.db, &scope, &name).await?;
     let view = all.into_iter().map(|d| DeltaView {
         from_uuid: d.from_uuid,
         from_version: d.from_version,
@@ -163,4 +176,23 @@ async fn deltas(
         error: d.reason,
     });
     Ok(Data(view.collect()))
+}
+
+/// Deltas that are made again.
+#[derive(Serialize, JsonSchema)]
+struct RetriedDeltas {
+    /// How many.
+    deltas: u64,
+}
+
+/// `POST /deployments/:name/deltas/retry`.
+async fn retry_deltas(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    Name(name): Name,
+    p: Params,
+) -> Result<Data<RetriedDeltas>> {
+    let scope = scope.allow(Role::Manage)?;
+    let deltas = overview::retry_deltas(&app, &scope, &name, p.text("from")).await?;
+    Ok(Data(RetriedDeltas { deltas }))
 }

@@ -125,6 +125,19 @@ pub(in crate::cli) enum Deployment {
         #[arg(long, default_value = "reason", value_parser = ["reason", "stage", "version"])]
         by: String,
     },
+    /// List the deltas to the firmware of the current release.
+    Deltas {
+        /// The group's name.
+        name: String,
+    },
+    /// Have deltas made again that could not be made, or were withdrawn because they failed on devices.
+    RetryDeltas {
+        /// The group's name.
+        name: String,
+        /// uuid of the firmware that the delta is from; all when left out.
+        #[arg(long)]
+        from: Option<String>,
+    },
     /// List the updates in flight, oldest first.
     Inflight {
         /// The group's name.
@@ -325,6 +338,26 @@ impl Ask for Deployment {
                         ("LAST", "/last"),
                     ],
                 )?;
+            }
+            Self::Deltas { name } => {
+                let path = format!("{}/deltas", group(client, &name).await?);
+                let all = client.get(&path).await?;
+                client.table(
+                    &all,
+                    &[
+                        ("FROM", "/from_version"),
+                        ("UUID", "/from_uuid"),
+                        ("STATUS", "/status"),
+                        ("SIZE", "/size"),
+                        ("SAVED", "/saved"),
+                        ("ERROR", "/error"),
+                    ],
+                )?;
+            }
+            Self::RetryDeltas { name, from } => {
+                let path = format!("{}/deltas/retry", group(client, &name).await?);
+                let body = json!({ "from": from });
+                client.one(&client.send(Method::POST, &path, &body).await?)?;
             }
             Self::Inflight { name } => {
                 let path = format!("{}/inflight", group(client, &name).await?);

@@ -196,6 +196,28 @@ pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Mic
     Ok(())
 }
 
+/// Requests deltas to a firmware again that could not be made, timed out or were withdrawn: the one from this uuid, or all. How many.
+pub async fn again(
+    w: &mut Write,
+    target: FirmwareId,
+    from: Option<&str>,
+    now: Micros,
+) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "deltas.again",
+            "UPDATE deltas SET status = 'processing', tries = 0, taken_at = NULL, taken_by = NULL, reason = NULL,
+               inserted_at = $3, updated_at = $3
+             WHERE target_id = $1 AND status IN ('failed', 'timed_out')
+               AND (CAST($2 AS TEXT) IS NULL OR source_id IN (SELECT id FROM firmwares WHERE uuid = $2))"
+        ),
+        target,
+        from,
+        now
+    )
+}
+
 /// The stored files of a firmware's deltas, which are removed once the firmware is deleted.
 pub async fn of_firmware(on: &mut impl On, id: FirmwareId) -> Result<Vec<(FileKey,)>> {
     fetch_all!(

@@ -179,6 +179,14 @@ async fn from_the_login_to_the_rollback() {
         cli.json(&["deployment", "inflight", "prod"]),
         serde_json::json!([])
     );
+    assert_eq!(
+        cli.json(&["deployment", "deltas", "prod"]),
+        serde_json::json!([])
+    );
+    assert_eq!(
+        cli.json(&["deployment", "retry-deltas", "prod"])["deltas"],
+        0
+    );
     let dry = cli.text(&["deployment", "dry-run", "prod"]);
     assert!(
         dry.contains("0 devices, 0 run it already")

@@ -7,6 +7,7 @@ mod limits;
 mod rules;
 mod steps;
 mod stops;
+mod storm;
 mod strays;
 
 use crate::support::Api;

@@ -216,6 +216,30 @@ async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
     assert_eq!(deltas[0]["from_version"], "1.0.0");
     assert_eq!(read(&api, "progress").await["state"], "running");
     assert_eq!(server.audited("was withdrawn").await, 1);
+    // A person who knows better has it made again, and the next device waits for it.
+    let path = Api::product(&format!("{GROUP}/deltas/retry"));
+    let wrong = api.post(&path, json!({"from": new["uuid"]})).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
+    let done = api.post(&path, json!({"from": old["uuid"]})).await.data();
+    assert_eq!(done["deltas"], 1);
+    let mut made = Value::Null;
+    for _ in 0..400 {
+        made = read(&api, "deltas").await[0].clone();
+        if made["status"] == "completed" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        (&made["status"], &made["error"]),
+        (&json!("completed"), &Value::Null),
+        "{made}"
+    );
+    assert!(made["saved"].as_i64().unwrap() > 0);
+    let more = json!({"deployment": {"concurrent_updates": 2}});
+    assert_eq!(api.put(&Api::product(GROUP), more).await.status, 200);
+    let told = all[4].event("update").await;
+    assert_ne!(told["size"], whole, "the delta again: {told}");
 }
 
 async fn devices_that_a_release_is_not_for_are_looked_at_again_when_that_changes(server: Server) {

@@ -563,6 +563,7 @@ async fn steps(t: &mut Tour<'_>, group: &str, newer: &Value) {
     for what in ["inflight", "failures", "deltas", "strays"] {
         t.get(&format!("{group}/{what}")).await;
     }
+    t.post(&format!("{group}/deltas/retry"), json!({})).await;
     let thought = json!({"firmware": newer["uuid"]});
     t.post(&format!("{group}/dry_run"), thought.clone()).await;
     t.post(&p("/deployment_preview"), thought).await;
