@@ -54,6 +54,10 @@ async fn main() {
     );
     println!("tick that claims 1,000: {:.0} ms", ms(done.claims));
     println!(
+        "reading the whole group for a comparison: {:.0} ms",
+        ms(done.compares)
+    );
+    println!(
         "with a release tag that one in a hundred has: {:.1} s until the first 1,000 were claimed",
         done.holds.as_secs_f64()
     );

@@ -474,9 +474,7 @@ async fn offer(link: &mut DeviceSocket) -> Flow {
                 Box::pin(keys(link)).await?;
             }
             let app = &link.at.app;
-            let url = app
-                .download_urls
-                .url(&link.at.host, &offer.linked(), link.at.app.now());
+            let url = offer.url(&app.download_urls, &link.at.host, app.now());
             link.at.log_offer(&offer);
             handle(link, Input::Offer(offer.payload(&url))).await
         }

@@ -85,7 +85,7 @@ fn ok(data: &Value) -> HttpReply {
 fn payload(app: &App, polled: &Polled, host: &str) -> Value {
     match &polled.offer {
         Some(offer) => {
-            let url = app.download_urls.url(host, &offer.linked(), app.now());
+            let url = offer.url(&app.download_urls, host, app.now());
             offer.payload(&url)
         }
         // The client takes exactly false, and nothing else, for "no".

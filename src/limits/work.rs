@@ -41,6 +41,11 @@ pub const QUEUE_LOOKAHEAD: i64 = 500;
 pub const COMPARED_FAILURES: i64 = 3;
 /// A release stops when what became of its devices is less likely than this to be chance.
 pub const COMPARED_RISK: f64 = 0.001;
+/// Bytes of an address that a person sets.
+pub const URL_CHARS: usize = 2_000;
+/// Devices to which a firmware is pushed by one request, and in one transaction of it.
+pub const PUSHES: usize = 1_000;
+pub const PUSHES_AT_ONCE: usize = 100;
 /// Limits of metrics a deployment group.
 pub const HEALTH_LIMITS: usize = 16;
 /// How often the devices of a release are compared with the others while it updates devices.

@@ -21,6 +21,7 @@ use crate::store::devices::{Candidate, DeviceRow, held};
 use crate::store::words::RolloutState;
 use crate::store::{self, Db, On, Write, devices};
 use semver::Version;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The outcome of a run.
@@ -181,7 +182,8 @@ pub async fn one(
     };
     for (priority, limit) in limits(&plan.group, &plan.rollout, source.version.as_deref()) {
         if inflight::count(w, group, priority).await? < limit {
-            if let Some(bytes) = claim(w, &plan, &candidate, &source, priority).await? {
+            let (claim, bytes) = new_claim(&plan, &candidate, &source, priority);
+            if inflight::add(w, &claim, now).await? {
                 plan.promise(bytes);
                 plan.keep_promises(w).await?;
             }
@@ -252,31 +254,49 @@ async fn fill(
     }
     let slots = free.min(CLAIMS_A_RUN);
     run.again |= free > slots;
-    let mut left = slots;
     let (waiting, more) = queue(w, plan, sources, slots).await?;
     run.again |= more;
+    let devices: Vec<DeviceId> = waiting.iter().map(|(c, _)| c.id).collect();
+    let attempts = attempts(w, plan, &devices).await?;
+    let mut claims = Vec::new();
     for (candidate, source) in waiting {
-        if left == 0 || !plan.has_bandwidth() {
+        if i64::try_from(claims.len()).is_ok_and(|n| n >= slots) || !plan.has_bandwidth() {
             break;
         }
         if !fit(w, plan, &candidate).await? {
             run.again = true;
             continue;
         }
-        if too_many_attempts(w, plan, candidate.id).await? {
+        let tried = attempts.get(&candidate.id).copied().unwrap_or_default();
+        if too_many(&plan.group, tried) {
             box_in(w, plan, candidate.id).await?;
             run.boxed += 1;
             run.again = true;
             continue;
         }
-        if let Some(bytes) = claim(w, plan, &candidate, source, priority).await? {
-            plan.promise(bytes);
-            run.claimed.push(candidate.id);
-            left -= 1;
-            *room -= 1;
-        }
+        let (claim, bytes) = new_claim(plan, &candidate, source, priority);
+        plan.promise(bytes);
+        claims.push(claim);
     }
+    let made = inflight::add_all(w, &claims, plan.now).await?;
+    // To the others somebody pushed a firmware by hand at this moment.
+    *room -= i64::try_from(made.len()).unwrap_or(i64::MAX);
+    run.claimed.extend(made);
     Ok(())
+}
+
+/// The attempts that count of these devices: all of the release, and those of the group's window.
+async fn attempts(
+    w: &mut Write,
+    plan: &Plan,
+    devices: &[DeviceId],
+) -> store::Result<HashMap<DeviceId, (i64, i64)>> {
+    let since = window(&plan.group, plan.now);
+    let all = inflight::attempts_of(w, devices, plan.release.id, since).await?;
+    Ok(all
+        .into_iter()
+        .map(|(device, all, recent)| (device, (all, recent)))
+        .collect())
 }
 
 async fn too_many_attempts(w: &mut Write, plan: &Plan, device: DeviceId) -> store::Result<bool> {
@@ -296,14 +316,13 @@ pub(super) fn too_many(group: &GroupRow, (all, recent): (i64, i64)) -> bool {
     all >= group.device_failure_threshold || recent >= group.device_failure_rate_amount
 }
 
-/// Adds a claim: the bytes of the file that it promises, or `None` when the device has an update in flight already.
-async fn claim(
-    w: &mut Write,
+/// A claim of a device, and the bytes of the file that it promises.
+fn new_claim(
     plan: &Plan,
     candidate: &Candidate,
     source: &Source,
     priority: bool,
-) -> store::Result<Option<i64>> {
+) -> (NewClaim, i64) {
     let delta = match &source.choice {
         Choice::Delta(d) if takes_delta(candidate, &plan.target) => Some(d),
         _ => None,
@@ -319,6 +338,5 @@ async fn claim(
         priority,
         step: plan.rollout.row.as_ref().map(|r| r.step),
     };
-    let added = inflight::add(w, &claim, plan.now).await?;
-    Ok(added.then_some(bytes))
+    (claim, bytes)
 }

@@ -2,9 +2,10 @@
 //! changed since; then it is marked as told, and the `update` payload is built.
 
 use crate::blob::Blob;
-use crate::blob::download_urls::StoredFileLink;
+use crate::blob::download_urls::{DownloadUrls, StoredFileLink};
 use crate::clock::Micros;
 use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
+use crate::store::accounts::orgs;
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{deltas, firmwares};
@@ -15,6 +16,8 @@ use crate::store::deployments::{deployment_groups, releases, rollouts};
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::words::{AttemptOutcome, DeltaState, FileSent, RolloutState};
 use crate::store::{self, Write, devices};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// An update that is offered to a device.
@@ -30,6 +33,8 @@ pub struct Offer {
     pub group_name: Option<String>,
     /// The claim that it fulfils.
     pub claim: ClaimId,
+    /// Where the device's organization wants its devices to fetch the file from.
+    pub proxy: Option<String>,
 }
 
 /// What became of a claim when its device was about to be told.
@@ -78,7 +83,7 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
     if !inflight::sent(w, device, row.claim_id, now).await? {
         return Ok(Taken::Nothing);
     }
-    begin(w, device, &row, (&firmware, delta.as_ref()), now).await?;
+    let proxy = begin(w, device, &row, (&firmware, delta.as_ref()), now).await?;
     if let Some((group, release)) = &by {
         let text = format!(
             "Release {release} of deployment group {} offered the update to {} ({})",
@@ -94,19 +99,20 @@ pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result
         group: row.group_id,
         group_name: by.map(|(group, _)| group.name),
         claim: row.claim_id,
+        proxy,
     })))
 }
 
-/// Adds the attempt that this offer begins.
+/// Adds the attempt that this offer begins. Returns the proxy of the device's organization.
 async fn begin(
     w: &mut Write,
     device: DeviceId,
     row: &InFlight,
     (firmware, delta): (&FirmwareRow, Option<&DeltaRow>),
     now: Micros,
-) -> store::Result<()> {
+) -> store::Result<Option<String>> {
     let Some(d) = devices::row(w, device).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let attempt = NewAttempt {
         claim: row.claim_id,
@@ -120,7 +126,8 @@ async fn begin(
         kind: delta.map_or(FileSent::Full, |_| FileSent::Delta),
         bytes: delta.and_then(|d| d.size).unwrap_or(firmware.size),
     };
-    attempts::begin(w, &attempt, now).await
+    attempts::begin(w, &attempt, now).await?;
+    orgs::firmware_proxy(w, d.org_id).await
 }
 
 /// The claim's group and release number; `None` when the group no longer offers that release or the device may not be updated.
@@ -156,6 +163,15 @@ impl Offer {
         match &self.delta {
             Some(d) => Blob::Delta(d.source_id, d.target_id),
             None => Blob::Firmware(self.firmware.id),
+        }
+    }
+
+    /// The address that a device which dialled `host` fetches the file from.
+    pub fn url(&self, links: &DownloadUrls, host: &str, now: Micros) -> String {
+        let url = links.url(host, &self.linked(), now);
+        match &self.proxy {
+            None => url,
+            Some(proxy) => format!("{proxy}?firmware={}", URL_SAFE_NO_PAD.encode(url)),
         }
     }
 

@@ -7,12 +7,13 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, DeviceId, NodeId};
 use crate::ingest::{ConnectInfo, DeviceWrite, IngestWriter, Join, Record, Reported};
+use crate::rollout::outcome;
 use crate::rollout::policy::Policy;
 use crate::rollout::reconcile;
 use crate::rollout::scheduler::Scheduler;
 use crate::store::Db;
 use crate::store::batch::Writer as _;
-use crate::store::deployments::{deployment_groups, inflight, overview};
+use crate::store::deployments::{comparisons, deployment_groups, inflight, overview, releases};
 use crate::store::devices::{FirmwareMetadata, bulk};
 use crate::store::node::nodes;
 use crate::store::words::AttemptOutcome;
@@ -28,6 +29,8 @@ pub struct Ticks {
     pub idle: Vec<Duration>,
     /// The tick that claims a thousand devices.
     pub claims: Duration,
+    /// Reading the whole group for a comparison.
+    pub compares: Duration,
     /// Until every device that lacks a release tag was held.
     pub holds: Duration,
     /// Ticks after that.
@@ -105,6 +108,8 @@ async fn measure(url: Option<&str>, folder: &Path, devices: usize) -> Outcome<Ti
     fleet.release(&mut chance).await?;
     done.claims = fleet.tick().await?;
     fleet.require_claims(CLAIMS).await?;
+    fleet.tell_all().await?;
+    done.compares = fleet.compare().await?;
     fleet.give_up().await?;
     fleet.want_tag(true).await?;
     let begun = Instant::now();
@@ -112,6 +117,7 @@ async fn measure(url: Option<&str>, folder: &Path, devices: usize) -> Outcome<Ti
         fleet.tick().await?;
     }
     done.holds = begun.elapsed();
+    fleet.tell_all().await?;
     for _ in 0..20 {
         done.held.push(fleet.tick().await?);
     }
@@ -194,6 +200,30 @@ impl Fleet {
         }
         let what = format!("{claims} devices were claimed and not {wanted}");
         Err(Broken::Invariant(what))
+    }
+
+    /// Every claimed device is told.
+    async fn tell_all(&self) -> Outcome<()> {
+        let now = self.db.now();
+        let mut w = self.db.write().await?;
+        for device in &self.devices {
+            if let Some(claim) = outcome::untold(&mut w, *device).await? {
+                inflight::sent(&mut w, *device, claim.claim_id, now).await?;
+            }
+        }
+        Ok(w.commit().await?)
+    }
+
+    /// What the comparison of a release reads of the whole group, once a minute while devices fail.
+    async fn compare(&self) -> Outcome<Duration> {
+        let mut r = self.db.read().await?;
+        let group = self.scenery.group;
+        let Some(release) = releases::current(&mut r, group).await? else {
+            return Ok(Duration::ZERO);
+        };
+        let begun = Instant::now();
+        comparisons::others(&mut r, group, release.id, release.inserted_at).await?;
+        Ok(begun.elapsed())
     }
 
     /// All slots are free again.

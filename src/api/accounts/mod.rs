@@ -4,6 +4,7 @@ mod cli_login;
 mod invitations;
 mod members;
 pub(super) mod pages;
+mod settings;
 mod tokens;
 mod users;
 
@@ -14,5 +15,6 @@ pub(super) fn routes(contract: &mut Contract) {
     cli_login::routes(contract);
     tokens::routes(contract);
     members::routes(contract);
+    settings::routes(contract);
     invitations::routes(contract);
 }

@@ -1,15 +1,18 @@
 //! What people ask of a device that is connected (docs/protocol/rest.md, "Devices over REST").
 
 use crate::access::scope::{Product, Role, Scope};
-use crate::api::http::answer::NoContent;
+use crate::api::http::answer::{Data, NoContent};
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::{Error, Result};
 use crate::api::http::extract::Name;
-use crate::api::http::params::Params;
+use crate::api::http::params::{Params, tags};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::devices;
+use crate::domain::error::{BLANK, INVALID, field};
 use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// What is typed into a console.
 const CODE: &[Field] = &[
@@ -20,9 +23,46 @@ const CODE: &[Field] = &[
 /// What a device is to install.
 const UPGRADE: &[Field] = &[required("uuid", FieldType::Text, "The firmware")];
 
+/// What many devices are to install.
+const UPGRADES: &[Field] = &[
+    required("uuid", FieldType::Text, "The firmware"),
+    required(
+        "devices",
+        FieldType::Tags,
+        "Identifiers, at most a thousand",
+    ),
+];
+
+/// What became of a push to many devices.
+#[derive(Serialize, JsonSchema)]
+struct UpgradesView {
+    /// Devices that are told at once, or as soon as they are connected.
+    pushed: usize,
+    /// Those that are not.
+    refused: Vec<RefusedView>,
+}
+
+/// A device to which a firmware was not pushed.
+#[derive(Serialize, JsonSchema)]
+struct RefusedView {
+    /// Its identifier.
+    device: String,
+    /// Why.
+    reason: String,
+}
+
 pub(super) fn routes(contract: &mut Contract) {
     routes_by_identifier(contract);
     routes_of_product(contract);
+    contract
+        .post(
+            "devices.upgrade_many",
+            "/orgs/{org}/products/{product}/upgrades",
+            Auth::MANAGE,
+            upgrade_many,
+        )
+        .summary("Send a firmware to many devices, whole, and switch their automatic updates off. Beyond NervesHub")
+        .body_fields(UPGRADES);
 }
 
 fn routes_by_identifier(contract: &mut Contract) {
@@ -189,6 +229,27 @@ async fn upgrade(
     let uuid = p.text("uuid").ok_or(Error::Malformed)?;
     devices::upgrade(&app, &scope, &d, uuid).await?;
     Ok(NoContent)
+}
+
+/// `POST …/upgrades`.
+async fn upgrade_many(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Data<UpgradesView>> {
+    let scope = scope.allow(Role::Manage)?;
+    let uuid = p.text("uuid").ok_or_else(|| field("uuid", BLANK))?;
+    let devices = p.0.get("devices").filter(|v| !v.is_null());
+    let devices = devices.ok_or_else(|| field("devices", BLANK))?;
+    let devices = tags(devices).ok_or_else(|| field("devices", INVALID))?;
+    let done = devices::upgrade_many(&app, &scope, &devices, uuid).await?;
+    let refused = done.refused.into_iter();
+    Ok(Data(UpgradesView {
+        pushed: done.pushed.len(),
+        refused: refused
+            .map(|(device, reason)| RefusedView { device, reason })
+            .collect(),
+    }))
 }
 
 /// `DELETE …/penalty`.

@@ -2,6 +2,7 @@
 
 pub mod access_check;
 pub mod logins;
+pub mod org_settings;
 pub mod orgs;
 pub mod passwords;
 pub mod scopes;

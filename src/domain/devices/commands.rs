@@ -2,6 +2,8 @@
 //! penalty box.
 
 use super::*;
+use crate::limits::{PUSHES, PUSHES_AT_ONCE};
+use crate::store::catalog::firmwares;
 
 /// Tells a device to reboot.
 ///
@@ -103,10 +105,72 @@ pub async fn upgrade(
     identifier: &str,
     uuid: &str,
 ) -> Result<()> {
-    let now = context.now();
     let mut w = context.db.write().await?;
-    let device = require_device(&mut w, scope, identifier).await?;
-    let firmware = crate::store::catalog::firmwares::by_uuid(&mut w, device.product_id, uuid)
+    let device = push(&mut w, scope, identifier, uuid, context.now()).await?;
+    w.commit().await?;
+    Ok(crate::rollout::scheduler::tell(&context.db, &context.bus, &[device]).await?)
+}
+
+/// What became of a push to many devices.
+#[derive(Debug, Default)]
+pub struct Pushes {
+    /// Devices that are told as soon as they are connected.
+    pub pushed: Vec<DeviceId>,
+    /// Devices that are not, with the reason.
+    pub refused: Vec<(String, String)>,
+}
+
+/// Pushes a firmware in full to these devices of a product, as [`upgrade`] does to one.
+///
+/// # Errors
+/// A validation error for too many devices, or for a firmware that the product does not have.
+pub async fn upgrade_many(
+    context: &Context,
+    scope: &Scope<Product>,
+    identifiers: &[String],
+    uuid: &str,
+) -> Result<Pushes> {
+    if identifiers.len() > PUSHES {
+        let text = format!("should have at most {PUSHES} item(s)");
+        return Err(field("devices", &text));
+    }
+    let product = scope.product().id;
+    let known = firmwares::by_uuid(&mut context.db.read().await?, product, uuid).await?;
+    if known.is_none() {
+        let text = "is not the uuid of a firmware of this product";
+        return Err(field("uuid", text));
+    }
+    let mut done = Pushes::default();
+    for some in identifiers.chunks(PUSHES_AT_ONCE) {
+        let mut w = context.db.write().await?;
+        let mut new = Vec::new();
+        for identifier in some {
+            match push(&mut w, scope, identifier, uuid, context.now()).await {
+                Ok(device) => new.push(device),
+                Err(DomainError::NotFound) => {
+                    let text = "There is no such device in this product.";
+                    done.refused.push((identifier.clone(), text.into()));
+                }
+                Err(DomainError::Detail(why)) => done.refused.push((identifier.clone(), why)),
+                Err(e) => return Err(e),
+            }
+        }
+        w.commit().await?;
+        crate::rollout::scheduler::tell(&context.db, &context.bus, &new).await?;
+        done.pushed.extend(new);
+    }
+    Ok(done)
+}
+
+async fn push(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    identifier: &str,
+    uuid: &str,
+    now: Micros,
+) -> Result<DeviceId> {
+    let device = require_device(w, scope, identifier).await?;
+    let firmware = firmwares::by_uuid(w, device.product_id, uuid)
         .await?
         .ok_or(DomainError::NotFound)?;
     if let Some(why) = unfit(device.fw_fwup_version.as_deref(), &firmware) {
@@ -124,22 +188,21 @@ pub async fn upgrade(
         priority: false,
         step: None,
     };
-    if !crate::store::deployments::inflight::add(&mut w, &claim, now).await? {
+    if !crate::store::deployments::inflight::add(w, &claim, now).await? {
         return Err(DomainError::Detail(
             "An update of this device is under way; wait for it to end, or reconnect the device to drop it.".into(),
         ));
     }
-    store::devices::set_updates_enabled(&mut w, device.id, false, now).await?;
+    store::devices::set_updates_enabled(w, device.id, false, now).await?;
     let name = &scope.person().name;
     let text = format!("User {name} disabled automatic updates for device {identifier}");
-    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
+    audit::in_product(w, scope, Resource::Device(device.id), &text, now).await?;
     let text = format!(
         "User {name} pushed firmware {} {uuid} to device {identifier}",
         firmware.version
     );
-    audit::in_product(&mut w, scope, Resource::Device(device.id), &text, now).await?;
-    w.commit().await?;
-    Ok(crate::rollout::scheduler::tell(&context.db, &context.bus, &[device.id]).await?)
+    audit::in_product(w, scope, Resource::Device(device.id), &text, now).await?;
+    Ok(device.id)
 }
 
 /// Closes the device's connection, if there is one, because its credentials or its place have changed. When it

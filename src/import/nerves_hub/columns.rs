@@ -232,7 +232,7 @@ const FATES: [Fate; 39] = [
     ),
     table(
         "orgs",
-        "id name inserted_at",
+        "id name settings inserted_at",
         &[
             ("updated_at", CHANGED),
             ("type", "there is one kind of organization here"),
@@ -240,10 +240,6 @@ const FATES: [Fate; 39] = [
             (
                 "audit_log_days_to_keep",
                 "the audit log is kept for good here",
-            ),
-            (
-                "settings",
-                "files are served by this server itself, without a proxy of an organization",
             ),
         ],
     ),

@@ -5,6 +5,7 @@ use crate::access;
 use crate::access::scope::{Grant, Org, Person, Role, Scope};
 use crate::access::token;
 use crate::domain::Result;
+use crate::domain::accounts::org_settings::check_proxy;
 use crate::limits::INVITE_LIFE;
 use crate::store;
 use crate::store::accounts::users::NewToken;
@@ -33,8 +34,20 @@ impl Rows<'_> {
             }
             None => {
                 self.report.made("orgs");
-                let id = orgs::add(&mut self.w, name, made_at(row, self.now)).await?;
-                id.ok_or(store::Error::Missing("orgs"))?
+                let made = made_at(row, self.now);
+                let id = orgs::add(&mut self.w, name, made).await?;
+                let id = id.ok_or(store::Error::Missing("orgs"))?;
+                let proxy = row["settings"]["firmware_proxy_url"].as_str();
+                if let Some(url) = proxy {
+                    if check_proxy(url).is_ok() {
+                        orgs::set_firmware_proxy(&mut self.w, id, Some(url), made).await?;
+                    } else {
+                        self.report.skip(format!(
+                            "organization {name}: its firmware_proxy_url is refused: {url}"
+                        ));
+                    }
+                }
+                id
             }
         };
         self.orgs.insert(number(row, "id"), (id, name.to_owned()));

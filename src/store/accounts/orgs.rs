@@ -47,6 +47,39 @@ pub async fn add(w: &mut Write, name: &str, now: Micros) -> Result<Option<OrgId>
     Ok(row.map(|r| r.0))
 }
 
+/// Where devices of an organization fetch firmware from, instead of this server itself.
+pub async fn firmware_proxy(on: &mut impl On, org: OrgId) -> Result<Option<String>> {
+    let row: Option<(Option<String>,)> = fetch_optional!(
+        on,
+        sql!(
+            "orgs.firmware_proxy",
+            "SELECT firmware_proxy_url FROM orgs WHERE id = $1"
+        ),
+        org
+    )?;
+    Ok(row.and_then(|r| r.0))
+}
+
+/// Sets that address.
+pub async fn set_firmware_proxy(
+    w: &mut Write,
+    org: OrgId,
+    url: Option<&str>,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "orgs.set_firmware_proxy",
+            "UPDATE orgs SET firmware_proxy_url = $2, updated_at = $3 WHERE id = $1"
+        ),
+        org,
+        url,
+        now
+    )?;
+    Ok(())
+}
+
 /// Finds an organization by name. Only for the local command line, which needs no membership.
 pub async fn by_name(on: &mut impl On, name: &str) -> Result<Option<OrgRow>> {
     fetch_optional!(

@@ -118,11 +118,12 @@ macro_rules! delta_files {
     () => {
         "SELECT d.id, d.source_id, d.target_id, f.product_id, f.uuid, f.version, f.tool, d.size, d.checksum,
                 d.file, CAST(NULL AS BIGINT) AS damaged_at
-         FROM deltas d JOIN firmwares f ON f.id = d.target_id WHERE d.status = 'completed' "
+         FROM deltas d JOIN firmwares f ON f.id = d.target_id WHERE d.file IS NOT NULL "
     };
 }
 
-/// The expected size and checksum of a file; `None` when it was deleted, or when the delta is not completed.
+/// The expected size and checksum of a file; `None` when it was deleted, or when the delta is not made. A delta that was withdrawn has
+/// its file still: devices that were sent its link before go on.
 pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
     let (kind, found): (_, Option<Stored>) = match blob {
         Blob::Firmware(id) => (
@@ -150,7 +151,10 @@ pub async fn of(on: &mut impl On, blob: Blob) -> Result<Option<FileRow>> {
                 on,
                 sql!(
                     "files.delta",
-                    concat!(delta_files!(), "AND d.source_id = $1 AND d.target_id = $2")
+                    concat!(
+                        delta_files!(),
+                        "AND d.status <> 'processing' AND d.source_id = $1 AND d.target_id = $2"
+                    )
                 ),
                 source,
                 target
@@ -192,7 +196,10 @@ pub async fn next(on: &mut impl On, kind: FileKind, after: i64) -> Result<Option
             on,
             sql!(
                 "files.next_delta",
-                concat!(delta_files!(), "AND d.id > $1 ORDER BY d.id LIMIT 1")
+                concat!(
+                    delta_files!(),
+                    "AND d.status = 'completed' AND d.id > $1 ORDER BY d.id LIMIT 1"
+                )
             ),
             after
         )?,

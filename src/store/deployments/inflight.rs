@@ -85,6 +85,41 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
     Ok(n == 1)
 }
 
+/// Adds claims of different devices. Returns the devices that had no in-flight update.
+pub async fn add_all(w: &mut Write, claims: &[NewClaim], now: Micros) -> Result<Vec<DeviceId>> {
+    let added: Vec<(DeviceId,)> = fetch_rows!(
+        w,
+        "inflight.add_all",
+        claims,
+        |c| [
+            device_id BIGINT = c.device,
+            claim_id BIGINT = c.claim,
+            group_id BIGINT = c.group,
+            release_id BIGINT = c.release,
+            firmware_id BIGINT = c.firmware,
+            delta_id BIGINT = c.delta,
+            priority BOOLEAN = c.priority,
+            at BIGINT = now,
+            step BIGINT = c.step,
+        ],
+        "INSERT INTO inflight
+           (device_id, claim_id, group_id, release_id, firmware_id, delta_id, priority, status,
+            attempted, inserted_at, updated_at, step)
+         SELECT x.device_id, x.claim_id, x.group_id, x.release_id, x.firmware_id, x.delta_id, x.priority,
+                'requested', FALSE, x.at, x.at, x.step FROM ",
+        " WHERE TRUE ON CONFLICT (device_id) DO NOTHING RETURNING device_id",
+    )?;
+    execute_rows!(
+        w,
+        "inflight.mark_all",
+        &added,
+        |d| [device BIGINT = d.0],
+        "UPDATE devices SET in_flight = TRUE FROM ",
+        " WHERE devices.id = x.device",
+    )?;
+    Ok(added.into_iter().map(|d| d.0).collect())
+}
+
 /// The in-flight update of a device.
 pub async fn of_device(on: &mut impl On, device: DeviceId) -> Result<Option<InFlight>> {
     fetch_optional!(
@@ -184,6 +219,25 @@ pub async fn attempts(
         since
     )?;
     Ok(row.unwrap_or((0, 0)))
+}
+
+/// The same of many devices; those without an attempt are left out.
+pub async fn attempts_of(
+    on: &mut impl On,
+    devices: &[DeviceId],
+    release: ReleaseId,
+    since: Micros,
+) -> Result<Vec<(DeviceId, i64, i64)>> {
+    fetch_rows!(
+        on,
+        "inflight.attempts_of",
+        devices,
+        |d| [device BIGINT = *d, release_id BIGINT = release, since BIGINT = since],
+        "SELECT a.device_id, COUNT(*), CAST(SUM(CASE WHEN a.at >= x.since THEN 1 ELSE 0 END) AS BIGINT)
+         FROM ",
+        " JOIN update_attempts a ON a.device_id = x.device AND a.release_id = x.release_id AND NOT a.cleared
+         GROUP BY a.device_id",
+    )
 }
 
 /// Stops counting the attempts of a device (after a success, after the penalty box, or by a person). They stay

@@ -4,6 +4,7 @@ mod dead_server;
 mod fleet;
 mod forecast;
 mod limits;
+mod pushes;
 mod rules;
 mod steps;
 mod stops;

@@ -201,9 +201,11 @@ async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
     let mut all = fleet(&server, &old, 8).await;
     release(&api, &new).await;
     let whole = fixtures::bytes("good/rpi4-1.1.0.fw").len();
+    let mut link = Value::Null;
     for d in &mut all[..3] {
         let told = fails(d).await;
         assert_ne!(told["size"], whole, "a delta: {told}");
+        link = told["firmware_url"].clone();
     }
     let told = all[3].event("update").await;
     assert_eq!(told["size"], whole, "the whole file: {told}");
@@ -214,6 +216,8 @@ async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
         "it failed on 3 of 3 devices that tried it"
     );
     assert_eq!(deltas[0]["from_version"], "1.0.0");
+    let file = reqwest::get(link.as_str().unwrap()).await.unwrap();
+    assert_eq!(file.status(), 200, "whoever was sent it before may finish");
     assert_eq!(read(&api, "progress").await["state"], "running");
     assert_eq!(server.audited("was withdrawn").await, 1);
     // A person who knows better has it made again, and the next device waits for it.

@@ -545,6 +545,11 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     let there = json!({"new_org_name": "second-org", "new_product_name": "second"});
     t.post(&p("/devices/d2/move"), there.clone()).await;
     t.post("/api/devices/d3/move", there).await;
+    let pushes = json!({"uuid": newer["uuid"], "devices": ["d1", "d2"]});
+    t.post(&p("/upgrades"), pushes).await;
+    t.get("/api/orgs/acme/settings").await;
+    let settings = json!({"firmware_proxy_url": "https://cdn.example.org"});
+    t.put("/api/orgs/acme/settings", settings).await;
     t.delete(&one).await;
     t.delete(&format!("{one}/destroy")).await;
 }

@@ -63,7 +63,9 @@ pub(super) fn check_url(context: &Context, url: &str) -> Result<()> {
     }
     let parsed = reqwest::Url::parse(url).map_err(|_| field("url", "is no address"))?;
     let open = context.policy.private_webhooks;
-    if !(parsed.scheme() == "https" || parsed.scheme() == "http" && open) || url.len() > 2_000 {
+    if !(parsed.scheme() == "https" || parsed.scheme() == "http" && open)
+        || url.len() > crate::limits::URL_CHARS
+    {
         return Err(field("url", "must begin with https://"));
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {

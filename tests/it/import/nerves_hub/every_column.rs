@@ -283,6 +283,10 @@ fn generated(n: usize, column: &Column, now: i64) -> (String, String) {
         "_timestamp" => (format!("ARRAY['{date}'::timestamp]"), at.to_string()),
         "uuid" => (format!("'{}'", uuid(n)), uuid(n)),
         "bool" => ("true".into(), String::new()),
+        "jsonb" if column.full() == "orgs.settings" => (
+            format!("'{{\"firmware_proxy_url\": \"https://{mark}\"}}'"),
+            mark,
+        ),
         "jsonb" => (format!("'{{\"m\": \"{mark}\"}}'"), mark),
         "bytea" => (
             format!("decode('{:0128x}', 'hex')", n + 4096),
