@@ -10,8 +10,9 @@ use super::said::{DeviceWrite, Join, Record, Reported, WriteOutcome};
 use super::state::{DeviceState, Known};
 use crate::ids::{DeviceId, GroupId, ProductId};
 use crate::limits::{HISTORY_A_DEVICE, TRIM_ONE_IN};
+use crate::rollout::matching;
+use crate::rollout::offer::{self, Taken};
 use crate::rollout::policy::Policy;
-use crate::rollout::{matching, offer};
 use crate::store::ingest::{read, reports};
 use crate::store::{self, Db, Error, Write, batch};
 use changed::{Batch, States};
@@ -115,6 +116,7 @@ impl IngestWriter {
             }
         }
         batch.write(w, states).await?;
+        claims(w, records, &mut rest, outcomes).await?;
         for (n, rest) in rest {
             finish(w, records[n], rest, &mut outcomes[n]).await?;
         }
@@ -168,6 +170,30 @@ fn one_by_one(said: &DeviceWrite) -> bool {
     )
 }
 
+/// Takes the claims that wait for devices, all at once; what else is left to do stays.
+async fn claims(
+    w: &mut Write,
+    records: &[&Record],
+    rest: &mut Vec<Left>,
+    outcomes: &mut [Option<store::Result<WriteOutcome>>],
+) -> store::Result<()> {
+    let asked: Vec<usize> = rest
+        .extract_if(.., |(_, rest)| *rest == Rest::Claim)
+        .map(|(n, _)| n)
+        .collect();
+    let Some(now) = asked.iter().map(|n| records[*n].at).max() else {
+        return Ok(());
+    };
+    let devices: BTreeSet<DeviceId> = asked.iter().map(|n| records[*n].device).collect();
+    let devices: Vec<DeviceId> = devices.into_iter().collect();
+    let mut taken = offer::take_all(w, &devices, now).await?;
+    for n in asked {
+        let own = taken.remove(&records[n].device).unwrap_or(Taken::Nothing);
+        outcomes[n] = Some(Ok(WriteOutcome::Claim(own)));
+    }
+    Ok(())
+}
+
 /// Does what could not be done for all at once.
 async fn finish(
     w: &mut Write,
@@ -177,10 +203,6 @@ async fn finish(
 ) -> store::Result<()> {
     let (device, now) = (record.device, record.at);
     match (rest, &record.said, outcome) {
-        (Rest::Claim, _, outcome) => {
-            let taken = offer::take(w, device, now).await?;
-            *outcome = Some(Ok(WriteOutcome::Claim(taken)));
-        }
         (Rest::Turn, DeviceWrite::Poll(poll), Some(Ok(WriteOutcome::Polled(polled)))) => {
             poll::turn(w, device, poll.node, polled, now).await?;
         }

@@ -4,21 +4,20 @@
 use crate::blob::Blob;
 use crate::blob::download_urls::{DownloadUrls, StoredFileLink};
 use crate::clock::Micros;
-use crate::ids::{ClaimId, DeviceId, GroupId, ReleaseId};
-use crate::store::accounts::orgs;
+use crate::ids::{ClaimId, DeviceId, FirmwareId, GroupId, OrgId, ProductId, ReleaseId};
 use crate::store::catalog::deltas::DeltaRow;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::attempts::{self, NewAttempt};
-use crate::store::deployments::deployment_groups::GroupRow;
-use crate::store::deployments::inflight::{self, InFlight};
+use crate::store::deployments::inflight::{self, UntoldClaim};
 use crate::store::deployments::{deployment_groups, releases, rollouts};
-use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::ingest::told::{self, By, Entry};
 use crate::store::words::{AttemptOutcome, DeltaState, FileSent, RolloutState};
-use crate::store::{self, Write, devices};
+use crate::store::{self, Write};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// An update that is offered to a device.
 #[derive(Debug, Clone)]
@@ -50,111 +49,197 @@ pub enum Taken {
 
 /// Takes the claim that waits for a device, if there is one, and marks it as told.
 pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Taken> {
-    let Some(row) = super::outcome::untold(w, device).await? else {
-        return Ok(Taken::Nothing);
-    };
-    let Some(firmware) = row.firmware_id else {
-        return Ok(Taken::Nothing);
-    };
-    let by = match row.group_id {
-        None => None,
-        Some(group) => {
-            let by = still_wanted(w, device, group, row.release_id).await?;
-            if by.is_none() {
-                inflight::end(w, device, AttemptOutcome::Withdrawn, None, now).await?;
-                return Ok(Taken::Withdrawn(Some(group)));
-            }
-            by
-        }
-    };
-    let Some(firmware) = firmwares::row(w, firmware)
-        .await?
-        .filter(|f| f.damaged_at.is_none())
-    else {
-        inflight::end(w, device, AttemptOutcome::Withdrawn, None, now).await?;
-        return Ok(Taken::Withdrawn(row.group_id));
-    };
-    let delta = match row.delta_id {
-        Some(id) => deltas::row(w, id)
-            .await?
-            .filter(|d| d.status == DeltaState::Completed),
-        None => None,
-    };
-    if !inflight::sent(w, device, row.claim_id, now).await? {
-        return Ok(Taken::Nothing);
-    }
-    let proxy = begin(w, device, &row, (&firmware, delta.as_ref()), now).await?;
-    if let Some((group, release)) = &by {
-        let text = format!(
-            "Release {release} of deployment group {} offered the update to {} ({})",
-            group.name, firmware.version, firmware.uuid
-        );
-        let (actor, resource) = (Actor::Group(group.id), Resource::Device(device));
-        let product = Some(group.product_id);
-        audit::add(w, group.org_id, product, actor, resource, &text, now).await?;
-    }
-    Ok(Taken::Tell(Box::new(Offer {
-        firmware,
-        delta,
-        group: row.group_id,
-        group_name: by.map(|(group, _)| group.name),
-        claim: row.claim_id,
-        proxy,
-    })))
+    let mut taken = take_all(w, &[device], now).await?;
+    Ok(taken.remove(&device).unwrap_or(Taken::Nothing))
 }
 
-/// Adds the attempt that this offer begins. Returns the proxy of the device's organization.
-async fn begin(
+/// Takes the claims that wait for these devices and marks them as told. Devices without one are left out. Many devices cost hardly
+/// more than one, since a release is told to all of its devices at once.
+pub async fn take_all(
     w: &mut Write,
-    device: DeviceId,
-    row: &InFlight,
-    (firmware, delta): (&FirmwareRow, Option<&DeltaRow>),
+    devices: &[DeviceId],
     now: Micros,
-) -> store::Result<Option<String>> {
-    let Some(d) = devices::row(w, device).await? else {
+) -> store::Result<HashMap<DeviceId, Taken>> {
+    let mut known = Known::default();
+    let (mut all, mut tells) = (HashMap::new(), Vec::new());
+    for claim in inflight::untold_of(w, devices).await? {
+        match known.tell(w, &claim).await? {
+            Some(tell) => tells.push((claim, tell)),
+            None => {
+                let outcome = AttemptOutcome::Withdrawn;
+                inflight::end(w, claim.device_id, outcome, None, now).await?;
+                all.insert(claim.device_id, Taken::Withdrawn(claim.group_id));
+            }
+        }
+    }
+    let claims: Vec<_> = tells
+        .iter()
+        .map(|(c, _)| (c.device_id, c.claim_id))
+        .collect();
+    let sent = inflight::sent_all(w, &claims, now).await?;
+    tells.retain(|(c, _)| sent.contains(&c.device_id));
+    let attempts: Vec<NewAttempt<'_>> = tells.iter().map(|(c, t)| attempt(c, t)).collect();
+    attempts::begin_all(w, &attempts, now).await?;
+    let entries: Vec<Entry> = tells.iter().filter_map(|(c, t)| entry(c, t, now)).collect();
+    told::audit(w, &entries).await?;
+    for (claim, tell) in tells {
+        let offer = Offer {
+            firmware: tell.firmware,
+            delta: tell.delta,
+            group: claim.group_id,
+            group_name: tell.by.map(|by| by.name),
+            claim: claim.claim_id,
+            proxy: claim.firmware_proxy_url,
+        };
+        all.insert(claim.device_id, Taken::Tell(Box::new(offer)));
+    }
+    Ok(all)
+}
+
+/// What a device is told.
+struct Tell {
+    firmware: FirmwareRow,
+    delta: Option<DeltaRow>,
+    /// The group that tells it; `None` for a push by hand.
+    by: Option<Offering>,
+}
+
+/// A group that offers its current release.
+#[derive(Debug, Clone)]
+struct Offering {
+    id: GroupId,
+    name: String,
+    org: OrgId,
+    product: ProductId,
+    release: ReleaseId,
+    number: i64,
+}
+
+/// What was read already for the claims before: most are of one group, one firmware and one delta.
+#[derive(Default)]
+struct Known {
+    groups: HashMap<GroupId, Option<Offering>>,
+    firmwares: HashMap<FirmwareId, Option<FirmwareRow>>,
+    deltas: HashMap<i64, Option<DeltaRow>>,
+}
+
+impl Known {
+    /// What the claim tells its device; `None` when its group no longer offers the release, the device left it or may not be updated,
+    /// or the file is damaged.
+    async fn tell(&mut self, w: &mut Write, claim: &UntoldClaim) -> store::Result<Option<Tell>> {
+        let by = match claim.group_id {
+            None => None,
+            Some(group) => {
+                let offering = self.group(w, group).await?;
+                let may = claim.member_of == Some(group)
+                    && claim.updates_enabled
+                    && claim.blocked_until.is_none()
+                    && claim.deleted_at.is_none();
+                let offering = offering.filter(|o| may && Some(o.release) == claim.release_id);
+                if offering.is_none() {
+                    return Ok(None);
+                }
+                offering
+            }
+        };
+        let Some(firmware) = self.firmware(w, claim.firmware_id).await? else {
+            return Ok(None);
+        };
+        let delta = match claim.delta_id {
+            Some(id) => self.delta(w, id).await?,
+            None => None,
+        };
+        Ok(Some(Tell {
+            firmware,
+            delta,
+            by,
+        }))
+    }
+
+    async fn group(&mut self, w: &mut Write, id: GroupId) -> store::Result<Option<Offering>> {
+        if let Some(known) = self.groups.get(&id) {
+            return Ok(known.clone());
+        }
+        let found = offering(w, id).await?;
+        self.groups.insert(id, found.clone());
+        Ok(found)
+    }
+
+    async fn firmware(
+        &mut self,
+        w: &mut Write,
+        id: FirmwareId,
+    ) -> store::Result<Option<FirmwareRow>> {
+        if let Some(known) = self.firmwares.get(&id) {
+            return Ok(known.clone());
+        }
+        let found = firmwares::row(w, id).await?;
+        let found = found.filter(|f| f.damaged_at.is_none());
+        self.firmwares.insert(id, found.clone());
+        Ok(found)
+    }
+
+    async fn delta(&mut self, w: &mut Write, id: i64) -> store::Result<Option<DeltaRow>> {
+        if let Some(known) = self.deltas.get(&id) {
+            return Ok(known.clone());
+        }
+        let found = deltas::row(w, id).await?;
+        let found = found.filter(|d| d.status == DeltaState::Completed);
+        self.deltas.insert(id, found.clone());
+        Ok(found)
+    }
+}
+
+/// A group's current release, if the group is on and the release runs.
+async fn offering(w: &mut Write, group: GroupId) -> store::Result<Option<Offering>> {
+    let row = deployment_groups::row(w, group).await?;
+    let row = row.filter(|g| g.is_active);
+    let Some((group, release)) = row.zip(releases::current(w, group).await?) else {
         return Ok(None);
     };
-    let attempt = NewAttempt {
-        claim: row.claim_id,
-        product: d.product_id,
-        device,
-        group: row.group_id,
-        release: row.release_id,
-        step: row.step,
-        source: (&d.fw_uuid, d.fw_version.as_deref()),
-        target: (&firmware.uuid, &firmware.version),
-        kind: delta.map_or(FileSent::Full, |_| FileSent::Delta),
-        bytes: delta.and_then(|d| d.size).unwrap_or(firmware.size),
-    };
-    attempts::begin(w, &attempt, now).await?;
-    orgs::firmware_proxy(w, d.org_id).await
+    let rollout = rollouts::of(w, release.id).await?;
+    let runs = rollout.is_none_or(|r| r.state == RolloutState::Running);
+    Ok(runs.then_some(Offering {
+        id: group.id,
+        name: group.name,
+        org: group.org_id,
+        product: group.product_id,
+        release: release.id,
+        number: release.number,
+    }))
 }
 
-/// The claim's group and release number; `None` when the group no longer offers that release or the device may not be updated.
-async fn still_wanted(
-    w: &mut Write,
-    device: DeviceId,
-    group: GroupId,
-    release: Option<ReleaseId>,
-) -> store::Result<Option<(GroupRow, i64)>> {
-    let group_row = deployment_groups::row(w, group).await?;
-    let current = releases::current(w, group).await?;
-    let device = devices::row(w, device).await?;
-    let runs = match &current {
-        Some(current) => rollouts::of(w, current.id)
-            .await?
-            .is_none_or(|r| r.state == RolloutState::Running),
-        None => false,
-    };
-    let may = device.is_some_and(|d| {
-        d.group_id == Some(group)
-            && d.updates_enabled
-            && d.blocked_until.is_none()
-            && d.deleted_at.is_none()
-    });
-    Ok(group_row
-        .filter(|g| g.is_active && may && runs)
-        .zip(current.filter(|r| Some(r.id) == release).map(|r| r.number)))
+/// The attempt that an offer begins.
+fn attempt<'a>(claim: &'a UntoldClaim, tell: &'a Tell) -> NewAttempt<'a> {
+    let delta = tell.delta.as_ref();
+    NewAttempt {
+        claim: claim.claim_id,
+        product: claim.product_id,
+        device: claim.device_id,
+        group: claim.group_id,
+        release: claim.release_id,
+        step: claim.step,
+        source: (&claim.fw_uuid, claim.fw_version.as_deref()),
+        target: (&tell.firmware.uuid, &tell.firmware.version),
+        kind: delta.map_or(FileSent::Full, |_| FileSent::Delta),
+        bytes: delta.and_then(|d| d.size).unwrap_or(tell.firmware.size),
+    }
+}
+
+/// The entry of the audit log about an offer of a group.
+fn entry(claim: &UntoldClaim, tell: &Tell, now: Micros) -> Option<Entry> {
+    let by = tell.by.as_ref()?;
+    Some(Entry {
+        org: by.org,
+        product: by.product,
+        by: By::Group(by.id),
+        device: claim.device_id,
+        text: format!(
+            "Release {} of deployment group {} offered the update to {} ({})",
+            by.number, by.name, tell.firmware.version, tell.firmware.uuid
+        ),
+        at: now,
+    })
 }
 
 impl Offer {

@@ -47,6 +47,8 @@ pub(super) struct Asked {
     device: usize,
     /// The first rule in the way; `None` for none.
     rule: Option<&'static str>,
+    /// The release and its step at that time.
+    at: Option<(ReleaseId, i64)>,
 }
 
 /// How long ago a device with an update in flight was claimed.
@@ -118,7 +120,18 @@ impl World {
                 None
             };
         }
-        Ok(Some(Asked { device, rule }))
+        let at = self.step().await?;
+        Ok(Some(Asked { device, rule, at }))
+    }
+
+    /// The current release and its step.
+    async fn step(&self) -> Outcome<Option<(ReleaseId, i64)>> {
+        let mut r = self.db.read().await?;
+        let Some(release) = releases::current(&mut r, self.scenery.group).await? else {
+            return Ok(None);
+        };
+        let rollout = Rollout::read(&mut r, &release).await?;
+        Ok(Some((release.id, rollout.number())))
     }
 
     /// The claims that were made in the run that has just ended.
@@ -286,6 +299,10 @@ impl World {
     /// What `why` said of a device is what the run did. Others may have taken what was left for it; then `why` says so now.
     async fn check_why(&self, asked: &Asked, claimed: bool, nobody: bool) -> Outcome<()> {
         let device = asked.device;
+        if self.step().await? != asked.at {
+            // The run went on to the next step, which has slots of its own.
+            return Ok(());
+        }
         match asked.rule {
             // The step that stood in the way may give way to the next one in the run itself.
             Some("rollout_step") => Ok(()),
@@ -342,8 +359,11 @@ impl World {
                 return broken(format!("device d{n} is gone"));
             };
             let all = checks(&facts, now);
-            let rule = answer(&all).0.map(|c| c.rule);
-            match rule {
+            let first = answer(&all).0;
+            let ends = first.and_then(|c| c.until).is_some_and(|at| at > now);
+            match first.map(|c| c.rule) {
+                // A delta that was asked for lately: the wait for it has an end.
+                Some("delta_is_ready") if ends => {}
                 Some("runs_other_firmware") => self.report.updated += 1,
                 Some("nothing_in_flight" | "slot_is_free") if limited => {}
                 // Its turn comes: those before it get on.

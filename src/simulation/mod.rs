@@ -101,6 +101,8 @@ struct World {
     ledger: Ledger,
     report: Report,
     sabotage: Option<Sabotage>,
+    /// Whether everything works by now.
+    calm: bool,
 }
 
 /// How long people, devices, network and nodes misbehave.
@@ -187,6 +189,7 @@ async fn simulate(
         scenery,
         devices,
         sabotage,
+        calm: false,
     };
     let done = world.live(events).await;
     world.db.close().await;
@@ -199,14 +202,13 @@ impl World {
         self.begin();
         let calm = self.db.now().after(CHAOS);
         let end = calm.after(CALM);
-        let mut chaotic = true;
         while let Some((at, event)) = self.events.next() {
             if at > end {
                 break;
             }
             self.clock.advance(at.since(self.db.now()));
-            if chaotic && at > calm {
-                chaotic = false;
+            if !self.calm && at > calm {
+                self.calm = true;
                 self.calm_down().await?;
             }
             *count += 1;
@@ -221,6 +223,7 @@ impl World {
             }
         }
         // What has become due since the last tick is done by the next one, of whichever node holds the lease.
+        self.calm = false;
         for node in (0..self.nodes.len()).chain(0..self.nodes.len()) {
             self.tick(node).await?;
         }

@@ -74,10 +74,13 @@ impl World {
             if self.kills(node).await? {
                 return Ok(());
             }
-            let bus = self.nodes[node].scheduler.bus.clone();
-            reconcile::round(&db, &bus, id, now).await?;
-            self.spread(node);
-            self.run_group(node).await?;
+            // In the calm nothing but hints of devices makes a difference, and repairs may come late: most ticks are heartbeats.
+            if !self.calm || self.chance.percent(30) {
+                let bus = self.nodes[node].scheduler.bus.clone();
+                reconcile::round(&db, &bus, id, now).await?;
+                self.spread(node);
+                self.run_group(node).await?;
+            }
         }
         let next = self.db.now().after(self.chance.seconds(18..28));
         self.events.add(next, Event::Tick(node));

@@ -7,7 +7,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, DeviceId, NodeId};
 use crate::ingest::{ConnectInfo, DeviceWrite, IngestWriter, Join, Record, Reported};
-use crate::rollout::outcome;
+use crate::rollout::offer;
 use crate::rollout::policy::Policy;
 use crate::rollout::reconcile;
 use crate::rollout::scheduler::Scheduler;
@@ -206,10 +206,8 @@ impl Fleet {
     async fn tell_all(&self) -> Outcome<()> {
         let now = self.db.now();
         let mut w = self.db.write().await?;
-        for device in &self.devices {
-            if let Some(claim) = outcome::untold(&mut w, *device).await? {
-                inflight::sent(&mut w, *device, claim.claim_id, now).await?;
-            }
+        for some in self.devices.chunks(BATCH) {
+            offer::take_all(&mut w, some, now).await?;
         }
         Ok(w.commit().await?)
     }

@@ -31,31 +31,34 @@ pub struct NewAttempt<'a> {
     pub bytes: i64,
 }
 
-/// Records that a device is told of an update.
-pub async fn begin(w: &mut Write, a: &NewAttempt<'_>, now: Micros) -> Result<()> {
-    execute!(
+/// Records that devices are told of updates.
+pub async fn begin_all(w: &mut Write, all: &[NewAttempt<'_>], now: Micros) -> Result<()> {
+    execute_rows!(
         w,
-        sql!(
-            "attempts.begin",
-            "INSERT INTO attempts
-               (claim_id, product_id, device_id, group_id, release_id, source_uuid, source_version,
-                target_uuid, target_version, kind, bytes, at, stage, step)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'offered', $13)
-             ON CONFLICT (claim_id) DO NOTHING"
-        ),
-        a.claim,
-        a.product,
-        a.device,
-        a.group,
-        a.release,
-        a.source.0,
-        a.source.1,
-        a.target.0,
-        a.target.1,
-        a.kind,
-        a.bytes,
-        now,
-        a.step
+        "attempts.begin_all",
+        all,
+        |a| [
+            claim_id BIGINT = a.claim,
+            product_id BIGINT = a.product,
+            device_id BIGINT = a.device,
+            group_id BIGINT = a.group,
+            release_id BIGINT = a.release,
+            source_uuid TEXT = a.source.0,
+            source_version TEXT = a.source.1,
+            target_uuid TEXT = a.target.0,
+            target_version TEXT = a.target.1,
+            kind TEXT = a.kind.word(),
+            bytes BIGINT = a.bytes,
+            at BIGINT = now,
+            step BIGINT = a.step,
+        ],
+        "INSERT INTO attempts
+           (claim_id, product_id, device_id, group_id, release_id, source_uuid, source_version,
+            target_uuid, target_version, kind, bytes, at, stage, step)
+         SELECT x.claim_id, x.product_id, x.device_id, x.group_id, x.release_id, x.source_uuid,
+                x.source_version, x.target_uuid, x.target_version, x.kind, x.bytes, x.at, 'offered', x.step
+         FROM ",
+        " WHERE TRUE ON CONFLICT (claim_id) DO NOTHING",
     )?;
     Ok(())
 }

@@ -2,10 +2,11 @@
 //! the group's slots.
 
 use crate::clock::Micros;
-use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ReleaseId};
+use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
 use crate::store::words::AttemptOutcome;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
+use std::collections::HashSet;
 
 /// An in-flight update.
 #[derive(Debug, Clone, FromRow)]
@@ -163,20 +164,64 @@ pub async fn count(on: &mut impl On, group: GroupId, priority: bool) -> Result<i
     Ok(row.map_or(0, |r| r.0))
 }
 
-/// Marks a claim as sent to the device; false when it is gone or was sent before.
-pub async fn sent(w: &mut Write, device: DeviceId, claim: ClaimId, now: Micros) -> Result<bool> {
-    let n = execute!(
+/// A claim whose device was not told of it, with what decides whether it is.
+#[derive(Debug, Clone, FromRow)]
+pub struct UntoldClaim {
+    pub device_id: DeviceId,
+    pub claim_id: ClaimId,
+    /// The group whose slot it takes; `None` for a push by hand.
+    pub group_id: Option<GroupId>,
+    pub release_id: Option<ReleaseId>,
+    /// The step of the release's rollout.
+    pub step: Option<i64>,
+    pub firmware_id: FirmwareId,
+    pub delta_id: Option<i64>,
+    /// The device's product.
+    pub product_id: ProductId,
+    /// The group that the device is in now.
+    pub member_of: Option<GroupId>,
+    /// What the device runs: uuid and version.
+    pub fw_uuid: String,
+    pub fw_version: Option<String>,
+    pub updates_enabled: bool,
+    pub blocked_until: Option<Micros>,
+    pub deleted_at: Option<Micros>,
+    /// Where the device's organization wants its devices to fetch files from.
+    pub firmware_proxy_url: Option<String>,
+}
+
+/// The claims of these devices that they were not told of, by device.
+pub async fn untold_of(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<UntoldClaim>> {
+    fetch_rows!(
+        on,
+        "inflight.untold_of",
+        devices,
+        |d| [device BIGINT = *d],
+        "SELECT i.device_id, i.claim_id, i.group_id, i.release_id, i.step, i.firmware_id, i.delta_id,
+                d.product_id, d.group_id AS member_of, d.fw_uuid, d.fw_version, d.updates_enabled,
+                d.blocked_until, d.deleted_at, o.firmware_proxy_url
+         FROM ",
+        " JOIN inflight i ON i.device_id = x.device AND i.sent_at IS NULL AND i.firmware_id IS NOT NULL
+         JOIN devices d ON d.id = i.device_id JOIN orgs o ON o.id = d.org_id ORDER BY i.device_id",
+    )
+}
+
+/// Marks claims as sent to their devices. Returns the devices whose claims are still there and were not sent before.
+pub async fn sent_all(
+    w: &mut Write,
+    claims: &[(DeviceId, ClaimId)],
+    now: Micros,
+) -> Result<HashSet<DeviceId>> {
+    let sent: Vec<(DeviceId,)> = fetch_rows!(
         w,
-        sql!(
-            "inflight.sent",
-            "UPDATE inflight SET sent_at = $3, updated_at = $3
-             WHERE device_id = $1 AND claim_id = $2 AND sent_at IS NULL"
-        ),
-        device,
-        claim,
-        now
+        "inflight.sent_all",
+        claims,
+        |c| [device BIGINT = c.0, claim BIGINT = c.1, at BIGINT = now],
+        "UPDATE inflight SET sent_at = x.at, updated_at = x.at FROM ",
+        " WHERE inflight.device_id = x.device AND inflight.claim_id = x.claim AND inflight.sent_at IS NULL
+         RETURNING device_id",
     )?;
-    Ok(n == 1)
+    Ok(sent.into_iter().map(|s| s.0).collect())
 }
 
 /// Counts an attempt to install a release on a device.

@@ -43,22 +43,19 @@ async fn claims(db: &Db) {
     );
     assert_eq!(inflight::count(&mut w, group, false).await.unwrap(), 1);
     assert_eq!(inflight::count(&mut w, group, true).await.unwrap(), 0);
-    assert!(
-        !inflight::sent(&mut w, ids[0], ClaimId(2), NOW)
-            .await
-            .unwrap()
-    );
+    let sent = inflight::sent_all(&mut w, &[(ids[0], ClaimId(2))], NOW)
+        .await
+        .unwrap();
+    assert_eq!(sent.len(), 0);
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 1);
-    assert!(
-        inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !inflight::sent(&mut w, ids[0], ClaimId(1), NOW)
-            .await
-            .unwrap()
-    );
+    let sent = inflight::sent_all(&mut w, &[(ids[0], ClaimId(1))], NOW)
+        .await
+        .unwrap();
+    assert_eq!(sent.len(), 1);
+    let sent = inflight::sent_all(&mut w, &[(ids[0], ClaimId(1))], NOW)
+        .await
+        .unwrap();
+    assert_eq!(sent.len(), 0);
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 0);
     let progress = crate::store::ingest::updates::Progress {
         device: ids[0],

@@ -117,7 +117,8 @@ async fn released(w: &mut Write, world: &World, told: &[DeviceId]) -> GroupId {
             ..claim(*device, group, n)
         };
         assert!(inflight::add(w, &claim, NOW).await.unwrap());
-        assert!(inflight::sent(w, *device, ClaimId(n), NOW).await.unwrap());
+        let told = inflight::sent_all(w, &[(*device, ClaimId(n))], NOW).await;
+        assert_eq!(told.unwrap().len(), 1);
         let attempt = NewAttempt {
             claim: ClaimId(n),
             product: world.product,
@@ -130,7 +131,7 @@ async fn released(w: &mut Write, world: &World, told: &[DeviceId]) -> GroupId {
             kind: FileSent::Full,
             bytes: 1_000,
         };
-        attempts::begin(w, &attempt, NOW).await.unwrap();
+        attempts::begin_all(w, &[attempt], NOW).await.unwrap();
     }
     group
 }

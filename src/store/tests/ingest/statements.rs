@@ -103,11 +103,8 @@ async fn updates_take_few(db: &Db, world: &World, all: &[DeviceId]) {
                 ..claim(*device, group, n)
             };
             assert!(inflight::add(&mut w, &claim, NOW).await.unwrap());
-            assert!(
-                inflight::sent(&mut w, *device, ClaimId(n), NOW)
-                    .await
-                    .unwrap()
-            );
+            let told = inflight::sent_all(&mut w, &[(*device, ClaimId(n))], NOW).await;
+            assert_eq!(told.unwrap().len(), 1);
         }
         w.commit().await.unwrap();
         let word = || {

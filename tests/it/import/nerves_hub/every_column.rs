@@ -437,7 +437,19 @@ async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
     for (table, before) in here {
         // The server itself seals the audit log and renews these.
         if !["audit_logs", "settings", "nodes", "group_leases"].contains(&table.as_str()) {
-            assert_eq!(after.remove(&table), Some(before), "{table}");
+            // The scheduler has looked at held devices by the second time, or not.
+            let same = |rows: Vec<String>| -> Vec<String> {
+                let held = |row: &String| {
+                    let text = row.replace("\"release_held\": true", "\"release_held\": false");
+                    text.replace("\"release_held\":1", "\"release_held\":0")
+                };
+                rows.iter().map(held).collect()
+            };
+            assert_eq!(
+                after.remove(&table).map(same),
+                Some(same(before)),
+                "{table}"
+            );
         }
     }
     // What a later version of the original adds is told as well.
