@@ -41,13 +41,6 @@ pub const QUEUE_LOOKAHEAD: i64 = 500;
 pub const COMPARED_FAILURES: i64 = 3;
 /// A release stops when what became of its devices is less likely than this to be chance.
 pub const COMPARED_RISK: f64 = 0.001;
-/// Bytes of an address that a person sets.
-pub const URL_CHARS: usize = 2_000;
-/// Devices to which a firmware is pushed by one request, and in one transaction of it.
-pub const PUSHES: usize = 1_000;
-pub const PUSHES_AT_ONCE: usize = 100;
-/// Limits of metrics a deployment group.
-pub const HEALTH_LIMITS: usize = 16;
 /// How often the devices of a release are compared with the others while it updates devices.
 pub const COMPARED_EVERY: Duration = Duration::from_secs(60);
 /// How long after an attempt has begun its release counts as updating devices.
@@ -171,8 +164,16 @@ pub const DEVICE_EVENTS: usize = 4_096;
 /// Maximum number of characters of a script's output that the audit log keeps.
 pub const SCRIPT_OUTPUT_CHARS: usize = 16_384;
 
+/// Bytes of an address that a person sets.
+pub const URL_BYTES: usize = 2_000;
+/// Limits of metrics that a deployment group may have.
+pub const HEALTH_LIMITS: usize = 16;
+/// Devices to which one request pushes a firmware.
+pub const PUSHES: usize = 1_000;
+/// Those of them that are done in one transaction.
+pub const PUSHES_AT_ONCE: usize = 100;
 /// Devices that a forecast, and a list of strays, reads at once.
-pub const SURVEY_PAGE: i64 = 5_000;
+pub const SUMMARY_PAGE: i64 = 5_000;
 /// Devices that a forecast names of those with something in common.
 pub const FORECAST_SAMPLE: usize = 5;
 /// Strays that are listed of each kind, and devices that are adopted or expelled at once.

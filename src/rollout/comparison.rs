@@ -49,13 +49,13 @@ pub async fn compare_if_due(on: &mut impl On, plan: &Plan) -> store::Result<Opti
     // What failed with a bad delta says nothing about the firmware: once it is withdrawn, failures count anew.
     let worse = if bad_deltas.is_empty() && plan.policy.stop_when_worse {
         let updated = comparisons::updated(on, release, since).await?;
-        // The others are the whole group, which is not read for what could be chance whatever they are.
-        if updated.troubled < COMPARED_FAILURES {
-            None
+        // So few could be chance, whatever the others are, who are the whole group: it is not read for them.
+        let others = if updated.troubled < COMPARED_FAILURES {
+            Trouble::default()
         } else {
-            let others = comparisons::others(on, plan.group.id, release, since).await?;
-            worse(updated, others)
-        }
+            comparisons::others(on, plan.group.id, release, since).await?
+        };
+        worse(updated, others)
     } else {
         None
     };

@@ -9,7 +9,7 @@ use crate::clock::Micros;
 use crate::limits::FORECAST_SAMPLE;
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::devices::Candidate;
-use crate::store::devices::survey::Surveyed;
+use crate::store::devices::summaries::DeviceSummary;
 use crate::store::words::Validation;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -163,7 +163,7 @@ impl Forecaster {
     }
 
     /// Looks at a device with these tags.
-    pub fn add(&mut self, device: &Surveyed, tags: &[String]) {
+    pub fn add(&mut self, device: &DeviceSummary, tags: &[String]) {
         self.forecast.devices += 1;
         if device.fw_uuid == self.intent.target.uuid {
             self.forecast.already += 1;
@@ -192,7 +192,7 @@ impl Forecaster {
     }
 
     /// The rule that keeps a device from the release until somebody changes something.
-    fn keeps_out(&self, device: &Surveyed, tags: &[String]) -> Option<&'static str> {
+    fn keeps_out(&self, device: &DeviceSummary, tags: &[String]) -> Option<&'static str> {
         let intent = &self.intent;
         if !device.updates_enabled {
             return Some("updates_enabled");
@@ -210,7 +210,7 @@ impl Forecaster {
     }
 
     /// The first step, from the present one on, that takes the device and has room for it.
-    fn step_of(&self, device: &Surveyed, tags: &[String]) -> Option<usize> {
+    fn step_of(&self, device: &DeviceSummary, tags: &[String]) -> Option<usize> {
         let (present, begun) = self.intent.present;
         let steps = self.intent.workflow.steps.iter().enumerate();
         let takes = |n: usize, own: &DeviceStep| {
@@ -230,7 +230,7 @@ impl Forecaster {
     }
 
     /// The bytes of the delta that the device gets, if it gets one.
-    fn delta(&mut self, device: &Surveyed) -> Option<i64> {
+    fn delta(&mut self, device: &DeviceSummary) -> Option<i64> {
         let candidate = Candidate {
             id: device.id,
             since: Micros(0),
@@ -346,7 +346,7 @@ fn lasts(bytes: i64, rate: i64) -> Duration {
 }
 
 /// What a device that is for the release waits for, by the rules of [`super::why`].
-fn waits_for(device: &Surveyed) -> Option<&'static str> {
+fn waits_for(device: &DeviceSummary) -> Option<&'static str> {
     if device.in_flight {
         Some("nothing_in_flight")
     } else if device.blocked_until.is_some() {

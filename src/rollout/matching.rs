@@ -54,6 +54,38 @@ impl<'a> RunningFirmware<'a> {
             architecture: architecture.as_deref()?,
         })
     }
+
+    /// What a device has reported.
+    pub fn of_device(device: &'a DeviceRow) -> Option<Self> {
+        Self::of(
+            &device.fw_version,
+            &device.fw_platform,
+            &device.fw_architecture,
+        )
+    }
+}
+
+/// The conditions of a group, which decide whom it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupConditions<'a> {
+    pub platform: &'a str,
+    pub architecture: &'a str,
+    /// An Elixir version requirement on the device's version; empty for every version.
+    pub requirement: &'a str,
+    /// Tags that a device needs; none for all devices.
+    pub tags: &'a [String],
+    /// Whether it needs all of them or one.
+    pub operator: TagOperator,
+}
+
+impl GroupConditions<'_> {
+    /// Whether a device with these tags meets them.
+    pub fn take(&self, tags: &[String], runs: RunningFirmware<'_>) -> bool {
+        self.platform == runs.platform
+            && self.architecture == runs.architecture
+            && tags_fit(self.tags, tags, self.operator)
+            && version_fits(self.requirement, runs.version)
+    }
 }
 
 /// The part of a device's group that decides whether the device stays in it.
@@ -105,11 +137,14 @@ pub fn best<'g>(
     let mut found: Option<(Option<Version>, usize, &OpenGroup)> = None;
     for group in open {
         let wanted = wanted.get(&group.id).map_or(&[][..], Vec::as_slice);
-        if group.platform != runs.platform
-            || group.architecture != runs.architecture
-            || !tags_fit(wanted, tags, group.tag_operator)
-            || !version_fits(&group.version_requirement, runs.version)
-        {
+        let conditions = GroupConditions {
+            platform: &group.platform,
+            architecture: &group.architecture,
+            requirement: &group.version_requirement,
+            tags: wanted,
+            operator: group.tag_operator,
+        };
+        if !conditions.take(tags, runs) {
             continue;
         }
         let version = Version::parse(&group.release_version).ok();
@@ -133,12 +168,7 @@ pub async fn assign_group(
     if device.group_id.is_some() {
         return Ok(device.group_id);
     }
-    let (version, platform, architecture) = (
-        &device.fw_version,
-        &device.fw_platform,
-        &device.fw_architecture,
-    );
-    let Some(runs) = RunningFirmware::of(version, platform, architecture) else {
+    let Some(runs) = RunningFirmware::of_device(device) else {
         return Ok(None);
     };
     let kind = Kind {

@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// An update that is offered to a device.
 #[derive(Debug, Clone)]
@@ -130,7 +131,7 @@ impl Known {
         let by = match claim.group_id {
             None => None,
             Some(group) => {
-                let offering = self.group(w, group).await?;
+                let offering = once(&mut self.groups, group, offering(w, group)).await?;
                 let may = claim.member_of == Some(group)
                     && claim.updates_enabled
                     && claim.blocked_until.is_none()
@@ -142,52 +143,36 @@ impl Known {
                 offering
             }
         };
-        let Some(firmware) = self.firmware(w, claim.firmware_id).await? else {
+        let id = claim.firmware_id;
+        let firmware = once(&mut self.firmwares, id, firmwares::row(w, id)).await?;
+        let Some(firmware) = firmware.filter(|f| f.damaged_at.is_none()) else {
             return Ok(None);
         };
         let delta = match claim.delta_id {
-            Some(id) => self.delta(w, id).await?,
+            Some(id) => once(&mut self.deltas, id, deltas::row(w, id)).await?,
             None => None,
         };
+        let delta = delta.filter(|d| d.status == DeltaState::Completed);
         Ok(Some(Tell {
             firmware,
             delta,
             by,
         }))
     }
+}
 
-    async fn group(&mut self, w: &mut Write, id: GroupId) -> store::Result<Option<Offering>> {
-        if let Some(known) = self.groups.get(&id) {
-            return Ok(known.clone());
-        }
-        let found = offering(w, id).await?;
-        self.groups.insert(id, found.clone());
-        Ok(found)
+/// What is known under this key; it is looked up the first time.
+async fn once<K: Eq + Hash, V: Clone>(
+    known: &mut HashMap<K, Option<V>>,
+    key: K,
+    look: impl Future<Output = store::Result<Option<V>>>,
+) -> store::Result<Option<V>> {
+    if let Some(found) = known.get(&key) {
+        return Ok(found.clone());
     }
-
-    async fn firmware(
-        &mut self,
-        w: &mut Write,
-        id: FirmwareId,
-    ) -> store::Result<Option<FirmwareRow>> {
-        if let Some(known) = self.firmwares.get(&id) {
-            return Ok(known.clone());
-        }
-        let found = firmwares::row(w, id).await?;
-        let found = found.filter(|f| f.damaged_at.is_none());
-        self.firmwares.insert(id, found.clone());
-        Ok(found)
-    }
-
-    async fn delta(&mut self, w: &mut Write, id: i64) -> store::Result<Option<DeltaRow>> {
-        if let Some(known) = self.deltas.get(&id) {
-            return Ok(known.clone());
-        }
-        let found = deltas::row(w, id).await?;
-        let found = found.filter(|d| d.status == DeltaState::Completed);
-        self.deltas.insert(id, found.clone());
-        Ok(found)
-    }
+    let found = look.await?;
+    known.insert(key, found.clone());
+    Ok(found)
 }
 
 /// A group's current release, if the group is on and the release runs.

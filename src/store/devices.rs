@@ -147,7 +147,7 @@ pub mod network_identities;
 pub mod query;
 mod search;
 pub mod secrets;
-pub mod survey;
+pub mod summaries;
 pub mod update_facts;
 
 /// What a device says it runs.

@@ -2,7 +2,7 @@
 
 use crate::support::device::{Device, running};
 use crate::support::sim::Sim;
-use crate::support::{Api, Engine, Server, fixtures, inspect, readings};
+use crate::support::{Api, Engine, Server, fixtures, inspect, number, readings};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -418,8 +418,7 @@ async fn a_crash_in_mid_rollout_changes_nothing_about_the_end() {
 
 /// Seconds that the database is away; `AWAY=60` tries longer by hand.
 fn away() -> Duration {
-    let asked = std::env::var("AWAY").ok();
-    Duration::from_secs(asked.and_then(|n| n.parse().ok()).unwrap_or(12))
+    Duration::from_secs(number("AWAY", 12).unsigned_abs())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,34 +111,35 @@ const RELEASE_INTERFACES: Field = optional_field(
     "Interfaces over which devices are updated",
 );
 
-/// Fields of a forecast: a firmware, and the settings of a group that decide what becomes of it.
-pub(super) const THOUGHT: &[Field] = &[
-    optional_field("firmware", FieldType::Text, "uuid of the firmware"),
-    DELTA_UPDATABLE,
-    WORKFLOW,
-    MINIMUM_VERSION,
-    STARTS_AT,
-    ENDS_AT,
-    BYTES_PER_SECOND,
-    MAINTENANCE_WINDOW,
-    RELEASE_TAGS,
-    RELEASE_INTERFACES,
-];
+/// Fields of a forecast: these, and the settings of a group that decide what becomes of a release.
+macro_rules! forecast_fields {
+    ($($first:expr),+) => {
+        &[
+            $($first,)+
+            DELTA_UPDATABLE,
+            WORKFLOW,
+            MINIMUM_VERSION,
+            STARTS_AT,
+            ENDS_AT,
+            BYTES_PER_SECOND,
+            MAINTENANCE_WINDOW,
+            RELEASE_TAGS,
+            RELEASE_INTERFACES,
+        ]
+    };
+}
 
-/// Fields of a forecast for a group that is not made.
-pub(super) const PREVIEW: &[Field] = &[
-    required("firmware", FieldType::Text, "uuid of the firmware"),
-    CONDITIONS_FIELD,
-    DELTA_UPDATABLE,
-    WORKFLOW,
-    MINIMUM_VERSION,
-    STARTS_AT,
-    ENDS_AT,
-    BYTES_PER_SECOND,
-    MAINTENANCE_WINDOW,
-    RELEASE_TAGS,
-    RELEASE_INTERFACES,
-];
+const FIRMWARE: &str = "uuid of the firmware";
+
+/// Fields of a dry run.
+pub(super) const DRY_RUN: &[Field] =
+    forecast_fields!(optional_field("firmware", FieldType::Text, FIRMWARE));
+
+/// Fields of a preview.
+pub(super) const PREVIEW: &[Field] = forecast_fields!(
+    required("firmware", FieldType::Text, FIRMWARE),
+    CONDITIONS_FIELD
+);
 
 /// Fields of `deployment`: with `firmware` or `archive` a release, else settings.
 pub(super) const CHANGES: &[Field] = &[

@@ -1,6 +1,6 @@
 //! What a release would do, before it is made. Beyond NervesHub.
 
-use super::fields::{PREVIEW, THOUGHT, changes};
+use super::fields::{DRY_RUN, PREVIEW, changes};
 use crate::access::scope::{Product, Scope};
 use crate::api::http::answer::Data;
 use crate::api::http::contract::{Auth, Contract};
@@ -10,7 +10,9 @@ use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::deployments::forecast::{self, Answer, Forecast, StepForecast, Thought};
+use crate::domain::deployments::forecast::{
+    self, Forecast, ForecastReport, Proposal, StepForecast,
+};
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,7 +113,7 @@ pub(super) fn routes(contract: &mut Contract) {
         )
         .summary("What the current release has left to do, or what another one would do; changes nothing")
         .description("Without fields it is about the current release as it goes on. With any of them it is about a new release, with these settings in place of the group's.")
-        .body_fields(THOUGHT);
+        .body_fields(DRY_RUN);
     contract
         .post(
             "deployments.preview",
@@ -123,11 +125,11 @@ pub(super) fn routes(contract: &mut Contract) {
         .body_fields(PREVIEW);
 }
 
-fn thought(p: &Params) -> Result<Thought> {
+fn proposal(p: &Params) -> Result<Proposal> {
     let known = |name: &str| PREVIEW.iter().any(|f| f.0 == name);
     let given = p.0.iter().filter(|(name, _)| known(name));
     let given: Map<String, Value> = given.map(|(k, v)| (k.clone(), v.clone())).collect();
-    Ok(Thought {
+    Ok(Proposal {
         firmware: p.string("firmware"),
         changes: changes(&given)?,
         as_it_is: given.is_empty(),
@@ -141,7 +143,7 @@ async fn dry_run(
     Name(name): Name,
     p: Params,
 ) -> Result<Data<ForecastView>> {
-    let found = forecast::dry_run(&app.db, &scope, &name, thought(&p)?).await?;
+    let found = forecast::dry_run(&app.db, &scope, &name, proposal(&p)?).await?;
     Ok(Data(view(found)))
 }
 
@@ -151,11 +153,11 @@ async fn preview(
     scope: Scope<Product>,
     p: Params,
 ) -> Result<Data<ForecastView>> {
-    let found = forecast::preview(&app.db, &scope, thought(&p)?).await?;
+    let found = forecast::preview(&app.db, &scope, proposal(&p)?).await?;
     Ok(Data(view(found)))
 }
 
-fn view(answer: Answer) -> ForecastView {
+fn view(report: ForecastReport) -> ForecastView {
     let Forecast {
         devices,
         already,
@@ -163,9 +165,9 @@ fn view(answer: Answer) -> ForecastView {
         not_now,
         steps,
         warnings,
-    } = answer.forecast;
-    let (uuid, version) = answer.firmware;
-    let by_group = answer.by_group.into_iter();
+    } = report.forecast;
+    let (uuid, version) = report.firmware;
+    let by_group = report.by_group.into_iter();
     ForecastView {
         firmware: ForecastFirmware { uuid, version },
         devices,

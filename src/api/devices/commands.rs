@@ -245,7 +245,7 @@ async fn upgrade_many(
     let done = devices::upgrade_many(&app, &scope, &devices, uuid).await?;
     let refused = done.refused.into_iter();
     Ok(Data(UpgradesView {
-        pushed: done.pushed.len(),
+        pushed: done.pushed,
         refused: refused
             .map(|(device, reason)| RefusedView { device, reason })
             .collect(),

@@ -230,6 +230,18 @@ async fn group(client: &Client, name: &str) -> anyhow::Result<String> {
     ))
 }
 
+/// Lists what a group has below its own address.
+async fn list(
+    client: &Client,
+    name: &str,
+    what: &str,
+    columns: &[(&str, &str)],
+) -> anyhow::Result<Code> {
+    let path = format!("{}/{what}", group(client, name).await?);
+    client.table(&client.get(&path).await?, columns)?;
+    Ok(Code::Done)
+}
+
 async fn put(client: &Client, name: &str, settings: Value) -> anyhow::Result<Code> {
     let path = group(client, name).await?;
     let body = json!({ "deployment": settings });
@@ -301,18 +313,14 @@ impl Ask for Deployment {
                 return shown(client, &done["rollout"]);
             }
             Self::Releases { name } => {
-                let path = format!("{}/releases", group(client, &name).await?);
-                let all = client.get(&path).await?;
-                client.table(
-                    &all,
-                    &[
-                        ("NUMBER", "/number"),
-                        ("VERSION", "/firmware/version"),
-                        ("UUID", "/firmware/uuid"),
-                        ("ARCHIVE", "/archive_uuid"),
-                        ("AT", "/inserted_at"),
-                    ],
-                )?;
+                let columns = [
+                    ("NUMBER", "/number"),
+                    ("VERSION", "/firmware/version"),
+                    ("UUID", "/firmware/uuid"),
+                    ("ARCHIVE", "/archive_uuid"),
+                    ("AT", "/inserted_at"),
+                ];
+                return list(client, &name, "releases", &columns).await;
             }
             Self::Activate { name } => {
                 return put(client, &name, json!({"state": "on"})).await;
@@ -327,32 +335,26 @@ impl Ask for Deployment {
                 return shown(client, &done["rollout"]);
             }
             Self::Failures { name, by } => {
-                let path = format!("{}/failures?by={by}", group(client, &name).await?);
-                let all = client.get(&path).await?;
-                client.table(
-                    &all,
-                    &[
-                        (&by.to_uppercase(), "/value"),
-                        ("DEVICES", "/count"),
-                        ("SUCH AS", "/devices"),
-                        ("LAST", "/last"),
-                    ],
-                )?;
+                let what = format!("failures?by={by}");
+                let by = by.to_uppercase();
+                let columns = [
+                    (&*by, "/value"),
+                    ("DEVICES", "/count"),
+                    ("SUCH AS", "/devices"),
+                    ("LAST", "/last"),
+                ];
+                return list(client, &name, &what, &columns).await;
             }
             Self::Deltas { name } => {
-                let path = format!("{}/deltas", group(client, &name).await?);
-                let all = client.get(&path).await?;
-                client.table(
-                    &all,
-                    &[
-                        ("FROM", "/from_version"),
-                        ("UUID", "/from_uuid"),
-                        ("STATUS", "/status"),
-                        ("SIZE", "/size"),
-                        ("SAVED", "/saved"),
-                        ("ERROR", "/error"),
-                    ],
-                )?;
+                let columns = [
+                    ("FROM", "/from_version"),
+                    ("UUID", "/from_uuid"),
+                    ("STATUS", "/status"),
+                    ("SIZE", "/size"),
+                    ("SAVED", "/saved"),
+                    ("ERROR", "/error"),
+                ];
+                return list(client, &name, "deltas", &columns).await;
             }
             Self::RetryDeltas { name, from } => {
                 let path = format!("{}/deltas/retry", group(client, &name).await?);
@@ -360,18 +362,14 @@ impl Ask for Deployment {
                 client.one(&client.send(Method::POST, &path, &body).await?)?;
             }
             Self::Inflight { name } => {
-                let path = format!("{}/inflight", group(client, &name).await?);
-                let all = client.get(&path).await?;
-                client.table(
-                    &all,
-                    &[
-                        ("DEVICE", "/device"),
-                        ("STAGE", "/stage"),
-                        ("PERCENT", "/percent"),
-                        ("FILE", "/kind"),
-                        ("SINCE", "/since"),
-                    ],
-                )?;
+                let columns = [
+                    ("DEVICE", "/device"),
+                    ("STAGE", "/stage"),
+                    ("PERCENT", "/percent"),
+                    ("FILE", "/kind"),
+                    ("SINCE", "/since"),
+                ];
+                return list(client, &name, "inflight", &columns).await;
             }
             Self::Status { name, watch } => return status(client, &name, watch).await,
             Self::Progress { name } => {

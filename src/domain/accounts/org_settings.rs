@@ -3,7 +3,7 @@
 use crate::access::scope::{InOrg as _, Org, Scope};
 use crate::domain::Result;
 use crate::domain::error::field;
-use crate::limits::URL_CHARS;
+use crate::limits::URL_BYTES;
 use crate::store::Db;
 use crate::store::accounts::orgs;
 use crate::store::events::audit;
@@ -57,7 +57,7 @@ pub fn check_proxy(url: &str) -> Result<()> {
     let parsed = reqwest::Url::parse(url)
         .ok()
         .filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
-        .filter(|u| u.query().is_none() && u.fragment().is_none() && url.len() <= URL_CHARS);
+        .filter(|u| u.query().is_none() && u.fragment().is_none() && url.len() <= URL_BYTES);
     if parsed.is_none() {
         let text = "must begin with https:// or http:// and have no query";
         return Err(field("firmware_proxy_url", text));

@@ -4,7 +4,7 @@ use crate::access::scope::{Product, Scope};
 use crate::domain::deployments::groups::{
     Changes, GroupRow, apply, apply_conditions, blank, policy_of, require_group,
 };
-use crate::domain::deployments::members::{Pages, Tagged, group_names, takes};
+use crate::domain::deployments::members::{Pages, Tagged, conditions, group_names, running};
 use crate::domain::error::{BLANK, field};
 use crate::domain::{DomainError, Result};
 use crate::ids::{GroupId, ProductId};
@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use crate::rollout::forecast::{Forecast, StepForecast};
 
-/// What somebody thinks of releasing.
+/// A release that somebody proposes, to see what it would do.
 #[derive(Debug, Default)]
-pub struct Thought {
+pub struct Proposal {
     /// The uuid of the firmware.
     pub firmware: Option<String>,
     /// The settings that would be changed with it. Names and switches have no part in a forecast.
@@ -33,7 +33,7 @@ pub struct Thought {
 
 /// What a release would do, and whom it is about.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ForecastReport {
     /// The uuid and the version of the firmware.
     pub firmware: (String, String),
     pub forecast: Forecast,
@@ -50,13 +50,13 @@ pub async fn dry_run(
     db: &Db,
     scope: &Scope<Product>,
     name: &str,
-    thought: Thought,
-) -> Result<Answer> {
+    proposal: Proposal,
+) -> Result<ForecastReport> {
     let mut r = db.read().await?;
     let mut group = require_group(&mut r, scope, name).await?;
-    apply(&mut group, &thought.changes)?;
+    apply(&mut group, &proposal.changes)?;
     let release = releases::current(&mut r, group.id).await?;
-    let target = match &thought.firmware {
+    let target = match &proposal.firmware {
         Some(uuid) => of_uuid(&mut r, scope, uuid).await?,
         None => {
             let release = release.as_ref().ok_or(DomainError::NotFound)?;
@@ -72,11 +72,11 @@ pub async fn dry_run(
         return Err(field("firmware", &text));
     }
     let words = (
-        words(&mut r, &group, "release_tag", thought.changes.release_tags).await?,
-        words(&mut r, &group, "interface", thought.changes.interfaces).await?,
+        words(&mut r, &group, "release_tag", proposal.changes.release_tags).await?,
+        words(&mut r, &group, "interface", proposal.changes.interfaces).await?,
     );
     let mut intent = intent(&mut r, &group, target, words).await?;
-    if let (true, Some(release)) = (thought.as_it_is, &release) {
+    if let (true, Some(release)) = (proposal.as_it_is, &release) {
         let rollout = Rollout::counted(&mut r, release).await?;
         let step = usize::try_from(rollout.number()).unwrap_or(0);
         intent.present = (step, rollout.counts.touched);
@@ -95,7 +95,7 @@ pub async fn dry_run(
             forecaster.add(device, tags);
         }
     }
-    Ok(Answer {
+    Ok(ForecastReport {
         firmware,
         forecast: forecaster.finish(db.now()),
         by_group: BTreeMap::new(),
@@ -106,20 +106,24 @@ pub async fn dry_run(
 ///
 /// # Errors
 /// A validation error for an unknown firmware, or a wrong setting.
-pub async fn preview(db: &Db, scope: &Scope<Product>, thought: Thought) -> Result<Answer> {
+pub async fn preview(
+    db: &Db,
+    scope: &Scope<Product>,
+    proposal: Proposal,
+) -> Result<ForecastReport> {
     let mut r = db.read().await?;
-    let uuid = thought.firmware.as_deref();
+    let uuid = proposal.firmware.as_deref();
     let uuid = uuid.ok_or_else(|| field("firmware", BLANK))?;
     let target = of_uuid(&mut r, scope, uuid).await?;
     let mut group = blank(scope, "", &target);
-    apply(&mut group, &thought.changes)?;
-    let wanted = match &thought.changes.conditions {
+    apply(&mut group, &proposal.changes)?;
+    let wanted = match &proposal.changes.conditions {
         Some(conditions) => apply_conditions(&mut group, conditions)?.unwrap_or_default(),
         None => Vec::new(),
     };
     let words = (
-        thought.changes.release_tags.unwrap_or_default(),
-        thought.changes.interfaces.unwrap_or_default(),
+        proposal.changes.release_tags.unwrap_or_default(),
+        proposal.changes.interfaces.unwrap_or_default(),
     );
     let intent = intent(&mut r, &group, target, words).await?;
     drop(r);
@@ -129,8 +133,9 @@ pub async fn preview(db: &Db, scope: &Scope<Product>, thought: Thought) -> Resul
     let mut pages = Pages::of(scope, &group, tagged);
     let mut members: HashMap<Option<GroupId>, i64> = HashMap::new();
     let mut sources = Sources::of(scope.product().id);
+    let taken = conditions(&group, &wanted);
     while let Some(mut page) = pages.next(db).await? {
-        page.retain(|device| takes(&group, &wanted, device));
+        page.retain(|(d, tags)| running(d).is_some_and(|runs| taken.take(tags, runs)));
         sources.of_page(db, &mut forecaster, &page).await?;
         for (device, tags) in &page {
             *members.entry(device.group_id).or_default() += 1;
@@ -149,7 +154,7 @@ pub async fn preview(db: &Db, scope: &Scope<Product>, thought: Thought) -> Resul
             "{elsewhere} of these devices are in other groups, where they stay until the group adopts them."
         ));
     }
-    Ok(Answer {
+    Ok(ForecastReport {
         firmware,
         forecast,
         by_group,
@@ -161,14 +166,14 @@ async fn of_uuid(on: &mut impl On, scope: &Scope<Product>, uuid: &str) -> Result
     found.ok_or_else(|| field("firmware", "is not the uuid of a firmware of this product"))
 }
 
-/// Words of a group, unless others are thought of.
+/// Words of a group, unless others are proposed.
 async fn words(
     on: &mut impl On,
     group: &GroupRow,
     kind: &str,
-    thought: Option<Vec<String>>,
+    proposed: Option<Vec<String>>,
 ) -> Result<Vec<String>> {
-    match thought {
+    match proposed {
         Some(words) => Ok(words),
         None => Ok(deployment_groups::words(on, group.id, kind).await?),
     }

@@ -4,15 +4,15 @@ use crate::access::scope::{Product, Scope};
 use crate::domain::Result;
 use crate::domain::deployments::groups::GroupRow;
 use crate::ids::{DeviceId, GroupId, ProductId};
-use crate::limits::SURVEY_PAGE;
-use crate::rollout::matching::{RunningFirmware, tags_fit, version_fits};
-use crate::store::devices::survey::{self, Surveyed};
+use crate::limits::SUMMARY_PAGE;
+use crate::rollout::matching::{GroupConditions, RunningFirmware};
+use crate::store::devices::summaries::{self, DeviceSummary};
 use crate::store::ingest::read;
 use crate::store::{Db, On};
 use std::collections::HashMap;
 
 /// A device with its tags, which are empty where nobody asks for them.
-pub(super) type Tagged = (Surveyed, Vec<String>);
+pub(super) type Tagged = (DeviceSummary, Vec<String>);
 
 /// The devices that are in a group or of its platform and architecture, page by page, so that a large fleet takes neither much
 /// memory nor a connection for long.
@@ -41,8 +41,8 @@ impl<'g> Pages<'g> {
         let mut r = db.read().await?;
         let g = self.group;
         let about = (g.id, g.platform.as_str(), g.architecture.as_str());
-        let page = survey::page(&mut r, self.product, about, &behind, SURVEY_PAGE).await?;
-        if i64::try_from(page.len()).is_ok_and(|n| n == SURVEY_PAGE) {
+        let page = summaries::page(&mut r, self.product, about, &behind, SUMMARY_PAGE).await?;
+        if i64::try_from(page.len()).is_ok_and(|n| n == SUMMARY_PAGE) {
             self.behind = page.last().map(|d| d.identifier.clone());
         }
         let mut tags: HashMap<DeviceId, Vec<String>> = HashMap::new();
@@ -60,20 +60,24 @@ impl<'g> Pages<'g> {
     }
 }
 
-/// Whether the conditions of a group take a device; `wanted` are the tags of the conditions. A device that has not told what it
-/// runs is taken by none.
-pub(super) fn takes(group: &GroupRow, wanted: &[String], (device, tags): &Tagged) -> bool {
-    let (version, platform, architecture) = (
+/// What a device runs; `None` until it has told.
+pub(super) fn running(device: &DeviceSummary) -> Option<RunningFirmware<'_>> {
+    RunningFirmware::of(
         &device.fw_version,
         &device.fw_platform,
         &device.fw_architecture,
-    );
-    RunningFirmware::of(version, platform, architecture).is_some_and(|runs| {
-        runs.platform == group.platform
-            && runs.architecture == group.architecture
-            && tags_fit(wanted, tags, group.tag_operator)
-            && version_fits(&group.version_requirement, runs.version)
-    })
+    )
+}
+
+/// The conditions of a group; `tags` are those that its devices need.
+pub(super) fn conditions<'g>(group: &'g GroupRow, tags: &'g [String]) -> GroupConditions<'g> {
+    GroupConditions {
+        platform: &group.platform,
+        architecture: &group.architecture,
+        requirement: &group.version_requirement,
+        tags,
+        operator: group.tag_operator,
+    }
 }
 
 /// The names of groups by their ids.

@@ -4,12 +4,12 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::deployments::groups::{GroupRow, require_group};
-use crate::domain::deployments::members::{Pages, Tagged, group_names, takes};
+use crate::domain::deployments::members::{Pages, conditions, group_names, running};
 use crate::domain::error::field;
 use crate::domain::{Context, Result};
 use crate::ids::GroupId;
 use crate::limits::STRAYS;
-use crate::rollout::matching::{self, Group, RunningFirmware, tags_fit};
+use crate::rollout::matching::{self, Group, RunningFirmware};
 use crate::rollout::outcome;
 use crate::store::deployments::{deployment_groups, inflight};
 use crate::store::devices::DeviceRow;
@@ -53,22 +53,28 @@ pub async fn list(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Strays>
     drop(r);
     let mut strays = Strays::default();
     let mut elsewhere: Vec<(String, Option<GroupId>)> = Vec::new();
+    let taken = conditions(&group, &wanted);
     let mut pages = Pages::of(scope, &group, !wanted.is_empty());
     while let Some(page) = pages.next(db).await? {
-        for device in page {
-            let is_in = device.0.group_id == Some(group.id);
-            let fits = takes(&group, &wanted, &device);
-            let identifier = device.0.identifier.clone();
-            if is_in && !fits && told(&device) {
+        for (device, tags) in page {
+            // Until it has told what it runs, a device keeps the group that it has.
+            let Some(runs) = running(&device) else {
+                continue;
+            };
+            let is_in = device.group_id == Some(group.id);
+            let fits = taken.take(&tags, runs);
+            if is_in && !fits {
                 strays.counts.0 += 1;
                 if strays.inside.len() < STRAYS {
-                    let reason = misfit(&group, &wanted, &device);
-                    strays.inside.push(Inside { identifier, reason });
+                    strays.inside.push(Inside {
+                        reason: misfit(&group, &wanted, &tags, runs),
+                        identifier: device.identifier,
+                    });
                 }
             } else if fits && !is_in {
                 strays.counts.1 += 1;
                 if elsewhere.len() < STRAYS {
-                    elsewhere.push((identifier, device.0.group_id));
+                    elsewhere.push((device.identifier, device.group_id));
                 }
             }
         }
@@ -87,33 +93,25 @@ pub async fn list(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Strays>
     Ok(strays)
 }
 
-/// Whether a device has told what it runs. Until then it keeps the group that it has.
-fn told((device, _): &Tagged) -> bool {
-    device.fw_version.is_some() && device.fw_platform.is_some() && device.fw_architecture.is_some()
-}
-
 /// Why the conditions of a group do not take a device.
-fn misfit(group: &GroupRow, wanted: &[String], (device, tags): &Tagged) -> String {
-    let (version, platform, architecture) = (
-        &device.fw_version,
-        &device.fw_platform,
-        &device.fw_architecture,
-    );
-    let left = RunningFirmware::of(version, platform, architecture)
-        .and_then(|runs| matching::reason_to_leave(&conditions(group), runs));
-    match left {
-        Some(reason) => reason,
-        None if tags_fit(wanted, tags, group.tag_operator) => "it fits now".into(),
-        None => format!(
+fn misfit(
+    group: &GroupRow,
+    wanted: &[String],
+    tags: &[String],
+    runs: RunningFirmware<'_>,
+) -> String {
+    // What is no reason to leave is its tags.
+    matching::reason_to_leave(&unlocked(group), runs).unwrap_or_else(|| {
+        format!(
             "its tags are {:?}, and the group wants {}",
             tags.join(", "),
             wanted.join(&format!(" {} ", group.tag_operator.word()))
-        ),
-    }
+        )
+    })
 }
 
-/// The conditions of a group that make devices leave it, whether or not it is locked.
-fn conditions(group: &GroupRow) -> Group {
+/// A group as if it was not locked, which keeps devices that do not fit.
+fn unlocked(group: &GroupRow) -> Group {
     Group {
         id: group.id,
         name: group.name.clone(),
@@ -252,13 +250,8 @@ async fn one(
 
 /// Why a device would leave a group when it connects, or be sent what is not for it.
 fn does_not_stay(group: &GroupRow, device: &DeviceRow) -> Option<String> {
-    let (version, platform, architecture) = (
-        &device.fw_version,
-        &device.fw_platform,
-        &device.fw_architecture,
-    );
-    let runs = RunningFirmware::of(version, platform, architecture)?;
-    let strict = matching::reason_to_leave(&conditions(group), runs)?;
+    let runs = RunningFirmware::of_device(device)?;
+    let strict = matching::reason_to_leave(&unlocked(group), runs)?;
     let own_kind = runs.platform == group.platform && runs.architecture == group.architecture;
     // A locked group keeps devices of any version.
     (!own_kind || !group.lock_device_membership).then_some(strict)

@@ -114,8 +114,8 @@ pub async fn upgrade(
 /// What became of a push to many devices.
 #[derive(Debug, Default)]
 pub struct Pushes {
-    /// Devices that are told as soon as they are connected.
-    pub pushed: Vec<DeviceId>,
+    /// How many devices are told, at once or as soon as they are connected.
+    pub pushed: usize,
     /// Devices that are not, with the reason.
     pub refused: Vec<(String, String)>,
 }
@@ -157,7 +157,7 @@ pub async fn upgrade_many(
         }
         w.commit().await?;
         crate::rollout::scheduler::tell(&context.db, &context.bus, &new).await?;
-        done.pushed.extend(new);
+        done.pushed += new.len();
     }
     Ok(done)
 }

@@ -47,8 +47,8 @@ fn intent(steps: Value, policy: Policy) -> Intent {
     }
 }
 
-fn device(n: i64) -> Surveyed {
-    Surveyed {
+fn device(n: i64) -> DeviceSummary {
+    DeviceSummary {
         id: DeviceId::from(n),
         identifier: format!("d-{n}"),
         group_id: None,
@@ -116,7 +116,7 @@ fn who_is_left_out_or_waits_is_told_by_the_rule() {
     intent.interfaces = vec!["wifi".into()];
     let mut forecaster = Forecaster::new(intent);
     let beta = vec!["beta".to_owned()];
-    let mut add = |change: fn(&mut Surveyed), tags: &[String]| {
+    let mut add = |change: fn(&mut DeviceSummary), tags: &[String]| {
         let mut one = device(forecaster.forecast.devices);
         change(&mut one);
         forecaster.add(&one, tags);

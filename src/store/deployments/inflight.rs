@@ -60,30 +60,7 @@ pub struct NewClaim {
 
 /// Adds a claim; false when the device has an in-flight update already.
 pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
-    let n = execute!(
-        w,
-        sql!(
-            "inflight.add",
-            "INSERT INTO inflight
-               (device_id, claim_id, group_id, release_id, firmware_id, delta_id, priority, status,
-                attempted, inserted_at, updated_at, step)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'requested', FALSE, $8, $8, $9)
-             ON CONFLICT (device_id) DO NOTHING"
-        ),
-        c.device,
-        c.claim,
-        c.group,
-        c.release,
-        c.firmware,
-        c.delta,
-        c.priority,
-        now,
-        c.step
-    )?;
-    if n == 1 {
-        crate::store::devices::set_in_flight(w, c.device, true).await?;
-    }
-    Ok(n == 1)
+    Ok(!add_all(w, std::slice::from_ref(c), now).await?.is_empty())
 }
 
 /// Adds claims of different devices. Returns the devices that had no in-flight update.

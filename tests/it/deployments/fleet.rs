@@ -3,7 +3,7 @@
 
 use super::read;
 use crate::support::sim::Sim;
-use crate::support::{Server, readings};
+use crate::support::{Server, number, readings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,7 @@ crate::both_engines! {
 }
 
 fn devices() -> i64 {
-    let asked = std::env::var("FLEET").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(200)
+    number("FLEET", 200)
 }
 
 async fn wait(what: &str, done: impl AsyncFn() -> bool) {

@@ -3,14 +3,9 @@
 
 use super::{GROUP, release};
 use crate::support::sim::Sim;
-use crate::support::{Api, Engine, Server, readings};
+use crate::support::{Api, Engine, Server, number, readings};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-fn number(variable: &str, default: i64) -> i64 {
-    let asked = std::env::var(variable).ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(default)
-}
 
 fn workflow(devices: i64) -> Value {
     json!({"version": 1, "steps": [

@@ -1,6 +1,6 @@
 //! What was acknowledged is there after a `kill -9` at any instant.
 
-use crate::support::{Api, Server};
+use crate::support::{Api, Server, number};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -12,8 +12,7 @@ crate::both_engines_as_process! {
 
 /// Crashes of one test; `CRASHES=100` tries more by hand.
 fn rounds() -> u64 {
-    let asked = std::env::var("CRASHES").ok();
-    asked.and_then(|n| n.parse().ok()).unwrap_or(5)
+    number("CRASHES", 5).unsigned_abs()
 }
 
 /// Registers devices and changes them until the server is gone; the names that were acknowledged as changed.

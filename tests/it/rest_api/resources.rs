@@ -492,7 +492,7 @@ async fn deployments_keep_their_shapes(server: Server) {
                 "penalty_timeout_minutes": 1440, "failure_threshold": 50,
                 "lock_device_membership": false, "connecting_code": null, "release_tags": [], "workflow": null,
                 "minimum_version": null, "stop_when_worse": true, "automatic_rollback": false, "starts_at": null,
-                "ends_at": null, "bytes_per_second": null, "maintenance_window": null,
+                "ends_at": null, "bytes_per_second": null, "health_limits": [], "maintenance_window": null,
                 "release_network_interfaces": []}})
     );
     let errors = |a: crate::support::api::Answer| (a.status, a.errors());

@@ -16,5 +16,11 @@ pub mod statement_log;
 pub mod statements;
 pub mod viewer;
 
+/// A number that whoever runs the tests may give in a variable.
+pub fn number(variable: &str, default: i64) -> i64 {
+    let given = std::env::var(variable).ok();
+    given.and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
 pub use api::Api;
 pub use server::{Engine, Server};

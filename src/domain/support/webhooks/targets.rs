@@ -64,7 +64,7 @@ pub(super) fn check_url(context: &Context, url: &str) -> Result<()> {
     let parsed = reqwest::Url::parse(url).map_err(|_| field("url", "is no address"))?;
     let open = context.policy.private_webhooks;
     if !(parsed.scheme() == "https" || parsed.scheme() == "http" && open)
-        || url.len() > crate::limits::URL_CHARS
+        || url.len() > crate::limits::URL_BYTES
     {
         return Err(field("url", "must begin with https://"));
     }

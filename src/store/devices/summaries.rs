@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 /// What decides whether, when and with which file a device is updated.
 #[derive(Debug, Clone, FromRow)]
-pub struct Surveyed {
+pub struct DeviceSummary {
     pub id: DeviceId,
     pub identifier: String,
     pub group_id: Option<GroupId>,
@@ -40,11 +40,11 @@ pub async fn page(
     (group, platform, architecture): (GroupId, &str, &str),
     behind: &str,
     most: i64,
-) -> Result<Vec<Surveyed>> {
+) -> Result<Vec<DeviceSummary>> {
     fetch_all!(
         on,
         sql!(
-            "survey.page",
+            "summaries.page",
             "SELECT id, identifier, group_id, fw_uuid, fw_version, fw_platform, fw_architecture,
                     fw_fwup_version, full_next_for, online, updates_enabled, blocked_until, in_flight,
                     validation, interface, time_zone
