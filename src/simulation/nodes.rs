@@ -12,7 +12,7 @@ use crate::store::Db;
 use crate::store::deployments::{deployment_groups, releases};
 use crate::store::node::nodes;
 use futures_util::FutureExt as _;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -24,7 +24,7 @@ pub(super) struct Node {
     pub scheduler: Scheduler,
     pub hints: BusReceiver,
     /// The connections that it holds, by device.
-    pub connections: HashMap<usize, Connection>,
+    pub connections: BTreeMap<usize, Connection>,
 }
 
 /// The nodes of a seed.
@@ -42,23 +42,22 @@ pub(super) fn all(db: &Db, number: usize) -> Vec<Node> {
                 node: id,
             },
             hints,
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
         }
     })
     .collect()
 }
 
-/// Polls a future so often and then drops it, as a kill does. `None` when it was not done before.
-async fn cut<F: Future>(future: F, polls: i64) -> Option<F::Output> {
+/// Drops a future in the middle of a statement, as a kill does, when it has begun so many before. `None` when it was not done
+/// before. Statements are counted, and not polls, whose number depends on the threads of the database: a seed is the same each
+/// time.
+async fn cut<F: Future>(db: &Db, future: F, statements: u64) -> Option<F::Output> {
+    let last = db.statements() + statements;
     let mut future = pin!(future);
-    let mut left = polls;
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending if left <= 0 => Poll::Ready(None),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
+        Poll::Pending if db.statements() > last => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }
@@ -150,10 +149,11 @@ impl World {
             return Ok(false);
         }
         self.report.crashes += 1;
-        let polls = self.chance.number(0..60);
-        let group = self.scenery.group;
+        let statements = self.chance.number(0..40).unsigned_abs();
+        let (db, group) = (self.db.clone(), self.scenery.group);
         // Whether it was done or not, what it had put on its bus is lost with it.
-        let _ = cut(self.nodes[node].scheduler.run_group(group), polls).await;
+        let _ = cut(&db, self.nodes[node].scheduler.run_group(group), statements).await;
+        self.wait_for_its_end(node).await?;
         self.after_run(None).await?;
         self.kill(node);
         let at = self.db.now().after(self.chance.seconds(5..120));
@@ -161,12 +161,22 @@ impl World {
         Ok(true)
     }
 
+    /// The last statement of a killed node may be the COMMIT, which the database does although nobody waits for it. What the
+    /// run came to is seen when its transaction has ended: on SQLite another one cannot begin before, on PostgreSQL it
+    /// cannot take the lease, which is given back here.
+    async fn wait_for_its_end(&self, node: usize) -> Outcome<()> {
+        let (id, now) = (self.nodes[node].id, self.db.now());
+        let mut w = self.db.write().await?;
+        deployment_groups::lease(&mut w, self.scenery.group, id, now, now).await?;
+        Ok(())
+    }
+
     /// A node is gone: its devices lose their connections, and nobody writes that down.
     fn kill(&mut self, node: usize) {
         let gone = &mut self.nodes[node];
         gone.alive = false;
         gone.hints = gone.scheduler.bus.listen();
-        let lost: Vec<usize> = gone.connections.drain().map(|(device, _)| device).collect();
+        let lost: Vec<usize> = std::mem::take(&mut gone.connections).into_keys().collect();
         for device in lost {
             self.lose(device);
         }

@@ -259,7 +259,6 @@ impl Db {
     }
 
     /// How many statements were run through this value and its clones, those that begin and end transactions among them.
-    #[cfg(test)]
     pub fn statements(&self) -> u64 {
         let counted = &self.shared().statements;
         counted.load(std::sync::atomic::Ordering::Relaxed)
