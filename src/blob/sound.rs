@@ -2,13 +2,14 @@
 //! start, again when the file changed, and in the slow walk of `jobs::scrub`.
 
 use super::{BlobError, Blobs, FileKey};
-use crate::limits::{FILE_LOOKS, FILES_REMEMBERED};
+use crate::limits::{FILE_LOOK_EVERY, FILE_LOOKS, FILES_REMEMBERED};
 use aws_lc_rs::digest::{Context, SHA256};
 use object_store::{ObjectMeta, ObjectStoreExt as _};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 
 /// What is wrong with a stored file.
@@ -32,6 +33,8 @@ pub enum Damage {
 struct Found {
     stamp: String,
     damage: Option<Damage>,
+    /// When it was last seen to be the same.
+    at: Instant,
 }
 
 /// What is known of the files since the start.
@@ -57,9 +60,17 @@ impl Looked {
     }
 
     fn known(&self, file: &FileKey, stamp: &str) -> Option<Option<Damage>> {
-        let found = self.found();
-        let known = found.get(file).filter(|f| f.stamp == stamp)?;
+        let mut found = self.found();
+        let known = found.get_mut(file).filter(|f| f.stamp == stamp)?;
+        known.at = Instant::now();
         Some(known.damage)
+    }
+
+    /// Whether a file was seen to be sound a moment ago.
+    fn lately(&self, file: &FileKey) -> bool {
+        let found = self.found();
+        let known = found.get(file).filter(|f| f.damage.is_none());
+        known.is_some_and(|f| f.at.elapsed() < FILE_LOOK_EVERY)
     }
 
     fn remember(&self, file: FileKey, stamp: String, damage: Option<Damage>) {
@@ -68,13 +79,17 @@ impl Looked {
             // Rare enough that reading files once more costs less than keeping an order.
             found.clear();
         }
-        found.insert(file, Found { stamp, damage });
+        let at = Instant::now();
+        found.insert(file, Found { stamp, damage, at });
     }
 }
 
 /// Which reading of a file is good enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
+    /// That of [`Look::Known`], which may be a second old: a file that is offered to a whole fleet is not looked at for each device,
+    /// and is looked at again when it is downloaded.
+    Lately,
     /// One since the start, if the file was not changed since.
     Known,
     /// One that is done now.
@@ -93,6 +108,9 @@ impl Blobs {
         checksum: &str,
         look: Look,
     ) -> Result<Option<Damage>, BlobError> {
+        if look == Look::Lately && self.looked.lately(file) {
+            return Ok(None);
+        }
         let meta = match self.store.head(&super::key(file)).await {
             Ok(meta) => meta,
             Err(object_store::Error::NotFound { .. }) => return Ok(Some(Damage::Missing)),
@@ -103,7 +121,7 @@ impl Blobs {
         }
         let stamp = stamp(&meta);
         let known = || match look {
-            Look::Known => self.looked.known(file, &stamp),
+            Look::Known | Look::Lately => self.looked.known(file, &stamp),
             Look::Anew => None,
         };
         if let Some(damage) = known() {

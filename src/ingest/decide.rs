@@ -79,8 +79,6 @@ pub struct Changes {
 pub enum Rest {
     #[default]
     Nothing,
-    /// Its claim is taken.
-    Claim,
     /// A polling device has its turn.
     Turn,
 }
@@ -144,7 +142,6 @@ pub fn decide(
             | DeviceWrite::Validated
             | DeviceWrite::Interface(_)
             | DeviceWrite::Types(_)
-            | DeviceWrite::TakeClaim
     );
     if about_now && before.connection.as_ref().map(|c| c.id) != Some(connection) {
         return c;
@@ -165,14 +162,12 @@ pub fn decide(
             }
             WriteOutcome::Done(None)
         }
-        DeviceWrite::TakeClaim => {
-            c.rest = Rest::Claim;
-            WriteOutcome::Done(None)
-        }
         DeviceWrite::Disconnected(reason) => {
             WriteOutcome::Done(disconnected(&mut c, connection, reason, now))
         }
-        DeviceWrite::Seen
+        // A claim is taken after all changes.
+        DeviceWrite::TakeClaim
+        | DeviceWrite::Seen
         | DeviceWrite::Identities(_)
         | DeviceWrite::Health(_)
         | DeviceWrite::Location(_)

@@ -8,9 +8,10 @@
 //! 4. after the commit, **ask** what devices that have joined are to be told ([`ask`]).
 //!
 //! So the number of statements does not grow with the batch: at most twelve for connects and joins, whatever comes of them,
-//! and a few more where a batch has everything at once. Three things remain one by one, after the changes of their batch and
-//! in its transaction, since each depends on what the one before it has taken: the offer of a claim (some eight statements),
-//! the turn of a device that polls ([`poll`], some twenty), and network identities (up to five each, ten in a report).
+//! and a few more where a batch has everything at once, or where claims wait for its devices, which are taken and told together
+//! too. Two things remain one by one, after the changes of their batch and in its transaction, since each depends on what the one
+//! before it has taken: the turn of a device that polls ([`poll`], some twenty statements), and network identities (up to five
+//! each, ten in a report).
 
 pub mod ask;
 pub mod decide;

@@ -106,9 +106,13 @@ impl IngestWriter {
         let mut states = states(w, &now).await?;
         let known = known(w, &now, &states).await?;
         let mut batch = Batch::default();
-        let mut rest: Vec<Left> = Vec::new();
+        let (mut asking, mut rest): (Vec<usize>, Vec<Left>) = (Vec::new(), Vec::new());
         for n in left {
             let record = records[n];
+            if matches!(record.said, DeviceWrite::TakeClaim) {
+                asking.push(n);
+                continue;
+            }
             let (outcome, after) = self.one(record, &mut states, &known, &mut batch);
             outcomes[n] = Some(outcome);
             if after != Rest::Nothing || matches!(record.said, DeviceWrite::Identities(_)) {
@@ -116,7 +120,7 @@ impl IngestWriter {
             }
         }
         batch.write(w, states).await?;
-        claims(w, records, &mut rest, outcomes).await?;
+        claims(w, records, &asking, outcomes).await?;
         for (n, rest) in rest {
             finish(w, records[n], rest, &mut outcomes[n]).await?;
         }
@@ -170,26 +174,25 @@ fn one_by_one(said: &DeviceWrite) -> bool {
     )
 }
 
-/// Takes the claims that wait for devices, all at once; what else is left to do stays.
+/// Takes the claims that wait for devices, all at once.
 async fn claims(
     w: &mut Write,
     records: &[&Record],
-    rest: &mut Vec<Left>,
+    asked: &[usize],
     outcomes: &mut [Option<store::Result<WriteOutcome>>],
 ) -> store::Result<()> {
-    let asked: Vec<usize> = rest
-        .extract_if(.., |(_, rest)| *rest == Rest::Claim)
-        .map(|(n, _)| n)
-        .collect();
     let Some(now) = asked.iter().map(|n| records[*n].at).max() else {
         return Ok(());
     };
-    let devices: BTreeSet<DeviceId> = asked.iter().map(|n| records[*n].device).collect();
-    let devices: Vec<DeviceId> = devices.into_iter().collect();
-    let mut taken = offer::take_all(w, &devices, now).await?;
+    // One record of a device at a time comes here.
+    let asking: Vec<_> = asked
+        .iter()
+        .map(|n| (records[*n].device, Some(records[*n].connection)))
+        .collect();
+    let mut taken = offer::take_all(w, &asking, now).await?;
     for n in asked {
-        let own = taken.remove(&records[n].device).unwrap_or(Taken::Nothing);
-        outcomes[n] = Some(Ok(WriteOutcome::Claim(own)));
+        let own = taken.remove(&records[*n].device).unwrap_or(Taken::Nothing);
+        outcomes[*n] = Some(Ok(WriteOutcome::Claim(own)));
     }
     Ok(())
 }
@@ -215,9 +218,13 @@ async fn finish(
 /// What is on record of the devices whose words depend on it.
 async fn states(w: &mut Write, records: &[&Record]) -> store::Result<States> {
     let depend = records.iter().filter(|r| !r.said.adds_only());
-    let devices: BTreeSet<DeviceId> = depend.map(|r| r.device).collect();
+    let devices: BTreeSet<DeviceId> = depend.clone().map(|r| r.device).collect();
     let devices: Vec<DeviceId> = devices.into_iter().collect();
     read::lock(w, &devices).await?;
+    // What a claim depends on is read with it.
+    let decided = depend.filter(|r| !matches!(r.said, DeviceWrite::TakeClaim));
+    let devices: BTreeSet<DeviceId> = decided.map(|r| r.device).collect();
+    let devices: Vec<DeviceId> = devices.into_iter().collect();
     let rows = read::states(w, &devices).await?;
     Ok(rows.into_iter().map(|r| (r.id, r.into())).collect())
 }

@@ -131,6 +131,8 @@ pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
 /// Stored files that are read completely at the same time to check them.
 pub const FILE_LOOKS: usize = 2;
+/// How often a file that is offered is looked at: a release is offered to thousands of devices at once.
+pub const FILE_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Files that are given to the file store at the same time: each has a part of 5 MiB in memory.
 pub const FILE_PUTS: usize = 4;
 /// How often the file store is looked through for files that no row names.

@@ -34,7 +34,7 @@ pub const LEASE: Duration = Duration::from_secs(15);
 /// Period of the reconcile tick, which repairs everything that a lost message could have left behind.
 pub const TICK: Duration = Duration::from_secs(5);
 /// Maximum claims in one transaction. A group with more free slots takes several.
-pub const CLAIMS_A_RUN: i64 = 200;
+pub const CLAIMS_A_RUN: i64 = 500;
 /// Devices of a queue that one run looks at beyond its free slots, to find those that the release is for.
 pub const QUEUE_LOOKAHEAD: i64 = 500;
 /// Devices of a release in trouble from which on they are compared with the others of the group.

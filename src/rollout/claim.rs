@@ -4,7 +4,7 @@
 //! release is not for are held out of the queue ([`held`]) when they are met first.
 
 use super::choice::{Choice, choose, takes_delta, unfit};
-use super::comparison::Comparison;
+use super::comparison::{Comparison, failed_since};
 use super::plan::{Plan, plan};
 use super::queue::{Source, after, queue, sources};
 use super::rollout_state::Rollout;
@@ -33,6 +33,8 @@ pub struct SchedulerRun {
     pub boxed: usize,
     /// Whether another run may find more to do at once.
     pub again: bool,
+    /// Whether devices have failed since the comparison, so that another one comes before the next run.
+    pub failed_since: bool,
     /// Whether a delta job was created.
     pub filed: bool,
 }
@@ -82,8 +84,14 @@ pub async fn run(
         w.commit().await?;
         return Ok(SchedulerRun::default());
     };
-    plan.lock_bandwidth(&mut w).await?;
     let mut run = SchedulerRun::default();
+    // Nobody is claimed for a release that is about to stop, or with a delta that is about to be withdrawn.
+    if compared.is_none() && failed_since(&mut w, &plan).await? {
+        w.commit().await?;
+        (run.failed_since, run.again) = (true, true);
+        return Ok(run);
+    }
+    plan.lock_bandwidth(&mut w).await?;
     if plan.group.release_held && !held::release_some(&mut w, group, HELD_RELEASED).await? {
         w.commit().await?;
         run.again = true;

@@ -9,6 +9,7 @@ use crate::limits::{
     DELTA_FAILURES,
 };
 use crate::store::deployments::comparisons::{self, Trouble};
+use crate::store::deployments::rollouts::RolloutRow;
 use crate::store::words::RolloutState;
 use crate::store::{self, On};
 
@@ -27,14 +28,11 @@ pub struct Comparison {
 /// Compares the devices of a group's release with the others, if it is time to: once a minute while devices are updated, and at
 /// once when the failures have become a tenth more. It reads the whole group, so it is no part of the run that claims.
 pub async fn compare_if_due(on: &mut impl On, plan: &Plan) -> store::Result<Option<Comparison>> {
-    let running = plan.rollout.state() == RolloutState::Running;
-    let row = plan.rollout.row.as_ref();
-    let Some(row) = row.filter(|_| running) else {
+    let Some((row, since)) = compared(plan) else {
         return Ok(None);
     };
     let (release, now) = (plan.release.id, plan.now);
-    let since: Micros = row.failures_from.max(plan.release.inserted_at);
-    let next = COMPARED_FAILURES.max(row.compared + row.compared / 10 + 1);
+    let next = next_failures(row);
     let failures = comparisons::failures(on, release, since, next).await?;
     let at_work = now.since(row.compared_at) >= COMPARED_EVERY
         && comparisons::any_since(on, plan.group.id, now.before(COMPARED_FOR)).await?;
@@ -65,6 +63,27 @@ pub async fn compare_if_due(on: &mut impl On, plan: &Plan) -> store::Result<Opti
         bad_deltas,
         worse,
     }))
+}
+
+/// Whether a tenth more have failed since the last comparison, so that another one must be made before anybody else is claimed.
+pub(super) async fn failed_since(on: &mut impl On, plan: &Plan) -> store::Result<bool> {
+    let Some((row, since)) = compared(plan) else {
+        return Ok(false);
+    };
+    let next = next_failures(row);
+    Ok(comparisons::failures(on, plan.release.id, since, next).await? >= next)
+}
+
+/// The rollout of a release that is compared, and since when its failures count.
+fn compared(plan: &Plan) -> Option<(&RolloutRow, Micros)> {
+    let running = plan.rollout.state() == RolloutState::Running;
+    let row = plan.rollout.row.as_ref().filter(|_| running)?;
+    Some((row, row.failures_from.max(plan.release.inserted_at)))
+}
+
+/// The number of failures at which the next comparison is due.
+fn next_failures(row: &RolloutRow) -> i64 {
+    COMPARED_FAILURES.max(row.compared + row.compared / 10 + 1)
 }
 
 /// Both figures in words, when the updated devices are significantly worse off than the others.

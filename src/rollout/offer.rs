@@ -4,8 +4,11 @@
 use crate::blob::Blob;
 use crate::blob::download_urls::{DownloadUrls, StoredFileLink};
 use crate::clock::Micros;
-use crate::ids::{ClaimId, DeviceId, FirmwareId, GroupId, OrgId, ProductId, ReleaseId};
+use crate::ids::{
+    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, OrgId, ProductId, ReleaseId,
+};
 use crate::store::catalog::deltas::DeltaRow;
+use crate::store::catalog::files::{self, FileRow};
 use crate::store::catalog::firmwares::FirmwareRow;
 use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::attempts::{self, NewAttempt};
@@ -27,6 +30,8 @@ pub struct Offer {
     pub firmware: FirmwareRow,
     /// The delta that is sent instead of the full file, if one is.
     pub delta: Option<DeltaRow>,
+    /// The stored file that is sent, of either.
+    pub file: FileRow,
     /// The deployment group; `None` for a push by hand.
     pub group: Option<GroupId>,
     /// The group's name, for the log.
@@ -50,20 +55,27 @@ pub enum Taken {
 
 /// Takes the claim that waits for a device, if there is one, and marks it as told.
 pub async fn take(w: &mut Write, device: DeviceId, now: Micros) -> store::Result<Taken> {
-    let mut taken = take_all(w, &[device], now).await?;
+    let mut taken = take_all(w, &[(device, None)], now).await?;
     Ok(taken.remove(&device).unwrap_or(Taken::Nothing))
 }
 
-/// Takes the claims that wait for these devices and marks them as told. Devices without one are left out. Many devices cost hardly
-/// more than one, since a release is told to all of its devices at once.
+/// Takes the claims that wait for these devices and marks them as told. A device that has another connection than the one it
+/// asks through, if it names one, and a device without a claim are left out. Many devices cost hardly more than one, since a
+/// release is told to all of its devices at once.
 pub async fn take_all(
     w: &mut Write,
-    devices: &[DeviceId],
+    asking: &[(DeviceId, Option<ConnectionId>)],
     now: Micros,
 ) -> store::Result<HashMap<DeviceId, Taken>> {
     let mut known = Known::default();
     let (mut all, mut tells) = (HashMap::new(), Vec::new());
-    for claim in inflight::untold_of(w, devices).await? {
+    let through: HashMap<DeviceId, Option<ConnectionId>> = asking.iter().copied().collect();
+    let devices: Vec<DeviceId> = through.keys().copied().collect();
+    for claim in inflight::untold_of(w, &devices).await? {
+        let through = through.get(&claim.device_id).copied().flatten();
+        if through.is_some() && through != claim.connection {
+            continue;
+        }
         match known.tell(w, &claim).await? {
             Some(tell) => tells.push((claim, tell)),
             None => {
@@ -87,6 +99,7 @@ pub async fn take_all(
         let offer = Offer {
             firmware: tell.firmware,
             delta: tell.delta,
+            file: tell.file,
             group: claim.group_id,
             group_name: tell.by.map(|by| by.name),
             claim: claim.claim_id,
@@ -101,6 +114,7 @@ pub async fn take_all(
 struct Tell {
     firmware: FirmwareRow,
     delta: Option<DeltaRow>,
+    file: FileRow,
     /// The group that tells it; `None` for a push by hand.
     by: Option<Offering>,
 }
@@ -122,6 +136,7 @@ struct Known {
     groups: HashMap<GroupId, Option<Offering>>,
     firmwares: HashMap<FirmwareId, Option<FirmwareRow>>,
     deltas: HashMap<i64, Option<DeltaRow>>,
+    files: HashMap<Blob, Option<FileRow>>,
 }
 
 impl Known {
@@ -153,9 +168,15 @@ impl Known {
             None => None,
         };
         let delta = delta.filter(|d| d.status == DeltaState::Completed);
-        Ok(Some(Tell {
+        let blob = match &delta {
+            Some(d) => Blob::Delta(d.source_id, d.target_id),
+            None => Blob::Firmware(firmware.id),
+        };
+        let file = once(&mut self.files, blob, files::of(w, blob)).await?;
+        Ok(file.map(|file| Tell {
             firmware,
             delta,
+            file,
             by,
         }))
     }
@@ -228,33 +249,15 @@ fn entry(claim: &UntoldClaim, tell: &Tell, now: Micros) -> Option<Entry> {
 }
 
 impl Offer {
-    /// The stored file.
-    pub fn blob(&self) -> Blob {
-        match &self.delta {
-            Some(d) => Blob::Delta(d.source_id, d.target_id),
-            None => Blob::Firmware(self.firmware.id),
-        }
-    }
-
     /// The address that a device which dialled `host` fetches the file from.
     pub fn url(&self, links: &DownloadUrls, host: &str, now: Micros) -> String {
-        let url = links.url(host, &self.linked(), now);
+        let file = &self.file;
+        let linked = StoredFileLink::new(file.blob, &file.uuid, &file.checksum, &file.tool);
+        let url = links.url(host, &linked, now);
         match &self.proxy {
             None => url,
             Some(proxy) => format!("{proxy}?firmware={}", URL_SAFE_NO_PAD.encode(url)),
         }
-    }
-
-    /// The parts of the download link to that file.
-    pub fn linked(&self) -> StoredFileLink<'_> {
-        let (f, delta) = (&self.firmware, self.delta.as_ref());
-        let checksum = delta.and_then(|d| d.checksum.as_deref());
-        StoredFileLink::new(
-            self.blob(),
-            &f.uuid,
-            checksum.unwrap_or(&f.checksum),
-            &f.tool,
-        )
     }
 
     /// The `update` payload (docs/protocol/device.md, "Messages to the device"); size and sums are those of the file that is sent.

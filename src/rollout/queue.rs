@@ -5,7 +5,7 @@ use super::claim::SchedulerRun;
 use super::plan::Plan;
 use crate::limits::{DELTA_SOURCES, QUEUE_LOOKAHEAD};
 use crate::store::devices::held::{self, Hold};
-use crate::store::devices::{Candidate, Queued};
+use crate::store::devices::{Admission, Candidate, Queued};
 use crate::store::words::QueueOrder;
 use crate::store::{self, Write, devices};
 
@@ -48,6 +48,22 @@ pub(super) async fn sources(
     Ok(found)
 }
 
+/// The first devices of a source in the group's order.
+async fn head(
+    w: &mut Write,
+    plan: &Plan,
+    source: &Source,
+    admits: &Admission,
+    most: i64,
+) -> store::Result<Vec<Queued>> {
+    let (group, uuid, target) = (plan.group.id, &source.uuid, &plan.target.uuid);
+    if plan.group.queue_management == QueueOrder::LastIn {
+        devices::lifo(w, group, uuid, target, admits, most).await
+    } else {
+        devices::fifo(w, group, uuid, target, admits, most).await
+    }
+}
+
 /// Candidates of all sources in the group's order, with at most as many from each source as there are slots. Devices that the
 /// release is not for are held. The flag says that they were so many that another run has to look for the rest.
 pub(super) async fn queue<'s>(
@@ -58,18 +74,19 @@ pub(super) async fn queue<'s>(
 ) -> store::Result<(Vec<(Candidate, &'s Source)>, bool)> {
     let lifo = plan.group.queue_management == QueueOrder::LastIn;
     let (target, admits) = (&plan.target.uuid, plan.rollout.admission(&plan.release));
-    let most = slots + QUEUE_LOOKAHEAD;
     let (mut queue, mut misfits, mut more) = (Vec::new(), Vec::new(), false);
     for source in sources {
         if matches!(source.choice, Choice::Wait) {
             continue;
         }
-        let (group, uuid) = (plan.group.id, &source.uuid);
-        let found = if lifo {
-            devices::lifo(w, group, uuid, target, &admits, most).await?
-        } else {
-            devices::fifo(w, group, uuid, target, &admits, most).await?
-        };
+        let mut most = slots;
+        let mut found = head(w, plan, source, &admits, most).await?;
+        // Mostly all of them fit, and it is not necessary to look beyond.
+        let fits = |q: &Queued| q.admitted && plan.opens_at(&q.candidate).is_none();
+        if !found.iter().all(fits) {
+            most = slots + QUEUE_LOOKAHEAD;
+            found = head(w, plan, source, &admits, most).await?;
+        }
         let cut = i64::try_from(found.len()).is_ok_and(|n| n >= most);
         let (fit, not): (Vec<Queued>, Vec<Queued>) = found.into_iter().partition(|q| q.admitted);
         misfits.extend(not.into_iter().map(|q| Hold {

@@ -2,7 +2,7 @@
 //! a run reads the database anew. No decision depends on a hint, so a lost one costs at most a tick.
 
 use super::claim;
-use super::comparison;
+use super::comparison::{self, Comparison};
 use super::plan::plan;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::ids::{DeviceId, GroupId, NodeId};
@@ -90,9 +90,21 @@ impl Scheduler {
             if !run.again {
                 return Ok(());
             }
+            if run.failed_since {
+                compared = self.compare(group).await?;
+            }
         }
         self.bus.send(BusMessage::Group(group));
         Ok(())
+    }
+
+    /// Compares the devices of a group when more of them have failed in the meantime.
+    async fn compare(&self, group: GroupId) -> store::Result<Option<Comparison>> {
+        let mut r = self.db.read().await?;
+        match plan(&mut r, group, self.db.now()).await? {
+            Some(plan) => comparison::compare_if_due(&mut r, &plan).await,
+            None => Ok(None),
+        }
     }
 }
 

@@ -207,7 +207,8 @@ impl Fleet {
         let now = self.db.now();
         let mut w = self.db.write().await?;
         for some in self.devices.chunks(BATCH) {
-            offer::take_all(&mut w, some, now).await?;
+            let asking: Vec<_> = some.iter().map(|d| (*d, None)).collect();
+            offer::take_all(&mut w, &asking, now).await?;
         }
         Ok(w.commit().await?)
     }

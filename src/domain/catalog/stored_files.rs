@@ -167,7 +167,7 @@ pub async fn put_back(
 /// its slot becomes free and the attempt does not count. If the release fails as well, the claim expires by
 /// itself.
 pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bool {
-    let Err(why) = sound_offer(context, offer).await else {
+    let Err(why) = require_sound(context, &offer.file, Look::Lately).await else {
         return true;
     };
     tracing::warn!(%device, error = %why, "an update is not offered");
@@ -175,12 +175,6 @@ pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bo
         tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
     }
     false
-}
-
-async fn sound_offer(context: &Context, offer: &Offer) -> Result<(), FileError> {
-    let file = files::of(&mut context.db.read().await?, offer.blob()).await?;
-    let file = file.ok_or(FileError::Damaged(offer.blob(), Damage::Missing))?;
-    require_sound(context, &file, Look::Known).await
 }
 
 async fn withdraw(context: &Context, device: DeviceId, offer: &Offer) -> store::Result<()> {

@@ -214,7 +214,6 @@ fn the_last_words_of_an_older_socket_change_nothing() {
         DeviceWrite::Validated,
         DeviceWrite::Interface("cellular"),
         DeviceWrite::Types("x".into()),
-        DeviceWrite::TakeClaim,
         DeviceWrite::Disconnected("lost"),
         DeviceWrite::Join(Box::new(runs("new", "1.1.0"))),
     ] {
@@ -330,7 +329,6 @@ fn small_words_change_what_they_name() {
     assert!(matches!(c.outcome, WriteOutcome::Done(Some(_))));
     let c = said(&device(), DeviceWrite::Types("wifi".into()));
     assert_eq!(c.after.connection.unwrap().types.as_deref(), Some("wifi"));
-    assert_eq!(said(&device(), DeviceWrite::TakeClaim).rest, Rest::Claim);
     for word in [DeviceWrite::Seen, DeviceWrite::Health(json!({}))] {
         assert!(addition(device().id, OWN, &word, &Known::default(), NOW).is_some());
         assert_eq!(said(&device(), word).after, device());

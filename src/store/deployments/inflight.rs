@@ -2,7 +2,9 @@
 //! the group's slots.
 
 use crate::clock::Micros;
-use crate::store::ids::{ClaimId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId};
+use crate::store::ids::{
+    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId,
+};
 use crate::store::words::AttemptOutcome;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
@@ -163,6 +165,8 @@ pub struct UntoldClaim {
     pub updates_enabled: bool,
     pub blocked_until: Option<Micros>,
     pub deleted_at: Option<Micros>,
+    /// The device's newest connection.
+    pub connection: Option<ConnectionId>,
     /// Where the device's organization wants its devices to fetch files from.
     pub firmware_proxy_url: Option<String>,
 }
@@ -176,10 +180,11 @@ pub async fn untold_of(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<Unt
         |d| [device BIGINT = *d],
         "SELECT i.device_id, i.claim_id, i.group_id, i.release_id, i.step, i.firmware_id, i.delta_id,
                 d.product_id, d.group_id AS member_of, d.fw_uuid, d.fw_version, d.updates_enabled,
-                d.blocked_until, d.deleted_at, o.firmware_proxy_url
+                d.blocked_until, d.deleted_at, c.id AS connection, o.firmware_proxy_url
          FROM ",
         " JOIN inflight i ON i.device_id = x.device AND i.sent_at IS NULL AND i.firmware_id IS NOT NULL
-         JOIN devices d ON d.id = i.device_id JOIN orgs o ON o.id = d.org_id ORDER BY i.device_id",
+         JOIN devices d ON d.id = i.device_id JOIN orgs o ON o.id = d.org_id
+         LEFT JOIN connections c ON c.device_id = d.id ORDER BY i.device_id",
     )
 }
 

@@ -1,7 +1,10 @@
 //! Updates in flight: who may take one, and how many at once.
 
 use super::*;
+use crate::rollout::comparison::Comparison;
+use crate::rollout::offer;
 use crate::rollout::steps::{hash_numbers, place};
+use crate::store::deployments::rollouts;
 use crate::store::devices::{self, held};
 use crate::store::words::AttemptOutcome;
 use crate::store::words::Validation;
@@ -11,6 +14,7 @@ both_engines! {
     candidates_come_in_order_and_only_when_eligible => candidates;
     a_lease_is_one_nodes_until_it_lapses => leases;
     two_schedulers_never_claim_beyond_the_limit => racing_claims;
+    nobody_is_claimed_between_failures_and_their_comparison => compared_claims;
     devices_are_held_until_what_holds_them_changes => held_devices;
 }
 
@@ -212,6 +216,51 @@ async fn racing_claims(db: &Db) {
     assert_eq!(claimed, 3);
     let mut r = db.read().await.unwrap();
     assert_eq!(inflight::count(&mut r, group, false).await.unwrap(), 3);
+}
+
+async fn compared_claims(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (group, _) = fleet(&mut w, &world, 20).await;
+    let release = releases::current(&mut w, group).await.unwrap().unwrap();
+    rollouts::begin(&mut w, release.id, None, 1, &[], NOW)
+        .await
+        .unwrap();
+    w.commit().await.unwrap();
+    let run = async |compared: Option<&Comparison>| {
+        crate::rollout::claim::run(db, NodeId(1), group, compared, later(100))
+            .await
+            .unwrap()
+    };
+    let first = run(None).await;
+    assert_eq!(first.claimed.len(), 3);
+    let mut w = db.write().await.unwrap();
+    // Through a connection that another one has replaced, nobody takes a claim.
+    let older: Vec<_> = first
+        .claimed
+        .iter()
+        .map(|d| (*d, Some(ConnectionId(-1))))
+        .collect();
+    let none = offer::take_all(&mut w, &older, later(100)).await.unwrap();
+    assert!(none.is_empty());
+    let asking: Vec<_> = first.claimed.iter().map(|d| (*d, None)).collect();
+    offer::take_all(&mut w, &asking, later(100)).await.unwrap();
+    for device in first.claimed {
+        inflight::end(&mut w, device, AttemptOutcome::Failed, None, later(100))
+            .await
+            .unwrap();
+    }
+    w.commit().await.unwrap();
+    let second = run(None).await;
+    assert_eq!((second.claimed.len(), second.again), (0, true));
+    assert!(second.failed_since);
+    let compared = Comparison {
+        release: release.id,
+        failures: 3,
+        bad_deltas: Vec::new(),
+        worse: None,
+    };
+    assert_eq!(run(Some(&compared)).await.claimed.len(), 3);
 }
 
 /// A step that admits nobody.

@@ -1,4 +1,5 @@
-//! Conversations of the releases in the field, each as that release holds it: what would crash it fails its test.
+//! Conversations of the releases in the field, each as that release holds it: what would crash it fails its test. The file is long
+//! because the releases are read beside each other: what one of them does differently is seen by the difference.
 
 use super::device_topic::session;
 use super::{release, rollout};

@@ -1,4 +1,5 @@
-//! The REST API as scripts see it: paths, JSON, statuses, roles.
+//! The REST API as scripts see it: paths, JSON, statuses, roles. The file is long because a script that goes through all resources
+//! meets the same rules in each, which are checked in the same words.
 
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server};

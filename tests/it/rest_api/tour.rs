@@ -1,6 +1,6 @@
 //! Every operation of the API succeeds once, in one story on each engine: its whole answer is kept in `golden/rest_api.json`
 //! (`UPDATE_GOLDEN=1` writes it anew), and what changes something leaves an audit entry. An operation that the story does not
-//! tell fails it.
+//! tell fails it. It is one file because it is one story, in which each step uses what the steps before it made.
 
 use crate::support::api::Answer;
 use crate::support::ca::{Leaf, ca};
