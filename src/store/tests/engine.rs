@@ -161,6 +161,17 @@ async fn a_reader_cannot_write_on_sqlite() {
 }
 
 /// A full database fails the write that does not fit, and the writer goes on as soon as there is room.
+/// `.cargo/config.toml` has the reasons. A build from elsewhere works, but its connections wait for each other.
+#[tokio::test]
+async fn connections_of_sqlite_share_no_lock() {
+    let (db, _folder) = sqlite().await;
+    let options = texts(&db, "PRAGMA compile_options".into()).await;
+    assert!(options.iter().any(|o| o == "DEFAULT_MEMSTATUS=0"));
+    for shared in ["ENABLE_MEMORY_MANAGEMENT", "ENABLE_API_ARMOR"] {
+        assert!(options.iter().all(|o| o != shared), "{shared}");
+    }
+}
+
 #[tokio::test]
 async fn a_full_disk_does_not_kill_the_writer() {
     let (db, _folder) = sqlite().await;
