@@ -4,13 +4,14 @@
 use super::outcome;
 use crate::bus::{Bus, BusMessage, DeviceSignal};
 use crate::clock::Micros;
-use crate::ids::{DeviceId, NodeId};
-use crate::limits::{INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, TICK, UNANSWERED};
+use crate::ids::{DeviceId, GroupId, NodeId};
+use crate::limits::{HELD_RELEASED, INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, TICK, UNANSWERED};
 use crate::store::catalog::deltas;
 use crate::store::deployments::inflight;
 use crate::store::devices::{self, connections, held, history};
 use crate::store::node::nodes;
 use crate::store::{self, Db};
+use std::collections::BTreeSet;
 
 /// Claims the database for this node, at the start and on every tick. Returns the owner if another node owns it
 /// and was alive within [`NODE_SILENCE`]: that node started first, or took over while this one could not report
@@ -26,17 +27,22 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
 pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
     let mut free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
-    free.extend(held::due(&mut w, now, REPAIR_ROWS).await?);
+    // A maintenance window opens for a whole time zone at once.
+    free.extend(held::due(&mut w, now, HELD_RELEASED).await?);
     w.commit().await?;
-    for (_, group) in free {
-        if let Some(group) = group {
-            bus.send(BusMessage::Group(group));
-        }
-    }
+    wake(bus, free.into_iter().filter_map(|(_, group)| group));
     untold(db, bus, now).await?;
     let expired = silent(db, bus, now).await?;
     dead_nodes(db, bus, node, now).await?;
     Ok(expired)
+}
+
+/// Has each of these groups run once.
+fn wake(bus: &Bus, groups: impl IntoIterator<Item = GroupId>) {
+    let groups: BTreeSet<GroupId> = groups.into_iter().collect();
+    for group in groups {
+        bus.send(BusMessage::Group(group));
+    }
 }
 
 /// Handles claims of which the device was not told: signals the node again, or frees the slot when the device
@@ -78,11 +84,7 @@ async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>>
         outcome::lapsed(&mut w, *device, now).await?;
     }
     w.commit().await?;
-    for (_, group) in &lapsed {
-        if let Some(group) = group {
-            bus.send(BusMessage::Group(*group));
-        }
-    }
+    wake(bus, lapsed.iter().filter_map(|(_, group)| *group));
     Ok(lapsed.into_iter().map(|(device, _)| device).collect())
 }
 
@@ -113,9 +115,7 @@ pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> s
             nodes::forget(&mut w, node).await?;
         }
         w.commit().await?;
-        for group in groups {
-            bus.send(BusMessage::Group(group));
-        }
+        wake(bus, groups);
         if gone.is_empty() {
             return Ok(());
         }

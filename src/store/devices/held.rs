@@ -105,7 +105,7 @@ pub async fn release_some(w: &mut Write, group: GroupId, most: u64) -> Result<bo
 pub async fn due(
     w: &mut Write,
     now: Micros,
-    most: i64,
+    most: u64,
 ) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
     fetch_all!(
         w,
@@ -116,6 +116,6 @@ pub async fn due(
              RETURNING id, group_id"
         ),
         now,
-        most
+        i64::try_from(most).unwrap_or(i64::MAX)
     )
 }

@@ -27,6 +27,8 @@ pub enum Column<'r> {
     /// FLOAT8.
     Float(Vec<Option<f64>>),
     Text(Vec<Option<&'r str>>),
+    /// BYTEA, or BLOB.
+    Bytes(Vec<Option<&'r [u8]>>),
 }
 
 impl Column<'_> {
@@ -36,6 +38,7 @@ impl Column<'_> {
             Self::Boolean(all) => all.len(),
             Self::Float(all) => all.len(),
             Self::Text(all) => all.len(),
+            Self::Bytes(all) => all.len(),
         }
     }
 
@@ -49,6 +52,7 @@ impl Column<'_> {
                 finite.map(|n| write!(to, "{n:?}"))
             }
             Self::Text(all) => all[row].map(|text| write!(to, "{}", serde_json::Value::from(text))),
+            Self::Bytes(all) => all[row].map(|bytes| write!(to, "\"{}\"", hex::encode(bytes))),
         };
         // To write into a text cannot fail.
         if !matches!(written, Some(Ok(()))) {
@@ -163,6 +167,7 @@ pub async fn execute_set(on: &mut impl On, text: SetText, columns: Vec<Column<'_
                     Column::Boolean(all) => query.bind(all),
                     Column::Float(all) => query.bind(all),
                     Column::Text(all) => query.bind(all),
+                    Column::Bytes(all) => query.bind(all),
                 };
             }
             query.execute(c).await.map(|r| r.rows_affected())
@@ -197,6 +202,7 @@ where
                     Column::Boolean(all) => query.bind(all),
                     Column::Float(all) => query.bind(all),
                     Column::Text(all) => query.bind(all),
+                    Column::Bytes(all) => query.bind(all),
                 };
             }
             query.fetch_all(c).await
@@ -206,13 +212,16 @@ where
     Ok(outcome?)
 }
 
-/// `value ->> 0 AS a, value ->> 1 AS b, …`
+/// `value ->> 0 AS a, value ->> 1 AS b, …`; bytes are in hex there.
 macro_rules! json_columns {
-    ([$n:literal $($more:literal)*] $name:ident) => {
+    ([$n:literal $($more:literal)*] $name:ident BYTEA) => {
+        concat!("unhex(value ->> ", $n, ") AS ", stringify!($name))
+    };
+    ([$n:literal $($more:literal)*] $name:ident $kind:ident) => {
         concat!("value ->> ", $n, " AS ", stringify!($name))
     };
-    ([$n:literal $($more:literal)*] $name:ident $($rest:ident)+) => {
-        concat!("value ->> ", $n, " AS ", stringify!($name), ", ", json_columns!([$($more)*] $($rest)+))
+    ([$n:literal $($more:literal)*] $name:ident $kind:ident $($rest:ident)+) => {
+        concat!(json_columns!([$n] $name $kind), ", ", json_columns!([$($more)*] $($rest)+))
     };
 }
 
@@ -244,6 +253,9 @@ macro_rules! set_column {
             $all.map(|v| $crate::store::engine::Text::text(v)).collect(),
         )
     };
+    (BYTEA, $all:expr) => {
+        $crate::store::engine::Column::Bytes($all.map(Option::from).collect())
+    };
 }
 
 /// Files both texts in the ledger; `$lock` ends the one for PostgreSQL.
@@ -254,7 +266,7 @@ macro_rules! set_text {
                 $head,
                 "(SELECT ",
                 json_columns!([0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29]
-                    $first $($more)*),
+                    $first $kind $($more $more_kind)*),
                 " FROM json_each($1)) AS x",
                 $tail
             ),

@@ -93,24 +93,22 @@ pub async fn seal(w: &mut Write, mac: &Mac<'_>, most: i64) -> Result<i64> {
         ),
         most
     )?;
-    let mut sealed = 0;
+    let mut sealed = Vec::with_capacity(open.len());
     for link in &open {
         seq += 1;
         last = link.seal(mac, seq, &last)?;
-        execute!(
-            w,
-            sql!(
-                "audit.seal",
-                "UPDATE audit_logs SET seq = $2, mac = $3 WHERE id = $1"
-            ),
-            link.id,
-            seq,
-            &last
-        )?;
-        sealed += 1;
+        sealed.push((link.id, seq, last.clone()));
     }
+    let count = execute_rows!(
+        w,
+        "audit.seal",
+        &sealed,
+        |s| [id BIGINT = s.0, seq BIGINT = s.1, mac BYTEA = s.2.as_slice()],
+        "UPDATE audit_logs SET seq = x.seq, mac = x.mac FROM ",
+        " WHERE audit_logs.id = x.id",
+    )?;
     nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
-    Ok(sealed)
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// The next thousand sealed entries after a sequence number.
@@ -212,19 +210,20 @@ pub async fn remake(w: &mut Write, mac: &Mac<'_>) -> Result<i64> {
         if links.is_empty() {
             break;
         }
+        let mut sealed = Vec::with_capacity(links.len());
         for link in links {
             seq = link.seq.unwrap_or(seq);
             last = link.seal(mac, seq, &last)?;
-            execute!(
-                w,
-                sql!(
-                    "audit.reseal",
-                    "UPDATE audit_logs SET mac = $2 WHERE id = $1"
-                ),
-                link.id,
-                &last
-            )?;
+            sealed.push((link.id, last.clone()));
         }
+        execute_rows!(
+            w,
+            "audit.reseal",
+            &sealed,
+            |s| [id BIGINT = s.0, mac BYTEA = s.1.as_slice()],
+            "UPDATE audit_logs SET mac = x.mac FROM ",
+            " WHERE audit_logs.id = x.id",
+        )?;
     }
     if seq > 0 {
         nodes::set(w, HEAD, head_text(seq, &last, mac).as_bytes()).await?;
