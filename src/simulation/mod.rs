@@ -108,7 +108,7 @@ struct World {
 /// How long people, devices, network and nodes misbehave.
 const CHAOS: Duration = Duration::from_secs(25 * 60);
 /// How long everything works afterwards: longer than a device rests and an update may be silent.
-const CALM: Duration = Duration::from_secs(85 * 60);
+const CALM: Duration = Duration::from_secs(55 * 60);
 
 /// Runs a seed, with a fault of the server put in on purpose if there is one.
 ///

@@ -254,7 +254,7 @@ fn set(group: &mut GroupRow, settings: &Settings) {
     group.tag_operator = TagOperator::And;
     group.concurrent_updates = settings.concurrent;
     group.delta_updatable = settings.deltas;
-    group.penalty_timeout_minutes = 60;
+    group.penalty_timeout_minutes = 20;
     group.policy = settings.policy.text();
     group.workflow = settings.workflow.as_ref().map(Value::to_string);
     if settings.lifo {
