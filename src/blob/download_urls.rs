@@ -7,6 +7,7 @@ use crate::clock::Micros;
 use crate::firmware::kind::FirmwareKind;
 use crate::limits::LINK_LIFE;
 use crate::store::catalog::archives::ArchiveRow;
+use crate::store::catalog::files::FileRow;
 use crate::store::catalog::firmwares::FirmwareRow;
 use std::sync::Arc;
 
@@ -68,6 +69,11 @@ impl<'a> StoredFileLink<'a> {
             checksum,
             extension: FirmwareKind::stored(tool).extension(),
         }
+    }
+
+    /// A link to a stored file of any kind.
+    pub fn file(f: &'a FileRow) -> Self {
+        Self::new(f.blob, &f.uuid, &f.checksum, &f.tool)
     }
 
     /// A link to a firmware's own file.

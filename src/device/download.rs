@@ -3,6 +3,7 @@
 
 use super::known_files::KnownFiles;
 use crate::app::App;
+use crate::blob::download_urls::StoredFileLink;
 use crate::blob::{Blob, Content, Look};
 use crate::budget::Account;
 use crate::domain::catalog::stored_files::{FileError, require_sound};
@@ -74,7 +75,7 @@ async fn find(
     path: &str,
 ) -> Result<Option<FileRow>, FileError> {
     if let Some(file) = known.sound(app, blob).await?
-        && file.linked().path() == path
+        && StoredFileLink::file(&file).path() == path
     {
         return Ok(Some(file));
     }
@@ -85,7 +86,7 @@ async fn find(
         return Err(FileError::Remade);
     }
     drop(r);
-    let Some(file) = file.filter(|f| f.linked().path() == path) else {
+    let Some(file) = file.filter(|f| StoredFileLink::file(f).path() == path) else {
         return Ok(None);
     };
     require_sound(app, &file, Look::Known).await?;

@@ -217,15 +217,15 @@ async fn finish(
 
 /// What is on record of the devices whose words depend on it.
 async fn states(w: &mut Write, records: &[&Record]) -> store::Result<States> {
-    let depend = records.iter().filter(|r| !r.said.adds_only());
-    let devices: BTreeSet<DeviceId> = depend.clone().map(|r| r.device).collect();
-    let devices: Vec<DeviceId> = devices.into_iter().collect();
-    read::lock(w, &devices).await?;
+    let devices_of = |which: fn(&DeviceWrite) -> bool| -> Vec<DeviceId> {
+        let some = records.iter().filter(|r| which(&r.said));
+        let devices: BTreeSet<DeviceId> = some.map(|r| r.device).collect();
+        devices.into_iter().collect()
+    };
+    read::lock(w, &devices_of(|said| !said.adds_only())).await?;
     // What a claim depends on is read with it.
-    let decided = depend.filter(|r| !matches!(r.said, DeviceWrite::TakeClaim));
-    let devices: BTreeSet<DeviceId> = decided.map(|r| r.device).collect();
-    let devices: Vec<DeviceId> = devices.into_iter().collect();
-    let rows = read::states(w, &devices).await?;
+    let decided = devices_of(|s| !s.adds_only() && !matches!(s, DeviceWrite::TakeClaim));
+    let rows = read::states(w, &decided).await?;
     Ok(rows.into_iter().map(|r| (r.id, r.into())).collect())
 }
 

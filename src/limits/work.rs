@@ -50,7 +50,7 @@ pub const DELTA_FAILURES: i64 = 3;
 /// A delta is withdrawn when at least one in so many devices that tried it failed.
 pub const DELTA_FAILURE_SHARE: i64 = 5;
 /// Held devices that one run puts back into the queue before it claims.
-pub const HELD_RELEASED: u64 = 5_000;
+pub const HELD_RELEASED: i64 = 5_000;
 /// A node without a heartbeat for this long counts as dead, and its connections as closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
 /// KiB of log lines and health reports that a device may store at once. A device that logs a line of 200 bytes

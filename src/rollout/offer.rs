@@ -251,9 +251,7 @@ fn entry(claim: &UntoldClaim, tell: &Tell, now: Micros) -> Option<Entry> {
 impl Offer {
     /// The address that a device which dialled `host` fetches the file from.
     pub fn url(&self, links: &DownloadUrls, host: &str, now: Micros) -> String {
-        let file = &self.file;
-        let linked = StoredFileLink::new(file.blob, &file.uuid, &file.checksum, &file.tool);
-        let url = links.url(host, &linked, now);
+        let url = links.url(host, &StoredFileLink::file(&self.file), now);
         match &self.proxy {
             None => url,
             Some(proxy) => format!("{proxy}?firmware={}", URL_SAFE_NO_PAD.encode(url)),

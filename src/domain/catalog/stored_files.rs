@@ -2,7 +2,6 @@
 //! when one is damaged.
 
 use crate::access::scope::{Product, Scope};
-use crate::blob::download_urls::StoredFileLink;
 use crate::blob::{Blob, Damage, Look, Staged};
 use crate::bus::BusMessage;
 use crate::domain::Context;
@@ -32,13 +31,6 @@ pub enum FileError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-}
-
-impl FileRow {
-    /// What a download link to the file is made of.
-    pub fn linked(&self) -> StoredFileLink<'_> {
-        StoredFileLink::new(self.blob, &self.uuid, &self.checksum, &self.tool)
-    }
 }
 
 /// Passes a file that is undamaged. It notifies the product's members when a file is found damaged, and when it

@@ -77,7 +77,7 @@ pub async fn release_all(w: &mut Write, group: GroupId) -> Result<()> {
 }
 
 /// Puts up to `most` held devices of a group back into its queue. True when none is left, which is noted in the group.
-pub async fn release_some(w: &mut Write, group: GroupId, most: u64) -> Result<bool> {
+pub async fn release_some(w: &mut Write, group: GroupId, most: i64) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
@@ -86,9 +86,10 @@ pub async fn release_some(w: &mut Write, group: GroupId, most: u64) -> Result<bo
                (SELECT id FROM devices WHERE group_id = $1 AND held ORDER BY id LIMIT $2)"
         ),
         group,
-        i64::try_from(most).unwrap_or(i64::MAX)
+        most
     )?;
-    if n < most {
+    let all = i64::try_from(n).is_ok_and(|n| n < most);
+    if all {
         execute!(
             w,
             sql!(
@@ -98,14 +99,14 @@ pub async fn release_some(w: &mut Write, group: GroupId, most: u64) -> Result<bo
             group
         )?;
     }
-    Ok(n < most)
+    Ok(all)
 }
 
 /// Puts up to `most` devices back into their queues whose time has come; the groups that have candidates again.
 pub async fn due(
     w: &mut Write,
     now: Micros,
-    most: u64,
+    most: i64,
 ) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
     fetch_all!(
         w,
@@ -116,6 +117,6 @@ pub async fn due(
              RETURNING id, group_id"
         ),
         now,
-        i64::try_from(most).unwrap_or(i64::MAX)
+        most
     )
 }

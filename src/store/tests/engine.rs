@@ -160,7 +160,6 @@ async fn a_reader_cannot_write_on_sqlite() {
     assert!(tried.unwrap_err().to_string().contains("readonly"));
 }
 
-/// A full database fails the write that does not fit, and the writer goes on as soon as there is room.
 /// `.cargo/config.toml` has the reasons. A build from elsewhere works, but its connections wait for each other.
 #[tokio::test]
 async fn connections_of_sqlite_share_no_lock() {
@@ -172,6 +171,7 @@ async fn connections_of_sqlite_share_no_lock() {
     }
 }
 
+/// A full database fails the write that does not fit, and the writer goes on as soon as there is room.
 #[tokio::test]
 async fn a_full_disk_does_not_kill_the_writer() {
     let (db, _folder) = sqlite().await;
