@@ -1,5 +1,6 @@
 //! The parts of a running server: what the domain works with, and what sockets and requests need beside it. `node` builds it.
 
+use crate::access::derived_keys::DerivedKeys;
 use crate::blob::download_urls::DownloadUrls;
 use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::domain::Context;
@@ -45,6 +46,8 @@ pub struct App {
     pub clock_notice_limiter: Arc<Rate<String>>,
     /// Checks of device keys, by key and address.
     pub device_key_attempts: Arc<Attempts<(String, IpAddr)>>,
+    /// Keys of devices' signatures that were derived a moment ago.
+    pub derived_keys: Arc<DerivedKeys>,
     /// Sockets of people.
     pub viewer_slots: Arc<Slots<UserId>>,
     /// Requests in progress, by person.

@@ -1,6 +1,7 @@
 //! Authentication of people: API tokens, passwords, secrets, and the scopes that every query for a person
 //! takes.
 
+pub mod derived_keys;
 pub mod password;
 pub mod token;
 pub mod token_uses;

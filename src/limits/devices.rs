@@ -68,6 +68,8 @@ pub const KEY_FAILURES_EVERY: Duration = Duration::from_secs(3);
 pub const KEY_FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// PBKDF2 output bytes that a device may request.
 pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+/// Derived keys that are kept: those of the devices of as many products, or seconds, as sign at about the same time.
+pub const DERIVED_KEYS: usize = 64;
 /// Age at which a shared-secret signature expires.
 pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);
 /// How far a device's clock may run ahead.
@@ -81,6 +83,10 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// Rows of one group commit. A record costs some 50 µs, so a full batch holds the writer for some 25 ms.
 pub const BATCH_ROWS: usize = 500;
+/// Records from which on a batch is followed by a pause of [`BATCH_GATHER`].
+pub const BATCH_BUSY: usize = 4;
+/// How long a busy writer gathers records before it writes again. A transaction costs as much as some ten records.
+pub const BATCH_GATHER: Duration = Duration::from_millis(4);
 /// Maximum records that wait for a group commit. Beyond it senders wait (back-pressure).
 pub const BATCH_QUEUE: usize = 4_096;
 

@@ -153,6 +153,7 @@ impl Node {
                 Rate::new(KEY_FAILURES, KEY_FAILURES_EVERY),
                 KEY_FAILED_PAUSE,
             )),
+            derived_keys: Arc::default(),
             viewer_slots: Arc::new(Slots::new(VIEWERS, VIEWERS_A_PERSON)),
             request_slots: Arc::new(Slots::new(REQUESTS, REQUESTS_A_PERSON)),
             read_turns: Arc::new(Turns::with_pauses(limits::reads_a_person())),

@@ -2,6 +2,7 @@
 //! travels.
 
 use super::{KnownDevice, Refused, find_or_create};
+use crate::access::derived_keys::Origin;
 use crate::access::vault::Secret;
 use crate::app::App;
 use crate::budget;
@@ -17,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// The four headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +69,8 @@ struct Claim {
     signed_ms: i64,
 }
 
-/// [`verify`], without holding up other sockets: long ones on a thread of their own, and those of a key that fails often
-/// from an address one after the other, with pauses.
+/// Checks the token with a secret, without holding up other sockets: long derivations on a thread of their own, and those of a
+/// key that fails often from an address one after the other, with pauses.
 async fn verified(
     app: &App,
     h: &Headers,
@@ -76,13 +78,21 @@ async fn verified(
     kdf: Kdf,
     secret: Secret,
 ) -> Result<Claim, Refused> {
+    let salt = salt(h).ok_or(Refused::No("x-nh-time is not a number"))?;
+    let origin = Origin::new(&salt, secret.reveal());
     let check = async {
-        if kdf.rounds.get() <= KDF_ROUNDS_INLINE {
-            return verify(h, &kdf, secret.reveal());
+        if let Some(key) = app.derived_keys.get(origin) {
+            return signed(h, &key);
         }
-        let h = h.clone();
-        let checked = tokio::task::spawn_blocking(move || verify(&h, &kdf, secret.reveal()));
-        checked.await.ok().flatten()
+        let key = if kdf.rounds.get() <= KDF_ROUNDS_INLINE {
+            derive(&kdf, &salt, secret.reveal())
+        } else {
+            let derived = tokio::task::spawn_blocking(move || derive(&kdf, &salt, secret.reveal()));
+            derived.await.ok()?
+        };
+        let claim = signed(h, &key)?;
+        app.derived_keys.keep(origin, key);
+        Some(claim)
     };
     let asker = (h.key.clone(), budget::counted(from).unwrap_or(from));
     // Whoever waits longer than the store may take is told to come again before this ends.
@@ -91,13 +101,17 @@ async fn verified(
     claim.ok_or(Refused::No("the signature does not match"))
 }
 
-/// Checks the token with a secret; the claim is looked at only when the signature is right.
-fn verify(h: &Headers, kdf: &Kdf, secret: &str) -> Option<Claim> {
+/// What the key is derived with; `None` when the time is no number.
+fn salt(h: &Headers) -> Option<String> {
     let time: i64 = h.time.parse().ok()?;
-    let salt = format!(
+    Some(format!(
         "NH1:device-socket:shared-secret:connect\n\nx-nh-alg={}\nx-nh-key={}\nx-nh-time={time}\n",
         h.algorithm, h.key
-    );
+    ))
+}
+
+/// The key that signs.
+fn derive(kdf: &Kdf, salt: &str, secret: &str) -> Arc<[u8]> {
     let mut derived = vec![0u8; kdf.bytes];
     pbkdf2::derive(
         kdf.algorithm,
@@ -106,6 +120,11 @@ fn verify(h: &Headers, kdf: &Kdf, secret: &str) -> Option<Claim> {
         secret.as_bytes(),
         &mut derived,
     );
+    derived.into()
+}
+
+/// Checks the token with a key; the claim is looked at only when the signature is right.
+fn signed(h: &Headers, key: &[u8]) -> Option<Claim> {
     let (signed, mac) = h.signature.rsplit_once('.')?;
     let (protected, payload) = signed.split_once('.')?;
     let digest = match protected {
@@ -115,7 +134,7 @@ fn verify(h: &Headers, kdf: &Kdf, secret: &str) -> Option<Claim> {
         _ => return None,
     };
     let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;
-    hmac::verify(&hmac::Key::new(digest, &derived), signed.as_bytes(), &mac).ok()?;
+    hmac::verify(&hmac::Key::new(digest, key), signed.as_bytes(), &mac).ok()?;
     term(&URL_SAFE_NO_PAD.decode(payload).ok()?)
 }
 

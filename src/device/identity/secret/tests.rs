@@ -28,7 +28,7 @@ fn vectors() -> Vec<(Headers, String, String)> {
 }
 
 fn check(h: &Headers, secret: &str) -> Option<Claim> {
-    verify(h, &kdf(&h.algorithm)?, secret)
+    signed(h, &derive(&kdf(&h.algorithm)?, &salt(h)?, secret))
 }
 
 #[test]
@@ -146,5 +146,33 @@ async fn a_long_check_leaves_the_thread_of_the_sockets() {
             assert!(check.await.is_err());
         }
     }
+    node.stop().await;
+}
+
+/// The second device of a second has its key without deriving it, and nobody gets by with a wrong signature because of that.
+#[tokio::test]
+async fn a_key_that_was_derived_lately_checks_signatures_as_one_that_is_derived() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = node(folder.path()).await;
+    let (right, word, identifier) = vectors().remove(0);
+    let wrong = Headers {
+        signature: right.signature.replace('A', "B"),
+        ..right.clone()
+    };
+    let from = "203.0.113.7".parse().unwrap();
+    let origin = Origin::new(&salt(&right).unwrap(), &word);
+    let check = async |headers: &Headers| {
+        let kdf = kdf(&headers.algorithm).unwrap();
+        let secret = Secret::new(word.clone());
+        let claim = verified(&node.app, headers, from, kdf, secret).await;
+        claim.ok().map(|c| c.identifier)
+    };
+    assert_eq!(check(&wrong).await, None);
+    assert!(node.app.derived_keys.get(origin).is_none(), "of a stranger");
+    for _ in 0..2 {
+        assert_eq!(check(&right).await.as_ref(), Some(&identifier));
+        assert!(node.app.derived_keys.get(origin).is_some());
+    }
+    assert_eq!(check(&wrong).await, None);
     node.stop().await;
 }
