@@ -1,7 +1,9 @@
 //! Group commit: what arrives at device rate shares transactions instead of having one each.
 
 use super::{Db, Error, Result, Write};
-use crate::limits::{BATCH_PATIENCE, BATCH_QUEUE, BATCH_RETRY, BATCH_ROWS};
+use crate::limits::{
+    BATCH_BUSY, BATCH_GATHER, BATCH_PATIENCE, BATCH_QUEUE, BATCH_RETRY, BATCH_ROWS,
+};
 use std::future::Future;
 use tokio::sync::{mpsc, oneshot};
 
@@ -76,8 +78,8 @@ impl<W: Writer> Batcher<W> {
     }
 }
 
-/// Takes whatever is waiting, up to the limit, into one transaction: a quiet server commits at once, a busy one by
-/// the hundred, without a timer in between.
+/// Takes whatever is waiting, up to the limit, into one transaction: a quiet server commits at once, a busy one gathers for a
+/// moment, since a transaction costs its statements and hand-overs between threads however few records it has.
 async fn write_all<W: Writer>(db: Db, writer: W, mut records: mpsc::Receiver<Slot<W>>) {
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     while records.recv_many(&mut batch, BATCH_ROWS).await > 0 {
@@ -109,6 +111,9 @@ async fn write_all<W: Writer>(db: Db, writer: W, mut records: mpsc::Receiver<Slo
         }
         if let Err(e) = writer.tidy(&db, &taken).await {
             tracing::warn!(error = %e, "what is kept of devices beyond its bounds was not deleted");
+        }
+        if taken.len() >= BATCH_BUSY && records.len() < BATCH_ROWS {
+            tokio::time::sleep(BATCH_GATHER).await;
         }
     }
 }
