@@ -13,7 +13,7 @@
 //! are asked for by a whole fleet at once. So each piece is looked for in the cache first, which does not wait
 //! (`preadv2(2)` with `RWF_NOWAIT`), and only one that is not there is read into it on a thread for blocking work.
 
-use crate::limits::{DOWNLOAD_PIECE_BYTES, DOWNLOAD_STEP_BYTES};
+use crate::limits::{DOWNLOAD_HELD_BYTES, DOWNLOAD_PIECE_BYTES, DOWNLOAD_STEP_BYTES};
 use axum::body::Body;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -87,15 +87,16 @@ impl Pieces {
                     return Ok(None);
                 }
                 let bytes = pieces.next(&file, rest.start, length).await?;
-                let rest = rest.start + length as u64..rest.end;
+                let rest = rest.start + bytes.len() as u64..rest.end;
                 Ok::<_, io::Error>(Some((bytes, (pieces, file, rest))))
             },
         ))
     }
 
-    /// What stands for the next piece: a stand-in, or the bytes themselves.
+    /// What stands for the next piece, of at most `length` bytes: a stand-in, or the bytes themselves.
     async fn next(&self, file: &Arc<File>, at: u64, length: usize) -> io::Result<Bytes> {
         if !self.works.load(Ordering::Relaxed) {
+            let length = length.min(DOWNLOAD_HELD_BYTES);
             return on_a_thread(file, move |file| {
                 let mut bytes = vec![0; length];
                 file.read_exact_at(&mut bytes, at)?;
@@ -124,8 +125,8 @@ async fn on_a_thread<T: Send + 'static>(
     done.map_err(io::Error::other)?
 }
 
-/// Whether both ends of a stretch are in the page cache, without waiting for the disk. A file system that cannot tell counts
-/// as one that has to wait.
+/// Whether a stretch is in the page cache, as far as bytes at equal distances tell, without waiting for the disk. A file system
+/// that cannot tell counts as one that has to wait.
 #[cfg(target_os = "linux")]
 fn cached(file: &File, at: u64, length: usize) -> bool {
     use rustix::io::{ReadWriteFlags, preadv2};
@@ -134,7 +135,8 @@ fn cached(file: &File, at: u64, length: usize) -> bool {
         let mut into = [io::IoSliceMut::new(&mut byte)];
         preadv2(file, &mut into, at, ReadWriteFlags::NOWAIT) == Ok(1)
     };
-    there(at) && there(at + length as u64 - 1)
+    let mut looked_at = (0..length).step_by(DOWNLOAD_HELD_BYTES);
+    looked_at.all(|n| there(at + n as u64)) && there(at + length as u64 - 1)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -30,6 +30,8 @@ pub const PEOPLE_CONNECTION_WAIT: Duration = Duration::from_secs(5);
 pub const DEVICE_READERS: u32 = 4;
 /// PostgreSQL connections for devices and jobs.
 pub const DEVICE_CONNECTIONS: u32 = 12;
+/// How long a PostgreSQL connection may have lain idle and be used without being tested first.
+pub const CONNECTION_TRUSTED: Duration = Duration::from_secs(1);
 /// How long devices and jobs wait for one of these connections.
 pub const DEVICE_CONNECTION_WAIT: Duration = Duration::from_secs(10);
 /// Time limit of a rollback. The rollback of a transaction without a failure is a single message; a database
@@ -167,8 +169,10 @@ pub const STRANGERS_AT_ONCE: usize = 256;
 pub const GIVE_WAY_EVERY: Duration = Duration::from_millis(50);
 /// A comment this often keeps proxies from closing a quiet stream.
 pub const STREAM_COMMENT_EVERY: Duration = Duration::from_secs(15);
-/// Bytes of a piece: the most that one call sends, and the most that one download holds when `sendfile` is not to be had.
-pub const DOWNLOAD_PIECE_BYTES: usize = 256 * 1024;
+/// Bytes of a piece of a download: the most that one call sends.
+pub const DOWNLOAD_PIECE_BYTES: usize = 1024 * 1024;
+/// The most that one download holds when `sendfile` is not to be had, and how far apart its pieces are looked for in the page cache.
+pub const DOWNLOAD_HELD_BYTES: usize = 256 * 1024;
 /// Bytes that are read at a time where the content itself is not wanted, or the socket takes little of it.
 pub const DOWNLOAD_STEP_BYTES: usize = 16 * 1024;
 /// Number of callers above which idle ones are forgotten.

@@ -4,13 +4,13 @@ use super::connection::{Held, Revocations, Statements};
 use super::{Read, Result, Write, priority};
 use crate::clock::{Clock, Micros};
 use crate::limits::{
-    DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY, PEOPLE_CONNECTION_WAIT,
-    PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
+    CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY,
+    PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
 };
 use crate::store::support::messages::Wants;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqlitePool};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -103,7 +103,9 @@ impl Db {
             .busy_timeout(Duration::from_secs(20))
             .pragma("temp_store", "memory")
             .optimize_on_close(true, None);
-        let write = SqlitePoolOptions::new()
+        // No connection to a file of this machine is lost while it waits, and to ask it first would cost as much as a statement.
+        let untested = || SqlitePoolOptions::new().test_before_acquire(false);
+        let write = untested()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -111,7 +113,7 @@ impl Db {
             .await?;
         sqlx::migrate!("./migrations/sqlite").run(&write).await?;
         let options = options.read_only(true);
-        let readers = |n: u32| SqlitePoolOptions::new().max_connections(n);
+        let readers = |n: u32| untested().max_connections(n);
         Ok(Self::Sqlite {
             read: readers(DEVICE_READERS)
                 .connect_with(options.clone())
@@ -140,6 +142,16 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(n)
                 .acquire_timeout(wait)
+                // Every connection is tested when it is given back; once more only when it has lain idle since.
+                .test_before_acquire(false)
+                .before_acquire(|connection, about| {
+                    Box::pin(async move {
+                        if about.idle_for >= CONNECTION_TRUSTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
         };
         let devices = pool(DEVICE_CONNECTIONS, DEVICE_CONNECTION_WAIT)
             .connect_with(options.clone())
