@@ -22,3 +22,74 @@ fn a_certificate_is_kept_until_its_names_change_or_its_time_runs_out() {
     assert_eq!(ca(), first_ca);
     assert!(identity.server_config().is_ok());
 }
+
+/// Hands what one side has to send to the other, until neither has anything.
+fn shake_hands(client: &mut rustls::ClientConnection, server: &mut rustls::ServerConnection) {
+    while client.wants_write() || server.wants_write() {
+        let mut flight = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut flight).unwrap();
+        }
+        let mut left = flight.as_slice();
+        while !left.is_empty() {
+            server.read_tls(&mut left).unwrap();
+            server.process_new_packets().unwrap();
+        }
+        let mut flight = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut flight).unwrap();
+        }
+        let mut left = flight.as_slice();
+        while !left.is_empty() {
+            client.read_tls(&mut left).unwrap();
+            client.process_new_packets().unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_lighter_cipher_is_taken_of_those_that_a_client_offers() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Clock::default().now();
+    let identity = ServerIdentity::open(folder.path(), &["ota.example.com".into()], now).unwrap();
+    let server = identity.server_config().unwrap();
+    let ca = CertificateDer::from_pem_file(folder.path().join("tls/ca.pem")).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca).unwrap();
+    let light_alone = |suite: &SupportedCipherSuite| {
+        suite
+            .suite()
+            .as_str()
+            .is_some_and(|name| name.contains("AES_128"))
+    };
+    for (version, without_light, wanted) in [
+        (&rustls::version::TLS13, false, "TLS13_AES_128_GCM_SHA256"),
+        (&rustls::version::TLS13, true, "TLS13_AES_256_GCM_SHA384"),
+        (
+            &rustls::version::TLS12,
+            false,
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ),
+        (
+            &rustls::version::TLS12,
+            true,
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        ),
+    ] {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        if without_light {
+            provider.cipher_suites.retain(|suite| !light_alone(suite));
+        }
+        let client = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        let name = "ota.example.com".try_into().unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let mut server = rustls::ServerConnection::new(server.clone()).unwrap();
+        shake_hands(&mut client, &mut server);
+        let taken = client.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(taken.as_str(), Some(wanted));
+    }
+}
