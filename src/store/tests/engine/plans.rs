@@ -37,7 +37,7 @@ const SMALL: [&str; 6] = [
     "update_attempts_open",
     "deltas_open",
     "group_words",
-    "json_each",
+    "jsonb_each",
     "SCAN y",
     "subquery",
 ];
