@@ -53,7 +53,7 @@ fn join(server: &Server, prefix: &str, devices: usize, auth: &[String]) -> (Sim,
             "--prefix",
             prefix,
             "--connect-rate",
-            "1900",
+            &std::env::var("RATE").unwrap_or_else(|_| "1900".into()),
         ])
         .arg("--server-ca")
         .arg(&server.ca)
