@@ -66,10 +66,11 @@ impl Events {
         self.queue.insert((at.0, self.count), event);
     }
 
-    /// The next one, with its time.
-    pub(super) fn next(&mut self) -> Option<(Micros, Event)> {
-        let ((at, _), event) = self.queue.pop_first()?;
-        Some((Micros(at), event))
+    /// The next one, with its time, if it comes before the end.
+    pub(super) fn next(&mut self, end: Micros) -> Option<(Micros, Event)> {
+        let first = self.queue.first_entry()?;
+        let at = Micros(first.key().0);
+        (at <= end).then(|| (at, first.remove()))
     }
 
     /// Nobody releases or changes anything any more.

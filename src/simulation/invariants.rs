@@ -120,8 +120,19 @@ impl World {
                 None
             };
         }
+        if rule.is_none() && self.rest_is_over(device).await? {
+            return Ok(None);
+        }
         let at = self.step().await?;
         Ok(Some(Asked { device, rule, at }))
+    }
+
+    /// Whether a device's penalty has ended and the repairs of a tick have not lifted it yet. Then the next tick claims the device,
+    /// which is what `why` says, and a run before that does not.
+    async fn rest_is_over(&self, device: usize) -> Outcome<bool> {
+        let mut r = self.db.read().await?;
+        let row = devices::row(&mut r, self.devices[device].id).await?;
+        Ok(row.is_some_and(|d| d.blocked_until.is_some()))
     }
 
     /// The current release and its step.
@@ -346,6 +357,7 @@ impl World {
 
     /// In the end everybody runs the release, or is in a state that has a name.
     pub(super) async fn check_end(&mut self) -> Outcome<()> {
+        self.report.updated = 0;
         let now = self.db.now();
         let mut r = self.db.read().await?;
         let limited =
@@ -370,7 +382,10 @@ impl World {
                 Some("slot_is_free") if moving => {}
                 // A device that has just come out of the penalty box.
                 Some("nothing_in_flight") if since_claim(&facts, now) < CLAIMED_LATELY => {}
-                Some("connected" | "nothing_in_flight" | "slot_is_free" | "delta_is_ready") => {
+                Some(
+                    "connected" | "nothing_in_flight" | "slot_is_free" | "delta_is_ready"
+                    | "not_blocked",
+                ) => {
                     let sentence = answer(&all).1;
                     return broken(format!("device d{n} is stuck: {sentence}"));
                 }

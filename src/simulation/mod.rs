@@ -12,12 +12,14 @@ mod devices;
 mod events;
 mod faults;
 mod invariants;
+mod lanes;
 mod nodes;
 mod people;
 mod setup;
 mod ticks;
 
 pub use faults::Sabotage;
+pub use lanes::run_all;
 pub use ticks::{Ticks, ticks};
 
 use crate::clock::{Clock, Micros};
@@ -107,8 +109,12 @@ struct World {
 
 /// How long people, devices, network and nodes misbehave.
 const CHAOS: Duration = Duration::from_secs(25 * 60);
-/// How long everything works afterwards: longer than a device rests and an update may be silent.
-const CALM: Duration = Duration::from_secs(55 * 60);
+/// How long everything works afterwards, at least, and how much longer each time when somebody is in the middle of something then:
+/// an update, a reboot, or the rest after failures.
+const CALM: Duration = Duration::from_secs(15 * 60);
+const MORE_CALM: Duration = Duration::from_secs(5 * 60);
+/// How long it works at most: several times as long as a device rests and an update may be silent. Who is not done then is stuck.
+const LONGEST_CALM: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// Runs a seed, with a fault of the server put in on purpose if there is one.
 ///
@@ -201,11 +207,19 @@ impl World {
     async fn live(&mut self, count: &mut u64) -> Outcome<()> {
         self.begin();
         let calm = self.db.now().after(CHAOS);
-        let end = calm.after(CALM);
-        while let Some((at, event)) = self.events.next() {
-            if at > end {
-                break;
+        let mut end = calm.after(CALM);
+        loop {
+            self.live_until(calm, end, count).await?;
+            let done = self.check_end().await;
+            if !matches!(done, Err(Broken::Invariant(_))) || end >= calm.after(LONGEST_CALM) {
+                return done;
             }
+            end = end.after(MORE_CALM);
+        }
+    }
+
+    async fn live_until(&mut self, calm: Micros, end: Micros, count: &mut u64) -> Outcome<()> {
+        while let Some((at, event)) = self.events.next(end) {
             self.clock.advance(at.since(self.db.now()));
             if !self.calm && at > calm {
                 self.calm = true;
@@ -227,7 +241,8 @@ impl World {
         for node in (0..self.nodes.len()).chain(0..self.nodes.len()) {
             self.tick(node).await?;
         }
-        self.check_end().await
+        self.calm = true;
+        Ok(())
     }
 
     /// Nodes begin to tick, devices to connect, people to act.

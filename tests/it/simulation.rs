@@ -2,7 +2,7 @@
 //! `benches/simulation.rs`.
 
 use crate::support::postgres;
-use nervecenter::simulation::{Report, Sabotage, Violation, run, run_on_postgres};
+use nervecenter::simulation::{Report, Sabotage, Violation, run, run_all, run_on_postgres};
 
 /// Seeds that CI runs.
 const SEEDS: u64 = 200;
@@ -27,22 +27,10 @@ fn the_invariants_hold_whatever_happens() {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEEDS").unwrap_or(SEEDS),
     };
-    let lanes = 2;
-    let reports: Vec<Report> = std::thread::scope(|scope| {
-        let lane = |lane: u64| {
-            let seeds = seeds.clone().filter(move |seed| seed % lanes == lane);
-            scope.spawn(move || {
-                seeds
-                    .map(|seed| alone(seed, None))
-                    .collect::<Result<Vec<_>, _>>()
-            })
-        };
-        let running: Vec<_> = (0..lanes).map(lane).collect();
-        let done = running.into_iter().map(|lane| lane.join().unwrap());
-        let done: Result<Vec<_>, _> = done.collect();
-        done.unwrap_or_else(|violation| panic!("{violation}"))
-            .concat()
-    });
+    let (reports, broken) = run_all(seeds, &|_| {});
+    if let Some(first) = broken.iter().min_by_key(|violation| violation.seed) {
+        panic!("{first}");
+    }
     if reports.len() == 1 {
         println!("{:?}", reports[0]);
     }

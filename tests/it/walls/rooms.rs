@@ -34,6 +34,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "access::derived_keys",
             "blob",
             "budget",
             "domain",
@@ -109,6 +110,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "device::identity",
         &[
+            "access::derived_keys",
             "access::vault",
             "app",
             "budget",
