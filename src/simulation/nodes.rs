@@ -93,9 +93,10 @@ impl World {
         }
         let group = self.scenery.group;
         let asked = self.ask_why().await?;
+        let before = self.slots_taken().await?;
         self.nodes[node].scheduler.run_group(group).await?;
         self.sabotage_run().await?;
-        self.after_run(asked).await?;
+        self.after_run(asked, before).await?;
         self.spread(node);
         Ok(())
     }
@@ -151,10 +152,11 @@ impl World {
         self.report.crashes += 1;
         let statements = self.chance.number(0..40).unsigned_abs();
         let (db, group) = (self.db.clone(), self.scenery.group);
+        let before = self.slots_taken().await?;
         // Whether it was done or not, what it had put on its bus is lost with it.
         let _ = cut(&db, self.nodes[node].scheduler.run_group(group), statements).await;
         self.wait_for_its_end(node).await?;
-        self.after_run(None).await?;
+        self.after_run(None, before).await?;
         self.kill(node);
         let at = self.db.now().after(self.chance.seconds(5..120));
         self.events.add(at, Event::Restart(node));
