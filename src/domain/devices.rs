@@ -192,6 +192,7 @@ pub mod extensions;
 pub mod history;
 pub mod iroh_endpoints;
 pub mod iroh_takeover;
+pub mod provisioning;
 pub mod query;
 pub mod transfer;
 pub mod why;

@@ -2,6 +2,7 @@
 //! the factory, so they are added by the set, as all that they do afterwards.
 
 use crate::ids::DeviceId;
+use crate::store::ingest::told::{self, By, Entry};
 use crate::store::ingest::write::{self, Newcomer};
 use crate::store::{self, Write, batch};
 use std::collections::HashMap;
@@ -28,7 +29,26 @@ impl batch::Writer for NewcomerWriter {
         let mut added: HashMap<String, DeviceId> =
             added.into_iter().map(|(id, name)| (name, id)).collect();
         // Of two with one identifier the first has it.
-        let numbers = newcomers.iter().map(|n| Ok(added.remove(&n.identifier)));
-        Ok(numbers.collect())
+        let numbers: Vec<Option<DeviceId>> = newcomers
+            .iter()
+            .map(|n| added.remove(&n.identifier))
+            .collect();
+        let made = newcomers.iter().zip(&numbers);
+        let entries: Vec<Entry> = made.filter_map(|(n, id)| Some(entry(n, (*id)?))).collect();
+        told::audit(w, &entries).await?;
+        Ok(numbers.into_iter().map(Ok).collect())
+    }
+}
+
+/// What the audit log says of a newcomer that was added.
+fn entry(newcomer: &Newcomer, device: DeviceId) -> Entry {
+    let name = &newcomer.identifier;
+    Entry {
+        org: newcomer.org,
+        product: newcomer.product,
+        by: By::Device,
+        device,
+        text: format!("Device {name} registered itself with a secret of the product"),
+        at: newcomer.at,
     }
 }

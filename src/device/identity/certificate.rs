@@ -4,14 +4,12 @@ use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::devices::certificate_signature::{NotSigned, signed_by};
-use crate::domain::devices::certificates::store_certificate;
+use crate::domain::devices::provisioning;
 use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::notifications;
-use crate::domain::{DomainError, devices::identifier_ok};
-use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::limits::CHAIN_CERTIFICATES;
 use crate::store::devices::certificates::{self, CaRow};
-use crate::store::{Read, Write, devices};
+use crate::store::{Read, devices};
 use rustls::pki_types::CertificateDer;
 
 /// Decides who a certificate connection is.
@@ -58,38 +56,9 @@ pub async fn decide(
             return Err(why);
         }
     };
-    let name = facts
-        .common_name
-        .clone()
-        .ok_or(Refused::No("the certificate has no common name"))?;
-    let renewal = certificates::holder_of_key(&mut r, &facts.public_key_fingerprint).await?;
-    let registered = devices::by_identifier(&mut r, &name).await?;
     drop(r);
-    // Where several organizations registered this CA, the one that knows the device decides, then the one that was first.
-    let home = renewal.as_ref().map(|h| h.org_id);
-    let home = home.or(registered.map(|d| d.org_id));
-    let own = signers.iter().find(|ca| Some(ca.org_id) == home);
-    let ca = own
-        .or(signers.iter().find(|ca| ca.jitp_product_id.is_some()))
-        .or(signers.first())
-        .ok_or(Refused::No("an unknown signer"))?;
-    let mut w = app.db.write().await?;
-    let (device, product) = match renewal {
-        Some(h) if h.deleted_at.is_some() => return Err(Refused::No("the device is deleted")),
-        Some(h) if h.identifier != name => {
-            return Err(Refused::No(
-                "the common name is not the identifier of the key's device",
-            ));
-        }
-        Some(h) if h.org_id != ca.org_id => {
-            return Err(Refused::No("the signer belongs to another organization"));
-        }
-        Some(h) => (h.device_id, h.product_id),
-        None => newcomer(&mut w, ca, &name, now).await?,
-    };
-    keep(&mut w, ca.org_id, device, &facts, now).await?;
-    w.commit().await?;
-    Ok(known(device, &name, product))
+    let own = provisioning::by_certificate(&app.db, &signers, &facts, now).await?;
+    Ok(known(own.device, &own.identifier, own.product))
 }
 
 /// The registered CAs that vouch for a certificate which is not known; whatever else comes along has to be known, too.
@@ -185,59 +154,5 @@ fn keep_likelier(told: &mut Option<NotSigned>, mistake: NotSigned) {
     let signature_right = |m: &NotSigned| matches!(m, NotSigned::NotYet(_) | NotSigned::Expired(_));
     if told.as_ref().is_none_or(|_| signature_right(&mistake)) {
         *told = Some(mistake);
-    }
-}
-
-/// A new key: for a device that is registered and has none, or for one that the CA introduces.
-async fn newcomer(
-    w: &mut Write,
-    ca: &CaRow,
-    name: &str,
-    now: Micros,
-) -> Result<(DeviceId, ProductId), Refused> {
-    if let Some(d) = devices::by_identifier(w, name).await? {
-        if d.org_id != ca.org_id {
-            return Err(Refused::No("the identifier exists in another organization"));
-        }
-        if d.deleted_at.is_some() {
-            return Err(Refused::No("the device is deleted"));
-        }
-        if certificates::any(w, d.id).await? {
-            return Err(Refused::No("the device has a certificate with another key"));
-        }
-        return Ok((d.id, d.product_id));
-    }
-    let product = ca
-        .jitp_product_id
-        .ok_or(Refused::No("the device is not registered"))?;
-    if !identifier_ok(name) {
-        return Err(Refused::No("the common name cannot be an identifier"));
-    }
-    let tags: Vec<String> = ca
-        .jitp_tags
-        .as_deref()
-        .and_then(|t| serde_json::from_str(t).ok())
-        .unwrap_or_default();
-    let description = ca.jitp_description.as_deref();
-    let device = devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
-        .await?
-        .ok_or(Refused::No("the identifier was taken at the same moment"))?;
-    Ok((device, product))
-}
-
-async fn keep(
-    w: &mut Write,
-    org: OrgId,
-    device: DeviceId,
-    facts: &CertificateInfo,
-    now: Micros,
-) -> Result<(), Refused> {
-    match store_certificate(w, org, device, facts, now).await {
-        Ok(()) => Ok(()),
-        Err(DomainError::Store(e)) => Err(Refused::Unavailable(e)),
-        Err(DomainError::Fault(e)) => Err(Refused::Unavailable(sqlx::Error::Protocol(e).into())),
-        Err(_) => Err(Refused::No(
-            "the certificate cannot be stored for this device",
-        )),
     }
 }

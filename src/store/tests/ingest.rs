@@ -576,7 +576,8 @@ async fn registered(db: &Db) {
         answers
     };
     let (answers, ()) = tokio::join!(writers, work);
-    assert_eq!(db.statements() - before, FRAME + 1);
+    // The devices, and what the audit log says of them.
+    assert_eq!(db.statements() - before, FRAME + 2);
     let added: Vec<bool> = answers
         .iter()
         .map(|a| a.as_ref().unwrap().is_some())

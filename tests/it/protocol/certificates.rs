@@ -2,7 +2,7 @@
 
 use super::{server, status};
 use crate::support::ca::{Ca, Leaf, ca, expired_ca};
-use crate::support::device::Pair;
+use crate::support::device::{Device, Pair};
 use crate::support::{Api, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -146,6 +146,43 @@ async fn p19_jitp_creates_with_product_tags_and_description_and_never_twice() {
         401
     );
     assert_eq!(server.devices("").await, 1);
+}
+
+/// Who runs a fleet sees which device brought itself in, and by what.
+#[tokio::test]
+async fn how_a_device_came_in_is_in_the_audit_log() {
+    let server = server().await;
+    let api = server.api();
+    let factory = ca("factory");
+    factory.register(&api, true).await;
+    let first = factory.leaf("d", Leaf::default());
+    let renewed = factory.leaf("d", with_key(&first.key));
+    // The last is known by then, and says nothing new.
+    for pair in [&first, &renewed, &renewed] {
+        assert_eq!(code(&server, pair).await, 101);
+    }
+    let form = json!({"identifier": "e"});
+    api.post(&Api::product("/devices"), form).await.data();
+    let pair = factory.leaf("e", Leaf::default());
+    assert_eq!(code(&server, &pair).await, 101);
+    let _by_secret = Device::secret(&server, "f").await.unwrap();
+    let told = async |device: &str| -> Vec<String> {
+        let path = Api::product(&format!("/devices/{device}/audit_logs"));
+        let all = api.get(&path).await.data();
+        let all = all.as_array().unwrap().iter();
+        all.map(|entry| entry["description"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let of_d = told("d").await;
+    assert_eq!(of_d.len(), 2, "{of_d:?}");
+    assert!(of_d[0].starts_with("Device d renewed its certificate: "));
+    assert!(of_d[1].starts_with("Device d was introduced by the authority "));
+    let of_e = told("e").await;
+    assert!(of_e[0].starts_with("Device e brought its first certificate, "));
+    assert_eq!(
+        told("f").await,
+        ["Device f registered itself with a secret of the product"]
+    );
 }
 
 #[tokio::test]

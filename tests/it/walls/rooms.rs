@@ -431,7 +431,7 @@ pub const JSON_BELOW_API: &[(&str, usize)] = &[
 ];
 
 /// Uses of sqlx outside the store, by room: ids and instants say themselves how a column holds them. Only shrinks.
-pub const SQLX: &[(&str, usize)] = &[("clock", 1), ("device::identity", 1)];
+pub const SQLX: &[(&str, usize)] = &[("clock", 1)];
 
 /// Rooms that take readers and writers, and know neither disk nor network nor database.
 pub const PURE: [&str; 2] = ["firmware", "delta"];
