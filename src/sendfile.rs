@@ -9,7 +9,7 @@
 //! `is_write_vectored` is true. Were they copied, a download would consist of zeros: `tests/it/catalog/downloads.rs` would tell.
 //!
 //! `sendfile` waits for the disk when a piece is not in the page cache, and would hold up everything else on its thread. A
-//! thread for each call would cost more than the call (a hand-over takes about 15 µs, 256 KiB about 10 µs), and most files
+//! thread for each call would cost a good part of the call again (a hand-over takes about 15 µs, 256 KiB about 10 µs), and most files
 //! are asked for by a whole fleet at once. So each piece is looked for in the cache first, which does not wait
 //! (`preadv2(2)` with `RWF_NOWAIT`), and only one that is not there is read into it on a thread for blocking work.
 

@@ -2,8 +2,8 @@
 //! in which the device signed, so that all devices of a product that sign in one second have the same: when a fleet comes back, a
 //! thousand rounds of HMAC are saved for nearly every one of them.
 
+use super::sha256;
 use crate::limits::DERIVED_KEYS;
-use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,13 +15,9 @@ impl Origin {
     /// The origin of a key; `salt` names the algorithm, too.
     pub fn new(salt: &str, secret: &str) -> Self {
         let length = salt.len().to_be_bytes();
-        let digest = digest(
-            &SHA256,
+        Self(sha256(
             &[&length, salt.as_bytes(), secret.as_bytes()].concat(),
-        );
-        let mut origin = [0; 32];
-        origin.copy_from_slice(digest.as_ref());
-        Self(origin)
+        ))
     }
 }
 

@@ -187,10 +187,10 @@ impl ServerIdentity {
 }
 
 /// The crypto provider of the device endpoint. Clients list AES with 256 bits first by habit. With 128 bits, which nobody breaks
-/// either, devices without AES in hardware spend less on every byte, and a handshake hashes with SHA-256, which this server's
-/// processor has instructions for, unlike SHA-384.
+/// either, devices without AES in hardware spend less on every byte, and a handshake hashes with SHA-256, for which most
+/// processors have instructions, unlike SHA-384.
 fn lighter_ciphers_first() -> CryptoProvider {
-    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mut provider = CryptoProvider::clone(&provider());
     let heavier = |suite: &SupportedCipherSuite| {
         let name = suite.suite().as_str();
         !name.is_some_and(|n| n.contains("AES_128"))

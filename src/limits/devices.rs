@@ -68,7 +68,7 @@ pub const KEY_FAILURES_EVERY: Duration = Duration::from_secs(3);
 pub const KEY_FAILED_PAUSE: Duration = Duration::from_secs(1);
 /// PBKDF2 output bytes that a device may request.
 pub const KDF_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
-/// Derived keys that are kept: those of the devices of as many products, or seconds, as sign at about the same time.
+/// Derived keys that are kept: one for each product and each second in which its devices sign.
 pub const DERIVED_KEYS: usize = 64;
 /// Age at which a shared-secret signature expires.
 pub const SIGNATURE_AGE: Duration = Duration::from_secs(90);

@@ -66,7 +66,7 @@ pub async fn attempted(w: &mut Write, device: DeviceId, now: Micros) -> store::R
     Ok(())
 }
 
-/// Writes to the device's audit log and to the server's log what the server did with a device by itself.
+/// Writes to the device's audit log and to the server's log what happened to a device without a person.
 pub async fn note(w: &mut Write, device: DeviceId, text: &str, now: Micros) -> store::Result<()> {
     let Some(d) = devices::row(w, device).await? else {
         return Ok(());

@@ -17,7 +17,7 @@ pub fn run_all(
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("the system has a thread and a poll for a lane");
+            .expect("the system allows a lane to wait for events");
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {

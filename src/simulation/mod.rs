@@ -218,6 +218,7 @@ impl World {
         }
     }
 
+    /// Lets all happen that comes before `end`. It is calm from `calm` on.
     async fn live_until(&mut self, calm: Micros, end: Micros, count: &mut u64) -> Outcome<()> {
         while let Some((at, event)) = self.events.next(end) {
             self.clock.advance(at.since(self.db.now()));
@@ -236,7 +237,8 @@ impl World {
                 self.check().await?;
             }
         }
-        // What has become due since the last tick is done by the next one, of whichever node holds the lease.
+        // What has become due since the last tick is done by the next one, of whichever node holds the lease. Ticks of the calm may
+        // leave their repairs out; these do not.
         self.calm = false;
         for node in (0..self.nodes.len()).chain(0..self.nodes.len()) {
             self.tick(node).await?;

@@ -78,9 +78,9 @@ async fn verified(
     kdf: Kdf,
     secret: Secret,
 ) -> Result<Claim, Refused> {
-    let salt = salt(h).ok_or(Refused::No("x-nh-time is not a number"))?;
-    let origin = Origin::new(&salt, secret.reveal());
     let check = async {
+        let salt = salt(h)?;
+        let origin = Origin::new(&salt, secret.reveal());
         if let Some(key) = app.derived_keys.get(origin) {
             return signed(h, &key);
         }

@@ -23,27 +23,16 @@ fn a_certificate_is_kept_until_its_names_change_or_its_time_runs_out() {
     assert!(identity.server_config().is_ok());
 }
 
-/// Hands what one side has to send to the other, until neither has anything.
-fn shake_hands(client: &mut rustls::ClientConnection, server: &mut rustls::ServerConnection) {
-    while client.wants_write() || server.wants_write() {
-        let mut flight = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut flight).unwrap();
-        }
-        let mut left = flight.as_slice();
-        while !left.is_empty() {
-            server.read_tls(&mut left).unwrap();
-            server.process_new_packets().unwrap();
-        }
-        let mut flight = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut flight).unwrap();
-        }
-        let mut left = flight.as_slice();
-        while !left.is_empty() {
-            client.read_tls(&mut left).unwrap();
-            client.process_new_packets().unwrap();
-        }
+/// Gives all that one side has to send to the other.
+fn hand_over(from: &mut rustls::Connection, to: &mut rustls::Connection) {
+    let mut flight = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut flight).unwrap();
+    }
+    let mut left = flight.as_slice();
+    while !left.is_empty() {
+        to.read_tls(&mut left).unwrap();
+        to.process_new_packets().unwrap();
     }
 }
 
@@ -56,7 +45,7 @@ fn the_lighter_cipher_is_taken_of_those_that_a_client_offers() {
     let ca = CertificateDer::from_pem_file(folder.path().join("tls/ca.pem")).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca).unwrap();
-    let light_alone = |suite: &SupportedCipherSuite| {
+    let is_light = |suite: &SupportedCipherSuite| {
         suite
             .suite()
             .as_str()
@@ -78,7 +67,7 @@ fn the_lighter_cipher_is_taken_of_those_that_a_client_offers() {
     ] {
         let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         if without_light {
-            provider.cipher_suites.retain(|suite| !light_alone(suite));
+            provider.cipher_suites.retain(|suite| !is_light(suite));
         }
         let client = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])
@@ -86,9 +75,14 @@ fn the_lighter_cipher_is_taken_of_those_that_a_client_offers() {
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
         let name = "ota.example.com".try_into().unwrap();
-        let mut client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
-        let mut server = rustls::ServerConnection::new(server.clone()).unwrap();
-        shake_hands(&mut client, &mut server);
+        let client = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let server = rustls::ServerConnection::new(server.clone()).unwrap();
+        let (mut client, mut server): (rustls::Connection, rustls::Connection) =
+            (client.into(), server.into());
+        while client.wants_write() || server.wants_write() {
+            hand_over(&mut client, &mut server);
+            hand_over(&mut server, &mut client);
+        }
         let taken = client.negotiated_cipher_suite().unwrap().suite();
         assert_eq!(taken.as_str(), Some(wanted));
     }

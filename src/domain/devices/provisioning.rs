@@ -7,8 +7,8 @@ use super::x509::CertificateInfo;
 use crate::clock::Micros;
 use crate::domain::DomainError;
 use crate::ids::{DeviceId, ProductId};
+use crate::rollout::outcome;
 use crate::store::devices::certificates::{self, CaRow, Holder};
-use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::{self, Db, Write, devices};
 
 /// Why a device does not get in.
@@ -86,17 +86,7 @@ pub async fn by_certificate(
             format!("Device {name} was introduced by the authority {authority}, with {serial}")
         }
     };
-    let (actor, resource) = (Actor::Device(device), Resource::Device(device));
-    audit::add(
-        &mut w,
-        ca.org_id,
-        Some(product),
-        actor,
-        resource,
-        &text,
-        now,
-    )
-    .await?;
+    outcome::note(&mut w, device, &text, now).await?;
     w.commit().await?;
     Ok(Provisioned {
         device,

@@ -1,5 +1,5 @@
 //! Many rows as the argument of one statement. PostgreSQL takes each column as an array and unnests them. SQLite takes one text of
-//! JSON, an array of rows, and reads each row from SQLite's binary form of it (`jsonb_each`). That takes a third of the time of
+//! JSON, an array of rows, and reads each row from SQLite's binary form of it (`jsonb_each`). That takes less than half of the time of
 //! `json_each`, which makes a text of every row and reads it once for each column. The statement is written once, around a table
 //! `x` with these rows, and the macros put in what makes that table on either engine.
 
