@@ -25,6 +25,8 @@ struct RolloutView {
     sentence: String,
     /// The number of the release that it takes back.
     takes_back: Option<i64>,
+    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`.
+    status: &'static str,
     /// When the state changed last.
     changed_at: Option<String>,
     /// Devices in the group.
@@ -98,6 +100,7 @@ fn view(p: &Progress) -> RolloutView {
         state: p.state.word(),
         sentence: p.sentence.clone(),
         takes_back: p.takes_back,
+        status: p.status.word(),
         changed_at: p.changed_at.map(Micros::zulu),
         devices: p.devices.0,
         updated: p.devices.1,

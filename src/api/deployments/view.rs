@@ -32,6 +32,8 @@ pub(super) struct DeploymentGroup {
     releases_count: Option<i64>,
     /// Free text.
     notes: Option<String>,
+    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`. Beyond NervesHub.
+    status: &'static str,
     /// What can be set of it; left out in lists. Beyond NervesHub.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Settings>,
@@ -208,6 +210,7 @@ pub(super) fn view(g: &Group, counts: bool) -> DeploymentGroup {
         device_count: counts.then_some(g.devices),
         releases_count: counts.then_some(g.releases),
         notes: g.row.notes.clone(),
+        status: g.status.word(),
         settings: settings(g),
     }
 }

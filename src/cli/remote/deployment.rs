@@ -1,17 +1,16 @@
 //! `nervecenter deployment …`: deployment groups of a server.
 
 mod dry_run;
+mod status;
 mod strays;
 
-use super::{Ask, Client, part, query};
+use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -143,13 +142,16 @@ pub(in crate::cli) enum Deployment {
         /// The group's name.
         name: String,
     },
-    /// Say how many devices run the current release; with --watch step by step, until all do or the release stops.
+    /// Say how many devices run the current release; with --watch until all do. It fails when the release stops before.
     Status {
         /// Its name.
         name: String,
         /// Go on until all do.
         #[arg(long)]
         watch: bool,
+        /// Fail when they do not after so many seconds.
+        #[arg(long, requires = "watch", value_name = "SECONDS")]
+        timeout: Option<u64>,
     },
     /// Show how far the current release is, step by step.
     Progress {
@@ -371,7 +373,11 @@ impl Ask for Deployment {
                 ];
                 return list(client, &name, "inflight", &columns).await;
             }
-            Self::Status { name, watch } => return status(client, &name, watch).await,
+            Self::Status { name, watch, .. } if !watch => return status::once(client, &name).await,
+            Self::Status { name, timeout, .. } => {
+                let timeout = timeout.map(Duration::from_secs);
+                return status::watch(client, &name, timeout).await;
+            }
             Self::Progress { name } => {
                 let path = format!("{}/progress", group(client, &name).await?);
                 return shown(client, &client.get(&path).await?);
@@ -404,85 +410,4 @@ fn read(settings: &[String]) -> anyhow::Result<Value> {
         map.insert(key.to_owned(), value);
     }
     Ok(map.into())
-}
-
-async fn count(client: &Client, product: &str, text: &str) -> anyhow::Result<u64> {
-    let pairs = [("query", text), ("pagination[page_size]", "1")];
-    let path = format!("{product}/devices?{}", query(&pairs));
-    let answer = client
-        .full_answer(client.request(Method::GET, &path))
-        .await?;
-    answer["pagination"]["total_entries"]
-        .as_u64()
-        .context("the server does not count devices")
-}
-
-/// The steps of a release in a line: `Canary done | Sign-off waits | Everyone else`.
-fn drawn(progress: &Value) -> String {
-    let steps = progress["steps"].as_array().map_or(&[][..], Vec::as_slice);
-    let text = |step: &Value| {
-        let name = step["name"].as_str().unwrap_or_default();
-        match step["state"].as_str() {
-            Some("done") => format!("{name} done"),
-            Some("current") if step["type"] == "approval_required" => format!("{name} waits"),
-            Some("current") => format!("{name} {}", step["installed"]),
-            _ => name.to_owned(),
-        }
-    };
-    steps.iter().map(text).collect::<Vec<_>>().join(" | ")
-}
-
-async fn status(client: &Client, name: &str, watch: bool) -> anyhow::Result<Code> {
-    let product = client.in_product().await?;
-    let path = group(client, name).await?;
-    let bar = if watch && std::io::stderr().is_terminal() {
-        ProgressBar::new(0)
-    } else {
-        ProgressBar::hidden()
-    };
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
-        bar.set_style(style);
-    }
-    loop {
-        let found = client.get(&path).await?;
-        let firmware = found["firmware_uuid"].as_str().unwrap_or_default();
-        let quoted = Value::from(name).to_string();
-        let within = format!("deployment_group = {quoted}");
-        let total = count(client, &product, &within).await?;
-        let updated = count(
-            client,
-            &product,
-            &format!("{within} and firmware = {firmware}"),
-        )
-        .await?;
-        let updating = count(
-            client,
-            &product,
-            &format!("{within} and update_status is updating"),
-        )
-        .await?;
-        bar.set_length(total);
-        bar.set_position(updated);
-        let version = found["current_release"]["firmware"]["version"].as_str();
-        let progress = client.get(&format!("{path}/progress")).await?;
-        bar.set_message(format!(
-            "{} {}",
-            version.unwrap_or_default(),
-            drawn(&progress)
-        ));
-        let state = progress["state"].as_str().unwrap_or_default().to_owned();
-        let over = updated == total || matches!(&*state, "stopped" | "aborted");
-        if !watch || over {
-            bar.finish_and_clear();
-            client.one(&json!({
-                "name": name, "state": found["state"], "version": version, "devices": total,
-                "updated": updated, "updating": updating, "rollout": state,
-            }))?;
-            if watch && updated < total {
-                bail!("{}", progress["sentence"].as_str().unwrap_or_default());
-            }
-            return Ok(Code::Done);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
 }

@@ -11,6 +11,7 @@ use crate::access::scope::{Product, Scope};
 use crate::bus::{Bus, BusMessage};
 use crate::clock::Micros;
 use crate::domain::deployments::rollouts;
+use crate::domain::deployments::status::{self, GroupStatus};
 use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
@@ -51,6 +52,8 @@ pub struct Group {
     pub releases: i64,
     /// UUID of the current release's archive.
     pub archive: Option<String>,
+    /// Whether it waits for deltas.
+    pub status: GroupStatus,
 }
 
 /// The request to create a deployment group.
@@ -74,7 +77,7 @@ pub struct NewGroup {
     pub architecture: Option<String>,
 }
 
-async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
+async fn filled(on: &mut impl On, row: GroupRow, now: Micros) -> store::Result<Group> {
     Ok(Group {
         tags: table::words(on, row.id, "tag").await?,
         release_words: Some((
@@ -85,6 +88,7 @@ async fn filled(on: &mut impl On, row: GroupRow) -> store::Result<Group> {
         devices: devices::count_in_group(on, row.id).await?,
         releases: table::release_count(on, row.id).await?,
         archive: archives::of_group(on, row.id).await?,
+        status: status::status(on, row.id, now).await?,
         row,
     })
 }
@@ -95,15 +99,17 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     let listed = table::list(&mut r, scope).await?;
     let ids: Vec<GroupId> = listed.iter().map(|g| g.row.id).collect();
     let mut tags = matching::by_group(table::words_of(&mut r, &ids, "tag").await?);
+    let mut statuses = status::statuses(&mut r, &ids, db.now()).await?;
     let all = listed.into_iter().map(|g| {
         let tags = tags.remove(&g.row.id).unwrap_or_default();
-        Group::listed(g, tags)
+        let status = statuses.remove(&g.row.id).unwrap_or_default();
+        Group::listed(g, tags, status)
     });
     Ok(all.collect())
 }
 
 impl Group {
-    fn listed(g: ListedGroup, tags: Vec<String>) -> Self {
+    fn listed(g: ListedGroup, tags: Vec<String>, status: GroupStatus) -> Self {
         let release = || {
             Some(ReleaseRow {
                 id: g.release_id?,
@@ -125,6 +131,7 @@ impl Group {
             devices: g.devices,
             releases: g.releases,
             archive: g.archive_uuid,
+            status,
             row: g.row,
         }
     }
@@ -151,7 +158,7 @@ pub async fn require_group(
 pub async fn show(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Group> {
     let mut r = db.read().await?;
     let row = require_group(&mut r, scope, name).await?;
-    Ok(filled(&mut r, row).await?)
+    Ok(filled(&mut r, row, db.now()).await?)
 }
 
 /// Creates a deployment group with its first release. It always starts switched off.

@@ -7,4 +7,5 @@ pub mod imported;
 mod members;
 pub mod overview;
 pub mod rollouts;
+pub mod status;
 pub mod strays;

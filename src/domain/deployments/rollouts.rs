@@ -5,6 +5,7 @@ use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::deployments::groups::require_group;
+use crate::domain::deployments::status::{self, GroupStatus};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::ReleaseId;
@@ -37,6 +38,8 @@ pub struct Progress {
     pub sentence: String,
     /// The number of the release that it takes back.
     pub takes_back: Option<i64>,
+    /// Whether the group waits for deltas.
+    pub status: GroupStatus,
     /// When the state changed last, if it ever did.
     pub changed_at: Option<Micros>,
     /// Devices in the group, and those of them that run the release.
@@ -85,6 +88,7 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     let server = server_bandwidth::read(&mut r).await?.into();
     let limits = limits_of(&group, server, &release.version, now);
     let limit = limits.into_iter().next();
+    let status = status::status(&mut r, group.id, now).await?;
     let mut steps = Vec::new();
     for (n, step) in (0_i64..).zip(&rollout.workflow.steps) {
         let at = rollout.number();
@@ -111,7 +115,8 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
         release: release.number,
         state: rollout.state(),
         takes_back: release.takes_back,
-        sentence: sentence(&group, &rollout, limit, all > updated, now),
+        sentence: sentence(&group, &rollout, limit, all > updated, status, now),
+        status,
         changed_at: rollout.row.as_ref().map(|r| r.changed_at),
         devices: (all, updated),
         steps,
@@ -124,6 +129,7 @@ fn sentence(
     rollout: &Rollout,
     limit: Option<Limit>,
     more: bool,
+    status: GroupStatus,
     now: Micros,
 ) -> String {
     let reason = rollout.row.as_ref().and_then(|r| r.reason.as_deref());
@@ -141,8 +147,14 @@ fn sentence(
             if let Some(limit) = limit {
                 return limit.sentence;
             }
+            let preparing = status == GroupStatus::Preparing;
             // Whether somebody is there to be updated, only the scheduler looks.
             match rollout.decide(false, now) {
+                StepDecision::Wait(Waiting::Newcomers) | StepDecision::Update(_) if preparing => {
+                    format!(
+                        "Step {step} goes on. Deltas are being made; devices that need them wait, ten minutes at most."
+                    )
+                }
                 StepDecision::Wait(Waiting::Newcomers) if more => {
                     format!("Step {step} updates each device as it connects.")
                 }

@@ -122,6 +122,46 @@ pub struct DeltaView {
     pub reason: Option<String>,
 }
 
+/// How the deltas to the current release of a group are, from what its devices run.
+#[derive(Debug, Clone, FromRow)]
+pub struct DeltaCounts {
+    pub group_id: GroupId,
+    /// Those that are being made, since not too long ago: their devices wait.
+    pub waited_for: i64,
+    /// Those that could not be made, took too long or were withdrawn.
+    pub failed: i64,
+    pub all_of_them: i64,
+}
+
+/// Counts the deltas of these groups; the groups that take none, or for which there are none, are left out. Deltas that were asked for
+/// after `waited_since` are waited for.
+pub async fn delta_counts(
+    on: &mut impl On,
+    groups: &[GroupId],
+    waited_since: Micros,
+) -> Result<Vec<DeltaCounts>> {
+    fetch_rows!(
+        on,
+        "overview.delta_counts",
+        groups,
+        |g| [of_group BIGINT = *g, since BIGINT = waited_since],
+        "SELECT g.id AS group_id,
+                CAST(SUM(CASE WHEN d.status = 'processing' AND d.inserted_at > x.since THEN 1 ELSE 0 END) AS BIGINT)
+                  AS waited_for,
+                CAST(SUM(CASE WHEN d.status IN ('failed', 'timed_out') THEN 1 ELSE 0 END) AS BIGINT) AS failed,
+                COUNT(*) AS all_of_them
+         FROM ",
+        " JOIN deployment_groups g ON g.id = x.of_group AND g.delta_updatable
+         JOIN releases r ON r.group_id = g.id
+           AND r.number = (SELECT MAX(n.number) FROM releases n WHERE n.group_id = g.id)
+         JOIN firmwares t ON t.id = r.firmware_id AND t.delta_updatable
+         JOIN deltas d ON d.target_id = t.id JOIN firmwares s ON s.id = d.source_id
+         WHERE EXISTS (SELECT 1 FROM devices v
+                       WHERE v.group_id = g.id AND v.fw_uuid = s.uuid AND v.deleted_at IS NULL)
+         GROUP BY g.id",
+    )
+}
+
 /// The deltas to a firmware, by the version that they are from.
 pub async fn deltas(on: &mut impl On, target: FirmwareId, most: i64) -> Result<Vec<DeltaView>> {
     fetch_all!(

@@ -3,6 +3,7 @@
 mod console_files;
 mod remote;
 mod simulator;
+mod watch;
 
 use crate::support::server::BINARY;
 use crate::support::{fixtures, postgres};

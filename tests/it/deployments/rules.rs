@@ -1,6 +1,6 @@
 //! Who of a group is updated, when, and who waits (docs/protocol/rules.md, "Claims", "Matching", "Penalty box", "Deltas").
 
-use super::release;
+use super::{GROUP, release};
 use crate::support::device::{Device, running};
 use crate::support::{Api, Server, fixtures, inspect, readings};
 use serde_json::{Value, json};
@@ -194,6 +194,17 @@ async fn only_devices_on_an_interface_of_the_release_are_updated(server: Server)
     mobile.event("update").await;
 }
 
+/// What the list of groups, the group and its progress say about its deltas.
+async fn statuses(api: &Api) -> [String; 3] {
+    let get = async |path: &str| api.get(&Api::product(path)).await.data();
+    let all = [
+        get("/deployments").await[0].take(),
+        get(GROUP).await,
+        get(&format!("{GROUP}/progress")).await,
+    ];
+    all.map(|found| found["status"].as_str().unwrap().to_owned())
+}
+
 async fn devices_wait_for_their_delta_ten_minutes_at_most(server: Server) {
     let (api, old, new) = group(&server, json!({"delta_updatable": true})).await;
     let mut d = Device::joined(&server, "d", &old).await;
@@ -203,6 +214,10 @@ async fn devices_wait_for_their_delta_ten_minutes_at_most(server: Server) {
     std::fs::rename(&staging, &away).unwrap();
     release(&api, &new).await;
     assert!(d.silent(1_000).await, "its delta is being made");
+    assert_eq!(statuses(&api).await, ["preparing"; 3]);
+    let progress = api.get(&Api::product(&format!("{GROUP}/progress"))).await;
+    let sentence = progress.data()["sentence"].to_string();
+    assert!(sentence.contains("Deltas are being made"), "{sentence}");
     let foreign = version(&old, "0.5.0", "0d3c1a52-68a1-5f10-9d0c-0123456789ab");
     let mut other = Device::joined(&server, "other", &foreign).await;
     other.event("update").await;
@@ -212,4 +227,5 @@ async fn devices_wait_for_their_delta_ten_minutes_at_most(server: Server) {
     let told = d.event("update").await;
     let whole = fixtures::bytes("good/rpi4-1.1.0.fw").len();
     assert_eq!(told["size"], whole, "{told}");
+    assert_eq!(statuses(&api).await, ["ready"; 3], "nobody waits any more");
 }

@@ -216,6 +216,7 @@ async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
         "it failed on 3 of 3 devices that tried it"
     );
     assert_eq!(deltas[0]["from_version"], "1.0.0");
+    assert_eq!(read(&api, "progress").await["status"], "deltas_failed");
     let file = reqwest::get(link.as_str().unwrap()).await.unwrap();
     assert_eq!(file.status(), 200, "whoever was sent it before may finish");
     assert_eq!(read(&api, "progress").await["state"], "running");
@@ -240,6 +241,7 @@ async fn a_bad_delta_is_withdrawn_and_the_release_goes_on(server: Server) {
         "{made}"
     );
     assert!(made["saved"].as_i64().unwrap() > 0);
+    assert_eq!(read(&api, "progress").await["status"], "ready");
     let more = json!({"deployment": {"concurrent_updates": 2}});
     assert_eq!(api.put(&Api::product(GROUP), more).await.status, 200);
     let told = all[4].event("update").await;

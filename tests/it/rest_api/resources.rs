@@ -486,6 +486,7 @@ async fn deployments_keep_their_shapes(server: Server) {
             "current_release": {"number": 1, "firmware": firmware}, "archive_uuid": null,
             "conditions": {"version": ">= 1.0.0", "tags": ["beta"], "tag_operator": "and"},
             "delta_updatable": true, "device_count": null, "releases_count": null, "notes": null,
+            "status": "ready",
             "settings": {"concurrent_updates": 10, "queue_management": "FIFO",
                 "priority_queue_enabled": false, "priority_queue_concurrent_updates": 5,
                 "priority_queue_firmware_version_threshold": null, "device_failure_threshold": 3,
