@@ -1,6 +1,7 @@
 //! Authentication of people: API tokens, passwords, secrets, and the scopes that every query for a person
 //! takes.
 
+pub mod credential;
 pub mod derived_keys;
 pub mod password;
 pub mod token;
@@ -8,10 +9,11 @@ pub mod token_uses;
 pub mod vault;
 
 use crate::clock::Micros;
-use crate::limits::LOGIN_IDLE;
+use crate::limits::{LOGIN_IDLE, SESSION_IDLE};
 pub use crate::store::accounts::membership::{org_scope, product_scope, still_allowed};
 pub use crate::store::accounts::scope;
 use crate::store::{self, Db};
+use credential::Credential;
 use scope::{Access, Grant, Person};
 use std::time::Duration;
 use token_uses::TokenUses;
@@ -37,15 +39,15 @@ pub fn random_id() -> i64 {
     i64::from_le_bytes(random()) & i64::MAX
 }
 
-/// The person whose API token this is. The use of the token is recorded at most once a minute, in memory, so
-/// that this only reads the database.
-pub async fn by_token(
+/// The person whose API token or session this is. Its use is recorded at most once a minute, in memory, so that this only reads the
+/// database.
+pub async fn by_credential(
     db: &Db,
-    token: &str,
+    credential: Credential<'_>,
     uses: &TokenUses,
     now: Micros,
 ) -> store::Result<Option<Person>> {
-    let Some(hash) = token::hash(token) else {
+    let Some(hash) = token::hash(credential.text()) else {
         return Ok(None);
     };
     let mut r = db.read().await?;
@@ -56,8 +58,18 @@ pub async fn by_token(
     if owner.expires_at.is_some_and(|end| end <= now) {
         return Ok(None);
     }
+    let session = owner.remembered.is_some();
+    if session != matches!(credential, Credential::Session(_)) {
+        // A stolen cookie is no API token: as one it would not have to come from a page of this server.
+        return Ok(None);
+    }
     let used = owner.last_used_at.unwrap_or(owner.inserted_at);
-    if owner.login && now.since(used) > LOGIN_IDLE {
+    let idle = match owner.remembered {
+        Some(false) => Some(SESSION_IDLE),
+        Some(true) => None,
+        None => owner.login.then_some(LOGIN_IDLE),
+    };
+    if idle.is_some_and(|most| now.since(used) > most) {
         return Ok(None);
     }
     let access = Access::parse(&owner.access).ok_or_else(|| store::Error::BadRow {
@@ -81,5 +93,6 @@ pub async fn by_token(
             product: owner.product_id,
         },
         token: Some(owner.token_id),
+        session,
     }))
 }

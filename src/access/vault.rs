@@ -41,6 +41,7 @@ pub struct Vault {
     links: hmac::Key,
     proofs: hmac::Key,
     chain: hmac::Key,
+    pages: hmac::Key,
 }
 
 struct Bytes32;
@@ -68,6 +69,7 @@ impl Vault {
             links: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"download links")),
             proofs: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"ca ownership")),
             chain: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"audit chain")),
+            pages: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"pages of sessions")),
         }
     }
 
@@ -116,6 +118,18 @@ impl Vault {
     /// The seal of an audit entry in the audit chain. Without the node key nobody can forge one.
     pub fn chain(&self, text: &[u8]) -> Vec<u8> {
         hmac::sign(&self.chain, text).as_ref().to_vec()
+    }
+
+    /// The text that a page of this server shows to prove that it belongs to a session, given the session's number.
+    pub fn page_proof(&self, session: i64) -> String {
+        let tag = hmac::sign(&self.pages, &session.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(tag.as_ref())
+    }
+
+    /// Whether a text is that of this session. Compares in constant time.
+    pub fn page_proven(&self, session: i64, text: &str) -> bool {
+        let expected = self.page_proof(session);
+        constant_time::verify_slices_are_equal(expected.as_bytes(), text.as_bytes()).is_ok()
     }
 
     /// The token that an organization must include in its proof of possession of a CA key, valid until

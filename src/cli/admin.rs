@@ -4,6 +4,7 @@
 use super::exit::Code;
 use super::{output, runtime};
 use crate::access;
+use crate::access::credential::Credential;
 use crate::access::password;
 use crate::access::scope::{Grant, Person};
 use crate::access::token_uses::TokenUses;
@@ -191,6 +192,7 @@ impl ResetPassword {
             email: user.email,
             grant: Grant::default(),
             token: None,
+            session: false,
         };
         let text = format!(
             "The password of {} was reset on the server; all tokens of this person ended",
@@ -214,7 +216,13 @@ impl ExplainDevices {
         let order = Order::parse(&self.sort)
             .with_context(|| format!("--sort {:?}: devices cannot be sorted by it", self.sort))?;
         let db = setup::database(&config).await?;
-        let person = access::by_token(&db, &self.token, &TokenUses::default(), db.now()).await?;
+        let person = access::by_credential(
+            &db,
+            Credential::Token(&self.token),
+            &TokenUses::default(),
+            db.now(),
+        )
+        .await?;
         let person = person.context("--token: nobody has it")?;
         let scope = scopes::product(&db, person, &self.org, &self.product).await?;
         let mut filters = Map::new();

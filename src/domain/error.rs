@@ -94,7 +94,17 @@ impl From<Denied> for DomainError {
 
 /// A validation error for one field, in the shape of the API.
 pub fn field(name: &str, message: &str) -> DomainError {
-    DomainError::Fields(serde_json::json!({ name: [message] }))
+    DomainError::Fields(messages(name, message))
+}
+
+/// A message under a name, in the shape of the API.
+fn messages(name: &str, message: &str) -> serde_json::Value {
+    serde_json::json!({ name: [message] })
+}
+
+/// A refusal to delete what still holds something: what that is, under its name.
+pub fn in_use(name: &str, message: &str) -> DomainError {
+    DomainError::InUse(messages(name, message))
 }
 
 /// The message for a required field that is missing or blank.

@@ -6,12 +6,12 @@ use crate::app::App;
 use crate::device::tls::ServerIdentity;
 use crate::limits::{
     CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
-    OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY,
-    UPDATE_LIFE, WEBHOOK_LIFE,
+    OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SESSION_IDLE, SWEEP_EVERY, SWEEP_ROWS, TICK,
+    TOKEN_USES_EVERY, UPDATE_LIFE, WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store;
-use crate::store::accounts::users;
+use crate::store::accounts::{sessions, users};
 use crate::store::deployments::attempts;
 use crate::store::devices::{device_logs, health_reports, history};
 use crate::store::events::audit::chain;
@@ -141,10 +141,11 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let told = webhooks::sweep(&mut w, now.before(WEBHOOK_LIFE), SWEEP_ROWS).await?;
     let mailed = mail::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
     let logins = users::sweep_logins(&mut w, now.before(LOGIN_IDLE), SWEEP_ROWS).await?;
+    let browsers = sessions::sweep(&mut w, now.before(SESSION_IDLE), now, SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
     Ok([
-        health, logs, ended, ran, tried, updates, notes, told, mailed, logins,
+        health, logs, ended, ran, tried, updates, notes, told, mailed, logins, browsers,
     ]
     .iter()
     .any(|n| *n >= full))

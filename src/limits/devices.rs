@@ -114,6 +114,22 @@ pub const DISK_RESERVE: u64 = 256 << 20;
 pub const LOGIN_IDLE: Duration = Duration::from_secs(90 * 86_400);
 /// Maximum login tokens of one person. The least recently used one is deleted for a new one.
 pub const LOGINS_A_PERSON: i64 = 100;
+/// The session of a browser that is not remembered ends when it was not used for this long.
+pub const SESSION_IDLE: Duration = Duration::from_secs(12 * 3_600);
+/// A remembered session ends so long after its login.
+pub const SESSION_REMEMBERED: Duration = Duration::from_secs(60 * 86_400);
+/// Maximum sessions of one person. The least recently used one is deleted for a new one.
+pub const SESSIONS_A_PERSON: i64 = 100;
+/// Kept characters of what a browser calls itself.
+pub const SESSION_AGENT_CHARS: usize = 255;
+/// Maximum organizations of one person that makes another one.
+pub const ORGS_A_PERSON: usize = 200;
+/// Maximum bytes of what a person's console remembers, as JSON.
+pub const PREFERENCES_BYTES: usize = 16_384;
+/// Maximum bytes of an email address.
+pub const EMAIL_BYTES: usize = 255;
+/// Length of a person's name in characters.
+pub const PERSON_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=100;
 /// Length of a new password in characters.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 /// Maximum bytes of a form that is parsed for its method override before the request is authenticated.

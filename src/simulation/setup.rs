@@ -175,6 +175,7 @@ pub(super) async fn build(
         email: "p0@acme.org".into(),
         grant: crate::access::scope::Grant::default(),
         token: None,
+        session: false,
     };
     let scope = membership::product_scope(&mut w, person, "acme", "thermo").await?;
     let scope = scope.ok_or_else(missing)?;

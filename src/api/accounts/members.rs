@@ -11,7 +11,7 @@ use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::accounts::logins;
-use crate::domain::accounts::orgs::{self, Member};
+use crate::domain::accounts::members::{self, Member};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -106,7 +106,7 @@ pub(super) fn routes(contract: &mut Contract) {
 /// `GET /orgs/:org/users`.
 async fn members(State(app): State<App>, scope: Scope<Org>) -> Result<Data<Vec<MemberView>>> {
     let scope = scope.allow(Role::Admin)?;
-    let all = orgs::members(&app.db, &scope).await?;
+    let all = members::members(&app.db, &scope).await?;
     Ok(Data(all.iter().map(view).collect()))
 }
 
@@ -136,7 +136,7 @@ async fn add_member(
         Some(_) => role,
         None => role_from_nh(role),
     };
-    let Some(member) = orgs::add_member(&app, &scope, email, role).await? else {
+    let Some(member) = members::add_member(&app, &scope, email, role).await? else {
         logins::invite(&app, &scope, email, role).await?;
         return Ok(Either::B(Invited));
     };
@@ -151,7 +151,7 @@ async fn member(
     Name(email): Name,
 ) -> Result<Data<MemberView>> {
     let scope = scope.allow(Role::Admin)?;
-    Ok(Data(view(&orgs::member(&app.db, &scope, &email).await?)))
+    Ok(Data(view(&members::member(&app.db, &scope, &email).await?)))
 }
 
 /// `PUT /orgs/:org/users/:email`.
@@ -165,7 +165,7 @@ async fn set_role(
     let role = p
         .text("role")
         .ok_or_else(|| DomainError::Bad("role is needed".into()))?;
-    let member = orgs::set_role(&app.db, &scope, &email, role_from_nh(role)).await?;
+    let member = members::set_role(&app.db, &scope, &email, role_from_nh(role)).await?;
     Ok(Data(view(&member)))
 }
 
@@ -176,7 +176,7 @@ async fn remove_member(
     Name(email): Name,
 ) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
-    orgs::remove_member(&app, &scope, &email).await?;
+    members::remove_member(&app, &scope, &email).await?;
     Ok(NoContent)
 }
 

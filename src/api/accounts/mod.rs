@@ -3,7 +3,11 @@
 mod cli_login;
 mod invitations;
 mod members;
+mod organizations;
+mod own_account;
 pub(super) mod pages;
+mod server_info;
+mod sessions;
 mod settings;
 mod tokens;
 mod users;
@@ -11,7 +15,11 @@ mod users;
 use super::http::contract::Contract;
 
 pub(super) fn routes(contract: &mut Contract) {
+    server_info::routes(contract);
     users::routes(contract);
+    own_account::routes(contract);
+    organizations::routes(contract);
+    sessions::routes(contract);
     cli_login::routes(contract);
     tokens::routes(contract);
     members::routes(contract);

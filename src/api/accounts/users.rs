@@ -1,4 +1,4 @@
-//! Logins, the person that asks, and their organizations (docs/protocol/rest.md, "Authentication" and "Members and organizations").
+//! Logins that give a token, and the password (docs/protocol/rest.md, "Authentication").
 
 use crate::api::http::answer::{Data, NoContent};
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
@@ -8,7 +8,7 @@ use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::domain::accounts::{orgs, tokens, users};
+use crate::domain::accounts::{tokens, users};
 use crate::domain::error::{BLANK, field};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
@@ -24,30 +24,6 @@ struct LoginView {
     email: String,
     /// A new API token, shown once.
     token: String,
-}
-
-/// The person whose token it is.
-#[derive(Serialize, JsonSchema)]
-struct Me {
-    /// Full name.
-    name: String,
-    /// Login.
-    email: String,
-}
-
-/// An organization.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Organization")]
-struct OrgView {
-    /// Unique on the server.
-    name: String,
-    /// `2026-08-22T08:33:49`.
-    inserted_at: String,
-    /// `2026-08-22T08:33:49`.
-    updated_at: String,
-    /// Only when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    products: Option<Vec<crate::api::catalog::products::ProductView>>,
 }
 
 /// Fields of a login.
@@ -77,9 +53,6 @@ pub(super) fn routes(contract: &mut Contract) {
             429,
             "Too many wrong passwords of this account, or from this address",
         );
-    contract
-        .get("users.me", "/users/me", Auth::Person, me)
-        .summary("The person whose token it is");
     contract.put(
         "users.change_password",
         "/users/me/password",
@@ -94,16 +67,6 @@ pub(super) fn routes(contract: &mut Contract) {
         required("new_password", FieldType::Text, "12 to 1,024 characters"),
     ])
     .error(429, "Too many wrong passwords");
-    contract.tag(Tag::Organizations);
-    contract
-        .get("users.orgs", "/orgs", Auth::Person, orgs)
-        .summary("Organizations that you belong to")
-        .query(&[optional_field(
-            "include",
-            FieldType::Text,
-            "`products` for their products",
-        )])
-        .accepts_any_value();
 }
 
 /// `POST /users/auth` and `/users/login`.
@@ -126,14 +89,6 @@ async fn login(
     }))
 }
 
-/// `GET /users/me`.
-async fn me(Caller(person): Caller) -> Result<Data<Me>> {
-    Ok(Data(Me {
-        name: person.name,
-        email: person.email,
-    }))
-}
-
 /// `PUT /users/me/password`.
 async fn change_password(
     State(app): State<App>,
@@ -150,30 +105,4 @@ async fn change_password(
     let (present, new) = (text("current_password")?, text("new_password")?);
     users::change_password(&app, &person, present, new, address_of(peer)).await?;
     Ok(NoContent)
-}
-
-/// `GET /orgs`.
-async fn orgs(
-    State(app): State<App>,
-    Caller(person): Caller,
-    p: Params,
-) -> Result<Data<Vec<OrgView>>> {
-    let products = p
-        .text("include")
-        .is_some_and(|i| i.split(',').any(|w| w.trim() == "products"));
-    let all = orgs::of(&app.db, &person, products).await?;
-    let views: Vec<OrgView> = all
-        .into_iter()
-        .map(|(org, held)| OrgView {
-            inserted_at: org.inserted_at.naive(),
-            updated_at: org.updated_at.naive(),
-            name: org.name,
-            products: held.map(|all| {
-                all.iter()
-                    .map(crate::api::catalog::products::view)
-                    .collect()
-            }),
-        })
-        .collect();
-    Ok(Data(views))
 }

@@ -96,6 +96,23 @@ impl Documented for NoContent {
     }
 }
 
+/// An answer that gives the browser a cookie, or takes it away.
+pub struct WithCookie<A>(pub HeaderValue, pub A);
+
+impl<A: IntoResponse> IntoResponse for WithCookie<A> {
+    fn into_response(self) -> Response {
+        let mut answer = self.1.into_response();
+        answer.headers_mut().append(header::SET_COOKIE, self.0);
+        answer
+    }
+}
+
+impl<A: Documented> Documented for WithCookie<A> {
+    fn document(operation: &mut Operation<'_>) {
+        A::document(operation);
+    }
+}
+
 /// One of two answers; the document tells of both.
 pub enum Either<A, B> {
     /// The first.

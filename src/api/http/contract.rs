@@ -217,10 +217,17 @@ impl Contract {
             "paths": paths,
             "components": {
                 "schemas": schemas,
-                "securitySchemes": {"bearer_auth": {
-                    "type": "http", "scheme": "bearer",
-                    "description": "`Authorization: Bearer nhu_…`; the scheme `token` works as well.",
-                }},
+                "securitySchemes": {
+                    "bearer_auth": {
+                        "type": "http", "scheme": "bearer",
+                        "description": "`Authorization: Bearer nhu_…`; the scheme `token` works as well.",
+                    },
+                    "session": {
+                        "type": "apiKey", "in": "cookie", "name": "__Host-nc",
+                        "description": "Of `POST /api/session`; called `nc` without https. For pages of this server only: \
+                            changes also need `X-CSRF-Token`.",
+                    },
+                },
             },
         });
         (self.router, Shadows::of(&routes), document)

@@ -13,11 +13,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 const HIDDEN: &str = "Resource Not Found or Authorization Insufficient";
 
+const CROSS_SITE: &str = "A request with the cookie of a session must come from a page of this server, and one that changes \
+    something needs the session's X-CSRF-Token. Programs use an API token.";
+
 /// Why a request failed.
 #[derive(Debug)]
 pub enum Error {
     /// No valid token.
     Unauthorized,
+    /// A cookie without a sign that a page of this server sent it.
+    CrossSite,
     /// A wrong email or password.
     WrongPassword,
     /// No such route.
@@ -107,6 +112,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
             Self::Unauthorized => detail(StatusCode::UNAUTHORIZED, HIDDEN),
+            Self::CrossSite => detail(StatusCode::UNAUTHORIZED, CROSS_SITE),
             Self::WrongPassword => detail(
                 StatusCode::UNAUTHORIZED,
                 "Authentication failed, please check your username and password and try again.",

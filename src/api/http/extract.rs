@@ -2,7 +2,8 @@
 
 use super::contract::Auth;
 use super::error::Error;
-
+use super::session_cookie::{self, Origin};
+use crate::access::credential::Credential;
 use crate::access::scope::{Act, Org, Person, Product, Role, Scope};
 use crate::app::App;
 use crate::budget::{Account, Slot, Turn};
@@ -36,24 +37,56 @@ impl RequestSlot {
     }
 }
 
-/// A person with a valid token.
+/// A person with a valid token or session.
 pub struct Caller(pub Person);
+
+/// The token in the header of a request. A request with two of them, or with another scheme, has none.
+fn token_of(parts: &Parts) -> Result<&str, Error> {
+    let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(one), None) = (all.next(), all.next()) else {
+        return Err(Error::Unauthorized);
+    };
+    let mut words = one.to_str().map_err(|_| Error::Unauthorized)?.split(' ');
+    let scheme = words.next().unwrap_or_default().to_ascii_lowercase();
+    let token = words.next().unwrap_or_default();
+    if !matches!(scheme.as_str(), "token" | "bearer") {
+        return Err(Error::Unauthorized);
+    }
+    Ok(token)
+}
+
+/// The person of a browser's session. A browser sends the cookie whoever made it ask, so that the request has to show that a page
+/// of this server did.
+async fn of_session(parts: &Parts, app: &App) -> Result<Option<Person>, Error> {
+    let Some(text) = session_cookie::sent(&parts.headers, &app.policy) else {
+        return Ok(None);
+    };
+    let person = scopes::person(app, Credential::Session(&text)).await?;
+    let reads = matches!(parts.method, Method::GET | Method::HEAD);
+    let origin = session_cookie::origin(&parts.headers, &app.policy);
+    let proof = parts.headers.get("x-csrf-token");
+    let proven = |person: &Person| {
+        let text = proof.and_then(|p| p.to_str().ok()).unwrap_or_default();
+        let session = person.token.unwrap_or_default();
+        app.vault.page_proven(session, text)
+    };
+    match (person, origin) {
+        (Some(_), Origin::Other) => Err(Error::CrossSite),
+        (Some(person), Origin::Own) if !reads && !proven(&person) => Err(Error::CrossSite),
+        (Some(_), Origin::Untold) if !reads => Err(Error::CrossSite),
+        (person, _) => Ok(person),
+    }
+}
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(one), None) = (all.next(), all.next()) else {
-            return Err(Error::Unauthorized);
+        let person = if parts.headers.contains_key(header::AUTHORIZATION) {
+            scopes::person(app, Credential::Token(token_of(parts)?)).await?
+        } else {
+            of_session(parts, app).await?
         };
-        let mut words = one.to_str().map_err(|_| Error::Unauthorized)?.split(' ');
-        let scheme = words.next().unwrap_or_default().to_ascii_lowercase();
-        let token = words.next().unwrap_or_default();
-        if !matches!(scheme.as_str(), "token" | "bearer") {
-            return Err(Error::Unauthorized);
-        }
-        let person = scopes::person(app, token).await?;
         // A token that grants less than this request needs is like none.
         let act = act(parts);
         let person = person
@@ -187,7 +220,7 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`.
 pub struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -202,6 +235,7 @@ impl FromRequestParts<App> for Word {
             "webhook",
             "rule",
             "upload",
+            "session",
         ]
         .iter()
         .find_map(|k| map.get(*k))

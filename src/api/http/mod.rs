@@ -11,4 +11,5 @@ pub mod operation;
 pub mod page;
 pub mod params;
 pub mod peer;
+pub mod session_cookie;
 pub mod tag;

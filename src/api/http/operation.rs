@@ -95,7 +95,7 @@ impl Draft {
         self.parameters.append(&mut self.page_parameters);
         let security = match self.auth {
             Auth::Anyone => json!([]),
-            auth => json!([{"bearer_auth": [auth.word()]}]),
+            auth => json!([{"bearer_auth": [auth.word()]}, {"session": [auth.word()]}]),
         };
         let publishes = matches!(self.auth, Auth::Publisher(_));
         let mut operation = Map::new();

@@ -7,7 +7,7 @@ use crate::access::{password, random};
 use crate::budget::counted;
 use crate::clock::Micros;
 use crate::domain::Context;
-use crate::domain::accounts::users;
+use crate::domain::accounts::{fields, users};
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
 use crate::domain::{DomainError, Result};
@@ -156,12 +156,7 @@ pub async fn invite(
     role: &str,
 ) -> Result<(Invite, String)> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
-    let plausible = email.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && host.contains('.') && !email.contains(char::is_whitespace)
-    });
-    if !plausible || email.len() > 255 {
-        return Err(field("email", INVALID));
-    }
+    fields::check_email(email)?;
     let now = context.now();
     let mut w = context.db.write().await?;
     let id = invites::add(&mut w, scope, email, role.word(), now).await?;
@@ -248,13 +243,8 @@ pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> 
             (Some(person.id), person.name)
         }
         None => {
-            let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-            if !(2..=100).contains(&name.chars().count()) {
-                return Err(field("name", "must have 2 to 100 characters"));
-            }
-            if !(12..=72).contains(&secret.chars().count()) {
-                return Err(field("password", "must have 12 to 72 characters"));
-            }
+            let name = fields::person_name(name)?;
+            fields::check_password("password", secret)?;
             (None, name)
         }
     };
@@ -284,6 +274,7 @@ pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> 
         email: invite.email.clone(),
         grant: Grant::default(),
         token: None,
+        session: false,
     };
     let text = format!("{name} joined with the role {}", invite.role);
     let (actor, resource) = (Actor::Person(&person), Resource::Org(invite.org_id));

@@ -1,10 +1,14 @@
 //! Accounts: organizations, members, people, logins, API tokens, and access checks.
 
 pub mod access_check;
+mod fields;
 pub mod logins;
+pub mod members;
 pub mod org_settings;
 pub mod orgs;
+pub mod own_account;
 pub mod passwords;
 pub mod scopes;
+pub mod sessions;
 pub mod tokens;
 pub mod users;

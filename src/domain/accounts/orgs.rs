@@ -1,155 +1,170 @@
-//! Organizations and their members.
+//! Organizations: listed, made, renamed and deleted.
 
 use crate::access::scope::{InOrg as _, Org, Person, Role, Scope};
-use crate::domain::Context;
-use crate::domain::error::{INVALID, field};
-use crate::domain::support::mail_rules;
+use crate::clock::Micros;
+use crate::domain::accounts::tokens;
+use crate::domain::error::{BLANK, TAKEN, field, in_use};
 use crate::domain::{DomainError, Result};
+use crate::limits::ORGS_A_PERSON;
+use crate::store::accounts::orgs::{self as table, OrgRow};
+use crate::store::catalog::products;
 use crate::store::events::audit;
-use crate::store::{Db, Write};
+use crate::store::{self, Db};
 
-pub use crate::store::accounts::orgs::{Member, OrgRow};
 pub use crate::store::catalog::products::ProductRow;
 
+/// An organization, as a member sees it.
+#[derive(Debug)]
+pub struct Organization {
+    /// Unique on the server.
+    pub name: String,
+    /// When it was made.
+    pub inserted_at: Micros,
+    /// When its name or settings changed last.
+    pub updated_at: Micros,
+    /// What the member may do in it.
+    pub role: Role,
+    /// Its products, where they were asked for.
+    pub products: Option<Vec<ProductRow>>,
+}
+
+impl Organization {
+    fn of(row: OrgRow, role: Role, products: Option<Vec<ProductRow>>) -> Self {
+        Self {
+            name: row.name,
+            inserted_at: row.inserted_at,
+            updated_at: row.updated_at,
+            role,
+            products,
+        }
+    }
+}
+
 /// The organizations that a person belongs to, with their products if requested.
-pub async fn of(
-    db: &Db,
-    person: &Person,
-    products: bool,
-) -> Result<Vec<(OrgRow, Option<Vec<ProductRow>>)>> {
+pub async fn of(db: &Db, person: &Person, with_products: bool) -> Result<Vec<Organization>> {
     let mut r = db.read().await?;
     let mut all = Vec::new();
-    for org in crate::store::accounts::orgs::of_user(&mut r, person.id).await? {
-        let held = if products {
-            let mut all = crate::store::catalog::products::list(&mut r, org.id).await?;
+    for own in table::of_user(&mut r, person.id).await? {
+        let held = if with_products {
+            let mut all = products::list(&mut r, own.org.id).await?;
             all.retain(|p| person.grant.product.is_none_or(|only| only == p.id));
             Some(all)
         } else {
             None
         };
-        all.push((org, held));
+        all.push(Organization::of(own.org, own.role, held));
     }
     Ok(all)
 }
 
-/// The members of an organization.
-pub async fn members(db: &Db, scope: &Scope<Org>) -> Result<Vec<Member>> {
-    let mut r = db.read().await?;
-    Ok(crate::store::accounts::orgs::members(&mut r, scope).await?)
-}
-
-/// Finds a member by email address.
-///
-/// # Errors
-/// [`DomainError::NotFound`] when nobody with this address is a member.
-pub async fn member(db: &Db, scope: &Scope<Org>, email: &str) -> Result<Member> {
-    let mut r = db.read().await?;
-    crate::store::accounts::orgs::member(&mut r, scope, email)
-        .await?
-        .ok_or(DomainError::NotFound)
-}
-
-/// Makes an existing person a member. `None` when no account has this address.
-///
-/// # Errors
-/// A validation error for an unknown role, or for a person who is a member already.
-pub async fn add_member(
-    context: &Context,
-    scope: &Scope<Org>,
-    email: &str,
-    role: &str,
-) -> Result<Option<Member>> {
-    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
-    let mut w = context.db.write().await?;
-    let Some(user) = crate::store::accounts::users::by_email(&mut w, email).await? else {
-        return Ok(None);
-    };
-    if crate::store::accounts::orgs::member(&mut w, scope, email)
-        .await?
-        .is_some()
-    {
-        return Err(field("org_users", "is already member"));
+/// A name as it may stand in addresses, device configurations and mail.
+fn checked(name: Option<&str>) -> Result<&str> {
+    let name = name.unwrap_or_default().trim();
+    if name.is_empty() {
+        return Err(field("name", BLANK));
     }
-    let now = context.now();
-    crate::store::accounts::orgs::set_member(&mut w, scope.org().id, user.id, role.word(), now)
-        .await?;
-    let text = format!(
-        "{} made {email} a member with the role {}",
-        scope.person().name,
-        role.word()
-    );
-    audit::in_org(&mut w, scope, &text, context.now()).await?;
-    mail_rules::members_changed(context, &mut w, scope, Some(&user.email), &text).await?;
-    w.commit().await?;
-    member(&context.db, scope, email).await.map(Some)
+    if name.len() > 255 {
+        return Err(field("name", "should be at most 255 character(s)"));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.chars().all(plain) {
+        let text = "may have letters A to Z, digits, - and _ only";
+        return Err(field("name", text));
+    }
+    Ok(name)
 }
 
-/// Changes a member's role. The last administrator cannot be demoted, so that somebody can always manage the
-/// organization.
+/// Makes an organization, with the person who asks as its administrator.
 ///
 /// # Errors
-/// A validation error for an unknown role or for the last administrator; [`DomainError::NotFound`] for an
-/// unknown member.
-pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
-    let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
+/// A validation error for a name that is blank, taken or has other letters; [`DomainError::Denied`] for a limited token.
+pub async fn create(db: &Db, person: &Person, name: Option<&str>) -> Result<Organization> {
+    tokens::require_full_access(person)?;
+    let name = checked(name)?;
+    let now = db.now();
     let mut w = db.write().await?;
-    let found = crate::store::accounts::orgs::member(&mut w, scope, email)
-        .await?
-        .ok_or(DomainError::NotFound)?;
-    if role != Role::Admin {
-        keep_an_admin(&mut w, scope, &found).await?;
+    if table::of_user(&mut w, person.id).await?.len() >= ORGS_A_PERSON {
+        let text = format!("You are in {ORGS_A_PERSON} organizations already; leave one first.");
+        return Err(DomainError::Detail(text));
     }
-    crate::store::accounts::orgs::set_member(
-        &mut w,
-        scope.org().id,
-        found.user_id,
-        role.word(),
-        db.now(),
-    )
-    .await?;
-    let text = format!(
-        "{} gave {email} the role {}",
-        scope.person().name,
-        role.word()
-    );
-    audit::in_org(&mut w, scope, &text, db.now()).await?;
+    let id = table::add(&mut w, name, now).await?;
+    let id = id.ok_or_else(|| field("name", TAKEN))?;
+    table::set_member(&mut w, id, person.id, Role::Admin.word(), now).await?;
+    let text = format!("{} made organization {name}", person.name);
+    let (actor, resource) = (audit::Actor::Person(person), audit::Resource::Org(id));
+    audit::add(&mut w, id, None, actor, resource, &text, now).await?;
+    let made = table::by_name(&mut w, name).await?;
     w.commit().await?;
-    Ok(Member {
-        role: role.word().to_owned(),
-        ..found
-    })
+    let made = made.ok_or(store::Error::Missing("orgs"))?;
+    Ok(Organization::of(made, Role::Admin, None))
 }
 
-/// Removes a member.
+/// Gives an organization another name. Its addresses change with it; devices do not notice.
 ///
 /// # Errors
-/// [`DomainError::NotFound`] for an unknown member; a refusal for the last administrator.
-pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -> Result<()> {
-    let mut w = context.db.write().await?;
-    let found = crate::store::accounts::orgs::member(&mut w, scope, email)
-        .await?
-        .ok_or(DomainError::NotFound)?;
-    keep_an_admin(&mut w, scope, &found).await?;
-    crate::store::accounts::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
-    let text = format!("{} removed the member {email}", scope.person().name);
-    audit::in_org(&mut w, scope, &text, context.now()).await?;
-    mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
+/// A validation error for a name that is blank, taken or has other letters.
+pub async fn rename(db: &Db, scope: &Scope<Org>, name: Option<&str>) -> Result<Organization> {
+    let name = checked(name)?;
+    let now = db.now();
+    let mut w = db.write().await?;
+    if !table::rename(&mut w, scope.org().id, name, now).await? {
+        return Err(field("name", TAKEN));
+    }
+    let text = format!(
+        "{} renamed organization {} to {name}",
+        scope.person().name,
+        scope.org().name
+    );
+    audit::in_org(&mut w, scope, &text, now).await?;
+    let renamed = table::by_name(&mut w, name).await?;
+    w.commit().await?;
+    let renamed = renamed.ok_or(store::Error::Missing("orgs"))?;
+    Ok(Organization::of(renamed, scope.role(), None))
+}
+
+/// Deletes an organization without products, so that nobody loses a fleet by one request. Members, invitations, service accounts,
+/// keys and authorities go; its name is free again. Its row and its audit log stay, which nobody can reach any more.
+///
+/// # Errors
+/// [`DomainError::InUse`] with the products that it still has.
+pub async fn delete(db: &Db, scope: &Scope<Org>) -> Result<()> {
+    let now = db.now();
+    let org = scope.org();
+    let mut w = db.write().await?;
+    let held = products::list(&mut w, org.id).await?;
+    if !held.is_empty() {
+        let names: Vec<_> = held.iter().take(5).map(|p| p.name.as_str()).collect();
+        let text = format!(
+            "the organization still has {}, such as {}; delete them first",
+            held.len(),
+            names.join(", ")
+        );
+        return Err(in_use("products", &text));
+    }
+    let text = format!("{} deleted organization {}", scope.person().name, org.name);
+    audit::in_org(&mut w, scope, &text, now).await?;
+    table::retire(&mut w, scope, now).await?;
     w.commit().await?;
     Ok(())
 }
 
-async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
-    let members = crate::store::accounts::orgs::members(w, scope).await?;
-    let others = members
-        .iter()
-        .any(|m| m.role == Role::Admin.word() && m.user_id != leaving.user_id);
-    if others || leaving.role != Role::Admin.word() {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_can_stand_in_an_address() {
+        assert_eq!(checked(Some(" Acme_2-b ")).unwrap(), "Acme_2-b");
+        for bad in [
+            None,
+            Some(""),
+            Some("a b"),
+            Some("a.b"),
+            Some("ä"),
+            Some("a/b"),
+        ] {
+            assert!(checked(bad).is_err(), "{bad:?}");
+        }
+        assert!(checked(Some(&"a".repeat(256))).is_err());
     }
-    Err(DomainError::Detail(format!(
-        "{} is the last administrator of {}; make somebody else an administrator first.",
-        leaving.email,
-        scope.org().name
-    )))
 }

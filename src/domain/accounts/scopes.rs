@@ -2,14 +2,16 @@
 //! yours" have the same answer, so that names do not leak.
 
 use crate::access;
+use crate::access::credential::Credential;
 use crate::access::scope::{Org, Person, Product, Scope};
 use crate::domain::Context;
 use crate::domain::{DomainError, Result};
 use crate::store::Db;
 
-/// The person that an API token belongs to; `None` when the token is not valid.
-pub async fn person(context: &Context, token: &str) -> Result<Option<Person>> {
-    Ok(access::by_token(&context.db, token, &context.token_uses, context.now()).await?)
+/// The person that an API token or a session belongs to; `None` when it is not valid.
+pub async fn person(context: &Context, credential: Credential<'_>) -> Result<Option<Person>> {
+    let (db, uses) = (&context.db, &context.token_uses);
+    Ok(access::by_credential(db, credential, uses, context.now()).await?)
 }
 
 /// A person's scope in an organization.

@@ -5,10 +5,10 @@ use crate::access::{password, random, token};
 use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::Result;
-use crate::domain::accounts::tokens;
+use crate::domain::accounts::{fields, tokens};
 use crate::domain::error::field;
 use crate::ids::{OrgId, UserId};
-use crate::limits::{LOGINS_A_PERSON, PASSWORD_CHARS};
+use crate::limits::LOGINS_A_PERSON;
 use crate::store::accounts::users::NewToken;
 use crate::store::events::audit;
 use crate::store::{self, Write};
@@ -69,6 +69,7 @@ pub async fn by_password(
         email: user.email,
         grant: Grant::default(),
         token: None,
+        session: false,
     });
     if right {
         return Ok(person);
@@ -127,11 +128,7 @@ pub async fn change_password(
     from: Option<IpAddr>,
 ) -> Result<()> {
     tokens::require_full_access(person)?;
-    if !PASSWORD_CHARS.contains(&new.chars().count()) {
-        let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
-        let text = format!("must have {least} to {most} characters");
-        return Err(field("new_password", &text));
-    }
+    fields::check_password("new_password", new)?;
     let found = by_password(context, &person.email, present, from).await?;
     if found.is_none_or(|p| p.id != person.id) {
         return Err(field("current_password", "is wrong"));

@@ -20,6 +20,7 @@ impl Someone {
             email: self.email.clone(),
             grant: Grant::default(),
             token: None,
+            session: false,
         }
     }
 }

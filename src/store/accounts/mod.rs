@@ -4,5 +4,7 @@ pub mod cli_sessions;
 pub mod invites;
 pub mod membership;
 pub mod orgs;
+pub mod preferences;
 pub mod scope;
+pub mod sessions;
 pub mod users;

@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg, Org, Scope};
 use crate::store::ids::{OrgId, UserId};
+use crate::store::words::Role;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -17,6 +18,14 @@ pub struct OrgRow {
     pub inserted_at: Micros,
     /// When it last changed.
     pub updated_at: Micros,
+}
+
+/// An organization of a person, and the person's role in it.
+#[derive(Debug, Clone, FromRow)]
+pub struct OwnOrg {
+    #[sqlx(flatten)]
+    pub org: OrgRow,
+    pub role: Role,
 }
 
 /// A member of an organization.
@@ -107,12 +116,12 @@ pub async fn role_of(on: &mut impl On, user: UserId, org: &str) -> Result<Option
 }
 
 /// The organizations that a person belongs to, by name.
-pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OrgRow>> {
+pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Vec<OwnOrg>> {
     fetch_all!(
         on,
         sql!(
             "orgs.of_user",
-            "SELECT o.id, o.name, o.inserted_at, o.updated_at
+            "SELECT o.id, o.name, o.inserted_at, o.updated_at, m.role
              FROM orgs o JOIN memberships m ON m.org_id = o.id
              WHERE m.user_id = $1 ORDER BY o.name LIMIT 10000"
         ),
@@ -185,6 +194,87 @@ pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> R
         ),
         scope.org().id,
         user
+    )?;
+    Ok(())
+}
+
+/// Gives an organization another name; `false` when that is taken.
+pub async fn rename(w: &mut Write, org: OrgId, name: &str, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "orgs.rename",
+            "UPDATE orgs SET name = $2, updated_at = $3
+             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM orgs o WHERE o.name = $2 AND o.id <> $1)"
+        ),
+        org,
+        name,
+        now
+    )?;
+    if n > 0 {
+        // Scopes that were made before hold the old name.
+        w.revokes();
+    }
+    Ok(n > 0)
+}
+
+/// The names of the organizations that would have no administrator without this person. Service accounts do not count.
+pub async fn only_admin_of(on: &mut impl On, user: UserId) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch_all!(
+        on,
+        sql!(
+            "orgs.only_admin_of",
+            "SELECT o.name FROM memberships m JOIN orgs o ON o.id = m.org_id
+             WHERE m.user_id = $1 AND m.role = 'admin' AND NOT EXISTS (
+               SELECT 1 FROM memberships x JOIN users u ON u.id = x.user_id
+               WHERE x.org_id = m.org_id AND x.role = 'admin' AND x.user_id <> $1 AND u.service_of IS NULL)
+             ORDER BY o.name LIMIT 1000"
+        ),
+        user
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
+/// Takes everything from an organization without products that lets somebody act in it, and frees its name. A name with a dot can
+/// be given to no other.
+pub async fn retire(w: &mut Write, scope: &Scope<Org>, now: Micros) -> Result<()> {
+    let org = scope.org().id;
+    w.revokes();
+    for statement in [
+        sql!(
+            "orgs.retire_tokens",
+            "DELETE FROM tokens WHERE user_id IN (SELECT id FROM users WHERE service_of = $1)"
+        ),
+        sql!(
+            "orgs.retire_members",
+            "DELETE FROM memberships WHERE org_id = $1"
+        ),
+        sql!(
+            "orgs.retire_invites",
+            "DELETE FROM invites WHERE org_id = $1"
+        ),
+        sql!("orgs.retire_keys", "DELETE FROM org_keys WHERE org_id = $1"),
+        sql!(
+            "orgs.retire_authorities",
+            "DELETE FROM ca_certificates WHERE org_id = $1"
+        ),
+        sql!(
+            "orgs.retire_endpoints",
+            "DELETE FROM endpoints WHERE org_id = $1"
+        ),
+    ] {
+        execute!(w, statement, org)?;
+    }
+    let name = format!("{}.deleted.{}", scope.org().name, org.0);
+    execute!(
+        w,
+        sql!(
+            "orgs.retire",
+            "UPDATE orgs SET name = $2, updated_at = $3 WHERE id = $1"
+        ),
+        org,
+        name,
+        now
     )?;
     Ok(())
 }

@@ -56,6 +56,8 @@ pub struct Person {
     pub grant: Grant,
     /// The token's id in the database; `None` for the local command line.
     pub token: Option<i64>,
+    /// Whether that token is the session of a browser.
+    pub session: bool,
 }
 
 /// An organization that the caller belongs to.

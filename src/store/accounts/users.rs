@@ -110,3 +110,61 @@ pub async fn any(on: &mut impl On) -> Result<bool> {
     )?;
     Ok(row.is_some())
 }
+
+/// Changes the name and the address of a person; `false` when somebody else has the address.
+pub async fn set_profile(
+    w: &mut Write,
+    id: UserId,
+    name: &str,
+    email: &str,
+    now: Micros,
+) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "users.set_profile",
+            "UPDATE users SET name = $2, email = $3, updated_at = $4
+             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.email = $3 AND u.id <> $1)"
+        ),
+        id,
+        name,
+        email,
+        now
+    )?;
+    Ok(n > 0)
+}
+
+/// Takes everything from an account and frees its address. Its row stays, because audit entries refer to it.
+pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
+    delete_tokens(w, id).await?;
+    w.revokes();
+    for statement in [
+        sql!(
+            "users.retire_memberships",
+            "DELETE FROM memberships WHERE user_id = $1"
+        ),
+        sql!(
+            "users.retire_mail_rules",
+            "DELETE FROM mail_rules WHERE user_id = $1"
+        ),
+        sql!(
+            "users.retire_preferences",
+            "DELETE FROM preferences WHERE user_id = $1"
+        ),
+    ] {
+        execute!(w, statement, id)?;
+    }
+    // Such an address receives no mail: RFC 2606 reserves the `.invalid` domain.
+    let email = format!("{}@deleted.invalid", id.0);
+    execute!(
+        w,
+        sql!(
+            "users.retire",
+            "UPDATE users SET email = $2, password_hash = '', updated_at = $3 WHERE id = $1"
+        ),
+        id,
+        email,
+        now
+    )?;
+    Ok(())
+}

@@ -147,7 +147,8 @@ pub async fn in_product(
 
 /// Writes an entry about a person's account, in each of the person's organizations.
 pub async fn of_person(w: &mut Write, person: &Person, text: &str, now: Micros) -> Result<()> {
-    for org in orgs::of_user(w, person.id).await? {
+    for own in orgs::of_user(w, person.id).await? {
+        let org = own.org;
         let resource = Resource::Org(org.id);
         add(w, org.id, None, Actor::Person(person), resource, text, now).await?;
     }

@@ -1,6 +1,7 @@
 //! Users, tokens, and the wall between organizations.
 
 use super::*;
+use crate::access::credential::Credential;
 use crate::store::devices;
 
 both_engines! {
@@ -39,21 +40,23 @@ async fn people(db: &Db) {
     users::add_token(&mut w, &new, NOW).await.unwrap();
     w.commit().await.unwrap();
     let uses = access::token_uses::TokenUses::default();
-    let person = access::by_token(db, &token, &uses, NOW)
+    let person = access::by_credential(db, Credential::Token(&token), &uses, NOW)
         .await
         .unwrap()
         .unwrap();
     assert_eq!((person.id, person.email.as_str()), (id, "a@x.org"));
-    let narrow = access::by_token(db, &ends, &uses, NOW)
+    let narrow = access::by_credential(db, Credential::Token(&ends), &uses, NOW)
         .await
         .unwrap()
         .unwrap();
     assert!(narrow.grant.covers(access::scope::Act::Read));
     assert!(!narrow.grant.covers(access::scope::Act::Change));
-    let late = access::by_token(db, &ends, &uses, later(60)).await.unwrap();
+    let late = access::by_credential(db, Credential::Token(&ends), &uses, later(60))
+        .await
+        .unwrap();
     assert_eq!(late, None, "it has ended");
     assert_eq!(
-        access::by_token(db, &token::text([8; 32]), &uses, NOW)
+        access::by_credential(db, Credential::Token(&token::text([8; 32])), &uses, NOW)
             .await
             .unwrap(),
         None

@@ -102,6 +102,7 @@ async fn world(w: &mut Write, name: &str) -> World {
         email,
         grant: access::scope::Grant::default(),
         token: None,
+        session: false,
     };
     let scope = access::product_scope(w, person.clone(), name, "thermo")
         .await

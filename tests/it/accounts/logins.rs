@@ -164,7 +164,7 @@ async fn people_are_invited_and_join(server: Server) {
     )
     .await;
     assert!(
-        short.status == 422 && short.text.contains("12 to 72"),
+        short.status == 422 && short.text.contains("12 to 1024"),
         "{}",
         short.text
     );

@@ -1,5 +1,7 @@
 //! Who may come in: logins, invitations, tokens, and what ends with a right.
 
 mod logins;
+mod own;
 mod revoked;
+mod sessions;
 mod tokens;

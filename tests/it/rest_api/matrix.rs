@@ -20,6 +20,7 @@ pub(super) fn filled(template: &str, device: &str) -> String {
         ("{key}", "nothing"),
         ("{script}", "999999"),
         ("{token}", "999999"),
+        ("{session}", "999999"),
         ("{account}", "nothing"),
         ("{identifier}", "nothing"),
         ("{webhook}", "999999"),
@@ -66,8 +67,13 @@ fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> O
     }
     if needed == "person" {
         // Only a whole token handles tokens.
-        let tokens =
-            template.starts_with("/api/users/me/tokens") || template == "/api/users/me/password";
+        let own = [
+            "/api/users/me/tokens",
+            "/api/users/me/sessions",
+            "/api/users/me/password",
+        ];
+        let tokens = own.iter().any(|path| template.starts_with(path))
+            || (matches!(template, "/api/users/me" | "/api/orgs") && method != "get");
         return (tokens && asker.grant != "full").then_some(401);
     }
     let of_org = template.starts_with("/api/orgs/{org}") && !template.contains("{product}");
@@ -193,12 +199,17 @@ async fn every_route_by_everybody() {
                 // It would not end.
                 continue;
             }
+            let wanted = expected(asker, operation, method, template);
+            if template == "/api/session" && method == "delete" && wanted.is_none() {
+                // It would end what the asker asks the rest with.
+                continue;
+            }
             let path = filled(template, &device);
             let (status, text) = ask(&asker.api, method, &path).await;
             rows += 1;
             let at = format!("{} asks {method} {template}: {status} {text}", asker.name);
             assert!(status < 500, "{at}");
-            match expected(asker, operation, method, template) {
+            match wanted {
                 Some(wanted) => assert_eq!(status, wanted, "{at}"),
                 // A login without a password.
                 None if operation["x-role"] == "anyone" => {}

@@ -409,7 +409,7 @@ pub const STILL_CIRCULAR: &[(&str, &str)] = &[];
 pub const REEXPORTED: &[(&str, usize)] = &[
     // Scopes, which the store makes and everybody takes.
     ("access", 4),
-    ("domain::accounts", 6),
+    ("domain::accounts", 5),
     ("domain::catalog", 5),
     ("domain::deployments", 2),
     ("domain::devices", 17),

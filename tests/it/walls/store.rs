@@ -37,9 +37,9 @@ fn every_statement_that_takes_a_right_away_says_so() {
         for function in text.split("\npub async fn ").skip(1) {
             let takes = TAKES.iter().any(|t| function.contains(t))
                 || function.contains("SET deleted_at = $");
-            // Logins that nobody used for long end at the next look.
-            let unused =
-                function.starts_with("keep_logins(") || function.starts_with("sweep_logins(");
+            // Logins and sessions that nobody used for long end at the next look.
+            let unused = ["keep_logins(", "sweep_logins(", "keep(", "sweep("];
+            let unused = unused.iter().any(|name| function.starts_with(name));
             if takes && !unused {
                 found += 1;
                 let name = function.split('(').next().unwrap();

@@ -5,7 +5,9 @@ mod frame;
 mod session;
 mod topics;
 
+use crate::access::credential::Credential;
 use crate::access::scope::{Act, Person};
+use crate::api::http::session_cookie::{self, Origin};
 use crate::app::App;
 use crate::budget::{Account, Refused};
 use crate::domain::accounts::scopes;
@@ -66,7 +68,11 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
         )
             .into_response();
     };
-    let (person, version) = match authenticate(&app, &asked, purpose).await {
+    let Some(secret) = secret_of(&app, asked.token, request.headers()) else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    let version = Version::parse(asked.vsn.as_deref());
+    let (person, version) = match authenticate(&app, &secret, version, purpose).await {
         Ok(allowed) => allowed,
         Err(status) => return status.into_response(),
     };
@@ -85,7 +91,7 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
         }
     };
     let upgrade = hyper::upgrade::on(&mut request);
-    let link = UserSocket::new(app.clone(), purpose, person, asked.token, version);
+    let link = UserSocket::new(app.clone(), purpose, person, secret, version);
     app.background.spawn(async move {
         match timeout(Duration::from_secs(10), upgrade).await {
             Ok(Ok(raw)) => session::serve(link, raw, slot).await,
@@ -95,24 +101,53 @@ async fn connect(app: App, asked: Asked, mut request: Request, purpose: Purpose)
     switching_protocols(&key)
 }
 
-/// The person whose token it is, if the token grants what the socket does, and the protocol that the client speaks.
+/// What a socket was opened with. It is kept, to be looked at again.
+enum SocketSecret {
+    /// An API token, in the address.
+    Token(String),
+    /// The session of a browser.
+    Session(String),
+}
+
+impl SocketSecret {
+    fn credential(&self) -> Credential<'_> {
+        match self {
+            Self::Token(text) => Credential::Token(text),
+            Self::Session(text) => Credential::Session(text),
+        }
+    }
+}
+
+/// The token of the address; without one the cookie, if the browser says that a page of this server opens the socket: other pages
+/// may open sockets too, and the cookie goes with them.
+fn secret_of(app: &App, token: String, headers: &HeaderMap) -> Option<SocketSecret> {
+    if !token.is_empty() {
+        return Some(SocketSecret::Token(token));
+    }
+    let own = session_cookie::origin(headers, &app.policy) == Origin::Own;
+    let text = session_cookie::sent(headers, &app.policy).filter(|_| own)?;
+    Some(SocketSecret::Session(text))
+}
+
+/// The person whose token or session it is, if it grants what the socket does, and the protocol that the client speaks.
 async fn authenticate(
     app: &App,
-    asked: &Asked,
+    secret: &SocketSecret,
+    version: Option<Version>,
     purpose: Purpose,
 ) -> Result<(Person, Version), StatusCode> {
-    let person = scopes::person(app, &asked.token).await.map_err(|e| {
-        tracing::warn!(error = %e, "a socket could not be authenticated");
-        StatusCode::SERVICE_UNAVAILABLE
-    })?;
+    let person = scopes::person(app, secret.credential())
+        .await
+        .map_err(|e| {
+            tracing::warn!(error = %e, "a socket could not be authenticated");
+            StatusCode::SERVICE_UNAVAILABLE
+        })?;
     let act = match purpose {
         Purpose::Terminals => Act::Change,
         Purpose::Events => Act::Read,
     };
     let person = person.filter(|p| p.grant.covers(act));
-    person
-        .zip(Version::parse(asked.vsn.as_deref()))
-        .ok_or(StatusCode::FORBIDDEN)
+    person.zip(version).ok_or(StatusCode::FORBIDDEN)
 }
 
 fn switching_protocols(key: &str) -> Response {

@@ -1,7 +1,7 @@
 //! A person's socket while it is open: one task serves it until one side ends it.
 
-use super::Purpose;
 use super::frame::{self, Version};
+use super::{Purpose, SocketSecret};
 use crate::access::scope::Person;
 use crate::app::App;
 use crate::budget;
@@ -53,7 +53,7 @@ pub(super) struct UserSocket {
     pub(super) progress: broadcast::Receiver<DeviceEvent>,
     pub(super) watched: Vec<Watched>,
     pub(super) person: Person,
-    token: String,
+    secret: SocketSecret,
     pub(super) version: Version,
     pub(super) joined: Vec<Joined>,
     /// What the device could not take yet: of which topic, and how often it was tried.
@@ -150,7 +150,7 @@ impl UserSocket {
         app: App,
         purpose: Purpose,
         person: Person,
-        token: String,
+        secret: SocketSecret,
         version: Version,
     ) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl UserSocket {
             purpose,
             watched: Vec::new(),
             person,
-            token,
+            secret,
             version,
             joined: Vec::new(),
             waiting: None,
@@ -169,7 +169,7 @@ impl UserSocket {
     /// Whether the person may still do what was allowed at the beginning: `None` when the token is gone, else what to say
     /// of terminals that are not theirs any more.
     async fn look_again(&mut self) -> Option<Vec<String>> {
-        match scopes::person(&self.app, &self.token).await {
+        match scopes::person(&self.app, self.secret.credential()).await {
             Ok(None) => return None,
             Ok(Some(_)) => {}
             Err(e) => {

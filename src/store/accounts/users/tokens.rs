@@ -25,6 +25,8 @@ pub struct TokenOwner {
     pub inserted_at: Micros,
     /// Whether a login created it.
     pub login: bool,
+    /// Whether it is the session of a browser, and whether that is remembered.
+    pub remembered: Option<bool>,
 }
 
 /// A token as its owner sees it.
@@ -89,7 +91,7 @@ pub async fn add_token(w: &mut Write, t: &NewToken<'_>, now: Micros) -> Result<i
     row.map(|r| r.0).ok_or(Error::Missing("tokens"))
 }
 
-/// A person's tokens, newest first.
+/// A person's tokens, newest first. Sessions of browsers are no API tokens.
 pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
     fetch_all!(
         on,
@@ -100,7 +102,8 @@ pub async fn tokens(on: &mut impl On, user: UserId) -> Result<Vec<TokenRow>> {
              FROM tokens t
              LEFT JOIN products p ON p.id = t.product_id
              LEFT JOIN orgs o ON o.id = p.org_id
-             WHERE t.user_id = $1 ORDER BY t.id DESC LIMIT 1000"
+             WHERE t.user_id = $1 AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.token_id = t.id)
+             ORDER BY t.id DESC LIMIT 1000"
         ),
         user
     )
@@ -209,8 +212,9 @@ pub async fn by_token(on: &mut impl On, hash: &[u8]) -> Result<Option<TokenOwner
         sql!(
             "users.by_token",
             "SELECT t.id AS token_id, t.last_used_at, u.id AS user_id, u.email, u.name, t.access,
-                    t.product_id, t.expires_at, t.inserted_at, t.login
-             FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1"
+                    t.product_id, t.expires_at, t.inserted_at, t.login, s.remembered
+             FROM tokens t JOIN users u ON u.id = t.user_id
+             LEFT JOIN sessions s ON s.token_id = t.id WHERE t.hash = $1"
         ),
         hash
     )

@@ -1,0 +1,39 @@
+//! What a login page, or a program before it logs in, needs to know of the server. Beyond NervesHub.
+
+use crate::api::http::answer::Data;
+use crate::api::http::contract::{Auth, Contract};
+use crate::api::http::error::Result;
+use crate::api::http::tag::Tag;
+use crate::app::App;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A server, as strangers may know it.
+#[derive(Serialize, JsonSchema)]
+struct ServerInfo {
+    /// Of Nervecenter.
+    version: &'static str,
+    /// Whether it sends mail, such as invitations.
+    mail: bool,
+    /// What it takes beside `.fw` files: `esp_idf`.
+    features: Vec<&'static str>,
+}
+
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::PlatformStatus);
+    contract
+        .get("server.show", "/server", Auth::Anyone, show)
+        .summary("What this server is and can do");
+}
+
+/// `GET /server`.
+async fn show(State(app): State<App>) -> Result<Data<ServerInfo>> {
+    let features = [("esp_idf", app.policy.esp_idf)];
+    let on = features.into_iter().filter(|(_, on)| *on);
+    Ok(Data(ServerInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        mail: app.policy.mail,
+        features: on.map(|(name, _)| name).collect(),
+    }))
+}

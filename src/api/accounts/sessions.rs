@@ -1,0 +1,207 @@
+//! The login of browsers: a session in a cookie. Beyond NervesHub, whose API takes tokens only.
+
+use crate::access::scope::Person;
+use crate::api::http::answer::{Data, NoContent, WithCookie};
+use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, required};
+use crate::api::http::error::{Error, Result};
+use crate::api::http::extract::{Caller, Word};
+use crate::api::http::params::Params;
+use crate::api::http::peer::{Peer, address_of};
+use crate::api::http::session_cookie::{self, Origin};
+use crate::api::http::tag::Tag;
+use crate::app::App;
+use crate::clock::Micros;
+use crate::domain::accounts::orgs;
+use crate::domain::accounts::sessions::{self, Browser, Session};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Who is logged in.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BrowserSession")]
+struct SessionView {
+    /// The person.
+    user: User,
+    /// The organizations that the person belongs to, by name.
+    orgs: Vec<OrgRole>,
+    /// What requests that change something bring as `X-CSRF-Token`; null for a request with an API token, which needs none.
+    csrf: Option<String>,
+}
+
+/// A person who is logged in.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SessionUser")]
+struct User {
+    /// Full name.
+    name: String,
+    /// Login.
+    email: String,
+}
+
+/// A role in an organization.
+#[derive(Serialize, JsonSchema)]
+struct OrgRole {
+    /// The organization.
+    name: String,
+    /// `admin`, `manage` or `view`.
+    role: &'static str,
+}
+
+/// A session of the person who asks.
+#[derive(Serialize, JsonSchema)]
+struct OwnSession {
+    /// A number.
+    id: i64,
+    /// Whether it is the one that asks.
+    current: bool,
+    /// What the browser called itself.
+    agent: String,
+    /// Where the login came from, as far as the server saw it: behind a proxy, the proxy's address.
+    address: String,
+    /// Whether it lasts for 60 days; others end when they were not used for twelve hours.
+    remembered: bool,
+    /// The login, `2026-08-22T08:33:49Z`.
+    inserted_at: String,
+    /// `2026-08-22T08:33:49Z`; up to a minute late.
+    last_used_at: Option<String>,
+}
+
+/// Sessions that were ended.
+#[derive(Serialize, JsonSchema)]
+struct EndedSessions {
+    /// How many.
+    ended: u64,
+}
+
+pub(super) fn routes(contract: &mut Contract) {
+    contract.tag(Tag::Auth);
+    contract
+        .post("sessions.begin", "/session", Auth::Anyone, begin)
+        .summary("Log a browser in; the session is in the cookie of the answer")
+        .body_fields(&[
+            required("email", FieldType::Text, "Your login"),
+            required("password", FieldType::Text, "Your password"),
+            optional_field(
+                "remember",
+                FieldType::Flag,
+                "Whether the session lasts for 60 days, also when the browser is closed",
+            ),
+        ])
+        .error(401, "A wrong email or password")
+        .error(
+            429,
+            "Too many wrong passwords of this account, or from this address",
+        );
+    contract
+        .get("sessions.show", "/session", Auth::Person, show)
+        .summary("Who is logged in, with which roles, and what requests of the session prove themselves with");
+    contract
+        .delete("sessions.end_own", "/session", Auth::Person, end_own)
+        .summary("Log out: the session, or the token that asks, ends");
+    contract
+        .get("sessions.list", "/users/me/sessions", Auth::Person, list)
+        .summary(
+            "Your browsers, the one that was used last first; only a token that grants all may ask",
+        );
+    contract
+        .delete(
+            "sessions.end_others",
+            "/users/me/sessions",
+            Auth::Person,
+            end_others,
+        )
+        .summary("End all your sessions but the one that asks");
+    contract
+        .delete(
+            "sessions.end",
+            "/users/me/sessions/{session}",
+            Auth::Person,
+            end,
+        )
+        .summary("End one of your sessions");
+}
+
+async fn view(app: &App, person: &Person) -> Result<SessionView> {
+    let all = orgs::of(&app.db, person, false).await?;
+    let orgs = all.into_iter().map(|org| OrgRole {
+        name: org.name,
+        role: org.role.word(),
+    });
+    Ok(SessionView {
+        user: User {
+            name: person.name.clone(),
+            email: person.email.clone(),
+        },
+        orgs: orgs.collect(),
+        csrf: sessions::csrf(app, person),
+    })
+}
+
+/// `POST /session`.
+async fn begin(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    p: Params,
+) -> Result<WithCookie<Data<SessionView>>> {
+    // Another page could log its visitor in as somebody else, who then sees what the visitor does.
+    if session_cookie::origin(&headers, &app.policy) == Origin::Other {
+        return Err(Error::CrossSite);
+    }
+    let (Some(email), Some(password)) = (p.text("email"), p.text("password")) else {
+        return Err(Error::WrongPassword);
+    };
+    let remembered = p.flag("remember").unwrap_or_default();
+    let agent = headers.get(header::USER_AGENT);
+    let had = session_cookie::sent(&headers, &app.policy);
+    let browser = Browser {
+        agent: agent.and_then(|a| a.to_str().ok()).unwrap_or_default(),
+        address: address_of(peer),
+        had: had.as_deref(),
+    };
+    let new = sessions::begin(&app, email, password, remembered, browser)
+        .await?
+        .ok_or(Error::WrongPassword)?;
+    let cookie = session_cookie::given(&app.policy, &new.text, remembered);
+    Ok(WithCookie(cookie, Data(view(&app, &new.person).await?)))
+}
+
+/// `GET /session`.
+async fn show(State(app): State<App>, Caller(person): Caller) -> Result<Data<SessionView>> {
+    Ok(Data(view(&app, &person).await?))
+}
+
+/// `DELETE /session`.
+async fn end_own(State(app): State<App>, Caller(person): Caller) -> Result<WithCookie<NoContent>> {
+    sessions::end_own(&app.db, &person).await?;
+    Ok(WithCookie(session_cookie::taken(&app.policy), NoContent))
+}
+
+/// `GET /users/me/sessions`.
+async fn list(State(app): State<App>, Caller(person): Caller) -> Result<Data<Vec<OwnSession>>> {
+    let all = sessions::list(&app.db, &person).await?;
+    let own = |s: Session| OwnSession {
+        id: s.id,
+        current: person.token == Some(s.id),
+        agent: s.agent,
+        address: s.address,
+        remembered: s.remembered,
+        inserted_at: s.inserted_at.zulu(),
+        last_used_at: s.last_used_at.map(Micros::zulu),
+    };
+    Ok(Data(all.into_iter().map(own).collect()))
+}
+
+/// `DELETE /users/me/sessions`.
+async fn end_others(State(app): State<App>, Caller(person): Caller) -> Result<Data<EndedSessions>> {
+    let ended = sessions::end_others(&app.db, &person).await?;
+    Ok(Data(EndedSessions { ended }))
+}
+
+/// `DELETE /users/me/sessions/:session`.
+async fn end(State(app): State<App>, Caller(person): Caller, session: Word) -> Result<NoContent> {
+    sessions::end(&app.db, &person, session.number()?).await?;
+    Ok(NoContent)
+}
