@@ -31,13 +31,25 @@ pub fn matches(password: &str, stored: Option<&str>) -> bool {
     })
 }
 
+/// Letters that are not taken for one another.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
 /// Generates a password of 120 random bits, to be printed once.
 pub fn generate() -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let bytes = super::random::<24>();
+    grouped::<24>(6)
+}
+
+/// Generates a recovery code of 80 random bits, to be printed once.
+pub fn recovery_code() -> String {
+    grouped::<16>(4)
+}
+
+/// Random letters of 5 bits each, in groups.
+fn grouped<const N: usize>(of: usize) -> String {
+    let bytes = super::random::<N>();
     let letters: Vec<u8> = bytes.iter().map(|b| LETTERS[usize::from(b & 31)]).collect();
     letters
-        .chunks(6)
+        .chunks(of)
         .map(String::from_utf8_lossy)
         .collect::<Vec<_>>()
         .join("-")

@@ -112,6 +112,9 @@ pub(super) struct ResetPassword {
     /// The user's email.
     #[arg(long)]
     email: String,
+    /// Remove the user's second factor as well, for somebody who has lost the phone and the recovery codes.
+    #[arg(long)]
+    remove_second_factor: bool,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -194,8 +197,15 @@ impl ResetPassword {
             token: None,
             session: false,
         };
+        let removed = self.remove_second_factor
+            && crate::store::accounts::second_factors::remove(&mut w, person.id).await?;
+        let also = if removed {
+            ", and the second factor was removed"
+        } else {
+            ""
+        };
         let text = format!(
-            "The password of {} was reset on the server; all tokens of this person ended",
+            "The password of {} was reset on the server{also}; all tokens of this person ended",
             person.email
         );
         crate::store::events::audit::of_person(&mut w, &person, &text, now).await?;

@@ -130,6 +130,10 @@ pub const PREFERENCES_BYTES: usize = 16_384;
 pub const EMAIL_BYTES: usize = 255;
 /// Length of a person's name in characters.
 pub const PERSON_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=100;
+/// Recovery codes of a second factor.
+pub const RECOVERY_CODES: usize = 10;
+/// How long the second step of a login may take after the first.
+pub const SECOND_STEP_TIME: Duration = Duration::from_secs(300);
 /// Length of a new password in characters.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 /// Maximum bytes of a form that is parsed for its method override before the request is authenticated.

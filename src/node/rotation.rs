@@ -5,6 +5,7 @@ use super::{secret_files, setup};
 use crate::access::random;
 use crate::access::vault::Vault;
 use crate::config::Config;
+use crate::domain::accounts::second_factor;
 use crate::domain::support::{mail_rules, webhooks};
 use crate::jobs::health::digest_of;
 use crate::store::events::audit::chain;
@@ -104,6 +105,7 @@ async fn reseal(w: &mut Write, kind: Sealed, old: &Vault, new: &Vault) -> anyhow
                 Sealed::ProductSecrets | Sealed::DeviceSecrets => &*row.label,
                 Sealed::Webhooks => webhooks::LABEL,
                 Sealed::Mails => mail_rules::LABEL,
+                Sealed::SecondFactors => second_factor::LABEL,
             };
             let clear = old.open(&row.sealed, label).with_context(|| {
                 format!(

@@ -6,6 +6,7 @@ mod members;
 mod organizations;
 mod own_account;
 pub(super) mod pages;
+mod second_factor;
 mod server_info;
 mod sessions;
 mod settings;
@@ -20,6 +21,7 @@ pub(super) fn routes(contract: &mut Contract) {
     own_account::routes(contract);
     organizations::routes(contract);
     sessions::routes(contract);
+    second_factor::routes(contract);
     cli_login::routes(contract);
     tokens::routes(contract);
     members::routes(contract);

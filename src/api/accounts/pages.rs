@@ -41,9 +41,11 @@ async fn confirm(
     };
     let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
-    match logins::confirm(&app, &session, &email, &password, address_of(peer)).await {
+    let (code, from) = (p.text("code"), address_of(peer));
+    match logins::confirm(&app, &session, &email, &password, code, from).await {
         Ok(Confirmed::Done) => done(),
-        Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email or password."),
+        Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email, password or code."),
+        Ok(Confirmed::NeedsCode) => confirm_form(waits.code, NEEDS_CODE),
         Ok(Confirmed::Unconfirmed) => confirm_form(waits.code, UNCONFIRMED),
         Ok(Confirmed::Taken) | Err(DomainError::NotFound) => failed(),
         Err(e) => Error::from(e).into_response(),
@@ -53,6 +55,10 @@ async fn confirm(
 /// What an account that came from another server without a confirmed address is told.
 const UNCONFIRMED: &str = "The address of this account was never confirmed. Whoever runs this server can give it a new \
     password, which confirms it: nervecenter admin reset-password.";
+
+/// What somebody with a second factor is told.
+const NEEDS_CODE: &str =
+    "This account has a second factor: give its code as well, and the password once more.";
 
 fn confirm_form(code: i64, problem: &str) -> Response {
     let digits: String = code
@@ -66,6 +72,7 @@ fn confirm_form(code: i64, problem: &str) -> Response {
          <form method=post><p class=bad role=alert>{problem}</p>\
          <label>Email <input name=email type=email autocomplete=username required autofocus></label>\
          <label>Password <input name=password type=password autocomplete=current-password required></label>\
+         <label>Code of your second factor, if you have one <input name=code inputmode=numeric autocomplete=one-time-code></label>\
          <button>Confirm login</button></form>"
     );
     page(

@@ -12,11 +12,12 @@ use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::accounts::orgs;
-use crate::domain::accounts::sessions::{self, Browser, Session};
+use crate::domain::accounts::sessions::{self, Begun, Browser, NewSession, Session};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// Who is logged in.
 #[derive(Serialize, JsonSchema)]
@@ -28,6 +29,26 @@ struct SessionView {
     orgs: Vec<OrgRole>,
     /// What requests that change something bring as `X-CSRF-Token`; null for a request with an API token, which needs none.
     csrf: Option<String>,
+}
+
+/// How a login went.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "BrowserLogin")]
+enum LoginView {
+    /// The browser is logged in, and has the cookie.
+    Done(SessionView),
+    /// The password is right, and a second step is needed.
+    Second(SecondStep),
+}
+
+/// What the second step of a login takes.
+#[derive(Serialize, JsonSchema)]
+struct SecondStep {
+    /// What it may be done with: `totp`, which recovery codes are as good as.
+    second_factor: [&'static str; 1],
+    /// What `POST /session/second_factor` takes beside the code, for five minutes.
+    challenge: String,
 }
 
 /// A person who is logged in.
@@ -95,6 +116,27 @@ pub(super) fn routes(contract: &mut Contract) {
             "Too many wrong passwords of this account, or from this address",
         );
     contract
+        .post(
+            "sessions.second_factor",
+            "/session/second_factor",
+            Auth::Anyone,
+            second_factor,
+        )
+        .summary("The second step of a login, for accounts with a second factor")
+        .body_fields(&[
+            required("challenge", FieldType::Text, "From the first step"),
+            required(
+                "code",
+                FieldType::Text,
+                "Six digits, or a recovery code, which is used up",
+            ),
+        ])
+        .error(401, "A wrong code, or a challenge that is over")
+        .error(
+            429,
+            "Too many wrong codes of this account, or from this address",
+        );
+    contract
         .get("sessions.show", "/session", Auth::Person, show)
         .summary("Who is logged in, with which roles, and what requests of the session prove themselves with");
     contract
@@ -139,33 +181,85 @@ async fn view(app: &App, person: &Person) -> Result<SessionView> {
     })
 }
 
+/// The browser of a request, and the session that it has.
+struct Asking {
+    agent: String,
+    had: Option<String>,
+    address: Option<IpAddr>,
+}
+
+impl Asking {
+    /// Refuses other pages: one could log its visitor in as somebody else, who then sees what the visitor does.
+    fn new(app: &App, headers: &HeaderMap, peer: Option<Extension<Peer>>) -> Result<Self> {
+        if session_cookie::origin(headers, &app.policy) == Origin::Other {
+            return Err(Error::CrossSite);
+        }
+        let agent = headers.get(header::USER_AGENT);
+        Ok(Self {
+            agent: agent
+                .and_then(|a| a.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            had: session_cookie::sent(headers, &app.policy),
+            address: address_of(peer),
+        })
+    }
+
+    fn browser(&self) -> Browser<'_> {
+        Browser {
+            agent: &self.agent,
+            address: self.address,
+            had: self.had.as_deref(),
+        }
+    }
+}
+
+async fn logged_in(app: &App, new: &NewSession) -> Result<WithCookie<SessionView>> {
+    let cookie = session_cookie::given(&app.policy, &new.text, new.remembered);
+    Ok(WithCookie(Some(cookie), view(app, &new.person).await?))
+}
+
 /// `POST /session`.
 async fn begin(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     p: Params,
-) -> Result<WithCookie<Data<SessionView>>> {
-    // Another page could log its visitor in as somebody else, who then sees what the visitor does.
-    if session_cookie::origin(&headers, &app.policy) == Origin::Other {
-        return Err(Error::CrossSite);
-    }
+) -> Result<WithCookie<Data<LoginView>>> {
+    let asking = Asking::new(&app, &headers, peer)?;
     let (Some(email), Some(password)) = (p.text("email"), p.text("password")) else {
         return Err(Error::WrongPassword);
     };
     let remembered = p.flag("remember").unwrap_or_default();
-    let agent = headers.get(header::USER_AGENT);
-    let had = session_cookie::sent(&headers, &app.policy);
-    let browser = Browser {
-        agent: agent.and_then(|a| a.to_str().ok()).unwrap_or_default(),
-        address: address_of(peer),
-        had: had.as_deref(),
-    };
-    let new = sessions::begin(&app, email, password, remembered, browser)
-        .await?
-        .ok_or(Error::WrongPassword)?;
-    let cookie = session_cookie::given(&app.policy, &new.text, remembered);
-    Ok(WithCookie(cookie, Data(view(&app, &new.person).await?)))
+    match sessions::begin(&app, email, password, remembered, asking.browser()).await? {
+        Begun::Wrong => Err(Error::WrongPassword),
+        Begun::Challenge(challenge) => {
+            let second = SecondStep {
+                second_factor: ["totp"],
+                challenge,
+            };
+            Ok(WithCookie(None, Data(LoginView::Second(second))))
+        }
+        Begun::Done(new) => {
+            let WithCookie(cookie, view) = logged_in(&app, &new).await?;
+            Ok(WithCookie(cookie, Data(LoginView::Done(view))))
+        }
+    }
+}
+
+/// `POST /session/second_factor`.
+async fn second_factor(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    p: Params,
+) -> Result<WithCookie<Data<SessionView>>> {
+    let asking = Asking::new(&app, &headers, peer)?;
+    let text = |key: &str| p.text(key).unwrap_or_default();
+    let (challenge, code) = (text("challenge"), text("code"));
+    let new = sessions::second_step(&app, challenge, code, asking.browser()).await?;
+    let WithCookie(cookie, view) = logged_in(&app, &new.ok_or(Error::WrongCode)?).await?;
+    Ok(WithCookie(cookie, Data(view)))
 }
 
 /// `GET /session`.
@@ -176,7 +270,10 @@ async fn show(State(app): State<App>, Caller(person): Caller) -> Result<Data<Ses
 /// `DELETE /session`.
 async fn end_own(State(app): State<App>, Caller(person): Caller) -> Result<WithCookie<NoContent>> {
     sessions::end_own(&app.db, &person).await?;
-    Ok(WithCookie(session_cookie::taken(&app.policy), NoContent))
+    Ok(WithCookie(
+        Some(session_cookie::taken(&app.policy)),
+        NoContent,
+    ))
 }
 
 /// `GET /users/me/sessions`.

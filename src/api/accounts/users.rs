@@ -8,7 +8,8 @@ use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::domain::accounts::{tokens, users};
+use crate::domain::accounts::tokens;
+use crate::domain::accounts::users::{self, Login};
 use crate::domain::error::{BLANK, field};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
@@ -31,6 +32,11 @@ const LOGIN: &[Field] = &[
     required("email", FieldType::Text, "Your login"),
     required("password", FieldType::Text, "Your password"),
     optional_field("note", FieldType::Text, "What the token is for"),
+    optional_field(
+        "code",
+        FieldType::Text,
+        "Of your second factor, if you have one; beyond NervesHub",
+    ),
 ];
 
 pub(super) fn routes(contract: &mut Contract) {
@@ -39,7 +45,7 @@ pub(super) fn routes(contract: &mut Contract) {
         .post("users.login", "/users/auth", Auth::Anyone, login)
         .summary("Trade a password for a new token")
         .body_fields(LOGIN)
-        .error(401, "A wrong email or password")
+        .error(401, "A wrong email, password or code")
         .error(
             429,
             "Too many wrong passwords of this account, or from this address",
@@ -48,7 +54,7 @@ pub(super) fn routes(contract: &mut Contract) {
         .post("users.login_as_nh", "/users/login", Auth::Anyone, login)
         .summary("The same, by the path that `nh` takes")
         .body_fields(LOGIN)
-        .error(401, "A wrong email or password")
+        .error(401, "A wrong email, password or code")
         .error(
             429,
             "Too many wrong passwords of this account, or from this address",
@@ -79,9 +85,12 @@ async fn login(
         return Err(Error::WrongPassword);
     };
     let note = p.text("note").unwrap_or_default();
-    let session = users::login(&app, email, password, note, address_of(peer))
-        .await?
-        .ok_or(Error::WrongPassword)?;
+    let (code, from) = (p.text("code"), address_of(peer));
+    let session = match users::login(&app, email, password, code, note, from).await? {
+        Login::Wrong => return Err(Error::WrongPassword),
+        Login::NeedsCode => return Err(Error::NeedsCode),
+        Login::Done(session) => session,
+    };
     Ok(Data(LoginView {
         name: session.person.name,
         email: session.person.email,

@@ -96,13 +96,15 @@ impl Documented for NoContent {
     }
 }
 
-/// An answer that gives the browser a cookie, or takes it away.
-pub struct WithCookie<A>(pub HeaderValue, pub A);
+/// An answer that may give the browser a cookie, or take it away.
+pub struct WithCookie<A>(pub Option<HeaderValue>, pub A);
 
 impl<A: IntoResponse> IntoResponse for WithCookie<A> {
     fn into_response(self) -> Response {
         let mut answer = self.1.into_response();
-        answer.headers_mut().append(header::SET_COOKIE, self.0);
+        if let Some(cookie) = self.0 {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
         answer
     }
 }

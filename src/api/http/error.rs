@@ -25,6 +25,10 @@ pub enum Error {
     CrossSite,
     /// A wrong email or password.
     WrongPassword,
+    /// A wrong code of a second factor, or a challenge that is over.
+    WrongCode,
+    /// The password is right, and a code is needed beside it.
+    NeedsCode,
     /// No such route.
     NoRoute,
     /// Another method than the route has.
@@ -116,6 +120,14 @@ impl IntoResponse for Error {
             Self::WrongPassword => detail(
                 StatusCode::UNAUTHORIZED,
                 "Authentication failed, please check your username and password and try again.",
+            ),
+            Self::WrongCode => detail(
+                StatusCode::UNAUTHORIZED,
+                "The code is wrong or was used already, or the login has taken more than five minutes.",
+            ),
+            Self::NeedsCode => detail(
+                StatusCode::UNAUTHORIZED,
+                "This account has a second factor: give its code as well (`code`), or log in through a browser.",
             ),
             Self::Unchanged { errors, data } => json_answer(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -7,6 +7,7 @@ use crate::access::{password, random};
 use crate::budget::counted;
 use crate::clock::Micros;
 use crate::domain::Context;
+use crate::domain::accounts::identify::{self, Identified};
 use crate::domain::accounts::{fields, users};
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
@@ -93,15 +94,17 @@ pub async fn fetch(context: &Context, token: &str) -> Result<Option<Secret>> {
 pub enum Confirmed {
     /// The command line is logged in.
     Done,
-    /// The email or password is wrong.
+    /// The email, the password or the code is wrong.
     Wrong,
+    /// The credentials are right, but the account has a second factor and no code was given.
+    NeedsCode,
     /// The credentials are right, but the account's email address was never confirmed.
     Unconfirmed,
     /// The login was confirmed by somebody else.
     Taken,
 }
 
-/// Confirms a login as the person with this email and password.
+/// Confirms a login as the person with this email and password, and code where there is a second factor.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the login is unknown or expired.
@@ -110,11 +113,14 @@ pub async fn confirm(
     token: &str,
     email: &str,
     password: &str,
+    code: Option<&str>,
     from: Option<IpAddr>,
 ) -> Result<Confirmed> {
     let session = waiting(&context.db, token).await?;
-    let Some(person) = users::by_password(context, email, password, from).await? else {
-        return Ok(Confirmed::Wrong);
+    let person = match identify::by_all_factors(context, email, password, code, from).await? {
+        Identified::Nobody => return Ok(Confirmed::Wrong),
+        Identified::NeedsCode(_) => return Ok(Confirmed::NeedsCode),
+        Identified::Known(person) => person,
     };
     match session.user_id {
         Some(user) if user == person.id => return Ok(Confirmed::Done),
@@ -237,7 +243,7 @@ pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> 
     let now = context.now();
     let (user, name) = match known {
         Some(_) => {
-            let person = users::by_password(context, &invite.email, secret, None).await?;
+            let person = identify::by_password(context, &invite.email, secret, None).await?;
             let text = "is not the password of your account on this server";
             let person = person.ok_or_else(|| field("password", text))?;
             (Some(person.id), person.name)

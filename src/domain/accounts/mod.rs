@@ -2,6 +2,7 @@
 
 pub mod access_check;
 mod fields;
+mod identify;
 pub mod logins;
 pub mod members;
 pub mod org_settings;
@@ -9,6 +10,7 @@ pub mod orgs;
 pub mod own_account;
 pub mod passwords;
 pub mod scopes;
+pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
 pub mod users;

@@ -1,7 +1,7 @@
 //! What people do with their own account: name and address, what their console remembers, and its end.
 
 use crate::access::scope::Person;
-use crate::domain::accounts::{fields, tokens, users};
+use crate::domain::accounts::{fields, identify, tokens};
 use crate::domain::error::{TAKEN, field};
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::PREFERENCES_BYTES;
@@ -23,14 +23,14 @@ pub struct AccountChanges<'r> {
 }
 
 /// Refuses a request without the person's password.
-async fn require_password(
+pub(super) async fn require_password(
     context: &Context,
     person: &Person,
     password: Option<&str>,
     from: Option<IpAddr>,
 ) -> Result<()> {
     let given = password.unwrap_or_default();
-    let found = users::by_password(context, &person.email, given, from).await?;
+    let found = identify::by_password(context, &person.email, given, from).await?;
     if found.is_none_or(|p| p.id != person.id) {
         return Err(field("current_password", "is wrong"));
     }

@@ -3,16 +3,22 @@
 
 use crate::access::credential::Credential;
 use crate::access::scope::Person;
+use crate::access::vault::Secret;
 use crate::clock::Micros;
-use crate::domain::accounts::users::{self, Lasting, by_password};
-use crate::domain::accounts::{scopes, tokens};
+use crate::domain::accounts::identify::{self, Identified};
+use crate::domain::accounts::users::{self, Lasting};
+use crate::domain::accounts::{scopes, second_factor, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
-use crate::limits::{SESSION_AGENT_CHARS, SESSION_IDLE, SESSION_REMEMBERED, SESSIONS_A_PERSON};
+use crate::limits::{
+    SECOND_STEP_TIME, SESSION_AGENT_CHARS, SESSION_IDLE, SESSION_REMEMBERED, SESSIONS_A_PERSON,
+};
 use crate::store::Db;
 use crate::store::accounts::sessions::{self, NewSessionRow, SessionRow};
 use crate::store::accounts::users::confirmed;
 use crate::store::events::audit;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
 
 /// A session of a person.
@@ -49,9 +55,23 @@ pub struct NewSession {
     pub person: Person,
     /// What the cookie carries.
     pub text: String,
+    /// Whether the browser is to keep it.
+    pub remembered: bool,
 }
 
-/// Checks a password and begins a session. `None` whether the email or the password is wrong.
+/// How a login of a browser went.
+pub enum Begun {
+    /// The email, the password or the code is wrong.
+    Wrong,
+    /// The person has a second factor; its code goes with this text to [`second_step`].
+    Challenge(String),
+    Done(NewSession),
+}
+
+/// What a challenge is sealed as.
+const CHALLENGE: &str = "second step of a login";
+
+/// Checks a password and begins a session, unless the person has a second factor.
 ///
 /// # Errors
 /// A validation error for an account whose address was never confirmed; [`DomainError::TooMany`] after too many wrong passwords.
@@ -61,10 +81,65 @@ pub async fn begin(
     password: &str,
     remembered: bool,
     browser: Browser<'_>,
-) -> Result<Option<NewSession>> {
-    let Some(person) = by_password(context, email, password, browser.address).await? else {
+) -> Result<Begun> {
+    match identify::by_all_factors(context, email, password, None, browser.address).await? {
+        Identified::Nobody => Ok(Begun::Wrong),
+        Identified::NeedsCode(person) => {
+            let until = context.now().after(SECOND_STEP_TIME).secs();
+            let text = format!("{until} {remembered} {}", person.email);
+            let sealed = context.vault.seal(&Secret::new(text), CHALLENGE);
+            Ok(Begun::Challenge(URL_SAFE_NO_PAD.encode(sealed)))
+        }
+        Identified::Known(person) => {
+            let new = open(context, person, remembered, browser).await?;
+            Ok(Begun::Done(new))
+        }
+    }
+}
+
+/// Whom a challenge is for, and whether the session is to be remembered; `None` when it is forged or over.
+async fn challenged(context: &Context, challenge: &str) -> Result<Option<(Person, bool)>> {
+    let sealed = URL_SAFE_NO_PAD.decode(challenge).unwrap_or_default();
+    let Ok(text) = context.vault.open(&sealed, CHALLENGE) else {
         return Ok(None);
     };
+    let mut parts = text.reveal().splitn(3, ' ');
+    let mut part = || parts.next().unwrap_or_default();
+    let (until, remembered, email) = (part(), part(), part());
+    if until.parse().unwrap_or(0) < context.now().secs() {
+        return Ok(None);
+    }
+    let person = identify::by_address(context, email).await?;
+    Ok(person.map(|p| (p, remembered == "true")))
+}
+
+/// Begins a session with the code of a second factor, after the first step was right.
+///
+/// # Errors
+/// As [`begin`].
+pub async fn second_step(
+    context: &Context,
+    challenge: &str,
+    code: &str,
+    browser: Browser<'_>,
+) -> Result<Option<NewSession>> {
+    let Some((person, remembered)) = challenged(context, challenge).await? else {
+        return Ok(None);
+    };
+    if !second_factor::take(context, &person, code, browser.address).await? {
+        return Ok(None);
+    }
+    let new = open(context, person, remembered, browser).await?;
+    Ok(Some(new))
+}
+
+/// Opens a session for a person who has shown everything that is asked for.
+async fn open(
+    context: &Context,
+    person: Person,
+    remembered: bool,
+    browser: Browser<'_>,
+) -> Result<NewSession> {
     let had = match browser.had {
         Some(text) => scopes::person(context, Credential::Session(text)).await?,
         None => None,
@@ -104,7 +179,11 @@ pub async fn begin(
         session: true,
         ..person
     };
-    Ok(Some(NewSession { person, text }))
+    Ok(NewSession {
+        person,
+        text,
+        remembered,
+    })
 }
 
 /// The text that requests of a session prove with that they come from a page of this server. It is bound to the session and

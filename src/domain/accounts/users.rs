@@ -1,10 +1,11 @@
-//! People: login by password, login tokens, and changes of the password.
+//! Login tokens of people, and changes of the password.
 
 use crate::access::scope::{Grant, Person, Role};
 use crate::access::{password, random, token};
 use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::Result;
+use crate::domain::accounts::identify::{self, Identified};
 use crate::domain::accounts::{fields, tokens};
 use crate::domain::error::field;
 use crate::ids::{OrgId, UserId};
@@ -14,6 +15,15 @@ use crate::store::events::audit;
 use crate::store::{self, Write};
 use std::net::IpAddr;
 
+/// How a login went.
+pub enum Login {
+    /// The email, the password or the code is wrong.
+    Wrong,
+    /// The account has a second factor, and no code was given.
+    NeedsCode,
+    Done(LoginSession),
+}
+
 /// A successful login.
 pub struct LoginSession {
     /// The person who logged in.
@@ -22,71 +32,27 @@ pub struct LoginSession {
     pub token: String,
 }
 
-/// Checks a password and creates a login token. `None` whether the email or the password is wrong, so that a
-/// stranger cannot find out which addresses have accounts.
+/// Checks a password, and a code where the person has a second factor, and creates a login token. A wrong email and a wrong
+/// password look the same, so that a stranger cannot find out which addresses have accounts.
 pub async fn login(
     context: &Context,
     email: &str,
     password: &str,
+    code: Option<&str>,
     note: &str,
     from: Option<IpAddr>,
-) -> Result<Option<LoginSession>> {
-    let Some(person) = by_password(context, email, password, from).await? else {
-        return Ok(None);
+) -> Result<Login> {
+    let person = match identify::by_all_factors(context, email, password, code, from).await? {
+        Identified::Nobody => return Ok(Login::Wrong),
+        Identified::NeedsCode(_) => return Ok(Login::NeedsCode),
+        Identified::Known(person) => person,
     };
     let now = context.now();
     let mut w = context.db.write().await?;
     let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;
-    Ok(Some(LoginSession { person, token }))
-}
-
-/// Finds the person with this email and password. `None` whether the email or the password is wrong.
-///
-/// # Errors
-/// [`DomainError::TooMany`](crate::domain::DomainError::TooMany) after too many wrong passwords;
-/// [`DomainError::Busy`](crate::domain::DomainError::Busy) when too many checks wait already.
-pub async fn by_password(
-    context: &Context,
-    email: &str,
-    password: &str,
-    from: Option<IpAddr>,
-) -> Result<Option<Person>> {
-    context.limiters.passwords.may_try(email, from)?;
-    let mut r = context.db.read().await?;
-    let user = crate::store::accounts::users::by_email(&mut r, email).await?;
-    drop(r);
-    let (given, stored) = (
-        password.to_owned(),
-        user.as_ref().map(|u| u.password_hash.clone()),
-    );
-    let check = move || password::matches(&given, stored.as_deref());
-    let right = context.limiters.passwords.check(check).await?;
-    let person = user.map(|user| Person {
-        id: user.id,
-        name: user.name,
-        email: user.email,
-        grant: Grant::default(),
-        token: None,
-        session: false,
-    });
-    if right {
-        return Ok(person);
-    }
-    let first = context.limiters.passwords.failed(email, from);
-    // Only the attempt that uses up the limit is recorded. If each were, a stranger could fill the log.
-    if let Some(person) = person.filter(|_| first) {
-        let now = context.now();
-        let text = format!(
-            "Somebody tried wrong passwords of {}; further tries are slowed down",
-            person.email
-        );
-        let mut w = context.db.write().await?;
-        audit::of_person(&mut w, &person, &text, now).await?;
-        w.commit().await?;
-    }
-    Ok(None)
+    Ok(Login::Done(LoginSession { person, token }))
 }
 
 /// Creates the token of a login. It expires when unused for a while, and the number of login tokens of one
@@ -129,7 +95,7 @@ pub async fn change_password(
 ) -> Result<()> {
     tokens::require_full_access(person)?;
     fields::check_password("new_password", new)?;
-    let found = by_password(context, &person.email, present, from).await?;
+    let found = identify::by_password(context, &person.email, present, from).await?;
     if found.is_none_or(|p| p.id != person.id) {
         return Err(field("current_password", "is wrong"));
     }

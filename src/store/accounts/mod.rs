@@ -6,5 +6,6 @@ pub mod membership;
 pub mod orgs;
 pub mod preferences;
 pub mod scope;
+pub mod second_factors;
 pub mod sessions;
 pub mod users;

@@ -14,15 +14,18 @@ pub enum Sealed {
     Webhooks,
     /// Queued mails.
     Mails,
+    /// Second factors of people.
+    SecondFactors,
 }
 
 impl Sealed {
     /// Every variant.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ProductSecrets,
         Self::DeviceSecrets,
         Self::Webhooks,
         Self::Mails,
+        Self::SecondFactors,
     ];
 }
 
@@ -76,6 +79,15 @@ pub async fn behind(on: &mut impl On, kind: Sealed, after: i64) -> Result<Vec<Se
             ),
             after
         ),
+        Sealed::SecondFactors => fetch_all!(
+            on,
+            sql!(
+                "sealed.second_factors",
+                "SELECT user_id AS id, '' AS label, secret AS sealed FROM second_factors
+                 WHERE user_id > $1 ORDER BY user_id LIMIT 1000"
+            ),
+            after
+        ),
     }
 }
 
@@ -105,6 +117,15 @@ pub async fn replace(w: &mut Write, kind: Sealed, id: i64, sealed: &[u8]) -> Res
             sql!(
                 "sealed.replace_webhook",
                 "UPDATE webhooks SET secret = $2 WHERE id = $1"
+            ),
+            id,
+            sealed
+        )?,
+        Sealed::SecondFactors => execute!(
+            w,
+            sql!(
+                "sealed.replace_second_factor",
+                "UPDATE second_factors SET secret = $2 WHERE user_id = $1"
             ),
             id,
             sealed

@@ -3,5 +3,6 @@
 mod logins;
 mod own;
 mod revoked;
+mod second_factor;
 mod sessions;
 mod tokens;

@@ -28,6 +28,7 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
     let head = server.admin_of_all(&["verify-audit"]);
     let before = server.column::<Vec<u8>>(inspect::SEALED_SECRETS).await;
     // Not while a server runs: it would go on with the old key.
+    let factor = api.post("/api/users/me/totp", json!({})).await.data();
     let refused = server.admin_fails(&["rotate-key"]);
     assert!(refused.contains("another server"), "{refused}");
     assert_eq!(server.terminate(), Some(0));
@@ -52,6 +53,11 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
     Device::by_key(&server, text("key"), text("secret"), "own")
         .await
         .unwrap();
+    let secret = totp_rs::Secret::try_from_base32(factor["secret"].as_str().unwrap()).unwrap();
+    let phone = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    let code = json!({"code": phone.generate_current().to_string()});
+    let on = api.put("/api/users/me/totp", code).await;
+    assert_eq!(on.status, 200, "{}", on.text);
     server.until_sealed().await;
     assert_ne!(
         server.admin_of_all(&["verify-audit"]),

@@ -1,0 +1,120 @@
+//! Second factors of people and their recovery codes in the database.
+
+use crate::store::ids::UserId;
+use crate::store::{On, Result, Write};
+use sqlx::FromRow;
+
+/// A second factor.
+#[derive(Debug, Clone, FromRow)]
+pub struct SecondFactor {
+    /// The secret, sealed with the node key.
+    pub secret: Vec<u8>,
+    /// Whether a first code was right, so that logins ask for one.
+    pub confirmed: bool,
+}
+
+/// The second factor of a person, also one that is not confirmed yet.
+pub async fn of_user(on: &mut impl On, user: UserId) -> Result<Option<SecondFactor>> {
+    fetch_optional!(
+        on,
+        sql!(
+            "second_factors.of_user",
+            "SELECT secret, confirmed FROM second_factors WHERE user_id = $1"
+        ),
+        user
+    )
+}
+
+/// Keeps a secret that is to be confirmed, in place of another one that was not; `false` when one is confirmed.
+pub async fn begin(w: &mut Write, user: UserId, secret: &[u8]) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "second_factors.begin",
+            "INSERT INTO second_factors (user_id, secret, confirmed, last_step) VALUES ($1, $2, FALSE, 0)
+             ON CONFLICT (user_id) DO UPDATE SET secret = excluded.secret WHERE NOT second_factors.confirmed"
+        ),
+        user,
+        secret
+    )?;
+    Ok(n > 0)
+}
+
+/// Takes the code of a time step, which also confirms the factor; `false` when one of that step or a later one was taken.
+pub async fn take_step(w: &mut Write, user: UserId, step: i64) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "second_factors.take_step",
+            "UPDATE second_factors SET last_step = $2, confirmed = TRUE WHERE user_id = $1 AND last_step < $2"
+        ),
+        user,
+        step
+    )?;
+    Ok(n > 0)
+}
+
+/// Keeps recovery codes in place of those before, by their hashes.
+pub async fn set_codes(w: &mut Write, user: UserId, hashes: &[Vec<u8>]) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "second_factors.clear_codes",
+            "DELETE FROM recovery_codes WHERE user_id = $1"
+        ),
+        user
+    )?;
+    for hash in hashes {
+        execute!(
+            w,
+            sql!(
+                "second_factors.add_code",
+                "INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)"
+            ),
+            user,
+            hash
+        )?;
+    }
+    Ok(())
+}
+
+/// Uses up a recovery code; `false` when the person has none with this hash.
+pub async fn use_code(w: &mut Write, user: UserId, hash: &[u8]) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "second_factors.use_code",
+            "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2"
+        ),
+        user,
+        hash
+    )?;
+    Ok(n > 0)
+}
+
+/// How many recovery codes a person has left.
+pub async fn codes(on: &mut impl On, user: UserId) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "second_factors.codes",
+            "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1"
+        ),
+        user
+    )?;
+    Ok(row.map_or(0, |r| r.0))
+}
+
+/// Removes the second factor of a person and its recovery codes; `false` when there was none.
+pub async fn remove(w: &mut Write, user: UserId) -> Result<bool> {
+    set_codes(w, user, &[]).await?;
+    let n = execute!(
+        w,
+        sql!(
+            "second_factors.remove",
+            "DELETE FROM second_factors WHERE user_id = $1"
+        ),
+        user
+    )?;
+    Ok(n > 0)
+}
