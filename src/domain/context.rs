@@ -15,7 +15,8 @@ use crate::clock::{Clock, Micros};
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
-    self, CLI_LOGIN_EVERY, CLI_LOGINS, UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    self, CLI_LOGIN_EVERY, CLI_LOGINS, RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS, RESETS, UPLOADS,
+    UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
@@ -82,6 +83,10 @@ pub struct Limiters {
     pub passwords: PasswordBudget,
     /// Limits how often command lines at one address may begin a login.
     pub cli_sessions: Rate<IpAddr>,
+    /// Limits how often an address may ask for links for new passwords.
+    pub resets: Rate<IpAddr>,
+    /// Limits how many such links a person is mailed.
+    pub reset_mails: Rate<UserId>,
     /// Limits how often a person may send test deliveries of webhooks.
     pub webhook_tests: Rate<UserId>,
     /// Limits the uploads in progress.
@@ -95,6 +100,8 @@ impl Default for Limiters {
         Self {
             passwords: PasswordBudget::default(),
             cli_sessions: Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY),
+            resets: Rate::new(RESETS, RESET_EVERY),
+            reset_mails: Rate::new(RESET_MAILS, RESET_MAIL_EVERY),
             webhook_tests: Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY),
             upload_slots: Arc::new(Slots::new(UPLOADS, UPLOADS_A_PERSON)),
             scan_lane: Lane::new(limits::scans()),

@@ -134,6 +134,16 @@ pub const PERSON_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=100;
 pub const RECOVERY_CODES: usize = 10;
 /// How long the second step of a login may take after the first.
 pub const SECOND_STEP_TIME: Duration = Duration::from_secs(300);
+/// How long a mailed link for a new password is good.
+pub const RESET_LIFE: Duration = Duration::from_secs(86_400);
+/// Links for new passwords that one address may ask for at once, and the time after which one more is allowed.
+pub const RESETS: NonZeroU32 = NonZeroU32::new(20).expect("above zero");
+/// See [`RESETS`].
+pub const RESET_EVERY: Duration = Duration::from_secs(30);
+/// Links for a new password that one person is mailed at once, and the time after which one more is.
+pub const RESET_MAILS: NonZeroU32 = NonZeroU32::new(3).expect("above zero");
+/// See [`RESET_MAILS`].
+pub const RESET_MAIL_EVERY: Duration = Duration::from_secs(1_200);
 /// Length of a new password in characters.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 /// Maximum bytes of a form that is parsed for its method override before the request is authenticated.

@@ -3,7 +3,7 @@
 use super::members::MEMBER;
 use crate::access::scope::{Org, Role, Scope};
 use crate::api::http::answer::{Created, Data, NoContent};
-use crate::api::http::contract::{Auth, Contract};
+use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::params::Params;
@@ -11,7 +11,7 @@ use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::accounts::logins;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,6 +36,19 @@ struct MadeInvitation {
     /// Where they accept it, shown this once: whoever has it can join in their place. It is a path unless the server was told
     /// its public address (`--web-url`): a request's `Host` header is never believed.
     url: String,
+}
+
+/// An invitation, as whoever has its link sees it.
+#[derive(Serialize, JsonSchema)]
+struct OwnInvitation {
+    /// What it is to.
+    org: String,
+    /// Who is invited.
+    email: String,
+    /// The role that they will have.
+    role: String,
+    /// Who invited them.
+    invited_by: String,
 }
 
 impl From<logins::Invite> for Invitation {
@@ -65,6 +78,25 @@ pub(super) fn routes(contract: &mut Contract) {
             rescind,
         )
         .summary("Take an invitation back. Beyond NervesHub");
+    contract
+        .get("invites.show", "/invites/{link}", Auth::Anyone, show)
+        .summary("The invitation of a link, by what follows `/invite/` in it. Beyond NervesHub");
+    contract
+        .post("invites.accept", "/invites/{link}", Auth::Anyone, accept)
+        .summary("Accept an invitation: an account is made, or yours on this server becomes a member. Beyond NervesHub")
+        .body_fields(&[
+            optional_field(
+                "name",
+                FieldType::Text,
+                "Your name, for a new account; 2 to 100 characters",
+            ),
+            required(
+                "password",
+                FieldType::Text,
+                "Of your account here, if you have one; else of the new one, 12 to 1,024 characters",
+            ),
+        ])
+        .error(429, "Too many wrong passwords");
 }
 
 /// `POST /orgs/:org/invites`.
@@ -101,5 +133,23 @@ async fn rescind(
 ) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
     logins::rescind(&app.db, &scope, &email).await?;
+    Ok(NoContent)
+}
+
+/// `GET /invites/:link`.
+async fn show(State(app): State<App>, Path(link): Path<String>) -> Result<Data<OwnInvitation>> {
+    let invite = logins::invited(&app, &link).await?;
+    Ok(Data(OwnInvitation {
+        org: invite.org,
+        email: invite.email,
+        role: invite.role,
+        invited_by: invite.invited_by,
+    }))
+}
+
+/// `POST /invites/:link`.
+async fn accept(State(app): State<App>, Path(link): Path<String>, p: Params) -> Result<NoContent> {
+    let text = |key: &str| p.text(key).unwrap_or_default();
+    logins::accept(&app, &link, text("name"), text("password")).await?;
     Ok(NoContent)
 }

@@ -6,6 +6,7 @@ mod members;
 mod organizations;
 mod own_account;
 pub(super) mod pages;
+mod password_reset;
 mod second_factor;
 mod server_info;
 mod sessions;
@@ -22,6 +23,7 @@ pub(super) fn routes(contract: &mut Contract) {
     organizations::routes(contract);
     sessions::routes(contract);
     second_factor::routes(contract);
+    password_reset::routes(contract);
     cli_login::routes(contract);
     tokens::routes(contract);
     members::routes(contract);

@@ -1,4 +1,4 @@
-//! The few pages that work without the console: the browser's side of a command line's login, and invitations. Plain forms,
+//! The few pages that work without the console: the browser's side of a command line's login, invitations, and new passwords. Plain forms,
 //! without a script and without a session: each asks for the password.
 
 use crate::api::http::error::Error;
@@ -7,6 +7,7 @@ use crate::api::http::peer::{Peer, address_of};
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::accounts::logins::{self, Confirmed};
+use crate::domain::accounts::password_reset;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -18,6 +19,7 @@ pub(in crate::api) fn router() -> Router<App> {
     Router::new()
         .route("/auth/cli/{session}", get(confirm_page).post(confirm))
         .route("/invite/{link}", get(invite_page).post(accept))
+        .route("/reset/{link}", get(reset_page).post(reset))
 }
 
 /// `GET /auth/cli/:session`: the page.
@@ -145,6 +147,55 @@ fn uninvited() -> Response {
     let body = "<h1>No such invitation</h1><p>It was accepted, taken back, or is older than 48 hours. \
                 Ask for another one.</p>";
     page(404, "No such invitation", body)
+}
+
+/// `GET /reset/:link`: the page.
+async fn reset_page(State(app): State<App>, Path(link): Path<String>) -> Response {
+    match password_reset::person_of(&app, &link).await {
+        Ok(person) => reset_form(&person.email, ""),
+        Err(_) => no_reset(),
+    }
+}
+
+/// `POST /reset/:link`: the button.
+async fn reset(State(app): State<App>, Path(link): Path<String>, p: Params) -> Response {
+    let Ok(person) = password_reset::person_of(&app, &link).await else {
+        return no_reset();
+    };
+    let new = p.text("password").unwrap_or_default();
+    match password_reset::set(&app, &link, new).await {
+        Ok(()) => {
+            let body = "<h1>All set</h1><p>Your new password counts from now on; log in anew where you were logged in.</p>";
+            page(200, "All set", body)
+        }
+        Err(DomainError::Fields(errors)) => {
+            let mut text = Vec::new();
+            crate::api::http::error::sentence(&errors, "", &mut text);
+            reset_form(&person.email, &text.join("; "))
+        }
+        Err(DomainError::NotFound) => no_reset(),
+        Err(e) => Error::from(e).into_response(),
+    }
+}
+
+fn reset_form(email: &str, problem: &str) -> Response {
+    let (email, bad) = (escaped(email), escaped(problem));
+    let body = format!(
+        "<h1>A new password</h1><p>For {email}. All your tokens and logins end.</p>\
+         <form method=post><p class=bad role=alert>{bad}</p>\
+         <label>New password, 12 characters or more <input name=password type=password autocomplete=new-password required autofocus></label>\
+         <button>Set password</button></form>"
+    );
+    page(
+        if problem.is_empty() { 200 } else { 422 },
+        "A new password",
+        &body,
+    )
+}
+
+fn no_reset() -> Response {
+    let body = "<h1>This link is not good any more</h1><p>It was used, or is older than a day. Ask for another one.</p>";
+    page(404, "No such link", body)
 }
 
 fn escaped(text: &str) -> String {

@@ -49,7 +49,8 @@ pub(super) async fn by_address(context: &Context, email: &str) -> Result<Option<
     Ok(user.map(known))
 }
 
-fn known(user: User) -> Person {
+/// The person of a row, with no token.
+pub(super) fn known(user: User) -> Person {
     Person {
         id: user.id,
         name: user.name,

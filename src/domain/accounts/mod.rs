@@ -8,6 +8,7 @@ pub mod members;
 pub mod org_settings;
 pub mod orgs;
 pub mod own_account;
+pub mod password_reset;
 pub mod passwords;
 pub mod scopes;
 pub mod second_factor;

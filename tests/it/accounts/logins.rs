@@ -178,6 +178,28 @@ async fn people_are_invited_and_join(server: Server) {
     );
     let login = json!({"email": "new@acme.org", "password": "long enough for it"});
     assert_eq!(api.post("/api/users/login", login).await.status, 200);
+    // The same over the API, for the console's page.
+    let form = json!({"email": "three@acme.org", "role": "view"});
+    let made = api.post("/api/orgs/acme/invites", form).await.data();
+    let link = made["url"]
+        .as_str()
+        .unwrap()
+        .replace("/invite/", "/api/invites/");
+    let stranger = api.anonymous();
+    assert_eq!(
+        stranger.get(&link).await.data(),
+        json!({"org": "acme", "email": "three@acme.org", "role": "view", "invited_by": "jane"})
+    );
+    let short = stranger
+        .post(&link, json!({"name": "Three", "password": "short"}))
+        .await;
+    assert_eq!(
+        short.errors(),
+        json!({"password": ["must have 12 to 1024 characters"]})
+    );
+    let form = json!({"name": "Three", "password": "long enough for it"});
+    assert_eq!(stranger.post(&link, form.clone()).await.status, 204);
+    assert_eq!(stranger.post(&link, form).await.status, 404, "once only");
     // `nh` says username, and has older words for roles.
     let form = json!({"username": "two@acme.org", "role": "read"});
     assert_eq!(api.post("/api/orgs/acme/users", form).await.status, 204);

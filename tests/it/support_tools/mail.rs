@@ -202,3 +202,114 @@ async fn what_cannot_be_delivered_says_so() {
         refused.text
     );
 }
+
+/// The path of the link to this page in a mail.
+fn link(mail: &str, page: &str) -> String {
+    let base = "https://n.acme.org";
+    let start = mail.find(&format!("{base}{page}")).unwrap();
+    let link = mail[start..].split_whitespace().next().unwrap();
+    link.strip_prefix(base).unwrap().to_owned()
+}
+
+async fn with_mail(engine: Engine) -> Option<(Server, Inbox)> {
+    let (url, inbox) = mail_server().await;
+    let flags = [
+        "--smtp-url",
+        &url,
+        "--mail-from",
+        "Nervecenter <ota@acme.org>",
+        "--web-url",
+        "https://n.acme.org",
+    ];
+    let server = Server::with(engine, &flags).await?;
+    Some((server, inbox))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_set_anew_by_a_mailed_link() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some((server, inbox)) = with_mail(engine).await else {
+            continue;
+        };
+        let api = server.api();
+        let stranger = api.anonymous();
+        let email = server.login("email");
+        let ask = async |email: &str| {
+            let form = json!({"email": email});
+            stranger
+                .post("/api/users/password_reset", form)
+                .await
+                .status
+        };
+        assert_eq!(ask("nobody@acme.org").await, 204, "the same for strangers");
+        assert_eq!(ask(email).await, 204);
+        let first = mail(&inbox, email, "A new password").await;
+        let first = link(&first, "/reset/");
+        inbox.lock().unwrap().clear();
+        assert_eq!(ask(email).await, 204);
+        let second = link(&mail(&inbox, email, "A new password").await, "/reset/");
+        let put = async |link: &str, password: &str| {
+            let link = link.strip_prefix("/reset/").unwrap();
+            let path = format!("/api/users/password_reset/{link}");
+            stranger.put(&path, json!({"password": password})).await
+        };
+        assert!(put(&first, "short").await.errors()["password"].is_array());
+        let forged = format!("{first}A");
+        assert_eq!(put(&forged, "correct horse battery").await.status, 404);
+        assert_eq!(put(&first, "correct horse battery").await.status, 204);
+        assert_eq!(api.get("/api/users/me").await.status, 401, "tokens ended");
+        for used in [&first, &second] {
+            assert_eq!(
+                put(used, "another horse battery").await.status,
+                404,
+                "good once"
+            );
+            assert_eq!(stranger.get(used).await.status, 404);
+        }
+        let login = json!({"email": email, "password": "correct horse battery"});
+        assert_eq!(
+            stranger
+                .post("/api/users/login", login.clone())
+                .await
+                .status,
+            200
+        );
+        // The page for whoever has no console, and a link that is too old.
+        inbox.lock().unwrap().clear();
+        assert_eq!(ask(email).await, 204);
+        let third = link(&mail(&inbox, email, "A new password").await, "/reset/");
+        let page = stranger.get(&third).await;
+        assert!(
+            page.status == 200 && page.text.contains(email),
+            "{}",
+            page.text
+        );
+        let form = stranger.raw(reqwest::Method::POST, &third);
+        let kind = "application/x-www-form-urlencoded";
+        let form = form
+            .header("content-type", kind)
+            .body("password=a+third+horse+battery");
+        let done = Api::answer(form).await;
+        assert!(
+            done.status == 200 && done.text.contains("All set"),
+            "{}",
+            done.text
+        );
+        assert_eq!(stranger.post("/api/users/login", login).await.status, 401);
+        // One person is not flooded.
+        inbox.lock().unwrap().clear();
+        for _ in 0..5 {
+            assert_eq!(ask(email).await, 204);
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(inbox.lock().unwrap().len(), 0, "three were sent already");
+    }
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let form = json!({"email": server.login("email")});
+    let refused = server.api().post("/api/users/password_reset", form).await;
+    assert!(
+        refused.status == 422 && refused.text.contains("sends no mail"),
+        "{}",
+        refused.text
+    );
+}

@@ -64,6 +64,23 @@ pub async fn invited(
     .await
 }
 
+/// Mails somebody the link for a new password.
+pub async fn password_reset(
+    context: &Context,
+    w: &mut Write,
+    email: &str,
+    link: &str,
+) -> store::Result<()> {
+    let text = format!(
+        "Somebody, probably you, asked for a new password at\n{}\n\n\
+         Open this link within a day to set one:\n\n{}\n\n\
+         If it was not you, do nothing: the password stays as it is.\n",
+        address(context, "/"),
+        address(context, link)
+    );
+    file(context, w, None, email, "A new password", text).await
+}
+
 /// Mails a new member about the membership, and the other administrators about the change.
 pub async fn members_changed(
     context: &Context,

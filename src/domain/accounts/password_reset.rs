@@ -1,0 +1,126 @@
+//! Forgotten passwords: a link by mail, which is good once and for a day.
+
+use crate::access::password;
+use crate::access::scope::Person;
+use crate::access::sha256;
+use crate::access::vault::Secret;
+use crate::budget::counted;
+use crate::domain::accounts::{fields, identify};
+use crate::domain::support::mail_rules;
+use crate::domain::{Context, DomainError, Result};
+use crate::limits::RESET_LIFE;
+use crate::store::On;
+use crate::store::accounts::users;
+use crate::store::events::audit;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::net::IpAddr;
+
+/// What a link is sealed as.
+const LABEL: &str = "password reset";
+
+/// What changes with the password, so that a link ends with its first use.
+fn fingerprint(hash: &str) -> String {
+    let digest = sha256(hash.as_bytes());
+    hex::encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]))
+}
+
+/// Mails the person with this address a link, if there is one. Whether there is cannot be seen: the answer does not wait for it.
+///
+/// # Errors
+/// A refusal when this server sends no mail; [`DomainError::TooMany`] when the address of the network asks too often.
+pub fn ask(context: &Context, email: &str, from: Option<IpAddr>) -> Result<()> {
+    if !context.policy.mail {
+        let text = "This server sends no mail. Whoever runs it can give you a new password: nervecenter admin reset-password.";
+        return Err(DomainError::Detail(text.into()));
+    }
+    if let Some(from) = from.and_then(counted) {
+        let limiter = &context.limiters.resets;
+        limiter.count(&from).map_err(DomainError::TooMany)?;
+    }
+    let (own, email) = (context.clone(), email.to_owned());
+    context.background.spawn(async move {
+        if let Err(e) = mail(&own, &email).await {
+            tracing::warn!(error = %e, "a link for a new password was not mailed");
+        }
+    });
+    Ok(())
+}
+
+async fn mail(context: &Context, email: &str) -> Result<()> {
+    let mut r = context.db.read().await?;
+    let user = users::by_email(&mut r, email).await?;
+    drop(r);
+    // An account without a password is one of a program, or was deleted.
+    let Some(user) = user.filter(|u| !u.password_hash.is_empty()) else {
+        return Ok(());
+    };
+    if context.limiters.reset_mails.count(&user.id).is_err() {
+        tracing::info!("no more links for a new password are mailed to this person for now");
+        return Ok(());
+    }
+    let now = context.now();
+    let until = now.after(RESET_LIFE).secs();
+    let text = format!(
+        "{until} {} {}",
+        fingerprint(&user.password_hash),
+        user.email
+    );
+    let sealed = context.vault.seal(&Secret::new(text), LABEL);
+    let link = format!("/reset/{}", URL_SAFE_NO_PAD.encode(sealed));
+    let mut w = context.db.write().await?;
+    mail_rules::password_reset(context, &mut w, &user.email, &link).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// The person that a link is for.
+///
+/// # Errors
+/// [`DomainError::NotFound`] when it is forged, over, or was used.
+pub async fn person_of(context: &Context, link: &str) -> Result<Person> {
+    let mut r = context.db.read().await?;
+    find(context, &mut r, link).await
+}
+
+async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<Person> {
+    let sealed = URL_SAFE_NO_PAD.decode(link);
+    let sealed = sealed.map_err(|_| DomainError::NotFound)?;
+    let text = context.vault.open(&sealed, LABEL);
+    let text = text.map_err(|_| DomainError::NotFound)?;
+    let mut parts = text.reveal().splitn(3, ' ');
+    let mut part = || parts.next().unwrap_or_default();
+    let (until, print, email) = (part(), part(), part());
+    if until.parse().unwrap_or(0) < context.now().secs() {
+        return Err(DomainError::NotFound);
+    }
+    let user = users::by_email(on, email).await?;
+    let user = user.filter(|u| fingerprint(&u.password_hash) == print);
+    user.map(identify::known).ok_or(DomainError::NotFound)
+}
+
+/// Sets a new password by a link. All tokens and sessions of the person end, since somebody else may know the old one. A second factor
+/// stays: the link shows only that its user reads the mail.
+///
+/// # Errors
+/// [`DomainError::NotFound`] for a link that is not good any more; a validation error for the password.
+pub async fn set(context: &Context, link: &str, new: &str) -> Result<()> {
+    person_of(context, link).await?;
+    fields::check_password("password", new)?;
+    let given = new.to_owned();
+    let check = move || password::hash(&given);
+    let hash = context.limiters.passwords.check(check).await?;
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    // Another use of the link may have come first meanwhile.
+    let person = find(context, &mut w, link).await?;
+    users::set_password(&mut w, person.id, &hash, now).await?;
+    users::delete_tokens(&mut w, person.id).await?;
+    let text = format!(
+        "{} set a new password by a link in a mail; all tokens of this person ended",
+        person.name
+    );
+    audit::of_person(&mut w, &person, &text, now).await?;
+    w.commit().await?;
+    Ok(())
+}
