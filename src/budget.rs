@@ -94,6 +94,9 @@ impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     }
 }
 
+/// A turn in a [`Lane`], given back when it is dropped.
+pub type LaneTurn = (Turn, OwnedSemaphorePermit);
+
 /// Limits work that keeps a core busy: a total for all callers, and one piece of work at once for each caller.
 /// A caller with many requests thus waits for itself, and delays others by at most one piece.
 #[derive(Debug)]
@@ -116,11 +119,7 @@ impl<K: Eq + Hash + Clone> Lane<K> {
     /// # Errors
     /// [`Refused::Share`] when the caller's own work takes too long, [`Refused::Full`] when that of others
     /// does.
-    pub async fn enter(
-        &self,
-        asker: &K,
-        most: Duration,
-    ) -> Result<(Turn, OwnedSemaphorePermit), Refused> {
+    pub async fn enter(&self, asker: &K, most: Duration) -> Result<LaneTurn, Refused> {
         let own = self.own.wait(asker, most).await.ok_or(Refused::Share)?;
         let all = tokio::time::timeout(most, self.all.clone().acquire_owned());
         match all.await {

@@ -2,6 +2,7 @@
 //! share.
 
 use super::accounts::passwords::PasswordBudget;
+use super::catalog::summary::SummaryCache;
 use super::catalog::uploads::UploadSessions;
 use super::error::DomainError;
 use super::support::script_runs::ScriptRuns;
@@ -69,6 +70,8 @@ pub struct Context {
     /// Counts the changes to signing keys on this server. A connection compares it to see that the keys it sent
     /// to its device are out of date.
     pub key_changes: Arc<AtomicU32>,
+    /// The summaries of products that people look at.
+    pub summaries: Arc<SummaryCache>,
     /// Rate and concurrency limits for each caller.
     pub limiters: Arc<Limiters>,
     /// Tracks tasks that outlive their request. The server waits for them at shutdown.

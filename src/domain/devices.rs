@@ -11,6 +11,7 @@ use super::{DomainError, Result};
 use crate::access::random_id;
 use crate::access::scope::{InOrg, Person, Product, Scope};
 use crate::access::vault::{Secret, new_pair};
+use crate::budget::LaneTurn;
 use crate::bus::DeviceSignal;
 use crate::clock::Micros;
 use crate::domain::Context;
@@ -127,6 +128,29 @@ pub async fn locate(db: &Db, person: &Person, identifier: &str) -> Result<(Strin
         .ok_or(DomainError::NotFound)
 }
 
+/// How many devices a list has.
+///
+/// # Errors
+/// As [`list`].
+pub async fn count(context: &Context, scope: &Scope<Product>, filter: &Filter) -> Result<i64> {
+    let _lane = enter_lane(context, scope, filter).await?;
+    let mut r = context.db.read().await?;
+    Ok(store::devices::count(&mut r, scope, filter, context.now()).await?)
+}
+
+/// A place among the queries that read every device, for one that does.
+async fn enter_lane(
+    context: &Context,
+    scope: &Scope<Product>,
+    filter: &Filter,
+) -> Result<Option<LaneTurn>> {
+    if !filter.reads_all() {
+        return Ok(None);
+    }
+    let lane = &context.limiters.scan_lane;
+    Ok(Some(lane.enter(&scope.product().org.id, READ_WAIT).await?))
+}
+
 /// A page of a product's devices.
 pub struct Page {
     /// The devices of this page.
@@ -148,17 +172,7 @@ pub async fn list(
     size: u64,
 ) -> Result<Page> {
     let (offset, size) = super::limit_offset(page, size);
-    let _lane = if filter.reads_all() {
-        Some(
-            context
-                .limiters
-                .scan_lane
-                .enter(&scope.product().org.id, READ_WAIT)
-                .await?,
-        )
-    } else {
-        None
-    };
+    let _lane = enter_lane(context, scope, filter).await?;
     let mut r = context.db.read().await?;
     let (rows, total) =
         store::devices::list(&mut r, scope, filter, order, offset, size, context.now()).await?;
@@ -189,6 +203,7 @@ pub mod certificates;
 pub mod csv_cells;
 pub mod csv_import;
 pub mod extensions;
+pub mod facets;
 pub mod history;
 pub mod iroh_endpoints;
 pub mod iroh_takeover;

@@ -11,6 +11,14 @@ pub const POLL_EVERY: Duration = Duration::from_secs(2);
 pub const WEBHOOK_TESTS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
 /// See [`WEBHOOK_TESTS`].
 pub const WEBHOOK_TEST_EVERY: Duration = Duration::from_secs(10);
+/// How long a product's summary is kept before it is counted anew.
+pub const SUMMARY_KEPT: Duration = Duration::from_secs(5);
+/// Versions and rollouts in a summary.
+pub const SUMMARY_VERSIONS: usize = 10;
+/// See [`SUMMARY_VERSIONS`].
+pub const SUMMARY_ROLLOUTS: usize = 50;
+/// Values of a column that are counted for a list of devices.
+pub const FACET_VALUES: i64 = 50;
 /// Maximum tokens whose last use is remembered between two writes. Beyond it a use is not recorded; the token's
 /// next one is.
 pub const TOKEN_USES: usize = 10_000;

@@ -129,6 +129,7 @@ impl Node {
             script_runs: ScriptRuns::default(),
             upload_sessions: Arc::default(),
             key_changes: Arc::default(),
+            summaries: Arc::default(),
             limiters: Arc::default(),
             background: loops.clone(),
             stopping: accepting.clone(),

@@ -16,7 +16,10 @@ pub use candidates::{
     next_run_by_group, next_source, ungrouped,
 };
 pub use changes::*;
-pub use list::{Filter, Order, explain, has_architecture, has_platform, has_tag, list, tags_of};
+pub use list::{
+    Filter, Order, count, explain, has_architecture, has_platform, has_tag, has_version, list,
+    tags_of,
+};
 
 /// A device as the device plane and the rollout see it.
 #[derive(Debug, Clone, FromRow)]
@@ -136,6 +139,7 @@ pub mod certificates;
 pub mod connections;
 pub mod device_logs;
 pub mod extensions;
+pub mod facets;
 pub mod health_reports;
 pub mod held;
 pub mod history;

@@ -5,6 +5,7 @@ mod firmwares;
 mod keys;
 pub(super) mod products;
 mod shared_secrets;
+mod summary;
 mod upload;
 mod uploads;
 
@@ -13,6 +14,7 @@ use super::http::contract::Contract;
 pub(super) fn routes(contract: &mut Contract) {
     keys::routes(contract);
     products::routes(contract);
+    summary::routes(contract);
     shared_secrets::routes(contract);
     firmwares::routes(contract);
     uploads::routes(contract);

@@ -12,7 +12,7 @@ use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
-use crate::domain::devices::{self, DeviceForm, query, transfer};
+use crate::domain::devices::{self, DeviceFilter, DeviceForm, query, transfer};
 use axum::extract::State;
 use serde_json::Value;
 
@@ -178,6 +178,19 @@ fn device_routes(contract: &mut Contract) {
         .body_fields(MOVE);
 }
 
+/// What a request narrows the devices to: by filters, and by a query.
+pub(super) async fn narrowed(
+    app: &App,
+    scope: &Scope<Product>,
+    p: &Params,
+) -> domain::Result<DeviceFilter> {
+    let mut filter = filter(p.map("filters"))?;
+    if let Some(text) = p.text("query").filter(|q| !q.trim().is_empty()) {
+        query::narrow(&app.db, scope, &mut filter, text).await?;
+    }
+    Ok(filter)
+}
+
 /// `GET /devices`.
 async fn list(
     State(app): State<App>,
@@ -185,10 +198,8 @@ async fn list(
     p: Params,
 ) -> Result<Page<DeviceView, 10>> {
     let at = Paging::of(&p)?;
-    let (mut filter, order) = (filter(p.map("filters"))?, order(&p)?);
-    if let Some(text) = p.text("query").filter(|q| !q.trim().is_empty()) {
-        query::narrow(&app.db, &scope, &mut filter, text).await?;
-    }
+    let order = order(&p)?;
+    let filter = narrowed(&app, &scope, &p).await?;
     let found = devices::list(&app, &scope, &filter, order, at.number, at.size).await?;
     let data: Vec<_> = found.devices.iter().map(view).collect();
     Ok(at.page(data, found.total))

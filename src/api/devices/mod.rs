@@ -7,6 +7,7 @@ mod csv_import;
 mod device;
 mod device_certificates;
 pub(super) mod extensions;
+mod facets;
 mod filter;
 mod history;
 mod iroh_endpoints;
@@ -31,5 +32,6 @@ pub(super) fn routes(contract: &mut Contract) {
     history::routes(contract);
     attempts::routes(contract);
     why::routes(contract);
+    facets::routes(contract);
     extensions::routes(contract);
 }

@@ -6,4 +6,5 @@ pub mod firmwares;
 pub mod keys;
 pub mod products;
 pub mod stored_files;
+pub mod summary;
 pub mod uploads;

@@ -1,5 +1,5 @@
-//! Lists of devices, as people narrow, order and page them. The conditions vary, so that these statements alone are put
-//! together at run time, of fixed texts and bound values.
+//! Lists of devices, as people narrow, order and page them. The conditions vary, so that these statements (and those of `facets`) alone
+//! are put together at run time, of fixed texts and bound values.
 
 use super::DeviceView;
 use super::query::{Cond, Piece, Pieces, Test, Value};
@@ -77,7 +77,7 @@ impl Filter {
         self.cond.as_ref().is_some_and(|c| !served(c))
     }
 
-    fn pieces(&self, now: Micros, dialect: Dialect) -> Pieces {
+    pub(super) fn pieces(&self, now: Micros, dialect: Dialect) -> Pieces {
         let mut pieces = Pieces::default();
         if let Some(cond) = &self.cond {
             pieces.cond(cond, now, dialect);
@@ -107,6 +107,8 @@ macro_rules! narrow {
         }
     }};
 }
+
+pub(super) use narrow;
 
 /// How to order a list of devices; a fixed set, so that no text of a caller reaches the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +178,7 @@ impl Order {
 }
 
 /// Joins the connection of each device, if it ever had one.
-const CONNECTION: &str = " LEFT JOIN connections c ON c.device_id = d.id";
+pub(super) const CONNECTION: &str = " LEFT JOIN connections c ON c.device_id = d.id";
 
 /// How a page is found.
 struct Plan {
@@ -288,6 +290,18 @@ async fn planned(
     let total = counted(on, scope, &plan).await?;
     plan.walk = plan.walks(total);
     Ok((plan, Some(total)))
+}
+
+/// How many of the product's devices a list has.
+pub async fn count(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    now: Micros,
+) -> Result<i64> {
+    let filter = search::resolve(on, scope, filter).await?;
+    let plan = Plan::new(filter, (Order::Identifier, false), now, dialect(on));
+    counted(on, scope, &plan).await
 }
 
 /// A page of the product's devices, and how many there are in all. The page is chosen by number first, so that what is sorted
@@ -422,6 +436,20 @@ pub async fn has_architecture(
         sql!(
             "devices.has_architecture",
             "SELECT id FROM devices WHERE product_id = $1 AND fw_architecture = $2 LIMIT 1"
+        ),
+        scope.product().id,
+        value
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether a product has a device that runs this version.
+pub async fn has_version(on: &mut impl On, scope: &Scope<Product>, value: &str) -> Result<bool> {
+    let row: Option<(DeviceId,)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.has_version",
+            "SELECT id FROM devices WHERE product_id = $1 AND fw_version = $2 LIMIT 1"
         ),
         scope.product().id,
         value

@@ -5,5 +5,6 @@ mod downloads;
 mod downloads_wire;
 mod esp_idf;
 mod resume;
+mod summary;
 mod uploads;
 mod uploads_slow;

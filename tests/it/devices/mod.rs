@@ -5,6 +5,7 @@ mod bulk;
 mod certificate_zoo;
 mod certificates;
 mod extensions;
+mod facets;
 mod history;
 mod lists;
 mod moves;

@@ -618,6 +618,9 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     assert!(d.closed_within(Duration::from_secs(10)).await.is_some());
     t.server.until_devices(readings::ONLINE, 0).await;
     t.get(&p("/devices?sort=identifier")).await;
+    t.get(&p("/device_facets?by=version,connection")).await;
+    t.get(&p("/device_columns")).await;
+    t.get(&p("/summary")).await;
     t.get(&p("/devices.csv")).await;
     let path = p("/devices/import");
     let request = t

@@ -1,7 +1,10 @@
 //! Device queries as people write them. [`parse`] parses a query; this module checks that the values in it
 //! exist in the product.
 
+mod columns;
 mod parse;
+
+pub use columns::{COLUMNS, Column, METRIC_OPERATORS, Values};
 
 use crate::access::scope::{Product, Scope};
 use crate::domain::{DomainError, Result};
@@ -33,6 +36,10 @@ pub async fn narrow(
             ErrorKind::Architecture => {
                 let known = store::devices::has_architecture(&mut r, scope, &named.value).await?;
                 (known, "no device has the architecture")
+            }
+            ErrorKind::Version => {
+                let known = store::devices::has_version(&mut r, scope, &named.value).await?;
+                (known, "no device runs the version")
             }
             ErrorKind::Tag => {
                 let known = store::devices::has_tag(&mut r, scope, &named.value).await?;

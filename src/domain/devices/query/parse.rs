@@ -2,10 +2,10 @@
 //! `connection = connected and not (tags contains prod or metric:cpu_temp > 70)` (docs/protocol/rules.md, "Device queries"). Keywords, columns, and operators are case-insensitive. An
 //! error has the column where it begins.
 
+use super::columns::{self, Column, METRIC_OPERATORS, Values};
 use crate::limits::{QUERY_BYTES, QUERY_COMPARISONS, QUERY_DEPTH};
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::Pattern;
-use crate::store::words::HealthState;
 
 /// An error in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,8 @@ pub enum ErrorKind {
     Tag,
     /// A deployment group.
     Group,
+    /// A version of firmware on devices.
+    Version,
 }
 
 /// A parsed query.
@@ -55,25 +57,6 @@ pub struct Query {
 
 /// The word that stands for "no value".
 const NOT_SET: &str = ":not_set";
-
-const COLUMNS: [&str; 16] = [
-    "alarm",
-    "alarm_status",
-    "architecture",
-    "connection",
-    "connection_type",
-    "deleted",
-    "deployment_group",
-    "firmware",
-    "health_status",
-    "identifier",
-    "last_seen",
-    "platform",
-    "search",
-    "tags",
-    "update_status",
-    "updates",
-];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
@@ -153,7 +136,7 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(['=', '<', '>', '"', '('])
         && first != "not"
         && !first.starts_with("metric:")
-        && !COLUMNS.contains(&first.as_str())
+        && columns::named(&first).is_none()
 }
 
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, Mistake> {
@@ -278,7 +261,7 @@ impl Reader {
         let Token::Word(column) = token else {
             return mistake(
                 at,
-                format!("expected a column: {}, or metric:NAME", COLUMNS.join(", ")),
+                format!("expected a column: {}, or metric:NAME", columns::names()),
             );
         };
         self.comparisons += 1;
@@ -291,26 +274,19 @@ impl Reader {
             let key = column[column.len() - key.len()..].to_owned();
             return self.metric(key);
         }
-        if !COLUMNS.contains(&name.as_str()) {
+        let Some(known) = columns::named(&name) else {
             return mistake(
                 at,
                 format!(
                     "{column:?} is no column; they are {}, and metric:NAME",
-                    COLUMNS.join(", ")
+                    columns::names()
                 ),
             );
-        }
-        let operators: &[&str] = match name.as_str() {
-            "identifier" | "search" => &["like", "not like"],
-            "tags" | "alarm" => &["contains", "not_contains"],
-            "last_seen" => &[">", "<"],
-            "update_status" => &["is", "is not"],
-            _ => &["=", "!="],
         };
-        let operator = self.operator(&name, operators)?;
+        let operator = self.operator(&name, known.operators)?;
         let (at, value) = self.value()?;
         let negated = matches!(operator, "!=" | "not like" | "not_contains" | "is not");
-        self.test(&name, operator, negated, at, value)
+        self.test(known, operator, negated, at, value)
     }
 
     fn operator(&mut self, column: &str, known: &[&'static str]) -> Result<&'static str, Mistake> {
@@ -351,7 +327,7 @@ impl Reader {
     }
 
     fn metric(&mut self, key: String) -> Result<Cond, Mistake> {
-        let operator = self.operator("a metric", &[">", ">=", "<", "<="])?;
+        let operator = self.operator("a metric", METRIC_OPERATORS)?;
         let (at, value) = self.value()?;
         let compare = match operator {
             ">" => Compare::More,
@@ -367,25 +343,25 @@ impl Reader {
 
     fn test(
         &mut self,
-        column: &str,
+        column: &Column,
         operator: &str,
         negated: bool,
         at: usize,
         value: String,
     ) -> Result<Cond, Mistake> {
-        let one_of = |known: &[&str]| {
-            if known.contains(&value.as_str()) {
-                Ok(value.clone())
-            } else {
-                mistake(at, format!("{column} is one of: {}", known.join(", ")))
-            }
-        };
+        let unset = value == NOT_SET;
+        let one_of = |known: &[&str]| known.contains(&value.as_str());
+        if let Values::Words(known) = column.values
+            && !one_of(known)
+        {
+            let (name, known) = (column.name, known.join(", "));
+            return mistake(at, format!("{name} is one of: {known}"));
+        }
         let named = |r: &mut Self, kind| {
             let value = value.clone();
             r.named.push(Named { at, kind, value });
         };
-        let unset = value == NOT_SET;
-        let test = match column {
+        let test = match column.name {
             // A backslash is an ordinary character in a query, but not in a pattern.
             "identifier" => Test::Identifier(Pattern::new(&value.replace('\\', "\\\\"))),
             "search" => Test::Search(Pattern::new(&value.replace('\\', "\\\\"))),
@@ -401,17 +377,13 @@ impl Reader {
                 named(self, ErrorKind::Firmware);
                 return Ok(Cond::Is(Test::Firmware(value, negated)));
             }
-            "connection" => Test::Connection(one_of(&["connected", "disconnected", "not_seen"])?),
+            "connection" => Test::Connection(value),
             "last_seen" => {
                 let days = match value.as_str() {
                     "3 days ago" => 3,
                     "7 days ago" => 7,
                     "14 days ago" => 14,
-                    "4 weeks ago" => 28,
-                    _ => {
-                        let text = "last_seen is compared with \"3 days ago\", \"7 days ago\", \"14 days ago\" or \"4 weeks ago\"";
-                        return mistake(at, text);
-                    }
+                    _ => 28,
                 };
                 Test::LastSeen {
                     days,
@@ -423,23 +395,25 @@ impl Reader {
                 named(self, ErrorKind::Tag);
                 Test::Tag(value)
             }
-            "health_status" => Test::Health(one_of(HealthState::WORDS)?),
-            "connection_type" => {
-                Test::Interface(one_of(&["cellular", "ethernet", "wifi", "unknown"])?)
+            "health_status" => Test::Health(value),
+            "connection_type" => Test::Interface(value),
+            "updates" => Test::Updates(value),
+            "version" => {
+                named(self, ErrorKind::Version);
+                Test::Version(value)
             }
-            "updates" => Test::Updates(one_of(&["enabled", "disabled", "penalty-box"])?),
             "update_status" => {
-                let idle = one_of(&["updating", "not updating"])? == "not updating";
+                let idle = value == "not updating";
                 return Ok(not_if(idle != negated, Test::Updating));
             }
             "alarm_status" => {
-                let without = one_of(&["with", "without"])? == "without";
+                let without = value == "without";
                 return Ok(not_if(without != negated, Test::Alarms));
             }
             "alarm" => Test::Alarm(value),
             "deleted" => {
                 self.names_deleted = true;
-                let kept = one_of(&["true", "false"])? == "false";
+                let kept = value == "false";
                 return Ok(not_if(kept != negated, Test::Deleted));
             }
             _ if unset => Test::Ungrouped,

@@ -1,0 +1,98 @@
+//! How many devices of a list have which value of a column. Like the list itself, these statements are put together at run time, of
+//! fixed texts and bound values.
+
+use super::list::{CONNECTION, Filter, narrow};
+use super::query::{Piece, Value};
+use super::search;
+use crate::clock::Micros;
+use crate::store::accounts::scope::{Product, Scope};
+use crate::store::engine::dialect;
+use crate::store::{On, Result};
+use sqlx::QueryBuilder;
+
+/// A column whose values are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facet {
+    /// The version that devices run.
+    Version,
+    Platform,
+    Architecture,
+    /// `connected`, `connecting`, `disconnected` or `not_seen`.
+    Connection,
+    /// Status of the newest health report; `unknown` without one.
+    Health,
+    /// The name of the deployment group.
+    Group,
+    /// Each tag; a device with several counts several times.
+    Tag,
+    /// `disabled`, else `penalty-box` while a device rests, else `enabled`.
+    Updates,
+}
+
+impl Facet {
+    /// The value as an expression, and what it takes beside the devices.
+    fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Version => ("d.fw_version", ""),
+            Self::Platform => ("d.fw_platform", ""),
+            Self::Architecture => ("d.fw_architecture", ""),
+            Self::Connection => ("COALESCE(c.status, 'not_seen')", CONNECTION),
+            Self::Health => (
+                "COALESCE((SELECT h.status FROM health_reports h WHERE h.device_id = d.id
+                           ORDER BY h.at DESC LIMIT 1), 'unknown')",
+                "",
+            ),
+            Self::Group => (
+                "g.name",
+                " LEFT JOIN deployment_groups g ON g.id = d.group_id",
+            ),
+            Self::Tag => ("t.tag", " JOIN device_tags t ON t.device_id = d.id"),
+            // The time follows it.
+            Self::Updates => (
+                "CASE WHEN NOT d.updates_enabled THEN 'disabled' WHEN COALESCE(d.blocked_until, 0) > ",
+                "",
+            ),
+        }
+    }
+}
+
+macro_rules! counts {
+    ($scope:expr, $filter:expr, $pieces:expr, $facet:expr, $most:expr, $now:expr) => {{
+        let (value, joins) = $facet.texts();
+        let mut q = QueryBuilder::new("SELECT ");
+        q.push(value);
+        if $facet == Facet::Updates {
+            q.push_bind($now)
+                .push(" THEN 'penalty-box' ELSE 'enabled' END");
+        }
+        q.push(" AS value, COUNT(*) AS devices FROM devices d");
+        if $pieces.mention("c.") && joins != CONNECTION {
+            q.push(CONNECTION);
+        }
+        q.push(joins);
+        narrow!(q, $scope, $filter, $pieces);
+        q.push(" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ")
+            .push_bind($most);
+        q
+    }};
+}
+
+/// The values of a column among the devices of a list, with how many have each, most devices first. `None` stands for devices
+/// without a value.
+pub async fn facet(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    filter: &Filter,
+    facet: Facet,
+    most: i64,
+    now: Micros,
+) -> Result<Vec<(Option<String>, i64)>> {
+    let filter = search::resolve(on, scope, filter).await?;
+    let pieces = filter.pieces(now, dialect(on));
+    Ok(on_engine!(on, |c| {
+        counts!(scope, filter, pieces, facet, most, now)
+            .build_query_as()
+            .fetch_all(c)
+            .await
+    })?)
+}
