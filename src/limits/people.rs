@@ -11,6 +11,12 @@ pub const POLL_EVERY: Duration = Duration::from_secs(2);
 pub const WEBHOOK_TESTS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
 /// See [`WEBHOOK_TESTS`].
 pub const WEBHOOK_TEST_EVERY: Duration = Duration::from_secs(10);
+/// Maximum saved views of a person in a product.
+pub const VIEWS_A_PERSON: i64 = 200;
+/// Maximum bytes of what a saved view is narrowed to.
+pub const VIEW_BYTES: usize = 4_096;
+/// Maximum devices that a person has pinned.
+pub const PINS_A_PERSON: i64 = 200;
 /// How long a product's summary is kept before it is counted anew.
 pub const SUMMARY_KEPT: Duration = Duration::from_secs(5);
 /// Versions and rollouts in a summary.

@@ -7,12 +7,14 @@ mod organizations;
 mod own_account;
 pub(super) mod pages;
 mod password_reset;
+mod pins;
 mod second_factor;
 mod server_info;
 mod sessions;
 mod settings;
 mod tokens;
 mod users;
+mod views;
 
 use super::http::contract::Contract;
 
@@ -21,6 +23,8 @@ pub(super) fn routes(contract: &mut Contract) {
     users::routes(contract);
     own_account::routes(contract);
     organizations::routes(contract);
+    views::routes(contract);
+    pins::routes(contract);
     sessions::routes(contract);
     second_factor::routes(contract);
     password_reset::routes(contract);

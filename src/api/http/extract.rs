@@ -220,7 +220,7 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`.
 pub struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -236,6 +236,7 @@ impl FromRequestParts<App> for Word {
             "rule",
             "upload",
             "session",
+            "view",
         ]
         .iter()
         .find_map(|k| map.get(*k))

@@ -110,6 +110,8 @@ pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -
     keep_an_admin(&mut w, scope, &found).await?;
     crate::store::accounts::orgs::remove_member(&mut w, scope, found.user_id).await?;
     crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
+    crate::store::accounts::views::forget(&mut w, scope, found.user_id).await?;
+    crate::store::accounts::pins::forget(&mut w, scope, found.user_id).await?;
     let text = format!("{} removed the member {email}", scope.person().name);
     audit::in_org(&mut w, scope, &text, context.now()).await?;
     mail_rules::members_changed(context, &mut w, scope, None, &text).await?;

@@ -147,6 +147,8 @@ pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
             "users.retire_mail_rules",
             "DELETE FROM mail_rules WHERE user_id = $1"
         ),
+        sql!("users.retire_pins", "DELETE FROM pins WHERE user_id = $1"),
+        sql!("users.retire_views", "DELETE FROM views WHERE user_id = $1"),
         sql!(
             "users.retire_preferences",
             "DELETE FROM preferences WHERE user_id = $1"

@@ -69,6 +69,7 @@ impl Filter {
                         | Test::Version(_)
                         | Test::Tag(_)
                         | Test::Updating
+                        | Test::Pinned(_)
                         | Test::Group(_)
                         | Test::GroupNumber(_)
                 ),

@@ -4,6 +4,7 @@
 use crate::clock::Micros;
 use crate::store::engine::Dialect;
 use crate::store::fold::{Pattern, like};
+use crate::store::ids::UserId;
 use std::time::Duration;
 
 /// Conditions.
@@ -91,6 +92,8 @@ pub enum Test {
     GroupNumber(i64),
     /// It is in no group.
     Ungrouped,
+    /// This person has pinned it.
+    Pinned(UserId),
     /// A metric of its newest health report.
     Metric(String, Compare, f64),
 }
@@ -282,6 +285,11 @@ impl Pieces {
             Test::GroupNumber(id) => {
                 self.sql("COALESCE(d.group_id, 0) = ")
                     .bind(Value::Number(*id));
+            }
+            Test::Pinned(user) => {
+                self.sql("d.id IN (SELECT n.device_id FROM pins n WHERE n.user_id = ")
+                    .bind(Value::Number(user.number()))
+                    .sql(")");
             }
             Test::Ungrouped => {
                 self.sql("d.group_id IS NULL");

@@ -6,3 +6,4 @@ mod revoked;
 mod second_factor;
 mod sessions;
 mod tokens;
+mod views;

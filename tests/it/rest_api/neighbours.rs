@@ -68,6 +68,8 @@ async fn things(api: &Api, product: &str) -> BTreeMap<&'static str, Vec<String>>
     let told = post(&format!("/webhooks/{}/test", hook["id"]), json!({})).await;
     let rule = json!({"email": "jane@acme.org", "events": ["device.online"]});
     let rule = post("/mail_rules", rule).await;
+    let view = json!({"name": "at hand", "page": "devices"});
+    let view = post("/views", view).await;
     let upload = json!({"size": 1_000_000, "sha256": "0".repeat(64)});
     let upload = post("/uploads", upload).await;
     let name = text(&script["name"]).replace(' ', "%20");
@@ -90,6 +92,7 @@ async fn things(api: &Api, product: &str) -> BTreeMap<&'static str, Vec<String>>
         ("deliveries/{delivery}", vec![text(&told["id"])]),
         ("mail_rules/{rule}", vec![text(&rule["id"])]),
         ("uploads/{upload}", vec![text(&upload["id"])]),
+        ("views/{view}", vec![text(&view["id"])]),
     ])
 }
 

@@ -17,7 +17,12 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What changes something without an entry, and why that is right.
-const SILENT: [(&str, &str); 19] = [
+const SILENT: [(&str, &str); 21] = [
+    (
+        "put {p}/devices/{device}/pin",
+        "of a person, and of no weight",
+    ),
+    ("delete {p}/devices/{device}/pin", "as before"),
     ("post /api/users/password_reset", "sends a mail"),
     ("post /api/users/me/totp", "counts with its first code"),
     (
@@ -621,6 +626,16 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.get(&p("/device_facets?by=version,connection")).await;
     t.get(&p("/device_columns")).await;
     t.get(&p("/summary")).await;
+    let view =
+        json!({"name": "EU", "page": "devices", "search": "q=tags contains eu", "shared": true});
+    let view = t.post(&p("/views"), view).await;
+    t.get(&p("/views")).await;
+    let path = p(&format!("/views/{}", view["id"]));
+    t.put(&path, json!({"name": "Europe"})).await;
+    t.delete(&path).await;
+    t.put(&p("/devices/d1/pin"), Value::Null).await;
+    t.get("/api/users/me/pins").await;
+    t.delete(&p("/devices/d1/pin")).await;
     t.get(&p("/devices.csv")).await;
     let path = p("/devices/import");
     let request = t

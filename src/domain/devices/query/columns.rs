@@ -35,7 +35,7 @@ const fn column(name: &'static str, operators: &'static [&'static str], values: 
 }
 
 /// All columns, by name. Beside them stands `metric:NAME`, compared by [`METRIC_OPERATORS`] with a number.
-pub const COLUMNS: [Column; 17] = [
+pub const COLUMNS: [Column; 18] = [
     column("alarm", CONTAINS, Values::Text("a part of an alarm")),
     column("alarm_status", EQUAL, Values::Words(&["with", "without"])),
     column("architecture", EQUAL, Values::OfDevices),
@@ -63,6 +63,7 @@ pub const COLUMNS: [Column; 17] = [
         &[">", "<"],
         Values::Words(&["3 days ago", "7 days ago", "14 days ago", "4 weeks ago"]),
     ),
+    column("pinned", EQUAL, Values::Words(&["true", "false"])),
     column("platform", EQUAL, Values::OfDevices),
     column(
         "search",

@@ -25,7 +25,7 @@ pub async fn narrow(
 ) -> Result<()> {
     let refuse =
         |m: &Mistake| DomainError::Fields(json!({"query": [m.to_string()], "column": m.at + 1}));
-    let query = parse::parse(text).map_err(|m| refuse(&m))?;
+    let query = parse::parse(text, scope.person().id).map_err(|m| refuse(&m))?;
     let mut r = db.read().await?;
     for named in &query.named {
         let (known, what) = match named.kind {

@@ -3,6 +3,7 @@
 //! error has the column where it begins.
 
 use super::columns::{self, Column, METRIC_OPERATORS, Values};
+use crate::ids::UserId;
 use crate::limits::{QUERY_BYTES, QUERY_COMPARISONS, QUERY_DEPTH};
 use crate::store::devices::query::{Compare, Cond, Test};
 use crate::store::fold::Pattern;
@@ -73,6 +74,7 @@ struct Reader {
     comparisons: usize,
     names_deleted: bool,
     named: Vec<Named>,
+    asker: UserId,
 }
 
 fn mistake<T>(at: usize, what: impl Into<String>) -> Result<T, Mistake> {
@@ -80,11 +82,11 @@ fn mistake<T>(at: usize, what: impl Into<String>) -> Result<T, Mistake> {
     Err(Mistake { at, what })
 }
 
-/// Parses a query. A text that is not a query, but plain text, is searched for as it is.
+/// Parses a query of this person. A text that is not a query, but plain text, is searched for as it is.
 ///
 /// # Errors
 /// The first error.
-pub fn parse(text: &str) -> Result<Query, Mistake> {
+pub fn parse(text: &str, asker: UserId) -> Result<Query, Mistake> {
     if text.len() > QUERY_BYTES {
         return mistake(
             QUERY_BYTES,
@@ -99,6 +101,7 @@ pub fn parse(text: &str) -> Result<Query, Mistake> {
             comparisons: 0,
             names_deleted: false,
             named: Vec::new(),
+            asker,
         };
         let cond = r.any()?;
         match r.take() {
@@ -411,6 +414,10 @@ impl Reader {
                 return Ok(not_if(without != negated, Test::Alarms));
             }
             "alarm" => Test::Alarm(value),
+            "pinned" => {
+                let others = value == "false";
+                return Ok(not_if(others != negated, Test::Pinned(self.asker)));
+            }
             "deleted" => {
                 self.names_deleted = true;
                 let kept = value == "false";

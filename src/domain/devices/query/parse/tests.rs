@@ -1,11 +1,13 @@
 use super::*;
 
 fn cond(text: &str) -> Cond {
-    parse(text).unwrap_or_else(|e| panic!("{text}: {e}")).cond
+    parse(text, UserId::from(7))
+        .unwrap_or_else(|e| panic!("{text}: {e}"))
+        .cond
 }
 
 fn wrong(text: &str) -> (usize, String) {
-    let e = parse(text).unwrap_err();
+    let e = parse(text, UserId::from(7)).unwrap_err();
     (e.at, e.what)
 }
 
@@ -63,8 +65,12 @@ fn each_column_reads() {
         cond("update_status is not updating"),
         cond("update_status is \"not updating\"")
     );
-    assert!(parse("deleted != false").unwrap().names_deleted);
-    let named = parse("platform = rpi4").unwrap().named;
+    assert!(
+        parse("deleted != false", UserId::from(7))
+            .unwrap()
+            .names_deleted
+    );
+    let named = parse("platform = rpi4", UserId::from(7)).unwrap().named;
     assert_eq!((named[0].at, named[0].kind), (11, ErrorKind::Platform));
 }
 
@@ -101,7 +107,7 @@ fn a_mistake_points_at_its_column() {
         128
     );
     assert_eq!(wrong("last_seen < yesterday").0, 12);
-    let e = parse("connection = conected").unwrap_err();
+    let e = parse("connection = conected", UserId::from(7)).unwrap_err();
     assert!(e.to_string().starts_with("column 14: "), "{e}");
 }
 
@@ -119,6 +125,6 @@ fn no_text_panics() {
         "=",
         "a\u{0}b",
     ] {
-        let _ = parse(text);
+        let _ = parse(text, UserId::from(7));
     }
 }
