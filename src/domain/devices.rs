@@ -128,16 +128,6 @@ pub async fn locate(db: &Db, person: &Person, identifier: &str) -> Result<(Strin
         .ok_or(DomainError::NotFound)
 }
 
-/// How many devices a list has.
-///
-/// # Errors
-/// As [`list`].
-pub async fn count(context: &Context, scope: &Scope<Product>, filter: &Filter) -> Result<i64> {
-    let _lane = enter_lane(context, scope, filter).await?;
-    let mut r = context.db.read().await?;
-    Ok(store::devices::count(&mut r, scope, filter, context.now()).await?)
-}
-
 /// A place among the queries that read every device, for one that does.
 async fn enter_lane(
     context: &Context,
@@ -207,6 +197,8 @@ pub mod facets;
 pub mod history;
 pub mod iroh_endpoints;
 pub mod iroh_takeover;
+pub mod logs;
+pub mod metrics;
 pub mod provisioning;
 pub mod query;
 pub mod transfer;

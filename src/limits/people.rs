@@ -17,8 +17,22 @@ pub const VIEWS_A_PERSON: i64 = 200;
 pub const VIEW_BYTES: usize = 4_096;
 /// Maximum devices that a person has pinned.
 pub const PINS_A_PERSON: i64 = 200;
+/// Lines of a log that are read at once, and that a search looks at.
+pub const LOG_PAGE: i64 = 1_000;
+/// See [`LOG_PAGE`].
+pub const LOG_SCAN: usize = 50_000;
+/// Points of a chart of metrics.
+pub const METRIC_POINTS: std::ops::RangeInclusive<i64> = 2..=2_000;
+/// Points of a chart when the request does not say how many.
+pub const METRIC_POINTS_UNTOLD: i64 = 300;
+/// Metrics of a chart.
+pub const METRIC_KEYS: usize = 64;
+/// Health reports that are read at once for a chart.
+pub const METRIC_REPORTS: i64 = 1_000;
 /// How long a product's summary is kept before it is counted anew.
 pub const SUMMARY_KEPT: Duration = Duration::from_secs(5);
+/// How many times as long as it took to count it a summary is kept at least.
+pub const SUMMARY_SHARE: u32 = 10;
 /// Versions and rollouts in a summary.
 pub const SUMMARY_VERSIONS: usize = 10;
 /// See [`SUMMARY_VERSIONS`].

@@ -17,8 +17,7 @@ pub use candidates::{
 };
 pub use changes::*;
 pub use list::{
-    Filter, Order, count, explain, has_architecture, has_platform, has_tag, has_version, list,
-    tags_of,
+    Filter, Order, explain, has_architecture, has_platform, has_tag, has_version, list, tags_of,
 };
 
 /// A device as the device plane and the rollout see it.

@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ProductSummary")]
 struct SummaryView {
-    /// When it was counted, at most five seconds ago, `2026-08-22T08:33:49Z`.
+    /// When it was counted, `2026-08-22T08:33:49Z`: at most five seconds ago, or ten times as long as it took.
     at: String,
     /// Devices of the product.
     devices: i64,
-    /// Devices that are `connected`, `connecting`, `disconnected` and `not_seen`; beside them those that were not seen for seven and for
+    /// Devices that are `connected`, `disconnected` and `not_seen`; of the disconnected, those that were not seen for seven and for
     /// fourteen days, as `unseen_7d` and `unseen_14d`.
     connection: BTreeMap<String, i64>,
     /// Devices by the status of their newest health report: `healthy`, `warning`, `unhealthy`, `unknown`.
@@ -153,13 +153,10 @@ fn attention(a: &Attention) -> AttentionView {
 }
 
 fn view(s: &Summary) -> SummaryView {
-    let mut connection = map(&s.connection);
-    let unseen = s.unseen.map(|(days, n)| (format!("unseen_{days}d"), n));
-    connection.extend(unseen);
     SummaryView {
         at: s.at.zulu(),
         devices: s.devices,
-        connection,
+        connection: map(&s.connection),
         health: map(&s.health),
         updates: map(&s.updates),
         inflight: s.updating,

@@ -9,7 +9,7 @@ use crate::api::http::params::{Params, number};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::devices::extensions::{self, HealthReport, LogLine};
+use crate::domain::devices::extensions::{self, HealthReport};
 use crate::domain::error::field;
 use crate::ids::{Extension, Extensions};
 use axum::extract::State;
@@ -47,20 +47,6 @@ struct HealthView {
     status_reasons: Value,
     /// What the device sent.
     report: Value,
-}
-
-/// A line of a device's log.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "LogLine")]
-struct LogView {
-    /// `2026-08-22 08:33:49.123456Z`.
-    timestamp: String,
-    /// Such as `info`.
-    level: String,
-    /// The line.
-    message: String,
-    /// What the device added.
-    meta: Value,
 }
 
 /// Where a device is.
@@ -145,15 +131,6 @@ pub(super) fn routes(contract: &mut Contract) {
             location,
         )
         .summary("Where it is; null before the first report");
-    contract
-        .get(
-            "extensions.logs",
-            "/orgs/{org}/products/{product}/devices/{device}/logs",
-            Auth::VIEW,
-            logs,
-        )
-        .summary("Lines of its log, newest first")
-        .query(LIMIT);
 }
 
 /// `GET /products/:product/extensions`.
@@ -218,15 +195,6 @@ fn health_view(h: &HealthReport) -> HealthView {
     }
 }
 
-fn log_view(l: &LogLine) -> LogView {
-    LogView {
-        timestamp: l.at.spaced(),
-        level: l.level.clone(),
-        message: l.message.clone(),
-        meta: document(&l.meta),
-    }
-}
-
 /// `GET …/devices/:device/extensions`.
 async fn of_device(
     State(app): State<App>,
@@ -258,18 +226,6 @@ async fn health(
     }
     let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
     Ok(Data(found.iter().map(health_view).collect()))
-}
-
-/// `GET …/devices/:device/logs`: newest first; `limit` bounds it.
-async fn logs(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-    p: Params,
-) -> Result<Data<Vec<LogView>>> {
-    let limit = limit(&p)?;
-    let found = extensions::logs_of(&app.db, &scope, &d, limit).await?;
-    Ok(Data(found.iter().map(log_view).collect()))
 }
 
 /// `GET …/devices/:device/location`: null before the first report.

@@ -11,6 +11,8 @@ mod facets;
 mod filter;
 mod history;
 mod iroh_endpoints;
+mod logs;
+mod metrics;
 mod view;
 mod why;
 
@@ -34,4 +36,6 @@ pub(super) fn routes(contract: &mut Contract) {
     why::routes(contract);
     facets::routes(contract);
     extensions::routes(contract);
+    logs::routes(contract);
+    metrics::routes(contract);
 }

@@ -8,10 +8,9 @@ use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::operation::Operation;
 use crate::api::http::page::{Page, Paging};
-use crate::api::http::params::Params;
+use crate::api::http::params::{Params, time};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::clock::Micros;
 use crate::domain::error::field;
 use crate::domain::events::audits::{self, AuditFilter, Entry};
 use crate::limits::EXPORT_ROWS;
@@ -82,15 +81,6 @@ fn view(e: &Entry) -> AuditLog {
         description: e.description.clone(),
         details: e.details.as_deref().map_or(Value::Null, document),
     }
-}
-
-fn time(p: &Params, key: &str) -> Result<Option<Micros>> {
-    let Some(text) = p.text(key).filter(|t| !t.is_empty()) else {
-        return Ok(None);
-    };
-    let at = Micros::parse(text)
-        .ok_or_else(|| field(key, "must be a time such as 2026-08-22T08:33:49Z"))?;
-    Ok(Some(at))
 }
 
 fn narrow(p: &Params) -> Result<AuditFilter> {

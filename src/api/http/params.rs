@@ -4,8 +4,9 @@ use super::body::BodyCheck;
 use super::error::Error;
 use super::extract::asks_anyone;
 use crate::app::App;
-use crate::domain::DomainError;
+use crate::clock::Micros;
 use crate::domain::error::{INVALID, field};
+use crate::domain::{self, DomainError};
 use crate::limits::{ANONYMOUS_BODY_TIME, ANONYMOUS_BYTES, BODY_TIME, JSON_BYTES};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
@@ -183,6 +184,19 @@ pub fn tags(value: &Value) -> Option<Vec<String>> {
         ),
         _ => None,
     }
+}
+
+/// A parameter that is a time, in one of the two forms that answers have.
+///
+/// # Errors
+/// A validation error under the parameter's name.
+pub fn time(p: &Params, key: &str) -> domain::Result<Option<Micros>> {
+    let Some(text) = p.text(key).filter(|t| !t.is_empty()) else {
+        return Ok(None);
+    };
+    let at = Micros::parse(&text.replacen(' ', "T", 1))
+        .ok_or_else(|| field(key, "must be a time such as 2026-08-22T08:33:49Z"))?;
+    Ok(Some(at))
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use crate::clock::Micros;
 use crate::domain::deployments::groups::{self, Group};
 use crate::domain::deployments::rollouts::{self, Progress, StepKind};
 use crate::domain::deployments::status::GroupStatus;
-use crate::domain::devices::facets::{FacetValue, facets};
-use crate::domain::devices::{self, DeviceFilter, Test};
+use crate::domain::devices::DeviceFilter;
+use crate::domain::devices::facets::{FacetValue, facets, states};
 use crate::domain::{Context, Result};
 use crate::ids::ProductId;
-use crate::limits::{SUMMARY_KEPT, SUMMARY_ROLLOUTS, SUMMARY_VERSIONS};
+use crate::limits::{SUMMARY_KEPT, SUMMARY_ROLLOUTS, SUMMARY_SHARE, SUMMARY_VERSIONS};
+use crate::store::devices::facets::StateCount;
 use crate::store::words::{HealthState, RolloutState};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How many devices a state has.
 pub type Counts = Vec<(&'static str, i64)>;
@@ -24,9 +26,8 @@ pub struct Summary {
     /// When it was counted.
     pub at: Micros,
     pub devices: i64,
+    /// `connected`, `disconnected` and `not_seen`; of the disconnected, those that were not seen for seven and fourteen days.
     pub connection: Counts,
-    /// Devices that were online once, and not in this many days.
-    pub unseen: [(u64, i64); 2],
     pub health: Counts,
     pub updates: Counts,
     /// Devices with an update in flight.
@@ -35,6 +36,8 @@ pub struct Summary {
     pub versions: Vec<FacetValue>,
     pub rollouts: Vec<RolloutSummary>,
     pub attention: Vec<Attention>,
+    /// How long it is good: the longer, the longer it took, so that a large fleet is not counted all the time.
+    kept: Duration,
 }
 
 /// How far the current release of a group is.
@@ -80,10 +83,10 @@ impl SummaryCache {
 }
 
 fn is_fresh(summary: &Summary, now: Micros) -> bool {
-    now.since(summary.at) < SUMMARY_KEPT
+    now.since(summary.at) < summary.kept
 }
 
-/// A product at a glance, as it was at most [`SUMMARY_KEPT`] ago.
+/// A product at a glance, as it was at most [`SUMMARY_KEPT`] ago, or longer where it took long to count.
 ///
 /// # Errors
 /// [`crate::domain::DomainError::Busy`] when too many queries that read all devices run already.
@@ -107,44 +110,44 @@ fn in_order(words: &[&'static str], found: &[FacetValue]) -> Counts {
     words.iter().map(count).collect()
 }
 
-async fn matching(context: &Context, scope: &Scope<Product>, test: Test) -> Result<i64> {
-    let mut filter = DeviceFilter::default();
-    filter.and(test);
-    devices::count(context, scope, &filter).await
-}
-
 async fn count(context: &Context, scope: &Scope<Product>) -> Result<Summary> {
+    let began = Instant::now();
     let at = context.now();
-    let by = "connection,health_status,updates,version";
-    let all = facets(context, scope, &DeviceFilter::default(), by).await?;
-    let mut found: HashMap<_, _> = all.into_iter().collect();
+    let (states, unseen) = states(context, scope).await?;
+    let all = DeviceFilter::default();
+    let found = facets(context, scope, &all, "health_status,version").await?;
+    let mut found: HashMap<_, _> = found.into_iter().collect();
     let mut take = |name: &str| found.remove(name).unwrap_or_default();
-    let connection = in_order(
-        &["connected", "connecting", "disconnected", "not_seen"],
-        &take("connection"),
-    );
-    let mut unseen = [(7, 0), (14, 0)];
-    for (days, n) in &mut unseen {
-        let later = false;
-        let days = *days;
-        *n = matching(context, scope, Test::LastSeen { days, later }).await?;
-    }
     let health = in_order(HealthState::WORDS, &take("health_status"));
     let mut versions = take("version");
     versions.truncate(SUMMARY_VERSIONS);
     let rollouts = rollouts_of(context, scope).await?;
-    let attention = attention(&rollouts, &health, unseen[0].1);
+    let attention = attention(&rollouts, &health, unseen.0);
+    let sum = |of: &dyn Fn(&StateCount) -> bool| -> i64 {
+        let those = states.iter().filter(|s| of(s));
+        those.map(|s| s.devices).sum()
+    };
     Ok(Summary {
         at,
-        devices: connection.iter().map(|(_, n)| n).sum(),
-        connection,
-        unseen,
-        updates: in_order(&["enabled", "disabled", "penalty-box"], &take("updates")),
-        updating: matching(context, scope, Test::Updating).await?,
+        devices: sum(&|_| true),
+        connection: vec![
+            ("connected", sum(&|s| s.online)),
+            ("disconnected", sum(&|s| !s.online && s.seen)),
+            ("not_seen", sum(&|s| !s.online && !s.seen)),
+            ("unseen_7d", unseen.0),
+            ("unseen_14d", unseen.1),
+        ],
+        updates: vec![
+            ("enabled", sum(&|s| s.updates_enabled && !s.resting)),
+            ("disabled", sum(&|s| !s.updates_enabled)),
+            ("penalty-box", sum(&|s| s.updates_enabled && s.resting)),
+        ],
+        updating: states.iter().map(|s| s.in_flight).sum(),
         health,
         versions,
         rollouts,
         attention,
+        kept: SUMMARY_KEPT.max(began.elapsed() * SUMMARY_SHARE),
     })
 }
 

@@ -247,20 +247,5 @@ pub async fn location_of(
     Ok(crate::store::devices::locations::get(&mut r, device).await?)
 }
 
-/// The log lines of a device, newest first.
-///
-/// # Errors
-/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
-pub async fn logs_of(
-    db: &Db,
-    scope: &Scope<Product>,
-    identifier: &str,
-    most: i64,
-) -> Result<Vec<LogLine>> {
-    let mut r = db.read().await?;
-    let device = devices::id_of(&mut r, scope, identifier).await?;
-    Ok(crate::store::devices::device_logs::newest(&mut r, device, most).await?)
-}
-
 #[cfg(test)]
 mod tests;

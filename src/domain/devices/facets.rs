@@ -6,7 +6,8 @@ use crate::domain::devices::query::{COLUMNS, Column, Values};
 use crate::domain::error::field;
 use crate::domain::{Context, Result};
 use crate::limits::{FACET_VALUES, READ_WAIT};
-use crate::store::devices::facets::{self, Facet};
+use crate::store::devices::facets::{self, Facet, StateCount};
+use std::time::Duration;
 
 /// The columns that can be counted, by their names in queries.
 const FACETS: [(&str, Facet); 8] = [
@@ -39,9 +40,10 @@ async fn counted(
 ) -> Result<Vec<Counted>> {
     let lane = &context.limiters.scan_lane;
     let _lane = lane.enter(&scope.product().org.id, READ_WAIT).await?;
-    let mut r = context.db.read().await?;
     let mut all = Vec::new();
     for (name, facet) in wanted {
+        // Each has the time of a query for itself.
+        let mut r = context.db.read().await?;
         let now = context.now();
         let found = facets::facet(&mut r, scope, filter, *facet, FACET_VALUES, now).await?;
         let values = found
@@ -74,6 +76,24 @@ pub async fn facets(
         }
     }
     counted(context, scope, filter, &wanted).await
+}
+
+/// The devices of a product by state; those that were not seen for seven days, and for fourteen.
+///
+/// # Errors
+/// As [`facets`].
+pub async fn states(
+    context: &Context,
+    scope: &Scope<Product>,
+) -> Result<(Vec<StateCount>, (i64, i64))> {
+    let lane = &context.limiters.scan_lane;
+    let _lane = lane.enter(&scope.product().org.id, READ_WAIT).await?;
+    let now = context.now();
+    let days = |n: u64| now.before(Duration::from_secs(n * 86_400));
+    let mut r = context.db.read().await?;
+    let states = facets::states(&mut r, scope, now).await?;
+    let unseen = facets::unseen(&mut r, scope, days(7), days(14)).await?;
+    Ok((states, unseen))
 }
 
 /// The columns of queries, each with the values that devices of the product have where those are not words of the language.

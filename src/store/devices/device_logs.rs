@@ -17,16 +17,35 @@ pub struct LogLine {
     pub meta: String,
 }
 
-/// A device's newest lines.
-pub async fn newest(on: &mut impl On, device: DeviceId, most: i64) -> Result<Vec<LogLine>> {
+/// A line with its number.
+#[derive(Debug, Clone, FromRow)]
+pub struct LogRow {
+    pub id: i64,
+    #[sqlx(flatten)]
+    pub line: LogLine,
+}
+
+/// The newest lines of a device, of this level if one is given, behind the line of this instant and number.
+pub async fn behind(
+    on: &mut impl On,
+    device: DeviceId,
+    (at, id): (Micros, i64),
+    level: Option<&str>,
+    most: i64,
+) -> Result<Vec<LogRow>> {
     fetch_all!(
         on,
         sql!(
-            "device_logs.newest",
-            "SELECT at, level, message, meta FROM device_logs
-             WHERE device_id = $1 ORDER BY at DESC, id DESC LIMIT $2"
+            "device_logs.behind",
+            "SELECT id, at, level, message, meta FROM device_logs
+             WHERE device_id = $1 AND at <= $2 AND (at < $2 OR id < $3)
+               AND (CAST($4 AS TEXT) IS NULL OR level = $4)
+             ORDER BY at DESC, id DESC LIMIT $5"
         ),
         device,
+        at,
+        id,
+        level,
         most
     )
 }

@@ -67,6 +67,28 @@ pub async fn newest(
     )
 }
 
+/// Reports of a device behind an instant and before another one, oldest first.
+pub async fn between(
+    on: &mut impl On,
+    device: DeviceId,
+    after: Micros,
+    before: Micros,
+    most: i64,
+) -> Result<Vec<HealthReport>> {
+    fetch_all!(
+        on,
+        sql!(
+            "health_reports.between",
+            "SELECT at, status, reasons, report FROM health_reports
+             WHERE device_id = $1 AND at > $2 AND at < $3 ORDER BY at LIMIT $4"
+        ),
+        device,
+        after,
+        before,
+        most
+    )
+}
+
 /// Deletes some reports from before an instant, but never a device's newest; how many.
 pub async fn sweep(w: &mut Write, before: Micros, most: i64) -> Result<u64> {
     execute!(

@@ -293,18 +293,6 @@ async fn planned(
     Ok((plan, Some(total)))
 }
 
-/// How many of the product's devices a list has.
-pub async fn count(
-    on: &mut impl On,
-    scope: &Scope<Product>,
-    filter: &Filter,
-    now: Micros,
-) -> Result<i64> {
-    let filter = search::resolve(on, scope, filter).await?;
-    let plan = Plan::new(filter, (Order::Identifier, false), now, dialect(on));
-    counted(on, scope, &plan).await
-}
-
 /// A page of the product's devices, and how many there are in all. The page is chosen by number first, so that what is sorted
 /// is small, and what belongs to a device is read for those alone that are shown.
 pub async fn list(

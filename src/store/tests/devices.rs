@@ -237,10 +237,16 @@ async fn sweeps(db: &Db) {
             .unwrap();
         assert_eq!(left, [report(seconds)]);
     }
-    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    let lines = device_logs::behind(&mut w, devices[0], (Micros(i64::MAX), i64::MAX), None, 9)
+        .await
+        .unwrap();
+    let lines: Vec<_> = lines.into_iter().map(|r| r.line).collect();
     assert_eq!(lines, [line(5), line(1)]);
     assert_eq!(device_logs::sweep(&mut w, later(3), 9).await.unwrap(), 1);
-    let lines = device_logs::newest(&mut w, devices[0], 9).await.unwrap();
+    let lines = device_logs::behind(&mut w, devices[0], (Micros(i64::MAX), i64::MAX), None, 9)
+        .await
+        .unwrap();
+    let lines: Vec<_> = lines.into_iter().map(|r| r.line).collect();
     assert_eq!(lines, [line(5)]);
 }
 

@@ -465,7 +465,10 @@ async fn exact(db: &Db) {
     let located: Vec<_> = devices.iter().copied().zip(&places).collect();
     reports::locations(&mut w, &located).await.unwrap();
     for ((device, line), place) in devices.iter().zip(&lines).zip(&places) {
-        let found = device_logs::newest(&mut w, *device, 9).await.unwrap();
+        let found = device_logs::behind(&mut w, *device, (Micros(i64::MAX), i64::MAX), None, 9)
+            .await
+            .unwrap();
+        let found: Vec<_> = found.into_iter().map(|r| r.line).collect();
         assert_eq!(found, std::slice::from_ref(line));
         let found = locations::get(&mut w, *device).await.unwrap();
         assert_eq!(found.as_ref(), Some(place));

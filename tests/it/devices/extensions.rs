@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 crate::both_engines! {
     health_geo_and_logs_reach_the_people
     switches_reach_connected_devices_and_nobody_else
+    metrics_are_averaged_and_logs_are_searched
 }
 
 async fn extend(d: &mut Device, names: Value) -> Value {
@@ -172,4 +173,125 @@ async fn switches_reach_connected_devices_and_nobody_else(server: Server) {
     let mut d = Device::secret(&server, "one").await.unwrap();
     d.join(json!({}), json!({})).await;
     assert_eq!(d.event("scripts/run").await["text"], "IO.puts(1)");
+}
+
+async fn metrics_are_averaged_and_logs_are_searched(server: Server) {
+    let api = server.api();
+    let on = json!({"extensions": {"health": true, "logging": true}});
+    api.put(&Api::product("/extensions"), on).await.data();
+    let mut d = Device::packed(&server, "probe").await.unwrap();
+    let offer = json!({"health": "0.0.1", "logging": "0.0.1"});
+    extend(&mut d, offer).await;
+    say(&mut d, "health:attached", json!({})).await;
+    let begin = server.now_ms() / 1_000;
+    for (n, load) in [(1, 1.0), (2, 3.0), (3, 8.0)] {
+        let metrics = json!({"load": load, "mem": "12"});
+        let report = json!({"value": {"metrics": metrics, "alarms": {}}});
+        say(&mut d, "health:report", report).await;
+        let mut seen = 0;
+        for _ in 0..200 {
+            let all = api.get(&Api::product("/devices/probe/health")).await.data();
+            seen = all.as_array().unwrap().len();
+            if seen == n {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert_eq!(seen, n);
+        server.advance(Duration::from_secs(if n == 1 { 60 } else { 3_600 }));
+        d.send(r#"[null,"9","phoenix","heartbeat",{}]"#).await;
+    }
+    let zulu = |seconds: i64| {
+        let at = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        at.format(&time::format_description::well_known::Rfc3339)
+            .unwrap()
+    };
+    let series = async |more: &str| {
+        let (from, to) = (zulu(begin - 100), zulu(begin + 7_100));
+        let path = format!("/devices/probe/metrics?from={from}&to={to}{more}");
+        api.get(&Api::product(&path)).await
+    };
+    let two = series("&points=2").await.data();
+    let from = (begin - 100) as f64;
+    assert_eq!(two["t"], json!([from, from + 3_600.0]));
+    assert_eq!(
+        two["series"],
+        json!({"load": [2.0, 8.0], "mem": [12.0, 12.0]})
+    );
+    let one = series("&points=144&keys=load,disk").await.data();
+    let load = one["series"]["load"].as_array().unwrap();
+    assert_eq!(
+        load.iter().filter(|v| !v.is_null()).count(),
+        3,
+        "gaps stay gaps"
+    );
+    assert!(
+        one["series"]["disk"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(Value::is_null)
+    );
+    assert_eq!(one["series"].get("mem"), None);
+    let keys = api
+        .get(&Api::product("/devices/probe/metrics/keys"))
+        .await
+        .data();
+    assert_eq!(keys, json!(["load", "mem"]));
+    for (more, wrong) in [
+        ("&points=1", "points"),
+        ("&points=x", "points"),
+        ("&to=yesterday", "to"),
+    ] {
+        let refused = series(more).await;
+        assert!(
+            refused.status == 422 && refused.errors()[wrong].is_array(),
+            "{more}: {}",
+            refused.text
+        );
+    }
+    let path = Api::product("/devices/nobody/metrics");
+    assert_eq!(api.get(&path).await.status, 404);
+    // Lines by level and text, in any case, and page by page.
+    say(&mut d, "logging:attached", json!({})).await;
+    for (n, level, message) in [
+        (1, "info", "started"),
+        (2, "error", "Öffnen failed"),
+        (3, "info", "öffnen again"),
+        (4, "info", "done"),
+    ] {
+        let time = format!("170000000000000{n}");
+        let line = json!({"level": level, "message": message, "meta": {"time": time}});
+        say(&mut d, "logging:send", line).await;
+    }
+    let lines = async |more: &str| -> Vec<String> {
+        let all = api
+            .get(&Api::product(&format!("/devices/probe/logs{more}")))
+            .await
+            .data();
+        let all = all.as_array().unwrap().iter();
+        all.map(|l| l["message"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    for _ in 0..200 {
+        if lines("").await.len() == 4 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!(
+        lines("?search=%C3%96FFNEN").await,
+        ["öffnen again", "Öffnen failed"]
+    );
+    assert_eq!(lines("?level=error").await, ["Öffnen failed"]);
+    assert_eq!(lines("?level=info&search=d&limit=1").await, ["done"]);
+    let path = Api::product("/devices/probe/logs?limit=2");
+    let first = api.get(&path).await.data();
+    let before = first[1]["timestamp"].as_str().unwrap().replace(' ', "%20");
+    assert_eq!(
+        lines(&format!("?before={before}")).await,
+        ["Öffnen failed", "started"]
+    );
+    let refused = api.get(&Api::product("/devices/probe/logs?before=x")).await;
+    assert!(refused.errors()["before"].is_array());
 }

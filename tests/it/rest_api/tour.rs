@@ -561,6 +561,8 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
         "extensions",
         "firmwares",
         "health",
+        "metrics?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&points=2",
+        "metrics/keys",
         "location",
         "logs",
         "network_identities",

@@ -1,0 +1,257 @@
+//! The metrics of a device's health reports over time, averaged so that a chart has as many points as it can show.
+
+use crate::access::scope::{Product, Scope};
+use crate::clock::Micros;
+use crate::domain::error::field;
+use crate::domain::{Result, devices};
+use crate::limits::{METRIC_KEYS, METRIC_POINTS, METRIC_REPORTS};
+use crate::store::Db;
+use crate::store::devices::health_reports;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Metrics over time.
+#[derive(Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Where each point begins.
+    pub times: Vec<Micros>,
+    /// The average of each metric in each point; `None` where no report has it.
+    pub series: BTreeMap<String, Vec<Option<f64>>>,
+}
+
+/// The time that is wanted, and in how many points.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub from: Micros,
+    pub to: Micros,
+    pub points: i64,
+}
+
+impl Span {
+    /// # Errors
+    /// A validation error for a span that is empty, or too few or too many points.
+    pub fn check(self) -> Result<Self> {
+        if self.from >= self.to {
+            return Err(field("from", "must be before `to`"));
+        }
+        if !METRIC_POINTS.contains(&self.points) {
+            let (least, most) = (METRIC_POINTS.start(), METRIC_POINTS.end());
+            let text = format!("must be from {least} to {most}");
+            return Err(field("points", &text));
+        }
+        Ok(self)
+    }
+
+    /// How long a point is, in microseconds.
+    fn step(self) -> i64 {
+        let span = self.to.0.saturating_sub(self.from.0);
+        // Rounded up, so that the points cover all of it.
+        let rest = self.points - 1;
+        (span.saturating_add(rest) / self.points).max(1)
+    }
+
+    fn point_of(self, at: Micros) -> Option<usize> {
+        let place = at.0.checked_sub(self.from.0)?.div_euclid(self.step());
+        usize::try_from(place).ok().filter(|_| at < self.to)
+    }
+
+    fn times(self) -> Vec<Micros> {
+        let steps = (0..self.points).map(|n| Micros(self.from.0 + n * self.step()));
+        steps.take_while(|at| *at < self.to).collect()
+    }
+}
+
+/// A metric's number, which some clients send as a text.
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    };
+    number.filter(|n| n.is_finite())
+}
+
+/// The numbers of a report.
+fn numbers(report: &str) -> BTreeMap<String, f64> {
+    let report: Value = serde_json::from_str(report).unwrap_or_default();
+    let metrics = report.get("metrics").and_then(Value::as_object);
+    let all = metrics.into_iter().flatten();
+    all.filter_map(|(key, value)| Some((key.clone(), number(value)?)))
+        .collect()
+}
+
+/// Sums of a metric in each point.
+type Sums = Vec<(f64, u32)>;
+
+/// Averages what reports say, point by point.
+struct Averages<'r> {
+    span: Span,
+    times: Vec<Micros>,
+    /// The metrics that are wanted; all without.
+    wanted: Option<&'r [String]>,
+    sums: BTreeMap<String, Sums>,
+}
+
+impl<'r> Averages<'r> {
+    fn new(span: Span, wanted: Option<&'r [String]>) -> Self {
+        let times = span.times();
+        let empty = |key: &String| (key.clone(), vec![(0.0, 0); times.len()]);
+        let sums = wanted.into_iter().flatten().map(empty).collect();
+        Self {
+            span,
+            sums,
+            times,
+            wanted,
+        }
+    }
+
+    fn add(&mut self, at: Micros, report: &str) {
+        let Some(point) = self.span.point_of(at) else {
+            return;
+        };
+        for (key, number) in numbers(report) {
+            let known = self.sums.contains_key(&key);
+            if !known && (self.wanted.is_some() || self.sums.len() >= METRIC_KEYS) {
+                continue;
+            }
+            let points = self.times.len();
+            let sums = self
+                .sums
+                .entry(key)
+                .or_insert_with(|| vec![(0.0, 0); points]);
+            if let Some((sum, n)) = sums.get_mut(point) {
+                *sum += number;
+                *n += 1;
+            }
+        }
+    }
+
+    fn done(self) -> Metrics {
+        let average = |(sum, n): (f64, u32)| (n > 0).then(|| sum / f64::from(n));
+        let series = self
+            .sums
+            .into_iter()
+            .map(|(key, sums)| (key, sums.into_iter().map(average).collect()));
+        Metrics {
+            series: series.collect(),
+            times: self.times,
+        }
+    }
+}
+
+/// The metrics of a device in a span: those that are named, else all, [`METRIC_KEYS`] at most.
+///
+/// # Errors
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device; a validation error for too many keys.
+pub async fn metrics(
+    db: &Db,
+    scope: &Scope<Product>,
+    identifier: &str,
+    span: Span,
+    keys: Option<&[String]>,
+) -> Result<Metrics> {
+    let span = span.check()?;
+    if keys.is_some_and(|k| k.len() > METRIC_KEYS) {
+        let text = format!("takes at most {METRIC_KEYS} names");
+        return Err(field("keys", &text));
+    }
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    let mut averages = Averages::new(span, keys);
+    let mut after = span.from.before(Duration::from_micros(1));
+    loop {
+        // Page by page, so that a week of reports is never in memory at once.
+        let page = health_reports::between(&mut r, device, after, span.to, METRIC_REPORTS).await?;
+        let Some(last) = page.last() else { break };
+        after = last.at;
+        for report in &page {
+            averages.add(report.at, &report.report);
+        }
+    }
+    Ok(averages.done())
+}
+
+/// The names of the metrics in a device's newest reports.
+///
+/// # Errors
+/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
+pub async fn keys(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<Vec<String>> {
+    let mut r = db.read().await?;
+    let device = devices::id_of(&mut r, scope, identifier).await?;
+    let newest = health_reports::newest(&mut r, device, Micros(0), 20).await?;
+    let all: BTreeSet<String> = newest
+        .iter()
+        .flat_map(|report| numbers(&report.report).into_keys())
+        .collect();
+    Ok(all.into_iter().take(METRIC_KEYS).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Micros {
+        Micros(seconds * 1_000_000)
+    }
+
+    fn span(points: i64) -> Span {
+        Span {
+            from: at(100),
+            to: at(200),
+            points,
+        }
+    }
+
+    #[test]
+    fn points_are_averages_and_gaps_stay_gaps() {
+        let mut averages = Averages::new(span(4), None);
+        for (seconds, report) in [
+            (99, r#"{"metrics": {"cpu": 100}}"#),
+            (100, r#"{"metrics": {"cpu": 1, "text": "no number"}}"#),
+            (124, r#"{"metrics": {"cpu": 2.5}}"#),
+            (199, r#"{"metrics": {"mem": "7"}}"#),
+            (150, "no JSON"),
+            (200, r#"{"metrics": {"cpu": 100}}"#),
+        ] {
+            averages.add(at(seconds), report);
+        }
+        let found = averages.done();
+        assert_eq!(found.times, [at(100), at(125), at(150), at(175)]);
+        let wanted = [
+            ("cpu".to_owned(), vec![Some(1.75), None, None, None]),
+            ("mem".to_owned(), vec![None, None, None, Some(7.0)]),
+        ];
+        assert_eq!(found.series, BTreeMap::from(wanted));
+    }
+
+    #[test]
+    fn only_named_metrics_come_and_all_of_them() {
+        let wanted = ["cpu".to_owned(), "disk".to_owned()];
+        let mut averages = Averages::new(span(2), Some(&wanted));
+        averages.add(at(110), r#"{"metrics": {"cpu": 1, "mem": 2}}"#);
+        let found = averages.done();
+        let keys: Vec<_> = found.series.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["cpu", "disk"]);
+        assert_eq!(found.series["disk"], [None, None]);
+    }
+
+    #[test]
+    fn a_span_that_does_not_divide_ends_where_it_should() {
+        for points in METRIC_POINTS {
+            let span = span(points);
+            let times = span.times();
+            assert!(times.len() <= usize::try_from(points).unwrap());
+            assert!(times.iter().all(|t| *t < span.to));
+            assert_eq!(span.point_of(Micros(span.to.0 - 1)), Some(times.len() - 1));
+        }
+        assert!(span(1).check().is_err());
+        assert!(
+            Span {
+                to: at(100),
+                ..span(10)
+            }
+            .check()
+            .is_err()
+        );
+    }
+}
