@@ -29,6 +29,8 @@ pub const METRIC_POINTS_UNTOLD: i64 = 300;
 pub const METRIC_KEYS: usize = 64;
 /// Health reports that are read at once for a chart.
 pub const METRIC_REPORTS: i64 = 1_000;
+/// Devices that one stream of events may name.
+pub const EVENT_STREAM_DEVICES: usize = 200;
 /// How long a product's summary is kept before it is counted anew.
 pub const SUMMARY_KEPT: Duration = Duration::from_secs(5);
 /// How many times as long as it took to count it a summary is kept at least.

@@ -3,16 +3,17 @@
 
 use crate::access::scope::{Product, Scope};
 use crate::api::http::answer::{Documented, text_schema};
-use crate::api::http::contract::{Auth, Contract};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::operation::Operation;
+use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::budget::Slot;
 use crate::domain::DomainError;
 use crate::domain::accounts::access_check::AccessCheck;
-use crate::domain::events::device_events::{self, DeviceEvent, EventTopic};
+use crate::domain::events::device_events::{self, DeviceEvent, EventFilter, EventTopic};
 use crate::ids::UserId;
 use crate::limits::{EVENT_BURST, EVENT_PAUSE, STREAM_COMMENT_EVERY};
 use axum::body::{Body, Bytes};
@@ -31,10 +32,25 @@ struct Stream {
     scope: Scope<Product>,
     standing: AccessCheck,
     about: EventTopic,
+    filter: EventFilter,
     happenings: Receiver<DeviceEvent>,
     begun: bool,
     _place: Slot<UserId>,
 }
+
+/// What may be wanted of a stream.
+const WANTED: [Field; 2] = [
+    optional_field(
+        "types",
+        FieldType::Text,
+        "With commas, any of: online, offline, firmware_update, health; all unless told. Beyond NervesHub",
+    ),
+    optional_field(
+        "devices",
+        FieldType::Text,
+        "Identifiers with commas, 200 at most; all unless told. Beyond NervesHub",
+    ),
+];
 
 pub(super) fn routes(contract: &mut Contract) {
     contract.tag(Tag::Events);
@@ -46,6 +62,7 @@ pub(super) fn routes(contract: &mut Contract) {
             of_product,
         )
         .summary("Of all devices of a product")
+        .query(&WANTED)
         .error(429, "You watch in too many places already")
         .error(503, "Too many watch this server");
     contract
@@ -56,6 +73,7 @@ pub(super) fn routes(contract: &mut Contract) {
             of_device,
         )
         .summary("Of one device")
+        .query(&WANTED[..1])
         .error(429, "You watch in too many places already")
         .error(503, "Too many watch this server");
     contract
@@ -66,13 +84,31 @@ pub(super) fn routes(contract: &mut Contract) {
             of_group,
         )
         .summary("Of the devices of a deployment group")
+        .query(&WANTED)
         .error(429, "You watch in too many places already")
         .error(503, "Too many watch this server");
 }
 
 /// `GET …/products/:product/events`.
-async fn of_product(State(app): State<App>, scope: Scope<Product>) -> Result<EventStream> {
-    begin(app, scope, EventTopic::Product)
+async fn of_product(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<EventStream> {
+    let filter = filter(&app, &scope, &p).await?;
+    begin(app, scope, EventTopic::Product, filter)
+}
+
+/// Words with commas between them.
+fn words(p: &Params, key: &str) -> Option<Vec<String>> {
+    let text = p.text(key)?;
+    let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
+    Some(words.map(str::to_owned).collect())
+}
+
+async fn filter(app: &App, scope: &Scope<Product>, p: &Params) -> Result<EventFilter> {
+    let (kinds, devices) = (words(p, "types"), words(p, "devices"));
+    Ok(EventFilter::new(&app.db, scope, kinds, devices).await?)
 }
 
 /// `GET …/devices/:device/events`.
@@ -80,9 +116,11 @@ async fn of_device(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
+    p: Params,
 ) -> Result<EventStream> {
     let about = EventTopic::device(&app.db, &scope, &d).await?;
-    begin(app, scope, about)
+    let filter = filter(&app, &scope, &p).await?;
+    begin(app, scope, about, filter)
 }
 
 /// `GET …/deployments/:name/events`.
@@ -90,12 +128,19 @@ async fn of_group(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(name): Name,
+    p: Params,
 ) -> Result<EventStream> {
     let about = EventTopic::group(&app.db, &scope, &name).await?;
-    begin(app, scope, about)
+    let filter = filter(&app, &scope, &p).await?;
+    begin(app, scope, about, filter)
 }
 
-fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result<EventStream> {
+fn begin(
+    app: App,
+    scope: Scope<Product>,
+    about: EventTopic,
+    filter: EventFilter,
+) -> Result<EventStream> {
     let place = app
         .viewer_slots
         .take(scope.person().id)
@@ -111,6 +156,7 @@ fn begin(app: App, scope: Scope<Product>, about: EventTopic) -> Result<EventStre
         scope,
         standing,
         about,
+        filter,
         begun: false,
         _place: place,
     };
@@ -171,6 +217,10 @@ impl Stream {
                     Ok(next) => take(next, &mut burst, &mut lost)?,
                     Err(_) => break,
                 }
+            }
+            burst.retain(|event| self.filter.wants(event));
+            if burst.is_empty() && lost == 0 {
+                continue;
             }
             if !self.standing.holds().await {
                 return None;

@@ -5,13 +5,15 @@ use crate::access::scope::{Product, Scope};
 use crate::clock::{Clock, Micros};
 use crate::domain::Result;
 use crate::domain::devices;
+use crate::domain::error::field;
 use crate::domain::events::audits;
 use crate::ids::{DeviceId, GroupId};
-use crate::limits::DEVICE_EVENTS;
+use crate::limits::{DEVICE_EVENTS, EVENT_STREAM_DEVICES};
 use crate::rollout::outcome::Report;
 use crate::store::words::HealthState;
 use crate::store::{self, Db};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use tokio::sync::broadcast;
 
 /// An event of a device.
@@ -44,6 +46,9 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// The names of all events.
+    pub const WORDS: [&str; 4] = ["online", "offline", "firmware_update", "health"];
+
     /// The event's name in event streams.
     pub fn word(self) -> &'static str {
         match self {
@@ -145,6 +150,65 @@ impl EventTopic {
     pub async fn group(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Self> {
         let mut r = db.read().await?;
         Ok(Self::Group(audits::group_of(&mut r, scope, name).await?))
+    }
+}
+
+/// What a watcher wants of a topic.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Names of events; all without.
+    kinds: Option<Vec<String>>,
+    /// Devices; all of the topic without.
+    devices: Option<HashSet<DeviceId>>,
+}
+
+impl EventFilter {
+    /// The events of these names and of the devices with these identifiers.
+    ///
+    /// # Errors
+    /// A validation error under `types` for a name that no event has; under `devices` for an identifier that the product does not have,
+    /// or for too many.
+    pub async fn new(
+        db: &Db,
+        scope: &Scope<Product>,
+        kinds: Option<Vec<String>>,
+        identifiers: Option<Vec<String>>,
+    ) -> Result<Self> {
+        let known = |kind: &String| EventKind::WORDS.contains(&kind.as_str());
+        if !kinds.iter().flatten().all(known) {
+            let words = EventKind::WORDS.join(", ");
+            return Err(field(
+                "types",
+                &format!("takes, with commas, any of: {words}"),
+            ));
+        }
+        let Some(identifiers) = identifiers else {
+            let devices = None;
+            return Ok(Self { kinds, devices });
+        };
+        if identifiers.len() > EVENT_STREAM_DEVICES {
+            let text = format!("takes at most {EVENT_STREAM_DEVICES} identifiers");
+            return Err(field("devices", &text));
+        }
+        let mut r = db.read().await?;
+        let mut devices = HashSet::new();
+        for identifier in &identifiers {
+            let found = store::devices::id_of(&mut r, scope, identifier).await?;
+            let text = format!("{identifier} is not a device of this product");
+            devices.insert(found.ok_or_else(|| field("devices", &text))?);
+        }
+        let devices = Some(devices);
+        Ok(Self { kinds, devices })
+    }
+
+    /// Whether an event is wanted.
+    pub fn wants(&self, event: &DeviceEvent) -> bool {
+        let kind = event.what.word();
+        let own = self.devices.as_ref();
+        self.kinds
+            .as_ref()
+            .is_none_or(|k| k.iter().any(|w| w == kind))
+            && own.is_none_or(|d| d.contains(&event.device))
     }
 }
 

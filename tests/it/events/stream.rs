@@ -10,6 +10,7 @@ use std::time::Duration;
 crate::both_engines! {
     a_stream_tells_of_its_devices_only
     a_stream_of_a_group_tells_of_no_other_device
+    a_stream_brings_what_is_wanted_of_it_alone
 }
 
 /// Reads events until one is of this kind.
@@ -188,4 +189,74 @@ async fn as_many_watch_as_there_is_room_for() {
         .await
         .expect("there is room again");
     assert!(server.rss_kib() < 300_000, "{} KiB", server.rss_kib());
+}
+
+/// The names and devices of the events that come until one of this device and kind.
+async fn came(
+    stream: &mut (impl StreamExt<Item = reqwest::Result<bytes::Bytes>> + Unpin),
+    last: &str,
+) -> Vec<String> {
+    let mut text = String::new();
+    let read = async {
+        loop {
+            let events = text.split("\n\n").filter_map(|event| {
+                let (kind, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+                let data: Value = serde_json::from_str(data).ok()?;
+                Some(format!("{kind} {}", data["device"].as_str()?))
+            });
+            let events: Vec<_> = events.collect();
+            if events.iter().any(|e| e == last) {
+                return events;
+            }
+            let more = stream.next().await.expect("the stream goes on").unwrap();
+            text.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), read)
+        .await
+        .unwrap_or_else(|_| panic!("no {last}"))
+}
+
+async fn a_stream_brings_what_is_wanted_of_it_alone(server: Server) {
+    let api = server.api();
+    for name in ["a", "b", "c"] {
+        let form = json!({"identifier": name});
+        api.post(&Api::product("/devices"), form).await.data();
+    }
+    let open = async |path: &str| {
+        let request = api.raw(Method::GET, &Api::product(path));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.bytes_stream().boxed()
+    };
+    let mut ends = open("/events?types=offline,health").await;
+    let mut two = open("/events?devices=b,%20c").await;
+    let mut both = open("/events?types=online&devices=c").await;
+    let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
+    for name in ["a", "b", "c"] {
+        drop(Device::joined(&server, name, &firmware).await);
+    }
+    server
+        .until_devices("filters[connection]=disconnected", 3)
+        .await;
+    let mut all = came(&mut ends, "offline c").await;
+    all.sort();
+    assert_eq!(all, ["offline a", "offline b", "offline c"]);
+    let all = came(&mut two, "offline c").await;
+    assert!(all.iter().all(|e| !e.ends_with('a')), "{all:?}");
+    assert!(all.contains(&"online b".into()), "{all:?}");
+    assert_eq!(came(&mut both, "online c").await, ["online c"]);
+    let many = vec!["a"; 201].join(",");
+    for (more, wrong) in [
+        ("types=moon".to_owned(), "types"),
+        ("devices=nobody".to_owned(), "devices"),
+        (format!("devices={many}"), "devices"),
+    ] {
+        let refused = api.get(&Api::product(&format!("/events?{more}"))).await;
+        assert!(
+            refused.status == 422 && refused.errors()[wrong].is_array(),
+            "{}",
+            refused.text
+        );
+    }
 }
