@@ -29,6 +29,12 @@ pub const METRIC_POINTS_UNTOLD: i64 = 300;
 pub const METRIC_KEYS: usize = 64;
 /// Health reports that are read at once for a chart.
 pub const METRIC_REPORTS: i64 = 1_000;
+/// Products that a search over everything looks into, bytes of its text, and hits of each kind.
+pub const FINDER_PRODUCTS: usize = 20;
+/// See [`FINDER_PRODUCTS`].
+pub const FINDER_BYTES: usize = 255;
+/// See [`FINDER_PRODUCTS`].
+pub const FINDER_HITS: usize = 50;
 /// Devices that one stream of events may name.
 pub const EVENT_STREAM_DEVICES: usize = 200;
 /// How long a product's summary is kept before it is counted anew.

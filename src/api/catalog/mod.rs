@@ -1,6 +1,7 @@
 //! What a product offers: firmware, archives, signing keys, uploads, shared secrets, settings.
 
 mod archives;
+mod finder;
 mod firmwares;
 mod keys;
 pub(super) mod products;
@@ -15,6 +16,7 @@ pub(super) fn routes(contract: &mut Contract) {
     keys::routes(contract);
     products::routes(contract);
     summary::routes(contract);
+    finder::routes(contract);
     shared_secrets::routes(contract);
     firmwares::routes(contract);
     uploads::routes(contract);

@@ -4,6 +4,7 @@ mod archives;
 mod downloads;
 mod downloads_wire;
 mod esp_idf;
+mod finder;
 mod resume;
 mod summary;
 mod uploads;

@@ -293,6 +293,7 @@ async fn second_factor(t: &mut Tour<'_>) {
 /// Sessions, and what a person does with an account of their own.
 async fn own_account(t: &mut Tour<'_>) {
     t.get("/api/server").await;
+    t.get("/api/search?q=fixture").await;
     let form = json!({"email": t.server.login("email")});
     t.post("/api/users/password_reset", form).await;
     let login = json!({"email": t.server.login("email"), "password": t.server.login("password")});
