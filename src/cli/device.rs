@@ -2,6 +2,7 @@
 
 use super::exit::Code;
 use super::remote::device as rest;
+use super::remote::find::Facets;
 use super::remote::{Group, Remote};
 use super::socket::Channel;
 use super::{output, runtime, tty};
@@ -23,6 +24,8 @@ use tokio::time::{Instant, sleep_until};
 pub(super) enum Device {
     /// List devices, all or those that a query finds.
     List(rest::List),
+    /// Count the values of columns among all devices, or those that a query finds.
+    Facets(Facets),
     /// Show a device.
     Show(rest::One),
     /// Say why a device is not being updated, or that it will be.
@@ -110,6 +113,7 @@ impl Device {
         let code = rt.block_on(async {
             match self {
                 Self::List(c) => c.run().await,
+                Self::Facets(c) => c.run().await,
                 Self::Show(c) => c.show().await,
                 Self::Why(c) => c.why().await,
                 Self::Attempts(c) => c.attempts().await,

@@ -48,7 +48,7 @@ enum Command {
     /// Organizations and their people.
     Org(remote::Group<remote::orgs::Org>),
     /// Products.
-    Product(remote::Group<remote::orgs::Product>),
+    Product(remote::Group<remote::product::Product>),
     /// Public keys whose firmware a server accepts.
     Key(remote::Group<remote::keys::Key>),
     /// Certificate authorities whose devices may connect.
@@ -65,6 +65,8 @@ enum Command {
     Logout(remote::login::Logout),
     /// Say who is logged in, and where.
     Whoami(remote::login::Whoami),
+    /// Find devices, groups, firmware, products and organizations by a few letters.
+    Find(remote::find::Find),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -100,8 +102,9 @@ pub fn run(cli: Cli) -> Code {
         Command::Archive(c) => block_on(c.run()),
         Command::Token(c) => block_on(c.run()),
         Command::Login(c) => block_on(c.run()),
-        Command::Logout(c) => c.run(),
+        Command::Logout(c) => block_on(c.run()),
         Command::Whoami(c) => block_on(c.run()),
+        Command::Find(c) => block_on(c.run()),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nervecenter", &mut text);

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(in crate::cli) struct Login {
     #[command(flatten)]
     remote: Remote,
-    /// Log in with this email; the password is read from stdin.
+    /// Log in with this email; the password is read from stdin, and the code of a second factor behind it.
     #[arg(long)]
     email: Option<String>,
     /// What the token is for, as the server lists it [default: the name of this machine].
@@ -25,7 +25,13 @@ pub(in crate::cli) struct Login {
 
 /// Forget the login.
 #[derive(Args)]
-pub(in crate::cli) struct Logout {}
+pub(in crate::cli) struct Logout {
+    #[command(flatten)]
+    remote: Remote,
+    /// End the token on the server as well.
+    #[arg(long)]
+    end_token: bool,
+}
 
 /// Say who is logged in, and where.
 #[derive(Args)]
@@ -97,10 +103,23 @@ impl Login {
         if std::io::stdin().is_terminal() {
             output::talk("password (it is shown; pipe it in to hide it):");
         }
-        let mut password = String::new();
-        std::io::stdin().lock().read_line(&mut password)?;
-        let body = json!({"email": email, "password": password.trim_end_matches(['\r', '\n']), "note": note});
-        let answer = self.post(base, "users/login", &body).await?;
+        let password = line()?;
+        let mut body = json!({"email": email, "password": password, "note": note});
+        let answer = match self.post(base, "users/login", &body).await {
+            // Said of an account with a second factor, and only when the password is right.
+            Err(e) if e.to_string().contains("second factor") => {
+                if std::io::stdin().is_terminal() {
+                    output::talk("code of your second factor:");
+                }
+                let code = line()?;
+                if code.is_empty() {
+                    return Err(e);
+                }
+                body["code"] = code.into();
+                self.post(base, "users/login", &body).await?
+            }
+            answer => answer?,
+        };
         let token = answer["data"]["token"].as_str().map(str::to_owned);
         token.context("the server gave no token")
     }
@@ -157,6 +176,13 @@ impl Login {
     }
 }
 
+/// The next line of stdin, without its end.
+fn line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// The host name of this machine.
 fn machine() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
@@ -169,13 +195,20 @@ fn machine() -> String {
 }
 
 impl Logout {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Code> {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<Code> {
+        if self.end_token {
+            self.remote.client()?.delete("session").await?;
+        }
         let kept = Kept {
             token: None,
             ..Kept::read()
         };
         kept.write()?;
-        output::talk("logged out here; the token itself is good until it is deleted on the server");
+        output::talk(if self.end_token {
+            "logged out; the token has ended"
+        } else {
+            "logged out here; the token itself is good until it ends on the server (--end-token)"
+        });
         Ok(Code::Done)
     }
 }

@@ -3,10 +3,12 @@
 mod certificate;
 pub(super) mod deployment;
 pub(super) mod device;
+pub(super) mod find;
 pub(super) mod firmware;
 pub(super) mod keys;
 pub(super) mod login;
 pub(super) mod orgs;
+pub(super) mod product;
 pub(super) mod scripts;
 pub(super) mod upload;
 

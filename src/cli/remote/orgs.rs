@@ -1,4 +1,4 @@
-//! `nervecenter org …` and `nervecenter product …`.
+//! `nervecenter org …`.
 
 use super::{Ask, Client, part};
 use crate::cli::exit::Code;
@@ -11,6 +11,21 @@ use serde_json::json;
 pub(in crate::cli) enum Org {
     /// List the organizations that you belong to.
     List,
+    /// Make an organization; you are its administrator.
+    Create {
+        /// Letters A to Z, digits, - and _.
+        name: String,
+    },
+    /// Give the organization another name; its addresses change with it.
+    Rename {
+        /// The new name.
+        name: String,
+    },
+    /// Delete an organization that has no products any more.
+    Delete {
+        /// Its name.
+        name: String,
+    },
     /// List the members.
     Members,
     /// Make a person a member, or invite one.
@@ -28,29 +43,29 @@ pub(in crate::cli) enum Org {
     },
 }
 
-/// Products.
-#[derive(Subcommand)]
-pub(in crate::cli) enum Product {
-    /// List the products.
-    List,
-    /// Make a product.
-    Create {
-        /// Its name.
-        name: String,
-    },
-    /// Delete an empty product.
-    Delete {
-        /// Its name.
-        name: String,
-    },
-}
-
 impl Ask for Org {
     async fn ask(self, client: &Client) -> anyhow::Result<Code> {
         match self {
             Self::List => {
                 let all = client.get("orgs").await?;
-                client.table(&all, &[("NAME", "/name"), ("SINCE", "/inserted_at")])?;
+                let columns = [
+                    ("NAME", "/name"),
+                    ("ROLE", "/role"),
+                    ("SINCE", "/inserted_at"),
+                ];
+                client.table(&all, &columns)?;
+            }
+            Self::Create { name } => {
+                let body = json!({ "name": name });
+                client.one(&client.send(Method::POST, "orgs", &body).await?)?;
+            }
+            Self::Rename { name } => {
+                let (path, body) = (client.in_org().await?, json!({ "name": name }));
+                client.one(&client.send(Method::PUT, &path, &body).await?)?;
+            }
+            Self::Delete { name } => {
+                client.delete(&format!("orgs/{}", part(&name))).await?;
+                client.done("deleted");
             }
             Self::Members => {
                 let all = client
@@ -78,32 +93,6 @@ impl Ask for Org {
                 let path = format!("{}/users/{}", client.in_org().await?, part(&email));
                 client.delete(&path).await?;
                 client.done("removed");
-            }
-        }
-        Ok(Code::Done)
-    }
-}
-
-impl Ask for Product {
-    async fn ask(self, client: &Client) -> anyhow::Result<Code> {
-        match self {
-            Self::List => {
-                let all = client
-                    .get(&format!("{}/products", client.in_org().await?))
-                    .await?;
-                client.table(&all, &[("NAME", "/name")])?;
-            }
-            Self::Create { name } => {
-                let path = format!("{}/products", client.in_org().await?);
-                let made = client
-                    .send(Method::POST, &path, &json!({"name": name}))
-                    .await?;
-                client.one(&made)?;
-            }
-            Self::Delete { name } => {
-                let path = format!("{}/products/{}", client.in_org().await?, part(&name));
-                client.delete(&path).await?;
-                client.done("deleted");
             }
         }
         Ok(Code::Done)

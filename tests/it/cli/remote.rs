@@ -268,6 +268,28 @@ async fn from_the_login_to_the_rollback() {
     let found = cli.json(&["device", "list", "tags contains lab"]);
     assert_eq!(found[0]["identifier"], "d2");
     assert_eq!(cli.text(&["device", "list"]).lines().count(), 4);
+    let facets = cli.text(&["device", "facets", "--by", "tags,connection"]);
+    assert!(
+        facets.contains("TAGS") && facets.contains("lab"),
+        "{facets}"
+    );
+    let facets = cli.json(&["device", "facets", "--by", "tags", "tags contains lab"]);
+    assert_eq!(facets, json!({"tags": [{"value": "lab", "count": 1}]}));
+    let found = cli.text(&["find", "d2"]);
+    assert!(
+        found.contains("d2") && found.contains("acme/fixture-product"),
+        "{found}"
+    );
+    assert_eq!(cli.json(&["find", "prod"])["groups"][0]["name"], "prod");
+    let summary = cli.text(&["product", "summary"]);
+    assert!(
+        summary.contains("3 devices") && summary.contains("not_seen 3"),
+        "{summary}"
+    );
+    assert_eq!(cli.json(&["org", "create", "lab"])["role"], "admin");
+    cli.text(&["org", "rename", "lab2", "--org", "lab"]);
+    assert!(cli.text(&["org", "list"]).contains("lab2"));
+    cli.text(&["org", "delete", "lab2"]);
     let (_, said) = cli.fails(&["device", "list", "tags = lab"]);
     assert!(said.contains("column 6"), "{said}");
     cli.text(&["device", "reboot", "d1"]);
@@ -360,7 +382,33 @@ async fn from_the_login_to_the_rollback() {
     assert!(cli.text(&["org", "members"]).contains("admin"));
     cli.run(&["logout"], "");
     assert_eq!(cli.fails(&["device", "list"]).0, 77);
+    // With a second factor the code comes behind the password, and the token ends when that is wanted.
     let api: Api = server.api();
+    let made = api.post("/api/users/me/totp", json!({})).await.data();
+    let secret = totp_rs::Secret::try_from_base32(made["secret"].as_str().unwrap()).unwrap();
+    let phone = totp_rs::Builder::new().with_secret(secret).build().unwrap();
+    let at = |seconds: i64| {
+        let now = server.now_ms() / 1_000 + seconds;
+        phone.generate(u64::try_from(now).unwrap()).to_string()
+    };
+    api.put("/api/users/me/totp", json!({"code": at(0)}))
+        .await
+        .data();
+    let login = ["login", "--email", server.login("email")];
+    let refused = cli.run(&login, &right);
+    assert_eq!(refused.status.code(), Some(77));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("second factor"));
+    let done = cli.run(&login, &format!("{right}{}\n", at(30)));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let kept = std::fs::read_to_string(home.path().join("cli.toml")).unwrap();
+    let kept: toml::Table = kept.parse().unwrap();
+    cli.run(&["logout", "--end-token"], "");
+    let token = api.with_token(kept["token"].as_str().unwrap());
+    assert_eq!(token.get("/api/users/me").await.status, 401);
     assert_eq!(api.get(&Api::product("/devices/d3")).await.status, 200);
 }
 
