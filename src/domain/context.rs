@@ -16,13 +16,15 @@ use crate::clock::{Clock, Micros};
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
-    self, CLI_LOGIN_EVERY, CLI_LOGINS, RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS, RESETS, UPLOADS,
-    UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    self, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE, CODE_TURNS, RESET_EVERY, RESET_MAIL_EVERY,
+    RESET_MAILS, RESETS, RESETS_AT_ONCE, UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY,
+    WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -86,6 +88,12 @@ pub struct Limiters {
     pub passwords: PasswordBudget,
     /// Limits how often command lines at one address may begin a login.
     pub cli_sessions: Rate<IpAddr>,
+    /// Limits the rate of codes of second factors, which are shorter than passwords.
+    pub codes: PasswordBudget,
+    /// One code of a person is checked at a time, so that none is tried before the ones before it were counted.
+    pub code_turns: Slots<UserId>,
+    /// Limits how many links for new passwords are being made.
+    pub reset_places: Arc<Semaphore>,
     /// Limits how often an address may ask for links for new passwords.
     pub resets: Rate<IpAddr>,
     /// Limits how many such links a person is mailed.
@@ -103,6 +111,9 @@ impl Default for Limiters {
         Self {
             passwords: PasswordBudget::default(),
             cli_sessions: Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY),
+            codes: PasswordBudget::with_pause(CODE_PAUSE),
+            code_turns: Slots::new(CODE_TURNS, 1),
+            reset_places: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
             resets: Rate::new(RESETS, RESET_EVERY),
             reset_mails: Rate::new(RESET_MAILS, RESET_MAIL_EVERY),
             webhook_tests: Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY),

@@ -134,6 +134,13 @@ pub const PERSON_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=100;
 pub const RECOVERY_CODES: usize = 10;
 /// How long the second step of a login may take after the first.
 pub const SECOND_STEP_TIME: Duration = Duration::from_secs(300);
+/// After ten wrong codes of a second factor one more is allowed each five minutes: with three codes of a million good at a time, that
+/// is one hit in three years for whoever knows the password.
+pub const CODE_PAUSE: Duration = Duration::from_secs(300);
+/// People whose codes are checked at once.
+pub const CODE_TURNS: usize = 64;
+/// Links for new passwords that are being made at once.
+pub const RESETS_AT_ONCE: usize = 64;
 /// How long a mailed link for a new password is good.
 pub const RESET_LIFE: Duration = Duration::from_secs(86_400);
 /// Links for new passwords that one address may ask for at once, and the time after which one more is allowed.

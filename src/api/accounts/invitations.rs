@@ -7,11 +7,12 @@ use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, requ
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::params::Params;
+use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::DomainError;
 use crate::domain::accounts::logins;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -34,8 +35,9 @@ struct MadeInvitation {
     #[serde(flatten)]
     invitation: Invitation,
     /// Where they accept it, shown this once: whoever has it can join in their place. It is a path unless the server was told
-    /// its public address (`--web-url`): a request's `Host` header is never believed.
-    url: String,
+    /// its public address (`--web-url`): a request's `Host` header is never believed. Null on a server that sends mail: there the link
+    /// shows that its user reads the mail of that address, and nobody else sees it.
+    url: Option<String>,
 }
 
 /// An invitation, as whoever has its link sees it.
@@ -113,7 +115,7 @@ async fn make_invite(
     let base = app.policy.web_url.clone().unwrap_or_default();
     let made = MadeInvitation {
         invitation: invite.into(),
-        url: format!("{base}{link}"),
+        url: (!app.policy.mail).then(|| format!("{base}{link}")),
     };
     Ok(Created::without_location(made))
 }
@@ -148,8 +150,14 @@ async fn show(State(app): State<App>, Path(link): Path<String>) -> Result<Data<O
 }
 
 /// `POST /invites/:link`.
-async fn accept(State(app): State<App>, Path(link): Path<String>, p: Params) -> Result<NoContent> {
+async fn accept(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    Path(link): Path<String>,
+    p: Params,
+) -> Result<NoContent> {
     let text = |key: &str| p.text(key).unwrap_or_default();
-    logins::accept(&app, &link, text("name"), text("password")).await?;
+    let from = address_of(peer);
+    logins::accept(&app, &link, text("name"), text("password"), from).await?;
     Ok(NoContent)
 }

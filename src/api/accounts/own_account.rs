@@ -1,14 +1,14 @@
 //! The account of the person who asks. All but `GET /users/me` is beyond NervesHub's API.
 
 use crate::api::http::answer::{Data, NoContent};
-use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, required};
+use crate::api::http::contract::{Auth, Contract, FieldType, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Caller;
 use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::domain::accounts::own_account::{self, AccountChanges};
+use crate::domain::accounts::{own_account, tokens};
 use crate::domain::error::{BLANK, field};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
@@ -31,17 +31,8 @@ pub(super) fn routes(contract: &mut Contract) {
         .summary("The person whose token it is");
     contract
         .put("users.change_me", "/users/me", Auth::Person, change)
-        .summary("Change your name or address; only a token that grants all may ask")
-        .body_fields(&[
-            optional_field("name", FieldType::Text, "2 to 100 characters"),
-            optional_field("email", FieldType::Text, "Your login from now on"),
-            optional_field(
-                "current_password",
-                FieldType::Text,
-                "Needed to change the address",
-            ),
-        ])
-        .error(429, "Too many wrong passwords");
+        .summary("Change your name; only a token that grants all may ask")
+        .body_fields(&[required("name", FieldType::Text, "2 to 100 characters")]);
     contract
         .delete("users.delete_me", "/users/me", Auth::Person, delete)
         .summary("Delete your account, with its tokens, sessions and memberships; refused while an organization has no other administrator")
@@ -83,21 +74,12 @@ async fn me(Caller(person): Caller) -> Result<Data<Me>> {
 }
 
 /// `PUT /users/me`.
-async fn change(
-    State(app): State<App>,
-    peer: Option<Extension<Peer>>,
-    Caller(person): Caller,
-    p: Params,
-) -> Result<Data<Me>> {
-    let changes = AccountChanges {
-        name: p.text("name"),
-        email: p.text("email"),
-        current_password: p.text("current_password"),
-    };
-    let changed = own_account::change(&app, &person, changes, address_of(peer)).await?;
+async fn change(State(app): State<App>, Caller(person): Caller, p: Params) -> Result<Data<Me>> {
+    let name = p.text("name").unwrap_or_default();
+    let renamed = own_account::rename(&app.db, &person, name).await?;
     Ok(Data(Me {
-        name: changed.name,
-        email: changed.email,
+        name: renamed.name,
+        email: renamed.email,
     }))
 }
 
@@ -127,6 +109,8 @@ async fn set_preferences(
     Caller(person): Caller,
     p: Params,
 ) -> Result<Data<Map<String, Value>>> {
+    // Before the fields are read: what a token may not do, it may not ask about either.
+    tokens::require_full_access(&person)?;
     let new = p.0.get("preferences").and_then(Value::as_object).cloned();
     let new = new.ok_or_else(|| field("preferences", BLANK))?;
     own_account::set_preferences(&app.db, &person, &new).await?;

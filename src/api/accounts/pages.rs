@@ -104,12 +104,25 @@ async fn invite_page(State(app): State<App>, Path(link): Path<String>) -> Respon
 }
 
 /// `POST /invite/:link`: the button.
-async fn accept(State(app): State<App>, Path(link): Path<String>, p: Params) -> Response {
+async fn accept(
+    State(app): State<App>,
+    Path(link): Path<String>,
+    peer: Option<Extension<Peer>>,
+    p: Params,
+) -> Response {
     let Ok(invite) = logins::invited(&app, &link).await else {
         return uninvited();
     };
     let text = |key: &str| p.text(key).unwrap_or_default();
-    match logins::accept(&app, &link, text("name"), text("password")).await {
+    match logins::accept(
+        &app,
+        &link,
+        text("name"),
+        text("password"),
+        address_of(peer),
+    )
+    .await
+    {
         Ok(()) => {
             let org = escaped(&invite.org);
             let body = format!("<h1>Welcome</h1><p>You are a member of {org} now.</p>");

@@ -49,12 +49,18 @@ pub(super) fn routes(contract: &mut Contract) {
     contract
         .post("second_factor.begin", path, Auth::Person, begin)
         .summary("Make a secret for your app; it counts once you gave a first code of it")
-        .error(409, "A second factor is on already");
+        .body_fields(&[required(
+            "current_password",
+            FieldType::Text,
+            "Your password",
+        )])
+        .error(409, "A second factor is on already")
+        .error(429, "Too many wrong passwords");
     contract
         .put("second_factor.confirm", path, Auth::Person, confirm)
         .summary("Switch the second factor on with a first code, and get recovery codes")
         .body_fields(&[required("code", FieldType::Text, "Six digits")])
-        .error(409, "A second factor is on already")
+        .error(409, "A second factor is on already, or no secret waits")
         .error(429, "Too many wrong codes");
     contract
         .delete("second_factor.remove", path, Auth::Person, remove)
@@ -78,8 +84,14 @@ async fn show(State(app): State<App>, Caller(person): Caller) -> Result<Data<Fac
 }
 
 /// `POST /users/me/totp`.
-async fn begin(State(app): State<App>, Caller(person): Caller) -> Result<Data<SecretView>> {
-    let new = second_factor::begin(&app, &person).await?;
+async fn begin(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    Caller(person): Caller,
+    p: Params,
+) -> Result<Data<SecretView>> {
+    let password = p.text("current_password");
+    let new = second_factor::begin(&app, &person, password, address_of(peer)).await?;
     Ok(Data(SecretView {
         secret: new.secret,
         uri: new.uri,
@@ -89,12 +101,11 @@ async fn begin(State(app): State<App>, Caller(person): Caller) -> Result<Data<Se
 /// `PUT /users/me/totp`.
 async fn confirm(
     State(app): State<App>,
-    peer: Option<Extension<Peer>>,
     Caller(person): Caller,
     p: Params,
 ) -> Result<Data<RecoveryCodes>> {
     let code = p.text("code").unwrap_or_default();
-    let recovery_codes = second_factor::confirm(&app, &person, code, address_of(peer)).await?;
+    let recovery_codes = second_factor::confirm(&app, &person, code).await?;
     Ok(Data(RecoveryCodes { recovery_codes }))
 }
 

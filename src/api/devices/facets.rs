@@ -44,7 +44,7 @@ pub(super) fn routes(contract: &mut Contract) {
     let by = required(
         "by",
         FieldType::Text,
-        "With commas, any of: version, platform, architecture, connection, health_status, deployment_group, tags, updates",
+        "With commas, any of: version, platform, architecture, connection, health_status, deployment_group, tags, updates; each device has one of the last: disabled, else penalty-box, else enabled",
     );
     let listed = FILTERS.iter().filter(|f| !f.0.starts_with("sort"));
     let fields: Vec<Field> = std::iter::once(by).chain(listed.copied()).collect();

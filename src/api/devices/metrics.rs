@@ -90,6 +90,7 @@ async fn series(
         let names = text.split(',').map(str::trim).filter(|k| !k.is_empty());
         names.map(str::to_owned).collect::<Vec<_>>()
     });
+    let keys = keys.filter(|k| !k.is_empty());
     let found = metrics::metrics(&app.db, &scope, &d, span, keys.as_deref()).await?;
     let times = found.times.iter();
     Ok(Data(MetricSeries {

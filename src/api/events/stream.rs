@@ -103,7 +103,8 @@ async fn of_product(
 fn words(p: &Params, key: &str) -> Option<Vec<String>> {
     let text = p.text(key)?;
     let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
-    Some(words.map(str::to_owned).collect())
+    let words: Vec<_> = words.map(str::to_owned).collect();
+    Some(words).filter(|w| !w.is_empty())
 }
 
 async fn filter(app: &App, scope: &Scope<Product>, p: &Params) -> Result<EventFilter> {
@@ -200,10 +201,11 @@ impl Stream {
             self.begun = true;
             return Some("retry: 3000\n: watching\n\n".into());
         }
+        // Not begun anew with events that nobody wants: proxies cut a line that says nothing.
+        let quiet = Instant::now() + STREAM_COMMENT_EVERY;
         loop {
             let mut lost = 0;
             let mut burst = Vec::new();
-            let quiet = Instant::now() + STREAM_COMMENT_EVERY;
             tokio::select! {
                 () = self.app.stopping.cancelled() => return None,
                 () = self.standing.lost() => return None,

@@ -4,7 +4,8 @@ use crate::access::password;
 use crate::access::scope::{Grant, Person};
 use crate::domain::accounts::second_factor;
 use crate::domain::{Context, Result};
-use crate::store::accounts::users::User;
+use crate::store::Write;
+use crate::store::accounts::users::{self, User};
 use crate::store::events::audit;
 use std::net::IpAddr;
 
@@ -19,22 +20,25 @@ pub async fn by_password(
     password: &str,
     from: Option<IpAddr>,
 ) -> Result<Option<Person>> {
+    let proven = prove(context, email, password, from).await?;
+    Ok(proven.map(|p| p.person))
+}
+
+async fn prove(
+    context: &Context,
+    email: &str,
+    password: &str,
+    from: Option<IpAddr>,
+) -> Result<Option<Proven>> {
     context.limiters.passwords.may_try(email, from)?;
-    let mut r = context.db.read().await?;
-    let user = crate::store::accounts::users::by_email(&mut r, email).await?;
-    drop(r);
-    let (given, stored) = (
-        password.to_owned(),
-        user.as_ref().map(|u| u.password_hash.clone()),
-    );
+    let found = by_address(context, email).await?;
+    let (given, stored) = (password.to_owned(), found.as_ref().map(|p| p.hash.clone()));
     let check = move || password::matches(&given, stored.as_deref());
-    let right = context.limiters.passwords.check(check).await?;
-    let person = user.map(known);
-    if right {
-        return Ok(person);
+    if context.limiters.passwords.check(check).await? {
+        return Ok(found);
     }
-    match person {
-        Some(person) => failed(context, &person, from).await?,
+    match found {
+        Some(found) => failed(context, &found.person, from).await?,
         None => {
             context.limiters.passwords.failed(email, from);
         }
@@ -42,11 +46,14 @@ pub async fn by_password(
     Ok(None)
 }
 
-/// The person with this address.
-pub(super) async fn by_address(context: &Context, email: &str) -> Result<Option<Person>> {
+/// The person with this address, and the hash of their password.
+pub(super) async fn by_address(context: &Context, email: &str) -> Result<Option<Proven>> {
     let mut r = context.db.read().await?;
-    let user = crate::store::accounts::users::by_email(&mut r, email).await?;
-    Ok(user.map(known))
+    let user = users::by_email(&mut r, email).await?;
+    Ok(user.map(|user| Proven {
+        hash: user.password_hash.clone(),
+        person: known(user),
+    }))
 }
 
 /// The person of a row, with no token.
@@ -61,8 +68,8 @@ pub(super) fn known(user: User) -> Person {
     }
 }
 
-/// Counts a wrong password or code of a person.
-pub(super) async fn failed(context: &Context, person: &Person, from: Option<IpAddr>) -> Result<()> {
+/// Counts a wrong password of a person.
+async fn failed(context: &Context, person: &Person, from: Option<IpAddr>) -> Result<()> {
     // Only the attempt that uses up the limit is recorded. If each were, a stranger could fill the log.
     if context.limiters.passwords.failed(&person.email, from) {
         let text = format!(
@@ -81,9 +88,24 @@ pub enum Identified {
     /// One of them is wrong, or the code.
     Nobody,
     /// They are right, and the person's second factor is needed beside them.
-    NeedsCode(Person),
+    NeedsCode(Proven),
     /// The person.
-    Known(Person),
+    Known(Proven),
+}
+
+/// A person who has shown the password.
+#[derive(Debug, Clone)]
+pub struct Proven {
+    pub person: Person,
+    /// The stored hash of the password that was shown. Who mints a token looks with it whether a new password was set meanwhile.
+    pub hash: String,
+}
+
+impl Proven {
+    /// Refuses to go on when the person has another password by now. From then on none is set until the transaction ends.
+    pub(super) async fn hold(&self, w: &mut Write) -> Result<bool> {
+        Ok(users::still_has(w, self.person.id, &self.hash).await?)
+    }
 }
 
 /// Finds out who gives this email, password and, where the person has a second factor, code.
@@ -97,17 +119,17 @@ pub async fn by_all_factors(
     code: Option<&str>,
     from: Option<IpAddr>,
 ) -> Result<Identified> {
-    let Some(person) = by_password(context, email, password, from).await? else {
+    let Some(proven) = prove(context, email, password, from).await? else {
         return Ok(Identified::Nobody);
     };
-    if !second_factor::is_on(&context.db, &person).await? {
-        return Ok(Identified::Known(person));
+    if !second_factor::is_on(&context.db, &proven.person).await? {
+        return Ok(Identified::Known(proven));
     }
     let Some(code) = code.filter(|c| !c.trim().is_empty()) else {
-        return Ok(Identified::NeedsCode(person));
+        return Ok(Identified::NeedsCode(proven));
     };
-    if second_factor::take(context, &person, code, from).await? {
-        Ok(Identified::Known(person))
+    if second_factor::take(context, &proven.person, code).await? {
+        Ok(Identified::Known(proven))
     } else {
         Ok(Identified::Nobody)
     }

@@ -117,11 +117,12 @@ pub async fn confirm(
     from: Option<IpAddr>,
 ) -> Result<Confirmed> {
     let session = waiting(&context.db, token).await?;
-    let person = match identify::by_all_factors(context, email, password, code, from).await? {
+    let proven = match identify::by_all_factors(context, email, password, code, from).await? {
         Identified::Nobody => return Ok(Confirmed::Wrong),
         Identified::NeedsCode(_) => return Ok(Confirmed::NeedsCode),
-        Identified::Known(person) => person,
+        Identified::Known(proven) => proven,
     };
+    let person = &proven.person;
     match session.user_id {
         Some(user) if user == person.id => return Ok(Confirmed::Done),
         Some(_) => return Ok(Confirmed::Taken),
@@ -129,6 +130,9 @@ pub async fn confirm(
     }
     let now = context.now();
     let mut w = context.db.write().await?;
+    if !proven.hold(&mut w).await? {
+        return Ok(Confirmed::Wrong);
+    }
     if !crate::store::accounts::users::confirmed(&mut w, person.id).await? {
         return Ok(Confirmed::Unconfirmed);
     }
@@ -143,7 +147,7 @@ pub async fn confirm(
         return Ok(Confirmed::Taken);
     }
     let said = format!("{} logged in from a command line: {note}", person.name);
-    audit::of_person(&mut w, &person, &said, now).await?;
+    audit::of_person(&mut w, person, &said, now).await?;
     w.commit().await?;
     Ok(Confirmed::Done)
 }
@@ -235,7 +239,13 @@ pub async fn invited(context: &Context, link: &str) -> Result<Invite> {
 /// # Errors
 /// [`DomainError::NotFound`] for a link that is not valid any more; a validation error for an unacceptable name
 /// or password.
-pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> Result<()> {
+pub async fn accept(
+    context: &Context,
+    link: &str,
+    name: &str,
+    secret: &str,
+    from: Option<IpAddr>,
+) -> Result<()> {
     let invite = invited(context, link).await?;
     let mut r = context.db.read().await?;
     let known = crate::store::accounts::users::by_email(&mut r, &invite.email).await?;
@@ -243,7 +253,7 @@ pub async fn accept(context: &Context, link: &str, name: &str, secret: &str) -> 
     let now = context.now();
     let (user, name) = match known {
         Some(_) => {
-            let person = identify::by_password(context, &invite.email, secret, None).await?;
+            let person = identify::by_password(context, &invite.email, secret, from).await?;
             let text = "is not the password of your account on this server";
             let person = person.ok_or_else(|| field("password", text))?;
             (Some(person.id), person.name)

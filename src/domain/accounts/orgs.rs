@@ -45,14 +45,19 @@ pub async fn of(db: &Db, person: &Person, with_products: bool) -> Result<Vec<Org
     let mut r = db.read().await?;
     let mut all = Vec::new();
     for own in table::of_user(&mut r, person.id).await? {
-        let held = if with_products {
+        let held = if with_products || person.grant.product.is_some() {
             let mut all = products::list(&mut r, own.org.id).await?;
             all.retain(|p| person.grant.product.is_none_or(|only| only == p.id));
             Some(all)
         } else {
             None
         };
-        all.push(Organization::of(own.org, own.role, held));
+        // A token that is for one product sees no other organization than that product's.
+        let hidden = person.grant.product.is_some() && held.as_ref().is_none_or(Vec::is_empty);
+        if !hidden {
+            let held = held.filter(|_| with_products);
+            all.push(Organization::of(own.org, own.role, held));
+        }
     }
     Ok(all)
 }
@@ -77,9 +82,10 @@ fn checked(name: Option<&str>) -> Result<&str> {
 /// Makes an organization, with the person who asks as its administrator.
 ///
 /// # Errors
-/// A validation error for a name that is blank, taken or has other letters; [`DomainError::Denied`] for a limited token.
+/// A validation error for a name that is blank, taken or has other letters; [`DomainError::Denied`] for a limited token and for a
+/// service account.
 pub async fn create(db: &Db, person: &Person, name: Option<&str>) -> Result<Organization> {
-    tokens::require_full_access(person)?;
+    tokens::require_human(person)?;
     let name = checked(name)?;
     let now = db.now();
     let mut w = db.write().await?;

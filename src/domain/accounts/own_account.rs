@@ -1,8 +1,8 @@
-//! What people do with their own account: name and address, what their console remembers, and its end.
+//! What people do with their own account: its name, what their console remembers, and its end.
 
 use crate::access::scope::Person;
 use crate::domain::accounts::{fields, identify, tokens};
-use crate::domain::error::{TAKEN, field};
+use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::PREFERENCES_BYTES;
 use crate::store::Db;
@@ -10,17 +10,6 @@ use crate::store::accounts::{orgs, preferences, users as table};
 use crate::store::events::audit;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
-
-/// Fields to change; `None` stays as it is.
-#[derive(Debug, Default)]
-pub struct AccountChanges<'r> {
-    /// Full name.
-    pub name: Option<&'r str>,
-    /// The login. To change it takes the password.
-    pub email: Option<&'r str>,
-    /// The present password.
-    pub current_password: Option<&'r str>,
-}
 
 /// Refuses a request without the person's password.
 pub(super) async fn require_password(
@@ -37,44 +26,24 @@ pub(super) async fn require_password(
     Ok(())
 }
 
-/// Changes the name and the address of the person.
+/// Changes the name of the person. The address stays: others invite people by it, so that a new one would have to be proven first.
 ///
 /// # Errors
-/// A validation error for a field, also for an address that somebody else has or a wrong password; [`DomainError::Denied`] for a
-/// limited token.
-pub async fn change(
-    context: &Context,
-    person: &Person,
-    changes: AccountChanges<'_>,
-    from: Option<IpAddr>,
-) -> Result<Person> {
-    tokens::require_full_access(person)?;
-    let name = match changes.name {
-        Some(name) => fields::person_name(name)?,
-        None => person.name.clone(),
-    };
-    let email = changes.email.unwrap_or(&person.email);
-    if email != person.email {
-        fields::check_email(email)?;
-        require_password(context, person, changes.current_password, from).await?;
-    }
-    let now = context.now();
-    let mut w = context.db.write().await?;
-    if !table::set_profile(&mut w, person.id, &name, email, now).await? {
-        return Err(field("email", TAKEN));
-    }
-    let changed = Person {
+/// A validation error for the name; [`DomainError::Denied`] for a limited token and for a service account.
+pub async fn rename(db: &Db, person: &Person, name: &str) -> Result<Person> {
+    tokens::require_human(person)?;
+    let name = fields::person_name(name)?;
+    let now = db.now();
+    let mut w = db.write().await?;
+    table::set_name(&mut w, person.id, &name, now).await?;
+    let text = format!("{} <{}> is called {name} now", person.name, person.email);
+    let renamed = Person {
         name,
-        email: email.to_owned(),
         ..person.clone()
     };
-    let text = format!(
-        "{} <{}> is called {} <{}> now",
-        person.name, person.email, changed.name, changed.email
-    );
-    audit::of_person(&mut w, &changed, &text, now).await?;
+    audit::of_person(&mut w, &renamed, &text, now).await?;
     w.commit().await?;
-    Ok(changed)
+    Ok(renamed)
 }
 
 /// Ends the account: its tokens, sessions and memberships go, and its address is free again. Its row stays, since audit entries
@@ -89,10 +58,12 @@ pub async fn delete(
     password: Option<&str>,
     from: Option<IpAddr>,
 ) -> Result<()> {
-    tokens::require_full_access(person)?;
+    tokens::require_human(person)?;
     require_password(context, person, password, from).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
+    // Two administrators who leave at once must not both see the other.
+    orgs::lock_those_of(&mut w, person.id).await?;
     let left = orgs::only_admin_of(&mut w, person.id).await?;
     if !left.is_empty() {
         let text = format!(
@@ -109,7 +80,11 @@ pub async fn delete(
 }
 
 /// What the person's console remembers.
+///
+/// # Errors
+/// [`DomainError::Denied`] for a limited token.
 pub async fn preferences(db: &Db, person: &Person) -> Result<Map<String, Value>> {
+    tokens::require_full_access(person)?;
     let mut r = db.read().await?;
     let kept = preferences::of_user(&mut r, person.id).await?;
     Ok(kept
@@ -120,8 +95,9 @@ pub async fn preferences(db: &Db, person: &Person) -> Result<Map<String, Value>>
 /// Keeps what the person's console remembers, in place of what it did before.
 ///
 /// # Errors
-/// A validation error when it is too long.
+/// A validation error when it is too long; [`DomainError::Denied`] for a limited token.
 pub async fn set_preferences(db: &Db, person: &Person, new: &Map<String, Value>) -> Result<()> {
+    tokens::require_full_access(person)?;
     let text = serde_json::to_string(new).map_err(|e| DomainError::Fault(e.to_string()))?;
     if text.len() > PREFERENCES_BYTES {
         let text = format!("should be at most {PREFERENCES_BYTES} bytes of JSON");

@@ -10,7 +10,7 @@ use crate::domain::support::mail_rules;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RESET_LIFE;
 use crate::store::On;
-use crate::store::accounts::users;
+use crate::store::accounts::users::{self, User};
 use crate::store::events::audit;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ use std::net::IpAddr;
 const LABEL: &str = "password reset";
 
 /// What changes with the password, so that a link ends with its first use.
-fn fingerprint(hash: &str) -> String {
+pub(super) fn fingerprint(hash: &str) -> String {
     let digest = sha256(hash.as_bytes());
     hex::encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]))
 }
@@ -38,8 +38,16 @@ pub fn ask(context: &Context, email: &str, from: Option<IpAddr>) -> Result<()> {
         let limiter = &context.limiters.resets;
         limiter.count(&from).map_err(DomainError::TooMany)?;
     }
+    // Behind a proxy on this machine no address is counted, so that the number of them is bounded too.
+    let place = context.limiters.reset_places.clone().try_acquire_owned();
+    let place = place.map_err(|_| {
+        DomainError::Busy(
+            "The server mails as many links as it can; try again in some seconds.".into(),
+        )
+    })?;
     let (own, email) = (context.clone(), email.to_owned());
     context.background.spawn(async move {
+        let _place = place;
         if let Err(e) = mail(&own, &email).await {
             tracing::warn!(error = %e, "a link for a new password was not mailed");
         }
@@ -80,10 +88,10 @@ async fn mail(context: &Context, email: &str) -> Result<()> {
 /// [`DomainError::NotFound`] when it is forged, over, or was used.
 pub async fn person_of(context: &Context, link: &str) -> Result<Person> {
     let mut r = context.db.read().await?;
-    find(context, &mut r, link).await
+    Ok(identify::known(find(context, &mut r, link).await?))
 }
 
-async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<Person> {
+async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<User> {
     let sealed = URL_SAFE_NO_PAD.decode(link);
     let sealed = sealed.map_err(|_| DomainError::NotFound)?;
     let text = context.vault.open(&sealed, LABEL);
@@ -96,7 +104,7 @@ async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<Person>
     }
     let user = users::by_email(on, email).await?;
     let user = user.filter(|u| fingerprint(&u.password_hash) == print);
-    user.map(identify::known).ok_or(DomainError::NotFound)
+    user.ok_or(DomainError::NotFound)
 }
 
 /// Sets a new password by a link. All tokens and sessions of the person end, since somebody else may know the old one. A second factor
@@ -113,7 +121,11 @@ pub async fn set(context: &Context, link: &str, new: &str) -> Result<()> {
     let now = context.now();
     let mut w = context.db.write().await?;
     // Another use of the link may have come first meanwhile.
-    let person = find(context, &mut w, link).await?;
+    let user = find(context, &mut w, link).await?;
+    if !users::still_has(&mut w, user.id, &user.password_hash).await? {
+        return Err(DomainError::NotFound);
+    }
+    let person = identify::known(user);
     users::set_password(&mut w, person.id, &hash, now).await?;
     users::delete_tokens(&mut w, person.id).await?;
     let text = format!(

@@ -34,13 +34,7 @@ pub struct PasswordBudget {
 
 impl Default for PasswordBudget {
     fn default() -> Self {
-        let tries = NonZeroU32::new(PASSWORD_TRIES).unwrap_or(NonZeroU32::MIN);
-        Self {
-            checks: Semaphore::new(PASSWORD_CHECKS),
-            waiting: AtomicUsize::new(0),
-            failures: Rate::new(tries, PASSWORD_PAUSE),
-            held: Mutex::default(),
-        }
+        Self::with_pause(PASSWORD_PAUSE)
     }
 }
 
@@ -61,6 +55,17 @@ fn keys(account: &str, from: Option<IpAddr>) -> impl Iterator<Item = Tried> {
 }
 
 impl PasswordBudget {
+    /// A budget that allows one more attempt after each pause, once the first ones are used up.
+    pub fn with_pause(pause: Duration) -> Self {
+        let tries = NonZeroU32::new(PASSWORD_TRIES).unwrap_or(NonZeroU32::MIN);
+        Self {
+            checks: Semaphore::new(PASSWORD_CHECKS),
+            waiting: AtomicUsize::new(0),
+            failures: Rate::new(tries, pause),
+            held: Mutex::default(),
+        }
+    }
+
     /// Checks whether another attempt at this account from this address is allowed now.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub async fn list(db: &Db, person: &Person) -> Result<Vec<Pin>> {
         product: row.product,
         device: row.identifier,
     };
-    let all = table::list(&mut r, person.id).await?;
+    let all = table::list(&mut r, person.id, person.grant.product).await?;
     Ok(all.into_iter().map(pin).collect())
 }
 

@@ -5,7 +5,7 @@ use crate::access::password;
 use crate::access::scope::Person;
 use crate::access::vault::Secret;
 use crate::access::{random, sha256};
-use crate::domain::accounts::{identify, own_account, tokens};
+use crate::domain::accounts::{own_account, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RECOVERY_CODES;
@@ -65,12 +65,19 @@ pub async fn state(db: &Db, person: &Person) -> Result<FactorState> {
     })
 }
 
-/// Makes a secret, which counts once a first code of it was right.
+/// Makes a secret, which counts once a first code of it was right. It takes the password, so that nobody at a browser that was left
+/// open locks its person out.
 ///
 /// # Errors
-/// A conflict when a second factor is on; [`DomainError::Denied`] for a limited token.
-pub async fn begin(context: &Context, person: &Person) -> Result<NewFactor> {
-    tokens::require_full_access(person)?;
+/// A validation error for a wrong password; a conflict when a second factor is on; [`DomainError::Denied`] for a limited token.
+pub async fn begin(
+    context: &Context,
+    person: &Person,
+    password: Option<&str>,
+    from: Option<IpAddr>,
+) -> Result<NewFactor> {
+    tokens::require_human(person)?;
+    own_account::require_password(context, person, password, from).await?;
     let secret = totp_rs::Secret::from(random::<20>()).to_base32();
     let uri = generator(&secret, &person.email)?.to_url().map_err(fault)?;
     let sealed = context.vault.seal(&Secret::new(secret.clone()), LABEL);
@@ -83,14 +90,9 @@ pub async fn begin(context: &Context, person: &Person) -> Result<NewFactor> {
     Ok(NewFactor { secret, uri })
 }
 
-/// The time step of which this is the code, if it is one.
-async fn step_of(context: &Context, person: &Person, code: &str) -> Result<Option<i64>> {
-    let mut r = context.db.read().await?;
-    let Some(found) = table::of_user(&mut r, person.id).await? else {
-        return Ok(None);
-    };
-    drop(r);
-    let secret = context.vault.open(&found.secret, LABEL).map_err(fault)?;
+/// The time step of which this is the code of a secret, if it is one.
+fn step_of(context: &Context, person: &Person, sealed: &[u8], code: &str) -> Result<Option<i64>> {
+    let secret = context.vault.open(sealed, LABEL).map_err(fault)?;
     let totp = generator(secret.reveal(), &person.email)?;
     let now = u64::try_from(context.now().secs()).unwrap_or_default();
     let digits: String = code.chars().filter(|c| !c.is_whitespace()).collect();
@@ -98,23 +100,38 @@ async fn step_of(context: &Context, person: &Person, code: &str) -> Result<Optio
     Ok(step.and_then(|s| i64::try_from(s).ok()))
 }
 
+/// Counts a wrong code of a person.
+async fn failed(context: &Context, person: &Person) -> Result<()> {
+    // By the person alone: whoever knows the password may come from many addresses.
+    if context.limiters.codes.failed(&person.email, None) {
+        let text = format!(
+            "Somebody with the password of {} tried wrong codes; further tries are slowed down",
+            person.email
+        );
+        let mut w = context.db.write().await?;
+        audit::of_person(&mut w, person, &text, context.now()).await?;
+        w.commit().await?;
+    }
+    Ok(())
+}
+
 /// Switches the second factor on with a first code. Returns the recovery codes, which are shown this once.
 ///
 /// # Errors
 /// A validation error for a wrong code; a conflict when no secret waits; [`DomainError::TooMany`] after too many wrong ones.
-pub async fn confirm(
-    context: &Context,
-    person: &Person,
-    code: &str,
-    from: Option<IpAddr>,
-) -> Result<Vec<String>> {
-    if state(&context.db, person).await?.on {
-        let text = "A second factor is on already; remove it first.";
-        return Err(DomainError::Conflict(text.into()));
-    }
-    context.limiters.passwords.may_try(&person.email, from)?;
-    let Some(step) = step_of(context, person, code).await? else {
-        identify::failed(context, person, from).await?;
+pub async fn confirm(context: &Context, person: &Person, code: &str) -> Result<Vec<String>> {
+    tokens::require_human(person)?;
+    let _turn = context.limiters.code_turns.take(person.id)?;
+    context.limiters.codes.may_try(&person.email, None)?;
+    let mut r = context.db.read().await?;
+    let found = table::of_user(&mut r, person.id).await?;
+    drop(r);
+    let waits = found.filter(|f| !f.confirmed).ok_or_else(|| {
+        let text = "No secret waits for a code: a second factor is on already, or was not begun.";
+        DomainError::Conflict(text.into())
+    })?;
+    let Some(step) = step_of(context, person, &waits.secret, code)? else {
+        failed(context, person).await?;
         let text =
             "is wrong; begin with a new secret if it stays so, and look at the clock of your phone";
         return Err(field("code", text));
@@ -125,8 +142,9 @@ pub async fn confirm(
     let hashes: Vec<_> = codes.iter().map(|code| hash(code)).collect();
     let now = context.now();
     let mut w = context.db.write().await?;
-    if !table::take_step(&mut w, person.id, step).await? {
-        return Err(field("code", "was used already; wait for the next one"));
+    if !table::confirm(&mut w, person.id, &waits.secret, step).await? {
+        let text = "Another secret was made meanwhile; give a code of that one.";
+        return Err(DomainError::Conflict(text.into()));
     }
     table::set_codes(&mut w, person.id, &hashes).await?;
     let text = format!("{} switched a second factor on", person.name);
@@ -150,33 +168,40 @@ pub(super) async fn is_on(db: &Db, person: &Person) -> Result<bool> {
 }
 
 /// Whether a code lets a person in: one of the phone that was not taken before, or a recovery code, which is used up. A wrong one
-/// counts like a wrong password.
-pub(super) async fn take(
-    context: &Context,
-    person: &Person,
-    code: &str,
-    from: Option<IpAddr>,
-) -> Result<bool> {
-    context.limiters.passwords.may_try(&person.email, from)?;
-    let step = step_of(context, person, code).await?;
-    let now = context.now();
-    let mut w = context.db.write().await?;
-    if let Some(step) = step
-        && table::take_step(&mut w, person.id, step).await?
-    {
+/// is counted before the next one is looked at.
+pub(super) async fn take(context: &Context, person: &Person, code: &str) -> Result<bool> {
+    let _turn = context.limiters.code_turns.take(person.id)?;
+    context.limiters.codes.may_try(&person.email, None)?;
+    let recovery = hash(code);
+    let mut r = context.db.read().await?;
+    let found = table::of_user(&mut r, person.id).await?;
+    let is_recovery = table::has_code(&mut r, person.id, &recovery).await?;
+    drop(r);
+    let step = match found.filter(|f| f.confirmed) {
+        Some(own) => step_of(context, person, &own.secret, code)?,
+        None => None,
+    };
+    // Only what can be right waits for the database's writer.
+    let right = if let Some(step) = step {
+        let mut w = context.db.write().await?;
+        let taken = table::take_step(&mut w, person.id, step).await?;
         w.commit().await?;
-        return Ok(true);
-    }
-    if table::use_code(&mut w, person.id, &hash(code)).await? {
+        taken
+    } else if is_recovery {
+        let mut w = context.db.write().await?;
+        let used = table::use_code(&mut w, person.id, &recovery).await?;
         let left = table::codes(&mut w, person.id).await?;
         let text = format!("{} used a recovery code; {left} are left", person.name);
-        audit::of_person(&mut w, person, &text, now).await?;
+        audit::of_person(&mut w, person, &text, context.now()).await?;
         w.commit().await?;
-        return Ok(true);
+        used
+    } else {
+        false
+    };
+    if !right {
+        failed(context, person).await?;
     }
-    drop(w);
-    identify::failed(context, person, from).await?;
-    Ok(false)
+    Ok(right)
 }
 
 /// Removes the second factor, given the password.

@@ -5,7 +5,8 @@ use crate::access::credential::Credential;
 use crate::access::scope::Person;
 use crate::access::vault::Secret;
 use crate::clock::Micros;
-use crate::domain::accounts::identify::{self, Identified};
+use crate::domain::accounts::identify::{self, Identified, Proven};
+use crate::domain::accounts::password_reset::fingerprint;
 use crate::domain::accounts::users::{self, Lasting};
 use crate::domain::accounts::{scopes, second_factor, tokens};
 use crate::domain::error::field;
@@ -84,33 +85,36 @@ pub async fn begin(
 ) -> Result<Begun> {
     match identify::by_all_factors(context, email, password, None, browser.address).await? {
         Identified::Nobody => Ok(Begun::Wrong),
-        Identified::NeedsCode(person) => {
+        Identified::NeedsCode(proven) => {
             let until = context.now().after(SECOND_STEP_TIME).secs();
-            let text = format!("{until} {remembered} {}", person.email);
+            let (print, email) = (fingerprint(&proven.hash), &proven.person.email);
+            let text = format!("{until} {remembered} {print} {email}");
             let sealed = context.vault.seal(&Secret::new(text), CHALLENGE);
             Ok(Begun::Challenge(URL_SAFE_NO_PAD.encode(sealed)))
         }
-        Identified::Known(person) => {
-            let new = open(context, person, remembered, browser).await?;
-            Ok(Begun::Done(new))
+        Identified::Known(proven) => {
+            let new = open(context, proven, remembered, browser).await?;
+            Ok(new.map_or(Begun::Wrong, Begun::Done))
         }
     }
 }
 
-/// Whom a challenge is for, and whether the session is to be remembered; `None` when it is forged or over.
-async fn challenged(context: &Context, challenge: &str) -> Result<Option<(Person, bool)>> {
+/// Whom a challenge is for, and whether the session is to be remembered; `None` when it is forged or over, and once the password is
+/// another one.
+async fn challenged(context: &Context, challenge: &str) -> Result<Option<(Proven, bool)>> {
     let sealed = URL_SAFE_NO_PAD.decode(challenge).unwrap_or_default();
     let Ok(text) = context.vault.open(&sealed, CHALLENGE) else {
         return Ok(None);
     };
-    let mut parts = text.reveal().splitn(3, ' ');
+    let mut parts = text.reveal().splitn(4, ' ');
     let mut part = || parts.next().unwrap_or_default();
-    let (until, remembered, email) = (part(), part(), part());
+    let (until, remembered, print, email) = (part(), part(), part(), part());
     if until.parse().unwrap_or(0) < context.now().secs() {
         return Ok(None);
     }
-    let person = identify::by_address(context, email).await?;
-    Ok(person.map(|p| (p, remembered == "true")))
+    let found = identify::by_address(context, email).await?;
+    let own = found.filter(|p| fingerprint(&p.hash) == print);
+    Ok(own.map(|p| (p, remembered == "true")))
 }
 
 /// Begins a session with the code of a second factor, after the first step was right.
@@ -123,29 +127,32 @@ pub async fn second_step(
     code: &str,
     browser: Browser<'_>,
 ) -> Result<Option<NewSession>> {
-    let Some((person, remembered)) = challenged(context, challenge).await? else {
+    let Some((proven, remembered)) = challenged(context, challenge).await? else {
         return Ok(None);
     };
-    if !second_factor::take(context, &person, code, browser.address).await? {
+    if !second_factor::take(context, &proven.person, code).await? {
         return Ok(None);
     }
-    let new = open(context, person, remembered, browser).await?;
-    Ok(Some(new))
+    open(context, proven, remembered, browser).await
 }
 
-/// Opens a session for a person who has shown everything that is asked for.
+/// Opens a session for a person who has shown everything that is asked for; `None` when the password was changed meanwhile.
 async fn open(
     context: &Context,
-    person: Person,
+    proven: Proven,
     remembered: bool,
     browser: Browser<'_>,
-) -> Result<NewSession> {
+) -> Result<Option<NewSession>> {
     let had = match browser.had {
         Some(text) => scopes::person(context, Credential::Session(text)).await?,
         None => None,
     };
     let now = context.now();
     let mut w = context.db.write().await?;
+    if !proven.hold(&mut w).await? {
+        return Ok(None);
+    }
+    let person = proven.person;
     if !confirmed(&mut w, person.id).await? {
         let text = "was never confirmed; whoever runs this server can confirm it: nervecenter admin reset-password";
         return Err(field("email", text));
@@ -179,11 +186,11 @@ async fn open(
         session: true,
         ..person
     };
-    Ok(NewSession {
+    Ok(Some(NewSession {
         person,
         text,
         remembered,
-    })
+    }))
 }
 
 /// The text that requests of a session prove with that they come from a page of this server. It is bound to the session and

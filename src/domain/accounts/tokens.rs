@@ -50,6 +50,18 @@ pub fn require_full_access(person: &Person) -> Result<()> {
     full.then_some(()).ok_or(DomainError::Denied(Role::Admin))
 }
 
+/// Refuses service accounts, and limited tokens: what a person does with an account of their own no program does.
+///
+/// # Errors
+/// [`DomainError::Denied`] for both.
+pub fn require_human(person: &Person) -> Result<()> {
+    require_full_access(person)?;
+    let program = person.email.ends_with(SERVICE_ADDRESS);
+    (!program)
+        .then_some(())
+        .ok_or(DomainError::Denied(Role::Admin))
+}
+
 /// A person's own tokens.
 ///
 /// # Errors
@@ -138,9 +150,11 @@ async fn mint(
     Ok(NewToken { row, text })
 }
 
+/// How the addresses of service accounts end. They receive no mail: RFC 2606 reserves the `.invalid` domain.
+const SERVICE_ADDRESS: &str = ".service.invalid";
+
 fn address(org: &str, name: &str) -> String {
-    // Such an address receives no mail: RFC 2606 reserves the `.invalid` domain.
-    format!("{name}@{org}.service.invalid")
+    format!("{name}@{org}{SERVICE_ADDRESS}")
 }
 
 /// Whether a token has expired.

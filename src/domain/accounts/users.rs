@@ -42,13 +42,17 @@ pub async fn login(
     note: &str,
     from: Option<IpAddr>,
 ) -> Result<Login> {
-    let person = match identify::by_all_factors(context, email, password, code, from).await? {
+    let proven = match identify::by_all_factors(context, email, password, code, from).await? {
         Identified::Nobody => return Ok(Login::Wrong),
         Identified::NeedsCode(_) => return Ok(Login::NeedsCode),
-        Identified::Known(person) => person,
+        Identified::Known(proven) => proven,
     };
     let now = context.now();
     let mut w = context.db.write().await?;
+    if !proven.hold(&mut w).await? {
+        return Ok(Login::Wrong);
+    }
+    let person = proven.person;
     let token = mint_login(&mut w, person.id, note, now).await?;
     audit::of_person(&mut w, &person, &format!("{} logged in", person.name), now).await?;
     w.commit().await?;

@@ -122,7 +122,7 @@ pub async fn add(db: &Db, scope: &Scope<Product>, form: &ViewForm<'_>) -> Result
     Ok(seen(row, scope.person().id))
 }
 
-/// Own views may be changed by anybody, shared ones of others by administrators.
+/// Views may be changed by their owner, shared ones by administrators too.
 fn require_own(scope: &Scope<Product>, row: &ViewRow) -> Result<()> {
     if row.user_id != scope.person().id && scope.role() < Role::Admin {
         return Err(DomainError::Denied(Role::Admin));
@@ -151,7 +151,7 @@ pub async fn change(db: &Db, scope: &Scope<Product>, id: i64, form: &ViewForm<'_
         search: search_of(form.search.or(Some(&row.search)))?,
         shared,
     };
-    may_share(scope, shared && !row.shared)?;
+    may_share(scope, shared)?;
     if !table::set(&mut w, scope, (id, row.user_id), &new, now).await? {
         return Err(field("name", TAKEN));
     }
@@ -159,11 +159,15 @@ pub async fn change(db: &Db, scope: &Scope<Product>, id: i64, form: &ViewForm<'_
         let text = format!("{} changed the shared view {name}", scope.person().name);
         audit::on_product(&mut w, scope, &text, now).await?;
     }
-    let row = table::find(&mut w, scope, id).await?;
     w.commit().await?;
-    // An administrator who ends the sharing of somebody's view does not see it any more.
-    let row = row.ok_or(DomainError::NotFound)?;
-    Ok(seen(row, scope.person().id))
+    let changed = ViewRow {
+        page: new.page.to_owned(),
+        name: name.clone(),
+        search: new.search.to_owned(),
+        shared,
+        ..row.clone()
+    };
+    Ok(seen(changed, scope.person().id))
 }
 
 /// Deletes a view.

@@ -65,7 +65,6 @@ pub async fn find(context: &Context, person: &Person, wanted: Wanted<'_>) -> Res
         if wanted.org.is_some_and(|only| only != org.name) {
             continue;
         }
-        // A token of one product sees the name of its organization, and nothing else of it.
         if has(&org.name) && found.orgs.len() < wanted.most {
             found.orgs.push(org.name.clone());
         }
@@ -119,10 +118,14 @@ async fn in_product(
         }
         found.devices.truncate(most);
     }
-    for group in groups::list(&context.db, scope).await? {
-        if has(&group.row.name) && found.groups.len() < most {
-            found.groups.push((place.clone(), group.row.name));
-        }
+    if found.groups.len() < most {
+        let all = groups::names(&context.db, scope).await?;
+        let some = all.into_iter().filter(|name| has(name));
+        found.groups.extend(some.map(|name| (place.clone(), name)));
+        found.groups.truncate(most);
+    }
+    if found.firmwares.len() == most {
+        return Ok(());
     }
     // The highest versions are listed first.
     for f in firmwares::list(&context.db, scope).await? {
@@ -144,6 +147,8 @@ async fn devices_of(
     let pattern = Pattern::part(text);
     if !pattern.is_indexed() {
         return match devices::show(&context.db, scope, text).await {
+            // A name is looked up in the whole organization.
+            Ok(device) if device.view.product_name != scope.product().name => Ok(Vec::new()),
             Ok(device) => Ok(vec![named(device)]),
             Err(DomainError::NotFound) => Ok(Vec::new()),
             Err(e) => Err(e),

@@ -8,7 +8,7 @@ use crate::domain::deployments::rollouts::{self, Progress, StepKind};
 use crate::domain::deployments::status::GroupStatus;
 use crate::domain::devices::DeviceFilter;
 use crate::domain::devices::facets::{FacetValue, facets, states};
-use crate::domain::{Context, Result};
+use crate::domain::{Context, DomainError, Result};
 use crate::ids::ProductId;
 use crate::limits::{SUMMARY_KEPT, SUMMARY_ROLLOUTS, SUMMARY_SHARE, SUMMARY_VERSIONS};
 use crate::store::devices::facets::StateCount;
@@ -151,17 +151,20 @@ async fn count(context: &Context, scope: &Scope<Product>) -> Result<Summary> {
     })
 }
 
-/// Releases of active groups that are not everywhere, the largest groups first.
+/// Releases that are not everywhere, of the [`SUMMARY_ROLLOUTS`] largest active groups.
 async fn rollouts_of(context: &Context, scope: &Scope<Product>) -> Result<Vec<RolloutSummary>> {
     let mut groups = groups::list(&context.db, scope).await?;
     groups.retain(|g| g.row.is_active && g.devices > 0);
     groups.sort_by_key(|g| std::cmp::Reverse(g.devices));
+    groups.truncate(SUMMARY_ROLLOUTS);
     let mut all = Vec::new();
     for Group { row, release, .. } in groups {
         let Some(release) = release else { continue };
-        // The group may have gone meanwhile.
-        let Ok(progress) = rollouts::progress(&context.db, scope, &row.name).await else {
-            continue;
+        let progress = match rollouts::progress(&context.db, scope, &row.name).await {
+            Ok(progress) => progress,
+            // The group has gone meanwhile.
+            Err(DomainError::NotFound) => continue,
+            Err(e) => return Err(e),
         };
         if progress.devices.0 > progress.devices.1 {
             all.push(RolloutSummary {
@@ -169,9 +172,6 @@ async fn rollouts_of(context: &Context, scope: &Scope<Product>) -> Result<Vec<Ro
                 version: release.version,
                 progress,
             });
-        }
-        if all.len() >= SUMMARY_ROLLOUTS {
-            break;
         }
     }
     Ok(all)

@@ -108,6 +108,15 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     Ok(all.collect())
 }
 
+/// The names of the product's deployment groups, in order.
+///
+/// # Errors
+/// The database fails.
+pub async fn names(db: &Db, scope: &Scope<Product>) -> Result<Vec<String>> {
+    let mut r = db.read().await?;
+    Ok(table::names(&mut r, scope).await?)
+}
+
 impl Group {
     fn listed(g: ListedGroup, tags: Vec<String>, status: GroupStatus) -> Self {
         let release = || {

@@ -193,9 +193,11 @@ impl EventFilter {
         let mut r = db.read().await?;
         let mut devices = HashSet::new();
         for identifier in &identifiers {
-            let found = store::devices::id_of(&mut r, scope, identifier).await?;
+            let found = store::devices::view(&mut r, scope, identifier).await?;
+            // A name is looked up in the whole organization.
+            let own = found.filter(|d| d.product_name == scope.product().name);
             let text = format!("{identifier} is not a device of this product");
-            devices.insert(found.ok_or_else(|| field("devices", &text))?);
+            devices.insert(own.ok_or_else(|| field("devices", &text))?.id);
         }
         let devices = Some(devices);
         Ok(Self { kinds, devices })

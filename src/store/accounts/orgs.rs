@@ -218,6 +218,20 @@ pub async fn rename(w: &mut Write, org: OrgId, name: &str, now: Micros) -> Resul
     Ok(n > 0)
 }
 
+/// Locks the organizations that a person administers until the transaction ends.
+pub async fn lock_those_of(w: &mut Write, user: UserId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "orgs.lock_those_of",
+            "UPDATE orgs SET updated_at = updated_at
+             WHERE id IN (SELECT org_id FROM memberships WHERE user_id = $1 AND role = 'admin')"
+        ),
+        user
+    )?;
+    Ok(())
+}
+
 /// The names of the organizations that would have no administrator without this person. Service accounts do not count.
 pub async fn only_admin_of(on: &mut impl On, user: UserId) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = fetch_all!(
@@ -248,6 +262,11 @@ pub async fn retire(w: &mut Write, scope: &Scope<Org>, now: Micros) -> Result<()
         sql!(
             "orgs.retire_members",
             "DELETE FROM memberships WHERE org_id = $1"
+        ),
+        sql!(
+            "orgs.retire_services",
+            "UPDATE users SET email = CAST(id AS TEXT) || '@retired.service.invalid', service_of = NULL
+             WHERE service_of = $1"
         ),
         sql!(
             "orgs.retire_invites",

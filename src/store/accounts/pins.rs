@@ -1,7 +1,7 @@
 //! Devices that people have pinned, in the database.
 
 use crate::store::accounts::scope::{InOrg as _, Org, Scope};
-use crate::store::ids::{DeviceId, UserId};
+use crate::store::ids::{DeviceId, ProductId, UserId};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -13,8 +13,8 @@ pub struct PinRow {
     pub identifier: String,
 }
 
-/// The devices that a person has pinned and may still see, by identifier.
-pub async fn list(on: &mut impl On, user: UserId) -> Result<Vec<PinRow>> {
+/// The devices that a person has pinned and may still see, by identifier; those of one product where the token is for one.
+pub async fn list(on: &mut impl On, user: UserId, only: Option<ProductId>) -> Result<Vec<PinRow>> {
     fetch_all!(
         on,
         sql!(
@@ -22,9 +22,12 @@ pub async fn list(on: &mut impl On, user: UserId) -> Result<Vec<PinRow>> {
             "SELECT o.name AS org, p.name AS product, d.identifier
              FROM pins n JOIN devices d ON d.id = n.device_id JOIN products p ON p.id = d.product_id
              JOIN orgs o ON o.id = d.org_id JOIN memberships m ON m.org_id = o.id AND m.user_id = n.user_id
-             WHERE n.user_id = $1 AND d.deleted_at IS NULL ORDER BY d.identifier LIMIT 1000"
+             WHERE n.user_id = $1 AND d.deleted_at IS NULL
+               AND (CAST($2 AS BIGINT) IS NULL OR d.product_id = $2)
+             ORDER BY d.identifier LIMIT 1000"
         ),
-        user
+        user,
+        only
     )
 }
 

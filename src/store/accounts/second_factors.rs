@@ -40,13 +40,29 @@ pub async fn begin(w: &mut Write, user: UserId, secret: &[u8]) -> Result<bool> {
     Ok(n > 0)
 }
 
-/// Takes the code of a time step, which also confirms the factor; `false` when one of that step or a later one was taken.
+/// Switches a factor on with the time step of its first code; `false` when another secret was made meanwhile, or one is on.
+pub async fn confirm(w: &mut Write, user: UserId, secret: &[u8], step: i64) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "second_factors.confirm",
+            "UPDATE second_factors SET confirmed = TRUE, last_step = $3
+             WHERE user_id = $1 AND secret = $2 AND NOT confirmed"
+        ),
+        user,
+        secret,
+        step
+    )?;
+    Ok(n > 0)
+}
+
+/// Takes the code of a time step; `false` when one of that step or a later one was taken.
 pub async fn take_step(w: &mut Write, user: UserId, step: i64) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
             "second_factors.take_step",
-            "UPDATE second_factors SET last_step = $2, confirmed = TRUE WHERE user_id = $1 AND last_step < $2"
+            "UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND last_step < $2 AND confirmed"
         ),
         user,
         step
@@ -90,6 +106,20 @@ pub async fn use_code(w: &mut Write, user: UserId, hash: &[u8]) -> Result<bool> 
         hash
     )?;
     Ok(n > 0)
+}
+
+/// Whether a person has a recovery code with this hash.
+pub async fn has_code(on: &mut impl On, user: UserId, hash: &[u8]) -> Result<bool> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "second_factors.has_code",
+            "SELECT COUNT(*) FROM recovery_codes WHERE user_id = $1 AND hash = $2"
+        ),
+        user,
+        hash
+    )?;
+    Ok(row.is_some_and(|r| r.0 > 0))
 }
 
 /// How many recovery codes a person has left.

@@ -111,25 +111,32 @@ pub async fn any(on: &mut impl On) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Changes the name and the address of a person; `false` when somebody else has the address.
-pub async fn set_profile(
-    w: &mut Write,
-    id: UserId,
-    name: &str,
-    email: &str,
-    now: Micros,
-) -> Result<bool> {
-    let n = execute!(
+/// Changes the name of a person.
+pub async fn set_name(w: &mut Write, id: UserId, name: &str, now: Micros) -> Result<()> {
+    execute!(
         w,
         sql!(
-            "users.set_profile",
-            "UPDATE users SET name = $2, email = $3, updated_at = $4
-             WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.email = $3 AND u.id <> $1)"
+            "users.set_name",
+            "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1"
         ),
         id,
         name,
-        email,
         now
+    )?;
+    Ok(())
+}
+
+/// Whether a person still has this password, by its stored hash. The row is locked until the transaction ends, so that no new password
+/// comes between: on PostgreSQL a look alone would not see one that is being set.
+pub async fn still_has(w: &mut Write, id: UserId, password_hash: &str) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "users.still_has",
+            "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2"
+        ),
+        id,
+        password_hash
     )?;
     Ok(n > 0)
 }
@@ -137,6 +144,7 @@ pub async fn set_profile(
 /// Takes everything from an account and frees its address. Its row stays, because audit entries refer to it.
 pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
     delete_tokens(w, id).await?;
+    super::second_factors::remove(w, id).await?;
     w.revokes();
     for statement in [
         sql!(

@@ -302,6 +302,19 @@ pub async fn words_of(
     )
 }
 
+/// The names of a product's groups, in order.
+pub async fn names(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = fetch_all!(
+        on,
+        sql!(
+            "deployment_groups.names",
+            "SELECT name FROM deployment_groups WHERE product_id = $1 ORDER BY name LIMIT 10000"
+        ),
+        scope.product().id
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
 /// Finds a group by name.
 pub async fn by_name(
     on: &mut impl On,

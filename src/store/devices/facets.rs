@@ -75,7 +75,7 @@ macro_rules! counts {
         }
         q.push(joins);
         narrow!(q, $scope, $filter, $pieces);
-        q.push(" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ")
+        q.push(" GROUP BY 1 ORDER BY 2 DESC, 1 NULLS LAST LIMIT ")
             .push_bind($most);
         q
     }};

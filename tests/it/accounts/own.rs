@@ -17,36 +17,34 @@ async fn an_account_is_changed_and_deleted_by_its_person(server: Server) {
     let named = jane.put(me, json!({"name": "  Jane   Doe "})).await.data();
     assert_eq!(named, json!({"name": "Jane Doe", "email": email}));
     server.bootstrap("bob@acme.org", "other", "thing");
-    for (form, wrong) in [
-        (json!({"name": "J"}), "name"),
-        (json!({"email": "nothing"}), "email"),
-        (json!({"email": "jd@acme.org"}), "current_password"),
-        (
-            json!({"email": "jd@acme.org", "current_password": "x"}),
-            "current_password",
-        ),
-        (
-            json!({"email": "bob@acme.org", "current_password": password}),
-            "email",
-        ),
+    for form in [
+        json!({"name": "J"}),
+        json!({"name": ""}),
+        json!({"email": "jd@acme.org"}),
     ] {
         let refused = jane.put(me, form.clone()).await;
-        assert!(
-            refused.status == 422 && refused.errors()[wrong].is_array(),
-            "{form}: {}",
-            refused.text
-        );
+        assert_eq!(refused.status, 422, "{form}: {}", refused.text);
     }
-    let moved = json!({"email": "jd@acme.org", "current_password": password});
-    assert_eq!(jane.put(me, moved).await.data()["email"], "jd@acme.org");
-    let login = json!({"email": "jd@acme.org", "password": password});
+    // An address would have to be proven: others invite people by it.
+    let both = json!({"name": "Jane Doe", "email": "bob@else.org", "current_password": password});
+    assert_eq!(jane.put(me, both).await.data()["email"], email);
+    assert_eq!(server.audited("is called Jane Doe now").await, 2);
+    let login = json!({"email": email, "password": password});
+    // Programs have no account of their own to change.
+    let robot = json!({"name": "ci", "role": "admin"});
+    jane.post("/api/orgs/acme/service_accounts", robot)
+        .await
+        .data();
+    let path = "/api/orgs/acme/service_accounts/ci/tokens";
+    let token = jane.post(path, json!({"note": "ci"})).await.data();
+    let robot = jane.with_token(token["token"].as_str().unwrap());
+    assert_eq!(robot.put(me, json!({"name": "other"})).await.status, 401);
     assert_eq!(
-        jane.post("/api/users/login", login.clone()).await.status,
-        200
-    );
-    assert_eq!(
-        server.audited("is called Jane Doe <jd@acme.org> now").await,
-        1
+        robot
+            .post("/api/orgs", json!({"name": "mine"}))
+            .await
+            .status,
+        401
     );
     // Not while an organization would be left without an administrator.
     let delete = async |password: &str| {
@@ -73,7 +71,7 @@ async fn an_account_is_changed_and_deleted_by_its_person(server: Server) {
         1
     );
     // The address is free again.
-    server.bootstrap("jd@acme.org", "third", "thing");
+    server.bootstrap(email, "third", "thing");
 }
 
 async fn organizations_are_made_renamed_and_deleted(server: Server) {
@@ -168,6 +166,10 @@ async fn organizations_are_made_renamed_and_deleted(server: Server) {
     // Its name and its keys are free again.
     jane.post("/api/orgs", json!({"name": "lab"})).await.data();
     assert_eq!(jane.get("/api/orgs/lab/keys").await.data(), json!([]));
+    let robot = json!({"name": "ci", "role": "manage"});
+    jane.post("/api/orgs/lab/service_accounts", robot)
+        .await
+        .data();
     // A token for reading, or for one product, makes none.
     let form = json!({"note": "r", "access": "read"});
     let reader = jane.post("/api/users/me/tokens", form).await.data();

@@ -42,7 +42,19 @@ async fn switched_on(server: &Server) -> (Phone, Vec<String>) {
         api.get(PATH).await.data(),
         json!({"on": false, "recovery_codes": 0})
     );
-    let made = api.post(PATH, json!({})).await.data();
+    let password = json!({"current_password": server.login("password")});
+    assert_eq!(
+        api.post(PATH, json!({"current_password": "wrong"}))
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        api.put(PATH, json!({"code": "123456"})).await.status,
+        409,
+        "not begun"
+    );
+    let made = api.post(PATH, password.clone()).await.data();
     let uri = made["uri"].as_str().unwrap();
     assert!(uri.starts_with("otpauth://totp/Nervecenter"), "{uri}");
     let phone = Phone::new(made["secret"].as_str().unwrap());
@@ -64,7 +76,7 @@ async fn switched_on(server: &Server) -> (Phone, Vec<String>) {
         json!({"on": true, "recovery_codes": 10})
     );
     for again in [
-        api.post(PATH, json!({})).await,
+        api.post(PATH, password).await,
         api.put(PATH, json!({"code": phone.code(server)})).await,
     ] {
         assert_eq!(again.status, 409, "{}", again.text);
@@ -123,6 +135,14 @@ async fn a_login_of_a_browser_takes_two_steps(server: Server) {
     server.advance(Duration::from_secs(301));
     let late = second(&first["challenge"], &phone.code(&server)).await;
     assert_eq!(late.status, 401, "five minutes are over");
+    // A new password ends a login that is under way.
+    let first = browser.post("/api/session", right(&server)).await.data();
+    let change = json!({"current_password": server.login("password"), "new_password": "correct horse battery"});
+    let changed = server.api().put("/api/users/me/password", change).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    server.advance(Duration::from_secs(60));
+    let over = second(&first["challenge"], &phone.code(&server)).await;
+    assert_eq!(over.status, 401, "{}", over.text);
     let elsewhere = browser.raw(Method::POST, "/api/session/second_factor");
     let form = json!({"challenge": first["challenge"], "code": phone.code(&server)});
     let elsewhere = elsewhere.header("sec-fetch-site", "cross-site").json(&form);

@@ -75,6 +75,23 @@ async fn everything_of_ones_own_is_found_and_nothing_else(server: Server) {
     assert_eq!(names(&found, "devices", "identifier"), ["sn-0044"]);
     let found = find(&narrow, "out-eu").await.data();
     assert_eq!(names(&found, "groups", "name"), [""; 0]);
+    let found = find(&narrow, "acme").await.data();
+    assert_eq!(found["orgs"], json!([]));
+    let orgs = narrow.get("/api/orgs").await.data();
+    assert_eq!(names(&json!({"orgs": orgs}), "orgs", "name"), ["lab42"]);
+    jane.put(&Api::product("/devices/sn-0042/pin"), json!({}))
+        .await;
+    assert_eq!(narrow.get("/api/users/me/pins").await.data(), json!([]));
+    // A device of one or two letters is of its own product alone.
+    jane.post("/api/orgs/acme/products", json!({"name": "second"}))
+        .await
+        .data();
+    let found = find(&jane, "a&org=acme&product=second").await.data();
+    assert_eq!(names(&found, "devices", "identifier"), [""; 0]);
+    let other = jane
+        .get("/api/orgs/acme/products/second/events?devices=a")
+        .await;
+    assert!(other.errors()["devices"].is_array());
     // A wildcard of the database is a letter here.
     let found = find(&jane, "%25%25%25").await.data();
     assert_eq!(names(&found, "devices", "identifier"), [""; 0]);

@@ -384,7 +384,8 @@ async fn from_the_login_to_the_rollback() {
     assert_eq!(cli.fails(&["device", "list"]).0, 77);
     // With a second factor the code comes behind the password, and the token ends when that is wanted.
     let api: Api = server.api();
-    let made = api.post("/api/users/me/totp", json!({})).await.data();
+    let password = json!({"current_password": server.login("password")});
+    let made = api.post("/api/users/me/totp", password).await.data();
     let secret = totp_rs::Secret::try_from_base32(made["secret"].as_str().unwrap()).unwrap();
     let phone = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let at = |seconds: i64| {

@@ -28,7 +28,8 @@ async fn a_new_node_key_opens_all_that_the_old_one_protected(mut server: Server)
     let head = server.admin_of_all(&["verify-audit"]);
     let before = server.column::<Vec<u8>>(inspect::SEALED_SECRETS).await;
     // Not while a server runs: it would go on with the old key.
-    let factor = api.post("/api/users/me/totp", json!({})).await.data();
+    let password = json!({"current_password": server.login("password")});
+    let factor = api.post("/api/users/me/totp", password).await.data();
     let refused = server.admin_fails(&["rotate-key"]);
     assert!(refused.contains("another server"), "{refused}");
     assert_eq!(server.terminate(), Some(0));

@@ -74,6 +74,7 @@ fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> O
             "/api/users/me/sessions",
             "/api/users/me/password",
             "/api/users/me/totp",
+            "/api/users/me/preferences",
         ];
         let tokens = own.iter().any(|path| template.starts_with(path))
             || (matches!(template, "/api/users/me" | "/api/orgs") && method != "get");

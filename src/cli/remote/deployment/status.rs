@@ -129,6 +129,7 @@ pub(super) async fn watch(
     let mut screen = Screen::new();
     let mut seen = Instant::now();
     loop {
+        let late = timeout.is_some_and(|most| began.elapsed() >= most);
         match look(client, name).await {
             Ok(look) => {
                 seen = Instant::now();
@@ -137,13 +138,13 @@ pub(super) async fn watch(
                 if everywhere || matches!(&*look.state, "stopped" | "aborted") {
                     return ended(client, &look, everywhere);
                 }
-                if timeout.is_some_and(|most| began.elapsed() >= most) {
+                if late {
                     client.one(&look.summary)?;
                     bail!("--timeout is over: {}", look.sentence);
                 }
             }
             // A server that is away for a while goes on with the release when it is back.
-            Err(e) if passes(&e) && seen.elapsed() < AWAY => screen.say(format!("{e:#}")),
+            Err(e) if passes(&e) && !late && seen.elapsed() < AWAY => screen.say(format!("{e:#}")),
             Err(e) => return Err(e),
         }
         tokio::time::sleep(LOOK).await;

@@ -25,7 +25,7 @@ const HOT: [&str; 16] = [
     "extensions.of_device",
     "health_reports.newest",
     "health_reports.sweep",
-    "device_logs.newest",
+    "device_logs.behind",
 ];
 
 /// Those whose index gives the order as well: a fleet of a million must not be sorted for the first ten.
@@ -83,7 +83,7 @@ async fn dropped(db: &Db) {
         ("inflight.attempts", "update_attempts_open"),
         ("deltas.take", "deltas_open"),
         ("health_reports.sweep", "health_reports_at"),
-        ("device_logs.newest", "device_logs_device"),
+        ("device_logs.behind", "device_logs_device"),
     ] {
         let definition = definition(db, index).await;
         run(db, format!("DROP INDEX {index}")).await;
