@@ -97,8 +97,7 @@ pub(super) fn routes(contract: &mut Contract) {
                 FieldType::Text,
                 "Of your account here, if you have one; else of the new one, 12 to 1,024 characters",
             ),
-        ])
-        .error(429, "Too many wrong passwords");
+        ]);
 }
 
 /// `POST /orgs/:org/invites`.

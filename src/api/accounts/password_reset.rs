@@ -21,8 +21,7 @@ pub(super) fn routes(contract: &mut Contract) {
             ask,
         )
         .summary("Mail a link for a new password, if somebody has this address; the answer does not tell")
-        .body_fields(&[required("email", FieldType::Text, "Your login")])
-        .error(429, "Too many from this address");
+        .body_fields(&[required("email", FieldType::Text, "Your login")]);
     contract
         .put(
             "password_reset.set",

@@ -6,11 +6,12 @@ use crate::api::http::answer::Data;
 use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
-use crate::api::http::params::{Params, time};
+use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::devices::extensions::LogLine;
-use crate::domain::devices::logs::{self, LogFilter};
+use crate::domain::devices::logs::{self, LogCursor, LogFilter};
+use crate::domain::error::field;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,6 +29,8 @@ struct LogView {
     message: String,
     /// What the device added.
     meta: Value,
+    /// Where the lines behind it begin, for `before`.
+    cursor: String,
 }
 
 pub(super) fn routes(contract: &mut Contract) {
@@ -45,7 +48,7 @@ pub(super) fn routes(contract: &mut Contract) {
             optional_field(
                 "before",
                 FieldType::Text,
-                "Only those before: the `timestamp` of the last one that was read",
+                "Only those before: the `cursor` of the last one that was read, or a time",
             ),
             optional_field(
                 "level",
@@ -60,8 +63,9 @@ pub(super) fn routes(contract: &mut Contract) {
         ]);
 }
 
-fn view(l: &LogLine) -> LogView {
+fn view((cursor, l): &(LogCursor, LogLine)) -> LogView {
     LogView {
+        cursor: cursor.to_string(),
         timestamp: l.at.spaced(),
         level: l.level.clone(),
         message: l.message.clone(),
@@ -77,8 +81,15 @@ async fn list(
     p: Params,
 ) -> Result<Data<Vec<LogView>>> {
     let text = |key: &str| p.text(key).filter(|t| !t.is_empty());
+    let before = match text("before") {
+        None => None,
+        Some(text) => {
+            let wrong = "must be a cursor of a line, or a time such as 2026-08-22T08:33:49Z";
+            Some(LogCursor::parse(text).ok_or_else(|| field("before", wrong))?)
+        }
+    };
     let filter = LogFilter {
-        before: time(&p, "before")?,
+        before,
         level: text("level"),
         search: text("search"),
     };

@@ -11,6 +11,7 @@ crate::both_engines! {
     a_login_of_a_browser_takes_two_steps
     every_other_way_in_asks_for_the_code
     whoever_lost_the_phone_comes_in_by_recovery_codes_or_the_operator
+    guesses_are_slowed_down_wherever_they_are_made
 }
 
 /// The person's phone.
@@ -236,5 +237,52 @@ async fn whoever_lost_the_phone_comes_in_by_recovery_codes_or_the_operator(serve
     assert_eq!(
         api.anonymous().post("/api/users/login", form).await.status,
         200
+    );
+}
+
+/// Asks until it is told to ask later.
+async fn until_slowed(ask: impl AsyncFn() -> u16) {
+    for _ in 0..40 {
+        if ask().await == 429 {
+            return;
+        }
+    }
+    panic!("40 guesses were looked at");
+}
+
+async fn guesses_are_slowed_down_wherever_they_are_made(server: Server) {
+    let api = server.api();
+    let password = json!({"current_password": server.login("password")});
+    api.post(PATH, password).await.data();
+    until_slowed(async || api.put(PATH, json!({"code": "000000"})).await.status).await;
+    // Each person has a budget of their own.
+    let joe = server.bootstrap("joe@acme.org", "other", "thing");
+    let joe_api = api.with_token(joe["token"].as_str().unwrap());
+    let password = json!({"current_password": joe["password"]});
+    let made = joe_api.post(PATH, password).await.data();
+    let phone = Phone::new(made["secret"].as_str().unwrap());
+    let code = json!({"code": phone.code(&server)});
+    joe_api.put(PATH, code).await.data();
+    let login = json!({"email": "joe@acme.org", "password": joe["password"]});
+    let first = api.anonymous().post("/api/session", login).await.data();
+    until_slowed(async || {
+        let form = json!({"challenge": first["challenge"], "code": "000000"});
+        api.anonymous()
+            .post("/api/session/second_factor", form)
+            .await
+            .status
+    })
+    .await;
+    // Passwords that are asked for again count like those of logins.
+    let wrong = json!({"current_password": "wrong"});
+    until_slowed(async || joe_api.post(PATH, wrong.clone()).await.status).await;
+    for path in [PATH, "/api/users/me"] {
+        let request = joe_api.raw(Method::DELETE, path).json(&wrong);
+        assert_eq!(Api::answer(request).await.status, 429, "{path}");
+    }
+    let login = json!({"email": "joe@acme.org", "password": "wrong"});
+    assert_eq!(
+        api.anonymous().post("/api/session", login).await.status,
+        429
     );
 }

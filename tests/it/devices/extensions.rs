@@ -292,6 +292,27 @@ async fn metrics_are_averaged_and_logs_are_searched(server: Server) {
         lines(&format!("?before={before}")).await,
         ["Öffnen failed", "started"]
     );
+    // By the cursor none is left out, also where lines have one instant.
+    let line = json!({"level": "debug", "message": "twin", "meta": {"time": "1600000000000000"}});
+    for _ in 0..3 {
+        say(&mut d, "logging:send", line.clone()).await;
+    }
+    for _ in 0..200 {
+        if lines("?level=debug").await.len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let (mut before, mut read) = (String::new(), 0);
+    loop {
+        let path = format!("/devices/probe/logs?level=debug&limit=2{before}");
+        let page = api.get(&Api::product(&path)).await.data();
+        let page = page.as_array().unwrap();
+        read += page.len();
+        let Some(last) = page.last() else { break };
+        before = format!("&before={}", last["cursor"].as_str().unwrap());
+    }
+    assert_eq!(read, 3);
     let refused = api.get(&Api::product("/devices/probe/logs?before=x")).await;
     assert!(refused.errors()["before"].is_array());
 }

@@ -259,4 +259,18 @@ async fn a_stream_brings_what_is_wanted_of_it_alone(server: Server) {
             refused.text
         );
     }
+    // What cannot be read is refused before a stream begins.
+    api.two_versions("g", json!({"delta_updatable": false}))
+        .await;
+    for path in ["/events", "/devices/a/events", "/deployments/g/events"] {
+        let refused = api.get(&Api::product(&format!("{path}?types=moon"))).await;
+        assert_eq!(refused.status, 422, "{path}");
+        for (body, status) in [(b"{\"a\": ".to_vec(), 400), (vec![b' '; 8_000_001], 413)] {
+            let request = api.raw(Method::GET, &Api::product(path));
+            let request = request
+                .header("content-type", "application/json")
+                .body(body);
+            assert_eq!(Api::answer(request).await.status, status, "{path}");
+        }
+    }
 }

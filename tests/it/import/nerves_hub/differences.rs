@@ -14,7 +14,19 @@ pub struct Addition {
     pub remove: fn(&mut Object) -> bool,
 }
 
-pub const ADDITIONS: [Addition; 4] = [
+pub const ADDITIONS: [Addition; 6] = [
+    Addition {
+        why: "a deployment group says whether it waits for deltas, which the original knows and does not tell",
+        remove: |group| group.contains_key("conditions") && group.remove("status").is_some(),
+    },
+    Addition {
+        why: "an organization says what the person may do in it",
+        remove: |org| {
+            org.contains_key("inserted_at")
+                && !org.contains_key("email")
+                && org.remove("role").is_some()
+        },
+    },
     Addition {
         why: "a deployment group shows its settings, which the original only takes",
         remove: |group| group.contains_key("conditions") && group.remove("settings").is_some(),
