@@ -81,7 +81,7 @@ pub async fn facets(
 /// The devices of a product by state; those that were not seen for seven days, and for fourteen.
 ///
 /// # Errors
-/// As [`facets`].
+/// As [`facets()`].
 pub async fn states(
     context: &Context,
     scope: &Scope<Product>,
@@ -99,7 +99,7 @@ pub async fn states(
 /// The columns of queries, each with the values that devices of the product have where those are not words of the language.
 ///
 /// # Errors
-/// As [`facets`].
+/// As [`facets()`].
 pub async fn columns(
     context: &Context,
     scope: &Scope<Product>,
