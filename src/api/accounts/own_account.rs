@@ -1,7 +1,7 @@
 //! The account of the person who asks. All but `GET /users/me` is beyond NervesHub's API.
 
 use crate::api::http::answer::{Data, NoContent};
-use crate::api::http::contract::{Auth, Contract, FieldType, required};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Caller;
 use crate::api::http::params::Params;
@@ -24,6 +24,13 @@ struct Me {
     email: String,
 }
 
+/// What somebody proves with that an open browser is theirs.
+pub(super) const CURRENT_PASSWORD: [Field; 1] = [required(
+    "current_password",
+    FieldType::Text,
+    "Your password",
+)];
+
 pub(super) fn routes(contract: &mut Contract) {
     contract.tag(Tag::Auth);
     contract
@@ -36,11 +43,7 @@ pub(super) fn routes(contract: &mut Contract) {
     contract
         .delete("users.delete_me", "/users/me", Auth::Person, delete)
         .summary("Delete your account, with its tokens, sessions and memberships; refused while an organization has no other administrator")
-        .body_fields(&[required(
-            "current_password",
-            FieldType::Text,
-            "Your password",
-        )])
+        .body_fields(&CURRENT_PASSWORD)
         .error(429, "Too many wrong passwords");
     contract
         .get(
@@ -90,7 +93,7 @@ async fn delete(
     Caller(person): Caller,
     p: Params,
 ) -> Result<NoContent> {
-    let password = p.text("current_password");
+    let password = p.text("current_password").unwrap_or_default();
     own_account::delete(&app, &person, password, address_of(peer)).await?;
     Ok(NoContent)
 }

@@ -1,5 +1,6 @@
 //! The second factor of the person who asks. Beyond NervesHub.
 
+use super::own_account::CURRENT_PASSWORD;
 use crate::api::http::answer::{Data, NoContent};
 use crate::api::http::contract::{Auth, Contract, FieldType, required};
 use crate::api::http::error::Result;
@@ -49,11 +50,7 @@ pub(super) fn routes(contract: &mut Contract) {
     contract
         .post("second_factor.begin", path, Auth::Person, begin)
         .summary("Make a secret for your app; it counts once you gave a first code of it")
-        .body_fields(&[required(
-            "current_password",
-            FieldType::Text,
-            "Your password",
-        )])
+        .body_fields(&CURRENT_PASSWORD)
         .error(409, "A second factor is on already")
         .error(429, "Too many wrong passwords");
     contract
@@ -65,11 +62,7 @@ pub(super) fn routes(contract: &mut Contract) {
     contract
         .delete("second_factor.remove", path, Auth::Person, remove)
         .summary("Remove your second factor")
-        .body_fields(&[required(
-            "current_password",
-            FieldType::Text,
-            "Your password",
-        )])
+        .body_fields(&CURRENT_PASSWORD)
         .error(404, "You have none")
         .error(429, "Too many wrong passwords");
 }
@@ -90,7 +83,7 @@ async fn begin(
     Caller(person): Caller,
     p: Params,
 ) -> Result<Data<SecretView>> {
-    let password = p.text("current_password");
+    let password = p.text("current_password").unwrap_or_default();
     let new = second_factor::begin(&app, &person, password, address_of(peer)).await?;
     Ok(Data(SecretView {
         secret: new.secret,
@@ -116,7 +109,7 @@ async fn remove(
     Caller(person): Caller,
     p: Params,
 ) -> Result<NoContent> {
-    let password = p.text("current_password");
+    let password = p.text("current_password").unwrap_or_default();
     second_factor::remove(&app, &person, password, address_of(peer)).await?;
     Ok(NoContent)
 }

@@ -14,7 +14,7 @@ use crate::clock::Micros;
 use crate::domain::accounts::orgs;
 use crate::domain::accounts::sessions::{self, Begun, Browser, NewSession, Session};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::IpAddr;
@@ -132,10 +132,7 @@ pub(super) fn routes(contract: &mut Contract) {
             ),
         ])
         .error(401, "A wrong code, or a challenge that is over")
-        .error(
-            429,
-            "Too many wrong codes of this account, or from this address",
-        );
+        .error(429, "Too many wrong codes of this account");
     contract
         .get("sessions.show", "/session", Auth::Person, show)
         .summary("Who is logged in, with which roles, and what requests of the session prove themselves with");
@@ -214,9 +211,9 @@ impl Asking {
     }
 }
 
-async fn logged_in(app: &App, new: &NewSession) -> Result<WithCookie<SessionView>> {
+fn cookie(app: &App, new: &NewSession) -> Option<HeaderValue> {
     let cookie = session_cookie::given(&app.policy, &new.text, new.remembered);
-    Ok(WithCookie(Some(cookie), view(app, &new.person).await?))
+    Some(cookie)
 }
 
 /// `POST /session`.
@@ -241,8 +238,8 @@ async fn begin(
             Ok(WithCookie(None, Data(LoginView::Second(second))))
         }
         Begun::Done(new) => {
-            let WithCookie(cookie, view) = logged_in(&app, &new).await?;
-            Ok(WithCookie(cookie, Data(LoginView::Done(view))))
+            let view = view(&app, &new.person).await?;
+            Ok(WithCookie(cookie(&app, &new), Data(LoginView::Done(view))))
         }
     }
 }
@@ -258,8 +255,9 @@ async fn second_factor(
     let text = |key: &str| p.text(key).unwrap_or_default();
     let (challenge, code) = (text("challenge"), text("code"));
     let new = sessions::second_step(&app, challenge, code, asking.browser()).await?;
-    let WithCookie(cookie, view) = logged_in(&app, &new.ok_or(Error::WrongCode)?).await?;
-    Ok(WithCookie(cookie, Data(view)))
+    let new = new.ok_or(Error::WrongCode)?;
+    let view = view(&app, &new.person).await?;
+    Ok(WithCookie(cookie(&app, &new), Data(view)))
 }
 
 /// `GET /session`.

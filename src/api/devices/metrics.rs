@@ -5,7 +5,7 @@ use crate::api::http::answer::Data;
 use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
-use crate::api::http::params::{Params, time};
+use crate::api::http::params::{Params, time, words};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::devices::metrics::{self, Span};
@@ -86,11 +86,7 @@ async fn series(
     p: Params,
 ) -> Result<Data<MetricSeries>> {
     let span = span(&app, &p)?;
-    let keys = p.text("keys").map(|text| {
-        let names = text.split(',').map(str::trim).filter(|k| !k.is_empty());
-        names.map(str::to_owned).collect::<Vec<_>>()
-    });
-    let keys = keys.filter(|k| !k.is_empty());
+    let keys = words(&p, "keys");
     let found = metrics::metrics(&app.db, &scope, &d, span, keys.as_deref()).await?;
     let times = found.times.iter();
     Ok(Data(MetricSeries {

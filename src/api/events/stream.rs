@@ -7,7 +7,7 @@ use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_fiel
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
 use crate::api::http::operation::Operation;
-use crate::api::http::params::Params;
+use crate::api::http::params::{Params, words};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::budget::Slot;
@@ -97,14 +97,6 @@ async fn of_product(
 ) -> Result<EventStream> {
     let filter = filter(&app, &scope, &p).await?;
     begin(app, scope, EventTopic::Product, filter)
-}
-
-/// Words with commas between them.
-fn words(p: &Params, key: &str) -> Option<Vec<String>> {
-    let text = p.text(key)?;
-    let words = text.split(',').map(str::trim).filter(|w| !w.is_empty());
-    let words: Vec<_> = words.map(str::to_owned).collect();
-    Some(words).filter(|w| !w.is_empty())
 }
 
 async fn filter(app: &App, scope: &Scope<Product>, p: &Params) -> Result<EventFilter> {

@@ -186,6 +186,13 @@ pub fn tags(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// A parameter of words with commas between them; none when there is no word.
+pub fn words(p: &Params, key: &str) -> Option<Vec<String>> {
+    let words = p.text(key)?.split(',').map(str::trim);
+    let words: Vec<_> = words.filter(|w| !w.is_empty()).map(str::to_owned).collect();
+    Some(words).filter(|w| !w.is_empty())
+}
+
 /// A parameter that is a time, in one of the two forms that answers have.
 ///
 /// # Errors

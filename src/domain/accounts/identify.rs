@@ -3,10 +3,11 @@
 use crate::access::password;
 use crate::access::scope::{Grant, Person};
 use crate::domain::accounts::second_factor;
+use crate::domain::error::field;
 use crate::domain::{Context, Result};
-use crate::store::Write;
 use crate::store::accounts::users::{self, User};
 use crate::store::events::audit;
+use crate::store::{On, Write};
 use std::net::IpAddr;
 
 /// Finds the person with this email and password. `None` whether the email or the password is wrong.
@@ -31,7 +32,9 @@ async fn prove(
     from: Option<IpAddr>,
 ) -> Result<Option<Proven>> {
     context.limiters.passwords.may_try(email, from)?;
-    let found = by_address(context, email).await?;
+    let mut r = context.db.read().await?;
+    let found = by_address(&mut r, email).await?;
+    drop(r);
     let (given, stored) = (password.to_owned(), found.as_ref().map(|p| p.hash.clone()));
     let check = move || password::matches(&given, stored.as_deref());
     if context.limiters.passwords.check(check).await? {
@@ -47,9 +50,8 @@ async fn prove(
 }
 
 /// The person with this address, and the hash of their password.
-pub(super) async fn by_address(context: &Context, email: &str) -> Result<Option<Proven>> {
-    let mut r = context.db.read().await?;
-    let user = users::by_email(&mut r, email).await?;
+pub(super) async fn by_address(on: &mut impl On, email: &str) -> Result<Option<Proven>> {
+    let user = users::by_email(on, email).await?;
     Ok(user.map(|user| Proven {
         hash: user.password_hash.clone(),
         person: known(user),
@@ -57,7 +59,7 @@ pub(super) async fn by_address(context: &Context, email: &str) -> Result<Option<
 }
 
 /// The person of a row, with no token.
-pub(super) fn known(user: User) -> Person {
+fn known(user: User) -> Person {
     Person {
         id: user.id,
         name: user.name,
@@ -76,9 +78,32 @@ async fn failed(context: &Context, person: &Person, from: Option<IpAddr>) -> Res
             "Somebody tried wrong passwords of {}; further tries are slowed down",
             person.email
         );
-        let mut w = context.db.write().await?;
-        audit::of_person(&mut w, person, &text, context.now()).await?;
-        w.commit().await?;
+        note(context, person, &text).await?;
+    }
+    Ok(())
+}
+
+/// Writes into the audit log what happened to a person when nothing else was done.
+pub(super) async fn note(context: &Context, person: &Person, text: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
+    audit::of_person(&mut w, person, text, context.now()).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// Refuses a request without the password of the person who makes it.
+///
+/// # Errors
+/// A validation error under `current_password`; as [`by_password`].
+pub(super) async fn require_password(
+    context: &Context,
+    person: &Person,
+    given: &str,
+    from: Option<IpAddr>,
+) -> Result<()> {
+    let found = by_password(context, &person.email, given, from).await?;
+    if found.is_none_or(|p| p.id != person.id) {
+        return Err(field("current_password", "is wrong"));
     }
     Ok(())
 }

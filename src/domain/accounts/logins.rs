@@ -1,9 +1,9 @@
 //! Command-line logins that a person confirms in a browser (docs/protocol/rest.md, "Login through a browser"),
 //! and invitations to an organization.
 
+use crate::access::random;
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
-use crate::access::{password, random};
 use crate::budget::counted;
 use crate::clock::Micros;
 use crate::domain::Context;
@@ -266,14 +266,7 @@ pub async fn accept(
     };
     let hash = match user {
         Some(_) => String::new(),
-        None => {
-            let secret = secret.to_owned();
-            context
-                .limiters
-                .passwords
-                .check(move || password::hash(&secret))
-                .await?
-        }
+        None => context.limiters.passwords.hash(secret).await?,
     };
     let mut w = context.db.write().await?;
     let id = match user {

@@ -12,6 +12,7 @@ pub mod password_reset;
 pub mod passwords;
 pub mod pins;
 pub mod scopes;
+mod sealed_proof;
 pub mod second_factor;
 pub mod sessions;
 pub mod tokens;

@@ -11,21 +11,6 @@ use crate::store::events::audit;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
-/// Refuses a request without the person's password.
-pub(super) async fn require_password(
-    context: &Context,
-    person: &Person,
-    password: Option<&str>,
-    from: Option<IpAddr>,
-) -> Result<()> {
-    let given = password.unwrap_or_default();
-    let found = identify::by_password(context, &person.email, given, from).await?;
-    if found.is_none_or(|p| p.id != person.id) {
-        return Err(field("current_password", "is wrong"));
-    }
-    Ok(())
-}
-
 /// Changes the name of the person. The address stays: others invite people by it, so that a new one would have to be proven first.
 ///
 /// # Errors
@@ -55,11 +40,11 @@ pub async fn rename(db: &Db, person: &Person, name: &str) -> Result<Person> {
 pub async fn delete(
     context: &Context,
     person: &Person,
-    password: Option<&str>,
+    password: &str,
     from: Option<IpAddr>,
 ) -> Result<()> {
     tokens::require_human(person)?;
-    require_password(context, person, password, from).await?;
+    identify::require_password(context, person, password, from).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
     // Two administrators who leave at once must not both see the other.

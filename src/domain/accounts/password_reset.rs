@@ -1,29 +1,19 @@
 //! Forgotten passwords: a link by mail, which is good once and for a day.
 
-use crate::access::password;
 use crate::access::scope::Person;
-use crate::access::sha256;
-use crate::access::vault::Secret;
 use crate::budget::counted;
-use crate::domain::accounts::{fields, identify};
+use crate::domain::accounts::identify::{self, Proven};
+use crate::domain::accounts::{fields, sealed_proof};
 use crate::domain::support::mail_rules;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RESET_LIFE;
 use crate::store::On;
-use crate::store::accounts::users::{self, User};
+use crate::store::accounts::users;
 use crate::store::events::audit;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
 
 /// What a link is sealed as.
 const LABEL: &str = "password reset";
-
-/// What changes with the password, so that a link ends with its first use.
-pub(super) fn fingerprint(hash: &str) -> String {
-    let digest = sha256(hash.as_bytes());
-    hex::encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]))
-}
 
 /// Mails the person with this address a link, if there is one. Whether there is cannot be seen: the answer does not wait for it.
 ///
@@ -57,27 +47,21 @@ pub fn ask(context: &Context, email: &str, from: Option<IpAddr>) -> Result<()> {
 
 async fn mail(context: &Context, email: &str) -> Result<()> {
     let mut r = context.db.read().await?;
-    let user = users::by_email(&mut r, email).await?;
+    let found = identify::by_address(&mut r, email).await?;
     drop(r);
     // An account without a password is one of a program, or was deleted.
-    let Some(user) = user.filter(|u| !u.password_hash.is_empty()) else {
+    let Some(proven) = found.filter(|p| !p.hash.is_empty()) else {
         return Ok(());
     };
-    if context.limiters.reset_mails.count(&user.id).is_err() {
+    let person = &proven.person;
+    if context.limiters.reset_mails.count(&person.id).is_err() {
         tracing::info!("no more links for a new password are mailed to this person for now");
         return Ok(());
     }
-    let now = context.now();
-    let until = now.after(RESET_LIFE).secs();
-    let text = format!(
-        "{until} {} {}",
-        fingerprint(&user.password_hash),
-        user.email
-    );
-    let sealed = context.vault.seal(&Secret::new(text), LABEL);
-    let link = format!("/reset/{}", URL_SAFE_NO_PAD.encode(sealed));
+    let sealed = sealed_proof::seal(context, LABEL, RESET_LIFE, &proven, "mailed");
+    let link = format!("/reset/{sealed}");
     let mut w = context.db.write().await?;
-    mail_rules::password_reset(context, &mut w, &user.email, &link).await?;
+    mail_rules::password_reset(context, &mut w, &person.email, &link).await?;
     w.commit().await?;
     Ok(())
 }
@@ -88,23 +72,13 @@ async fn mail(context: &Context, email: &str) -> Result<()> {
 /// [`DomainError::NotFound`] when it is forged, over, or was used.
 pub async fn person_of(context: &Context, link: &str) -> Result<Person> {
     let mut r = context.db.read().await?;
-    Ok(identify::known(find(context, &mut r, link).await?))
+    Ok(find(context, &mut r, link).await?.person)
 }
 
-async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<User> {
-    let sealed = URL_SAFE_NO_PAD.decode(link);
-    let sealed = sealed.map_err(|_| DomainError::NotFound)?;
-    let text = context.vault.open(&sealed, LABEL);
-    let text = text.map_err(|_| DomainError::NotFound)?;
-    let mut parts = text.reveal().splitn(3, ' ');
-    let mut part = || parts.next().unwrap_or_default();
-    let (until, print, email) = (part(), part(), part());
-    if until.parse().unwrap_or(0) < context.now().secs() {
-        return Err(DomainError::NotFound);
-    }
-    let user = users::by_email(on, email).await?;
-    let user = user.filter(|u| fingerprint(&u.password_hash) == print);
-    user.ok_or(DomainError::NotFound)
+async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<Proven> {
+    let found = sealed_proof::open(context, on, LABEL, link).await?;
+    let (proven, _) = found.ok_or(DomainError::NotFound)?;
+    Ok(proven)
 }
 
 /// Sets a new password by a link. All tokens and sessions of the person end, since somebody else may know the old one. A second factor
@@ -115,17 +89,15 @@ async fn find(context: &Context, on: &mut impl On, link: &str) -> Result<User> {
 pub async fn set(context: &Context, link: &str, new: &str) -> Result<()> {
     person_of(context, link).await?;
     fields::check_password("password", new)?;
-    let given = new.to_owned();
-    let check = move || password::hash(&given);
-    let hash = context.limiters.passwords.check(check).await?;
+    let hash = context.limiters.passwords.hash(new).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
     // Another use of the link may have come first meanwhile.
-    let user = find(context, &mut w, link).await?;
-    if !users::still_has(&mut w, user.id, &user.password_hash).await? {
+    let proven = find(context, &mut w, link).await?;
+    if !proven.hold(&mut w).await? {
         return Err(DomainError::NotFound);
     }
-    let person = identify::known(user);
+    let person = proven.person;
     users::set_password(&mut w, person.id, &hash, now).await?;
     users::delete_tokens(&mut w, person.id).await?;
     let text = format!(

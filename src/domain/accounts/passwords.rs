@@ -1,6 +1,7 @@
 //! Limits on password attempts: how many checks run at once, and how often an account and an address may try.
 //! Without them a stranger could exhaust memory (each check takes a lot) or guess passwords.
 
+use crate::access::password;
 use crate::budget::{Rate, counted};
 use crate::domain::{DomainError, Result, blocking};
 use crate::limits::{
@@ -101,6 +102,15 @@ impl PasswordBudget {
             }
         }
         exhausted
+    }
+
+    /// Hashes a new password, which costs as much as a check.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn hash(&self, password: &str) -> Result<String> {
+        let password = password.to_owned();
+        self.check(move || password::hash(&password)).await
     }
 
     /// Runs the expensive check on a blocking thread once a place is free.

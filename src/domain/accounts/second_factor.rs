@@ -5,7 +5,7 @@ use crate::access::password;
 use crate::access::scope::Person;
 use crate::access::vault::Secret;
 use crate::access::{random, sha256};
-use crate::domain::accounts::{own_account, tokens};
+use crate::domain::accounts::{identify, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RECOVERY_CODES;
@@ -73,11 +73,11 @@ pub async fn state(db: &Db, person: &Person) -> Result<FactorState> {
 pub async fn begin(
     context: &Context,
     person: &Person,
-    password: Option<&str>,
+    password: &str,
     from: Option<IpAddr>,
 ) -> Result<NewFactor> {
     tokens::require_human(person)?;
-    own_account::require_password(context, person, password, from).await?;
+    identify::require_password(context, person, password, from).await?;
     let secret = totp_rs::Secret::from(random::<20>()).to_base32();
     let uri = generator(&secret, &person.email)?.to_url().map_err(fault)?;
     let sealed = context.vault.seal(&Secret::new(secret.clone()), LABEL);
@@ -108,9 +108,7 @@ async fn failed(context: &Context, person: &Person) -> Result<()> {
             "Somebody with the password of {} tried wrong codes; further tries are slowed down",
             person.email
         );
-        let mut w = context.db.write().await?;
-        audit::of_person(&mut w, person, &text, context.now()).await?;
-        w.commit().await?;
+        identify::note(context, person, &text).await?;
     }
     Ok(())
 }
@@ -211,11 +209,11 @@ pub(super) async fn take(context: &Context, person: &Person, code: &str) -> Resu
 pub async fn remove(
     context: &Context,
     person: &Person,
-    password: Option<&str>,
+    password: &str,
     from: Option<IpAddr>,
 ) -> Result<()> {
     tokens::require_full_access(person)?;
-    own_account::require_password(context, person, password, from).await?;
+    identify::require_password(context, person, password, from).await?;
     let mut w = context.db.write().await?;
     if !table::remove(&mut w, person.id).await? {
         return Err(DomainError::NotFound);

@@ -3,12 +3,10 @@
 
 use crate::access::credential::Credential;
 use crate::access::scope::Person;
-use crate::access::vault::Secret;
 use crate::clock::Micros;
 use crate::domain::accounts::identify::{self, Identified, Proven};
-use crate::domain::accounts::password_reset::fingerprint;
 use crate::domain::accounts::users::{self, Lasting};
-use crate::domain::accounts::{scopes, second_factor, tokens};
+use crate::domain::accounts::{scopes, sealed_proof, second_factor, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::{
@@ -18,8 +16,6 @@ use crate::store::Db;
 use crate::store::accounts::sessions::{self, NewSessionRow, SessionRow};
 use crate::store::accounts::users::confirmed;
 use crate::store::events::audit;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::IpAddr;
 
 /// A session of a person.
@@ -71,6 +67,8 @@ pub enum Begun {
 
 /// What a challenge is sealed as.
 const CHALLENGE: &str = "second step of a login";
+/// What goes with a challenge when the session is to be remembered.
+const REMEMBERED: &str = "remembered";
 
 /// Checks a password and begins a session, unless the person has a second factor.
 ///
@@ -86,35 +84,16 @@ pub async fn begin(
     match identify::by_all_factors(context, email, password, None, browser.address).await? {
         Identified::Nobody => Ok(Begun::Wrong),
         Identified::NeedsCode(proven) => {
-            let until = context.now().after(SECOND_STEP_TIME).secs();
-            let (print, email) = (fingerprint(&proven.hash), &proven.person.email);
-            let text = format!("{until} {remembered} {print} {email}");
-            let sealed = context.vault.seal(&Secret::new(text), CHALLENGE);
-            Ok(Begun::Challenge(URL_SAFE_NO_PAD.encode(sealed)))
+            let note = if remembered { REMEMBERED } else { "once" };
+            let life = SECOND_STEP_TIME;
+            let sealed = sealed_proof::seal(context, CHALLENGE, life, &proven, note);
+            Ok(Begun::Challenge(sealed))
         }
         Identified::Known(proven) => {
             let new = open(context, proven, remembered, browser).await?;
             Ok(new.map_or(Begun::Wrong, Begun::Done))
         }
     }
-}
-
-/// Whom a challenge is for, and whether the session is to be remembered; `None` when it is forged or over, and once the password is
-/// another one.
-async fn challenged(context: &Context, challenge: &str) -> Result<Option<(Proven, bool)>> {
-    let sealed = URL_SAFE_NO_PAD.decode(challenge).unwrap_or_default();
-    let Ok(text) = context.vault.open(&sealed, CHALLENGE) else {
-        return Ok(None);
-    };
-    let mut parts = text.reveal().splitn(4, ' ');
-    let mut part = || parts.next().unwrap_or_default();
-    let (until, remembered, print, email) = (part(), part(), part(), part());
-    if until.parse().unwrap_or(0) < context.now().secs() {
-        return Ok(None);
-    }
-    let found = identify::by_address(context, email).await?;
-    let own = found.filter(|p| fingerprint(&p.hash) == print);
-    Ok(own.map(|p| (p, remembered == "true")))
 }
 
 /// Begins a session with the code of a second factor, after the first step was right.
@@ -127,13 +106,16 @@ pub async fn second_step(
     code: &str,
     browser: Browser<'_>,
 ) -> Result<Option<NewSession>> {
-    let Some((proven, remembered)) = challenged(context, challenge).await? else {
+    let mut r = context.db.read().await?;
+    let found = sealed_proof::open(context, &mut r, CHALLENGE, challenge).await?;
+    drop(r);
+    let Some((proven, note)) = found else {
         return Ok(None);
     };
     if !second_factor::take(context, &proven.person, code).await? {
         return Ok(None);
     }
-    open(context, proven, remembered, browser).await
+    open(context, proven, note == REMEMBERED, browser).await
 }
 
 /// Opens a session for a person who has shown everything that is asked for; `None` when the password was changed meanwhile.

@@ -7,7 +7,6 @@ use crate::domain::Context;
 use crate::domain::Result;
 use crate::domain::accounts::identify::{self, Identified};
 use crate::domain::accounts::{fields, tokens};
-use crate::domain::error::field;
 use crate::ids::{OrgId, UserId};
 use crate::limits::LOGINS_A_PERSON;
 use crate::store::accounts::users::NewToken;
@@ -99,16 +98,8 @@ pub async fn change_password(
 ) -> Result<()> {
     tokens::require_full_access(person)?;
     fields::check_password("new_password", new)?;
-    let found = identify::by_password(context, &person.email, present, from).await?;
-    if found.is_none_or(|p| p.id != person.id) {
-        return Err(field("current_password", "is wrong"));
-    }
-    let given = new.to_owned();
-    let hash = context
-        .limiters
-        .passwords
-        .check(move || password::hash(&given))
-        .await?;
+    identify::require_password(context, person, present, from).await?;
+    let hash = context.limiters.passwords.hash(new).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
     crate::store::accounts::users::set_password(&mut w, person.id, &hash, now).await?;

@@ -57,6 +57,7 @@ pub async fn find(context: &Context, person: &Person, wanted: Wanted<'_>) -> Res
         let text = format!("should be at most {FINDER_BYTES} bytes");
         return Err(field("q", &text));
     }
+    let wanted = Wanted { text, ..wanted };
     let folded = fold(text);
     let has = |name: &str| fold(name).contains(&folded);
     let mut found = Found::default();
@@ -86,7 +87,7 @@ pub async fn find(context: &Context, person: &Person, wanted: Wanted<'_>) -> Res
             let Some(scope) = scope_of(context, person, &place).await? else {
                 continue;
             };
-            in_product(context, &scope, place, text, wanted.most, &mut found).await?;
+            in_product(context, &scope, place, &wanted, &has, &mut found).await?;
         }
     }
     Ok(found)
@@ -101,19 +102,18 @@ async fn scope_of(
     Ok(access::product_scope(&mut r, person.clone(), &place.org, &place.product).await?)
 }
 
-/// Adds what is found in a product.
+/// Adds what is found in a product. `has` says whether a name has the text.
 async fn in_product(
     context: &Context,
     scope: &Scope<Product>,
     place: Place,
-    text: &str,
-    most: usize,
+    wanted: &Wanted<'_>,
+    has: &impl Fn(&str) -> bool,
     found: &mut Found,
 ) -> Result<()> {
-    let folded = fold(text);
-    let has = |name: &str| fold(name).contains(&folded);
+    let most = wanted.most;
     if found.devices.len() < most {
-        for (identifier, online) in devices_of(context, scope, text, most).await? {
+        for (identifier, online) in devices_of(context, scope, wanted.text, most).await? {
             found.devices.push((place.clone(), identifier, online));
         }
         found.devices.truncate(most);
@@ -127,9 +127,10 @@ async fn in_product(
     if found.firmwares.len() == most {
         return Ok(());
     }
+    let begin = fold(wanted.text);
     // The highest versions are listed first.
     for f in firmwares::list(&context.db, scope).await? {
-        let own = has(&f.version) || f.uuid.starts_with(&folded) || has(&f.platform);
+        let own = has(&f.version) || f.uuid.starts_with(&begin) || has(&f.platform);
         if own && found.firmwares.len() < most {
             let facts = [f.version, f.platform, f.uuid];
             found.firmwares.push((place.clone(), facts));

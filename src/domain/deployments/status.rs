@@ -31,10 +31,10 @@ impl GroupStatus {
         }
     }
 
-    fn of(waited_for: i64, failed: i64, all_of_them: i64) -> Self {
+    fn of(waited_for: i64, failed: i64, total: i64) -> Self {
         if waited_for > 0 {
             Self::Preparing
-        } else if failed > 0 && failed == all_of_them {
+        } else if failed > 0 && failed == total {
             Self::DeltasFailed
         } else {
             Self::Ready
@@ -49,7 +49,7 @@ pub async fn statuses(
     now: Micros,
 ) -> store::Result<HashMap<GroupId, GroupStatus>> {
     let counted = overview::delta_counts(on, groups, now.before(DELTA_WAIT)).await?;
-    let status = |c: &DeltaCounts| GroupStatus::of(c.waited_for, c.failed, c.all_of_them);
+    let status = |c: &DeltaCounts| GroupStatus::of(c.waited_for, c.failed, c.total);
     let known = counted.iter().map(|c| (c.group_id, status(c)));
     Ok(known.collect())
 }
@@ -64,8 +64,8 @@ pub async fn status(on: &mut impl On, group: GroupId, now: Micros) -> store::Res
 mod tests {
     use super::*;
 
-    fn of(waited_for: i64, failed: i64, all_of_them: i64) -> &'static str {
-        GroupStatus::of(waited_for, failed, all_of_them).word()
+    fn of(waited_for: i64, failed: i64, total: i64) -> &'static str {
+        GroupStatus::of(waited_for, failed, total).word()
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub struct DeltaCounts {
     pub waited_for: i64,
     /// Those that could not be made, took too long or were withdrawn.
     pub failed: i64,
-    pub all_of_them: i64,
+    pub total: i64,
 }
 
 /// Counts the deltas of these groups; the groups that take none, or for which there are none, are left out. Deltas that were asked for
@@ -149,7 +149,7 @@ pub async fn delta_counts(
                 CAST(SUM(CASE WHEN d.status = 'processing' AND d.inserted_at > x.since THEN 1 ELSE 0 END) AS BIGINT)
                   AS waited_for,
                 CAST(SUM(CASE WHEN d.status IN ('failed', 'timed_out') THEN 1 ELSE 0 END) AS BIGINT) AS failed,
-                COUNT(*) AS all_of_them
+                COUNT(*) AS total
          FROM ",
         " JOIN deployment_groups g ON g.id = x.of_group AND g.delta_updatable
          JOIN releases r ON r.group_id = g.id

@@ -73,16 +73,7 @@ async fn mail(inbox: &Inbox, to: &str, part: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn p20_invitations_and_rules_are_mailed() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let (url, inbox) = mail_server().await;
-        let flags = [
-            "--smtp-url",
-            &url,
-            "--mail-from",
-            "Nervecenter <ota@acme.org>",
-            "--web-url",
-            "https://n.acme.org",
-        ];
-        let Some(server) = Server::with(engine, &flags).await else {
+        let Some((server, inbox)) = with_mail(engine).await else {
             continue;
         };
         let api = server.api();
@@ -95,9 +86,7 @@ async fn p20_invitations_and_rules_are_mailed() {
         let invitation = mail(&inbox, "new@far.org", "invites you to acme").await;
         assert!(invitation.contains("From: Nervecenter <ota@acme.org>"));
         mail(&inbox, "admin@acme.org", "invited new@far.org").await;
-        let start = invitation.find("https://n.acme.org/invite/").unwrap();
-        let link = invitation[start..].split_whitespace().next().unwrap();
-        let path = link.strip_prefix("https://n.acme.org").unwrap();
+        let path = &link(&invitation, "/invite/");
         let page = api.get(path).await;
         assert!(
             page.status == 200 && page.text.contains("new@far.org"),
