@@ -1,6 +1,7 @@
 //! `nervecenter device …`: a device's console, shell, and file transfers through a server.
 
 use super::exit::Code;
+use super::remote::bulk::Bulk;
 use super::remote::device as rest;
 use super::remote::find::Facets;
 use super::remote::{Group, Remote};
@@ -52,6 +53,8 @@ pub(super) enum Device {
     Upgrade(rest::Upgrade),
     /// Move a device to another product.
     Move(rest::Move),
+    /// Do something to many devices: shows what it would do, and does it with --yes.
+    Bulk(Box<Bulk>),
     /// A device's certificates.
     Cert(Group<rest::Cert>),
     /// Register the devices of a CSV file, all or none; its first line names the columns.
@@ -127,6 +130,7 @@ impl Device {
                 Self::Reconnect(c) => c.act("reconnect").await,
                 Self::Upgrade(c) => c.run().await,
                 Self::Move(c) => c.run().await,
+                Self::Bulk(c) => c.run().await,
                 Self::Cert(c) => c.certificates().await,
                 Self::Import(c) => c.import().await,
                 Self::Events(c) => c.run().await,

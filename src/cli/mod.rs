@@ -49,6 +49,8 @@ enum Command {
     Org(remote::Group<remote::orgs::Org>),
     /// Products.
     Product(remote::Group<remote::product::Product>),
+    /// Actions on many devices: how far they are; end and undo them.
+    Job(remote::Group<remote::job::Job>),
     /// Public keys whose firmware a server accepts.
     Key(remote::Group<remote::keys::Key>),
     /// Certificate authorities whose devices may connect.
@@ -96,6 +98,7 @@ pub fn run(cli: Cli) -> Code {
         Command::Deployment(c) => block_on(c.run()),
         Command::Org(c) => block_on(c.run()),
         Command::Product(c) => block_on(c.run()),
+        Command::Job(c) => block_on(c.run()),
         Command::Key(c) => block_on(c.run()),
         Command::Ca(c) => block_on(c.run()),
         Command::Script(c) => block_on(c.run()),

@@ -188,6 +188,7 @@ pub async fn list(
 }
 
 pub mod attempts;
+pub mod bulk;
 pub mod certificate_signature;
 pub mod certificates;
 pub mod csv_cells;
@@ -197,6 +198,7 @@ pub mod facets;
 pub mod history;
 pub mod iroh_endpoints;
 pub mod iroh_takeover;
+pub mod jobs;
 pub mod logs;
 pub mod metrics;
 pub mod provisioning;

@@ -102,6 +102,17 @@ fn messages(name: &str, message: &str) -> serde_json::Value {
     serde_json::json!({ name: [message] })
 }
 
+/// The same error, with its fields below another one.
+pub fn within(name: &str, error: DomainError) -> DomainError {
+    match error {
+        DomainError::Fields(errors) => {
+            let below = serde_json::Map::from_iter([(name.to_owned(), errors)]);
+            DomainError::Fields(below.into())
+        }
+        other => other,
+    }
+}
+
 /// A refusal to delete what still holds something: what that is, under its name.
 pub fn in_use(name: &str, message: &str) -> DomainError {
     DomainError::InUse(messages(name, message))

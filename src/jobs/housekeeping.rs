@@ -13,7 +13,7 @@ use crate::rollout::reconcile;
 use crate::store;
 use crate::store::accounts::{sessions, users};
 use crate::store::deployments::attempts;
-use crate::store::devices::{device_logs, health_reports, history};
+use crate::store::devices::{device_logs, health_reports, history, jobs};
 use crate::store::events::audit::chain;
 use crate::store::support::{mail, notifications, webhooks};
 use std::sync::Arc;
@@ -142,10 +142,11 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let mailed = mail::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
     let logins = users::sweep_logins(&mut w, now.before(LOGIN_IDLE), SWEEP_ROWS).await?;
     let browsers = sessions::sweep(&mut w, now.before(SESSION_IDLE), now, SWEEP_ROWS).await?;
+    let jobs = jobs::sweep(&mut w, now, SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
     Ok([
-        health, logs, ended, ran, tried, updates, notes, told, mailed, logins, browsers,
+        health, logs, ended, ran, tried, updates, notes, told, mailed, logins, browsers, jobs,
     ]
     .iter()
     .any(|n| *n >= full))

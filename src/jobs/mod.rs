@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub mod bulk;
 pub mod deltas;
 pub mod health;
 pub mod housekeeping;

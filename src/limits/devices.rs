@@ -180,3 +180,35 @@ pub const CLOSE_TIME: Duration = Duration::from_secs(5);
 /// Size in bytes of the parts that have checksums of their own (docs/protocol/device.md, "Messages to the
 /// device").
 pub const CHECKSUM_PART_BYTES: usize = 1 << 20;
+/// Devices that an action on many may name, and devices that it may leave out.
+pub const BULK_IDENTIFIERS: usize = 5_000;
+/// Kinds of devices, by what decides about them, that the preview of an action tells apart.
+pub const BULK_CLASSES: i64 = 20_000;
+/// Identifiers in such a preview.
+pub const BULK_SAMPLE: i64 = 10;
+/// How long the confirmation of such a preview can be used.
+pub const BULK_CONFIRM_LIFE: Duration = Duration::from_secs(600);
+/// Jobs of a product that run at once.
+pub const JOBS_AT_ONCE: i64 = 4;
+/// Finished jobs of a product that are kept, each with up to all devices of the product.
+pub const JOBS_KEPT: i64 = 50;
+/// How long a finished job is kept.
+pub const JOB_LIFE: Duration = Duration::from_secs(30 * 86_400);
+/// How long after its end a job can be undone.
+pub const JOB_UNDO_LIFE: Duration = Duration::from_secs(600);
+/// How often jobs are looked for.
+pub const JOB_EVERY: Duration = Duration::from_millis(500);
+/// Jobs of which a batch is done in turn.
+pub const JOBS_IN_TURN: i64 = 100;
+/// Devices that are changed in one transaction where a few statements do it for all. It takes some 20 ms of SQLite's only writer.
+pub const JOB_BATCH: i64 = 500;
+/// Devices that are changed in one transaction one by one.
+pub const JOB_BATCH_SINGLE: i64 = 50;
+/// Pause between two batches, in which devices and people write.
+pub const JOB_PAUSE: Duration = Duration::from_millis(20);
+/// Pause between two batches of commands: so many devices connect again at once as a server takes in a second.
+pub const JOB_COMMAND_PAUSE: Duration = Duration::from_millis(500);
+/// Batches in a row that may fail before a job does.
+pub const JOB_TRIES: i64 = 5;
+/// Reasons that are told of a job, or of the preview of one.
+pub const JOB_REASONS: usize = 20;

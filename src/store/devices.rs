@@ -144,13 +144,16 @@ pub mod held;
 pub mod history;
 pub mod imports;
 pub mod iroh_endpoints;
+pub mod jobs;
 mod list;
 pub mod locations;
+pub mod many;
 pub mod network_identities;
 pub mod query;
 mod search;
 pub mod secrets;
 pub mod summaries;
+pub mod targets;
 pub mod update_facts;
 
 /// What a device says it runs.

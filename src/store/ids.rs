@@ -61,6 +61,8 @@ row_ids! {
     SecretId,
     /// A webhook of a product.
     WebhookId,
+    /// An action on many devices.
+    JobId,
 }
 
 impl DeviceId {

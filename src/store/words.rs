@@ -246,6 +246,56 @@ words! {
         /// The report has no known metric.
         Unknown = "unknown",
     }
+
+    /// What is done to many devices at once.
+    BulkAction {
+        /// They get tags beside those that they have.
+        TagsAdd = "tags_add",
+        /// They lose tags.
+        TagsRemove = "tags_remove",
+        /// They get these tags instead of those that they have.
+        TagsSet = "tags_set",
+        /// They are put into a deployment group, or taken out of theirs.
+        Group = "group",
+        /// Their automatic updates are switched on or off.
+        Updates = "updates",
+        /// They leave the penalty box.
+        ClearPenalty = "clear_penalty",
+        /// They are told to reboot.
+        Reboot = "reboot",
+        /// Their connections are closed, so that they connect again.
+        Reconnect = "reconnect",
+        /// A firmware is pushed to them.
+        Firmware = "firmware",
+        /// They go to another product.
+        Move = "move",
+        /// They are deleted, so that they can be restored.
+        Delete = "delete",
+        /// They are restored.
+        Restore = "restore",
+    }
+
+    /// How far a job over many devices is.
+    JobState {
+        /// It goes on.
+        Running = "running",
+        /// It has come to all of its devices.
+        Done = "done",
+        /// A person ended it.
+        Cancelled = "cancelled",
+        /// The server ended it.
+        Failed = "failed",
+    }
+
+    /// What a job has come to at a device.
+    JobOutcome {
+        /// The device was changed, or told.
+        Changed = "changed",
+        /// It was as it should be.
+        Unchanged = "unchanged",
+        /// It was left as it was, for a reason.
+        Refused = "refused",
+    }
 }
 
 impl Default for Access {

@@ -1,6 +1,7 @@
 //! Devices: what they are, what they are asked to do, what they hold and what they report.
 
 mod attempts;
+mod bulk;
 mod ca_certificates;
 mod commands;
 mod csv_import;
@@ -11,6 +12,7 @@ mod facets;
 mod filter;
 mod history;
 mod iroh_endpoints;
+mod jobs;
 mod logs;
 mod metrics;
 mod view;
@@ -30,6 +32,8 @@ pub(super) fn routes(contract: &mut Contract) {
     device::routes(contract);
     commands::routes(contract);
     csv_import::routes(contract);
+    bulk::routes(contract);
+    jobs::routes(contract);
     device_certificates::routes(contract);
     history::routes(contract);
     attempts::routes(contract);

@@ -75,6 +75,23 @@ impl<T: Serialize + JsonSchema> Documented for Created<T> {
     }
 }
 
+/// 202 with `{"data": …}`: what was asked for goes on in the background.
+pub struct Accepted<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        json_answer(StatusCode::ACCEPTED, &json!({ "data": self.0 }))
+    }
+}
+
+impl<T: Serialize + JsonSchema> Documented for Accepted<T> {
+    fn document(operation: &mut Operation<'_>) {
+        let schema = enveloped::<T>(operation);
+        let kinds = [("application/json", schema)];
+        operation.answers_with(StatusCode::ACCEPTED, "Begun", &kinds);
+    }
+}
+
 /// The schema of `{"data": …}`.
 fn enveloped<T: JsonSchema>(operation: &mut Operation<'_>) -> Value {
     let data = operation.schema::<T>();

@@ -220,7 +220,7 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`, `job`.
 pub struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -237,6 +237,7 @@ impl FromRequestParts<App> for Word {
             "upload",
             "session",
             "view",
+            "job",
         ]
         .iter()
         .find_map(|k| map.get(*k))

@@ -53,6 +53,8 @@ tags! {
         "Keys that devices hold on other networks.",
     DeviceReports "Device Reports"
         "What devices say of themselves, and what became of them. Beyond NervesHub.",
+    Jobs "Jobs"
+        "Actions on many devices at once: what one would do, and how far it is. Beyond NervesHub.",
     DevicesByIdentifier "Devices (short URL)"
         "The same by the identifier alone, in whatever organization of yours.",
     Firmwares "Firmwares"

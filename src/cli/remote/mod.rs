@@ -1,10 +1,12 @@
 //! The commands that use the REST API of a server. They work with NervesHub as well.
 
+pub(super) mod bulk;
 mod certificate;
 pub(super) mod deployment;
 pub(super) mod device;
 pub(super) mod find;
 pub(super) mod firmware;
+pub(super) mod job;
 pub(super) mod keys;
 pub(super) mod login;
 pub(super) mod orgs;

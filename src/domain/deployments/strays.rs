@@ -12,7 +12,6 @@ use crate::limits::STRAYS;
 use crate::rollout::matching::{self, Group, RunningFirmware};
 use crate::rollout::outcome;
 use crate::store::deployments::{deployment_groups, inflight};
-use crate::store::devices::DeviceRow;
 use crate::store::events::audit::{self, Resource};
 use crate::store::words::AttemptOutcome;
 use crate::store::{self, Db, Write};
@@ -229,7 +228,7 @@ async fn one(
         Correction::Expel => (None, "taken out of"),
     };
     if to.is_some()
-        && let Some(why) = does_not_stay(group, &device)
+        && let Some(why) = does_not_stay(group, RunningFirmware::of_device(&device))
     {
         return Ok(Err(format!("would not stay in the group: {why}")));
     }
@@ -249,8 +248,11 @@ async fn one(
 }
 
 /// Why a device would leave a group when it connects, or be sent what is not for it.
-fn does_not_stay(group: &GroupRow, device: &DeviceRow) -> Option<String> {
-    let runs = RunningFirmware::of_device(device)?;
+pub(in crate::domain) fn does_not_stay(
+    group: &GroupRow,
+    runs: Option<RunningFirmware<'_>>,
+) -> Option<String> {
+    let runs = runs?;
     let strict = matching::reason_to_leave(&unlocked(group), runs)?;
     let own_kind = runs.platform == group.platform && runs.architecture == group.architecture;
     // A locked group keeps devices of any version.

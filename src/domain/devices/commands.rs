@@ -162,7 +162,7 @@ pub async fn upgrade_many(
     Ok(done)
 }
 
-async fn push(
+pub(super) async fn push(
     w: &mut Write,
     scope: &Scope<Product>,
     identifier: &str,

@@ -52,15 +52,26 @@ pub async fn move_device(
     if device.product_id == target.product().id {
         return devices::show(&context.db, &target, identifier).await;
     }
-    bring_key(&mut w, &device, &target, now).await?;
-    let to = target.product();
-    relocate(&mut w, id, (to.org.id, to.id), now).await?;
-    note(&mut w, &device, &target, now).await?;
+    carry_over(&mut w, &device, &target, now).await?;
     let node = crate::store::devices::connections::node_of(&mut w, id).await?;
     w.commit().await?;
     devices::cut(context, id, node);
     context.wake_group(device.group_id);
     devices::show(&context.db, &target, identifier).await
+}
+
+/// Moves a device that is there and not deleted into another product, with the key that it needs there, and notes it on both sides.
+pub(super) async fn carry_over(
+    w: &mut Write,
+    device: &DeviceRow,
+    target: &Scope<Product>,
+    now: Micros,
+) -> Result<()> {
+    bring_key(w, device, target, now).await?;
+    let to = target.product();
+    relocate(w, device.id, (to.org.id, to.id), now).await?;
+    note(w, device, target, now).await?;
+    Ok(())
 }
 
 /// Puts a device into another product. It leaves its group, and an update in flight ends.

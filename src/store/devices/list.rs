@@ -64,7 +64,8 @@ impl Filter {
                 Cond::Not(_) => false,
                 Cond::Is(test) => matches!(
                     test,
-                    Test::Platform(_, false)
+                    Test::AnyIdentifier(_)
+                        | Test::Platform(_, false)
                         | Test::Architecture(_, false)
                         | Test::Version(_)
                         | Test::Tag(_)

@@ -42,6 +42,8 @@ pub enum Test {
     Named(Pattern),
     /// The same over identifier, version, platform and tags.
     Search(Pattern),
+    /// Identifier is one of these, letter by letter.
+    AnyIdentifier(Vec<String>),
     /// Platform is one of these.
     AnyPlatform(Vec<String>),
     /// Firmware version is one of these.
@@ -184,6 +186,7 @@ impl Pieces {
             }
             Test::Named(p) => self.named(p, dialect),
             Test::Search(p) => self.search(&p.like()),
+            Test::AnyIdentifier(all) => self.one_of("d.identifier IN (", all),
             Test::AnyPlatform(all) => {
                 self.one_of("d.fw_platform IS NOT NULL AND d.fw_platform IN (", all)
             }

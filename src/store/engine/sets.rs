@@ -111,11 +111,13 @@ macro_rules! big_ints {
 
 use crate::clock::Micros;
 use crate::store::ids::{
-    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId,
+    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
+    ReleaseId,
 };
 
 big_ints! {
-    Micros, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId,
+    Micros, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
+    ReleaseId,
 }
 
 /// Anything that is stored as TEXT.

@@ -286,6 +286,42 @@ async fn from_the_login_to_the_rollback() {
         summary.contains("3 devices") && summary.contains("not_seen 3"),
         "{summary}"
     );
+    let bulk = [
+        "device",
+        "bulk",
+        "--query",
+        "tags contains lab",
+        "--tag-add",
+        "seen,old",
+    ];
+    let shown = cli.text(&bulk);
+    assert!(
+        shown.contains("1 devices match, 1 would change") && shown.contains("among them: d2"),
+        "{shown}"
+    );
+    assert_eq!(cli.json(&["job", "list"]), json!([]));
+    let did = cli.text(&[&bulk[..], &["--yes"]].concat());
+    assert!(did.contains("done, 1 of 1 devices changed"), "{did}");
+    assert_eq!(
+        cli.json(&["device", "show", "d2"])["tags"],
+        json!(["lab", "seen", "old"])
+    );
+    let id = cli.json(&["job", "list"])[0]["id"].to_string();
+    assert!(cli.text(&["job", "show", &id]).contains("tags_add"));
+    let results = cli.json(&["job", "results", &id, "--outcome", "changed"]);
+    assert_eq!(results[0]["device"], "d2");
+    let (_, said) = cli.fails(&["job", "cancel", &id]);
+    assert!(said.contains("has ended already"), "{said}");
+    assert!(
+        cli.text(&["job", "undo", &id])
+            .contains("1 of 1 devices changed")
+    );
+    assert_eq!(cli.json(&["device", "show", "d2"])["tags"], json!(["lab"]));
+    let (code, said) = cli.fails(&["device", "bulk", "--query", "", "--reboot", "--delete"]);
+    assert!(
+        code == 2 && said.contains("cannot be used with"),
+        "{code} {said}"
+    );
     assert_eq!(cli.json(&["org", "create", "lab"])["role"], "admin");
     cli.text(&["org", "rename", "lab2", "--org", "lab"]);
     assert!(cli.text(&["org", "list"]).contains("lab2"));

@@ -7,6 +7,7 @@ mod certificates;
 mod extensions;
 mod facets;
 mod history;
+pub mod jobs;
 mod lists;
 mod moves;
 mod snippets;

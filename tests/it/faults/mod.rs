@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod deltas;
 mod files;
+mod jobs;
 mod keys;
 mod servers;
 mod slow;

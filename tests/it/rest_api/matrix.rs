@@ -22,6 +22,7 @@ pub(super) fn filled(template: &str, device: &str) -> String {
         ("{token}", "999999"),
         ("{session}", "999999"),
         ("{view}", "999999"),
+        ("{job}", "999999"),
         ("{link}", "1.2.forged"),
         ("{account}", "nothing"),
         ("{identifier}", "nothing"),

@@ -70,6 +70,11 @@ async fn things(api: &Api, product: &str) -> BTreeMap<&'static str, Vec<String>>
     let rule = post("/mail_rules", rule).await;
     let view = json!({"name": "at hand", "page": "devices"});
     let view = post("/views", view).await;
+    let mut bulk = json!({"identifiers": [device], "action": "tags_add", "args": {"tags": ["b"]}, "dry_run": true});
+    let shown = post("/devices/bulk", bulk.clone()).await;
+    bulk["dry_run"] = json!(false);
+    bulk["confirm"] = shown["confirm"].clone();
+    let job = post("/devices/bulk", bulk).await;
     let upload = json!({"size": 1_000_000, "sha256": "0".repeat(64)});
     let upload = post("/uploads", upload).await;
     let name = text(&script["name"]).replace(' ', "%20");
@@ -93,6 +98,7 @@ async fn things(api: &Api, product: &str) -> BTreeMap<&'static str, Vec<String>>
         ("mail_rules/{rule}", vec![text(&rule["id"])]),
         ("uploads/{upload}", vec![text(&upload["id"])]),
         ("views/{view}", vec![text(&view["id"])]),
+        ("jobs/{job}", vec![text(&job["id"])]),
     ])
 }
 
@@ -265,6 +271,8 @@ impl World {
 
 /// Nothing is written by jobs any more.
 async fn settled(server: &Server) {
+    let running = "SELECT COUNT(*) FROM jobs WHERE state = 'running'";
+    server.until(running, 0).await;
     server.until_sealed().await;
     server.until_deliveries("attempts", json!(1), 2).await;
     // The next attempt is far away.
@@ -273,7 +281,8 @@ async fn settled(server: &Server) {
 }
 
 /// Where somebody who may do it is refused for another reason: the end of the template, the status, and a word of the reason.
-const IN_VAIN: [(&str, u16, &str); 12] = [
+const IN_VAIN: [(&str, u16, &str); 13] = [
+    ("/cancel", 409, "has ended already"),
     ("/dry_run", 422, "workflow version must be 1"),
     ("/deployment_preview", 422, "workflow version must be 1"),
     ("/rollback", 409, "No earlier release"),

@@ -631,6 +631,7 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     let path = p(&format!("/views/{}", view["id"]));
     t.put(&path, json!({"name": "Europe"})).await;
     t.delete(&path).await;
+    jobs(t).await;
     t.put(&p("/devices/d1/pin"), Value::Null).await;
     t.get("/api/users/me/pins").await;
     t.delete(&p("/devices/d1/pin")).await;
@@ -654,6 +655,41 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.put("/api/orgs/acme/settings", settings).await;
     t.delete(&one).await;
     t.delete(&format!("{one}/destroy")).await;
+}
+
+/// Something is done to many devices, put back, and stopped.
+async fn jobs(t: &mut Tour<'_>) {
+    let path = p("/devices/bulk");
+    let begin = async |t: &mut Tour<'_>, except: usize| {
+        let mut form = json!({
+            "identifiers": ["d1"], "except": [format!("x{except}")], "action": "tags_add", "args": {"tags": ["bulk"]},
+            "dry_run": true,
+        });
+        let shown = t.api.post(&path, form.clone()).await.data();
+        form["dry_run"] = json!(false);
+        form["confirm"] = shown["confirm"].clone();
+        let job = t.post(&path, form).await;
+        p(&format!("/jobs/{}", job["id"]))
+    };
+    let running = "SELECT COUNT(*) FROM jobs WHERE state = 'running'";
+    let job = begin(t, 0).await;
+    t.server.until(running, 0).await;
+    t.entries = t.entries().await;
+    for path in [&p("/jobs"), &job, &format!("{job}/results")] {
+        t.get(path).await;
+    }
+    t.post(&format!("{job}/undo"), json!({})).await;
+    t.server.until(running, 0).await;
+    // One that is ended within its first half second is ended before it has begun.
+    for n in 1.. {
+        let cancel = format!("{}/cancel", begin(t, n).await);
+        let answer = t.api.post(&cancel, json!({})).await;
+        if answer.status == 200 {
+            t.keep(Method::POST, &cancel, answer).await;
+            break;
+        }
+        t.entries = t.entries().await;
+    }
 }
 
 /// A release in steps, and what people do to it.

@@ -1,0 +1,291 @@
+//! Carries jobs out, batch by batch. A batch is one transaction: it takes the next devices of a job, does the action to them, and
+//! moves the job behind them, so that a server that dies goes on where it stopped and does nothing twice.
+
+use super::action::{self, BulkArgs};
+use super::apply::{apply, left};
+use super::undo::{self, undo};
+use crate::access;
+use crate::access::scope::{Grant, Person, Product, Role, Scope};
+use crate::bus::DeviceSignal;
+use crate::clock::Micros;
+use crate::domain::{Context, DomainError, Result};
+use crate::ids::{DeviceId, GroupId, JobId};
+use crate::limits::{
+    JOB_BATCH, JOB_BATCH_SINGLE, JOB_COMMAND_PAUSE, JOB_LIFE, JOB_PAUSE, JOB_TRIES,
+};
+use crate::rollout::scheduler;
+use crate::store::devices::connections;
+use crate::store::devices::jobs::{self, DeviceResult, RunningJob};
+use crate::store::devices::targets::{self, TargetDevice};
+use crate::store::events::audit::{self, Actor, Resource};
+use crate::store::words::{BulkAction, JobOutcome, JobState};
+use crate::store::{self, Write};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// What a batch has left to do when it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    signals: Vec<(DeviceId, DeviceSignal)>,
+    groups: Vec<GroupId>,
+    /// Devices that were sent a firmware.
+    pub(super) claims: Vec<DeviceId>,
+}
+
+impl Aftermath {
+    /// Tells those of these devices that are connected.
+    pub(super) fn signal(&mut self, devices: &[DeviceId], signal: DeviceSignal) {
+        self.signals.extend(devices.iter().map(|d| (*d, signal)));
+    }
+
+    pub(super) fn wake(&mut self, group: Option<GroupId>) {
+        if let Some(group) = group.filter(|g| !self.groups.contains(g)) {
+            self.groups.push(group);
+        }
+    }
+
+    async fn settle(self, context: &Context) -> store::Result<()> {
+        self.groups
+            .iter()
+            .for_each(|g| context.wake_group(Some(*g)));
+        let ids: Vec<DeviceId> = self.signals.iter().map(|s| s.0).collect();
+        let mut r = context.db.read().await?;
+        let nodes = connections::nodes_of(&mut r, &ids).await?;
+        drop(r);
+        let nodes: HashMap<_, _> = nodes.into_iter().collect();
+        for (device, signal) in self.signals {
+            if let Some(node) = nodes.get(&device) {
+                context.signal_device(*node, device, signal);
+            }
+        }
+        scheduler::tell(&context.db, &context.bus, &self.claims).await
+    }
+}
+
+/// What became of a job's batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    /// There may be more, after this pause.
+    More(Duration),
+    /// The job does not run any more.
+    Ended,
+}
+
+fn size(action: BulkAction) -> i64 {
+    match action {
+        BulkAction::Firmware | BulkAction::Move | BulkAction::Delete | BulkAction::Restore => {
+            JOB_BATCH_SINGLE
+        }
+        _ => JOB_BATCH,
+    }
+}
+
+fn pause(action: BulkAction) -> Duration {
+    match action {
+        BulkAction::Reboot | BulkAction::Reconnect => JOB_COMMAND_PAUSE,
+        _ => JOB_PAUSE,
+    }
+}
+
+/// Who started a job, while the account exists.
+fn person_of(job: &RunningJob) -> Option<Person> {
+    Some(Person {
+        id: job.user_id?,
+        name: job.user_name.clone()?,
+        email: job.user_email.clone()?,
+        grant: Grant::default(),
+        token: None,
+        session: false,
+    })
+}
+
+/// The same, while they may still do what it does.
+async fn scope_of(w: &mut Write, job: &RunningJob) -> store::Result<Option<Scope<Product>>> {
+    let Some(person) = person_of(job) else {
+        return Ok(None);
+    };
+    let scope = access::product_scope(w, person, &job.org_name, &job.product_name).await?;
+    Ok(scope.filter(|s| s.product().id == job.product_id && s.role() >= Role::Manage))
+}
+
+/// Does the next batch of a job.
+///
+/// # Errors
+/// The database fails; nothing of the batch was done then.
+pub async fn batch(context: &Context, job: JobId) -> Result<Batch> {
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let Some(job) = jobs::claim(&mut w, job, now).await? else {
+        return Ok(Batch::Ended);
+    };
+    let mut aftermath = Aftermath::default();
+    let outcome = match scope_of(&mut w, &job).await? {
+        Some(scope) => step(&mut w, &scope, &job, now, &mut aftermath).await,
+        None => Err(DomainError::Denied(Role::Manage)),
+    };
+    let more = match outcome {
+        Ok(more) => more,
+        Err(e @ (DomainError::Store(_) | DomainError::Blob(_) | DomainError::Fault(_))) => {
+            return Err(e);
+        }
+        // What it was to do cannot be done any more; the batches before this one stay done.
+        Err(e) => {
+            finish(&mut w, &job, (JobState::Failed, Some(&reason(&e))), now).await?;
+            false
+        }
+    };
+    w.commit().await?;
+    aftermath.settle(context).await?;
+    Ok(if more {
+        Batch::More(pause(job.action))
+    } else {
+        Batch::Ended
+    })
+}
+
+/// Why a job cannot go on, for people.
+fn reason(e: &DomainError) -> String {
+    match e {
+        DomainError::Denied(_) | DomainError::NotFound => {
+            "Who started it may not do this any more.".into()
+        }
+        DomainError::Fields(errors) => {
+            let mut texts = Vec::new();
+            collect(errors, "", &mut texts);
+            format!(
+                "What it was given does not fit any more: {}.",
+                texts.join("; ")
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
+fn collect(errors: &serde_json::Value, name: &str, into: &mut Vec<String>) {
+    match errors {
+        serde_json::Value::String(text) => into.push(format!("{name} {text}")),
+        serde_json::Value::Array(all) => all.iter().for_each(|e| collect(e, name, into)),
+        serde_json::Value::Object(all) => all.iter().for_each(|(k, e)| collect(e, k, into)),
+        _ => {}
+    }
+}
+
+/// Takes the next devices and does the action to them; whether there may be more.
+async fn step(
+    w: &mut Write,
+    scope: &Scope<Product>,
+    job: &RunningJob,
+    now: Micros,
+    aftermath: &mut Aftermath,
+) -> Result<bool> {
+    let args: BulkArgs = serde_json::from_str(&job.args)
+        .map_err(|e| DomainError::Fault(format!("the arguments of job {}: {e}", job.id)))?;
+    let most = size(job.action);
+    let ids = jobs::next(w, job.id, job.position, most).await?;
+    let results = match job.undoes {
+        Some(undone) => {
+            let values = jobs::values(w, undone, &ids).await?;
+            let values = values
+                .into_iter()
+                .map(|(d, before, after)| (d, (before, after)));
+            let about = (job.action, &values.collect());
+            let facts = undo::facts(job.action);
+            let (own, mut results) = present(w, job, &ids, facts, now).await?;
+            results.extend(undo(w, scope, about, &own, (now, aftermath)).await?);
+            results
+        }
+        None => {
+            let plan = action::resolve(w, scope, job.action, &args).await?;
+            let (own, mut results) = present(w, job, &ids, plan.facts(), now).await?;
+            results.extend(apply(w, scope, &plan, &own, (now, aftermath)).await?);
+            results
+        }
+    };
+    jobs::note(w, job.id, &results).await?;
+    let more = i64::try_from(ids.len()).is_ok_and(|n| n >= most);
+    if !more {
+        let count = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
+        let ended = RunningJob {
+            changed: job.changed + whole(count(JobOutcome::Changed)),
+            unchanged: job.unchanged + whole(count(JobOutcome::Unchanged)),
+            refused: job.refused + whole(count(JobOutcome::Refused)),
+            ..job.clone()
+        };
+        finish(w, &ended, (JobState::Done, None), now).await?;
+    }
+    Ok(more)
+}
+
+fn whole(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The devices that are still there and of the product, and what is to be said of the others.
+async fn present(
+    w: &mut Write,
+    job: &RunningJob,
+    ids: &[DeviceId],
+    facts: targets::Facts<'_>,
+    now: Micros,
+) -> store::Result<(Vec<TargetDevice>, Vec<DeviceResult>)> {
+    let mut found = targets::of(w, ids, facts, now).await?;
+    let mut results: Vec<DeviceResult> = ids
+        .iter()
+        .filter(|id| !found.iter().any(|d| d.id == **id))
+        .map(|id| left(*id, "was destroyed"))
+        .collect();
+    found.retain(|d| {
+        let own = d.product_id == job.product_id;
+        if !own {
+            results.push(left(d.id, "was moved to another product"));
+        }
+        own
+    });
+    Ok((found, results))
+}
+
+/// Ends a job and notes what it came to.
+async fn finish(
+    w: &mut Write,
+    job: &RunningJob,
+    (state, failure): (JobState, Option<&str>),
+    now: Micros,
+) -> store::Result<()> {
+    let kept = now.after(JOB_LIFE);
+    if !jobs::end(w, job.id, (state, failure), now, kept).await? {
+        return Ok(());
+    }
+    let mut text = format!(
+        "Job {} ended ({state}): of {} devices {} were changed, {} were as they should be, {} were left as they are",
+        job.id, job.total, job.changed, job.unchanged, job.refused
+    );
+    if let Some(failure) = failure {
+        text.push_str(". ");
+        text.push_str(failure);
+    }
+    tracing::info!(job = job.id.number(), state = state.word(), "a job ended");
+    let Some(person) = person_of(job) else {
+        return Ok(());
+    };
+    let (actor, resource) = (Actor::Person(&person), Resource::Product(job.product_id));
+    let product = Some(job.product_id);
+    audit::add(w, job.org_id, product, actor, resource, &text, now).await
+}
+
+/// Counts a failure of a job's batch, and ends the job after some in a row.
+///
+/// # Errors
+/// The database fails.
+pub async fn give_up(context: &Context, job: JobId) -> Result<()> {
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let Some(running) = jobs::claim(&mut w, job, now).await? else {
+        return Ok(());
+    };
+    if jobs::failed(&mut w, job).await? >= JOB_TRIES {
+        let why = "The server could not go on; the reason is in its log.";
+        finish(&mut w, &running, (JobState::Failed, Some(why)), now).await?;
+    }
+    w.commit().await?;
+    Ok(())
+}
