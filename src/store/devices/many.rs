@@ -53,19 +53,6 @@ pub async fn block(w: &mut Write, devices: &[(DeviceId, Option<Micros>)]) -> Res
     Ok(())
 }
 
-/// Stops counting the attempts of devices.
-pub async fn clear_attempts(w: &mut Write, devices: &[DeviceId]) -> Result<()> {
-    execute_rows!(
-        w,
-        "many.clear_attempts",
-        devices,
-        |d| [device BIGINT = *d],
-        "UPDATE update_attempts SET cleared = TRUE WHERE NOT cleared AND device_id IN (SELECT x.device FROM ",
-        ")",
-    )?;
-    Ok(())
-}
-
 /// Replaces the tags of devices; `None` is "never set".
 pub async fn set_tags(w: &mut Write, devices: &[(DeviceId, Option<Vec<String>>)]) -> Result<()> {
     execute_rows!(

@@ -96,12 +96,19 @@ macro_rules! target_columns {
                 $q.push("FALSE AS tags_set, CAST(0 AS BIGINT) AS has_tags, CAST(0 AS BIGINT) AS all_tags");
             }
             Some(tags) => {
-                $q.push("d.tags_set, (SELECT COUNT(*) FROM device_tags t WHERE t.device_id = d.id AND t.tag IN (");
-                let mut one = $q.separated(", ");
-                for tag in tags {
-                    one.push_bind(tag.clone());
+                $q.push("d.tags_set, ");
+                if tags.is_empty() {
+                    // PostgreSQL has no empty lists.
+                    $q.push("CAST(0 AS BIGINT)");
+                } else {
+                    $q.push("(SELECT COUNT(*) FROM device_tags t WHERE t.device_id = d.id AND t.tag IN (");
+                    let mut one = $q.separated(", ");
+                    for tag in tags {
+                        one.push_bind(tag.clone());
+                    }
+                    one.push_unseparated("))");
                 }
-                one.push_unseparated(")) AS has_tags, (SELECT COUNT(*) FROM device_tags t WHERE t.device_id = d.id) AS all_tags");
+                $q.push(" AS has_tags, (SELECT COUNT(*) FROM device_tags t WHERE t.device_id = d.id) AS all_tags");
             }
         }
     }};

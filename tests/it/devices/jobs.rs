@@ -615,14 +615,14 @@ async fn devices_are_moved_deleted_and_restored(server: Server) {
     assert_eq!(preview(&api, &form).await["matches"], 2);
     let gone = done(&api, &form).await;
     assert_eq!(gone["changed"], 2);
-    assert_ne!(device(&api, "c").await["deleted_at"], Value::Null);
+    assert_eq!(device(&api, "c").await["deleted"], true);
     let form =
         json!({"identifiers": ["c", "other"], "action": "tags_set", "args": {"tags": ["x"]}});
     let deleted = json!([{"reason": "is deleted; restore it first", "count": 2}]);
     assert_eq!(preview(&api, &form).await["refused"], deleted);
     let form = json!({"query": "deleted = true", "action": "restore"});
     assert_eq!(done(&api, &form).await["changed"], 2);
-    assert_eq!(device(&api, "c").await["deleted_at"], Value::Null);
+    assert_eq!(device(&api, "c").await["deleted"], false);
     assert_eq!(done(&api, &form).await["total"], 0);
 }
 

@@ -15,6 +15,7 @@ use crate::store::devices::jobs::DeviceResult;
 use crate::store::devices::targets::TargetDevice;
 use crate::store::devices::{self as table, many};
 use crate::store::events::audit::{self, Resource};
+use crate::store::ingest::updates;
 use crate::store::words::{AttemptOutcome, JobOutcome};
 use crate::store::{self, Write};
 use serde::Serialize;
@@ -188,7 +189,7 @@ async fn release(
     let out: Vec<_> = ids.iter().map(|id| (*id, None)).collect();
     let on: Vec<_> = ids.iter().map(|id| (*id, true)).collect();
     many::block(w, &out).await?;
-    many::clear_attempts(w, &ids).await?;
+    updates::attempts_cleared(w, &ids).await?;
     many::set_updates_enabled(w, &on, now).await?;
     let of = |d: &&TargetDevice| {
         let before = Penalty {
