@@ -137,6 +137,7 @@ mod candidates;
 pub mod certificates;
 pub mod connections;
 pub mod device_logs;
+pub mod exported;
 pub mod extensions;
 pub mod facets;
 pub mod health_reports;

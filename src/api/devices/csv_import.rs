@@ -1,11 +1,13 @@
 //! Many devices at once: import and export (docs/protocol/rest.md, "Devices over REST").
 
+use super::device::narrowed;
+use super::filter::FILTERS;
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{Data, Documented, Either, attachment, text_schema};
-use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field};
 use crate::api::http::error::{Error, Result};
 use crate::api::http::operation::Operation;
-use crate::api::http::params::{tags, whole_body};
+use crate::api::http::params::{Params, tags, whole_body};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::catalog::uploads::{self, Pace};
@@ -50,6 +52,11 @@ pub(super) fn routes(contract: &mut Contract) {
             ("application/json", serde_json::json!({"type": "array", "items": {"type": "object"}})),
             ("text/csv", serde_json::json!({"type": "string"})),
         ]);
+    let listed: Vec<Field> = FILTERS
+        .iter()
+        .filter(|f| !f.0.starts_with("sort"))
+        .copied()
+        .collect();
     contract
         .get(
             "bulk.export",
@@ -58,8 +65,9 @@ pub(super) fn routes(contract: &mut Contract) {
             export,
         )
         .summary(
-            "All devices as CSV, streamed: `identifier,description,tags,product,org,certificates`",
-        );
+            "Devices as CSV, streamed, by identifier: `identifier,description,tags,product,org,certificates`",
+        )
+        .query(&listed);
 }
 
 /// `POST /devices/import`.
@@ -131,10 +139,11 @@ async fn spooled(app: &App, person: UserId, body: Body) -> Result<File> {
 }
 
 /// `GET /devices.csv`: streamed.
-async fn export(State(app): State<App>, scope: Scope<Product>) -> Result<DeviceCsv> {
-    let first = csv_import::export(&app.db, &scope, "", EXPORT_ROWS).await?;
-    let begun = (true, Some(first), app, scope);
-    let body = stream::try_unfold(begun, |(begins, ready, app, scope)| async move {
+async fn export(State(app): State<App>, scope: Scope<Product>, p: Params) -> Result<DeviceCsv> {
+    let filter = narrowed(&app, &scope, &p).await?;
+    let first = csv_import::export(&app, &scope, &filter, "", EXPORT_ROWS).await?;
+    let begun = (true, Some(first), app, scope, filter);
+    let body = stream::try_unfold(begun, |(begins, ready, app, scope, filter)| async move {
         let Some(rows) = ready else {
             return Ok::<_, std::io::Error>(None);
         };
@@ -167,12 +176,12 @@ async fn export(State(app): State<App>, scope: Scope<Product>) -> Result<DeviceC
             .map_err(|e| std::io::Error::other(e.to_string()))?;
         let next = match rows.last() {
             Some(Exported { identifier, .. }) if rows.len() as i64 == EXPORT_ROWS => {
-                let more = csv_import::export(&app.db, &scope, identifier, EXPORT_ROWS).await;
+                let more = csv_import::export(&app, &scope, &filter, identifier, EXPORT_ROWS).await;
                 Some(more.map_err(std::io::Error::other)?)
             }
             _ => None,
         };
-        Ok(Some((text, (false, next, app, scope))))
+        Ok(Some((text, (false, next, app, scope, filter))))
     });
     Ok(DeviceCsv(Body::from_stream(body)))
 }
@@ -192,7 +201,7 @@ impl Documented for ManifestTaken {
     }
 }
 
-/// All devices of a product, as a file.
+/// The devices of a list, as a file.
 struct DeviceCsv(Body);
 
 impl IntoResponse for DeviceCsv {

@@ -4,8 +4,8 @@ use crate::clock::Micros;
 use crate::limits::BULK_ROWS;
 use crate::store::fold::fold;
 use crate::store::ids::{DeviceId, OrgId, ProductId};
-use crate::store::{On, Result, Write};
-use sqlx::{FromRow, QueryBuilder};
+use crate::store::{Result, Write};
+use sqlx::QueryBuilder;
 
 /// A device to register.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,34 +66,4 @@ pub async fn tag_many(w: &mut Write, tags: &[(DeviceId, i64, &str)]) -> Result<(
         })?;
     }
     Ok(())
-}
-
-/// A device of an export.
-#[derive(Debug, Clone, FromRow)]
-pub struct Exported {
-    pub id: DeviceId,
-    pub identifier: String,
-    /// Free text.
-    pub description: Option<String>,
-}
-
-/// The product's devices behind an identifier, deleted ones left out.
-pub async fn behind(
-    on: &mut impl On,
-    product: ProductId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<Exported>> {
-    fetch_all!(
-        on,
-        sql!(
-            "devices.behind",
-            "SELECT id, identifier, description FROM devices
-             WHERE product_id = $1 AND identifier > $2 AND deleted_at IS NULL
-             ORDER BY identifier LIMIT $3"
-        ),
-        product,
-        after,
-        limit
-    )
 }

@@ -98,6 +98,20 @@ async fn p73_csv_is_imported_all_or_nothing_and_exported_again(server: Server) {
         json!({"imported": 3})
     );
     assert_eq!(api.get(&Api::product("/devices.csv")).await.text, out.text);
+    // Narrowed as the list is.
+    let query = "tags%20contains%20a%20or%20identifier%20like%20%22old%25%22";
+    let some = api
+        .get(&Api::product(&format!("/devices.csv?query={query}")))
+        .await;
+    let names: Vec<_> = some.text.lines().skip(1).collect();
+    assert!(
+        names.len() == 2 && names[0].starts_with("old,") && names[1].starts_with("plain,"),
+        "{names:?}"
+    );
+    let bad = api
+        .get(&Api::product("/devices.csv?query=tags%20contain"))
+        .await;
+    assert_eq!(bad.status, 422, "{}", bad.text);
 }
 
 async fn p44_a_manifest_is_imported_in_the_background(server: Server) {

@@ -1,6 +1,8 @@
 //! CSV export of a product's devices.
 
 use super::*;
+use crate::domain::devices::enter_lane;
+use crate::store::devices::{Filter, exported};
 
 /// An exported device with its tags and certificates.
 pub struct Exported {
@@ -15,15 +17,20 @@ pub struct Exported {
     pub certificates: Vec<String>,
 }
 
-/// The product's devices after an identifier, in order: one batch of an export.
+/// The devices of a list after an identifier, in order: one batch of an export.
+///
+/// # Errors
+/// [`crate::domain::DomainError::Busy`] when the list can use no index and too many such queries run already.
 pub async fn export(
-    db: &Db,
+    context: &Context,
     scope: &Scope<Product>,
+    filter: &Filter,
     after: &str,
     most: i64,
 ) -> Result<Vec<Exported>> {
-    let mut r = db.read().await?;
-    let rows = bulk::behind(&mut r, scope.product().id, after, most).await?;
+    let _lane = enter_lane(context, scope, filter).await?;
+    let mut r = context.db.read().await?;
+    let rows = exported::behind(&mut r, scope, filter, after, most, context.now()).await?;
     let ids: Vec<DeviceId> = rows.iter().map(|d| d.id).collect();
     let mut tags: HashMap<DeviceId, Vec<String>> = HashMap::new();
     for (id, tag) in store::devices::tags_of(&mut r, &ids).await? {
