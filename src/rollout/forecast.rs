@@ -14,6 +14,10 @@ use crate::store::words::Validation;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+/// Stands for the salt of a release that is not made yet. As large as those are: a small one would put devices of small numbers all
+/// at the beginning, and a share of one in a hundred would be everybody.
+const ANY_SALT: i64 = 0x2d35_8dcc_aa6c_78a5;
+
 /// A release that is made, or that somebody thinks of.
 #[derive(Debug)]
 pub struct Intent {
@@ -220,7 +224,7 @@ impl Forecaster {
                 && (own.interfaces.is_empty() || own.interfaces.contains(&device.interface))
                 && own.match_limit.is_none_or(|limit| taken < limit)
                 && own.share.is_none_or(|share| {
-                    place(device.id.number(), self.intent.salt.unwrap_or(1)) < share
+                    place(device.id.number(), self.intent.salt.unwrap_or(ANY_SALT)) < share
                 })
         };
         steps.skip(present).find_map(|(n, step)| match &step.kind {

@@ -61,6 +61,17 @@ async fn a_dry_run_tells_who_gets_what_and_changes_nothing(server: Server) {
         "{warning}"
     );
 
+    // A share of a release that has no salt yet is a share, also of the first devices of a server.
+    let workflow = json!({"version": 1, "steps": [
+        {"name": "One in a hundred", "matching_conditions": {"match_percent": 1}}]});
+    let body = json!({"firmware": new["uuid"], "workflow": workflow});
+    let shares = ask(&api, &path, body).await.1["data"]["steps"].clone();
+    assert_eq!(
+        (&shares[0]["devices"], &shares[1]["devices"]),
+        (&json!(0), &json!(3)),
+        "{shares}"
+    );
+
     // With a bandwidth it takes its time, and nothing of it was kept.
     let body =
         json!({"firmware": new["uuid"], "bytes_per_second": size / 600, "delta_updatable": false});
