@@ -78,6 +78,8 @@ async fn dress(mut request: Request, next: Next) -> Response {
         word.contains("json")
             || word.contains("*/*")
             || word.contains("text/plain")
+            // What a browser's EventSource asks for.
+            || word.contains("text/event-stream")
             || word.contains("application/*")
             || word.contains("text/*")
     };

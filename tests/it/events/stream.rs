@@ -224,7 +224,10 @@ async fn a_stream_brings_what_is_wanted_of_it_alone(server: Server) {
         api.post(&Api::product("/devices"), form).await.data();
     }
     let open = async |path: &str| {
-        let request = api.raw(Method::GET, &Api::product(path));
+        // As a browser's EventSource asks for it.
+        let request = api
+            .raw(Method::GET, &Api::product(path))
+            .header("accept", "text/event-stream");
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         answer.bytes_stream().boxed()
