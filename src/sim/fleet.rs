@@ -69,6 +69,13 @@ pub struct Plan {
     pub poll: Option<Duration>,
 }
 
+impl Plan {
+    /// What the device of this number calls itself.
+    pub fn identifier(&self, n: usize) -> String {
+        format!("{}{n:06}", self.prefix)
+    }
+}
+
 /// A running fleet.
 pub struct Fleet {
     /// Counters over all devices.
@@ -206,7 +213,7 @@ impl Maker {
     }
 
     fn device(&self, plan: &Plan, n: usize) -> anyhow::Result<Device> {
-        let identifier = format!("{}{n:06}", plan.prefix);
+        let identifier = plan.identifier(n);
         let (identity, tls) = match (&plan.auth, &self.issuer) {
             (Auth::Secret { key, secret }, _) => {
                 let identity = DeviceAuth::Secret {

@@ -1,9 +1,14 @@
 //! `nervecenter demo`: a server, a simulated fleet, and a complete rollout in one process, over real sockets
 //! and the real API.
 
+mod api;
+mod firmware;
+mod scene;
+
+use self::api::Api;
+use self::firmware::{Made, TARGETS, VERSIONS, make_firmware};
 use super::exit::Code;
 use super::remote::Client;
-use super::remote::upload::upload;
 use super::{output, runtime, told_to_stop};
 use crate::access::random;
 use crate::access::vault::Vault;
@@ -13,17 +18,12 @@ use crate::node::{Node, setup};
 use crate::sim::{Auth, Faults, Fleet, Plan};
 use anyhow::{Context as _, bail};
 use clap::Args;
-use fwup::keys::PrivateKey;
-use fwup::write::{self, Recipe};
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::rngs::StdRng;
-use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -59,15 +59,6 @@ struct Outcome {
     seconds: f64,
 }
 
-/// Platform, architecture, first blocks of slots a and b, and blocks of a slot, as in the Nerves systems.
-const TARGETS: [(&str, &str, u64, u64, u64); 5] = [
-    ("rpi4", "arm", 110_080, 382_746, 272_666),
-    ("bbb", "arm", 63_488, 350_208, 286_720),
-    ("grisp2", "arm", 8_192, 532_480, 524_288),
-    ("x86_64", "x86_64", 35_328, 559_616, 524_288),
-    ("mangopi_mq_pro", "riscv", 43_008, 329_728, 286_720),
-];
-const VERSIONS: [&str; 2] = ["1.0.0", "1.1.0"];
 /// A rollout without progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -87,7 +78,7 @@ impl Demo {
             .prefix("nervecenter-demo-")
             .tempdir()?;
         let product = format!("demo-{}", hex::encode(random::<4>()));
-        self.talk("making five targets' firmware, 1.0.0 and 1.1.0, and a signing key");
+        self.talk("making five targets' firmware in three versions, and a signing key");
         let (path, mb, name) = (folder.path().to_owned(), self.image_mb, product.clone());
         let made = tokio::task::spawn_blocking(move || make_firmware(&path, &name, mb)).await??;
         let config = self.config(folder.path())?;
@@ -104,7 +95,16 @@ impl Demo {
             .context("could not register the key")?;
         self.talk("uploading the firmware and pointing a deployment group at each target's 1.0.0");
         let releases = self.prepare(&api, &made).await?;
-        let fleet = Fleet::start(self.plan(&node, &made, login.product_key, login.product_secret))?;
+        if !self.once {
+            api.want_reports().await?;
+            let password = login.password.as_deref().unwrap_or_default();
+            self.talk(&format!(
+                "open http://{} and log in as {} with the password {password}",
+                node.web, login.email
+            ));
+        }
+        let plan = self.plan(&node, &made, login.product_key, login.product_secret);
+        let fleet = Fleet::start(plan.clone())?;
         self.talk(&format!(
             "connecting {} simulated devices over TLS",
             self.devices
@@ -134,8 +134,10 @@ impl Demo {
         };
         self.tell(&outcome)?;
         if !self.once {
+            let _field = scene::play(&api, plan, &made).await?;
             output::talk(&format!(
-                "the server goes on; its API is http://{} until you interrupt it",
+                "now 1.2.0 rolls out: one group waits for an approval, one stopped because devices failed, one is slow; the \
+                 server is at http://{} until you interrupt it",
                 node.web
             ));
             std::future::pending::<()>().await;
@@ -157,10 +159,17 @@ impl Demo {
 
     fn config(&self, folder: &Path) -> anyhow::Result<Config> {
         let any = || Some("127.0.0.1:0".to_owned());
+        // The address that is in the documentation, unless somebody has it.
+        let usual = "127.0.0.1:4000";
+        let web = if !self.once && TcpListener::bind(usual).is_ok() {
+            Some(usual.to_owned())
+        } else {
+            any()
+        };
         let options = Options {
             data_dir: Some(folder.join("data")),
             database_url: self.database_url.clone(),
-            web_listen: any(),
+            web_listen: web,
             device_listen: any(),
             download_listen: any(),
             ..Options::default()
@@ -182,7 +191,7 @@ impl Demo {
             heartbeat: Duration::from_secs(30),
             msgpack: false,
             releases: Vec::new(),
-            report_every: None,
+            report_every: (!self.once).then_some(Duration::from_secs(20)),
             poll: None,
         }
     }
@@ -255,119 +264,6 @@ impl Demo {
             o.full_bytes as f64 / 1e6,
             o.sent_bytes as f64 * 100.0 / o.full_bytes.max(1) as f64,
         ));
-        Ok(())
-    }
-}
-
-/// The firmware files: two versions for each target.
-struct Made {
-    product: String,
-    public: String,
-    files: Vec<[PathBuf; 2]>,
-    full: Vec<u64>,
-}
-
-fn make_firmware(folder: &Path, product: &str, mb: u64) -> anyhow::Result<Made> {
-    let key = PrivateKey::from_seed(&random::<32>());
-    let mut made = Made {
-        product: product.to_owned(),
-        public: key.public().text(),
-        files: Vec::new(),
-        full: Vec::new(),
-    };
-    let boot = vec![0x5a; 4_096];
-    for (n, (platform, architecture, slot_a, slot_b, blocks)) in TARGETS.iter().enumerate() {
-        let mut rng = StdRng::seed_from_u64(n as u64);
-        let old = image(&mut rng, mb);
-        let new = changed(&mut rng, &old);
-        let mut paths = Vec::new();
-        let mut size = 0;
-        for (version, rootfs) in VERSIONS.iter().zip([&old, &new]) {
-            let recipe = Recipe {
-                product,
-                version,
-                platform,
-                architecture,
-                slot_a: *slot_a,
-                slot_b: *slot_b,
-                blocks: *blocks,
-                rootfs,
-                boot: &boot,
-            };
-            let path = folder.join(format!("{platform}-{version}.fw"));
-            size = write::firmware(BufWriter::new(File::create(&path)?), &recipe, &key, 1)?;
-            paths.push(path);
-        }
-        let [a, b] =
-            <[PathBuf; 2]>::try_from(paths).map_err(|_| anyhow::anyhow!("two versions"))?;
-        made.files.push([a, b]);
-        made.full.push(size);
-    }
-    Ok(made)
-}
-
-/// Incompressible bytes, like those of a compressed root file system.
-fn image(rng: &mut StdRng, mb: u64) -> Vec<u8> {
-    let mut bytes = vec![0; usize::try_from(mb).unwrap_or(1) * 1_000_000];
-    rng.fill_bytes(&mut bytes);
-    bytes
-}
-
-/// The next version of an image: about 5 % of the blocks are new, and a few are inserted or removed, so that
-/// the rest moves.
-fn changed(rng: &mut StdRng, old: &[u8]) -> Vec<u8> {
-    let mut new = Vec::with_capacity(old.len() + 65_536);
-    for block in old.chunks(8_192) {
-        match rng.random_range(0..100) {
-            0..5 => {
-                let mut fresh = vec![0; block.len()];
-                rng.fill_bytes(&mut fresh);
-                new.extend_from_slice(&fresh);
-            }
-            5 => {
-                let mut extra = [0; 777];
-                rng.fill_bytes(&mut extra);
-                new.extend_from_slice(&extra);
-                new.extend_from_slice(block);
-            }
-            6 if new.len() > 100 => {}
-            _ => new.extend_from_slice(block),
-        }
-    }
-    new
-}
-
-/// The REST API as a developer's script uses it, within the demo's product.
-struct Api(Client);
-
-impl Api {
-    async fn upload(&self, path: &Path) -> anyhow::Result<String> {
-        let to = format!("{}/firmwares", self.0.in_product().await?);
-        let data = upload(&self.0, &to, "firmware", path, &ProgressBar::hidden())
-            .await
-            .with_context(|| format!("could not upload {}", path.display()))?;
-        data["uuid"]
-            .as_str()
-            .map(str::to_owned)
-            .context("an upload without uuid")
-    }
-
-    async fn group(&self, name: &str, firmware: &str, slots: u64) -> anyhow::Result<()> {
-        let path = format!("{}/deployments", self.0.in_product().await?);
-        let body =
-            json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
-        self.0.send(Method::POST, &path, &body).await?;
-        let body = json!({"deployment": {"is_active": true, "concurrent_updates": slots}});
-        self.0
-            .send(Method::PUT, &format!("{path}/{name}"), &body)
-            .await?;
-        Ok(())
-    }
-
-    async fn release(&self, group: &str, firmware: &str) -> anyhow::Result<()> {
-        let path = format!("{}/deployments/{group}", self.0.in_product().await?);
-        let body = json!({"deployment": {"firmware": firmware}});
-        self.0.send(Method::PUT, &path, &body).await?;
         Ok(())
     }
 }
