@@ -17,3 +17,8 @@ bench:
     cargo build --release
     cargo bench --bench vcdiff
     cargo bench --bench fleet
+
+# Every page of the console in light, dark, wide and on a phone, into src/console/web/screenshots, to be looked at.
+screenshots:
+    cargo build
+    cd src/console/web && npm run screenshots

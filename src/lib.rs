@@ -12,6 +12,7 @@ mod bus;
 pub mod cli;
 mod clock;
 mod config;
+mod console;
 mod delta;
 mod device;
 mod domain;

@@ -8,6 +8,7 @@ use super::http::extract::RequestSlot;
 use super::{accounts, catalog, deployments, devices, events, status, support};
 use crate::access::random_id;
 use crate::app::App;
+use crate::console;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, Request};
@@ -22,7 +23,8 @@ pub fn router(app: App) -> Router {
         .nest("/api", api)
         .merge(events::socket::router())
         .merge(accounts::pages::router())
-        .merge(status::router());
+        .merge(status::router())
+        .merge(console::router());
     // Around all routes, since it decides which one is found.
     let before = middleware::from_fn_with_state(shadows, before_routing);
     Router::new()

@@ -15,6 +15,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "blob",
             "budget",
             "clock",
+            "console",
             "domain",
             "domain::accounts",
             "domain::catalog",
@@ -80,6 +81,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
     ),
     ("clock", &[]),
     ("config", &["access::vault", "limits"]),
+    ("console", &["access"]),
     ("delta", &[]),
     (
         "device",

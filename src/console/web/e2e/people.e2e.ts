@@ -1,0 +1,102 @@
+/** People: invited, given a role, secured by a second factor. */
+import { createHmac } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Visitor, closeBrowser } from './support/browser'
+import { ORG, TestServer } from './support/server'
+
+const EVE = { email: 'eve@example.com', password: 'correct horse battery' }
+let server: TestServer
+
+beforeAll(async () => {
+  server = await TestServer.start()
+  await server.makeProduct()
+})
+afterAll(async () => {
+  await closeBrowser()
+  await server.stop()
+})
+
+/** The code of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds). */
+function totp(secret: string, at = Date.now()): string {
+  const bits = [...secret.replaceAll(/[\s=]/g, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((b) => parseInt(b, 2)))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)))
+  const hash = createHmac('sha1', key).update(counter).digest()
+  const offset = (hash.at(-1) ?? 0) & 15
+  return String((hash.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+}
+
+test('somebody is invited, may look and not touch, and is let do more', async () => {
+  const admin = await Visitor.come(server)
+  await admin.logIn()
+  await admin.page.goto(`/o/${ORG}/settings/members`)
+  await admin.page.getByRole('button', { name: /Invite/ }).first().click()
+  await admin.page.getByLabel('Email').fill(EVE.email)
+  await admin.page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click()
+  const link = (await admin.page.getByRole('dialog').locator('pre').innerText()).trim()
+  expect(link).toContain('/invite/')
+
+  const eve = await Visitor.come({ base: server.base, ...EVE })
+  await eve.page.goto(link)
+  await eve.page.getByLabel(/name/i).fill('Eve')
+  await eve.page.getByLabel(/Password/).fill(EVE.password)
+  await eve.page.getByRole('button', { name: 'Join' }).click()
+  await eve.page.getByText(/You are a member/).waitFor()
+  await eve.logIn(EVE.email, EVE.password)
+  await eve.page.goto(`/o/${ORG}/settings/keys`)
+  await eve.page.getByText(/takes the role manage/).first().waitFor()
+  expect(await eve.page.getByRole('button', { name: /key/i }).first().isDisabled()).toBe(true)
+
+  await admin.page.getByRole('button', { name: 'Done' }).click()
+  await admin.page.reload()
+  await admin.page.getByRole('row', { name: /eve@example.com/ }).getByRole('combobox').selectOption('manage')
+  await server.until('eve may manage', async () => {
+    const member = await server.must('GET', `/api/orgs/${ORG}/users/${EVE.email}`)
+    return member.role === 'manage'
+  })
+  await eve.page.reload()
+  await eve.page.getByRole('button', { name: /key/i }).first().waitFor()
+  await eve.page.waitForFunction(() => !document.body.innerText.includes('takes the role manage'))
+  admin.expectWell()
+  eve.expectWell()
+  await admin.leave()
+  await eve.leave()
+})
+
+test('a second factor is set up, asked for at the login, and wrong codes get nobody in', async () => {
+  const eve = await Visitor.come({ base: server.base, ...EVE })
+  const { page } = eve
+  await eve.logIn()
+  await page.goto('/account/security')
+  await page.getByRole('button', { name: /Set up/ }).first().click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel(/password/i).fill(EVE.password)
+  const [answer] = await Promise.all([
+    page.waitForResponse((r) => r.url().endsWith('/api/users/me/totp') && r.request().method() === 'POST'),
+    dialog.getByRole('button', { name: 'Go on' }).click(),
+  ])
+  const { secret } = (await answer.json()).data
+  await eve.expectAccessible('the secret of a second factor')
+  await dialog.getByLabel(/code/i).fill(totp(secret))
+  await dialog.getByRole('button').last().click()
+  await dialog.getByRole('heading', { name: /recovery codes/i }).waitFor()
+  await eve.leave()
+
+  const again = await Visitor.come({ base: server.base, ...EVE })
+  await again.page.goto('/login')
+  await again.page.getByLabel('Email').fill(EVE.email)
+  await again.page.getByLabel('Password').fill(EVE.password)
+  await again.page.getByRole('button', { name: 'Log in' }).click()
+  await again.page.getByRole('heading', { name: 'Second factor' }).waitFor()
+  await again.page.getByLabel('Code').fill('000000')
+  await again.page.getByRole('button', { name: 'Go on' }).click()
+  await again.page.getByRole('alert').waitFor()
+  // A code is good once: the next one is that of the next half minute.
+  await again.page.getByLabel('Code').fill(totp(secret, Date.now() + 30_000))
+  await again.page.getByRole('button', { name: 'Go on' }).click()
+  await again.page.waitForURL((url) => !url.pathname.startsWith('/login'))
+  again.expectWell()
+  await again.leave()
+})
+

@@ -1,0 +1,47 @@
+import { beforeEach, expect, test, vi } from 'vitest'
+
+beforeEach(() => {
+  vi.stubGlobal('location', { origin: 'https://hub.example' })
+  vi.stubGlobal('window', globalThis)
+  vi.resetModules()
+})
+
+async function product() {
+  const frames: (() => void)[] = []
+  vi.stubGlobal('requestAnimationFrame', (draw: () => void) => frames.push(draw))
+  const { LiveProduct } = await import('./live')
+  return { live: new LiveProduct(), frames }
+}
+
+test('a burst of events is drawn once, and each device has its newest facts', async () => {
+  const { live, frames } = await product()
+  let drawn = 0
+  live.subscribe(() => drawn++)
+  live.take({ kind: 'online', body: { device: 'a' }, at: 1 })
+  live.take({ kind: 'firmware_update', body: { device: 'a', stage: 'downloading', percent: 40 }, at: 2 })
+  live.take({ kind: 'firmware_update', body: { device: 'a', stage: 'updating', percent: null }, at: 3 })
+  live.take({ kind: 'health', body: { device: 'b', status: 'warning' }, at: 4 })
+  expect([frames.length, drawn]).toEqual([1, 0])
+  frames[0]?.()
+  expect(drawn).toBe(1)
+  expect(live.devices.get('a')).toEqual({ online: true, stage: 'updating', percent: null, at: 3 })
+  expect(live.devices.get('b')).toEqual({ health: 'warning', at: 4 })
+  expect(live.heard).toBe(4)
+})
+
+test('what is remembered is bounded, and who was heard of the longest ago is forgotten first', async () => {
+  const { live } = await product()
+  for (let n = 0; n < 20_000; n++) live.take({ kind: 'online', body: { device: `d${n}` }, at: n })
+  live.take({ kind: 'offline', body: { device: 'd0' }, at: 20_000 })
+  live.take({ kind: 'online', body: { device: 'new' }, at: 20_001 })
+  expect(live.devices.size).toBe(20_000)
+  expect([live.devices.has('d0'), live.devices.has('d1'), live.devices.has('new')]).toEqual([true, false, true])
+})
+
+test('an event without a device, or with a body that is nothing, changes nothing', async () => {
+  const { live } = await product()
+  live.take({ kind: 'online', body: {}, at: 1 })
+  expect(live.devices.size).toBe(0)
+  live.take({ kind: 'down', body: null, at: 2 })
+  expect(live.connected).toBe(false)
+})

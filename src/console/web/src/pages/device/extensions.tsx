@@ -1,0 +1,73 @@
+/** Which extensions a device may use: a switch each, which acts at once and can be taken back. */
+import { Link } from '@tanstack/react-router'
+import { paths } from '../../paths'
+import { Check } from '../../ui/form'
+import { Card, Failure, Skeleton } from '../../ui/layout'
+import { attempt } from '../../ui/toast'
+import { changeDevice, useDeviceAddress, useExtensions, useMayManage, type DeviceAddress } from './device'
+
+const WORDS: Record<string, string> = {
+  geo: 'tells where it is',
+  health: 'reports metrics and alarms',
+  local_shell: 'gives a shell of its operating system',
+  logging: 'sends the lines of its log',
+  network_identity: 'tells its keys on other networks',
+}
+
+const NAMES: Record<string, string> = {
+  geo: 'Position',
+  health: 'Health',
+  local_shell: 'Shell',
+  logging: 'Logs',
+  network_identity: 'Network identities',
+}
+
+export function ExtensionsCard() {
+  const at = useDeviceAddress()
+  const { note } = useMayManage()
+  const extensions = useExtensions()
+  return (
+    <Card title="Extensions">
+      {extensions.error && <Failure error={extensions.error} again={() => void extensions.refetch()} />}
+      {extensions.isPending && <Skeleton />}
+      <div className="stack-small">
+        {note && <p className="small muted">{note}</p>}
+        {Object.entries(extensions.data ?? {}).map(([name, states]) => (
+          <ExtensionSwitch key={name} name={name} at={at} states={states} listed />
+        ))}
+      </div>
+    </Card>
+  )
+}
+
+type SwitchProps = {
+  name: string
+  at: DeviceAddress
+  states: { device: boolean; product: boolean }
+  /** Whether it stands in a list whose head says which role it takes. */
+  listed?: boolean
+}
+
+export function ExtensionSwitch({ name, at, states, listed }: SwitchProps) {
+  const { may, note } = useMayManage()
+  const set = (on: boolean) => changeDevice(at, { extensions: { [name]: on } })
+  const label = NAMES[name] ?? name
+  const toggle = (on: boolean) =>
+    attempt(
+      `${label} is ${on ? 'on' : 'off'} for ${at.device}.`,
+      () => set(on),
+      () => set(!on),
+    )
+  return (
+    <div>
+      <Check label={label} hint={WORDS[name]} checked={states.device} disabled={!may} onChange={(on) => void toggle(on)} />
+      {!listed && note && <p className="small muted">{note}</p>}
+      {!states.product && (
+        <p className="small muted">
+          Off for the whole product, so this switch does nothing.{' '}
+          <Link {...paths.settings(at.org, at.product, 'extensions')}>Extensions of the product</Link>
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,106 @@
+/** "How is it, and how was it?": the metrics of the health reports over time, alarms, and the newest report whole. */
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { api, data } from '../../api/client'
+import type { MetricSeries } from '../../api/types'
+import { LineChart } from '../../chart/line-chart'
+import { Check, Select } from '../../ui/form'
+import { Card, Failure, Skeleton } from '../../ui/layout'
+import { D, EVERY, deviceKey, useDeviceAddress, useHealth } from './device'
+import { NewestReport, NoHealth } from './health-report'
+import { chartsOf, type Metric } from './metrics'
+import { useTexts } from './search'
+import css from './device.module.css'
+
+const RANGES = [
+  { value: '1h', label: 'Last hour', seconds: 3600 },
+  { value: '24h', label: 'Last 24 hours', seconds: 86_400 },
+  { value: '7d', label: 'Last 7 days', seconds: 604_800 },
+]
+/** Points of a chart; more would stand on one pixel. */
+const POINTS = 300
+
+export default function Health() {
+  const at = useDeviceAddress()
+  const [text, change] = useTexts('health')
+  const range = RANGES.find((r) => r.value === text('range')) ?? RANGES[0]
+  const newest = useHealth()
+  const keys = useQuery({
+    queryKey: deviceKey(at, 'metric-keys'),
+    queryFn: ({ signal }) => data(api.GET(`${D}/metrics/keys`, { params: { path: at }, signal })),
+  })
+  const error = newest.error ?? keys.error
+  if (error) return <Failure error={error} again={() => void Promise.all([newest.refetch(), keys.refetch()])} />
+  if (!newest.data || !keys.data || !range) return <Skeleton lines={6} />
+  const report = newest.data[0]
+  if (!report) return <NoHealth />
+  return (
+    <>
+      <NewestReport report={report} />
+      <Charts
+        keys={keys.data}
+        range={range}
+        all={text('metrics') === 'all'}
+        onRange={(value) => change({ range: value === '1h' ? '' : value })}
+        onAll={(on) => change({ metrics: on ? 'all' : '' })}
+      />
+    </>
+  )
+}
+
+type Range = (typeof RANGES)[number]
+type ChartsProps = { keys: readonly string[]; range: Range; all: boolean; onRange: (value: string) => void; onAll: (on: boolean) => void }
+
+function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
+  const at = useDeviceAddress()
+  const { known, others } = useMemo(() => chartsOf(keys), [keys])
+  const shown = all ? [...known, ...others] : known
+  const asked = shown.flatMap((m) => m.keys)
+  const series = useQuery({
+    queryKey: deviceKey(at, 'metrics', range.value, asked.join(',')),
+    enabled: asked.length > 0,
+    placeholderData: keepPreviousData,
+    refetchInterval: range.value === '1h' ? EVERY : 60_000,
+    queryFn: async ({ signal }) => {
+      const to = Math.floor(Date.now() / 1000)
+      const from = to - range.seconds
+      const iso = (seconds: number) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+      // The server takes at most 64 names at once; without names it chooses itself.
+      const names = asked.length <= 64 ? asked.join(',') : undefined
+      const query = { from: iso(from), to: iso(to), points: POINTS, keys: names }
+      return { span: [from, to] as const, ...(await data(api.GET(`${D}/metrics`, { params: { path: at, query }, signal }))) }
+    },
+  })
+  return (
+    <Card
+      title="Metrics over time"
+      actions={
+        <>
+          {others.length > 0 && <Check label={`All ${keys.length} metrics`} checked={all} onChange={onAll} />}
+          <Select label="Time" options={RANGES} value={range.value} onChange={onRange} />
+        </>
+      }
+    >
+      {series.error && <Failure error={series.error} again={() => void series.refetch()} />}
+      {series.isPending && asked.length > 0 && <Skeleton lines={6} />}
+      {asked.length === 0 && <p className="muted">The reports have no metrics that are usual. All metrics shows those that there are.</p>}
+      <div className={css.charts}>
+        {series.data && shown.map((metric) => <MetricChart key={metric.title} metric={metric} series={series.data} span={series.data.span} />)}
+      </div>
+    </Card>
+  )
+}
+
+function MetricChart({ metric, series, span }: { metric: Metric; series: MetricSeries; span: readonly [number, number] }) {
+  const lines = useMemo(() => {
+    const found = series.series as Record<string, (number | null)[]>
+    return metric.keys.map((key, n) => ({ label: metric.labels[n] ?? key, values: found[key] ?? [] }))
+  }, [metric, series])
+  const { title, format, range, thresholds } = metric
+  return (
+    <div>
+      <h3>{title}</h3>
+      <LineChart label={title} t={series.t} lines={lines} span={span} format={format} {...(range && { range })} {...(thresholds && { thresholds })} />
+    </div>
+  )
+}

@@ -1,0 +1,222 @@
+/** The devices of a product: found by a query, seen as a table of any length, and acted on. Every view is its address. */
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Columns3, Download } from 'lucide-react'
+import { type Dispatch, type SetStateAction, useCallback, useEffect, useMemo, useState } from 'react'
+import { Problem } from '../../api/problem'
+import type { Device } from '../../api/types'
+import { useLive } from '../../live/live'
+import { paths } from '../../paths'
+import { useProduct } from '../../product'
+import { usePreferences, useSetPreferences } from '../../session/preferences'
+import { VirtualTable, type Sort } from '../../table/virtual-table'
+import { Button, buttonClass } from '../../ui/button'
+import { Check } from '../../ui/form'
+import { Dialog, DialogButtons } from '../../ui/dialog'
+import { Empty, Failure, Page } from '../../ui/layout'
+import { count } from '../../ui/text'
+import { DEFAULT_COLUMNS, deviceColumns } from './columns'
+import { Facets } from './facets'
+import { FirstDevice } from './first-device'
+import { useDeviceList, useQueryColumns } from './list'
+import { NewDevice } from './new-device'
+import { QueryBar } from './query-bar'
+import { SelectionBar } from './selection-bar'
+import { Views } from './views'
+import css from './devices.module.css'
+
+type Search = { q: string; sort: Sort; cols: string[] | null }
+
+/** What the address says of the list: `q`, `sort` (with a minus for the other direction) and `cols`. */
+function useListSearch(): [Search, (changed: Partial<Search>) => void] {
+  const raw = useSearch({ strict: false }) as Record<string, unknown>
+  const navigate = useNavigate()
+  const { org, product } = useProduct()
+  const text = (key: string) => (typeof raw[key] === 'string' ? (raw[key] as string) : '')
+  const [q, order, cols] = [text('q'), text('sort') || 'identifier', text('cols')]
+  const search = useMemo<Search>(
+    () => ({
+      q,
+      sort: { by: order.replace(/^-/, ''), descending: order.startsWith('-') },
+      cols: cols ? cols.split(',') : null,
+    }),
+    [q, order, cols],
+  )
+  const change = useCallback(
+    (changed: Partial<Search>) => {
+      const next = { ...search, ...changed }
+      const sort = (next.sort.descending ? '-' : '') + next.sort.by
+      const written = {
+        q: next.q || undefined,
+        sort: sort === 'identifier' ? undefined : sort,
+        cols: next.cols?.join(',') || undefined,
+      }
+      void navigate({ ...paths.product(org, product, 'devices', written), replace: true })
+    },
+    [search, navigate, org, product],
+  )
+  return [search, change]
+}
+
+export default function Devices() {
+  const { org, product } = useProduct()
+  const [search, change] = useListSearch()
+  const [text, setText] = useState(search.q)
+  const [visible, setVisible] = useState<[number, number]>([0, 0])
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const [all, setAll] = useState(false)
+  const [making, setMaking] = useState(false)
+  const live = useLive(org, product)
+  const [asking, setAsking] = useState(false)
+  const columns = useQueryColumns(org, product, asking)
+  const list = useDeviceList(org, product, search.q, search.sort, ...visible)
+  const shown = useColumns(search.cols)
+  const navigate = useNavigate()
+  useTyped(text, search.q, setText, (q) => change({ q }))
+  const clear = useCallback(() => {
+    setSelected(new Set())
+    setAll(false)
+  }, [])
+  useEffect(clear, [search.q, clear])
+  const problem = list.error instanceof Problem && list.error.status === 422 ? list.error : null
+  const onVisible = useCallback((from: number, to: number) => setVisible([from, to]), [])
+  const table = useMemo(() => deviceColumns(org, product, live).filter((c) => shown.includes(c.id)), [org, product, live, shown])
+  const total = list.total ?? 0
+  if (list.total === 0 && !search.q && !text) {
+    return (
+      <Page title="Devices" actions={<Button onClick={() => setMaking(true)}>New device</Button>}>
+        <FirstDevice />
+        <NewDevice open={making} onClose={() => setMaking(false)} />
+      </Page>
+    )
+  }
+  return (
+    <Page
+      title="Devices"
+      fill
+      heading={
+        <>
+          <h1>Devices</h1>
+          <span className="muted num" aria-live="polite">
+            {list.total === undefined ? '' : `${count(total)}${search.q ? ' match' : ''}`}
+          </span>
+        </>
+      }
+      actions={
+        <>
+          <ColumnChooser shown={shown} onChange={(cols) => change({ cols })} />
+          <a className={buttonClass} href={exportOf(org, product, list.query)} download>
+            <Download size={15} aria-hidden /> Export
+          </a>
+          <Button onClick={() => setMaking(true)}>New device</Button>
+        </>
+      }
+    >
+      <div className={css.bar}>
+        <Views search={location.search} onOpen={(saved) => void navigate({ ...paths.product(org, product, 'devices', Object.fromEntries(new URLSearchParams(saved))) })} />
+        <QueryBar value={text} onChange={setText} columns={columns.data ?? []} problem={problem} onFocus={() => setAsking(true)} />
+      </div>
+      <Facets query={search.q} ready={list.total !== undefined && !list.stale} onNarrow={(q) => change({ q })} />
+      {list.error && !problem ? <Failure error={list.error} again={list.again} /> : null}
+      <div className={css.list}>
+        {(selected.size > 0 || all) && (
+          <SelectionBar query={search.q} total={total} selected={selected} all={all} onAll={() => setAll(true)} onClear={clear} />
+        )}
+        <VirtualTable<Device>
+          label="Devices"
+          total={total}
+          columns={table}
+          row={list.row}
+          rowKey={(d) => d.identifier}
+          onVisible={onVisible}
+          selected={selected}
+          onSelect={(key, picked) => {
+            setAll(false)
+            setSelected((before) => {
+              const after = new Set(before)
+              if (picked) after.add(key)
+              else after.delete(key)
+              return after
+            })
+          }}
+          onSelectAll={() => (all ? clear() : setAll(true))}
+          sort={search.sort}
+          onSort={(sort) => change({ sort })}
+          onOpen={(d) => void navigate(paths.device(org, product, d.identifier))}
+          from={`${list.query} ${search.sort.by} ${search.sort.descending}`}
+          none={list.total === 0 && <NothingFound query={list.query} onClear={() => setText('')} />}
+        />
+      </div>
+      <NewDevice open={making} onClose={() => setMaking(false)} />
+    </Page>
+  )
+}
+
+/** Asks the server a moment after the last key, and takes over what the address says when it changes by other means. */
+function useTyped(text: string, asked: string, setText: Dispatch<SetStateAction<string>>, ask: (text: string) => void): void {
+  useEffect(() => setText((typed) => (typed.trim() === asked ? typed : asked)), [asked, setText])
+  useEffect(() => {
+    if (text === asked || text.trim() === asked) return
+    const timer = window.setTimeout(() => ask(text.trim()), 150)
+    return () => window.clearTimeout(timer)
+    // Only a key is a reason to ask; another address is not.
+  }, [text])
+}
+
+function exportOf(org: string, product: string, query: string): string {
+  const asked = query ? '?' + new URLSearchParams({ query }).toString() : ''
+  return `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/devices.csv${asked}`
+}
+
+/** The columns: those of the address, else those that the person likes, else the usual ones. */
+function useColumns(cols: string[] | null): readonly string[] {
+  const preferred = usePreferences().columns
+  return cols ?? preferred ?? DEFAULT_COLUMNS
+}
+
+function ColumnChooser({ shown, onChange }: { shown: readonly string[]; onChange: (cols: string[] | null) => void }) {
+  const { org, product } = useProduct()
+  const live = useLive(org, product)
+  const [open, setOpen] = useState(false)
+  const preferences = useSetPreferences()
+  const all = deviceColumns(org, product, live)
+  return (
+    <>
+      <Button onClick={() => setOpen(true)}>
+        <Columns3 size={15} aria-hidden /> Columns
+      </Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title="Columns">
+        {all.map((c) => (
+          <Check
+            key={c.id}
+            label={c.name}
+            checked={shown.includes(c.id)}
+            disabled={c.id === 'identifier'}
+            onChange={(on) => onChange(all.map((a) => a.id).filter((id) => (id === c.id ? on : shown.includes(id))))}
+          />
+        ))}
+        <DialogButtons>
+          <Button onClick={() => onChange(null)}>As usual</Button>
+          <Button
+            kind="primary"
+            onClick={() => {
+              preferences.mutate({ columns: [...shown] })
+              setOpen(false)
+            }}
+          >
+            Keep for me
+          </Button>
+        </DialogButtons>
+      </Dialog>
+    </>
+  )
+}
+
+function NothingFound({ query, onClear }: { query: string; onClear: () => void }) {
+  if (!query) return null
+  return (
+    <Empty title="No device matches">
+      <code>{query}</code>
+      <Button onClick={onClear}>Clear the query</Button>
+    </Empty>
+  )
+}

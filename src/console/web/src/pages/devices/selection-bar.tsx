@@ -1,0 +1,73 @@
+/** What can be done with the selected devices. */
+import { useState } from 'react'
+import { useProduct } from '../../product'
+import { atLeast, useRole } from '../../session/session'
+import { Button } from '../../ui/button'
+import { Menu } from '../../ui/menu'
+import { count, counted } from '../../ui/text'
+import { type BulkAction, BulkDialog } from './bulk'
+import css from './devices.module.css'
+
+type Props = {
+  query: string
+  total: number
+  selected: ReadonlySet<string>
+  /** Whether all that match are meant, and not those with a mark. */
+  all: boolean
+  onAll: () => void
+  onClear: () => void
+}
+
+export function SelectionBar({ query, total, selected, all, onAll, onClear }: Props) {
+  const { org } = useProduct()
+  const may = atLeast(useRole(org), 'manage')
+  const [action, setAction] = useState<BulkAction | null>(null)
+  const n = all ? total : selected.size
+  const item = (label: string, action: BulkAction, danger = false) => ({ label, danger, disabled: !may, onSelect: () => setAction(action) })
+  return (
+    <div className={css.selection} role="region" aria-label="Selected devices">
+      <strong aria-live="polite">{all ? `All ${count(total)} that match` : `${counted(n, 'device')} selected`}</strong>
+      {!all && total > n && (
+        <Button small kind="plain" onClick={onAll}>
+          Select all {count(total)} that match
+        </Button>
+      )}
+      <Button small disabled={!may} onClick={() => setAction('tags_add')}>
+        Add tags
+      </Button>
+      <Button small disabled={!may} onClick={() => setAction('group')}>
+        Group
+      </Button>
+      <Menu
+        label="More to do with them"
+        items={[
+          item('Remove tags', 'tags_remove'),
+          item('Turn updates on', 'updates_on'),
+          item('Turn updates off', 'updates_off'),
+          item('Let out of the penalty box', 'clear_penalty'),
+          'separator',
+          item('Reboot', 'reboot'),
+          item('Reconnect', 'reconnect'),
+          item('Send a firmware', 'firmware', true),
+          'separator',
+          item('Move to another product', 'move', true),
+          item('Delete', 'delete', true),
+        ]}
+      >
+        More ▾
+      </Menu>
+      {!may && <span className="small muted">To change devices takes the role manage.</span>}
+      <Button small kind="plain" className="end" onClick={onClear}>
+        Clear
+      </Button>
+      {action && (
+        <BulkDialog
+          action={action}
+          devices={all ? { query } : { identifiers: [...selected] }}
+          onClose={() => setAction(null)}
+          onStarted={onClear}
+        />
+      )}
+    </div>
+  )
+}

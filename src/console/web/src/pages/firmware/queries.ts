@@ -1,0 +1,67 @@
+/** What the pages about files read: the files of a product, the groups that use them, and how many devices a query finds. */
+import { useQuery } from '@tanstack/react-query'
+import { api, data, take } from '../../api/client'
+import type { Archive, Firmware, Group, Pagination } from '../../api/types'
+
+/** How often lists are read again, in milliseconds. */
+const EVERY = 10_000
+
+export function useFirmwares(org: string, product: string) {
+  const path = { org, product }
+  return useQuery({
+    queryKey: ['firmwares', org, product, 'all'],
+    refetchInterval: EVERY,
+    queryFn: ({ signal }): Promise<Firmware[]> => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path }, signal })),
+  })
+}
+
+export function useArchives(org: string, product: string) {
+  const path = { org, product }
+  return useQuery({
+    queryKey: ['archives', org, product, 'all'],
+    refetchInterval: EVERY,
+    queryFn: ({ signal }): Promise<Archive[]> => data(api.GET('/api/orgs/{org}/products/{product}/archives', { params: { path }, signal })),
+  })
+}
+
+/** The deployment groups with what their current release brings. */
+export function useGroupList(org: string, product: string) {
+  const path = { org, product }
+  return useQuery({
+    queryKey: ['groups', org, product, 'with-files'],
+    refetchInterval: EVERY,
+    queryFn: ({ signal }): Promise<Group[]> => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path }, signal })),
+  })
+}
+
+/** How many devices a query finds. */
+export function useDeviceCount(org: string, product: string, query: string) {
+  return useQuery({
+    queryKey: ['devices', org, product, 'count', query],
+    refetchInterval: EVERY,
+    queryFn: async ({ signal }) => {
+      const asked = { query: query || undefined, 'pagination[page]': 1, 'pagination[page_size]': 1 }
+      const params = { path: { org, product }, query: asked }
+      const answer = await take(api.GET('/api/orgs/{org}/products/{product}/devices', { params, signal }))
+      return (answer as { pagination: Pagination }).pagination.total_entries
+    },
+  })
+}
+
+/** How many devices run which version, of the 50 versions that most of them run. */
+export function useVersionCounts(org: string, product: string) {
+  return useQuery({
+    queryKey: ['devices', org, product, 'versions'],
+    refetchInterval: EVERY,
+    queryFn: async ({ signal }) => {
+      const params = { path: { org, product }, query: { by: 'version' } }
+      const answer = await data(api.GET('/api/orgs/{org}/products/{product}/device_facets', { params, signal }))
+      return (answer as { version?: { value: string | null; count: number }[] }).version ?? []
+    },
+  })
+}
+
+/** Where the file is: an address that leads on to a link that expires. */
+export function downloadAddress(org: string, product: string, kind: 'firmwares' | 'archives', uuid: string): string {
+  return `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/${kind}/${encodeURIComponent(uuid)}/download`
+}

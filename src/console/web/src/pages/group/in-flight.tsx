@@ -1,0 +1,86 @@
+/** The updates that are on their way, oldest first, with how far each is as the devices tell it. */
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, data } from '../../api/client'
+import { useLiveDevice } from '../../live/live'
+import { paths } from '../../paths'
+import { Card, Failure, Skeleton } from '../../ui/layout'
+import { Pager, Table } from '../../ui/table'
+import { count } from '../../ui/text'
+import { Time } from '../../ui/time'
+import { type InFlight, groupKey, useGroupAddress } from './group-api'
+import { pageOf } from './page-of'
+import css from './group.module.css'
+
+/** The API names a thousand at most. */
+const MOST = 1000
+
+export function InFlightCard() {
+  const at = useGroupAddress()
+  const [page, setPage] = useState(1)
+  const list = useQuery<InFlight[]>({
+    queryKey: groupKey(at, 'inflight'),
+    refetchInterval: 5_000,
+    queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/inflight', { params: { path: at.path }, signal })),
+  })
+  const all = list.data ?? []
+  const { rows, pagination } = pageOf(all, page)
+  return (
+    <Card
+      title="On their way"
+      actions={list.data && <span className="small muted num">{all.length >= MOST ? 'the first 1,000' : count(all.length)}</span>}
+    >
+      {list.error && <Failure error={list.error} again={() => void list.refetch()} />}
+      {list.isPending && <Skeleton />}
+      {list.data && all.length === 0 && <p className="muted">No update is in flight.</p>}
+      {all.length > 0 && (
+        <div className="stack-small">
+          <Table
+            label="Updates in flight"
+            rows={rows}
+            rowKey={(r) => r.device}
+            columns={[
+              {
+                name: 'Device',
+                names: true,
+                cell: (r) => (
+                  <Link className="mono" {...paths.device(at.org, at.product, r.device, 'firmware')}>
+                    {r.device}
+                  </Link>
+                ),
+              },
+              { name: 'Stage', cell: (r) => <Stage update={r} /> },
+              { name: 'File', cell: (r) => (r.kind === 'full' ? 'whole' : r.kind) },
+              { name: 'Chosen', cell: (r) => <Time at={r.since} /> },
+              { name: 'Told', cell: (r) => <Time at={r.told_at} /> },
+            ]}
+          />
+          <Pager at={pagination} onPage={setPage} />
+        </div>
+      )}
+    </Card>
+  )
+}
+
+/** The stage as the event stream said it last, else as the list has it. */
+function Stage({ update }: { update: InFlight }) {
+  const { org, product } = useGroupAddress()
+  const live = useLiveDevice(org, product, update.device)
+  const newer = live?.stage !== undefined && live.at > Date.parse(update.since)
+  const stage = newer ? live.stage : update.stage
+  const percent = newer ? live.percent : update.percent
+  return (
+    <span className="row num" style={{ gap: 6 }}>
+      {stage}
+      {typeof percent === 'number' && (
+        <>
+          <span className={css.share} aria-hidden>
+            <span style={{ width: `${percent}%` }} />
+          </span>
+          {percent} %
+        </>
+      )}
+    </span>
+  )
+}

@@ -1,0 +1,126 @@
+/** The last step of a release: what it would do, and the name that has to be typed to make it. */
+import { useState } from 'react'
+import type { Group } from '../../api/types'
+import { Button } from '../../ui/button'
+import { Check, TextField, useForm } from '../../ui/form'
+import { Facts, Notice } from '../../ui/layout'
+import { toast } from '../../ui/toast'
+import { bytes, count, counted } from '../../ui/text'
+import { conditionsOf, conditionsText } from './conditions'
+import { ForecastState, ForecastSteps, KeptOut, useDryRun } from './forecast'
+import { type GroupAddress, changeGroup, useArchives, useFirmwares, useGroupAddress } from './group-api'
+import { PlaceCard, type PlaceProps } from './release-place'
+import { type Draft, changesOf, proposalOf } from './release-draft'
+
+type Props = PlaceProps & { may: boolean; fine: boolean; onDone: () => Promise<void> }
+
+/** Settings come first, because a release takes over the workflow that its group has when it is made. */
+async function makeRelease(at: GroupAddress, draft: Draft, group: Group): Promise<Group> {
+  const changes = changesOf(draft, group)
+  if (Object.keys(changes).length > 0) await changeGroup(at, changes)
+  const released = await changeGroup(at, {
+    firmware: draft.firmware,
+    ...(draft.archive && { archive: draft.archive }),
+    ...(draft.description && { description: draft.description }),
+    ...(draft.notes && { notes: draft.notes }),
+  })
+  return draft.on && !released.is_active ? changeGroup(at, { is_active: true }) : released
+}
+
+export function CheckPlace({ draft, change, group, may, fine, onDone }: Props) {
+  const at = useGroupAddress()
+  const changes = changesOf(draft, group)
+  const dry = useDryRun(at, proposalOf(draft, changes))
+  const [name, setName] = useState('')
+  const form = useForm(async () => {
+    const released = await makeRelease(at, draft, group)
+    toast(`Release ${released.current_release?.number ?? ''} of ${group.name} is made.`)
+    await onDone()
+  })
+  const f = dry.data
+  return (
+    <PlaceCard title="4 Check">
+      <WhatIsReleased draft={draft} group={group} />
+      <ForecastState query={dry} />
+      {f && !dry.error && (
+        <>
+          <p aria-live="polite">
+            <strong className="num">
+              {counted(
+                f.steps.reduce((sum, s) => sum + s.devices, 0),
+                'device',
+              )}
+            </strong>{' '}
+            of {count(f.devices)} would be updated, with {bytes(f.bytes)} in all; {count(f.already)} {f.already === 1 ? 'runs' : 'run'} it already.
+          </p>
+          {f.warnings.map((w) => (
+            <Notice key={w} kind="warn">
+              {w}
+            </Notice>
+          ))}
+          <ForecastSteps forecast={f} />
+          <KeptOut forecast={f} />
+          <p className="small muted">Times are the earliest; what people do and how fast devices are, nobody knows before.</p>
+        </>
+      )}
+      <form className="stack-small" onSubmit={form.submit}>
+        <ChangedSettings draft={draft} group={group} />
+        {!group.is_active && (
+          <Check label="Switch the group on" hint="It is off now, so the release would wait." checked={draft.on} onChange={(on) => change({ on })} />
+        )}
+        {form.problem}
+        <TextField
+          label={
+            <>
+              Type <code>{group.name}</code> to release
+            </>
+          }
+          autoComplete="off"
+          disabled={!may}
+          value={name}
+          onChange={(e) => setName(e.target.value)}
+        />
+        <div className="row">
+          <Button type="submit" kind="primary" busy={form.busy} disabled={!may || !fine || name !== group.name}>
+            Release
+          </Button>
+          {!may && <span className="small muted">Releasing takes the role manage.</span>}
+          {!fine && <span className="small muted">The workflow has mistakes; step 3 names them.</span>}
+        </div>
+      </form>
+    </PlaceCard>
+  )
+}
+
+function WhatIsReleased({ draft, group }: { draft: Draft; group: Group }) {
+  const { org, product } = useGroupAddress()
+  const firmware = useFirmwares(org, product).data?.find((f) => f.uuid === draft.firmware)
+  const archive = useArchives(org, product).data?.find((a) => a.uuid === draft.archive)
+  const conditions = draft.conditions ? conditionsOf(draft.conditions) : group.conditions
+  return (
+    <Facts
+      rows={[
+        [
+          'Firmware',
+          firmware ? (
+            <span className="mono">{`${firmware.version} for ${firmware.platform} (${firmware.uuid.slice(0, 8)})`}</span>
+          ) : (
+            draft.firmware.slice(0, 8)
+          ),
+        ],
+        ['Archive', draft.archive ? (archive?.version ?? draft.archive.slice(0, 8)) : 'none'],
+        ['Description', draft.description],
+        ['Group', group.name],
+        ['For', conditionsText(conditions)],
+        ['Follows on', group.current_release ? `release ${group.current_release.number}, ${group.current_release.firmware.version}` : 'nothing'],
+      ]}
+    />
+  )
+}
+
+/** The settings that a draft changes, in words; shown before they are. */
+function ChangedSettings({ draft, group }: { draft: Draft; group: Group }) {
+  const names = Object.keys(changesOf(draft, group)).map((k) => k.replaceAll('_', ' '))
+  if (names.length === 0) return null
+  return <p>Settings of the group that are changed with it: {names.join(', ')}.</p>
+}

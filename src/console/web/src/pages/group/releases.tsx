@@ -1,0 +1,139 @@
+/** The releases of a group, newest first, with a way back to an earlier one. */
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import type { Archive, ListedRelease } from '../../api/types'
+import { paths } from '../../paths'
+import { atLeast, useRole } from '../../session/session'
+import { Button, buttonClass } from '../../ui/button'
+import { Confirm } from '../../ui/dialog'
+import { Card, CopyButton, Failure, Notice, Skeleton } from '../../ui/layout'
+import { Status } from '../../ui/status'
+import { type Column, Pager, Table } from '../../ui/table'
+import { counted } from '../../ui/text'
+import { Time } from '../../ui/time'
+import { rollBack, useArchives, useGroup, useGroupAddress, useProgress, useReleases } from './group-api'
+import { usePage } from './use-page'
+import { pageOf } from './page-of'
+
+type Back = Awaited<ReturnType<typeof rollBack>>
+
+export default function Releases() {
+  const at = useGroupAddress()
+  const may = atLeast(useRole(at.org), 'manage')
+  const releases = useReleases(at)
+  const archives = useArchives(at.org, at.product)
+  const group = useGroup(at).data
+  const progress = useProgress(at).data
+  const [page, setPage] = usePage('releases')
+  const [asking, setAsking] = useState(false)
+  const [back, setBack] = useState<Back | null>(null)
+  const shown = pageOf(releases.data ?? [], page)
+  const current = group?.current_release?.number
+  const possible = progress !== undefined && !progress.takes_back && progress.release > 1
+  const columns: Column<ListedRelease>[] = [
+    { name: 'Release', names: true, cell: (r) => `Release ${r.number}` },
+    { name: 'Version', cell: (r) => <Version release={r} /> },
+    { name: 'Archive', cell: (r) => <ArchiveOf uuid={r.archive_uuid} archives={archives.data} /> },
+    { name: 'Made', cell: (r) => <Time at={r.inserted_at} /> },
+    { name: 'State', cell: (r) => (r.number === current ? <Status tone="running">current</Status> : <span className="muted">earlier</span>) },
+    {
+      name: 'Failures',
+      cell: (r) => (
+        <Link
+          {...paths.group(at.org, at.product, at.group, 'live', r.number === current ? undefined : { of: r.number })}
+          aria-label={`Failures of release ${r.number}`}
+        >
+          failures
+        </Link>
+      ),
+    },
+    {
+      name: 'Actions',
+      cell: (r) =>
+        may && (
+          <Link
+            className={buttonClass}
+            data-size="small"
+            {...paths.group(at.org, at.product, at.group, 'release', { firmware: r.firmware.uuid, archive: r.archive_uuid ?? undefined })}
+          >
+            Release again
+          </Link>
+        ),
+    },
+  ]
+  return (
+    <Card
+      title="Releases"
+      actions={
+        <Button small kind="danger" disabled={!may || !possible} onClick={() => setAsking(true)}>
+          Roll back the current one
+        </Button>
+      }
+    >
+      <div className="stack-small">
+        {!may && <p className="small muted">Rolling back and releasing take the role manage.</p>}
+        {may && progress && !possible && (
+          <p className="small muted">
+            {progress.takes_back
+              ? 'The current release takes back another one, so it is not taken back itself.'
+              : 'There is no release before the first one to go back to.'}
+          </p>
+        )}
+        {back && <Answer back={back} />}
+        {releases.error && <Failure error={releases.error} again={() => void releases.refetch()} />}
+        {releases.isPending && <Skeleton />}
+        {releases.data && (
+          <Table label="Releases, newest first" rows={shown.rows} rowKey={(r) => r.number} columns={columns} none="Nothing was released yet." />
+        )}
+        <Pager at={shown.pagination} onPage={setPage} />
+      </div>
+      <Confirm
+        open={asking}
+        onClose={() => setAsking(false)}
+        title={`Roll back release ${current ?? ''} of ${at.group}?`}
+        act="Roll back"
+        danger
+        reason
+        typed={at.group}
+        onConfirm={async (why) => setBack(await rollBack(at, why))}
+      >
+        <p>
+          A new release brings the firmware and archive of the newest earlier release with another firmware that was neither stopped nor aborted. It
+          goes to everyone at once, within the group’s limits.
+        </p>
+        <p>Devices that run release {current} go back; those in the middle finish and go back then; those that it has not reached hear nothing.</p>
+        <p>To go back to one that you choose, release its firmware again.</p>
+      </Confirm>
+    </Card>
+  )
+}
+
+/** What the rollback answered. */
+function Answer({ back }: { back: Back }) {
+  return (
+    <Notice kind="ok">
+      Release {back.rollout.release} takes it back. {counted(back.done, 'device')} that ran the release {back.done === 1 ? 'goes' : 'go'} back,{' '}
+      {counted(back.in_the_middle, 'device')} in the middle {back.in_the_middle === 1 ? 'goes' : 'go'} back after the update, and{' '}
+      {counted(back.not_started, 'device')} had not been reached.
+    </Notice>
+  )
+}
+
+function Version({ release: r }: { release: ListedRelease }) {
+  const { org, product } = useGroupAddress()
+  return (
+    <span className="row" style={{ gap: 4 }}>
+      <Link className="mono" {...paths.firmware(org, product, r.firmware.uuid)}>
+        {r.firmware.version}
+      </Link>
+      <span className="small muted mono">{r.firmware.uuid.slice(0, 8)}</span>
+      <CopyButton text={r.firmware.uuid} label={`Copy the uuid of ${r.firmware.version}`} />
+    </span>
+  )
+}
+
+function ArchiveOf({ uuid, archives }: { uuid: string | null | undefined; archives: readonly Archive[] | undefined }) {
+  if (!uuid) return <span className="muted">none</span>
+  const archive = archives?.find((a) => a.uuid === uuid)
+  return <span className="mono">{archive ? archive.version : uuid.slice(0, 8)}</span>
+}

@@ -1,0 +1,210 @@
+/** The deployment groups of a product: one row each, with how far its release is. */
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useMemo, useState } from 'react'
+import { api, data } from '../../api/client'
+import type { Group, Rollout } from '../../api/types'
+import { paths } from '../../paths'
+import { useProduct } from '../../product'
+import { atLeast, useRole } from '../../session/session'
+import { Bar } from '../../ui/bar'
+import { Button } from '../../ui/button'
+import { Select, TextField } from '../../ui/form'
+import { Command, Empty, Failure, Page, Skeleton } from '../../ui/layout'
+import { Status } from '../../ui/status'
+import { type Column, Pager, Table } from '../../ui/table'
+import { count, percent } from '../../ui/text'
+import { Time } from '../../ui/time'
+import { conditionsText } from '../group/conditions'
+import { groupSegments, groupStatus } from '../group/group-status'
+import { pageOf } from '../group/page-of'
+import { NewGroup } from './new-group'
+import { ORDERS, type Order, matches, ordered } from './order'
+import css from './groups.module.css'
+
+type Search = { q: string; sort: Order; page: number }
+
+/** What the address says of the list: `q`, `sort` and `page`. */
+function useListSearch(): [Search, (changed: Partial<Search>) => void] {
+  const raw = useSearch({ strict: false }) as Record<string, unknown>
+  const navigate = useNavigate()
+  const { org, product } = useProduct()
+  const search: Search = {
+    q: raw.q === undefined ? '' : String(raw.q),
+    sort: ORDERS.find((o) => o.value === raw.sort)?.value ?? 'name',
+    page: typeof raw.page === 'number' ? raw.page : 1,
+  }
+  const change = (changed: Partial<Search>) => {
+    const next = { ...search, page: 1, ...changed }
+    const written = { q: next.q || undefined, sort: next.sort === 'name' ? undefined : next.sort, page: next.page > 1 ? next.page : undefined }
+    void navigate({ ...paths.product(org, product, 'groups', written), replace: true })
+  }
+  return [search, change]
+}
+
+export default function Groups() {
+  const { org, product } = useProduct()
+  const may = atLeast(useRole(org), 'manage')
+  const [search, change] = useListSearch()
+  const [making, setMaking] = useState(false)
+  const groups = useQuery<Group[]>({
+    queryKey: ['groups', org, product],
+    refetchInterval: 15_000,
+    queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path: { org, product } }, signal })),
+  })
+  const all = groups.data
+  const found = useMemo(
+    () =>
+      ordered(
+        (all ?? []).filter((g) => matches(g, search.q)),
+        search.sort,
+      ),
+    [all, search.q, search.sort],
+  )
+  const shown = pageOf(found, search.page)
+  const button = (
+    <Button kind={all?.length === 0 ? 'primary' : undefined} disabled={!may} onClick={() => setMaking(true)}>
+      New group
+    </Button>
+  )
+  return (
+    <Page
+      title="Deployment groups"
+      heading={
+        <>
+          <h1>Deployment groups</h1>
+          {all && (
+            <span className="muted num" aria-live="polite">
+              {search.q ? `${count(found.length)} of ${count(all.length)}` : count(all.length)}
+            </span>
+          )}
+        </>
+      }
+      actions={
+        all &&
+        all.length > 0 && (
+          <>
+            {!may && <span className="small muted">A new group takes the role manage.</span>}
+            {button}
+          </>
+        )
+      }
+    >
+      {groups.error && <Failure error={groups.error} again={() => void groups.refetch()} />}
+      {groups.isPending && <Skeleton lines={6} />}
+      {all?.length === 0 && <NoGroup button={button} may={may} />}
+      {all && all.length > 0 && (
+        <>
+          <div className={css.find}>
+            <TextField
+              label="Find"
+              type="search"
+              placeholder="Name, platform, version or tag"
+              value={search.q}
+              onChange={(e) => change({ q: e.target.value })}
+            />
+            <Select label="Order" value={search.sort} options={ORDERS} onChange={(sort) => change({ sort: sort as Order })} />
+          </div>
+          {found.length === 0 ? (
+            <Empty title="No group matches">
+              <code>{search.q}</code>
+              <Button onClick={() => change({ q: '' })}>Clear</Button>
+            </Empty>
+          ) : (
+            <List groups={shown.rows} />
+          )}
+          <Pager at={shown.pagination} onPage={(page) => change({ page })} />
+        </>
+      )}
+      <NewGroup open={making} onClose={() => setMaking(false)} />
+    </Page>
+  )
+}
+
+/** How far the release of each group on the screen is; the list itself does not tell. */
+function useProgressOf(groups: readonly Group[]): (Rollout | undefined)[] {
+  const { org, product } = useProduct()
+  const read = useQueries({
+    queries: groups.map((g) => ({
+      queryKey: ['group', org, product, g.name, 'progress'],
+      refetchInterval: 10_000,
+      enabled: g.current_release !== null && g.current_release !== undefined,
+      placeholderData: keepPreviousData,
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/progress', { params: { path: { org, product, name: g.name } }, signal })),
+    })),
+  })
+  return read.map((r) => r.data)
+}
+
+type Row = { group: Group; progress: Rollout | undefined }
+
+function List({ groups }: { groups: readonly Group[] }) {
+  const { org, product } = useProduct()
+  const progress = useProgressOf(groups)
+  const rows = groups.map((group, i) => ({ group, progress: progress[i] }))
+  const columns: Column<Row>[] = [
+    { name: 'Name', names: true, cell: ({ group: g }) => <Link {...paths.group(org, product, g.name)}>{g.name}</Link> },
+    {
+      name: 'Status',
+      cell: ({ group, progress: p }) => {
+        const status = groupStatus(group, p)
+        return <Status tone={status.tone}>{status.word}</Status>
+      },
+    },
+    {
+      name: 'Release',
+      cell: ({ group: g }) => (g.current_release ? <Release group={g} /> : <span className="muted">none</span>),
+    },
+    { name: 'Platform', cell: ({ group: g }) => g.current_release?.firmware.platform ?? '–' },
+    { name: 'Progress', cell: ({ progress: p }) => <Progress progress={p} /> },
+    { name: 'Devices', number: true, cell: ({ group: g }) => count(g.device_count ?? 0) },
+    { name: 'For', cell: ({ group: g }) => <span className="muted">{conditionsText(g.conditions)}</span> },
+  ]
+  return <Table label="Deployment groups" rows={rows} rowKey={(r) => r.group.name} columns={columns} />
+}
+
+function Release({ group: g }: { group: Group }) {
+  return (
+    <>
+      {g.current_release?.number}: <span className="mono">{g.current_release?.firmware.version}</span>{' '}
+      <span className="small muted">
+        <Time at={g.current_release?.inserted_at} />
+      </span>
+    </>
+  )
+}
+
+function Progress({ progress: p }: { progress: Rollout | undefined }) {
+  if (!p || p.devices === 0) return <span className="muted">–</span>
+  const at = p.steps.findIndex((s) => s.state === 'current')
+  return (
+    <div className={css.progress}>
+      <Bar label={`Release ${p.release}`} segments={groupSegments(p)} legend={false} />
+      <span className="small num">
+        {percent(p.updated, p.devices)}
+        {p.steps.length > 1 && at >= 0 && (
+          <span className="muted">
+            {' '}
+            step {at + 1} of {p.steps.length}
+          </span>
+        )}
+      </span>
+    </div>
+  )
+}
+
+function NoGroup({ button, may }: { button: React.ReactNode; may: boolean }) {
+  const { org, product } = useProduct()
+  return (
+    <Empty title="No deployment group yet">
+      <p>
+        A deployment group says which devices get which firmware, and how fast: by platform, tags and the version that they run. Each release of it
+        rolls out step by step, and stops when devices fail.
+      </p>
+      <Command text={`nervecenter deployment create production --firmware UUID --org ${org} --product ${product}`} />
+      {button}
+      {!may && <p className="small muted">Making one takes the role manage.</p>}
+    </Empty>
+  )
+}

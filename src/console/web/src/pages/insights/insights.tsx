@@ -1,0 +1,77 @@
+/** "Does it get worse?" What can be counted over the whole fleet today: versions, update outcomes, why updates fail, odd devices. */
+import { useProduct } from '../../product'
+import { Card, Empty, Failure, Notice, Page, Skeleton } from '../../ui/layout'
+import { Link } from '@tanstack/react-router'
+import { paths } from '../../paths'
+import { Pager } from '../../ui/table'
+import { pageOf, useFilters } from '../firmware/filters'
+import { useDeviceCount, useGroupList } from '../firmware/queries'
+import { Failures } from './failures'
+import { Outcomes } from './outcomes'
+import { Questions } from './questions'
+import { Versions } from './versions'
+
+/** Groups that are looked into at once: each is two requests. */
+const GROUPS = 12
+
+export default function Insights() {
+  const { org, product } = useProduct()
+  const devices = useDeviceCount(org, product, '')
+  return (
+    <Page title="Insights">
+      {devices.error && <Failure error={devices.error} again={() => void devices.refetch()} />}
+      {devices.isPending && <Skeleton lines={6} />}
+      {devices.data === 0 && (
+        <Empty title="No fleet to look into yet">
+          <p>
+            Once devices have joined, this page counts which versions they run, how updates went and why they failed, and which devices stand
+            out. The first device comes from the <Link {...paths.product(org, product, 'devices')}>device list</Link>.
+          </p>
+        </Empty>
+      )}
+      {devices.data !== undefined && devices.data > 0 && (
+        <>
+          <Notice>
+            These are counts of this moment. How they changed over hours and days is not kept yet; failures reach back to the beginning of each
+            group's current release.
+          </Notice>
+          <Versions devices={devices.data} />
+          <Groups />
+          <Questions devices={devices.data} />
+        </>
+      )}
+    </Page>
+  )
+}
+
+/** What releases came to, and why they failed: of a page of groups, the largest first. */
+function Groups() {
+  const { org, product } = useProduct()
+  const [filters, change] = useFilters()
+  const groups = useGroupList(org, product)
+  const all = (groups.data ?? []).toSorted((a, b) => (b.device_count ?? 0) - (a.device_count ?? 0) || a.name.localeCompare(b.name))
+  const pages = Math.max(1, Math.ceil(all.length / GROUPS))
+  const page = Math.min(pageOf(filters), pages)
+  const shown = all.slice((page - 1) * GROUPS, page * GROUPS)
+  return (
+    <>
+      <Card title="Updates by deployment group">
+        {groups.error && <Failure error={groups.error} again={() => void groups.refetch()} />}
+        {groups.isPending && <Skeleton lines={4} />}
+        {groups.data?.length === 0 && (
+          <p className="muted">
+            There is no <Link {...paths.product(org, product, 'groups')}>deployment group</Link> yet, so nothing is updated by itself.
+          </p>
+        )}
+        <div className="stack-small">
+          {shown.length > 0 && <Outcomes groups={shown} />}
+          <Pager
+            at={{ page_number: page, page_size: GROUPS, total_entries: all.length, total_pages: pages }}
+            onPage={(p) => change({ page: String(p) })}
+          />
+        </div>
+      </Card>
+      {shown.length > 0 && <Failures groups={shown} of={all.length} />}
+    </>
+  )
+}

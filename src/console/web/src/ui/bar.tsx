@@ -1,0 +1,30 @@
+/** A bar of segments: how a whole is divided. Its counts stand beside it as text. */
+import { Status, type Tone } from './status'
+import { count } from './text'
+import css from './parts.module.css'
+
+export type Segment = { tone: Tone; label: string; count: number }
+
+export function Bar({ segments, label, legend = true }: { segments: readonly Segment[]; label: string; legend?: boolean }) {
+  const whole = segments.reduce((sum, s) => sum + s.count, 0)
+  const shown = segments.filter((s) => s.count > 0)
+  const sentence = shown.map((s) => `${count(s.count)} ${s.label}`).join(', ') || 'none'
+  return (
+    <div>
+      <div className={css.bar} role="img" aria-label={`${label}: ${sentence}`}>
+        {shown.map((s) => (
+          <span key={s.label} data-tone={s.tone} title={`${count(s.count)} ${s.label}`} style={{ flex: `${Math.max(s.count / whole, 0.004)} 0 0` }} />
+        ))}
+      </div>
+      {legend && (
+        <div className={css.legend} aria-hidden>
+          {segments.map((s) => (
+            <Status key={s.label} tone={s.tone}>
+              {count(s.count)} {s.label}
+            </Status>
+          ))}
+        </div>
+      )}
+    </div>
+  )
+}

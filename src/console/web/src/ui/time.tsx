@@ -1,0 +1,41 @@
+/** A moment: how long ago, and on hover exactly when, in the viewer's zone and in UTC. */
+import { useSyncExternalStore } from 'react'
+import { ago, moment } from './text'
+
+// One clock for all, so that a long table does not have a timer a row.
+let now = Date.now()
+let timer = 0
+const told = new Set<() => void>()
+function subscribe(changed: () => void): () => void {
+  told.add(changed)
+  timer ||= window.setInterval(() => {
+    now = Date.now()
+    for (const t of told) t()
+  }, 5000)
+  return () => {
+    told.delete(changed)
+    if (told.size === 0) {
+      window.clearInterval(timer)
+      timer = 0
+    }
+  }
+}
+
+/** The time, which moves on every five seconds. */
+export function useNow(): number {
+  return useSyncExternalStore(subscribe, () => now)
+}
+
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+
+export function Time({ at }: { at: string | null | undefined }) {
+  const current = useNow()
+  if (!at) return <span className="muted">–</span>
+  const then = moment(at)
+  if (Number.isNaN(then.getTime())) return <span>{at}</span>
+  return (
+    <time dateTime={then.toISOString()} title={`${local.format(then)}\n${then.toISOString()}`}>
+      {ago(then, Math.max(current, Date.now() - 5000))}
+    </time>
+  )
+}
