@@ -1,92 +1,16 @@
 //! What is done to many devices, and what decides about each of them. The preview of an action and the job that carries it out
 //! go by the same judgement.
 
+use super::args::BulkArgs;
 use crate::access;
 use crate::access::scope::{Product, Role, Scope};
-use crate::domain::deployments::strays;
 use crate::domain::devices::check_tags;
 use crate::domain::error::{BLANK, field, within};
 use crate::domain::{DomainError, Result};
-use crate::rollout::choice::unfit;
-use crate::rollout::matching::RunningFirmware;
 use crate::store::On;
 use crate::store::catalog::firmwares::{self, FirmwareRow};
 use crate::store::deployments::deployment_groups::{self, GroupRow};
-use crate::store::devices::targets::{Facts, Target};
 use crate::store::words::BulkAction;
-use serde::{Deserialize, Deserializer, Serialize};
-
-/// What an action is given beside its devices. Each action takes its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkArgs {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Vec<String>>,
-    /// The name of a deployment group; an inner `None` for no group.
-    #[serde(
-        default,
-        deserialize_with = "given",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub group: Option<Option<String>>,
-    /// Whether automatic updates are on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enabled: Option<bool>,
-    /// A firmware.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uuid: Option<String>,
-    /// Where devices go.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub org: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<String>,
-}
-
-/// Null is no group, and not the same as nothing said.
-fn given<'de, D: Deserializer<'de>>(
-    from: D,
-) -> std::result::Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(from).map(Some)
-}
-
-impl BulkArgs {
-    /// Refuses what the action does not take: who gives it has another action in mind.
-    fn only(&self, action: BulkAction) -> Result<()> {
-        let taken: &[&str] = match action {
-            BulkAction::TagsAdd | BulkAction::TagsRemove | BulkAction::TagsSet => &["tags"],
-            BulkAction::Group => &["group"],
-            BulkAction::Updates => &["enabled"],
-            BulkAction::Firmware => &["uuid"],
-            BulkAction::Move => &["org", "product"],
-            _ => &[],
-        };
-        for (name, given) in [
-            ("tags", self.tags.is_some()),
-            ("group", self.group.is_some()),
-            ("enabled", self.enabled.is_some()),
-            ("uuid", self.uuid.is_some()),
-            ("org", self.org.is_some()),
-            ("product", self.product.is_some()),
-        ] {
-            if given && !taken.contains(&name) {
-                return Err(field(name, &format!("is nothing that {action} takes")));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether what an action changes can be put back.
-pub fn can_be_undone(action: BulkAction) -> bool {
-    matches!(
-        action,
-        BulkAction::TagsAdd
-            | BulkAction::TagsRemove
-            | BulkAction::TagsSet
-            | BulkAction::Group
-            | BulkAction::Updates
-            | BulkAction::ClearPenalty
-    )
-}
 
 /// An action with what its arguments name.
 #[derive(Debug)]
@@ -103,20 +27,6 @@ pub(in crate::domain::devices) enum Plan {
     Move(Box<Scope<Product>>),
     Delete,
     Restore,
-}
-
-/// What an action does to a device.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::domain::devices) enum Verdict {
-    Change,
-    /// It is as it should be.
-    Unchanged,
-    /// It is left as it is, for this reason.
-    Refused(String),
-}
-
-fn refused(why: &str) -> Verdict {
-    Verdict::Refused(why.to_owned())
 }
 
 fn tags_of(args: &BulkArgs, may_be_none: bool) -> Result<Vec<String>> {
@@ -211,76 +121,4 @@ async fn find(
         BulkAction::Delete => Plan::Delete,
         BulkAction::Restore => Plan::Restore,
     })
-}
-
-impl Plan {
-    /// What the judgement looks at.
-    pub(super) fn facts(&self) -> Facts<'_> {
-        let mut facts = Facts::default();
-        match self {
-            Self::TagsAdd(tags) | Self::TagsRemove(tags) | Self::TagsSet(tags) => {
-                facts.tags = Some(tags);
-            }
-            Self::Group(_) | Self::Firmware(_) => facts.place = true,
-            Self::Updates(_) | Self::ClearPenalty => facts.updates = true,
-            Self::Reboot | Self::Reconnect => facts.online = true,
-            Self::Move(_) | Self::Delete | Self::Restore => {}
-        }
-        facts
-    }
-
-    /// What becomes of a device of the product.
-    pub(super) fn judge(&self, device: &Target) -> Verdict {
-        let change = |wanted: bool| {
-            if wanted {
-                Verdict::Change
-            } else {
-                Verdict::Unchanged
-            }
-        };
-        match self {
-            Self::Delete => change(!device.deleted),
-            Self::Restore => change(device.deleted),
-            _ if device.deleted => refused("is deleted; restore it first"),
-            Self::TagsAdd(tags) => {
-                let wanted = i64::try_from(tags.len()).unwrap_or(i64::MAX);
-                if device.all_tags - device.has_tags + wanted > 100 {
-                    return refused("would have more than 100 tags");
-                }
-                change(device.has_tags < wanted)
-            }
-            Self::TagsRemove(_) => change(device.has_tags > 0),
-            Self::TagsSet(tags) => {
-                let wanted = i64::try_from(tags.len()).unwrap_or(i64::MAX);
-                let same = device.has_tags == wanted && device.all_tags == wanted;
-                change(!(same && device.tags_set))
-            }
-            Self::Group(group) => judge_group(group.as_deref(), device),
-            Self::Updates(enabled) => change(device.updates_enabled != *enabled),
-            Self::ClearPenalty => change(device.resting),
-            Self::Reboot | Self::Reconnect if device.online => Verdict::Change,
-            Self::Reboot | Self::Reconnect => refused("is not connected"),
-            Self::Firmware(_) if device.in_flight => refused("an update of it is under way"),
-            Self::Firmware(firmware) => match unfit(device.fw_fwup_version.as_deref(), firmware) {
-                Some(why) => Verdict::Refused(format!("cannot install it: {why}")),
-                None => Verdict::Change,
-            },
-            Self::Move(_) => Verdict::Change,
-        }
-    }
-}
-
-fn judge_group(group: Option<&GroupRow>, device: &Target) -> Verdict {
-    if device.group_id == group.map(|g| g.id) {
-        return Verdict::Unchanged;
-    }
-    let runs = RunningFirmware::of(
-        &device.fw_version,
-        &device.fw_platform,
-        &device.fw_architecture,
-    );
-    match group.and_then(|g| strays::does_not_stay(g, runs)) {
-        Some(why) => Verdict::Refused(format!("would not stay in the group: {why}")),
-        None => Verdict::Change,
-    }
 }

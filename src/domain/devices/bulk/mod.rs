@@ -2,30 +2,33 @@
 //! confirmation, and with its devices, so that what comes to match afterwards is left alone.
 
 mod action;
+mod aftermath;
 mod apply;
+mod args;
 mod confirm;
+mod judge;
 mod run;
+mod sets;
+mod single;
+mod start;
 mod undo;
 
-pub use action::{BulkArgs, can_be_undone};
+pub use args::{BulkArgs, can_be_undone};
 pub use run::{Batch, batch, give_up};
+pub use start::start;
+pub(super) use start::start_undo;
 
-use crate::access::scope::{Product, Role, Scope};
+use crate::access::scope::{Product, Scope};
 use crate::domain::devices::{enter_lane, query};
 use crate::domain::error::{BLANK, field};
-use crate::domain::{Context, DomainError, Result};
-use crate::ids::JobId;
-use crate::limits::{
-    BULK_CLASSES, BULK_IDENTIFIERS, BULK_SAMPLE, JOB_REASONS, JOBS_AT_ONCE, JOBS_KEPT,
-};
-use crate::store::devices::jobs::{self, NewJob};
+use crate::domain::{Context, Result};
+use crate::limits::{BULK_CLASSES, BULK_IDENTIFIERS, BULK_SAMPLE, JOB_REASONS};
 use crate::store::devices::query::{Cond, Test};
 use crate::store::devices::targets::{self, TargetClass};
 use crate::store::devices::{self as table, Filter, Order};
-use crate::store::events::audit::{self, Resource};
 use crate::store::words::BulkAction;
-use action::{Plan, Verdict};
-use serde::Serialize;
+use action::Plan;
+use judge::Verdict;
 use std::collections::{HashMap, HashSet};
 
 /// An action on many devices.
@@ -156,136 +159,4 @@ pub async fn preview(
         sample: sample.into_iter().map(|d| d.identifier).collect(),
         confirm: confirm::seal(context, scope, form, matches)?,
     })
-}
-
-/// What the audit log keeps of a job that begins.
-#[derive(Serialize)]
-struct Begun<'f> {
-    job: i64,
-    action: BulkAction,
-    args: &'f BulkArgs,
-    query: Option<&'f str>,
-    devices: u64,
-}
-
-/// Makes the job of an action that was confirmed. The same confirmation makes one job, however often it is sent.
-///
-/// # Errors
-/// A validation error for a field, `confirm` among them; [`DomainError::Conflict`] when more devices match than were confirmed, or
-/// when as many jobs run as may; as [`preview()`].
-pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -> Result<JobId> {
-    form.check()?;
-    let (confirmed, proof) = confirm::open(context, scope, form)?;
-    let mut r = context.db.read().await?;
-    if let Some(job) = jobs::by_proof(&mut r, scope, &proof).await? {
-        return Ok(job);
-    }
-    drop(r);
-    let filter = form.filter(context, scope).await?;
-    let _lane = enter_lane(context, scope, &filter).await?;
-    let now = context.now();
-    let mut w = context.db.write().await?;
-    action::resolve(&mut w, scope, form.action, &form.args).await?;
-    let args = text_of(&form.args)?;
-    let new = NewJob {
-        action: form.action,
-        args: &args,
-        query: form.query.as_deref(),
-        undoes: None,
-        proof: Some(&proof),
-    };
-    let Some(job) = add(&mut w, scope, &new, now).await? else {
-        // Another request with the same confirmation was faster.
-        let job = jobs::by_proof(&mut w, scope, &proof).await?;
-        return job.ok_or(DomainError::NotFound);
-    };
-    let count = targets::take(&mut w, scope, &filter, job, now).await?;
-    if i64::try_from(count).is_ok_and(|n| n > confirmed) {
-        return Err(DomainError::Conflict(format!(
-            "{count} devices match now, and {confirmed} were confirmed; look at them again with dry_run.",
-        )));
-    }
-    let begun = Begun {
-        job: job.number(),
-        action: form.action,
-        args: &form.args,
-        query: form.query.as_deref(),
-        devices: count,
-    };
-    let name = &scope.person().name;
-    let text = format!(
-        "{name} started job {job}: {} on {count} devices",
-        form.action
-    );
-    begin(&mut w, scope, (job, count), (&text, &text_of(&begun)?), now).await?;
-    w.commit().await?;
-    Ok(job)
-}
-
-fn text_of(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|e| DomainError::Fault(format!("what a job is given is no JSON: {e}")))
-}
-
-/// Adds a job, unless as many run as may.
-async fn add(
-    w: &mut crate::store::Write,
-    scope: &Scope<Product>,
-    new: &NewJob<'_>,
-    now: crate::clock::Micros,
-) -> Result<Option<JobId>> {
-    if scope.role() < Role::Manage {
-        return Err(DomainError::Denied(Role::Manage));
-    }
-    if jobs::count_running(w, scope).await? >= JOBS_AT_ONCE {
-        return Err(DomainError::Conflict(format!(
-            "{JOBS_AT_ONCE} jobs of this product run already; wait for one to end, or cancel it."
-        )));
-    }
-    Ok(jobs::add(w, scope, new, now).await?)
-}
-
-/// Notes that a job begins, with so many devices.
-async fn begin(
-    w: &mut crate::store::Write,
-    scope: &Scope<Product>,
-    (job, count): (JobId, u64),
-    (text, details): (&str, &str),
-    now: crate::clock::Micros,
-) -> Result<()> {
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    jobs::set_total(w, job, count).await?;
-    jobs::keep_newest(w, scope, JOBS_KEPT, now).await?;
-    let resource = Resource::Product(scope.product().id);
-    audit::with_details(w, scope, resource, text, details, now).await?;
-    Ok(())
-}
-
-/// Makes the job that puts back what another one has changed.
-///
-/// # Errors
-/// [`DomainError::Conflict`] when a job undoes that one already, or when as many jobs run as may.
-pub(super) async fn start_undo(
-    context: &Context,
-    scope: &Scope<Product>,
-    undone: &jobs::JobRow,
-) -> Result<JobId> {
-    let now = context.now();
-    let mut w = context.db.write().await?;
-    let new = NewJob {
-        action: undone.action,
-        args: &undone.args,
-        query: None,
-        undoes: Some(undone.id),
-        proof: None,
-    };
-    let job = add(&mut w, scope, &new, now).await?;
-    let job = job.ok_or_else(|| DomainError::Conflict("The job is undone already.".into()))?;
-    let count = jobs::take_changed(&mut w, job, undone.id).await?;
-    let (name, id) = (&scope.person().name, undone.id);
-    let text =
-        format!("{name} started job {job}: it undoes job {id}, which changed {count} devices");
-    begin(&mut w, scope, (job, count), (&text, "{}"), now).await?;
-    w.commit().await?;
-    Ok(job)
 }

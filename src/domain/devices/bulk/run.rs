@@ -1,66 +1,25 @@
 //! Carries jobs out, batch by batch. A batch is one transaction: it takes the next devices of a job, does the action to them, and
 //! moves the job behind them, so that a server that dies goes on where it stopped and does nothing twice.
 
-use super::action::{self, BulkArgs};
+use super::action;
+use super::aftermath::Aftermath;
 use super::apply::{apply, left};
+use super::args::BulkArgs;
 use super::undo::{self, undo};
 use crate::access;
 use crate::access::scope::{Grant, Person, Product, Role, Scope};
-use crate::bus::DeviceSignal;
 use crate::clock::Micros;
 use crate::domain::{Context, DomainError, Result};
-use crate::ids::{DeviceId, GroupId, JobId};
+use crate::ids::{DeviceId, JobId};
 use crate::limits::{
     JOB_BATCH, JOB_BATCH_SINGLE, JOB_COMMAND_PAUSE, JOB_LIFE, JOB_PAUSE, JOB_TRIES,
 };
-use crate::rollout::scheduler;
-use crate::store::devices::connections;
 use crate::store::devices::jobs::{self, DeviceResult, RunningJob};
 use crate::store::devices::targets::{self, TargetDevice};
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::words::{BulkAction, JobOutcome, JobState};
 use crate::store::{self, Write};
-use std::collections::HashMap;
 use std::time::Duration;
-
-/// What a batch has left to do when it is committed.
-#[derive(Debug, Default)]
-pub(super) struct Aftermath {
-    signals: Vec<(DeviceId, DeviceSignal)>,
-    groups: Vec<GroupId>,
-    /// Devices that were sent a firmware.
-    pub(super) claims: Vec<DeviceId>,
-}
-
-impl Aftermath {
-    /// Tells those of these devices that are connected.
-    pub(super) fn signal(&mut self, devices: &[DeviceId], signal: DeviceSignal) {
-        self.signals.extend(devices.iter().map(|d| (*d, signal)));
-    }
-
-    pub(super) fn wake(&mut self, group: Option<GroupId>) {
-        if let Some(group) = group.filter(|g| !self.groups.contains(g)) {
-            self.groups.push(group);
-        }
-    }
-
-    async fn settle(self, context: &Context) -> store::Result<()> {
-        self.groups
-            .iter()
-            .for_each(|g| context.wake_group(Some(*g)));
-        let ids: Vec<DeviceId> = self.signals.iter().map(|s| s.0).collect();
-        let mut r = context.db.read().await?;
-        let nodes = connections::nodes_of(&mut r, &ids).await?;
-        drop(r);
-        let nodes: HashMap<_, _> = nodes.into_iter().collect();
-        for (device, signal) in self.signals {
-            if let Some(node) = nodes.get(&device) {
-                context.signal_device(*node, device, signal);
-            }
-        }
-        scheduler::tell(&context.db, &context.bus, &self.claims).await
-    }
-}
 
 /// What became of a job's batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

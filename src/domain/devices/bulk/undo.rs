@@ -1,9 +1,11 @@
 //! Puts back what a job has changed, at the devices whose value is still the one that the job made: what somebody has changed
 //! since is not overwritten.
 
-use super::action::{Plan, Verdict};
-use super::apply::{Penalty, changed, left, tags_of, withdraw};
-use super::run::Aftermath;
+use super::action::Plan;
+use super::aftermath::Aftermath;
+use super::apply::{changed, left};
+use super::judge::Verdict;
+use super::sets::{Penalty, tags_of, withdraw};
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
 use crate::clock::Micros;
