@@ -19,10 +19,10 @@ pub use start::start;
 pub(super) use start::start_undo;
 
 use crate::access::scope::{Product, Scope};
-use crate::domain::devices::{enter_lane, query};
+use crate::domain::devices::query;
 use crate::domain::error::{BLANK, field};
 use crate::domain::{Context, Result};
-use crate::limits::{BULK_CLASSES, BULK_IDENTIFIERS, BULK_SAMPLE, JOB_REASONS};
+use crate::limits::{BULK_CLASSES, BULK_IDENTIFIERS, BULK_SAMPLE, JOB_REASONS, READ_WAIT};
 use crate::store::devices::query::{Cond, Test};
 use crate::store::devices::targets::{self, TargetClass};
 use crate::store::devices::{self as table, Filter, Order};
@@ -134,7 +134,8 @@ pub async fn preview(
     let mut r = context.db.read().await?;
     let plan = action::resolve(&mut r, scope, form.action, &form.args).await?;
     drop(r);
-    let _lane = enter_lane(context, scope, &filter).await?;
+    let lane = &context.limiters.scan_lane;
+    let _lane = lane.enter(&scope.product().org.id, READ_WAIT).await?;
     let mut r = context.db.read().await?;
     let (facts, now) = (plan.facts(), context.now());
     let classes = targets::classes(&mut r, scope, &filter, facts, BULK_CLASSES, now).await?;

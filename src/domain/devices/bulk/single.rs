@@ -48,10 +48,15 @@ pub(super) async fn single(
             table::set_deleted(w, id, None, now).await?;
             format!("{name} restored device {}", device.identifier)
         }
-        _ => {
+        Plan::Delete => {
             mark_deleted(w, id, now).await?;
             aftermath.signal(&[id], DeviceSignal::Reconnect);
             format!("{name} deleted device {}", device.identifier)
+        }
+        other => {
+            return Err(DomainError::Fault(format!(
+                "{other:?} is not done to one device"
+            )));
         }
     };
     audit::in_product(w, scope, Resource::Device(id), &text, now).await?;

@@ -3,10 +3,9 @@
 use super::{BulkArgs, BulkForm, action, confirm};
 use crate::access::scope::{Product, Role, Scope};
 use crate::clock::Micros;
-use crate::domain::devices::enter_lane;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::JobId;
-use crate::limits::{JOBS_AT_ONCE, JOBS_KEPT};
+use crate::limits::{JOBS_AT_ONCE, JOBS_KEPT, READ_WAIT};
 use crate::store::Write;
 use crate::store::devices::jobs::{self, NewJob};
 use crate::store::devices::targets;
@@ -38,7 +37,8 @@ pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -
     }
     drop(r);
     let filter = form.filter(context, scope).await?;
-    let _lane = enter_lane(context, scope, &filter).await?;
+    let lane = &context.limiters.scan_lane;
+    let _lane = lane.enter(&scope.product().org.id, READ_WAIT).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
     action::resolve(&mut w, scope, form.action, &form.args).await?;
