@@ -122,8 +122,8 @@ fn judged(plan: &Plan, classes: &[TargetClass]) -> (i64, i64, HashMap<String, i6
 /// Says what an action would do, and changes nothing.
 ///
 /// # Errors
-/// A validation error for a field; [`DomainError::Denied`] for a product to which the person may move nothing;
-/// [`DomainError::Busy`] when too many queries that read all devices run already.
+/// A validation error for a field; [`crate::domain::DomainError::Denied`] for a product to which the person may move nothing;
+/// [`crate::domain::DomainError::Busy`] when too many queries that read all devices run already.
 pub async fn preview(
     context: &Context,
     scope: &Scope<Product>,

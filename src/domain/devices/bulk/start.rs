@@ -27,7 +27,7 @@ struct Begun<'f> {
 ///
 /// # Errors
 /// A validation error for a field, `confirm` among them; [`DomainError::Conflict`] when more devices match than were confirmed, or
-/// when as many jobs run as may; as [`preview()`].
+/// when as many jobs run as may; as [`super::preview()`].
 pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -> Result<JobId> {
     form.check()?;
     let (confirmed, proof) = confirm::open(context, scope, form)?;
