@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 400_000)
 afterAll(async () => {
   await closeBrowser()
-  await server.stop()
+  await server?.stop()
 })
 
 test('the first page is small, and so is each later one', async () => {

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await closeBrowser()
-  await demo.stop()
+  await demo?.stop()
 })
 
 test('the printed login opens a fleet that is worth looking at', async () => {

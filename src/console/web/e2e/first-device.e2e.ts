@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await closeBrowser()
-  await server.stop()
+  await server?.stop()
 })
 
 test('the first login leads to the first device, which the page shows by itself', async () => {
@@ -36,7 +36,7 @@ test('the first login leads to the first device, which the page shows by itself'
 
   const secret = await server.must('POST', server.product('/shared_secrets'), {})
   server.sim({ key: secret.key, secret: secret.secret }, 1, ['--prefix', 'first-'])
-  await page.getByText('100 %').waitFor({ timeout: 60_000 })
+  await page.getByText('100 %').first().waitFor({ timeout: 60_000 })
   await page.getByRole('link', { name: 'Devices' }).first().click()
   await page.getByRole('link', { name: 'first-000000' }).click()
   await page.waitForURL('**/devices/first-000000/summary')

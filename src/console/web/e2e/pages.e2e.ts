@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await closeBrowser()
-  await server.stop()
+  await server?.stop()
 })
 
 /** Goes to each page and looks at it when it has come to rest. */

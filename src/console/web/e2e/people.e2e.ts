@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await closeBrowser()
-  await server.stop()
+  await server?.stop()
 })
 
 /** The code of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds). */
@@ -69,7 +69,7 @@ test('a second factor is set up, asked for at the login, and wrong codes get nob
   const { page } = eve
   await eve.logIn()
   await page.goto('/account/security')
-  await page.getByRole('button', { name: /Set up/ }).first().click()
+  await page.getByRole('button', { name: 'Set it up' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel(/password/i).fill(EVE.password)
   const [answer] = await Promise.all([
@@ -78,8 +78,8 @@ test('a second factor is set up, asked for at the login, and wrong codes get nob
   ])
   const { secret } = (await answer.json()).data
   await eve.expectAccessible('the secret of a second factor')
-  await dialog.getByLabel(/code/i).fill(totp(secret))
-  await dialog.getByRole('button').last().click()
+  await dialog.getByLabel('Code', { exact: true }).fill(totp(secret))
+  await dialog.getByRole('button', { name: 'Switch it on' }).click()
   await dialog.getByRole('heading', { name: /recovery codes/i }).waitFor()
   await eve.leave()
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await closeBrowser()
-  await demo.stop()
+  await demo?.stop()
 })
 
 /** The pages of the demo's product; its device and firmware are found on the way. */

@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await closeBrowser()
   evil.close()
-  await server.stop()
+  await server?.stop()
 })
 
 async function cookieOf(visitor: Visitor): Promise<string> {
