@@ -14,8 +14,9 @@ use std::process::Command;
 /// What `vite build` needs, said in one place: `package.json` has it as `engines` too.
 const NODE: (u32, u32) = (20, 19);
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "src",
+    "public",
     "index.html",
     "vite.config.ts",
     "package.json",
@@ -79,7 +80,8 @@ fn build(web: &Path, out: &Path) -> PathBuf {
     check_node();
     // Two profiles may be built at once, and both would install into the same folder.
     let lock = web.join("node_modules.lock");
-    let held = fs::File::create(&lock).unwrap_or_else(|e| fail(&format!("{}: {e}", lock.display())));
+    let held =
+        fs::File::create(&lock).unwrap_or_else(|e| fail(&format!("{}: {e}", lock.display())));
     held.lock()
         .unwrap_or_else(|e| fail(&format!("{}: {e}", lock.display())));
     install(web);

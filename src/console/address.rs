@@ -16,6 +16,9 @@ pub(super) fn moved(path: &str) -> Option<String> {
     let Some(product) = parts.next() else {
         return Some(format!("/o/{org}"));
     };
+    if matches!(product, "settings" | "new") {
+        return Some(format!("/o/{org}/settings"));
+    }
     let product = format!("/o/{org}/p/{product}");
     let page = match parts.next() {
         None | Some("dashboard") => return Some(format!("{product}/overview")),
@@ -77,6 +80,7 @@ mod tests {
                 "/org/acme/thermostat/anything",
                 "/o/acme/p/thermostat/overview",
             ),
+            ("/org/acme/settings/keys", "/o/acme/settings"),
         ];
         for (old, new) in cases {
             assert_eq!(moved(old).as_deref(), Some(new));

@@ -15,7 +15,6 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use console_assets::{Asset, FILES};
-use std::sync::LazyLock;
 
 /// What a page of the console may do (Content Security Policy 3, Trusted Types): run the files of this server, show its images and
 /// those that it makes itself, and talk to this server. No page of another site may show it in a frame.
@@ -67,18 +66,17 @@ fn absent() -> Response {
     (StatusCode::NOT_FOUND, text).into_response()
 }
 
-/// The name of the page's version, for browsers that have it (RFC 9110, 8.8.3).
-fn page_tag() -> &'static str {
-    static TAG: LazyLock<String> = LazyLock::new(|| {
-        let bytes = find(PAGE).map_or(&[][..], |page| page.gzip);
-        format!("W/\"{}\"", hex::encode(&sha256(bytes)[..8]))
-    });
-    &TAG
+/// The name of a file's version, for browsers that have it (RFC 9110, 8.8.3). Few files need one: the others are named by their
+/// content.
+fn tag(asset: &Asset) -> HeaderValue {
+    let text = format!("W/\"{}\"", hex::encode(&sha256(asset.gzip)[..8]));
+    HeaderValue::from_str(&text).expect("hexadecimal digits in quotes are a header")
 }
 
 fn file(asset: &'static Asset, asked: &HeaderMap) -> Response {
     let named_by_content = asset.path.starts_with("assets/");
-    let mut answer = if !named_by_content && is_known(asked) {
+    let tag = (!named_by_content).then(|| tag(asset));
+    let mut answer = if tag.as_ref().is_some_and(|tag| is_known(asked, tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let (encoding, bytes) = coding::encoded(asset, asked);
@@ -107,17 +105,18 @@ fn file(asset: &'static Asset, asked: &HeaderMap) -> Response {
     set(header::REFERRER_POLICY, "same-origin");
     let opener = HeaderName::from_static("cross-origin-opener-policy");
     set(opener, "same-origin");
-    if !named_by_content {
-        set(header::ETAG, page_tag());
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag);
     }
     answer
 }
 
-/// Whether the browser has this version of the page.
-fn is_known(asked: &HeaderMap) -> bool {
-    let tags = asked.get_all(header::IF_NONE_MATCH).iter();
-    tags.filter_map(|t| t.to_str().ok())
-        .any(|t| t.split(',').any(|t| t.trim() == page_tag()))
+/// Whether the browser has this version of a file.
+fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    let known = asked.get_all(header::IF_NONE_MATCH).iter();
+    known
+        .filter_map(|t| t.to_str().ok())
+        .any(|t| t.split(',').any(|t| t.trim() == tag))
 }
 
 fn media_type(path: &str) -> &'static str {

@@ -125,6 +125,9 @@ async fn files_are_kept_by_their_content_and_the_page_by_its_version() {
     let answer = browser.ask(Method::GET, "/o/acme", known).await;
     assert_eq!(answer.status(), 304);
     assert!(answer.bytes().await.unwrap().is_empty());
+    let icon = browser.get("/favicon.svg").await;
+    assert_eq!(text(&icon, "content-type"), "image/svg+xml");
+    assert_ne!(text(&icon, "etag"), tag, "each file has its own version");
     let other = HeaderMap::from_iter([(IF_NONE_MATCH, "W/\"old\"".parse().unwrap())]);
     assert_eq!(browser.ask(Method::GET, "/", other).await.status(), 200);
 }

@@ -3,7 +3,6 @@ import { Outlet, createRootRoute, createRoute, createRouter, lazyRouteComponent,
 import type { AnyRoute, RouteComponent } from '@tanstack/react-router'
 import { Frame } from './shell/frame'
 import { Lost, PageFailure } from './shell/lost'
-import { Problem } from './api/problem'
 import { queries, sessionQuery } from './session/session'
 
 type Page = () => Promise<{ default: RouteComponent }>
@@ -118,11 +117,5 @@ export const router = createRouter({
   defaultPreload: 'intent',
   defaultNotFoundComponent: Lost,
   defaultErrorComponent: PageFailure,
-  // Names of devices and groups may hold what an address means something by.
   defaultPendingMs: 150,
 })
-
-/** Whether an error says that there is no such thing, or that this person may not know of it. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Problem && error.status === 404
-}

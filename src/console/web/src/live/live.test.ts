@@ -45,3 +45,18 @@ test('an event without a device, or with a body that is nothing, changes nothing
   live.take({ kind: 'down', body: null, at: 2 })
   expect(live.connected).toBe(false)
 })
+
+test('after a pause nothing that was told before it is shown any more', async () => {
+  const { live } = await product()
+  live.take({ kind: 'open', body: null, at: 1 })
+  live.take({ kind: 'online', body: { device: 'a' }, at: 2 })
+  live.take({ kind: 'open', body: null, at: 3 })
+  expect(live.devices.size).toBe(1)
+  live.take({ kind: 'down', body: null, at: 4 })
+  expect(live.devices.size).toBe(1)
+  live.take({ kind: 'open', body: null, at: 5 })
+  expect(live.devices.size).toBe(0)
+  live.take({ kind: 'online', body: { device: 'a' }, at: 6 })
+  live.take({ kind: 'lost', body: { count: 9 }, at: 7 })
+  expect(live.devices.size).toBe(0)
+})

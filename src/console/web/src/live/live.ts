@@ -1,6 +1,6 @@
 /** What the event stream of a product said last of each device, outside of React and told to the screen once a frame at most. */
 import { useEffect, useSyncExternalStore } from 'react'
-import { queries } from '../session/session'
+import { onChangeOfPerson, queries } from '../session/session'
 import { listen, type Told } from './stream'
 
 /** What is known of a device since the page was opened. */
@@ -14,8 +14,6 @@ export type LiveDevice = {
 
 /** How many devices are remembered; the one heard of the longest ago is forgotten first. */
 const KEPT = 20_000
-/** A page that was hidden for longer reads its lists again. */
-const HIDDEN_TOO_LONG = 60_000
 const KINDS = ['online', 'offline', 'firmware_update', 'health'] as const
 
 export class LiveProduct {
@@ -36,14 +34,21 @@ export class LiveProduct {
   snapshot = (): number => this.version
 
   take({ kind, body, at }: Told): void {
-    this.heard = at
+    if (kind !== 'down') this.heard = at
     if (kind === 'open') {
-      // What happened while nobody listened is in the lists.
-      if (this.events > 0 || !this.connected) void refresh()
+      // What happened while nobody listened is in the lists, and what was told before may not hold any more.
+      if (!this.connected) this.forget()
       this.connected = true
     } else if (kind === 'down') this.connected = false
-    else if (kind === 'lost') void refresh()
+    else if (kind === 'lost') this.forget()
     else this.note(kind, body as Record<string, unknown> | null, at)
+    this.schedule()
+  }
+
+  /** Forgets what was told, and has the lists read again. */
+  forget(): void {
+    this.devices.clear()
+    refresh()
     this.schedule()
   }
 
@@ -91,6 +96,10 @@ function refresh(): void {
 
 let current: { org: string; product: string; live: LiveProduct } | null = null
 
+onChangeOfPerson(() => {
+  current = null
+})
+
 /** The live facts of a product: the same object for as long as that product is looked at. */
 export function liveOf(org: string, product: string): LiveProduct {
   if (current?.org !== org || current.product !== product) current = { org, product, live: new LiveProduct() }
@@ -103,15 +112,13 @@ export function useStream(org: string, product: string): void {
     const live = liveOf(org, product)
     const url = `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/events`
     let close: (() => void) | undefined
-    let hiddenSince = 0
     const follow = () => {
       if (document.hidden) {
-        hiddenSince = Date.now()
         close?.()
         close = undefined
-      } else if (!close) {
-        if (hiddenSince && Date.now() - hiddenSince > HIDDEN_TOO_LONG) refresh()
-        close = listen(url, KINDS, (told) => live.take(told))
+        live.connected = false
+      } else {
+        close ??= listen(url, KINDS, (told) => live.take(told))
       }
     }
     follow()

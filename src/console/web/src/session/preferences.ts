@@ -26,19 +26,13 @@ export function usePreferences(): Preferences {
   return useQuery(preferencesQuery).data ?? {}
 }
 
-/** Changes some preferences and keeps the others. */
+/** Changes some preferences and keeps the others, also those that another tab has changed meanwhile. */
 export function useSetPreferences() {
   return useMutation({
     mutationFn: async (changed: Preferences) => {
-      const before = queries.getQueryData(preferencesQuery.queryKey) ?? {}
-      const after = { ...before, ...changed }
-      queries.setQueryData(preferencesQuery.queryKey, after)
-      try {
-        await take(api.PUT('/api/users/me/preferences', { body: { preferences: after as never } }))
-      } catch (e) {
-        queries.setQueryData(preferencesQuery.queryKey, before)
-        throw e
-      }
+      const before = await queries.fetchQuery({ ...preferencesQuery, staleTime: 0 })
+      await take(api.PUT('/api/users/me/preferences', { body: { preferences: { ...before, ...changed } as never } }))
+      queries.setQueryData(preferencesQuery.queryKey, { ...before, ...changed })
     },
   })
 }

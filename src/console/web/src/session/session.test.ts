@@ -8,7 +8,7 @@ beforeEach(() => {
 test('after a login nobody is led away from this site', async () => {
   const { nextPath } = await import('./session')
   expect(nextPath('/o/acme/p/thermostat/devices?q=a%20b#x')).toBe('/o/acme/p/thermostat/devices?q=a%20b#x')
-  for (const next of ['https://evil.example/', '//evil.example', '/\\evil.example', '\\\\evil.example', 'javascript:alert(1)', '', 7, undefined]) {
+  for (const next of ['https://evil.example/', '//evil.example', '/\\evil.example', '\\\\evil.example', '/.//evil.example', '/x/..//evil.example', 'javascript:alert(1)', '', 7, undefined]) {
     expect(nextPath(next), String(next)).toBe('/')
   }
   expect(nextPath('/login?next=/login')).toBe('/')

@@ -64,16 +64,48 @@ export async function end(): Promise<void> {
   replace(null)
 }
 
-/** The session itself is set and not removed: the frame watches it, and leaves when it is null. */
+/** What is kept outside of the queries and belongs to who is logged in. */
+const forgetters = new Set<() => void>()
+
+/** Calls back when somebody else is logged in, or nobody. */
+export function onChangeOfPerson(forget: () => void): void {
+  forgetters.add(forget)
+}
+
+/** Other tabs of this browser, which have the same cookie. */
+const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('session') : undefined
+if (tabs) tabs.onmessage = () => void readAgain()
+
+/** Another tab logged in or out: what this one shows may be another person's. */
+async function readAgain(): Promise<void> {
+  const before = queries.getQueryData(sessionQuery.queryKey)?.user.email
+  const after = await queries.fetchQuery({ ...sessionQuery, staleTime: 0 })
+  if (after?.user.email !== before) forgetPerson()
+}
+
+function forgetPerson(): void {
+  for (const forget of forgetters) forget()
+  // The session itself stays: the frame watches it, and leaves when it is null.
+  queries.removeQueries({ predicate: (q) => q.queryKey[0] !== sessionQuery.queryKey[0] })
+}
+
 function replace(session: BrowserSession | null): void {
   setCsrf(session?.csrf ?? null)
   queries.setQueryData(sessionQuery.queryKey, session)
-  queries.removeQueries({ predicate: (q) => q.queryKey[0] !== sessionQuery.queryKey[0] })
+  forgetPerson()
+  tabs?.postMessage('changed')
+}
+
+/** Whether a browser reads a text as a path of this site, and not as the address of another. */
+function isPath(text: string): boolean {
+  return text.startsWith('/') && !/^\/[/\\]/.test(text)
 }
 
 /** Where to go after a login: a path of this site, and nothing that a browser would read as another site's address. */
 export function nextPath(next: unknown): string {
-  if (typeof next !== 'string' || !next.startsWith('/') || /^\/[/\\]/.test(next)) return '/'
+  if (typeof next !== 'string' || !isPath(next)) return '/'
   const url = new URL(next, location.origin)
-  return url.origin === location.origin && !url.pathname.startsWith('/login') ? url.pathname + url.search + url.hash : '/'
+  // Dots are resolved now, and what is left must be a path still: `/.//host` is none.
+  const path = url.pathname + url.search + url.hash
+  return url.origin === location.origin && isPath(path) && !path.startsWith('/login') ? path : '/'
 }

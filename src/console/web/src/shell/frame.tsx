@@ -30,6 +30,7 @@ import { Menu } from '../ui/menu'
 import { Status } from '../ui/status'
 import { duration } from '../ui/text'
 import { useNow } from '../ui/time'
+import { toastProblem } from '../ui/toast'
 import css from './frame.module.css'
 import { KeyList, useKeys } from './keys'
 import { Palette } from './palette'
@@ -151,7 +152,7 @@ function Person() {
         'separator',
         { label: 'All organizations', onSelect: go('/') },
         'separator',
-        { label: 'Log out', onSelect: () => void end() },
+        { label: 'Log out', onSelect: () => void end().catch(toastProblem) },
       ]}
     >
       <User size={16} aria-hidden />

@@ -11,6 +11,7 @@ import { useAddress } from '../product'
 import { useSetPreferences } from '../session/preferences'
 import { end } from '../session/session'
 import parts from '../ui/parts.module.css'
+import { toastProblem } from '../ui/toast'
 import css from './frame.module.css'
 
 /** The pages of a product, by the words that people look for them with. */
@@ -66,7 +67,7 @@ function Body({ onClose }: { onClose: () => void }) {
     { label: 'Tokens', act: go({ to: '/account/tokens' }) },
     { label: 'Dark theme', act: act(() => preferences.mutate({ theme: 'dark' })) },
     { label: 'Light theme', act: act(() => preferences.mutate({ theme: 'light' })) },
-    { label: 'Log out', act: act(() => void end()) },
+    { label: 'Log out', act: act(() => void end().catch(toastProblem)) },
   ]
   const actions = ([['Pages', pages], ['You', own]] as const)
     .map(([heading, all]) => [heading, all.filter((a) => fits(a.label, text))] as const)

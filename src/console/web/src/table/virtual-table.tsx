@@ -27,7 +27,9 @@ type Props<Row> = {
   rowKey: (row: Row) => string
   /** Told which places are on the screen, from and to. */
   onVisible: (from: number, to: number) => void
-  selected: ReadonlySet<string>
+  isSelected: (key: string) => boolean
+  /** Whether every row is selected, also those that are not on the screen. */
+  allSelected: boolean
   onSelect: (key: string, selected: boolean) => void
   onSelectAll: () => void
   sort: Sort
@@ -73,7 +75,7 @@ export function VirtualTable<Row>(props: Props<Row>) {
       aria-label={props.label}
       aria-rowcount={total + 1}
       aria-multiselectable
-      aria-activedescendant={total > 0 ? `row-${cursor}` : undefined}
+      aria-activedescendant={items.some((i) => i.index === cursor) ? `row-${cursor}` : undefined}
       tabIndex={0}
       onKeyDown={(e) => onKey(e, props, cursor, move)}
     >
@@ -107,7 +109,8 @@ function useRowHeight(total: number): number {
 }
 
 function onKey<Row>(event: KeyboardEvent, props: Props<Row>, cursor: number, move: (to: number) => void): void {
-  if (event.target instanceof HTMLInputElement && event.key === ' ') return
+  // Keys belong to what has the focus; only the grid itself has keys for its rows.
+  if (event.target !== event.currentTarget) return
   if (event.ctrlKey || event.metaKey || event.altKey) return
   const page = 15
   const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: page, PageUp: -page }
@@ -116,21 +119,21 @@ function onKey<Row>(event: KeyboardEvent, props: Props<Row>, cursor: number, mov
   if (step !== undefined) move(cursor + step)
   else if (event.key === 'Home') move(0)
   else if (event.key === 'End') move(props.total - 1)
-  else if (event.key === 'Enter' && row && event.target === event.currentTarget) props.onOpen(row)
-  else if (event.key === 'X') props.onSelectAll()
-  else if ((event.key === 'x' || event.key === ' ') && row) props.onSelect(props.rowKey(row), !props.selected.has(props.rowKey(row)))
+  else if (event.key === 'Enter' && row) props.onOpen(row)
+  else if (event.key === 'X' && event.shiftKey) props.onSelectAll()
+  else if ((event.key === 'x' || event.key === ' ') && row) props.onSelect(props.rowKey(row), !props.isSelected(props.rowKey(row)))
   else return
   event.preventDefault()
 }
 
-function Head<Row>({ columns, sort, onSort, tracks, height, total, selected, onSelectAll }: Props<Row> & { tracks: string; height: number }) {
+function Head<Row>({ columns, sort, onSort, tracks, height, total, allSelected, onSelectAll }: Props<Row> & { tracks: string; height: number }) {
   return (
     <div className={`${css.row} ${css.head}`} role="row" aria-rowindex={1} style={{ gridTemplateColumns: tracks, height }}>
       <div role="columnheader" className={css.pick} aria-label="Selected">
         <input
           type="checkbox"
           aria-label="Select all that match"
-          checked={total > 0 && selected.size === total}
+          checked={total > 0 && allSelected}
           onChange={onSelectAll}
           tabIndex={-1}
         />
@@ -164,11 +167,11 @@ function BodyRow<Row>({
   onCursor,
   columns,
   rowKey,
-  selected,
+  isSelected,
   onSelect,
 }: Omit<Props<Row>, 'row'> & { index: number; start: number; tracks: string; row: Row | undefined; cursor: boolean; onCursor: () => void }) {
   const key = row && rowKey(row)
-  const picked = key !== undefined && selected.has(key)
+  const picked = key !== undefined && isSelected(key)
   return (
     <div
       id={`row-${index}`}

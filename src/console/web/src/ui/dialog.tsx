@@ -1,7 +1,7 @@
 /** Dialogs: a plain one, and one that asks before something that cannot be taken back. */
 import { AlertDialog } from '@base-ui/react/alert-dialog'
 import { Dialog as Base } from '@base-ui/react/dialog'
-import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { type FormEvent, type ReactNode, useId, useRef, useState } from 'react'
 import { Problem } from '../api/problem'
 import { Button } from './button'
 import { Notice } from './layout'
@@ -49,20 +49,22 @@ type ConfirmProps = {
 
 /** Asks before it acts, and stays open with the reason when the server refuses. */
 export function Confirm(props: ConfirmProps) {
+  const busy = useRef(false)
   return (
-    <AlertDialog.Root open={props.open} onOpenChange={(open) => !open && props.onClose()}>
+    <AlertDialog.Root open={props.open} onOpenChange={(open) => !open && !busy.current && props.onClose()}>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className={css.backdrop} />
         <AlertDialog.Popup className={css.dialog}>
           <AlertDialog.Title className={css.dialogTitle}>{props.title}</AlertDialog.Title>
-          <ConfirmForm {...props} />
+          <ConfirmForm {...props} onBusy={(now) => (busy.current = now)} />
         </AlertDialog.Popup>
       </AlertDialog.Portal>
     </AlertDialog.Root>
   )
 }
 
-function ConfirmForm({ children, act, danger, typed, reason, onConfirm, onClose }: ConfirmProps) {
+/** While it acts it stays: what the server answers must be seen. */
+function ConfirmForm({ children, act, danger, typed, reason, onConfirm, onClose, onBusy }: ConfirmProps & { onBusy: (busy: boolean) => void }) {
   const [text, setText] = useState('')
   const [why, setWhy] = useState('')
   const [problem, setProblem] = useState<string | null>(null)
@@ -73,6 +75,7 @@ function ConfirmForm({ children, act, danger, typed, reason, onConfirm, onClose 
     event.preventDefault()
     if (!ready) return
     setBusy(true)
+    onBusy(true)
     setProblem(null)
     try {
       await onConfirm(why)
@@ -81,6 +84,7 @@ function ConfirmForm({ children, act, danger, typed, reason, onConfirm, onClose 
       setProblem(e instanceof Problem ? e.message : String(e))
     } finally {
       setBusy(false)
+      onBusy(false)
     }
   }
   return (
@@ -104,7 +108,9 @@ function ConfirmForm({ children, act, danger, typed, reason, onConfirm, onClose 
       )}
       {problem && <Notice kind="bad">{problem}</Notice>}
       <DialogButtons>
-        <Button onClick={onClose}>Keep as it is</Button>
+        <Button onClick={onClose} disabled={busy}>
+          Keep as it is
+        </Button>
         <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={!ready} busy={busy}>
           {act}
         </Button>

@@ -80,7 +80,7 @@ export function Pager({ at, onPage }: { at: Pagination | undefined; onPage: (pag
   return (
     <nav className={css.pager} aria-label="Pages">
       <Button small disabled={at.page_number <= 1} onClick={() => onPage(at.page_number - 1)}>
-        Earlier
+        Previous
       </Button>
       <span className="num">
         page {count(at.page_number)} of {count(at.total_pages)}

@@ -1,7 +1,7 @@
 /** Does something to many devices: chosen, then shown what it would do, then confirmed; more than was confirmed is never touched. */
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { paths } from '../../paths'
@@ -16,21 +16,25 @@ import { tagsOf } from './new-device'
 
 export type BulkAction = 'tags_add' | 'tags_remove' | 'group' | 'updates_on' | 'updates_off' | 'clear_penalty' | 'reboot' | 'reconnect' | 'firmware' | 'move' | 'delete'
 
+/** Stands for no group among the groups, which are never called so. */
+const NO_GROUP = '\u0000'
 /** Above this number of devices the number is typed before anything is done. */
 const TYPED_ABOVE = 25
 
 type Props = {
   action: BulkAction
   /** Which devices: those that a query finds, or those that are named. */
-  devices: { query: string } | { identifiers: string[] }
+  devices: { query: string; except?: string[] } | { identifiers: string[] }
   onClose: () => void
   onStarted: () => void
 }
 
+/** While it acts it stays: what the server answers must be seen. */
 export function BulkDialog(props: Props) {
+  const busy = useRef(false)
   return (
-    <Dialog open onClose={props.onClose} title={TITLES[props.action]}>
-      <Steps {...props} />
+    <Dialog open onClose={() => !busy.current && props.onClose()} title={TITLES[props.action]}>
+      <Steps {...props} onBusy={(now) => (busy.current = now)} />
     </Dialog>
   )
 }
@@ -56,7 +60,7 @@ function argsOf(action: BulkAction, text: string): Record<string, unknown> | nul
     case 'tags_remove':
       return tagsOf(text).length ? { tags: tagsOf(text) } : null
     case 'group':
-      return { group: text || null }
+      return text ? { group: text === NO_GROUP ? null : text } : null
     case 'firmware':
       return text ? { uuid: text } : null
     case 'move': {
@@ -72,7 +76,7 @@ function argsOf(action: BulkAction, text: string): Record<string, unknown> | nul
   }
 }
 
-function Steps({ action, devices, onClose, onStarted }: Props) {
+function Steps({ action, devices, onClose, onStarted, onBusy }: Props & { onBusy: (busy: boolean) => void }) {
   const { org, product } = useProduct()
   const navigate = useNavigate()
   const [text, setText] = useState('')
@@ -84,6 +88,7 @@ function Steps({ action, devices, onClose, onStarted }: Props) {
   const word = action === 'updates_on' || action === 'updates_off' ? 'updates' : action
   const run = async (work: () => Promise<void>) => {
     setBusy(true)
+    onBusy(true)
     setProblem(null)
     try {
       await work()
@@ -91,6 +96,7 @@ function Steps({ action, devices, onClose, onStarted }: Props) {
       setProblem(e instanceof Problem ? e.message : String(e))
       setPlan(null)
     } finally {
+      onBusy(false)
       setBusy(false)
     }
   }
@@ -101,7 +107,7 @@ function Steps({ action, devices, onClose, onStarted }: Props) {
     })
   const act = () =>
     run(async () => {
-      if (!plan) return
+      if (!plan || plan.preview.would_change === 0) return
       const job = await start({ org, product }, plan.form, plan.preview.confirm)
       onStarted()
       await navigate(paths.job(org, product, job))
@@ -122,8 +128,8 @@ function Steps({ action, devices, onClose, onStarted }: Props) {
       {problem && <Notice kind="bad">{problem}</Notice>}
       {plan ? (
         <WhatWouldHappen plan={plan} action={action} busy={busy} onBack={takesNothing ? onClose : () => setPlan(null)} />
-      ) : takesNothing && !problem ? (
-        <Skeleton />
+      ) : takesNothing ? (
+        <Waiting problem={problem !== null} onAgain={() => void look()} onClose={onClose} />
       ) : (
         <>
           <Argument action={action} text={text} onChange={setText} />
@@ -139,10 +145,24 @@ function Steps({ action, devices, onClose, onStarted }: Props) {
   )
 }
 
+/** Before the preview of an action that takes nothing, or after it was refused. */
+function Waiting({ problem, onAgain, onClose }: { problem: boolean; onAgain: () => void; onClose: () => void }) {
+  if (!problem) return <Skeleton />
+  return (
+    <DialogButtons>
+      <Button onClick={onClose}>Cancel</Button>
+      <Button kind="primary" onClick={onAgain}>
+        Look again
+      </Button>
+    </DialogButtons>
+  )
+}
+
 function WhatWouldHappen(props: { plan: { form: BulkForm; preview: Preview }; action: BulkAction; busy: boolean; onBack: () => void }) {
   const { form, preview: p } = props.plan
   const [typed, setTyped] = useState('')
-  const many = p.would_change > TYPED_ABOVE
+  // What cannot be undone is always typed.
+  const many = p.would_change > TYPED_ABOVE || ['delete', 'move'].includes(props.action)
   const ready = p.would_change > 0 && (!many || typed.replaceAll(/\D/g, '') === String(p.would_change))
   const danger = ['delete', 'move', 'firmware', 'reboot'].includes(props.action)
   return (
@@ -165,7 +185,9 @@ function WhatWouldHappen(props: { plan: { form: BulkForm; preview: Preview }; ac
       ))}
       {many && <TextField label={`Type ${p.would_change} to go on`} value={typed} autoComplete="off" inputMode="numeric" onChange={(e) => setTyped(e.target.value)} />}
       <DialogButtons>
-        <Button onClick={props.onBack}>Back</Button>
+        <Button onClick={props.onBack} disabled={props.busy}>
+          Back
+        </Button>
         <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={!ready} busy={props.busy}>
           {p.would_change === 0 ? 'Nothing to do' : `Do it to ${counted(p.would_change, 'device')}`}
         </Button>
@@ -198,7 +220,11 @@ function GroupArgument({ text, onChange }: { text: string; onChange: (text: stri
     queryKey: ['groups', org, product],
     queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path: { org, product } } })),
   })
-  const options = [{ value: '', label: 'No group' }, ...(groups.data ?? []).map((g) => ({ value: g.name, label: g.name }))]
+  const options = [
+    { value: '', label: 'Choose one', disabled: true },
+    { value: NO_GROUP, label: 'No group: take them out of theirs' },
+    ...(groups.data ?? []).map((g) => ({ value: g.name, label: g.name })),
+  ]
   return <SelectField label="Deployment group" options={options} value={text} onChange={onChange} />
 }
 

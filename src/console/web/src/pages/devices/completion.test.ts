@@ -61,4 +61,7 @@ test('a query is narrowed without changing what it means', () => {
   expect(narrowed('', 'tags contains eu')).toBe('tags contains eu')
   expect(narrowed('connection = connected', 'tags contains eu')).toBe('connection = connected and tags contains eu')
   expect(narrowed('a = 1 or b = 2', 'tags contains eu')).toBe('(a = 1 or b = 2) and tags contains eu')
+  expect(narrowed('(a = 1)or(b = 2)', 'tags contains eu')).toBe('((a = 1)or(b = 2)) and tags contains eu')
+  expect(narrowed('tags contains "this or that"', 'a = 1')).toBe('tags contains "this or that" and a = 1')
+  expect(narrowed('weak', 'tags contains eu')).toBe('search like "%weak%" and tags contains eu')
 })

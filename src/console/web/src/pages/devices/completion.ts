@@ -12,6 +12,7 @@ export type Completion = {
 }
 
 const AT_MOST = 40
+const OPERATORS = /^([<>!=]=?|like|is|contains|not_contains)$/
 
 /** The words of a text with their places; a string in quotes is one word. */
 export function words(text: string): { text: string; from: number; to: number }[] {
@@ -78,5 +79,8 @@ export function quoted(value: string): string {
 export function narrowed(query: string, condition: string): string {
   const text = query.trim()
   if (!text) return condition
-  return / or /i.test(text) ? `(${text}) and ${condition}` : `${text} and ${condition}`
+  const all = words(text).map((w) => w.text.toLowerCase())
+  // What has no operator is no query: the server searches for it, which a query says as `search like`.
+  if (!all.some((w) => OPERATORS.test(w))) return `search like ${JSON.stringify(`%${text}%`)} and ${condition}`
+  return all.includes('or') ? `(${text}) and ${condition}` : `${text} and ${condition}`
 }

@@ -1,5 +1,5 @@
 /** The devices of a product: found by a query, seen as a table of any length, and acted on. Every view is its address. */
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { Columns3, Download } from 'lucide-react'
 import { type Dispatch, type SetStateAction, useCallback, useEffect, useMemo, useState } from 'react'
 import { Problem } from '../../api/problem'
@@ -20,6 +20,7 @@ import { FirstDevice } from './first-device'
 import { useDeviceList, useQueryColumns } from './list'
 import { NewDevice } from './new-device'
 import { QueryBar } from './query-bar'
+import { EVERYTHING, NOTHING, countOf, isSelected, toggled } from './selection'
 import { SelectionBar } from './selection-bar'
 import { Views } from './views'
 import css from './devices.module.css'
@@ -31,7 +32,8 @@ function useListSearch(): [Search, (changed: Partial<Search>) => void] {
   const raw = useSearch({ strict: false }) as Record<string, unknown>
   const navigate = useNavigate()
   const { org, product } = useProduct()
-  const text = (key: string) => (typeof raw[key] === 'string' ? (raw[key] as string) : '')
+  // The router reads `12345` as a number and `true` as a truth; both are texts that somebody searches for.
+  const text = (key: string) => (raw[key] === undefined || raw[key] === null ? '' : String(raw[key]))
   const [q, order, cols] = [text('q'), text('sort') || 'identifier', text('cols')]
   const search = useMemo<Search>(
     () => ({
@@ -62,8 +64,7 @@ export default function Devices() {
   const [search, change] = useListSearch()
   const [text, setText] = useState(search.q)
   const [visible, setVisible] = useState<[number, number]>([0, 0])
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
-  const [all, setAll] = useState(false)
+  const [selection, setSelection] = useState(NOTHING)
   const [making, setMaking] = useState(false)
   const live = useLive(org, product)
   const [asking, setAsking] = useState(false)
@@ -71,11 +72,9 @@ export default function Devices() {
   const list = useDeviceList(org, product, search.q, search.sort, ...visible)
   const shown = useColumns(search.cols)
   const navigate = useNavigate()
+  const router = useRouter()
   useTyped(text, search.q, setText, (q) => change({ q }))
-  const clear = useCallback(() => {
-    setSelected(new Set())
-    setAll(false)
-  }, [])
+  const clear = useCallback(() => setSelection(NOTHING), [])
   useEffect(clear, [search.q, clear])
   const problem = list.error instanceof Problem && list.error.status === 422 ? list.error : null
   const onVisible = useCallback((from: number, to: number) => setVisible([from, to]), [])
@@ -112,14 +111,14 @@ export default function Devices() {
       }
     >
       <div className={css.bar}>
-        <Views search={location.search} onOpen={(saved) => void navigate({ ...paths.product(org, product, 'devices', Object.fromEntries(new URLSearchParams(saved))) })} />
+        <Views search={location.search} onOpen={(saved) => void navigate(paths.product(org, product, 'devices', router.options.parseSearch(saved)))} />
         <QueryBar value={text} onChange={setText} columns={columns.data ?? []} problem={problem} onFocus={() => setAsking(true)} />
       </div>
       <Facets query={search.q} ready={list.total !== undefined && !list.stale} onNarrow={(q) => change({ q })} />
       {list.error && !problem ? <Failure error={list.error} again={list.again} /> : null}
       <div className={css.list}>
-        {(selected.size > 0 || all) && (
-          <SelectionBar query={search.q} total={total} selected={selected} all={all} onAll={() => setAll(true)} onClear={clear} />
+        {countOf(selection, total) > 0 && (
+          <SelectionBar query={list.query} total={total} selection={selection} onAll={() => setSelection(EVERYTHING)} onClear={clear} />
         )}
         <VirtualTable<Device>
           label="Devices"
@@ -128,17 +127,10 @@ export default function Devices() {
           row={list.row}
           rowKey={(d) => d.identifier}
           onVisible={onVisible}
-          selected={selected}
-          onSelect={(key, picked) => {
-            setAll(false)
-            setSelected((before) => {
-              const after = new Set(before)
-              if (picked) after.add(key)
-              else after.delete(key)
-              return after
-            })
-          }}
-          onSelectAll={() => (all ? clear() : setAll(true))}
+          isSelected={(key) => isSelected(selection, key)}
+          allSelected={countOf(selection, total) === total}
+          onSelect={(key, picked) => setSelection((before) => toggled(before, key, picked))}
+          onSelectAll={() => setSelection(selection.all ? NOTHING : EVERYTHING)}
           sort={search.sort}
           onSort={(sort) => change({ sort })}
           onOpen={(d) => void navigate(paths.device(org, product, d.identifier))}

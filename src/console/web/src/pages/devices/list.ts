@@ -51,7 +51,7 @@ export function useDeviceList(org: string, product: string, query: string, sort:
     return all
   }, [from, to])
   const read = useQueries({
-    queries: pages.map((number) => ({ ...page(shown, number), placeholderData: number === 0 ? keepPreviousData : undefined })),
+    queries: pages.map((number) => ({ ...page(shown, number), placeholderData: number === 0 ? keepPreviousData : undefined, refetchInterval: 30_000 })),
   })
   return {
     total: first.data?.pagination.total_entries,

@@ -41,7 +41,7 @@ export function QueryBar({ value, onChange, columns, problem, onFocus }: Props) 
       if (event.key === 'ArrowDown') setOpen(true)
       return
     } else if (event.key === 'ArrowDown') setAt((at + 1) % offers.length)
-    else if (event.key === 'ArrowUp') setAt((at + offers.length) % (offers.length + 1) - 1 < 0 ? offers.length - 1 : at - 1)
+    else if (event.key === 'ArrowUp') setAt(at <= 0 ? offers.length - 1 : at - 1)
     else if ((event.key === 'Enter' || event.key === 'Tab') && at >= 0) {
       const offer = offers[at]
       if (offer) take(offer)
@@ -62,7 +62,7 @@ export function QueryBar({ value, onChange, columns, problem, onFocus }: Props) 
         aria-label="Device query"
         role="combobox"
         aria-expanded={shown}
-        aria-controls={listId}
+        aria-controls={shown ? listId : undefined}
         aria-autocomplete="list"
         aria-activedescendant={shown && at >= 0 ? `${listId}-${at}` : undefined}
         aria-invalid={problem ? true : undefined}

@@ -7,26 +7,26 @@ import { Menu } from '../../ui/menu'
 import { count, counted } from '../../ui/text'
 import { type BulkAction, BulkDialog } from './bulk'
 import css from './devices.module.css'
+import { type Selection, countOf, devicesOf } from './selection'
 
 type Props = {
   query: string
   total: number
-  selected: ReadonlySet<string>
-  /** Whether all that match are meant, and not those with a mark. */
-  all: boolean
+  selection: Selection
   onAll: () => void
   onClear: () => void
 }
 
-export function SelectionBar({ query, total, selected, all, onAll, onClear }: Props) {
+export function SelectionBar({ query, total, selection, onAll, onClear }: Props) {
   const { org } = useProduct()
   const may = atLeast(useRole(org), 'manage')
   const [action, setAction] = useState<BulkAction | null>(null)
-  const n = all ? total : selected.size
+  const n = countOf(selection, total)
+  const { all } = selection
   const item = (label: string, action: BulkAction, danger = false) => ({ label, danger, disabled: !may, onSelect: () => setAction(action) })
   return (
     <div className={css.selection} role="region" aria-label="Selected devices">
-      <strong aria-live="polite">{all ? `All ${count(total)} that match` : `${counted(n, 'device')} selected`}</strong>
+      <strong aria-live="polite">{all && n === total ? `All ${count(total)} that match` : `${counted(n, 'device')}${all ? ` of ${count(total)} that match` : ' selected'}`}</strong>
       {!all && total > n && (
         <Button small kind="plain" onClick={onAll}>
           Select all {count(total)} that match
@@ -63,7 +63,7 @@ export function SelectionBar({ query, total, selected, all, onAll, onClear }: Pr
       {action && (
         <BulkDialog
           action={action}
-          devices={all ? { query } : { identifiers: [...selected] }}
+          devices={devicesOf(selection, query)}
           onClose={() => setAction(null)}
           onStarted={onClear}
         />

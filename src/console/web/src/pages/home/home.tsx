@@ -9,6 +9,7 @@ import { queries, useSession } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
+import { toastProblem } from '../../ui/toast'
 import { Card, Empty, Failure, Page, Skeleton, gridClass } from '../../ui/layout'
 
 export default function Home() {
@@ -83,10 +84,16 @@ function NewOrg() {
   const [product, setProduct] = useState('')
   const form = useForm(async () => {
     await take(api.POST('/api/orgs', { body: { name } }))
-    await queries.invalidateQueries({ queryKey: ['session'] })
-    if (!product) return navigate(paths.org(name))
-    await take(api.POST('/api/orgs/{org}/products', { params: { path: { org: name } }, body: { name: product } }))
-    return navigate(paths.product(name, product))
+    try {
+      if (product) await take(api.POST('/api/orgs/{org}/products', { params: { path: { org: name } }, body: { name: product } }))
+      await navigate(product ? paths.product(name, product) : paths.org(name))
+    } catch (e) {
+      toastProblem(e)
+      await navigate(paths.org(name))
+    } finally {
+      // Not before: the list of organizations takes the place of this form.
+      await queries.invalidateQueries({ queryKey: ['session'] })
+    }
   }, ['name'])
   return (
     <form className="stack" onSubmit={form.submit}>

@@ -1,13 +1,13 @@
 /** One action on many devices: how far it is, what was refused and why, and the way back. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { api, data, take } from '../../api/client'
 import { moment } from '../../ui/text'
 import type { Pagination } from '../../api/types'
 import { paths } from '../../paths'
 import { useAddress } from '../../product'
-import { atLeast, useRole } from '../../session/session'
+import { atLeast, queries, useRole } from '../../session/session'
 import { Bar } from '../../ui/bar'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
@@ -20,6 +20,9 @@ import { Time, useNow } from '../../ui/time'
 import { attempt } from '../../ui/toast'
 import { type JobDetail, type JobResult, cancel, jobStatus, jobTitle, undo } from './jobs'
 
+/** What lists and pages of devices are kept under. */
+const CHANGED = new Set(['devices', 'device', 'facets', 'device-columns', 'groups', 'summary'])
+
 export default function JobPage() {
   const { org = '', product = '', job = '' } = useAddress()
   const shown = useQuery({
@@ -29,6 +32,13 @@ export default function JobPage() {
       data(api.GET('/api/orgs/{org}/products/{product}/jobs/{job}', { params: { path: { org, product, job } } })) as Promise<JobDetail>,
   })
   const j = shown.data
+  const state = j?.state
+  const before = useRef(state)
+  useEffect(() => {
+    // What it changed is read again wherever it is shown.
+    if (before.current === 'running' && state !== 'running') void queries.invalidateQueries({ predicate: (q) => CHANGED.has(String(q.queryKey[0])) })
+    before.current = state
+  }, [state])
   return (
     <Page
       title={`Job ${job}`}

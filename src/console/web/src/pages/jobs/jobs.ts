@@ -15,6 +15,8 @@ type At = { org: string; product: string }
 export type BulkForm = {
   query?: string
   identifiers?: string[]
+  /** Devices that are left out. */
+  except?: string[]
   action: string
   args?: Record<string, unknown>
 }

@@ -135,7 +135,7 @@ function Rollouts({ rollouts }: { rollouts: readonly RolloutSummary[] }) {
   const { org, product } = useProduct()
   return (
     <Card title="Rolling out" actions={<Link {...paths.product(org, product, 'groups')} className="small">all deployment groups</Link>}>
-      {rollouts.length === 0 && <p className="muted">Every group runs its release everywhere.</p>}
+      {rollouts.length === 0 && <p className="muted">No release is under way.</p>}
       <ul className="stack">
         {rollouts.map((r) => (
           <Rollout key={r.group} rollout={r} />
