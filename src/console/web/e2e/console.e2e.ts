@@ -26,7 +26,7 @@ test('the console of a device answers, takes a file, and says when the device is
   await page.goto(`${P}/devices/term-000000/console`)
   const screen = page.locator('.xterm')
   await screen.waitFor()
-  await page.getByText(/iex/).first().waitFor()
+  await page.getByText('open', { exact: true }).waitFor()
   await screen.click()
   await page.keyboard.type('1 + 1')
   await page.keyboard.press('Enter')

@@ -8,7 +8,7 @@ let browser: Browser
 
 beforeAll(async () => {
   demo = await Demo.start()
-  browser = await launch({ browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true })
+  browser = await launch({ browser: 'firefox', executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr', headless: true, defaultViewport: null, args: ['--width=1440', '--height=900'] })
 })
 afterAll(async () => {
   await browser?.close()
@@ -23,7 +23,6 @@ test('login, overview, a query, a device with its console, a rollout', async () 
     const text = m.text()
     if (m.type() === 'error' && !/40[14]/.test(text)) problems.push(text)
   })
-  await page.setViewport({ width: 1440, height: 900 })
   await page.evaluateOnNewDocument(() => {
     document.addEventListener('securitypolicyviolation', (e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))
   })

@@ -1,6 +1,10 @@
 /** Files over a console: sent in chunks, and put together from chunks (docs/protocol/device.md, "Remote console"). */
 import type { Channel, Payload } from './channel'
 
+/** How many files are listed, those on their way to the device aside; the oldest goes first. */
+export const KEPT = 20
+/** Bytes of files from the device that the browser keeps. */
+export const HELD = 100_000_000
 /** What the server passes on at most, in bytes. */
 export const MOST = 10 * 1024 * 1024
 /** Bytes of a chunk: half of what the server takes. */
@@ -27,11 +31,15 @@ export function refusal(name: string, size: number): string | null {
   return bad ? 'Its name cannot be used on the device.' : null
 }
 
-/** The transfers of one terminal; `changed` is told when any of them goes on. */
+/**
+ * The transfers of one terminal; `changed` is told when any of them goes on, once a frame of the screen at most. What is kept has
+ * bounds, since it is the device that says how many files come.
+ */
 export class Transfers {
   private all: Transfer[] = []
-  private readonly parts = new Map<string, Uint8Array<ArrayBuffer>[]>()
+  private readonly parts = new Map<Transfer, Gathered>()
   private ids = 0
+  private frame = 0
 
   constructor(
     private readonly channel: () => Channel | undefined,
@@ -61,8 +69,9 @@ export class Transfers {
   take(event: string, payload: Payload): boolean {
     const name = String(payload.filename ?? '')
     if (event === 'file-data/start') {
-      this.parts.set(name, [])
-      this.add({ name, way: 'down', size: null })
+      const same = this.running(name, 'down')
+      if (same) this.end(same, 'The device began it anew.')
+      this.parts.set(this.add({ name, way: 'down', size: null }), new Gathered())
     } else if (event === 'file-data') this.part(name, String(payload.data ?? ''))
     else if (event === 'file-data/stop') this.stop(name)
     else if (event === 'file-data/error') this.refused(name, String(payload.reason ?? 'It failed.'))
@@ -72,38 +81,33 @@ export class Transfers {
 
   /** Forgets what came, so that the browser can let the bytes go. */
   clear(): void {
-    for (const one of this.all) if (one.url) URL.revokeObjectURL(one.url)
-    this.all = this.all.filter((t) => t.state === 'running')
+    for (const one of this.all.filter((t) => t.state !== 'running')) this.drop(one)
     this.tell()
   }
 
   /** What was under way when the device or the connection went. */
   interrupted(reason: string): void {
-    this.parts.clear()
     for (const one of this.all) if (one.state === 'running') this.end(one, reason)
   }
 
   private part(name: string, data: string): void {
     const one = this.running(name, 'down')
-    const parts = this.parts.get(name)
-    if (!one || !parts) return
+    const parts = one && this.parts.get(one)
+    if (!parts) return
     const bytes = decoded(data)
     if (!bytes) return this.end(one, 'A part of it cannot be read.')
     one.done += bytes.length
-    if (one.done > MOST) {
-      this.parts.delete(name)
-      return this.end(one, 'It has more than 10 MiB.')
-    }
-    parts.push(bytes)
+    if (one.done > MOST) return this.end(one, 'It has more than 10 MiB.')
+    parts.add(bytes)
+    this.makeRoom(one)
     this.tell()
   }
 
   private stop(name: string): void {
     const one = this.running(name, 'down')
-    const parts = this.parts.get(name)
-    this.parts.delete(name)
-    if (!one || !parts) return
-    one.url = URL.createObjectURL(new Blob(parts, { type: 'application/octet-stream' }))
+    const parts = one && this.parts.get(one)
+    if (!parts) return
+    one.url = URL.createObjectURL(new Blob([parts.whole()], { type: 'application/octet-stream' }))
     one.size = one.done
     this.end(one)
   }
@@ -121,20 +125,69 @@ export class Transfers {
 
   private add(part: Pick<Transfer, 'name' | 'way' | 'size'>): Transfer {
     const one: Transfer = { ...part, id: ++this.ids, done: 0, state: 'running' }
-    this.all = [...this.all, one]
+    this.all.push(one)
+    this.makeRoom(one)
     this.tell()
     return one
   }
 
+  /** Lets the oldest go until there are no more than may be kept; what goes on now and what the person sends stays. */
+  private makeRoom(newest: Transfer): void {
+    const old = this.all.filter((t) => t !== newest && !(t.way === 'up' && t.state === 'running'))
+    let held = this.all.reduce((sum, t) => sum + heldBy(t), 0)
+    for (let left = old.length + 1; left > KEPT || (held > HELD && left > 1); left--) {
+      const oldest = old.shift()
+      if (!oldest) return
+      held -= heldBy(oldest)
+      this.drop(oldest)
+    }
+  }
+
+  private drop(one: Transfer): void {
+    if (one.url) URL.revokeObjectURL(one.url)
+    this.parts.delete(one)
+    this.all = this.all.filter((t) => t !== one)
+  }
+
   private end(one: Transfer, reason?: string): void {
+    this.parts.delete(one)
     one.state = reason ? 'failed' : 'done'
     if (reason) one.reason = reason
     this.tell()
   }
 
   private tell(): void {
-    this.changed(this.all.map((t) => ({ ...t })))
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0
+      this.changed(this.all.map((t) => ({ ...t })))
+    })
   }
+}
+
+/** Bytes that come in pieces, in one buffer: very many small pieces would take far more memory than what is in them. */
+class Gathered {
+  private buffer = new Uint8Array(CHUNK)
+  private length = 0
+
+  add(bytes: Uint8Array): void {
+    const length = this.length + bytes.length
+    if (length > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(length, this.buffer.length * 2))
+      larger.set(this.buffer.subarray(0, this.length))
+      this.buffer = larger
+    }
+    this.buffer.set(bytes, this.length)
+    this.length = length
+  }
+
+  whole(): Uint8Array<ArrayBuffer> {
+    return this.buffer.subarray(0, this.length)
+  }
+}
+
+/** Bytes that the browser keeps for a transfer. */
+function heldBy(one: Transfer): number {
+  return one.way === 'down' && one.state !== 'failed' ? one.done : 0
 }
 
 function encoded(bytes: Uint8Array): string {
@@ -143,7 +196,10 @@ function encoded(bytes: Uint8Array): string {
 
 function decoded(text: string): Uint8Array<ArrayBuffer> | null {
   try {
-    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+    const characters = atob(text)
+    const bytes = new Uint8Array(characters.length)
+    for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
+    return bytes
   } catch {
     return null
   }

@@ -35,10 +35,10 @@ export function NewToken({ open, onClose, make, products, org, title = 'New toke
     setMade(null)
     onClose()
   }
+  if (made) return <MadeToken made={made} org={org} onDone={close} />
   return (
-    // A stray click beside the dialog must not take away what is shown once.
-    <Dialog open={open} onClose={() => !made && close()} title={made ? 'Your new token' : title} wide={made !== null}>
-      {made ? <MadeToken made={made} org={org} onDone={close} /> : <Make make={make} products={products} onMade={setMade} onClose={close} />}
+    <Dialog open={open} onClose={close} title={title}>
+      <Make make={make} products={products} onMade={setMade} onClose={close} />
     </Dialog>
   )
 }

@@ -19,13 +19,11 @@ export function SetUp({ open, onClose }: { open: boolean; onClose: () => void })
     setStep({ at: 'password' })
     void queries.invalidateQueries({ queryKey: ['second-factor'] })
   }
-  // The recovery codes are shown once: a stray click beside the dialog must not take them away.
-  const closed = () => step.at !== 'codes' && close()
+  if (step.at === 'codes') return <RecoveryCodes codes={step.codes} onDone={close} />
   return (
-    <Dialog open={open} onClose={closed} title={step.at === 'codes' ? 'Keep your recovery codes' : 'Set up a second factor'}>
+    <Dialog open={open} onClose={close} title="Set up a second factor">
       {step.at === 'password' && <Password onClose={close} onDone={(made) => setStep({ at: 'code', ...made })} />}
       {step.at === 'code' && <FirstCode {...step} onClose={close} onDone={(codes) => setStep({ at: 'codes', codes })} />}
-      {step.at === 'codes' && <RecoveryCodes codes={step.codes} onDone={close} />}
     </Dialog>
   )
 }

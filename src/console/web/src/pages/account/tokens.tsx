@@ -5,6 +5,7 @@ import { api, data, take } from '../../api/client'
 import { queries, useSession } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Card, Command, Empty, Failure, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import type { Token } from '../org/parts/types'
 import { type Asked, NewToken } from './new-token'
 import { TokenTable } from './token-table'
@@ -42,7 +43,7 @@ export default function Tokens() {
         {tokens.data?.length === 0 && (
           <Empty title="No token yet">
             <p>The command line makes its own when you log in with it, through this browser:</p>
-            <Command text={`nervecenter login --server ${location.origin}`} />
+            <Command text={`nervecenter login --server ${shellWord(location.origin)}`} />
             <Button kind="primary" onClick={() => setMaking(true)}>
               New token
             </Button>

@@ -3,6 +3,7 @@ import { useId, useState } from 'react'
 import { Button } from '../../ui/button'
 import { Select } from '../../ui/form'
 import { type Filters, SearchField } from '../firmware/filters'
+import { UNFILTERED, isFiltered, localOf, momentOf } from './asked'
 import css from './audit.module.css'
 
 const RANGE = 'range'
@@ -14,15 +15,6 @@ const SINCE = [
   { value: 'now-30d', label: 'The last 30 days' },
   { value: RANGE, label: 'From … to …' },
 ]
-const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** The moment that a parameter names: `now-7d`, or a time. The API wants whole seconds in UTC. */
-export function momentOf(text: string | undefined): string | undefined {
-  if (!text) return undefined
-  const relative = /^now(?:-(\d+)([mhd]))?$/.exec(text)
-  const at = relative ? Date.now() - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 'm'] ?? 0) : Date.parse(text)
-  return Number.isNaN(at) ? undefined : new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
-}
 
 type Props = { filters: Filters; onChange: (changed: Record<string, string>) => void }
 
@@ -47,13 +39,13 @@ export function AuditFilters({ filters, onChange }: Props) {
           <Moment label="to" value={filters.until} onChange={(until) => onChange({ until })} />
         </>
       )}
-      {(filters.q || filters.actor || filters.since || filters.until) && (
+      {isFiltered(filters) && (
         <Button
           small
           kind="plain"
           onClick={() => {
             setRange(false)
-            onChange({ q: '', actor: '', since: '', until: '' })
+            onChange(UNFILTERED)
           }}
         >
           Clear
@@ -76,14 +68,8 @@ function Moment({ label, value, onChange }: { label: string; value: string | und
         type="datetime-local"
         className={css.time}
         value={localOf(momentOf(value))}
-        onChange={(e) => onChange(e.target.value ? new Date(e.target.value).toISOString().replace(/\.\d+Z$/, 'Z') : '')}
+        onChange={(e) => onChange(momentOf(e.target.value) ?? '')}
       />
     </span>
   )
-}
-
-function localOf(moment: string | undefined): string {
-  if (!moment) return ''
-  const at = new Date(moment)
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }

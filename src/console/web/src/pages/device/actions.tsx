@@ -15,10 +15,10 @@ import { attempt, toast } from '../../ui/toast'
 import { D, changeDevice, refreshDevice, useDeviceAddress, useMayManage, type DeviceAddress } from './device'
 import { MoveDevice } from './move'
 import { PinButton } from './pin'
-import { PushFirmware } from './push'
+import { SendFirmware } from './send'
 
 /** A question that is open. */
-export type Question = 'reboot' | 'reconnect' | 'penalty' | 'push' | 'move' | 'delete' | 'destroy'
+export type Question = 'reboot' | 'reconnect' | 'penalty' | 'send' | 'move' | 'delete' | 'destroy'
 
 export function restore(at: DeviceAddress): Promise<void> {
   return changeDevice(at, { deleted_at: null })
@@ -78,8 +78,8 @@ function moreItems(device: Device, may: boolean, ask: (question: Question) => vo
     ...(!may ? { note: 'takes the role manage' } : more.unless ? { note: more.unless } : {}),
   })
   return [
-    item('Push a firmware…', 'push'),
-    item('Drop its connection…', 'reconnect'),
+    item('Send a firmware…', 'send'),
+    item('Reconnect…', 'reconnect'),
     item('Let it out of the penalty box…', 'penalty', { unless: !isBlocked(device) && 'it is not in it' }),
     'separator',
     item('Move to another product…', 'move'),
@@ -119,9 +119,9 @@ export function Questions({ device, open, onClose }: { device: Device; open: Que
       <Confirm
         open={open === 'reconnect'}
         onClose={onClose}
-        title={`Drop the connection of ${at.device}?`}
-        act="Drop it"
-        onConfirm={() => done(`The connection of ${at.device} was dropped.`, take(api.POST(`${D}/reconnect`, path)))}
+        title={`Reconnect ${at.device}?`}
+        act="Reconnect it"
+        onConfirm={() => done(`${at.device} was disconnected, and connects again by itself.`, take(api.POST(`${D}/reconnect`, path)))}
       >
         <p>
           The server closes the connection of the device, which connects again by itself. Its console and shell close, and an update that is being
@@ -168,7 +168,7 @@ export function Questions({ device, open, onClose }: { device: Device; open: Que
           be taken back.
         </p>
       </Confirm>
-      <PushFirmware device={device} open={open === 'push'} onClose={onClose} />
+      <SendFirmware device={device} open={open === 'send'} onClose={onClose} />
       <MoveDevice open={open === 'move'} onClose={onClose} />
     </>
   )

@@ -1,8 +1,6 @@
 /** What was done to a device and by it: its audit log, its connections, and its keys on other networks. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useCallback } from 'react'
 import { api, data, take } from '../../api/client'
-import type { AuditEntry } from '../../api/types'
 import { Button } from '../../ui/button'
 import { TextField } from '../../ui/form'
 import { Card, CopyButton, Failure, Skeleton } from '../../ui/layout'
@@ -10,9 +8,11 @@ import { Status } from '../../ui/status'
 import { Pager, Table } from '../../ui/table'
 import { count, duration, moment } from '../../ui/text'
 import { Time } from '../../ui/time'
+import { useTyped } from '../../ui/use-typed'
+import { pageNumber } from '../group/paged'
+import { useUrl } from '../org/parts/url'
+import { AuditTable } from '../audit/audit-table'
 import { D, EVERY, deviceKey, useConnections, useDeviceAddress, type Connection } from './device'
-import { pageOf, useTyped } from './paging'
-import { useTexts } from './search'
 import css from './device.module.css'
 
 export default function Activity() {
@@ -27,12 +27,9 @@ export default function Activity() {
 
 function Audit() {
   const at = useDeviceAddress()
-  const [text, change] = useTexts('activity')
-  const [asked, page] = [text('q'), pageOf(text('page'))]
-  const [typed, setTyped] = useTyped(
-    asked,
-    useCallback((q: string) => change({ q, page: '' }), [change]),
-  )
+  const { text, change } = useUrl()
+  const [asked, page] = [text('q'), pageNumber(text('page'))]
+  const [typed, setTyped] = useTyped(asked, (q) => change({ q, page: '' }))
   const entries = useQuery({
     queryKey: deviceKey(at, 'audit', asked, page),
     placeholderData: keepPreviousData,
@@ -52,16 +49,11 @@ function Audit() {
         {entries.isPending && <Skeleton lines={5} />}
         {entries.data && (
           <>
-            <Table
+            <AuditTable
               label="Audit log of the device, newest first"
-              rows={entries.data.data}
-              rowKey={(e) => e.id}
+              entries={entries.data.data}
+              {...at}
               none={asked ? `No entry has "${asked}" in it.` : 'Nothing was done to it yet.'}
-              columns={[
-                { name: 'When', names: true, cell: (e) => <Time at={e.at} /> },
-                { name: 'Who', cell: (e) => <Who entry={e} /> },
-                { name: 'What', cell: (e) => <What entry={e} /> },
-              ]}
             />
             <Pager at={entries.data.pagination} onPage={(n) => change({ page: n === 1 ? '' : String(n) }, true)} />
           </>
@@ -71,36 +63,13 @@ function Audit() {
   )
 }
 
-function Who({ entry }: { entry: AuditEntry }) {
-  const kind = entry.actor_type === 'user' ? '' : entry.actor_type === 'device' ? 'the device' : 'deployment group '
-  if (entry.actor_type === 'device') return <span className="muted">{kind}</span>
-  return (
-    <span title={entry.actor_email ?? undefined}>
-      {kind && <span className="muted">{kind}</span>}
-      {entry.actor ?? <span className="muted">somebody who is gone</span>}
-    </span>
-  )
-}
-
-function What({ entry }: { entry: AuditEntry }) {
-  if (entry.details === null || entry.details === undefined) return <span className={css.wrap}>{entry.description}</span>
-  return (
-    <details>
-      <summary className={css.wrap}>{entry.description}</summary>
-      <pre className={css.pre} tabIndex={0} aria-label="Details">
-        {typeof entry.details === 'string' ? entry.details : JSON.stringify(entry.details, null, 2)}
-      </pre>
-    </details>
-  )
-}
-
 /** Connections that are shown at first, and after each press of the button more. */
 const FIRST = 10
 const MOST = 1000
 
 function Connections() {
-  const [text, change] = useTexts('activity')
-  const limit = Math.min(Math.max(pageOf(text('connections')), FIRST), MOST)
+  const { text, change } = useUrl()
+  const limit = Math.min(Math.max(pageNumber(text('connections')), FIRST), MOST)
   const connections = useConnections(limit)
   const rows = connections.data ?? []
   return (

@@ -6,13 +6,16 @@ import type { components } from '../../api/schema'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm, Dialog, DialogButtons } from '../../ui/dialog'
-import { TextArea, useForm } from '../../ui/form'
+import { useForm } from '../../ui/form'
 import { Card, Command, CopyButton, Failure, Skeleton } from '../../ui/layout'
+import { productFlags, shellWord } from '../../ui/shell-word'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { moment } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { toast } from '../../ui/toast'
+import { base64, pemOf } from '../org/parts/base64'
+import { FileText } from '../org/parts/file-text'
 import { D, deviceKey, useDeviceAddress, useMayManage } from './device'
 import css from './device.module.css'
 
@@ -110,21 +113,16 @@ function NoCertificates() {
         None. A certificate comes by itself when a device connects with one that an authority of the organization signed; a device that uses a shared
         secret needs none. One that nobody signed is added here, or from a terminal:
       </p>
-      <Command text={`nervecenter device cert import ${at.device} cert.pem --org ${at.org} --product ${at.product}`} />
+      <Command text={`nervecenter device cert import ${shellWord(at.device)} cert.pem ${productFlags(at.org, at.product)}`} />
     </div>
   )
-}
-
-/** Base64 of UTF-8, as the API wants PEM. */
-function encoded(pem: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(pem)))
 }
 
 function Add({ onDone }: { onDone: () => void }) {
   const at = useDeviceAddress()
   const [pem, setPem] = useState('')
   const form = useForm(async () => {
-    await data(api.POST(`${D}/certificates`, { params: { path: at }, body: { cert: encoded(pem.trim() + '\n') } }))
+    await data(api.POST(`${D}/certificates`, { params: { path: at }, body: { cert: base64(new TextEncoder().encode(pemOf(pem))) } }))
     toast('The certificate is added.')
     await queries.invalidateQueries({ queryKey: deviceKey(at, 'certificates') })
     onDone()
@@ -132,18 +130,15 @@ function Add({ onDone }: { onDone: () => void }) {
   return (
     <form className="stack" onSubmit={form.submit}>
       {form.problem}
-      <TextArea
+      <FileText
         label="Certificate"
-        hint="In PEM: from BEGIN CERTIFICATE to END CERTIFICATE. Never its private key."
-        required
-        mono
-        rows={8}
+        hint="In PEM, from BEGIN CERTIFICATE to END CERTIFICATE, or a file in DER. Never its private key."
         value={pem}
         error={form.error('cert')}
-        onChange={(e) => setPem(e.target.value)}
-        spellCheck={false}
+        onChange={setPem}
+        placeholder="-----BEGIN CERTIFICATE-----"
+        accept=".pem,.crt,.cer,.der"
       />
-      <input type="file" aria-label="Or choose a file" accept=".pem,.crt,.cer" onChange={(e) => void e.target.files?.[0]?.text().then(setPem)} />
       <DialogButtons>
         <Button onClick={onDone}>Cancel</Button>
         <Button type="submit" kind="primary" busy={form.busy}>

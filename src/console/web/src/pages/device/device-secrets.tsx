@@ -5,8 +5,9 @@ import { api, data, take } from '../../api/client'
 import type { components } from '../../api/schema'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Confirm, Dialog, DialogButtons } from '../../ui/dialog'
+import { Confirm } from '../../ui/dialog'
 import { Card, Command, CopyButton, Failure, Notice, Skeleton } from '../../ui/layout'
+import { ShownOnce } from '../../ui/shown-once'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { Time } from '../../ui/time'
@@ -43,7 +44,7 @@ export function DeviceSecrets() {
   }
   const end = async () => {
     await take(api.DELETE(`${D}/shared_secrets/{key}`, { params: { path: { ...at, key: ending ?? '' } } }))
-    toast('The secret is refused from now on.')
+    toast('The secret is deactivated.')
     await again()
   }
   return (
@@ -59,11 +60,9 @@ export function DeviceSecrets() {
       {!may && <p className="muted">Seeing the keys of a device takes the role manage.</p>}
       {secrets.isLoading && <Skeleton />}
       {secrets.data && <SecretTable secrets={secrets.data} onEnd={setEnding} />}
-      <Dialog open={made !== null} onClose={() => setMade(null)} title="The new secret">
-        {made && <New made={made} onDone={() => setMade(null)} />}
-      </Dialog>
+      {made && <New made={made} onDone={() => setMade(null)} />}
       <Confirm open={ending !== null} onClose={() => setEnding(null)} title="Deactivate this secret?" act="Deactivate it" danger onConfirm={end}>
-        <p>The server refuses {ending} from now on, and a device that uses it cannot connect. It cannot be made good again.</p>
+        <p>The server refuses {ending} from now on, and a device that uses it cannot connect. It cannot be switched on again.</p>
       </Confirm>
     </Card>
   )
@@ -94,13 +93,13 @@ function SecretTable({ secrets, onEnd }: { secrets: readonly SharedSecret[]; onE
           cell: (s) =>
             s.deactivated_at ? (
               <span className="row">
-                <Status tone="off">refused</Status>
+                <Status tone="off">deactivated</Status>
                 <span className="small muted">
                   <Time at={s.deactivated_at} />
                 </span>
               </span>
             ) : (
-              <Status tone="ok">good</Status>
+              <Status tone="ok">in use</Status>
             ),
         },
         {
@@ -125,17 +124,12 @@ function SecretTable({ secrets, onEnd }: { secrets: readonly SharedSecret[]; onE
 
 function New({ made, onDone }: { made: Made; onDone: () => void }) {
   return (
-    <div className="stack">
+    <ShownOnce title="The new secret" onDone={onDone}>
       <Notice kind="warn">The secret is shown this once. Keep it where the device reads it.</Notice>
       <p className="muted">Key</p>
       <Command text={made.key} />
       <p className="muted">Secret</p>
       <Command text={made.secret} />
-      <DialogButtons>
-        <Button kind="primary" onClick={onDone}>
-          I have kept it
-        </Button>
-      </DialogButtons>
-    </div>
+    </ShownOnce>
   )
 }

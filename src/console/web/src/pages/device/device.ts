@@ -11,9 +11,6 @@ import { connectionStatus } from '../../ui/status'
 type Schemas = components['schemas']
 export type Connection = Schemas['Connection']
 export type DeviceFirmware = Schemas['DeviceFirmware']
-export type RuleCheck = Schemas['RuleCheck']
-export type ScriptEntry = Schemas['ScriptEntry']
-export type NetworkIdentity = Schemas['NetworkIdentity']
 
 /** The path of a device in the API. */
 export const D = '/api/orgs/{org}/products/{product}/devices/{device}'

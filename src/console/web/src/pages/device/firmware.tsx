@@ -13,8 +13,8 @@ import { bytes, count, percent } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { Questions } from './actions'
 import { AttemptTable } from './attempts'
+import { useUrl } from '../org/parts/url'
 import { D, EVERY, deviceKey, useAttempts, useDevice, useDeviceAddress, useMayManage, type DeviceFirmware } from './device'
-import { useTexts } from './search'
 
 /** Attempts on a page. */
 const PAGE = 25
@@ -50,7 +50,7 @@ function Validation({ image }: { image: DeviceFirmware | undefined }) {
 function Now({ device, newest }: { device: Device; newest: DeviceFirmware | undefined }) {
   const { org, product } = useDeviceAddress()
   const { may, note } = useMayManage()
-  const [pushing, setPushing] = useState(false)
+  const [sending, setSending] = useState(false)
   const runs = device.firmware_metadata
   const group = device.deployment_group
   const current = newest && newest.uuid === runs?.uuid ? newest : undefined
@@ -58,8 +58,8 @@ function Now({ device, newest }: { device: Device; newest: DeviceFirmware | unde
     <Card
       title="Runs now"
       actions={
-        <Button disabled={!may || device.deleted} title={note} onClick={() => setPushing(true)}>
-          Push a firmware…
+        <Button disabled={!may || device.deleted} title={note} onClick={() => setSending(true)}>
+          Send a firmware…
         </Button>
       }
     >
@@ -78,7 +78,7 @@ function Now({ device, newest }: { device: Device; newest: DeviceFirmware | unde
             ['Fell back to it', current && (current.auto_revert_detected ? <Status tone="warn">yes: a newer firmware did not start</Status> : 'no')],
             ['Platform', [runs.platform, runs.architecture].filter(Boolean).join(', ')],
             [
-              'Uuid',
+              'UUID',
               <span key="u">
                 <span className="mono">{runs.uuid}</span> <CopyButton text={runs.uuid} label="Copy the uuid" />
               </span>,
@@ -99,7 +99,7 @@ function Now({ device, newest }: { device: Device; newest: DeviceFirmware | unde
           ]}
         />
       )}
-      <Questions device={device} open={pushing ? 'push' : null} onClose={() => setPushing(false)} />
+      <Questions device={device} open={sending ? 'send' : null} onClose={() => setSending(false)} />
     </Card>
   )
 }
@@ -129,7 +129,7 @@ function Sent() {
 }
 
 function Attempts() {
-  const [text, change] = useTexts('firmware')
+  const { text, change } = useUrl()
   const before = text('before')
   const attempts = useAttempts(PAGE, before || undefined)
   const rows = attempts.data ?? []

@@ -4,6 +4,7 @@ import { api, data } from '../../api/client'
 import type { HealthReport } from '../../api/types'
 import { Button } from '../../ui/button'
 import { Card, Command, Empty, Notice } from '../../ui/layout'
+import { productFlags, shellWord } from '../../ui/shell-word'
 import { Status, healthStatus } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { Time } from '../../ui/time'
@@ -138,7 +139,7 @@ export function NoHealth() {
         </>
       ) : (
         <>
-          <Command text={`nervecenter device events ${at.device} --org ${at.org} --product ${at.product}`} />
+          <Command text={`nervecenter device events ${shellWord(at.device)} ${productFlags(at.org, at.product)}`} />
           <AskForReport />
         </>
       )}

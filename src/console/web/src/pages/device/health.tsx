@@ -6,10 +6,10 @@ import type { MetricSeries } from '../../api/types'
 import { LineChart } from '../../chart/line-chart'
 import { Check, Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
+import { useUrl } from '../org/parts/url'
 import { D, EVERY, deviceKey, useDeviceAddress, useHealth } from './device'
 import { NewestReport, NoHealth } from './health-report'
 import { chartsOf, type Metric } from './metrics'
-import { useTexts } from './search'
 import css from './device.module.css'
 
 const RANGES = [
@@ -22,7 +22,7 @@ const POINTS = 300
 
 export default function Health() {
   const at = useDeviceAddress()
-  const [text, change] = useTexts('health')
+  const { text, change } = useUrl()
   const range = RANGES.find((r) => r.value === text('range')) ?? RANGES[0]
   const newest = useHealth()
   const keys = useQuery({

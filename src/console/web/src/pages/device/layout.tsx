@@ -27,7 +27,13 @@ const TABS = [
   ['settings', 'Settings'],
 ] as const
 
+/** Each device has pages of its own: what was typed or asked on those of one must not come to those of another. */
 export default function DeviceLayout() {
+  const { org, product, device } = useDeviceAddress()
+  return <OneDevice key={JSON.stringify([org, product, device])} />
+}
+
+function OneDevice() {
   const at = useDeviceAddress()
   const device = useDevice()
   const tabs = useCurrentTabInView()

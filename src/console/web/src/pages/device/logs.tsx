@@ -1,18 +1,18 @@
 /** The lines of a device's log: narrowed by level and text, page by page into the past, or followed as they come. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useCallback } from 'react'
 import { api, data } from '../../api/client'
 import type { LogLine } from '../../api/types'
 import { Button } from '../../ui/button'
 import { Check, SelectField, TextField } from '../../ui/form'
 import { Card, Command, Empty, Failure, Notice, Skeleton } from '../../ui/layout'
+import { productFlags, shellWord } from '../../ui/shell-word'
 import { Status, type Tone } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { moment } from '../../ui/text'
-import { D, deviceKey, useDeviceAddress, useExtensions } from './device'
+import { useTyped } from '../../ui/use-typed'
+import { useUrl } from '../org/parts/url'
+import { D, EVERY, deviceKey, useDeviceAddress, useExtensions } from './device'
 import { ExtensionSwitch } from './extensions'
-import { useTyped } from './paging'
-import { useTexts } from './search'
 import css from './device.module.css'
 
 /** Lines of a page. */
@@ -33,17 +33,15 @@ function toneOf(level: string): Tone {
 
 export default function Logs() {
   const at = useDeviceAddress()
-  const [text, change] = useTexts('logs')
+  const { text, change } = useUrl()
   const [level, asked, before] = [text('level'), text('q'), text('before')]
   const follow = text('follow') === 'on' && !before
-  const [typed, setTyped] = useTyped(
-    asked,
-    useCallback((q: string) => change({ q, before: '' }), [change]),
-  )
-  const lines = useQuery({
+  const [typed, setTyped] = useTyped(asked, (q) => change({ q, before: '' }))
+  const lines = useQuery<readonly LogLine[]>({
     queryKey: deviceKey(at, 'logs', level, asked, before),
     placeholderData: keepPreviousData,
-    refetchInterval: follow ? FOLLOW : false,
+    // Where there is no line yet the first one is waited for; lines that are read must not move.
+    refetchInterval: ({ state }) => (follow ? FOLLOW : state.data?.length === 0 ? EVERY : false),
     queryFn: ({ signal }) => {
       const query = { limit: PAGE, level: level || undefined, search: asked || undefined, before: before || undefined }
       return data(api.GET(`${D}/logs`, { params: { path: at, query }, signal }))
@@ -151,7 +149,7 @@ function NoLines() {
           <ExtensionSwitch name="logging" at={at} states={logging} />
         </>
       ) : (
-        <Command text={`echo 'RingLogger.next()' | nervecenter device console ${at.device}`} />
+        <Command text={`echo 'RingLogger.next()' | nervecenter device console ${shellWord(at.device)} ${productFlags(at.org, at.product)}`} />
       )}
     </Empty>
   )

@@ -1,19 +1,22 @@
 /** How an update of the device goes, stage by stage, from the moment it is offered until the device marks the new firmware as good. */
-import type { Device } from '../../api/types'
+import { useState } from 'react'
+import type { Attempt, Device } from '../../api/types'
 import { useLiveDevice } from '../../live/live'
 import { Status, type Tone } from '../../ui/status'
 import { bytes } from '../../ui/text'
 import { Time, useNow } from '../../ui/time'
 import { useAttempts, useDeviceAddress } from './device'
-import { STEPS, outcomeTone, progressOf, type Shown } from './stages'
+import { STEPS, outcomeTone, progressOf, seenOf, type Seen, type Shown } from './stages'
 import css from './device.module.css'
 
 export function UpdateProgress({ device }: { device: Device }) {
   const at = useDeviceAddress()
   const live = useLiveDevice(at.org, at.product, at.device)
   const now = useNow()
-  const attempt = useAttempts(1).data?.[0]
-  const shown = attempt && progressOf(attempt, live, now)
+  const attempts = useAttempts(1)
+  const attempt = attempts.data?.[0]
+  const seen = useSeen(attempt, attempts.dataUpdatedAt)
+  const shown = attempt && seen && progressOf(attempt, seen, live, now)
   if (!attempt || !shown || device.deleted) return null
   return (
     <section className={css.progress} aria-label="Update">
@@ -44,6 +47,14 @@ export function UpdateProgress({ device }: { device: Device }) {
       )}
     </section>
   )
+}
+
+/** Remembers since when this page knows the attempt, and when it saw it end. */
+function useSeen(attempt: Attempt | undefined, answeredAt: number): Seen | null {
+  const [before, remember] = useState<Seen | null>(null)
+  const seen = attempt ? seenOf(before, attempt, answeredAt) : null
+  if (seen?.attempt !== before?.attempt || seen?.ended !== before?.ended) remember(seen)
+  return seen
 }
 
 function Step({ name, at, shown, failed }: { name: string; at: number; shown: Shown; failed: Tone }) {

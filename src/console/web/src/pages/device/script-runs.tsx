@@ -1,16 +1,14 @@
 /** Runs of scripts on a device since its page was opened: what runs, what came out of it, and why one did not run. */
-import { useQuery } from '@tanstack/react-query'
 import { useCallback, useRef, useState } from 'react'
-import { api, data, take } from '../../api/client'
-import { Problem } from '../../api/problem'
 import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { SelectField } from '../../ui/form'
-import { Card, CopyButton, Failure, Notice, Skeleton } from '../../ui/layout'
+import { Card, CopyButton, Notice } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { Time } from '../../ui/time'
-import { D, useDeviceAddress, type ScriptEntry } from './device'
-import css from './device.module.css'
+import { FIRST_WAIT, WAITS, refusal, runScript, useScript, type ScriptEntry } from '../scripts/script'
+import { Output, ScriptText } from '../scripts/shown'
+import { useDeviceAddress } from './device'
 
 export type Run = { id: number; script: string; at: string; state: 'running' | 'done' | 'failed'; output: string }
 
@@ -22,15 +20,14 @@ export function useRuns() {
   const [all, setAll] = useState<readonly Run[]>([])
   const ids = useRef(0)
   const run = useCallback(
-    async (script: ScriptEntry, timeout: number) => {
+    async (script: ScriptEntry, wait: string) => {
       const id = ++ids.current
       const end = (state: Run['state'], output: string) => setAll((before) => before.map((r) => (r.id === id ? { ...r, state, output } : r)))
       setAll((before) => [{ id, script: script.name, at: new Date().toISOString(), state: 'running' as const, output: '' }, ...before].slice(0, KEPT))
       try {
-        const asked = { params: { path: { ...at, script: String(script.id) }, query: { timeout } }, parseAs: 'text' as const }
-        end('done', await take(api.POST(`${D}/scripts/{script}`, asked)))
+        end('done', await runScript({ ...at, script: script.id, wait }))
       } catch (e) {
-        end('failed', e instanceof Problem ? e.message : String(e))
+        end('failed', refusal(e, at.device))
       }
     },
     [at.org, at.product, at.device], // The address is an object of each drawing; its parts say whether it is another.
@@ -63,11 +60,7 @@ export function Runs({ runs, onForget }: { runs: readonly Run[]; onForget: () =>
               </span>
               {run.state === 'done' && <CopyButton text={run.output} label="Copy the output" />}
             </div>
-            {run.state === 'done' && (
-              <pre className={css.pre} tabIndex={0} aria-label={`Output of ${run.script}`}>
-                {run.output || 'It printed nothing.'}
-              </pre>
-            )}
+            {run.state === 'done' && <Output label={`Output of ${run.script}`} text={run.output} />}
             {run.state === 'failed' && <Notice kind="bad">{run.output}</Notice>}
           </article>
         ))}
@@ -76,13 +69,7 @@ export function Runs({ runs, onForget }: { runs: readonly Run[]; onForget: () =>
   )
 }
 
-const TIMES = [
-  { value: '10000', label: '10 seconds' },
-  { value: '30000', label: '30 seconds' },
-  { value: '60000', label: '1 minute' },
-]
-
-type RunProps = { script: ScriptEntry | null; online: boolean; onClose: () => void; onRun: (script: ScriptEntry, timeout: number) => Promise<void> }
+type RunProps = { script: ScriptEntry | null; online: boolean; onClose: () => void; onRun: (script: ScriptEntry, wait: string) => Promise<void> }
 
 /** Shows what would run, and asks. */
 export function RunScript({ script, online, onClose, onRun }: RunProps) {
@@ -96,36 +83,24 @@ export function RunScript({ script, online, onClose, onRun }: RunProps) {
 
 function Ask({ script, online, onClose, onRun }: RunProps & { script: ScriptEntry }) {
   const { org, product } = useDeviceAddress()
-  const [timeout, setTimeout] = useState('30000')
-  const text = useQuery({
-    queryKey: ['script', org, product, script.id],
-    queryFn: () =>
-      data(
-        api.GET('/api/orgs/{org}/products/{product}/scripts/{script}', { params: { path: { org, product, script: String(script.id) } } as never }),
-      ),
-  })
+  const [wait, setWait] = useState(FIRST_WAIT)
+  const text = useScript(org, product, script.id)
   return (
     <div className="stack">
       <p>
         This code runs in the IEx of the device, with all that the firmware may do. What it changes there stays changed. The run is kept in the audit
         log.
       </p>
-      {text.error && <Failure error={text.error} again={() => void text.refetch()} />}
-      {text.isPending && <Skeleton />}
-      {text.data && (
-        <pre className={css.pre} tabIndex={0} aria-label="The script">
-          {text.data.text}
-        </pre>
-      )}
+      <ScriptText script={text} />
       {!online && <Notice kind="warn">The device is not connected, so the server will refuse.</Notice>}
-      <SelectField label="Wait for its output for" options={TIMES} value={timeout} onChange={setTimeout} />
+      <SelectField label="Wait for its answer at most" options={WAITS} value={wait} onChange={setWait} />
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
         <Button
           kind="primary"
-          disabled={!text.data}
+          disabled={!text.data || text.isFetching}
           onClick={() => {
-            void onRun(script, Number(timeout))
+            void onRun(script, wait)
             onClose()
           }}
         >

@@ -1,31 +1,30 @@
 /** Support scripts of the product: found, read, and run on this device. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useCallback, useState } from 'react'
+import { useState } from 'react'
 import { api, take } from '../../api/client'
 import { paths } from '../../paths'
 import { Button, buttonClass } from '../../ui/button'
 import { TextField } from '../../ui/form'
 import { Card, Command, Empty, Failure, Notice, Skeleton, Tags } from '../../ui/layout'
 import { Pager, Table } from '../../ui/table'
-import { useConnected, useDevice, useDeviceAddress, useMayManage, type ScriptEntry } from './device'
-import { pageOf, useTyped } from './paging'
+import { productFlags } from '../../ui/shell-word'
+import type { ScriptEntry } from '../scripts/script'
+import { useTyped } from '../../ui/use-typed'
+import { pageNumber } from '../group/paged'
+import { useUrl } from '../org/parts/url'
+import { useConnected, useDevice, useDeviceAddress } from './device'
 import { RunScript, Runs, useRuns } from './script-runs'
-import { useTexts } from './search'
 import css from './device.module.css'
 
 export default function Scripts() {
   const at = useDeviceAddress()
   const { org, product } = at
-  const { may } = useMayManage()
   const device = useDevice()
   const connected = useConnected(device.data, device.dataUpdatedAt)
-  const [text, change] = useTexts('scripts')
-  const [asked, page] = [text('q'), pageOf(text('page'))]
-  const [typed, setTyped] = useTyped(
-    asked,
-    useCallback((q: string) => change({ q, page: '' }), [change]),
-  )
+  const { text, change } = useUrl()
+  const [asked, page] = [text('q'), pageNumber(text('page'))]
+  const [typed, setTyped] = useTyped(asked, (q) => change({ q, page: '' }))
   const [running, setRunning] = useState<ScriptEntry | null>(null)
   const runs = useRuns()
   const scripts = useQuery({
@@ -46,7 +45,6 @@ export default function Scripts() {
           The device is {connected.word}. A script runs only on a device that is connected, with nerves_hub_link 2.5 or later.
         </Notice>
       )}
-      {!may && <p className="muted">Running a script takes the role manage. You may look at what there is.</p>}
       <Runs runs={runs.all} onForget={runs.forget} />
       <Card
         title="Scripts of the product"
@@ -70,7 +68,6 @@ export default function Scripts() {
 }
 
 function ScriptTable({ scripts, asked, onRun }: { scripts: readonly ScriptEntry[]; asked: string; onRun: (script: ScriptEntry) => void }) {
-  const { may, note } = useMayManage()
   return (
     <Table
       label="Scripts"
@@ -84,7 +81,7 @@ function ScriptTable({ scripts, asked, onRun }: { scripts: readonly ScriptEntry[
           name: 'Action',
           number: true,
           cell: (s) => (
-            <Button small disabled={!may} title={note} aria-label={`Run ${s.name}`} onClick={() => onRun(s)}>
+            <Button small aria-label={`Run ${s.name}`} onClick={() => onRun(s)}>
               Run…
             </Button>
           ),
@@ -102,7 +99,7 @@ function NoScripts() {
         A support script is Elixir code that is kept for the product and runs in the IEx of a device, where its output is shown: what a person would
         type into the console again and again. Write one here, or keep a file:
       </p>
-      <Command text={`nervecenter script create disk-use disk_use.exs --org ${org} --product ${product}`} />
+      <Command text={`nervecenter script create disk-use disk_use.exs ${productFlags(org, product)}`} />
       <Link className={buttonClass} {...paths.product(org, product, 'scripts')}>
         Write the first script
       </Link>

@@ -25,7 +25,7 @@ export default function Settings() {
       {d.deleted && <Notice kind="warn">While the device is deleted, nothing of it can be changed but that it is restored.</Notice>}
       <div className={css.cards}>
         <div className={css.column}>
-          <General device={d} key={`${d.description} ${d.tags?.join()} ${d.time_zone}`} />
+          <General device={d} />
         </div>
         <div className={css.column}>
           <Updates device={d} />
@@ -39,18 +39,26 @@ export default function Settings() {
   )
 }
 
+/** What was typed into a field; nothing where the field still shows what the device has. */
+type Typed = { description?: string; tags?: string; zone?: string }
+
 function General({ device }: { device: Device }) {
   const at = useDeviceAddress()
   const { may } = useMayManage()
-  const [description, setDescription] = useState(device.description ?? '')
-  const [tags, setTags] = useState((device.tags ?? []).join(', '))
-  const [zone, setZone] = useState(device.time_zone ?? '')
+  const [typed, setTyped] = useState<Typed>({})
+  const has = { description: device.description ?? '', tags: (device.tags ?? []).join(', '), zone: device.time_zone ?? '' }
+  const { description, tags, zone } = { ...has, ...typed }
+  // Only what this person changed is sent: what others changed meanwhile stays, and shows here.
+  const changed = {
+    ...(description !== has.description && { description: description || null }),
+    ...(tagsOf(tags).join() !== tagsOf(has.tags).join() && { tags: tagsOf(tags) }),
+    ...(zone.trim() !== has.zone && { time_zone: zone.trim() || null }),
+  }
   const form = useForm(async () => {
-    await changeDevice(at, { description: description || null, tags: tagsOf(tags), time_zone: zone.trim() || null })
+    await changeDevice(at, changed)
+    setTyped({})
     toast(`${at.device} is changed.`)
   }, ['description', 'tags', 'time_zone'])
-  const changed =
-    description !== (device.description ?? '') || tagsOf(tags).join() !== (device.tags ?? []).join() || zone.trim() !== (device.time_zone ?? '')
   const off = !may || device.deleted
   return (
     <Card title="About it">
@@ -62,7 +70,7 @@ function General({ device }: { device: Device }) {
           value={description}
           disabled={off}
           error={form.error('description')}
-          onChange={(e) => setDescription(e.target.value)}
+          onChange={(e) => setTyped({ ...typed, description: e.target.value })}
         />
         <TextField
           label="Tags"
@@ -70,7 +78,7 @@ function General({ device }: { device: Device }) {
           value={tags}
           disabled={off}
           error={form.error('tags')}
-          onChange={(e) => setTags(e.target.value)}
+          onChange={(e) => setTyped({ ...typed, tags: e.target.value })}
         />
         <TextField
           label="Time zone"
@@ -78,7 +86,7 @@ function General({ device }: { device: Device }) {
           value={zone}
           disabled={off}
           error={form.error('time_zone')}
-          onChange={(e) => setZone(e.target.value)}
+          onChange={(e) => setTyped({ ...typed, zone: e.target.value })}
           list="time-zones"
         />
         <datalist id="time-zones">
@@ -87,7 +95,7 @@ function General({ device }: { device: Device }) {
           ))}
         </datalist>
         <DialogButtons>
-          <Button type="submit" kind="primary" disabled={off || !changed} busy={form.busy}>
+          <Button type="submit" kind="primary" disabled={off || Object.keys(changed).length === 0} busy={form.busy}>
             Save
           </Button>
         </DialogButtons>
@@ -110,7 +118,7 @@ function Updates({ device }: { device: Device }) {
     <Card title="Updates">
       <Check
         label="It is updated by itself"
-        hint="When this is off, its group does not offer it anything; a firmware can be pushed to it by hand."
+        hint="When this is off, its group does not offer it anything; a firmware can be sent to it by hand."
         checked={device.updates_enabled}
         disabled={!may || device.deleted}
         onChange={(on) => void toggle(on)}

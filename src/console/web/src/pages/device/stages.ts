@@ -2,6 +2,7 @@
 import type { Attempt } from '../../api/types'
 import type { LiveDevice } from '../../live/live'
 import type { Tone } from '../../ui/status'
+import { moment } from '../../ui/text'
 
 export const STEPS = ['received', 'downloading', 'updating', 'reboot', 'validated'] as const
 const SENTENCES = [
@@ -24,11 +25,29 @@ function stepOf(stage: string): number {
 
 export type Shown = { step: number; percent: number | null; ended: 'done' | 'unvalidated' | 'failed' | null; sentence: string }
 
-/** What to show of the newest attempt; null when it is over and done. */
-export function progressOf(attempt: Attempt, live: LiveDevice | undefined, now: number): Shown | null {
+/** When this page saw an attempt, by the clock of the browser: the server's may show another time. */
+export type Seen = { attempt: string; first: number; ended: number | null }
+
+/** What is remembered of the newest attempt, from what was remembered before and when the server answered with it. */
+export function seenOf(before: Seen | null, attempt: Attempt, answeredAt: number): Seen {
+  const id = `${attempt.at} ${attempt.to.uuid}`
+  const known = before?.attempt === id ? before : null
+  const ended = () => {
+    if (!attempt.ended_at) return null
+    // One that was over when the page was opened ended some time before that, whatever the clocks say.
+    return known ? (known.ended ?? answeredAt) : Math.min(answeredAt, moment(attempt.ended_at).getTime())
+  }
+  return { attempt: id, first: known?.first ?? answeredAt, ended: ended() }
+}
+
+/**
+ * What to show of the newest attempt; null when it is over and done. An event counts when it was told after the page first saw the
+ * attempt, since one from before may be about another; the stage that came with the attempt is the server's own.
+ */
+export function progressOf(attempt: Attempt, seen: Seen, live: LiveDevice | undefined, now: number): Shown | null {
   const to = attempt.to.version ?? attempt.to.uuid
-  if (attempt.ended_at === null || attempt.ended_at === undefined) {
-    const told = live?.stage && live.at > Date.parse(attempt.at) ? live.stage : undefined
+  if (seen.ended === null) {
+    const told = live?.stage && live.at > seen.first ? live.stage : undefined
     const step = Math.max(stepOf(attempt.stage), told ? stepOf(told) : -1)
     const percent = told && stepOf(told) === step ? (live?.percent ?? null) : null
     return {
@@ -38,7 +57,7 @@ export function progressOf(attempt: Attempt, live: LiveDevice | undefined, now: 
       sentence: `${to} ${SENTENCES[step] ?? 'was offered and not answered yet'}`,
     }
   }
-  if (now - Date.parse(attempt.ended_at) > SHOWN_AFTER) return null
+  if (now - seen.ended > SHOWN_AFTER) return null
   if (attempt.outcome === 'installed') {
     const good = Boolean(attempt.validated_at)
     const sentence = good ? `${to} is installed and validated` : `${to} runs; the device has not marked it as good yet`

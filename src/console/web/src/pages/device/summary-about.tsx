@@ -27,7 +27,7 @@ export function About({ device }: { device: Device }) {
             group ? (
               <Link {...paths.group(org, product, group.name)}>{group.name}</Link>
             ) : (
-              <span className="muted">none: the conditions of no group fit it</span>
+              <span className="muted">it is in no deployment group</span>
             ),
           ],
           ['Updates', <Updates key="u" device={device} />],

@@ -102,7 +102,7 @@ function Runs({ device }: { device: Device }) {
             ],
             ['Platform', [runs.platform, runs.architecture].filter(Boolean).join(', ')],
             [
-              'Uuid',
+              'UUID',
               <span key="u">
                 <span className="mono small">{runs.uuid}</span> <CopyButton text={runs.uuid} label="Copy the uuid" />
               </span>,

@@ -1,7 +1,7 @@
 /** Files of a console: sending one to the device, and keeping those that the device sends. */
 import { Upload } from 'lucide-react'
 import { useRef } from 'react'
-import type { Transfer } from '../../terminal/files'
+import { HELD, KEPT, type Transfer } from '../../terminal/files'
 import type { Session } from '../../terminal/session'
 import { Button } from '../../ui/button'
 import { Status } from '../../ui/status'
@@ -59,6 +59,9 @@ export function FileList({ files, onClear }: { files: readonly Transfer[]; onCle
           <Button small kind="plain" onClick={onClear}>
             Clear the list
           </Button>
+          <span className="small muted">
+            The newest {KEPT} are kept until the page is left, {bytes(HELD)} at most. Save what you need.
+          </span>
         </li>
       )}
     </ul>

@@ -5,6 +5,7 @@ import { useTerminalSession, type Kind, type Session } from '../../terminal/sess
 import { Button } from '../../ui/button'
 import { Command, Empty, Notice } from '../../ui/layout'
 import { Menu } from '../../ui/menu'
+import { productFlags, shellWord } from '../../ui/shell-word'
 import { Status, type Tone } from '../../ui/status'
 import { counted } from '../../ui/text'
 import { useConnected, useDevice, useDeviceAddress, useMayManage } from './device'
@@ -81,7 +82,7 @@ function OpenTerminal({ kind }: { kind: Kind }) {
       <Talk session={session} onSay={(text) => running.current?.say(text)} />
       <details>
         <summary>From a terminal of your own</summary>
-        <Command text={`nervecenter device ${kind} ${at.device}`} />
+        <Command text={`nervecenter device ${kind} ${shellWord(at.device)} ${productFlags(at.org, at.product)}`} />
       </details>
     </section>
   )

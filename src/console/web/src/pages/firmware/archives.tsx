@@ -15,6 +15,7 @@ import { Time } from '../../ui/time'
 import { toast } from '../../ui/toast'
 import { productFlags, shellWord } from '../../ui/shell-word'
 import { DownloadLink } from './download-link'
+import { paged } from '../group/paged'
 import { SearchField, pageOf, useFilters } from './filters'
 import { useArchives, useGroupList } from './queries'
 import { UploadBox } from './upload-box'
@@ -53,9 +54,7 @@ function Found({ all }: { all: readonly Archive[] }) {
   const text = filters.q?.toLowerCase() ?? ''
   const parts = (a: Archive) => [a.version, a.platform, a.architecture, a.uuid, a.description]
   const found = all.filter((a) => !text || parts(a).some((part) => part?.toLowerCase().includes(text)))
-  const pages = Math.ceil(found.length / PER_PAGE)
-  const page = Math.min(pageOf(filters), Math.max(1, pages))
-  const shown = found.slice((page - 1) * PER_PAGE, page * PER_PAGE)
+  const shown = paged(found, pageOf(filters), PER_PAGE)
   const columns: Column<Archive>[] = [
     { name: 'Version', names: true, cell: (a) => a.version },
     { name: 'Platform', cell: (a) => a.platform },
@@ -90,11 +89,8 @@ function Found({ all }: { all: readonly Archive[] }) {
       <div className="row" role="search" aria-label="Narrow the list">
         <SearchField label="Search version, platform, description" value={filters.q ?? ''} onChange={(q) => change({ q })} />
       </div>
-      <Table label="Archives" rows={shown} rowKey={(a) => a.uuid} columns={columns} none="No archive matches." />
-      <Pager
-        at={{ page_number: page, page_size: PER_PAGE, total_entries: found.length, total_pages: pages }}
-        onPage={(p) => change({ page: String(p) })}
-      />
+      <Table label="Archives" rows={shown.rows} rowKey={(a) => a.uuid} columns={columns} none="No archive matches." />
+      <Pager at={shown.pagination} onPage={(p) => change({ page: String(p) })} />
       {deleting && <Delete archive={deleting} onClose={() => setDeleting(null)} />}
     </>
   )

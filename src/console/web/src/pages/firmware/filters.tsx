@@ -1,8 +1,10 @@
 /** Filters that live in the address: read, changed, and typed with a short pause before they are asked for. */
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Search } from 'lucide-react'
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo } from 'react'
 import type { Pagination } from '../../api/types'
+import { useTyped } from '../../ui/use-typed'
+import { pageNumber } from '../group/paged'
 import css from './filters.module.css'
 
 /** Parameters that are numbers. */
@@ -14,11 +16,8 @@ export type Filters = Readonly<Record<string, string>>
 export function useFilters(): [Filters, (changed: Record<string, string | undefined>) => void] {
   const raw = useSearch({ strict: false }) as Record<string, unknown>
   const navigate = useNavigate()
-  const filters: Record<string, string> = {}
-  for (const [key, value] of Object.entries(raw)) {
-    // A number in the address is one that somebody typed without quotes.
-    if (typeof value === 'string' || typeof value === 'number') filters[key] = String(value)
-  }
+  // The same object until the address changes, so that what is computed from it can be kept.
+  const filters = useMemo(() => textsOf(raw), [raw])
   const change = useCallback(
     (changed: Record<string, string | undefined>) => {
       const search = (before: Record<string, unknown>) => {
@@ -34,10 +33,15 @@ export function useFilters(): [Filters, (changed: Record<string, string | undefi
   return [filters, change]
 }
 
+/** A number in the address is one that somebody typed without quotes. */
+function textsOf(raw: Record<string, unknown>): Filters {
+  const texts = Object.entries(raw).filter(([, value]) => typeof value === 'string' || typeof value === 'number')
+  return Object.fromEntries(texts.map(([key, value]) => [key, String(value)]))
+}
+
 /** The page that the address names, from 1. */
 export function pageOf(filters: Filters): number {
-  const page = Number(filters.page)
-  return Number.isInteger(page) && page > 0 ? page : 1
+  return pageNumber(filters.page)
 }
 
 /** Goes to the last page when the address names one beyond it, as after a deletion. */
@@ -50,20 +54,11 @@ export function useLastPage(at: Pagination | undefined, change: (changed: Record
 
 /** A search field that asks a moment after the last key. */
 export function SearchField({ label, value, onChange }: { label: string; value: string; onChange: (text: string) => void }) {
-  const [text, setText] = useState(value)
-  const timer = useRef(0)
-  // Another address, by the back button or a link, is what counts.
-  useEffect(() => setText(value), [value])
-  useEffect(() => () => window.clearTimeout(timer.current), [])
-  const typed = (next: string) => {
-    setText(next)
-    window.clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => onChange(next.trim()), 250)
-  }
+  const [text, setText] = useTyped(value, onChange)
   return (
     <span className={css.search}>
       <Search size={15} aria-hidden />
-      <input type="search" value={text} placeholder={label} aria-label={label} onChange={(e) => typed(e.target.value)} />
+      <input type="search" value={text} placeholder={label} aria-label={label} onChange={(e) => setText(e.target.value)} />
     </span>
   )
 }

@@ -1,5 +1,5 @@
 /** One firmware: what the file says of itself, where it runs, which groups use it, and how devices come to it. */
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, data, take } from '../../api/client'
@@ -15,7 +15,9 @@ import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { toast } from '../../ui/toast'
 import { RoleNote } from '../../ui/role-note'
-import { DeltaTable, type GroupDeltas } from './deltas'
+import { quoted } from '../devices/completion'
+import { useDeltasOf } from '../group/group-api'
+import { DeltaTable } from './deltas'
 import { DeviceCount } from './device-count'
 import { DownloadLink } from './download-link'
 import { useGroupList } from './queries'
@@ -90,7 +92,7 @@ function Shown({ firmware: f }: { firmware: Firmware }) {
             ['Tool', f.tool],
             ['Author', f.author],
             ['uuid', <span className="row" key="uuid"><code>{f.uuid}</code><CopyButton text={f.uuid} label="Copy the uuid" /></span>],
-            ['Runs on', <DeviceCount key="runs" query={`firmware = "${f.uuid}"`} />],
+            ['Runs on', <DeviceCount key="runs" query={`firmware = ${quoted(f.uuid)}`} />],
           ]}
         />
       </Card>
@@ -125,11 +127,11 @@ function Groups({ firmware: f, users, error, again }: GroupsProps) {
             { name: 'State', cell: (g) => <Status tone={g.is_active ? 'ok' : 'paused'}>{g.is_active ? 'on' : 'off'}</Status> },
             {
               name: 'Devices that run it',
-              cell: (g) => <DeviceCount query={`firmware = "${f.uuid}" and deployment_group = "${g.name}"`} />,
+              cell: (g) => <DeviceCount query={`firmware = ${quoted(f.uuid)} and deployment_group = ${quoted(g.name)}`} />,
             },
             {
               name: 'Devices that do not',
-              cell: (g) => <DeviceCount query={`deployment_group = "${g.name}" and firmware != "${f.uuid}"`} />,
+              cell: (g) => <DeviceCount query={`deployment_group = ${quoted(g.name)} and firmware != ${quoted(f.uuid)}`} />,
             },
           ]}
         />
@@ -140,22 +142,12 @@ function Groups({ firmware: f, users, error, again }: GroupsProps) {
 
 function Deltas({ groups, of }: { groups: readonly Group[]; of: number }) {
   const { org, product } = useProduct()
-  const read = useQueries({
-    queries: groups.map((g) => ({
-      queryKey: ['deltas', org, product, g.name, 'of-firmware'],
-      refetchInterval: 10_000,
-      queryFn: ({ signal }: { signal: AbortSignal }) => {
-        const params = { path: { org, product, name: g.name } }
-        return data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/deltas', { params, signal }))
-      },
-    })),
-  })
+  const read = useDeltasOf(org, product, groups)
   const failed = read.find((r) => r.error)
-  const found: GroupDeltas[] = read.flatMap((r, i) => (r.data ? [{ group: groups[i]?.name ?? '', deltas: r.data }] : []))
   return (
     <Card title="Deltas to it">
       {failed && <Failure error={failed.error} again={() => void failed.refetch()} />}
-      {groups.length === 0 ? <p className="muted">Its groups send whole files: deltas are off in their settings.</p> : <DeltaTable found={found} />}
+      {groups.length === 0 ? <p className="muted">Its groups send whole files: deltas are off in their settings.</p> : <DeltaTable deltas={read.flatMap((r) => r.data ?? [])} />}
       {of > GROUPS_READ && <p className="small muted">Of {of} groups, the deltas of the first {GROUPS_READ} are shown.</p>}
     </Card>
   )

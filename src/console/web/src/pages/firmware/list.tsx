@@ -10,9 +10,11 @@ import { Command, CopyButton, Empty, Failure, Page, Skeleton } from '../../ui/la
 import { Pager, type Column } from '../../ui/table'
 import { count, counted } from '../../ui/text'
 import { productFlags, shellWord } from '../../ui/shell-word'
+import { quoted } from '../devices/completion'
+import { paged } from '../group/paged'
 import { type Filters, SearchField, pageOf, useFilters } from './filters'
 import { GroupedTable, type RowGroup } from './grouped-table'
-import { useFirmwares, useGroupList, useVersionCounts } from './queries'
+import { useFacet, useFirmwares, useGroupList } from './queries'
 import { UploadBox } from './upload-box'
 
 const PER_PAGE = 50
@@ -51,12 +53,9 @@ function Found({ all }: { all: readonly Firmware[] }) {
   const [filters, change] = useFilters()
   const groups = useGroupList(org, product)
   const found = useMemo(() => sorted(all.filter((f) => matches(f, filters)), filters.sort), [all, filters])
-  const pages = Math.ceil(found.length / PER_PAGE)
-  const page = Math.min(pageOf(filters), Math.max(1, pages))
-  const shown = found.slice((page - 1) * PER_PAGE, page * PER_PAGE)
+  const shown = paged(found, pageOf(filters), PER_PAGE)
   const byVersion = !filters.sort || filters.sort === 'oldest'
-  const rowGroups = useVersionGroups(shown, byVersion)
-  const at = { page_number: page, page_size: PER_PAGE, total_entries: found.length, total_pages: pages }
+  const rowGroups = useVersionGroups(shown.rows, byVersion)
   return (
     <>
       <div className="row" role="search" aria-label="Narrow the list">
@@ -73,7 +72,7 @@ function Found({ all }: { all: readonly Firmware[] }) {
       ) : (
         <GroupedTable label="Firmware" columns={columns(org, product, groups.data ?? [], !byVersion)} groups={rowGroups} rowKey={(f) => f.uuid} />
       )}
-      <Pager at={at} onPage={(p) => change({ page: String(p) })} />
+      <Pager at={shown.pagination} onPage={(p) => change({ page: String(p) })} />
     </>
   )
 }
@@ -115,7 +114,7 @@ function sorted(found: readonly Firmware[], order: string | undefined): readonly
 
 function useVersionGroups(shown: readonly Firmware[], byVersion: boolean): readonly RowGroup<Firmware>[] {
   const { org, product } = useProduct()
-  const counts = useVersionCounts(org, product).data
+  const counts = useFacet(org, product, 'version').data
   if (!byVersion) return [{ key: 'all', rows: shown }]
   const versions = new Map<string, Firmware[]>()
   for (const f of shown) versions.set(f.version, [...(versions.get(f.version) ?? []), f])
@@ -125,7 +124,7 @@ function useVersionGroups(shown: readonly Firmware[], byVersion: boolean): reado
       <>
         {version}{' '}
         {devices > 0 && (
-          <Link className="small" {...paths.product(org, product, 'devices', { q: `version = "${version}"` })}>
+          <Link className="small" {...paths.product(org, product, 'devices', { q: `version = ${quoted(version)}` })}>
             {count(devices)} {devices === 1 ? 'device runs it' : 'devices run it'}
           </Link>
         )}

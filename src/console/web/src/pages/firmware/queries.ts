@@ -9,7 +9,7 @@ const EVERY = 10_000
 export function useFirmwares(org: string, product: string) {
   const path = { org, product }
   return useQuery({
-    queryKey: ['firmwares', org, product, 'all'],
+    queryKey: ['firmwares', org, product],
     refetchInterval: EVERY,
     queryFn: ({ signal }): Promise<Firmware[]> => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path }, signal })),
   })
@@ -18,7 +18,7 @@ export function useFirmwares(org: string, product: string) {
 export function useArchives(org: string, product: string) {
   const path = { org, product }
   return useQuery({
-    queryKey: ['archives', org, product, 'all'],
+    queryKey: ['archives', org, product],
     refetchInterval: EVERY,
     queryFn: ({ signal }): Promise<Archive[]> => data(api.GET('/api/orgs/{org}/products/{product}/archives', { params: { path }, signal })),
   })
@@ -28,7 +28,7 @@ export function useArchives(org: string, product: string) {
 export function useGroupList(org: string, product: string) {
   const path = { org, product }
   return useQuery({
-    queryKey: ['groups', org, product, 'with-files'],
+    queryKey: ['groups', org, product],
     refetchInterval: EVERY,
     queryFn: ({ signal }): Promise<Group[]> => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path }, signal })),
   })
@@ -48,15 +48,17 @@ export function useDeviceCount(org: string, product: string, query: string) {
   })
 }
 
-/** How many devices run which version, of the 50 versions that most of them run. */
-export function useVersionCounts(org: string, product: string) {
+type Facet = { value: string | null; count: number }
+
+/** How many of the devices that a query finds have which value of a column, of the 50 values that most of them have. */
+export function useFacet(org: string, product: string, by: string, query?: string) {
   return useQuery({
-    queryKey: ['devices', org, product, 'versions'],
+    queryKey: ['devices', org, product, 'facets', by, query],
     refetchInterval: EVERY,
     queryFn: async ({ signal }) => {
-      const params = { path: { org, product }, query: { by: 'version' } }
+      const params = { path: { org, product }, query: { by, query } }
       const answer = await data(api.GET('/api/orgs/{org}/products/{product}/device_facets', { params, signal }))
-      return (answer as { version?: { value: string | null; count: number }[] }).version ?? []
+      return (answer as Record<string, Facet[] | undefined>)[by] ?? []
     },
   })
 }

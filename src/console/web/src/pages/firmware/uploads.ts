@@ -5,7 +5,7 @@
 import { useSyncExternalStore } from 'react'
 import { api, data, send } from '../../api/client'
 import { Problem } from '../../api/problem'
-import { queries } from '../../session/session'
+import { onChangeOfPerson, queries } from '../../session/session'
 import { sha256Of } from './sha256'
 import { isPassing, wait, words } from './upload-problems'
 
@@ -98,6 +98,13 @@ class UploadList {
     this.startNext()
   }
 
+  /** Ends all of them here, since whoever began them is gone. The server forgets what it has of them by itself after six hours. */
+  forget(): void {
+    for (const { id } of this.uploads) this.stop(id)
+    this.server.clear()
+    this.set([])
+  }
+
   private stop(id: number): void {
     this.running.get(id)?.abort()
     this.running.delete(id)
@@ -175,6 +182,8 @@ class UploadList {
 
   private async finish(upload: Upload, server: string, signal: AbortSignal): Promise<void> {
     const { id, org, product, kind } = upload
+    // The last part may have arrived while it was stopped.
+    signal.throwIfAborted()
     this.change(id, { state: 'checking', at: upload.file.size, speed: 0, problem: null })
     // From here on the upload is gone from the server, whatever comes of it.
     this.server.set(id, { ...this.server.get(id), id: undefined })
@@ -200,6 +209,9 @@ class UploadList {
 }
 
 export const uploadList = new UploadList()
+
+// The next person must neither see them nor go on with them.
+onChangeOfPerson(() => uploadList.forget())
 
 /** The uploads of a product and kind, in the order in which they were begun. */
 export function useUploads(org: string, product: string, kind: UploadKind): readonly Upload[] {

@@ -8,9 +8,10 @@ import { atLeast, useRole } from '../../session/session'
 import { Button, buttonClass } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { Menu, type MenuItem } from '../../ui/menu'
+import { isUnmade } from './delta-columns'
 import { type GroupAddress, useDeltas, useGroupAddress } from './group-api'
-import { currentStep, failedOf } from './group-status'
-import { type Asked, questionsOf } from './questions'
+import { currentStep } from './group-status'
+import { type Asked, questionsOf, retryHeld, rollBackHeld } from './questions'
 
 export function GroupActions({ group, progress }: { group: Group; progress: Rollout | undefined }) {
   const at = useGroupAddress()
@@ -74,21 +75,15 @@ export function GroupActions({ group, progress }: { group: Group; progress: Roll
 function usePossible(at: GroupAddress, progress: Rollout | undefined): Record<Asked, string | null> {
   const deltas = useDeltas(at)
   const state = progress?.state
-  const unmade = (deltas.data ?? []).filter((d) => d.status === 'failed' || d.status === 'timed_out').length
+  const unmade = (deltas.data ?? []).filter(isUnmade).length
   const none = 'there is no release'
   return {
     pause: state === 'running' ? null : none,
     resume: state === 'paused' || state === 'stopped' ? null : none,
     approve: state === 'running' && progress && currentStep(progress)?.type === 'approval_required' ? null : none,
     abort: !state ? none : state === 'aborted' ? 'it is aborted' : null,
-    rollback: !progress ? none : progress.takes_back ? 'it takes back another one itself' : progress.release === 1 ? 'it is the first release' : null,
-    'retry failed': !progress
-      ? none
-      : state === 'paused' || state === 'aborted'
-        ? `it is ${state}`
-        : failedOf(progress) === 0
-          ? 'no device failed'
-          : null,
+    rollback: rollBackHeld(progress),
+    'retry failed': retryHeld(progress),
     'retry deltas': unmade > 0 ? null : 'all are made, or in the making',
     delete: null,
   }

@@ -1,7 +1,6 @@
 /** What was done to the group and by it, newest first. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
 import { api, take } from '../../api/client'
 import type { AuditEntry, Pagination } from '../../api/types'
 import { paths } from '../../paths'
@@ -9,8 +8,8 @@ import { TextField } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { type Column, Pager, Table } from '../../ui/table'
 import { Time } from '../../ui/time'
+import { useTyped } from '../../ui/use-typed'
 import { groupKey, useGroupAddress } from './group-api'
-import { useSettled } from './forecast'
 import { usePage } from './use-page'
 
 export default function Activity() {
@@ -19,13 +18,10 @@ export default function Activity() {
   const navigate = useNavigate()
   const [page, setPage] = usePage('activity')
   const asked = raw.q === undefined ? '' : String(raw.q)
-  const [text, setText] = useState(asked)
-  const settled = useSettled(text, 250)
-  useEffect(() => {
-    if (settled === asked) return
-    void navigate({ ...paths.group(at.org, at.product, at.group, 'activity', { q: settled || undefined }), replace: true })
-    // Only what was typed is a reason to go elsewhere.
-  }, [settled])
+  const [text, setText] = useTyped(
+    asked,
+    (q) => void navigate({ ...paths.group(at.org, at.product, at.group, 'activity', { q: q || undefined }), replace: true }),
+  )
   const log = useQuery({
     queryKey: groupKey(at, 'activity', asked, page),
     refetchInterval: 15_000,

@@ -1,27 +1,17 @@
 /** The deltas to the firmware of the current release: what they save, and why one is missing. */
 import { useState } from 'react'
-import { Link } from '@tanstack/react-router'
-import { paths } from '../../paths'
 import { atLeast, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { Card, Empty, Failure, Notice, Skeleton } from '../../ui/layout'
-import { Status, type Tone } from '../../ui/status'
 import { type Column, Pager, Table } from '../../ui/table'
-import { attempt, toast } from '../../ui/toast'
-import { bytes, counted, percent } from '../../ui/text'
+import { attempt } from '../../ui/toast'
+import { counted } from '../../ui/text'
+import { deltaColumns, isUnmade } from './delta-columns'
 import { type Delta, retryDeltas, useDeltas, useGroup, useGroupAddress } from './group-api'
-import { pageOf } from './page-of'
+import { paged } from './paged'
+import { retryDeltasQuestion } from './questions'
 import { usePage } from './use-page'
-
-const STATUS: Record<string, { tone: Tone; word: string }> = {
-  processing: { tone: 'running', word: 'in the making' },
-  completed: { tone: 'ok', word: 'made' },
-  failed: { tone: 'bad', word: 'failed' },
-  timed_out: { tone: 'bad', word: 'timed out' },
-}
-
-const isMissing = (d: Delta) => d.status === 'failed' || d.status === 'timed_out'
 
 export default function Deltas() {
   const at = useGroupAddress()
@@ -31,8 +21,8 @@ export default function Deltas() {
   const [page, setPage] = usePage('deltas')
   const [asking, setAsking] = useState(false)
   const all = deltas.data ?? []
-  const missing = all.filter(isMissing).length
-  const shown = pageOf(all, page)
+  const missing = all.filter(isUnmade).length
+  const shown = paged(all, page)
   return (
     <Card
       title={`Deltas to ${group?.current_release?.firmware.version ?? 'the current release'}`}
@@ -62,15 +52,7 @@ export default function Deltas() {
         )}
         <Pager at={shown.pagination} onPage={setPage} />
       </div>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title="Make deltas again?"
-        act="Make them again"
-        onConfirm={() => retryDeltas(at).then((n) => toast(`${counted(n, 'delta')} ${n === 1 ? 'is' : 'are'} made again.`))}
-      >
-        <p>Devices wait for them for up to ten minutes, as for new ones. Those that were told of the whole file already finish with it.</p>
-      </Confirm>
+      {asking && <Confirm open onClose={() => setAsking(false)} {...retryDeltasQuestion(at)} />}
     </Card>
   )
 
@@ -81,34 +63,11 @@ export default function Deltas() {
 
 function columns(may: boolean, org: string, product: string, again: (delta: Delta) => void): Column<Delta>[] {
   return [
-    {
-      name: 'From',
-      names: true,
-      cell: (d) => (
-        <Link className="mono" {...paths.firmware(org, product, d.from_uuid)}>
-          {d.from_version}
-        </Link>
-      ),
-    },
-    {
-      name: 'Status',
-      cell: (d) => {
-        const status = STATUS[d.status] ?? { tone: 'off' as const, word: d.status }
-        return <Status tone={status.tone}>{status.word}</Status>
-      },
-    },
-    { name: 'Size', number: true, cell: (d) => bytes(d.size) },
-    {
-      name: 'Saved, each device',
-      number: true,
-      cell: (d) =>
-        typeof d.saved === 'number' && typeof d.size === 'number' ? `${bytes(d.saved)} (${percent(Math.max(0, d.saved), d.saved + d.size)})` : '–',
-    },
-    { name: 'Why there is none', cell: (d) => d.error ?? <span className="muted">–</span> },
+    ...deltaColumns(org, product),
     {
       name: 'Actions',
       cell: (d) =>
-        isMissing(d) && (
+        isUnmade(d) && (
           <Button small disabled={!may} aria-label={`Make the delta from ${d.from_version} again`} onClick={() => again(d)}>
             Make again
           </Button>

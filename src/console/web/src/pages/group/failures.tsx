@@ -1,8 +1,6 @@
 /** What the failed attempts of a release have in common, and the devices behind each reason. */
-import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { api, data } from '../../api/client'
 import type { Rollout } from '../../api/types'
 import { paths } from '../../paths'
 import { atLeast, useRole } from '../../session/session'
@@ -12,22 +10,19 @@ import { Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
-import { toast } from '../../ui/toast'
-import { count, counted } from '../../ui/text'
+import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { type Failures, type GroupAddress, groupKey, retryFailed, useGroupAddress } from './group-api'
+import { FAILURES_BY, type Failures, type FailuresBy, type GroupAddress, useFailures, useGroupAddress } from './group-api'
 import { failedOf } from './group-status'
-
-const BY = ['reason', 'stage', 'version'] as const
-type By = (typeof BY)[number]
+import { retryFailedQuestion, retryHeld } from './questions'
 
 /** What the address says of the failures: `failures=stage` and `of=2` for an earlier release. */
 function useFailureSearch(at: GroupAddress) {
   const raw = useSearch({ strict: false }) as Record<string, unknown>
   const navigate = useNavigate()
-  const by: By = BY.find((b) => b === raw.failures) ?? 'reason'
+  const by: FailuresBy = FAILURES_BY.find((b) => b === raw.failures) ?? 'reason'
   const of = typeof raw.of === 'number' && raw.of > 0 ? raw.of : undefined
-  const change = (next: { by?: By; of?: number | undefined }) => {
+  const change = (next: { by?: FailuresBy; of?: number | undefined }) => {
     const after = { by, of, ...next }
     const search = { failures: after.by === 'reason' ? undefined : after.by, of: after.of }
     void navigate({ ...paths.group(at.org, at.product, at.group, 'live', search), replace: true, resetScroll: false })
@@ -38,17 +33,7 @@ function useFailureSearch(at: GroupAddress) {
 export function FailuresCard({ progress }: { progress: Rollout }) {
   const at = useGroupAddress()
   const { by, of, change } = useFailureSearch(at)
-  const failures = useQuery<Failures[]>({
-    queryKey: groupKey(at, 'failures', by, of ?? progress.release),
-    refetchInterval: 10_000,
-    queryFn: ({ signal }) =>
-      data(
-        api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/failures', {
-          params: { path: at.path, query: of ? { by, release: of } : { by } },
-          signal,
-        }),
-      ),
-  })
+  const failures = useFailures(at, by, of ?? progress.release)
   const rows = failures.data ?? []
   return (
     <Card
@@ -60,7 +45,7 @@ export function FailuresCard({ progress }: { progress: Rollout }) {
               Show the current release
             </Button>
           )}
-          <Select label="Grouped by" value={by} onChange={(v) => change({ by: v as By })} options={BY.map((b) => ({ value: b, label: `by ${b}` }))} />
+          <Select label="Grouped by" value={by} onChange={(v) => change({ by: v as FailuresBy })} options={FAILURES_BY.map((b) => ({ value: b, label: `by ${b}` }))} />
           <RetryFailed progress={progress} />
         </>
       }
@@ -106,29 +91,19 @@ function RetryFailed({ progress }: { progress: Rollout }) {
   const at = useGroupAddress()
   const may = atLeast(useRole(at.org), 'manage')
   const [asking, setAsking] = useState(false)
-  const failed = failedOf(progress)
-  const held = progress.state === 'paused' || progress.state === 'aborted'
-  if (failed === 0) return null
+  if (failedOf(progress) === 0) return null
+  const held = retryHeld(progress)
   return (
     <>
       <Button
         small
-        disabled={!may || held}
-        title={held ? `The release is ${progress.state}.` : may ? undefined : 'Takes the role manage.'}
+        disabled={!may || held !== null}
+        title={held ? `The release cannot be tried again: ${held}.` : may ? undefined : 'Takes the role manage.'}
         onClick={() => setAsking(true)}
       >
         Retry failed
       </Button>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={`Try ${counted(failed, 'failed device')} again?`}
-        act="Retry"
-        reason
-        onConfirm={(why) => retryFailed(at, why).then((n) => toast(`${counted(n, 'device')} ${n === 1 ? 'is' : 'are'} tried again.`))}
-      >
-        <p>They leave the penalty box, their attempts are forgotten, and failures count anew. A release that stopped goes on.</p>
-      </Confirm>
+      <Confirm open={asking} onClose={() => setAsking(false)} {...retryFailedQuestion(at, progress)} />
     </>
   )
 }

@@ -40,16 +40,17 @@ export function usePreview(firmware: string, conditions: Conditions) {
   })
 }
 
-/** What a release of a group would do, with settings as they would be then. */
+/** What a release of a group would do, with settings as they would be then; `current` when the answer is for this very proposal. */
 export function useDryRun(at: GroupAddress, proposal: Record<string, unknown>) {
   const asked = useSettled(proposal)
-  return useQuery<Forecast>({
+  const dry = useQuery<Forecast>({
     queryKey: groupKey(at, 'dry-run', asked),
     placeholderData: keepPreviousData,
     retry: false,
     queryFn: ({ signal }) =>
       data(api.POST('/api/orgs/{org}/products/{product}/deployments/{name}/dry_run', { params: { path: at.path }, body: asked as never, signal })),
   })
+  return { dry, current: dry.isSuccess && !dry.isPlaceholderData && JSON.stringify(asked) === JSON.stringify(proposal) }
 }
 
 /** What a forecast refuses at a field of the conditions, which is shown while one types. */

@@ -1,8 +1,8 @@
 /** What the pages of a deployment group read and change, and the names of their types. */
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/react-query'
 import { api, data, take } from '../../api/client'
 import type { components } from '../../api/schema'
-import type { Archive, Firmware, Group, ListedRelease, Rollout } from '../../api/types'
+import type { Group, ListedRelease, Rollout } from '../../api/types'
 import { useAddress, useProduct } from '../../product'
 import { queries } from '../../session/session'
 
@@ -23,6 +23,10 @@ export type GroupAddress = { org: string; product: string; group: string; path: 
 export function useGroupAddress(): GroupAddress {
   const { org, product } = useProduct()
   const { group = '' } = useAddress()
+  return addressOf(org, product, group)
+}
+
+export function addressOf(org: string, product: string, group: string): GroupAddress {
   return { org, product, group, path: { org, product, name: group } }
 }
 
@@ -41,12 +45,26 @@ export function useGroup(at: GroupAddress) {
   })
 }
 
+const progressOf = (at: GroupAddress) =>
+  queryOptions({
+    queryKey: groupKey(at, 'progress'),
+    queryFn: ({ signal }): Promise<Rollout> => data(api.GET(`${G}/progress`, { params: { path: at.path }, signal })),
+  })
+
 /** How far the current release is; read every few seconds, since a rollout moves while it is looked at. */
 export function useProgress(at: GroupAddress) {
-  return useQuery<Rollout>({
-    queryKey: groupKey(at, 'progress'),
-    refetchInterval: 5_000,
-    queryFn: ({ signal }) => data(api.GET(`${G}/progress`, { params: { path: at.path }, signal })),
+  return useQuery({ ...progressOf(at), refetchInterval: 5_000 })
+}
+
+/** How far the releases of several groups are; a group without a release has no answer. */
+export function useProgressOf(org: string, product: string, groups: readonly Group[]) {
+  return useQueries({
+    queries: groups.map((g) => ({
+      ...progressOf(addressOf(org, product, g.name)),
+      refetchInterval: 10_000,
+      enabled: g.current_release !== null && g.current_release !== undefined,
+      placeholderData: keepPreviousData,
+    })),
   })
 }
 
@@ -57,25 +75,43 @@ export function useReleases(at: GroupAddress) {
   })
 }
 
-export function useDeltas(at: GroupAddress) {
-  return useQuery<Delta[]>({
+const deltasOf = (at: GroupAddress) =>
+  queryOptions({
     queryKey: groupKey(at, 'deltas'),
     refetchInterval: 10_000,
-    queryFn: ({ signal }) => data(api.GET(`${G}/deltas`, { params: { path: at.path }, signal })),
+    queryFn: ({ signal }): Promise<Delta[]> => data(api.GET(`${G}/deltas`, { params: { path: at.path }, signal })),
   })
+
+export function useDeltas(at: GroupAddress) {
+  return useQuery(deltasOf(at))
 }
 
-export function useFirmwares(org: string, product: string) {
-  return useQuery<Firmware[]>({
-    queryKey: ['firmwares', org, product],
-    queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path: { org, product } }, signal })),
-  })
+export function useDeltasOf(org: string, product: string, groups: readonly Group[]) {
+  return useQueries({ queries: groups.map((g) => deltasOf(addressOf(org, product, g.name))) })
 }
 
-export function useArchives(org: string, product: string) {
-  return useQuery<Archive[]>({
-    queryKey: ['archives', org, product],
-    queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/archives', { params: { path: { org, product } }, signal })),
+export const FAILURES_BY = ['reason', 'stage', 'version'] as const
+export type FailuresBy = (typeof FAILURES_BY)[number]
+
+const failuresOf = (at: GroupAddress, by: FailuresBy, release: number) =>
+  queryOptions({
+    queryKey: groupKey(at, 'failures', by, release),
+    refetchInterval: 10_000,
+    queryFn: ({ signal }): Promise<Failures[]> => data(api.GET(`${G}/failures`, { params: { path: at.path, query: { by, release } }, signal })),
+  })
+
+/** What the failed attempts of a release have in common. */
+export function useFailures(at: GroupAddress, by: FailuresBy, release: number) {
+  return useQuery(failuresOf(at, by, release))
+}
+
+/** The failures of the current release of each of several groups; a group without a release has none. */
+export function useFailuresOf(org: string, product: string, groups: readonly Group[], by: FailuresBy) {
+  return useQueries({
+    queries: groups.map((g) => ({
+      ...failuresOf(addressOf(org, product, g.name), by, g.current_release?.number ?? 0),
+      enabled: Boolean(g.current_release),
+    })),
   })
 }
 

@@ -10,7 +10,7 @@ import { Pager, Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { type InFlight, groupKey, useGroupAddress } from './group-api'
-import { pageOf } from './page-of'
+import { paged } from './paged'
 import css from './group.module.css'
 
 /** The API names a thousand at most. */
@@ -25,7 +25,7 @@ export function InFlightCard() {
     queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/inflight', { params: { path: at.path }, signal })),
   })
   const all = list.data ?? []
-  const { rows, pagination } = pageOf(all, page)
+  const { rows, pagination } = paged(all, page)
   return (
     <Card
       title="On their way"
@@ -50,7 +50,7 @@ export function InFlightCard() {
                   </Link>
                 ),
               },
-              { name: 'Stage', cell: (r) => <Stage update={r} /> },
+              { name: 'Stage', cell: (r) => <Stage update={r} listed={list.dataUpdatedAt} /> },
               { name: 'File', cell: (r) => (r.kind === 'full' ? 'whole' : r.kind) },
               { name: 'Chosen', cell: (r) => <Time at={r.since} /> },
               { name: 'Told', cell: (r) => <Time at={r.told_at} /> },
@@ -63,13 +63,15 @@ export function InFlightCard() {
   )
 }
 
-/** The stage as the event stream said it last, else as the list has it. */
-function Stage({ update }: { update: InFlight }) {
+/** The stage as it was told last: by the event stream, or by the list, which was read at `listed`. Both are times of this browser. */
+function Stage({ update, listed }: { update: InFlight; listed: number }) {
   const { org, product } = useGroupAddress()
   const live = useLiveDevice(org, product, update.device)
-  const newer = live?.stage !== undefined && live.at > Date.parse(update.since)
-  const stage = newer ? live.stage : update.stage
-  const percent = newer ? live.percent : update.percent
+  // The stream also tells that a device is online or healthy, which says nothing of its update; so what changed is remembered.
+  const [told, setTold] = useState({ stage: live?.stage, percent: live?.percent, at: 0 })
+  if (live && (live.stage !== told.stage || live.percent !== told.percent)) setTold({ stage: live.stage, percent: live.percent, at: live.at })
+  const newer = told.stage !== undefined && told.at > listed
+  const { stage, percent } = newer ? told : update
   return (
     <span className="row num" style={{ gap: 6 }}>
       {stage}

@@ -1,6 +1,7 @@
 /** What all pages of a deployment group share: what it is, how it stands, and what can be done with it now. */
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { useState } from 'react'
+import { Problem } from '../../api/problem'
 import type { Group, Rollout } from '../../api/types'
 import { paths } from '../../paths'
 import { atLeast, useRole } from '../../session/session'
@@ -10,7 +11,6 @@ import { Empty, Failure, Page, Skeleton, TabLinks } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { attempt } from '../../ui/toast'
 import { counted } from '../../ui/text'
-import { isMissing } from '../../router'
 import { GroupActions } from './actions'
 import { changeGroup, useGroup, useGroupAddress, useProgress } from './group-api'
 import { groupStatus } from './group-status'
@@ -24,7 +24,7 @@ export default function GroupLayout() {
   const group = useGroup(at)
   const progress = useProgress(at)
   const tab = pathname.split('/').pop() ?? ''
-  if (group.error && isMissing(group.error)) return <NoSuchGroup name={name} />
+  if (group.error instanceof Problem && group.error.status === 404) return <NoSuchGroup name={name} />
   return (
     <Page
       title={tab === 'live' ? name : `${name}: ${tab === 'release' ? 'new release' : tab}`}

@@ -8,13 +8,15 @@ import { paths } from '../../paths'
 import { Bar } from '../../ui/bar'
 import { Card, Command, Empty, Failure, Notice, Skeleton } from '../../ui/layout'
 import { count, counted, duration } from '../../ui/text'
-import { Time } from '../../ui/time'
+import { productFlags, shellWord } from '../../ui/shell-word'
+import { Time, useNow } from '../../ui/time'
 import { quoted } from '../devices/completion'
 import { FailuresCard } from './failures'
 import { type GroupAddress, groupKey, useGroup, useGroupAddress, useProgress } from './group-api'
 import { currentStep, failedOf, groupSegments } from './group-status'
 import { InFlightCard } from './in-flight'
 import { LimitsCard } from './limits'
+import { type Sample, rateAt, withSample } from './rate'
 import { StepsCard } from './steps'
 import { StraysCard } from './strays'
 import css from './group.module.css'
@@ -51,7 +53,7 @@ function NoDevices() {
         A device enters by itself when it connects, is in no other group, and the conditions of this one take it while it is active. Devices that
         match and are elsewhere are listed under Strays below, and can be adopted:
       </p>
-      <Command text={`nervecenter deployment adopt ${at.group} --org ${at.org} --product ${at.product}`} />
+      <Command text={`nervecenter deployment adopt ${shellWord(at.group)} ${productFlags(at.org, at.product)}`} />
       <Link {...paths.group(at.org, at.product, at.group, 'settings')}>Look at its conditions</Link>
     </Empty>
   )
@@ -144,16 +146,12 @@ function Progress({ group, progress: p }: { group: Group; progress: Rollout }) {
 
 /** How many devices were updated a minute, from what was seen since the page was opened, over the last five minutes. */
 function useRate(p: Rollout): string | null {
-  const [seen, setSeen] = useState<{ release: number; at: number; updated: number }[]>([])
+  const [seen, setSeen] = useState<readonly Sample[]>([])
+  const now = useNow()
   const { release, updated } = p
-  useEffect(() => {
-    const now = Date.now()
-    setSeen((before) => [...before.filter((s) => s.release === release && now - s.at < 300_000), { release, at: now, updated }])
-  }, [release, updated])
-  const [first, last] = [seen[0], seen[seen.length - 1]]
-  if (!first || !last || last.updated <= first.updated || last.at - first.at < 5_000) return null
-  const minutes = (last.at - first.at) / 60_000
-  const each = (last.updated - first.updated) / minutes
+  useEffect(() => setSeen((before) => withSample(before, { release, at: Date.now(), updated })), [release, updated])
+  const each = rateAt(seen, now)
+  if (each === null) return null
   const left = p.devices - p.updated
   return `about ${each >= 10 ? Math.round(each) : each.toFixed(1)} a minute${left > 0 ? `, ${duration((left / each) * 60)} for the rest at this rate` : ''}`
 }

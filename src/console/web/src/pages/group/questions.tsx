@@ -69,36 +69,9 @@ export function questionsOf(at: GroupAddress, group: Group, progress: Rollout | 
       ),
       onConfirm: (why) => steer(at, 'abort', why).then(done('The release is aborted.')),
     },
-    rollback: {
-      title: `Roll back ${whole}?`,
-      act: 'Roll back',
-      danger: true,
-      reason: true,
-      typed: name,
-      children: (
-        <>
-          {which('they hear nothing if they run the earlier firmware.', 'they finish and go back then.', 'they go back.')}
-          <p>
-            A new release brings the firmware and archive of the newest earlier release that was neither stopped nor aborted. It goes to everyone at
-            once, within the group’s limits.
-          </p>
-        </>
-      ),
-      onConfirm: (why) => rollBack(at, why).then((back) => toast(answerOf(back))),
-    },
-    'retry failed': {
-      title: `Try ${counted(progress ? failedOf(progress) : 0, 'failed device')} again?`,
-      act: 'Retry',
-      reason: true,
-      children: <p>They leave the penalty box, their attempts are forgotten, and failures count anew. A release that stopped goes on.</p>,
-      onConfirm: (why) => retryFailed(at, why).then((n) => toast(`${counted(n, 'device')} ${n === 1 ? 'is' : 'are'} tried again.`)),
-    },
-    'retry deltas': {
-      title: 'Make deltas again?',
-      act: 'Make them again',
-      children: <p>Those that failed, timed out or were withdrawn are made again. Devices wait for them for up to ten minutes, as for new ones.</p>,
-      onConfirm: () => retryDeltas(at).then((n) => toast(`${counted(n, 'delta')} ${n === 1 ? 'is' : 'are'} made again.`)),
-    },
+    rollback: rollBackQuestion(at, progress, (back) => toast(answerOf(back))),
+    'retry failed': retryFailedQuestion(at, progress),
+    'retry deltas': retryDeltasQuestion(at),
     delete: {
       title: `Delete ${name}?`,
       act: 'Delete',
@@ -111,6 +84,73 @@ export function questionsOf(at: GroupAddress, group: Group, progress: Rollout | 
       ),
       onConfirm: () => remove(at, leave).then(done(`${name} is deleted.`)),
     },
+  }
+}
+
+type Back = Awaited<ReturnType<typeof rollBack>>
+
+/** Asks before the current release is taken back; `then` is told what the rollback answered. */
+export function rollBackQuestion(at: GroupAddress, progress: Rollout | undefined, then: (back: Back) => void): Question {
+  return {
+    title: `Roll back release ${progress?.release ?? ''} of ${at.group}?`,
+    act: 'Roll back',
+    danger: true,
+    reason: true,
+    typed: at.group,
+    children: (
+      <>
+        <Which
+          progress={progress}
+          rest="they hear nothing if they run the firmware that it goes back to."
+          middle="they finish and go back then."
+          there="they go back."
+        />
+        <p>
+          A new release brings the firmware and archive of the newest earlier release with another firmware that was neither stopped nor aborted. It
+          goes to everyone at once, within the group’s limits.
+        </p>
+        <p>To go back to one that you choose, release its firmware again.</p>
+      </>
+    ),
+    onConfirm: (why) => rollBack(at, why).then(then),
+  }
+}
+
+export function retryFailedQuestion(at: GroupAddress, progress: Rollout | undefined): Question {
+  return {
+    title: `Try ${counted(progress ? failedOf(progress) : 0, 'failed device')} again?`,
+    act: 'Retry',
+    reason: true,
+    children: <p>They leave the penalty box, their attempts are forgotten, and failures count anew. A release that stopped goes on.</p>,
+    onConfirm: (why) => retryFailed(at, why).then((n) => toast(`${counted(n, 'device')} ${n === 1 ? 'is' : 'are'} tried again.`)),
+  }
+}
+
+/** Why failed devices cannot be tried again now; null when they can. */
+export function retryHeld(progress: Rollout | undefined): string | null {
+  if (!progress) return 'there is no release'
+  if (progress.state === 'paused' || progress.state === 'aborted') return `it is ${progress.state}`
+  return failedOf(progress) === 0 ? 'no device failed' : null
+}
+
+/** Why the current release cannot be taken back; null when it can. */
+export function rollBackHeld(progress: Rollout | undefined): string | null {
+  if (!progress) return 'there is no release'
+  if (progress.takes_back) return 'it takes back another one itself'
+  return progress.release === 1 ? 'it is the first release' : null
+}
+
+export function retryDeltasQuestion(at: GroupAddress): Question {
+  return {
+    title: 'Make deltas again?',
+    act: 'Make them again',
+    children: (
+      <p>
+        Those that failed, took too long or were withdrawn are made again. Devices wait for them for up to ten minutes, as for new ones; those that
+        were told of the whole file already finish with it.
+      </p>
+    ),
+    onConfirm: () => retryDeltas(at).then((n) => toast(`${counted(n, 'delta')} ${n === 1 ? 'is' : 'are'} made again.`)),
   }
 }
 
@@ -153,6 +193,6 @@ function Which({ progress, rest, middle, there }: { progress: Rollout | undefine
 }
 
 /** What a rollback answered. */
-function answerOf({ rollout, done, in_the_middle: middle, not_started: rest }: Awaited<ReturnType<typeof rollBack>>): string {
+function answerOf({ rollout, done, in_the_middle: middle, not_started: rest }: Back): string {
   return `Release ${rollout.release} takes it back: ${count(done)} go back, ${count(middle)} after their update, ${count(rest)} were not reached.`
 }

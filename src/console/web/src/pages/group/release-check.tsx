@@ -1,5 +1,6 @@
 /** The last step of a release: what it would do, and the name that has to be typed to make it. */
 import { useState } from 'react'
+import { Problem } from '../../api/problem'
 import type { Group } from '../../api/types'
 import { Button } from '../../ui/button'
 import { Check, TextField, useForm } from '../../ui/form'
@@ -8,32 +9,46 @@ import { toast } from '../../ui/toast'
 import { bytes, count, counted } from '../../ui/text'
 import { conditionsOf, conditionsText } from './conditions'
 import { ForecastState, ForecastSteps, KeptOut, useDryRun } from './forecast'
-import { type GroupAddress, changeGroup, useArchives, useFirmwares, useGroupAddress } from './group-api'
+import { useArchives, useFirmwares } from '../firmware/queries'
+import { type GroupAddress, changeGroup, useGroupAddress } from './group-api'
 import { PlaceCard, type PlaceProps } from './release-place'
-import { type Draft, changesOf, proposalOf } from './release-draft'
+import { ChangedSettings, namesOf } from './release-changes'
+import { type Draft, changesOf, leftOut, proposalOf } from './release-draft'
 
 type Props = PlaceProps & { may: boolean; fine: boolean; onDone: () => Promise<void> }
 
-/** Settings come first, because a release takes over the workflow that its group has when it is made. */
-async function makeRelease(at: GroupAddress, draft: Draft, group: Group): Promise<Group> {
-  const changes = changesOf(draft, group)
-  if (Object.keys(changes).length > 0) await changeGroup(at, changes)
-  const released = await changeGroup(at, {
+/**
+ * Settings come first and in a request of their own: a release takes over the workflow that its group has when it is made, and a
+ * request with a firmware in it changes no settings. So a refusal says what was done before it and stays.
+ */
+async function makeRelease(at: GroupAddress, draft: Draft, changes: Record<string, unknown>): Promise<Group> {
+  const changed = Object.keys(changes).length > 0
+  if (changed) await changeGroup(at, changes)
+  const release = {
     firmware: draft.firmware,
     ...(draft.archive && { archive: draft.archive }),
     ...(draft.description && { description: draft.description }),
     ...(draft.notes && { notes: draft.notes }),
-  })
-  return draft.on && !released.is_active ? changeGroup(at, { is_active: true }) : released
+  }
+  const stays = changed ? `There is no release, but these settings of the group stay changed: ${namesOf(changes)}.` : ''
+  const released = await changeGroup(at, release).catch((e: unknown) => refuse(e, stays))
+  if (!draft.on || released.is_active) return released
+  return changeGroup(at, { is_active: true }).catch((e: unknown) => refuse(e, 'The release is made; the group is still off, so it waits.'))
+}
+
+/** Hands on what was refused, with what stays as it was done before. */
+function refuse(e: unknown, stays: string): never {
+  const message = e instanceof Error ? e.message : String(e)
+  throw new Problem(e instanceof Problem ? e.status : 0, [message.replace(/[^.]$/, '$&.'), stays].filter(Boolean).join(' '))
 }
 
 export function CheckPlace({ draft, change, group, may, fine, onDone }: Props) {
   const at = useGroupAddress()
   const changes = changesOf(draft, group)
-  const dry = useDryRun(at, proposalOf(draft, changes))
+  const { dry, current } = useDryRun(at, proposalOf(draft, changes))
   const [name, setName] = useState('')
   const form = useForm(async () => {
-    const released = await makeRelease(at, draft, group)
+    const released = await makeRelease(at, draft, changes)
     toast(`Release ${released.current_release?.number ?? ''} of ${group.name} is made.`)
     await onDone()
   })
@@ -60,11 +75,13 @@ export function CheckPlace({ draft, change, group, may, fine, onDone }: Props) {
           ))}
           <ForecastSteps forecast={f} />
           <KeptOut forecast={f} />
-          <p className="small muted">Times are the earliest; what people do and how fast devices are, nobody knows before.</p>
+          <p className="small muted">
+            Times are the earliest; what people do and how fast devices are, nobody knows before. {leftOut(changes).join(' ')}
+          </p>
         </>
       )}
       <form className="stack-small" onSubmit={form.submit}>
-        <ChangedSettings draft={draft} group={group} />
+        <ChangedSettings changes={changes} group={group} />
         {!group.is_active && (
           <Check label="Switch the group on" hint="It is off now, so the release would wait." checked={draft.on} onChange={(on) => change({ on })} />
         )}
@@ -81,10 +98,13 @@ export function CheckPlace({ draft, change, group, may, fine, onDone }: Props) {
           onChange={(e) => setName(e.target.value)}
         />
         <div className="row">
-          <Button type="submit" kind="primary" busy={form.busy} disabled={!may || !fine || name !== group.name}>
+          <Button type="submit" kind="primary" busy={form.busy} disabled={!may || !fine || !current || name !== group.name}>
             Release
           </Button>
           {!may && <span className="small muted">Releasing takes the role manage.</span>}
+          {!current && (
+            <span className="small muted">{dry.error ? 'Releasing waits for a forecast that succeeds.' : 'The forecast is being made.'}</span>
+          )}
           {!fine && <span className="small muted">The workflow has mistakes; step 3 names them.</span>}
         </div>
       </form>
@@ -116,11 +136,4 @@ function WhatIsReleased({ draft, group }: { draft: Draft; group: Group }) {
       ]}
     />
   )
-}
-
-/** The settings that a draft changes, in words; shown before they are. */
-function ChangedSettings({ draft, group }: { draft: Draft; group: Group }) {
-  const names = Object.keys(changesOf(draft, group)).map((k) => k.replaceAll('_', ' '))
-  if (names.length === 0) return null
-  return <p>Settings of the group that are changed with it: {names.join(', ')}.</p>
 }

@@ -5,6 +5,7 @@ import type { Group } from '../../api/types'
 import { paths } from '../../paths'
 import { type Typed, conditionsOf } from './conditions'
 import { useGroupAddress } from './group-api'
+import { written } from './settings-fields'
 import { TEMPLATES, parse } from './workflow'
 
 /** What is undefined stays as the group has it. */
@@ -30,6 +31,12 @@ type Raw = Record<string, unknown>
 const text = (raw: Raw, key: string) => (raw[key] === undefined || raw[key] === null ? '' : String(raw[key]))
 const maybe = (raw: Raw, key: string) => (raw[key] === undefined ? undefined : text(raw, key))
 
+/** The plans that there are; another one in the address is as if there were none, so that no step is lost by a mistyped link. */
+function planOf(raw: Raw): string {
+  const plan = text(raw, 'plan')
+  return plan === 'own' || TEMPLATES.some((t) => t.id === plan) ? plan : 'keep'
+}
+
 export function draftOf(raw: Raw): Draft {
   const changed = raw.tags !== undefined || raw.version !== undefined
   return {
@@ -38,7 +45,7 @@ export function draftOf(raw: Raw): Draft {
     description: text(raw, 'description'),
     notes: text(raw, 'notes'),
     conditions: changed ? { tags: text(raw, 'tags'), operator: raw.operator === 'or' ? 'or' : 'and', version: text(raw, 'version') } : undefined,
-    plan: text(raw, 'plan') || 'keep',
+    plan: planOf(raw),
     workflow: text(raw, 'workflow'),
     rollback: typeof raw.rollback === 'boolean' ? raw.rollback : undefined,
     slots: maybe(raw, 'slots'),
@@ -92,12 +99,23 @@ export function useDraft() {
 
 /** The workflow of a draft; undefined to keep that of the group. */
 export function workflowOf(draft: Draft): unknown {
-  if (draft.plan === 'keep') return undefined
-  if (draft.plan === 'own') return parse(draft.workflow).workflow
-  return TEMPLATES.find((t) => t.id === draft.plan)?.workflow ?? null
+  if (draft.plan === 'own') {
+    // A text with mistakes is no workflow, and least of all that of everybody at once.
+    const { workflow, problem } = parse(draft.workflow)
+    return problem === null ? workflow : undefined
+  }
+  return TEMPLATES.find((t) => t.id === draft.plan)?.workflow
 }
 
-const number = (typed: string) => (typed.trim() === '' ? null : /^\d+$/.test(typed.trim()) ? Number(typed) : typed.trim())
+const number = (typed: string) => written('number', typed)
+
+/** Whether two values of JSON say the same; the server keeps the members of an object in an order of its own. */
+export function isAlike(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b
+  const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>]
+  const names = Object.keys(x)
+  return Array.isArray(a) === Array.isArray(b) && names.length === Object.keys(y).length && names.every((n) => n in y && isAlike(x[n], y[n]))
+}
 
 /** The settings of the group that a draft changes; what is as it was is left out. */
 export function changesOf(draft: Draft, group: Group): Record<string, unknown> {
@@ -106,7 +124,7 @@ export function changesOf(draft: Draft, group: Group): Record<string, unknown> {
   const conditions = draft.conditions && conditionsOf(draft.conditions)
   if (conditions && JSON.stringify(ofConditions(conditions)) !== JSON.stringify(ofConditions(group.conditions))) changes.conditions = conditions
   const workflow = workflowOf(draft)
-  if (workflow !== undefined && JSON.stringify(workflow) !== JSON.stringify(s?.workflow ?? null)) changes.workflow = workflow
+  if (workflow !== undefined && !isAlike(workflow, s?.workflow ?? null)) changes.workflow = workflow
   if (draft.rollback !== undefined && draft.rollback !== s?.automatic_rollback) changes.automatic_rollback = draft.rollback
   if (draft.slots !== undefined && number(draft.slots) !== s?.concurrent_updates) changes.concurrent_updates = number(draft.slots)
   if (draft.rate !== undefined && number(draft.rate) !== (s?.bytes_per_second ?? null)) changes.bytes_per_second = number(draft.rate)
@@ -115,8 +133,21 @@ export function changesOf(draft: Draft, group: Group): Record<string, unknown> {
 
 const ofConditions = (c: Group['conditions']) => [c.tags, c.tag_operator, c.version]
 
+/** What a dry run knows of the settings that a draft can change. */
+const FORESEEN = ['workflow', 'bytes_per_second']
+
 /** What a dry run is asked with: the firmware and those of the changes that it knows. */
 export function proposalOf(draft: Draft, changes: Record<string, unknown>): Record<string, unknown> {
-  const known = ['workflow', 'bytes_per_second'].filter((k) => k in changes)
+  const known = FORESEEN.filter((k) => k in changes)
   return { firmware: draft.firmware, ...Object.fromEntries(known.map((k) => [k, changes[k]])) }
+}
+
+/** What the forecast of a dry run leaves out, in sentences. */
+export function leftOut(changes: Record<string, unknown>): string[] {
+  return [
+    ...('conditions' in changes
+      ? ['The forecast is about the devices that are in the group now: which ones the changed conditions take in or leave out does not count in it.']
+      : []),
+    'How many updates run at once does not count in its times.',
+  ]
 }

@@ -6,8 +6,10 @@ import { paths } from '../../paths'
 import { SelectField, TextArea, TextField } from '../../ui/form'
 import { Command, Empty, Failure, Skeleton } from '../../ui/layout'
 import { Pager } from '../../ui/table'
-import { useArchives, useFirmwares, useGroupAddress } from './group-api'
-import { pageOf } from './page-of'
+import { productFlags } from '../../ui/shell-word'
+import { useArchives, useFirmwares } from '../firmware/queries'
+import { useGroupAddress } from './group-api'
+import { paged } from './paged'
 import { PlaceCard, type PlaceProps } from './release-place'
 import css from './group.module.css'
 
@@ -20,7 +22,7 @@ export function FirmwarePlace({ draft, change, group }: PlaceProps) {
   const target = group.current_release?.firmware
   const fits = (firmwares.data ?? []).filter((f) => !target || (f.platform === target.platform && f.architecture === target.architecture))
   const found = fits.filter((f) => (f.version + ' ' + f.uuid).includes(find.trim()))
-  const shown = pageOf(found, page, 10)
+  const shown = paged(found, page, 10)
   const usable = (archives.data ?? []).filter((a) => [target?.platform, 'generic'].includes(a.platform))
   return (
     <PlaceCard title="1 Firmware">
@@ -107,7 +109,7 @@ function NoFirmware({ platform }: { platform: string | undefined }) {
   return (
     <Empty title={`There is no firmware for ${platform ?? 'this group'}`}>
       <p>A release brings a firmware of the product that was built for the platform and architecture of the group.</p>
-      <Command text={`nervecenter firmware publish my.fw --org ${org} --product ${product}`} />
+      <Command text={`nervecenter firmware publish my.fw ${productFlags(org, product)}`} />
       <Link {...paths.product(org, product, 'firmware')}>Firmware of the product</Link>
     </Empty>
   )

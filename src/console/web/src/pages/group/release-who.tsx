@@ -13,7 +13,7 @@ export function WhoPlace({ draft, change, group }: PlaceProps) {
   const at = useGroupAddress()
   const typed = draft.conditions ?? typedOf(group.conditions)
   const preview = usePreview(draft.firmware, conditionsOf(typed))
-  const dry = useDryRun(at, { firmware: draft.firmware })
+  const { dry } = useDryRun(at, { firmware: draft.firmware })
   return (
     <PlaceCard title="2 Who">
       <div className="stack-small">

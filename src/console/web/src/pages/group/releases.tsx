@@ -11,9 +11,11 @@ import { Status } from '../../ui/status'
 import { type Column, Pager, Table } from '../../ui/table'
 import { counted } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { rollBack, useArchives, useGroup, useGroupAddress, useProgress, useReleases } from './group-api'
+import { useArchives } from '../firmware/queries'
+import { useGroup, useGroupAddress, useProgress, useReleases, type rollBack } from './group-api'
 import { usePage } from './use-page'
-import { pageOf } from './page-of'
+import { paged } from './paged'
+import { rollBackHeld, rollBackQuestion } from './questions'
 
 type Back = Awaited<ReturnType<typeof rollBack>>
 
@@ -27,9 +29,9 @@ export default function Releases() {
   const [page, setPage] = usePage('releases')
   const [asking, setAsking] = useState(false)
   const [back, setBack] = useState<Back | null>(null)
-  const shown = pageOf(releases.data ?? [], page)
+  const shown = paged(releases.data ?? [], page)
   const current = group?.current_release?.number
-  const possible = progress !== undefined && !progress.takes_back && progress.release > 1
+  const held = rollBackHeld(progress)
   const columns: Column<ListedRelease>[] = [
     { name: 'Release', names: true, cell: (r) => `Release ${r.number}` },
     { name: 'Version', cell: (r) => <Version release={r} /> },
@@ -65,20 +67,14 @@ export default function Releases() {
     <Card
       title="Releases"
       actions={
-        <Button small kind="danger" disabled={!may || !possible} onClick={() => setAsking(true)}>
+        <Button small kind="danger" disabled={!may || held !== null} onClick={() => setAsking(true)}>
           Roll back the current one
         </Button>
       }
     >
       <div className="stack-small">
         {!may && <p className="small muted">Rolling back and releasing take the role manage.</p>}
-        {may && progress && !possible && (
-          <p className="small muted">
-            {progress.takes_back
-              ? 'The current release takes back another one, so it is not taken back itself.'
-              : 'There is no release before the first one to go back to.'}
-          </p>
-        )}
+        {may && progress && held && <p className="small muted">The current release cannot be rolled back: {held}.</p>}
         {back && <Answer back={back} />}
         {releases.error && <Failure error={releases.error} again={() => void releases.refetch()} />}
         {releases.isPending && <Skeleton />}
@@ -87,23 +83,7 @@ export default function Releases() {
         )}
         <Pager at={shown.pagination} onPage={setPage} />
       </div>
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={`Roll back release ${current ?? ''} of ${at.group}?`}
-        act="Roll back"
-        danger
-        reason
-        typed={at.group}
-        onConfirm={async (why) => setBack(await rollBack(at, why))}
-      >
-        <p>
-          A new release brings the firmware and archive of the newest earlier release with another firmware that was neither stopped nor aborted. It
-          goes to everyone at once, within the group’s limits.
-        </p>
-        <p>Devices that run release {current} go back; those in the middle finish and go back then; those that it has not reached hear nothing.</p>
-        <p>To go back to one that you choose, release its firmware again.</p>
-      </Confirm>
+      <Confirm open={asking} onClose={() => setAsking(false)} {...rollBackQuestion(at, progress, setBack)} />
     </Card>
   )
 }

@@ -1,4 +1,6 @@
 /** The settings of a group by what they are about; each is a field of the API with one sentence. */
+import { moment } from '../../ui/text'
+import { wordsOf } from './conditions'
 import type { Settings } from './group-api'
 
 export type FieldKind = 'number' | 'flag' | 'text' | 'long' | 'mono' | 'code' | 'words' | 'time' | 'order' | 'interfaces'
@@ -97,7 +99,7 @@ export const PENALTY: Section = {
 /** A time as `datetime-local` has it, in the viewer's zone. */
 export function localTime(at: string | null | undefined): string {
   if (!at) return ''
-  const then = new Date(at)
+  const then = moment(at)
   if (Number.isNaN(then.getTime())) return ''
   return new Date(then.getTime() - then.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
 }
@@ -114,12 +116,7 @@ export function typed(kind: FieldKind, value: unknown): string | boolean {
 export function written(kind: FieldKind, value: string | boolean): unknown {
   if (typeof value === 'boolean') return value
   const text = kind === 'code' ? value : value.trim()
-  if (kind === 'words' || kind === 'interfaces') {
-    return text
-      .split(',')
-      .map((w) => w.trim())
-      .filter(Boolean)
-  }
+  if (kind === 'words' || kind === 'interfaces') return wordsOf(text)
   if (text === '') return null
   if (kind === 'number') return /^-?\d+$/.test(text) ? Number(text) : text
   if (kind === 'time') return new Date(text).toISOString()

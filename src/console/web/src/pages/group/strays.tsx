@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, data } from '../../api/client'
+import { Problem } from '../../api/problem'
 import { paths } from '../../paths'
 import { atLeast, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
@@ -13,17 +14,22 @@ import { type Column, Pager, Table } from '../../ui/table'
 import { attempt, toast } from '../../ui/toast'
 import { count, counted } from '../../ui/text'
 import { type GroupAddress, type Strays, groupKey, refreshGroup, useGroupAddress } from './group-api'
-import { pageOf } from './page-of'
+import { paged } from './paged'
 
 type Move = 'adopt' | 'expel'
 type Row = { device: string; note: React.ReactNode }
 
-/** Moves devices into the group or out of it: those that are named, else all strays, a thousand at once. */
-async function move(at: GroupAddress, how: Move, devices?: string[]): Promise<void> {
+/** Moves the devices that are named into the group or out of it, and answers how many were moved. */
+async function move(at: GroupAddress, how: Move, devices: readonly string[]): Promise<number> {
   const path = `/api/orgs/{org}/products/{product}/deployments/{name}/${how}` as const
-  const moved = await data(api.POST(path, { params: { path: at.path }, body: devices ? { devices } : {} }))
+  const moved = await data(api.POST(path, { params: { path: at.path }, body: { devices: [...devices] } }))
   await refreshGroup(at)
-  if (!devices) toast(`${counted(moved.devices, 'device')} moved${moved.left ? `; ${count(moved.left)} are left, do it again` : ''}.`)
+  return moved.devices
+}
+
+/** Moves one device; one that the server leaves where it is, is a refusal. */
+async function moveOne(at: GroupAddress, how: Move, device: string): Promise<void> {
+  if ((await move(at, how, [device])) === 0) throw new Problem(422, `${device} stays where it is: it changed meanwhile, or the group does not take it.`)
 }
 
 export function StraysCard() {
@@ -60,17 +66,15 @@ export function StraysCard() {
   )
 }
 
-const WHAT: Record<Move, { act: string; word: string; back: Move; text: string }> = {
+const WHAT: Record<Move, { act: string; word: string; text: string }> = {
   adopt: {
     act: 'Adopt',
     word: 'adopted',
-    back: 'expel',
     text: 'They leave the group that they are in and get the release of this one, within its limits. An update of the other group that they were told of goes on.',
   },
   expel: {
     act: 'Expel',
     word: 'expelled',
-    back: 'adopt',
     text: 'They keep what they run, and enter the best group that takes them when they connect. An update that they were told of goes on.',
   },
 }
@@ -79,16 +83,14 @@ function Side({ how, title, total, rows }: { how: Move; title: string; total: nu
   const at = useGroupAddress()
   const may = atLeast(useRole(at.org), 'manage')
   const [page, setPage] = useState(1)
-  const [asking, setAsking] = useState(false)
+  // The devices that were listed when it was asked: the list goes on changing behind the question.
+  const [asking, setAsking] = useState<readonly string[] | null>(null)
   if (total === 0) return null
   const what = WHAT[how]
-  const shown = pageOf(rows, page)
+  const shown = paged(rows, page)
+  // A device that was adopted cannot be put back by expelling it: it would not be in the group that it came from.
   const one = (device: string) =>
-    attempt(
-      `${device} is ${what.word}.`,
-      () => move(at, how, [device]),
-      () => move(at, what.back, [device]),
-    )
+    attempt(`${device} is ${what.word}.`, () => moveOne(at, how, device), how === 'expel' ? () => moveOne(at, 'adopt', device) : undefined)
   const columns: Column<Row>[] = [
     {
       name: 'Device',
@@ -115,25 +117,38 @@ function Side({ how, title, total, rows }: { how: Move; title: string; total: nu
         <h3 className="grow">
           {title} ({count(total)})
         </h3>
-        <Button small disabled={!may} onClick={() => setAsking(true)}>
-          {what.act} all
+        <Button small disabled={!may} onClick={() => setAsking(rows.map((r) => r.device))}>
+          {what.act} all{total > rows.length && ' that are listed'}
         </Button>
         {!may && <span className="small muted">takes the role manage</span>}
       </div>
       <Table label={title} rows={shown.rows} rowKey={(r) => r.device} columns={columns} />
       <Pager at={shown.pagination} onPage={setPage} />
-      {total > rows.length && <p className="small muted">The first {count(rows.length)} are shown.</p>}
-      <Confirm
-        open={asking}
-        onClose={() => setAsking(false)}
-        title={`${what.act} ${counted(total, 'device')}?`}
-        act={what.act}
-        {...(total > 25 ? { typed: at.group } : {})}
-        onConfirm={() => move(at, how)}
-      >
-        <p>{what.text}</p>
-        {total > 1000 && <p>A thousand are moved at once.</p>}
-      </Confirm>
+      {total > rows.length && <p className="small muted">The first {count(rows.length)} of {count(total)} are listed.</p>}
+      {asking && (
+        <Confirm
+          open
+          onClose={() => setAsking(null)}
+          title={`${what.act} ${counted(asking.length, 'device')}?`}
+          act={what.act}
+          {...(asking.length > 25 ? { typed: at.group } : {})}
+          onConfirm={() => move(at, how, asking).then((moved) => toast(movedText(moved, asking.length, what.word)))}
+        >
+          <p>{what.text}</p>
+          {total > asking.length && (
+            <p>
+              These are the devices that are listed. There are {count(total - asking.length)} more, which stay where they are until they are listed and
+              you do it again.
+            </p>
+          )}
+        </Confirm>
+      )}
     </div>
   )
+}
+
+/** What became of devices that were to be moved. */
+export function movedText(moved: number, asked: number, word: string): string {
+  const rest = asked - moved
+  return `${counted(moved, 'device')} ${moved === 1 ? 'is' : 'are'} ${word}${rest > 0 ? `; ${count(rest)} stayed where they were` : ''}.`
 }

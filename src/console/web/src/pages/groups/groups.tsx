@@ -1,8 +1,6 @@
 /** The deployment groups of a product: one row each, with how far its release is. */
-import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
-import { api, data } from '../../api/client'
 import type { Group, Rollout } from '../../api/types'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
@@ -14,10 +12,14 @@ import { Command, Empty, Failure, Page, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { type Column, Pager, Table } from '../../ui/table'
 import { count, percent } from '../../ui/text'
+import { productFlags } from '../../ui/shell-word'
 import { Time } from '../../ui/time'
+import { useTyped } from '../../ui/use-typed'
+import { useGroupList } from '../firmware/queries'
 import { conditionsText } from '../group/conditions'
+import { useProgressOf } from '../group/group-api'
 import { groupSegments, groupStatus } from '../group/group-status'
-import { pageOf } from '../group/page-of'
+import { pageNumber, paged } from '../group/paged'
 import { NewGroup } from './new-group'
 import { ORDERS, type Order, matches, ordered } from './order'
 import css from './groups.module.css'
@@ -32,7 +34,7 @@ function useListSearch(): [Search, (changed: Partial<Search>) => void] {
   const search: Search = {
     q: raw.q === undefined ? '' : String(raw.q),
     sort: ORDERS.find((o) => o.value === raw.sort)?.value ?? 'name',
-    page: typeof raw.page === 'number' ? raw.page : 1,
+    page: pageNumber(raw.page),
   }
   const change = (changed: Partial<Search>) => {
     const next = { ...search, page: 1, ...changed }
@@ -47,11 +49,8 @@ export default function Groups() {
   const may = atLeast(useRole(org), 'manage')
   const [search, change] = useListSearch()
   const [making, setMaking] = useState(false)
-  const groups = useQuery<Group[]>({
-    queryKey: ['groups', org, product],
-    refetchInterval: 15_000,
-    queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path: { org, product } }, signal })),
-  })
+  const [text, setText] = useTyped(search.q, (q) => change({ q }))
+  const groups = useGroupList(org, product)
   const all = groups.data
   const found = useMemo(
     () =>
@@ -61,7 +60,7 @@ export default function Groups() {
       ),
     [all, search.q, search.sort],
   )
-  const shown = pageOf(found, search.page)
+  const shown = paged(found, search.page)
   const button = (
     <Button kind={all?.length === 0 ? 'primary' : undefined} disabled={!may} onClick={() => setMaking(true)}>
       New group
@@ -100,8 +99,8 @@ export default function Groups() {
               label="Find"
               type="search"
               placeholder="Name, platform, version or tag"
-              value={search.q}
-              onChange={(e) => change({ q: e.target.value })}
+              value={text}
+              onChange={(e) => setText(e.target.value)}
             />
             <Select label="Order" value={search.sort} options={ORDERS} onChange={(sort) => change({ sort: sort as Order })} />
           </div>
@@ -121,28 +120,12 @@ export default function Groups() {
   )
 }
 
-/** How far the release of each group on the screen is; the list itself does not tell. */
-function useProgressOf(groups: readonly Group[]): (Rollout | undefined)[] {
-  const { org, product } = useProduct()
-  const read = useQueries({
-    queries: groups.map((g) => ({
-      queryKey: ['group', org, product, g.name, 'progress'],
-      refetchInterval: 10_000,
-      enabled: g.current_release !== null && g.current_release !== undefined,
-      placeholderData: keepPreviousData,
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/progress', { params: { path: { org, product, name: g.name } }, signal })),
-    })),
-  })
-  return read.map((r) => r.data)
-}
-
 type Row = { group: Group; progress: Rollout | undefined }
 
 function List({ groups }: { groups: readonly Group[] }) {
   const { org, product } = useProduct()
-  const progress = useProgressOf(groups)
-  const rows = groups.map((group, i) => ({ group, progress: progress[i] }))
+  const progress = useProgressOf(org, product, groups)
+  const rows = groups.map((group, i) => ({ group, progress: progress[i]?.data }))
   const columns: Column<Row>[] = [
     { name: 'Name', names: true, cell: ({ group: g }) => <Link {...paths.group(org, product, g.name)}>{g.name}</Link> },
     {
@@ -202,7 +185,7 @@ function NoGroup({ button, may }: { button: React.ReactNode; may: boolean }) {
         A deployment group says which devices get which firmware, and how fast: by platform, tags and the version that they run. Each release of it
         rolls out step by step, and stops when devices fail.
       </p>
-      <Command text={`nervecenter deployment create production --firmware UUID --org ${org} --product ${product}`} />
+      <Command text={`nervecenter deployment create production --firmware UUID ${productFlags(org, product)}`} />
       {button}
       {!may && <p className="small muted">Making one takes the role manage.</p>}
     </Empty>

@@ -9,9 +9,9 @@ import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { SelectField, TextField, useForm } from '../../ui/form'
 import { Notice } from '../../ui/layout'
+import { useFirmwares } from '../firmware/queries'
 import { ConditionFields, EVERYBODY, conditionsOf } from '../group/conditions'
 import { ForecastState, Matches, refusedAt, usePreview } from '../group/forecast'
-import { useFirmwares } from '../group/group-api'
 
 export function NewGroup({ open, onClose }: { open: boolean; onClose: () => void }) {
   return (

@@ -1,8 +1,5 @@
 /** Why updates fail, over groups: by the reason that devices gave, the stage they were in, or the version they came from. */
-import { useQueries } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { api, data } from '../../api/client'
-import type { components } from '../../api/schema'
 import type { Group } from '../../api/types'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
@@ -14,10 +11,8 @@ import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { useFilters } from '../firmware/filters'
 import { TARGET } from '../firmware/device-count'
+import { type FailuresBy, useFailuresOf } from '../group/group-api'
 import { type Failed, merged } from './merge'
-
-export type FailureView = components['schemas']['FailureView']
-type By = 'reason' | 'stage' | 'version'
 
 const BY = [
   { value: 'reason', label: 'by reason' },
@@ -28,21 +23,12 @@ const BY = [
 export function Failures({ groups, of }: { groups: readonly Group[]; of: number }) {
   const { org, product } = useProduct()
   const [filters, change] = useFilters()
-  const by: By = filters.by === 'stage' || filters.by === 'version' ? filters.by : 'reason'
-  const read = useQueries({
-    queries: groups.map((g) => ({
-      queryKey: ['group', org, product, g.name, 'failures-over-groups', by],
-      refetchInterval: 10_000,
-      queryFn: ({ signal }: { signal: AbortSignal }): Promise<FailureView[]> => {
-        const params = { path: { org, product, name: g.name }, query: { by } }
-        return data(api.GET('/api/orgs/{org}/products/{product}/deployments/{name}/failures', { params, signal }))
-      },
-    })),
-  })
+  const by: FailuresBy = filters.by === 'stage' || filters.by === 'version' ? filters.by : 'reason'
+  const read = useFailuresOf(org, product, groups, by)
   const chosen = (value: string) => change({ by: value === 'reason' ? '' : value, page: filters.page })
   const failed = read.find((r) => r.error)
   const rows = merged(groups.map((g, i) => ({ group: g.name, failures: read[i]?.data ?? [] })))
-  const pending = read.some((r) => r.isPending)
+  const pending = read.some((r) => r.isLoading)
   return (
     <Card
       title="Why updates failed"
@@ -59,9 +45,9 @@ export function Failures({ groups, of }: { groups: readonly Group[]; of: number 
   )
 }
 
-const HEADS: Record<By, string> = { reason: 'Reason', stage: 'Stage', version: 'Version before' }
+const HEADS: Record<FailuresBy, string> = { reason: 'Reason', stage: 'Stage', version: 'Version before' }
 
-function FailureTable({ rows, by }: { rows: readonly Failed[]; by: By }) {
+function FailureTable({ rows, by }: { rows: readonly Failed[]; by: FailuresBy }) {
   const { org, product } = useProduct()
   return (
     <Table

@@ -5,6 +5,7 @@ import { Link } from '@tanstack/react-router'
 import { paths } from '../../paths'
 import { Pager } from '../../ui/table'
 import { pageOf, useFilters } from '../firmware/filters'
+import { paged } from '../group/paged'
 import { useDeviceCount, useGroupList } from '../firmware/queries'
 import { Failures } from './failures'
 import { Outcomes } from './outcomes'
@@ -50,9 +51,7 @@ function Groups() {
   const [filters, change] = useFilters()
   const groups = useGroupList(org, product)
   const all = (groups.data ?? []).toSorted((a, b) => (b.device_count ?? 0) - (a.device_count ?? 0) || a.name.localeCompare(b.name))
-  const pages = Math.max(1, Math.ceil(all.length / GROUPS))
-  const page = Math.min(pageOf(filters), pages)
-  const shown = all.slice((page - 1) * GROUPS, page * GROUPS)
+  const { rows: shown, pagination } = paged(all, pageOf(filters), GROUPS)
   return (
     <>
       <Card title="Updates by deployment group">
@@ -65,10 +64,7 @@ function Groups() {
         )}
         <div className="stack-small">
           {shown.length > 0 && <Outcomes groups={shown} />}
-          <Pager
-            at={{ page_number: page, page_size: GROUPS, total_entries: all.length, total_pages: pages }}
-            onPage={(p) => change({ page: String(p) })}
-          />
+          <Pager at={pagination} onPage={(p) => change({ page: String(p) })} />
         </div>
       </Card>
       {shown.length > 0 && <Failures groups={shown} of={all.length} />}

@@ -1,44 +1,29 @@
 /** Which versions the fleet runs, over all platforms or one. */
-import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { api, data } from '../../api/client'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { Table } from '../../ui/table'
 import { count, percent } from '../../ui/text'
+import { narrowed, quoted } from '../devices/completion'
 import { useFilters } from '../firmware/filters'
+import { useFacet } from '../firmware/queries'
 import { Share } from './share'
-
-type Value = { value: string | null; count: number }
-type Facets = { version?: Value[]; platform?: Value[] }
 
 /** The server counts this many values of a column. */
 const COUNTED = 50
-
-function useFacets(by: string, query: string | undefined) {
-  const { org, product } = useProduct()
-  return useQuery({
-    queryKey: ['devices', org, product, 'facets', by, query],
-    refetchInterval: 10_000,
-    queryFn: async ({ signal }) => {
-      const params = { path: { org, product }, query: { by, query } }
-      return (await data(api.GET('/api/orgs/{org}/products/{product}/device_facets', { params, signal }))) as unknown as Facets
-    },
-  })
-}
 
 export function Versions({ devices }: { devices: number }) {
   const { org, product } = useProduct()
   const [filters, change] = useFilters()
   const platform = filters.platform ?? ''
-  const platforms = useFacets('platform', undefined).data?.platform?.filter((p) => p.value !== null) ?? []
-  const only = platform ? `platform = "${platform}"` : undefined
-  const facets = useFacets('version', only)
-  const versions = facets.data?.version ?? []
+  const platforms = useFacet(org, product, 'platform').data?.filter((p) => p.value !== null) ?? []
+  const only = platform ? `platform = ${quoted(platform)}` : undefined
+  const facets = useFacet(org, product, 'version', only)
+  const versions = facets.data ?? []
   const whole = platform ? (platforms.find((p) => p.value === platform)?.count ?? 0) : devices
-  const queryOf = (version: string) => [`version = "${version}"`, only].filter(Boolean).join(' and ')
+  const queryOf = (version: string) => narrowed(only ?? '', `version = ${quoted(version)}`)
   return (
     <Card
       title="Versions"

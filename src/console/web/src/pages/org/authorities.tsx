@@ -8,6 +8,7 @@ import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm, Dialog } from '../../ui/dialog'
 import { Card, Command, Empty, Failure, Skeleton, Tags } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { Status } from '../../ui/status'
 import { moment } from '../../ui/text'
 import { Time, useNow } from '../../ui/time'
@@ -141,7 +142,7 @@ function None({ org, role, onAdd }: { org: string; role: Role | null; onAdd: () 
         Register the authority that signs the certificates of your devices, so that they need no shared secret. Its private key proves that it
         is yours, and stays where it is:
       </p>
-      <Command text={`nervecenter ca register ca.pem --key ca-key.pem --org ${org}`} />
+      <Command text={`nervecenter ca register ca.pem --key ca-key.pem --org ${shellWord(org)}`} />
       <Button kind="primary" disabled={!atLeast(role, 'manage')} onClick={onAdd}>
         Add an authority
       </Button>

@@ -11,6 +11,7 @@ import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { toast } from '../../ui/toast'
 import { counted } from '../../ui/text'
 import { RoleNote } from '../../ui/role-note'
@@ -66,7 +67,7 @@ function Rename({ org, role }: Props) {
       </form>
       <Confirm open={asking} onClose={() => setAsking(false)} title={`Rename ${org} to ${name}`} act="Rename it" danger typed={org} onConfirm={rename}>
         <p>
-          Every address with the old name ends at once: bookmarks, links that were sent, the API's paths, and <code>--org {org}</code> in scripts
+          Every address with the old name ends at once: bookmarks, links that were sent, the API's paths, and <code>--org {shellWord(org)}</code> in scripts
           and pipelines. Devices stay connected and notice nothing, and members keep their roles.
         </p>
       </Confirm>

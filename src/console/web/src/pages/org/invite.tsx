@@ -4,9 +4,10 @@ import { api, data } from '../../api/client'
 import { ROLES } from '../../api/types'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
-import { DialogButtons } from '../../ui/dialog'
+import { Dialog, DialogButtons } from '../../ui/dialog'
 import { SelectField, TextField, useForm } from '../../ui/form'
 import { Command, Notice } from '../../ui/layout'
+import { ShownOnce } from '../../ui/shown-once'
 import type { MadeInvitation } from './parts/types'
 
 const OPTIONS = [
@@ -16,15 +17,25 @@ const OPTIONS = [
 ]
 
 export function Invite({ org, onClose }: { org: string; onClose: () => void }) {
+  const [made, setMade] = useState<MadeInvitation | null>(null)
+  if (made?.url) return <HandOn invitation={made} url={made.url} onClose={onClose} />
+  return (
+    <Dialog open onClose={onClose} title={`Invite somebody to ${org}`}>
+      {made ? <Sent invitation={made} onClose={onClose} /> : <Ask org={org} onMade={setMade} onClose={onClose} />}
+    </Dialog>
+  )
+}
+
+type AskProps = { org: string; onMade: (made: MadeInvitation) => void; onClose: () => void }
+
+function Ask({ org, onMade, onClose }: AskProps) {
   const [email, setEmail] = useState('')
   const [role, setRole] = useState<string>(ROLES[0])
-  const [made, setMade] = useState<MadeInvitation | null>(null)
   const form = useForm(async () => {
     const body = { email: email.trim(), role: role as never }
-    setMade(await data(api.POST('/api/orgs/{org}/invites', { params: { path: { org } }, body })))
+    onMade(await data(api.POST('/api/orgs/{org}/invites', { params: { path: { org } }, body })))
     await queries.invalidateQueries({ queryKey: ['invites', org] })
   }, ['email', 'role'])
-  if (made) return <Made invitation={made} onClose={onClose} />
   return (
     <form className="stack" onSubmit={form.submit}>
       {form.problem}
@@ -43,21 +54,28 @@ export function Invite({ org, onClose }: { org: string; onClose: () => void }) {
   )
 }
 
-function Made({ invitation: { email, role, url }, onClose }: { invitation: MadeInvitation; onClose: () => void }) {
+type MadeProps = { invitation: MadeInvitation; onClose: () => void }
+
+/** The link of a server that sends no mail, which nobody is told again. */
+function HandOn({ invitation, url, onClose }: MadeProps & { url: string }) {
+  return (
+    <ShownOnce title="The link of the invitation" done="Done" onDone={onClose}>
+      <Notice kind="warn">
+        This server sends no mail, so hand this link to {invitation.email} yourself. It is shown this once, and whoever has it can join in their
+        place.
+      </Notice>
+      {/* The server gives a path when it was not told its public address. */}
+      <Command text={new URL(url, location.origin).href} />
+      <Rights invitation={invitation} />
+    </ShownOnce>
+  )
+}
+
+function Sent({ invitation, onClose }: MadeProps) {
   return (
     <div className="stack">
-      {url ? (
-        <>
-          <Notice kind="warn">
-            This server sends no mail, so hand this link to {email} yourself. It is shown this once, and whoever has it can join in their place.
-          </Notice>
-          {/* The server gives a path when it was not told its public address. */}
-          <Command text={new URL(url, location.origin).href} />
-        </>
-      ) : (
-        <Notice kind="ok">The link is on its way to {email}.</Notice>
-      )}
-      <p>Whoever accepts gets the role {role}. The invitation holds for 48 hours.</p>
+      <Notice kind="ok">The link is on its way to {invitation.email}.</Notice>
+      <Rights invitation={invitation} />
       <DialogButtons>
         <Button kind="primary" onClick={onClose}>
           Done
@@ -65,4 +83,8 @@ function Made({ invitation: { email, role, url }, onClose }: { invitation: MadeI
       </DialogButtons>
     </div>
   )
+}
+
+function Rights({ invitation }: { invitation: MadeInvitation }) {
+  return <p>Whoever accepts gets the role {invitation.role}. The invitation holds for 48 hours.</p>
 }

@@ -8,6 +8,7 @@ import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm, Dialog } from '../../ui/dialog'
 import { Card, Command, CopyButton, Empty, Failure, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { toast } from '../../ui/toast'
 import { NewKey } from './new-key'
 import { PagedTable } from './parts/paged-table'
@@ -17,7 +18,7 @@ import css from './org.module.css'
 
 /** How a pair of keys is made and its public half registered. */
 export function keyCommands(org: string): string {
-  return `nervecenter firmware keygen -o release\nnervecenter key import release release.pub --org ${org}`
+  return `nervecenter firmware keygen -o release\nnervecenter key import release release.pub --org ${shellWord(org)}`
 }
 
 export default function Keys() {

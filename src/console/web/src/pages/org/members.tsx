@@ -5,8 +5,8 @@ import { api, data } from '../../api/client'
 import { useAddress } from '../../product'
 import { atLeast, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Dialog } from '../../ui/dialog'
 import { Card, Command, Facts, Failure, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { Invitations } from './invitations'
 import { Invite } from './invite'
 import { MemberTable, isService } from './member-table'
@@ -44,7 +44,7 @@ export default function Members() {
             {rows.filter((m) => !isService(m)).length === 1 && (
               <>
                 <p className="muted">You are alone here. Invite a colleague, so that somebody else can act when you are away; from a terminal:</p>
-                <Command text={`nervecenter org invite colleague@example.com admin --org ${org}`} />
+                <Command text={`nervecenter org invite colleague@example.com admin --org ${shellWord(org)}`} />
               </>
             )}
           </div>
@@ -63,9 +63,7 @@ export default function Members() {
           ]}
         />
       </Card>
-      <Dialog open={inviting} onClose={() => setInviting(false)} title={`Invite somebody to ${org}`}>
-        <Invite org={org} onClose={() => setInviting(false)} />
-      </Dialog>
+      {inviting && <Invite org={org} onClose={() => setInviting(false)} />}
     </>
   )
 }

@@ -7,6 +7,7 @@ import { Button } from '../../ui/button'
 import { DialogButtons } from '../../ui/dialog'
 import { Check, SelectField, TextField, useForm } from '../../ui/form'
 import { Command, Failure, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { toast } from '../../ui/toast'
 import { tagsOf } from '../devices/new-device'
 import { FileText } from './parts/file-text'
@@ -39,7 +40,7 @@ export function NewAuthority({ org, onClose }: { org: string; onClose: () => voi
   return (
     <form className="stack" onSubmit={form.submit}>
       <p>From a terminal that has the authority&apos;s private key, one command does all of this:</p>
-      <Command text={`nervecenter ca register ca.pem --key ca-key.pem --org ${org}`} />
+      <Command text={`nervecenter ca register ca.pem --key ca-key.pem --org ${shellWord(org)}`} />
       <ol className={css.steps}>
         <li>
           <FileText

@@ -1,17 +1,17 @@
 /** Registers a public key: as text, or read from the file that a tool made. */
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api, data, take } from '../../api/client'
+import { api, take } from '../../api/client'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
 import { DialogButtons } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
+import { useServer } from '../settings/server'
 import { FileText } from './parts/file-text'
 
 export function NewKey({ org, onClose }: { org: string; onClose: () => void }) {
   const [name, setName] = useState('')
   const [key, setKey] = useState('')
-  const server = useQuery({ queryKey: ['server'], queryFn: () => data(api.GET('/api/server')), staleTime: Infinity })
+  const server = useServer()
   const form = useForm(async () => {
     // PEM is what ESP-IDF's tools write; fwup's keys are 32 bytes of base64.
     const scheme = key.trim().startsWith('-----BEGIN') ? 'secure_boot_v2_rsa' : 'ed25519'

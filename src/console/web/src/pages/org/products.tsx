@@ -12,6 +12,7 @@ import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
 import { Command, Empty, Failure, Page, Skeleton } from '../../ui/layout'
+import { shellWord } from '../../ui/shell-word'
 import { Status } from '../../ui/status'
 import type { Column } from '../../ui/table'
 import { count, percent } from '../../ui/text'
@@ -113,7 +114,7 @@ function None({ org, role, onMake }: { org: string; role: Role; onMake: () => vo
         A product is one kind of device with its firmware: a thermostat, a gateway. Devices, firmware and deployment groups belong to it, and
         its name is that of the application in the firmware's mix.exs. From a terminal it is made so:
       </p>
-      <Command text={`nervecenter product create thermostat --org ${org}`} />
+      <Command text={`nervecenter product create thermostat --org ${shellWord(org)}`} />
       <Button kind="primary" disabled={!atLeast(role, 'admin')} onClick={onMake}>
         New product
       </Button>

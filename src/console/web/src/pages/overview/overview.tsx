@@ -11,6 +11,7 @@ import { Status, rolloutStatus } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { count, counted, percent } from '../../ui/text'
 import { Time } from '../../ui/time'
+import { quoted } from '../devices/completion'
 import { FirstDevice } from '../devices/first-device'
 import css from './overview.module.css'
 
@@ -72,7 +73,7 @@ function Fleet({ summary: s }: { summary: Summary }) {
             {
               name: 'Version',
               names: true,
-              cell: (v) => (v.version === null ? <span className="muted">never told</span> : <Link {...list(`version = "${v.version}"`)}>{v.version}</Link>),
+              cell: (v) => (v.version === null ? <span className="muted">never told</span> : <Link {...list(`version = ${quoted(v.version)}`)}>{v.version}</Link>),
             },
             { name: 'Devices', number: true, cell: (v) => count(v.count) },
             {
@@ -173,7 +174,7 @@ function Rollout({ rollout: r }: { rollout: RolloutSummary }) {
 }
 
 /** How the devices of a release are divided. */
-export function rolloutSegments(r: { devices: number; updated: number; in_flight: number; failed: number }): Segment[] {
+function rolloutSegments(r: { devices: number; updated: number; in_flight: number; failed: number }): Segment[] {
   const rest = Math.max(0, r.devices - r.updated - r.in_flight - r.failed)
   return [
     { tone: 'ok', label: 'updated', count: r.updated },

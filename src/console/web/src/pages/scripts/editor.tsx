@@ -1,8 +1,6 @@
 /** Makes a script or changes one. */
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api, data, take } from '../../api/client'
-import type { components } from '../../api/schema'
+import { api, take } from '../../api/client'
 import { useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
@@ -12,9 +10,7 @@ import { Failure, Skeleton } from '../../ui/layout'
 import { Time } from '../../ui/time'
 import { toast } from '../../ui/toast'
 import { tagsOf } from '../devices/new-device'
-import type { ScriptEntry } from './scripts'
-
-type Script = components['schemas']['Script']
+import { useScript, type Script, type ScriptEntry } from './script'
 
 export function ScriptEditor({ entry, onClose }: { entry?: ScriptEntry; onClose: () => void }) {
   return (
@@ -27,16 +23,7 @@ export function ScriptEditor({ entry, onClose }: { entry?: ScriptEntry; onClose:
 /** The list has no texts, so the script is read when it is opened. */
 function Existing({ id, onClose }: { id: number; onClose: () => void }) {
   const { org, product } = useProduct()
-  const script = useQuery({
-    queryKey: ['scripts', org, product, id],
-    // An answer of before may be older than the change that somebody else made.
-    staleTime: 0,
-    gcTime: 0,
-    queryFn: ({ signal }): Promise<Script> => {
-      const params = { path: { org, product, script: String(id) } }
-      return data(api.GET('/api/orgs/{org}/products/{product}/scripts/{script}', { params: params as never, signal }))
-    },
-  })
+  const script = useScript(org, product, id)
   if (script.error) return <Failure error={script.error} again={() => void script.refetch()} />
   return script.data ? <Form script={script.data} onClose={onClose} /> : <Skeleton lines={5} />
 }

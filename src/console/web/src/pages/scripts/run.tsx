@@ -1,9 +1,8 @@
 /** Runs a script on one device that is named, and shows what it printed. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useDeferredValue, useEffect, useId, useRef, useState } from 'react'
-import { api, send, take } from '../../api/client'
-import { Problem } from '../../api/problem'
+import { useEffect, useId, useRef, useState } from 'react'
+import { api, take } from '../../api/client'
 import type { Device } from '../../api/types'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
@@ -13,11 +12,9 @@ import { SelectField, TextField } from '../../ui/form'
 import { CopyButton, Notice } from '../../ui/layout'
 import { Status, connectionStatus } from '../../ui/status'
 import { duration } from '../../ui/text'
-import type { ScriptEntry } from './scripts'
-import css from './run.module.css'
-
-/** How long to wait for the device, in milliseconds; the server waits for five minutes at most. */
-const WAITS = [10_000, 30_000, 60_000, 300_000].map((ms) => ({ value: String(ms), label: duration(ms / 1000) }))
+import { usePaused } from './paused'
+import { FIRST_WAIT, WAITS, refusal, runScript, useScript, type ScriptEntry } from './script'
+import { Output, ScriptText } from './shown'
 
 type Outcome = { device: string; seconds: number; output: string } | { device: string; refused: string }
 
@@ -31,8 +28,9 @@ export function RunScript({ script, onClose }: { script: ScriptEntry; onClose: (
 
 function Run({ script, onClose }: { script: ScriptEntry; onClose: () => void }) {
   const { org, product } = useProduct()
+  const text = useScript(org, product, script.id)
   const [device, setDevice] = useState('')
-  const [wait, setWait] = useState('30000')
+  const [wait, setWait] = useState(FIRST_WAIT)
   const [busy, setBusy] = useState(false)
   const [outcome, setOutcome] = useState<Outcome | null>(null)
   const stopped = useRef<AbortController | null>(null)
@@ -44,10 +42,8 @@ function Run({ script, onClose }: { script: ScriptEntry; onClose: () => void }) 
     setBusy(true)
     setOutcome(null)
     try {
-      const P = `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}`
-      const path = `${P}/devices/${encodeURIComponent(at)}/scripts/${script.id}?timeout=${wait}`
-      const answer = await send('POST', path, { signal: stopped.current.signal })
-      setOutcome({ device: at, seconds: (Date.now() - begun) / 1000, output: await answer.text() })
+      const output = await runScript({ org, product, device: at, script: script.id, wait, signal: stopped.current.signal })
+      setOutcome({ device: at, seconds: (Date.now() - begun) / 1000, output })
     } catch (e) {
       if (!stopped.current.signal.aborted) setOutcome({ device: at, refused: refusal(e, at) })
     } finally {
@@ -58,23 +54,19 @@ function Run({ script, onClose }: { script: ScriptEntry; onClose: () => void }) 
     <form className="stack" onSubmit={(e) => (e.preventDefault(), void run())}>
       <DeviceField value={device} onChange={setDevice} />
       <SelectField label="Wait for its answer at most" options={WAITS} value={wait} onChange={setWait} />
+      <ScriptText script={text} />
       <div aria-live="polite" className="stack-small">
         {busy && <Status tone="running">The device runs it…</Status>}
         {outcome && <Shown outcome={outcome} />}
       </div>
       <DialogButtons>
         <Button onClick={onClose}>Close</Button>
-        <Button type="submit" kind="primary" busy={busy} disabled={!device.trim()}>
+        <Button type="submit" kind="primary" busy={busy} disabled={!device.trim() || !text.data || text.isFetching}>
           {outcome ? 'Run again' : 'Run it'}
         </Button>
       </DialogButtons>
     </form>
   )
-}
-
-function refusal(error: unknown, device: string): string {
-  if (error instanceof Problem && error.status === 404) return `There is no device ${device} in this product, or the script was deleted.`
-  return error instanceof Problem ? error.message : String(error)
 }
 
 function Shown({ outcome }: { outcome: Outcome }) {
@@ -88,12 +80,7 @@ function Shown({ outcome }: { outcome: Outcome }) {
         {link}
         <CopyButton text={outcome.output} label="Copy the output" />
       </div>
-      {outcome.output === '' && <p className="muted">It printed nothing.</p>}
-      {outcome.output !== '' && (
-        <pre className={css.output} tabIndex={0} aria-label="Output">
-          {outcome.output}
-        </pre>
-      )}
+      <Output label="Output" text={outcome.output} />
     </>
   )
 }
@@ -102,7 +89,7 @@ function Shown({ outcome }: { outcome: Outcome }) {
 function DeviceField({ value, onChange }: { value: string; onChange: (identifier: string) => void }) {
   const { org, product } = useProduct()
   const listId = useId()
-  const part = useDeferredValue(value.trim())
+  const part = usePaused(value.trim())
   const offers = useQuery({
     queryKey: ['devices', org, product, 'named-like', part],
     placeholderData: keepPreviousData,

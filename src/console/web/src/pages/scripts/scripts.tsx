@@ -1,7 +1,6 @@
 /** Support scripts: Elixir code that is kept for the product and run on a device when somebody asks it something. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { components } from '../../api/schema'
 import { api, take } from '../../api/client'
 import type { Pagination } from '../../api/types'
 import { useProduct } from '../../product'
@@ -17,8 +16,8 @@ import { productFlags } from '../../ui/shell-word'
 import { RoleNote } from '../../ui/role-note'
 import { ScriptEditor } from './editor'
 import { RunScript } from './run'
+import type { ScriptEntry } from './script'
 
-export type ScriptEntry = components['schemas']['ScriptEntry']
 type ScriptPage = { data: ScriptEntry[]; pagination: Pagination }
 type Open = { what: 'run' | 'edit' | 'delete'; script: ScriptEntry } | { what: 'new' } | null
 

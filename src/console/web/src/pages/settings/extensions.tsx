@@ -1,14 +1,19 @@
 /** Which extensions the devices of the product may use. A switch reaches connected devices at once. */
 import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { api, data } from '../../api/client'
 import { useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
+import { Confirm } from '../../ui/dialog'
 import { Check } from '../../ui/form'
 import { Card, Failure, Skeleton, useTitle } from '../../ui/layout'
-import { attempt } from '../../ui/toast'
+import { attempt, toast } from '../../ui/toast'
 import { RoleNote } from '../../ui/role-note'
 
 type Switches = Record<string, boolean>
+
+/** The one that lets people run anything on the devices. */
+const SHELL = 'local_shell'
 
 const SENTENCES: Record<string, { name: string; sentence: string }> = {
   health: {
@@ -44,6 +49,7 @@ export default function Extensions() {
   const { org, product } = useProduct()
   useTitle(`Extensions of ${product}`)
   const may = atLeast(useRole(org), 'manage')
+  const [asking, setAsking] = useState(false)
   const key = ['extensions', org, product]
   const params = { path: { org, product } }
   const read = useQuery({
@@ -56,9 +62,12 @@ export default function Extensions() {
     const after = await data(api.PUT('/api/orgs/{org}/products/{product}/extensions', { params, body: body as never }))
     queries.setQueryData(key, after)
   }
+  const done = (name: string, on: boolean) => `${SENTENCES[name]?.name ?? name} is ${on ? 'on' : 'off'}, also on devices that are connected.`
   const change = (name: string, on: boolean) => {
-    const word = SENTENCES[name]?.name ?? name
-    void attempt(`${word} is ${on ? 'on' : 'off'}, also on devices that are connected.`, () => put(name, on), () => put(name, !on))
+    const guarded = name === SHELL
+    if (guarded && on) setAsking(true)
+    // What asks before it is switched on is not switched on by an Undo.
+    else void attempt(done(name, on), () => put(name, on), guarded ? undefined : () => put(name, !on))
   }
   return (
     <Card title="Extensions">
@@ -81,6 +90,20 @@ export default function Extensions() {
         ))}
         <RoleNote org={org} needs="manage" what="Switching extensions" />
       </div>
+      <Confirm
+        open={asking}
+        onClose={() => setAsking(false)}
+        title="Switch the shell on?"
+        act="Switch it on"
+        danger
+        typed={product}
+        onConfirm={() => put(SHELL, true).then(() => toast(done(SHELL, true)))}
+      >
+        <p>
+          Everybody with the role manage, and whoever has a token of theirs, can then run any command of the operating system on every device of{' '}
+          {product} whose nerves_hub_link knows the extension. Devices that are connected offer it at once.
+        </p>
+      </Confirm>
     </Card>
   )
 }

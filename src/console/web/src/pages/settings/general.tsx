@@ -40,6 +40,7 @@ export default function General() {
 function FirmwareRules({ product: p }: { product: Product }) {
   const { org, product } = useProduct()
   const may = atLeast(useRole(org), 'manage')
+  const [asking, setAsking] = useState(false)
   const server = useServer()
   const espIdf = server.data?.features.includes('esp_idf') ?? false
   const put = async (changed: Switches) => {
@@ -48,6 +49,7 @@ function FirmwareRules({ product: p }: { product: Product }) {
     queries.setQueryData(['product', org, product], after)
   }
   const change = (done: string, changed: Switches, back: Switches) => void attempt(done, () => put(changed), () => put(back))
+  const unsigned = (on: boolean) => put({ allow_unsigned_esp_idf_firmware: on })
   const tools = p.allowed_update_tools
   const tool = (name: string, on: boolean) => {
     const wanted = on ? [...tools, name] : tools.filter((t) => t !== name)
@@ -90,16 +92,25 @@ function FirmwareRules({ product: p }: { product: Product }) {
           hint="Whoever may upload can then bring any code to the devices."
           checked={p.allow_unsigned_esp_idf_firmware}
           disabled={!may || (!tools.includes('esp-idf') && !p.allow_unsigned_esp_idf_firmware)}
-          onChange={(on) =>
-            change(
-              on ? 'ESP-IDF images may lack a signature.' : 'ESP-IDF images need a signature.',
-              { allow_unsigned_esp_idf_firmware: on },
-              { allow_unsigned_esp_idf_firmware: !on },
-            )
-          }
+          // What asks before it is switched on is not switched on by an Undo.
+          onChange={(on) => (on ? setAsking(true) : void attempt('ESP-IDF images need a signature.', () => unsigned(false)))}
         />
         <RoleNote org={org} needs="manage" what="Changing these settings" />
       </div>
+      <Confirm
+        open={asking}
+        onClose={() => setAsking(false)}
+        title="Take images without a signature?"
+        act="Take them"
+        danger
+        typed={product}
+        onConfirm={() => unsigned(true).then(() => toast('ESP-IDF images may lack a signature.'))}
+      >
+        <p>
+          Nothing then proves who made an ESP-IDF image of {product}: whoever may upload, and whoever has their password or token, can bring any code
+          to its devices by a release.
+        </p>
+      </Confirm>
     </Card>
   )
 }

@@ -14,6 +14,7 @@ import { Time } from '../../ui/time'
 import { attempt, toast } from '../../ui/toast'
 import { MailRuleForm } from './mail-form'
 import { RoleNote } from '../../ui/role-note'
+import { shellWord } from '../../ui/shell-word'
 import { useServer } from './server'
 
 export type MailRule = components['schemas']['MailRule']
@@ -150,7 +151,7 @@ function MailIsOff() {
           text={`nervecenter serve \\
   --smtp-url 'smtps://USER:PASSWORD@mail.example.org' \\
   --mail-from 'Nervecenter <ota@example.org>' \\
-  --web-url ${location.origin}`}
+  --web-url ${shellWord(location.origin)}`}
         />
         <p className="small muted">
           Or by NERVECENTER_SMTP_URL, NERVECENTER_MAIL_FROM and NERVECENTER_WEB_URL in its environment. Webhooks need none of this.

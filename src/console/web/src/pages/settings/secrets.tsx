@@ -14,6 +14,7 @@ import { Time } from '../../ui/time'
 import { toast, toastProblem } from '../../ui/toast'
 import { linkConfig } from '../devices/first-device'
 import { RoleNote } from '../../ui/role-note'
+import { shellWord } from '../../ui/shell-word'
 
 type Secret = components['schemas']['SharedSecret']
 type NewSecret = components['schemas']['NewSharedSecret']
@@ -129,7 +130,7 @@ function Made({ secret, onClose }: { secret: NewSecret; onClose: () => void }) {
       <Command text={secret.secret} />
       <h3>The config of nerves_hub_link</h3>
       <p className="small muted">It reads the secret from the environment where the firmware is built, so that it does not stand in the code:</p>
-      <Command text={`export PRODUCT_SECRET='${secret.secret}'`} />
+      <Command text={`export PRODUCT_SECRET=${shellWord(secret.secret)}`} />
       <Command text={linkConfig(location.hostname, secret.key)} />
       <DialogButtons>
         <Button kind="primary" onClick={onClose}>
@@ -166,7 +167,7 @@ function NoSecrets() {
         Without one, only devices with a registered certificate, or one that an authority of {org} signed, can join. Make one above; its config
         for nerves_hub_link comes with it. Simulated devices try it out:
       </p>
-      <Command text={`nervecenter sim --devices 10 --url wss://${location.hostname}:4001 --product-key KEY --product-secret SECRET`} />
+      <Command text={`nervecenter sim --devices 10 --url ${shellWord(`wss://${location.hostname}:4001`)} --product-key KEY --product-secret SECRET`} />
       <p className="small muted">KEY and SECRET are those that are shown when a secret of {product} is made.</p>
     </Empty>
   )

@@ -1,6 +1,7 @@
 /** A field for the text of a small file: pasted, or read from a file that is chosen or dropped on it. */
 import { type ReactNode, useState } from 'react'
 import { TextArea } from '../../../ui/form'
+import { base64 } from './base64'
 import css from '../org.module.css'
 
 /** Larger files are no keys and no certificates. */
@@ -66,5 +67,5 @@ export function FileText({ label, hint, error, value, onChange, placeholder, acc
 /** Text as it is, other bytes as base64, which is what the API takes for both. */
 function textOf(bytes: Uint8Array): string {
   if (bytes.every((b) => b === 9 || b === 10 || b === 13 || (b >= 32 && b < 127))) return new TextDecoder().decode(bytes)
-  return btoa(String.fromCharCode(...bytes))
+  return base64(bytes)
 }

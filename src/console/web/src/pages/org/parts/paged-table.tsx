@@ -1,8 +1,10 @@
 /** A table of a list that the API gives as a whole: some rows at a time, and a field to find one where there are many. */
-import { type ReactNode, useState } from 'react'
+import type { ReactNode } from 'react'
 import { TextField } from '../../../ui/form'
 import { type Column, Pager, Table } from '../../../ui/table'
-import { pageOf, useUrl } from './url'
+import { useTyped } from '../../../ui/use-typed'
+import { pageNumber, paged } from '../../group/paged'
+import { useUrl } from './url'
 import css from '../org.module.css'
 
 const ROWS = 50
@@ -24,33 +26,25 @@ type Props<Row> = {
 
 export function PagedTable<Row>({ textOf, pageKey = 'page', findKey = 'find', rows, none, ...table }: Props<Row>) {
   const url = useUrl()
-  const [typed, setTyped] = useState(() => url.text(findKey))
+  const [typed, setTyped] = useTyped(url.text(findKey), (text) => url.change({ [findKey]: text, [pageKey]: undefined }))
   const wanted = typed.trim().toLowerCase()
   const found = textOf && wanted ? rows.filter((row) => textOf(row).toLowerCase().includes(wanted)) : rows
-  const pages = Math.ceil(found.length / ROWS)
-  const page = Math.max(1, Math.min(pageOf(url, pageKey), pages))
-  const find = (text: string) => {
-    setTyped(text)
-    url.change({ [findKey]: text.trim(), [pageKey]: undefined })
-  }
+  const shown = paged(found, pageNumber(url.text(pageKey)), ROWS)
   return (
     <div className="stack-small">
       {textOf && (rows.length > MANY || typed) && (
         <div className={css.find}>
-          <TextField label={`Find in ${table.label.toLowerCase()}`} type="search" value={typed} onChange={(e) => find(e.target.value)} />
+          <TextField label={`Find in ${table.label.toLowerCase()}`} type="search" value={typed} onChange={(e) => setTyped(e.target.value)} />
         </div>
       )}
       <Table
         {...table}
         columns={table.columns}
         label={`List of ${table.label.toLowerCase()}`}
-        rows={found.slice((page - 1) * ROWS, page * ROWS)}
+        rows={shown.rows}
         none={wanted ? 'Nothing here has this text.' : none}
       />
-      <Pager
-        at={{ page_number: page, page_size: ROWS, total_entries: found.length, total_pages: pages }}
-        onPage={(next) => url.change({ [pageKey]: next === 1 ? undefined : next })}
-      />
+      <Pager at={shown.pagination} onPage={(next) => url.change({ [pageKey]: next === 1 ? undefined : next })} />
     </div>
   )
 }

@@ -5,7 +5,6 @@ type Schemas = components['schemas']
 
 export type Authority = Schemas['CaCertificate']
 export type Endpoint = Schemas['IrohEndpoint']
-export type Invitation = Schemas['Invitation']
 export type MadeInvitation = Schemas['MadeInvitation']
 export type Member = Schemas['Member']
 export type Minted = Schemas['Minted']

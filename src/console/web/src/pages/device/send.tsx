@@ -7,19 +7,20 @@ import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { Check, SelectField, useForm } from '../../ui/form'
 import { Command, Empty, Failure, Notice, Skeleton } from '../../ui/layout'
+import { productFlags } from '../../ui/shell-word'
 import { toast } from '../../ui/toast'
 import { D, refreshDevice, useConnected, useDeviceAddress } from './device'
 
-export function PushFirmware({ device, open, onClose }: { device: Device; open: boolean; onClose: () => void }) {
+export function SendFirmware({ device, open, onClose }: { device: Device; open: boolean; onClose: () => void }) {
   const at = useDeviceAddress()
   return (
-    <Dialog open={open} onClose={onClose} title={`Push a firmware to ${at.device}`}>
-      <Push device={device} onClose={onClose} />
+    <Dialog open={open} onClose={onClose} title={`Send a firmware to ${at.device}`}>
+      <Send device={device} onClose={onClose} />
     </Dialog>
   )
 }
 
-function Push({ device, onClose }: { device: Device; onClose: () => void }) {
+function Send({ device, onClose }: { device: Device; onClose: () => void }) {
   const at = useDeviceAddress()
   const { org, product } = at
   const [uuid, setUuid] = useState('')
@@ -53,14 +54,14 @@ function Push({ device, onClose }: { device: Device; onClose: () => void }) {
         not take the firmware back; switch them on again under Settings.
       </p>
       {!connected.online && (
-        <Notice kind="warn">The device is {connected.word}. The server refuses to push to a device that is not connected.</Notice>
+        <Notice kind="warn">The device is {connected.word}. The server refuses to send to a device that is not connected.</Notice>
       )}
       <SelectField label="Firmware" options={[{ value: '', label: 'Choose one' }, ...options]} value={uuid} onChange={setUuid} />
       {platform && <Check label="Show firmware of other platforms, too" hint={`The device is a ${platform}.`} checked={all} onChange={setAll} />}
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" kind="primary" disabled={!uuid} busy={form.busy}>
-          Push it
+          Send it
         </Button>
       </DialogButtons>
     </form>
@@ -72,7 +73,7 @@ function NoFirmware() {
   return (
     <Empty title="No firmware yet">
       <p>Upload a signed firmware to this product first:</p>
-      <Command text={`nervecenter firmware publish my.fw --org ${org} --product ${product}`} />
+      <Command text={`nervecenter firmware publish my.fw ${productFlags(org, product)}`} />
     </Empty>
   )
 }
