@@ -5,7 +5,8 @@ use super::connection::{Connection, Frame};
 use super::device::Life;
 use super::stats::count;
 use crate::clock::Clock;
-use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 impl Life {
@@ -100,9 +101,11 @@ impl Life {
 
     async fn report_place(&mut self, connection: &mut Connection) -> Result<(), String> {
         count(&self.device.stats.reports);
+        // It stays where it is.
+        let mut own = StdRng::seed_from_u64(self.device.seed);
         let place = json!({
-            "latitude": self.rng.random_range(-60.0..70.0),
-            "longitude": self.rng.random_range(-180.0..180.0),
+            "latitude": own.random_range(-60.0..70.0),
+            "longitude": own.random_range(-180.0..180.0),
             "source": "geoip",
         });
         connection
@@ -122,14 +125,27 @@ impl Life {
 
     /// A health report with the metrics that the real client has by default.
     fn health(&mut self) -> Value {
-        let mut percent = || f64::from(self.rng.random_range(5..950)) / 10.0;
-        let (cpu, memory, disk) = (percent(), percent(), percent());
+        // Each device has levels of its own, around which its reports vary; one in eight is busy, and is not well now and then.
+        let mut own = StdRng::seed_from_u64(self.device.seed);
+        let busy = if own.random_range(0..8) == 0 {
+            45.0
+        } else {
+            0.0
+        };
+        let mut vary = |level: f64, by: f64| {
+            let value: f64 = level + self.rng.random_range(-by..by);
+            (value.clamp(0.5, 99.5) * 10.0).round() / 10.0
+        };
+        let cpu = vary(own.random_range(10.0..40.0) + busy, 12.0);
+        let memory = vary(own.random_range(20.0..60.0), 3.0);
+        let disk = vary(own.random_range(15.0..65.0), 0.5);
+        let heat = vary(40.0 + cpu / 5.0, 0.5);
         json!({
             "timestamp": "2026-08-22T10:00:00Z",
             "metadata": {"active_application": "simulated"},
             "alarms": {},
             "metrics": {
-                "cpu_temp": 48.5, "cpu_usage_percent": cpu, "load_1min": 0.3, "load_5min": 0.2,
+                "cpu_temp": heat, "cpu_usage_percent": cpu, "load_1min": 0.3, "load_5min": 0.2,
                 "load_15min": 0.1, "mem_size_mb": 1024, "mem_used_mb": (memory * 10.24).round(),
                 "mem_used_percent": memory, "disk_total_kb": 1_048_576,
                 "disk_available_kb": ((100.0 - disk) * 10_485.0).round(),

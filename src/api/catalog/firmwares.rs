@@ -32,6 +32,22 @@ pub(super) struct Firmware {
     author: Option<String>,
     /// `fwup` or `esp-idf`.
     tool: String,
+    /// Bytes of the file.
+    size: i64,
+    /// SHA-256 of the file in upper-case hex.
+    sha256: String,
+    /// What its metadata says of it.
+    description: Option<String>,
+    /// `meta-misc` of its metadata.
+    misc: Option<String>,
+    /// The commit that it was built of.
+    vcs_identifier: Option<String>,
+    /// The signing key that its signature fits; null when it has none, or when the key was deleted.
+    signed_by: Option<String>,
+    /// Whether its file was found missing or damaged; it is offered to no device then.
+    damaged: bool,
+    /// When it was uploaded, `2026-08-22T08:33:49Z`.
+    inserted_at: String,
 }
 
 pub(super) fn view(f: &FirmwareRow) -> Firmware {
@@ -43,6 +59,14 @@ pub(super) fn view(f: &FirmwareRow) -> Firmware {
         product: f.product.clone(),
         author: f.author.clone(),
         tool: f.tool.clone(),
+        size: f.size,
+        sha256: f.checksum.clone(),
+        description: f.description.clone(),
+        misc: f.misc.clone(),
+        vcs_identifier: f.vcs_identifier.clone(),
+        signed_by: f.signed_by.clone(),
+        damaged: f.damaged_at.is_some(),
+        inserted_at: f.inserted_at.zulu(),
     }
 }
 

@@ -28,6 +28,8 @@ fn target() -> FirmwareRow {
         full_fwup_version: "1.0.0".into(),
         delta_fwup_version: "1.10.0".into(),
         damaged_at: None,
+        inserted_at: Micros(0),
+        signed_by: None,
     }
 }
 

@@ -45,6 +45,10 @@ pub struct FirmwareRow {
     pub delta_fwup_version: String,
     /// When its file was found missing or damaged. Such a firmware is offered to no device.
     pub damaged_at: Option<Micros>,
+    /// When it was uploaded.
+    pub inserted_at: Micros,
+    /// The name of the signing key that its signature fits; none of an image without a signature, or when the key was deleted.
+    pub signed_by: Option<String>,
 }
 
 /// A firmware to store.
@@ -88,8 +92,9 @@ macro_rules! firmware_columns {
     () => {
         "SELECT f.id, p.name AS product, f.uuid, f.version, f.platform,
                 f.architecture, f.author, f.description, f.misc, f.vcs_identifier, f.tool, f.size,
-                f.checksum, f.partials, f.delta_updatable, f.full_fwup_version, f.delta_fwup_version, f.damaged_at
-         FROM firmwares f JOIN products p ON p.id = f.product_id "
+                f.checksum, f.partials, f.delta_updatable, f.full_fwup_version, f.delta_fwup_version, f.damaged_at,
+                f.inserted_at, k.name AS signed_by
+         FROM firmwares f JOIN products p ON p.id = f.product_id LEFT JOIN org_keys k ON k.id = f.signer_id "
     };
 }
 

@@ -112,10 +112,16 @@ async fn a_key_is_needed_and_versions_are_unique(server: Server) {
         answer.header("location"),
         Api::product(&format!("/firmwares/{uuid}"))
     );
+    let mut made = answer.data();
+    let at = made.as_object_mut().unwrap().remove("inserted_at");
+    assert!(at.unwrap().as_str().unwrap().ends_with('Z'));
+    let sha256 = "9B62F9832DAF2C0863532A0C5456DD74AC84D66BBD9658A6677A52EF2E5BB388";
     assert_eq!(
-        answer.data(),
+        made,
         json!({"uuid": uuid, "version": "1.0.0", "architecture": "arm", "platform": "rpi4",
-               "product": "fixture-product", "author": "Nervecenter", "tool": "fwup"})
+               "product": "fixture-product", "author": "Nervecenter", "tool": "fwup",
+               "description": "Nervecenter fixture", "misc": "fixture", "vcs_identifier": "0123abc",
+               "size": file.len(), "sha256": sha256, "signed_by": "devkey", "damaged": false})
     );
     let answer = api.upload_bytes(file).await;
     assert_eq!(

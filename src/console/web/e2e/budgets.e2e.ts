@@ -122,7 +122,7 @@ test('a live fleet: frames in time, memory flat', { timeout: 240_000 }, async ()
   let measured = await measure(page)
   // One more try: the machine has two cores, and the devices and the server are on them as well.
   if (measured.p99 >= 20) measured = await measure(page)
-  expect(measured.changes, 'rows that changed').toBeGreaterThan(50)
+  expect(measured.changes, 'changes on the screen').toBeGreaterThan(5)
   expect(measured.p99, JSON.stringify(measured)).toBeLessThan(20)
   expect(measured.grown, JSON.stringify(measured)).toBeLessThan(5)
   visitor.expectWell()

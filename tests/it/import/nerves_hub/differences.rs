@@ -14,7 +14,27 @@ pub struct Addition {
     pub remove: fn(&mut Object) -> bool,
 }
 
-pub const ADDITIONS: [Addition; 6] = [
+pub const ADDITIONS: [Addition; 7] = [
+    Addition {
+        why: "a firmware says what its file is: the original knows its size, signature and upload and does not tell",
+        remove: |firmware| {
+            let more = [
+                "size",
+                "sha256",
+                "description",
+                "misc",
+                "vcs_identifier",
+                "signed_by",
+                "damaged",
+                "inserted_at",
+            ];
+            let found = more.iter().all(|key| firmware.contains_key(*key));
+            if found {
+                more.iter().for_each(|key| drop(firmware.remove(*key)));
+            }
+            found
+        },
+    },
     Addition {
         why: "a deployment group says whether it waits for deltas, which the original knows and does not tell",
         remove: |group| group.contains_key("conditions") && group.remove("status").is_some(),

@@ -3102,14 +3102,33 @@ export interface components {
             architecture: string;
             /** @description Who built it. */
             author: string | null;
+            /** @description Whether its file was found missing or damaged; it is offered to no device then. */
+            damaged: boolean;
+            /** @description What its metadata says of it. */
+            description: string | null;
+            /** @description When it was uploaded, `2026-08-22T08:33:49Z`. */
+            inserted_at: string;
+            /** @description `meta-misc` of its metadata. */
+            misc: string | null;
             /** @description Such as `rpi4`. */
             platform: string;
             /** @description The product that it was built for. */
             product: string;
+            /** @description SHA-256 of the file in upper-case hex. */
+            sha256: string;
+            /** @description The signing key that its signature fits; null when it has none, or when the key was deleted. */
+            signed_by: string | null;
+            /**
+             * Format: int64
+             * @description Bytes of the file.
+             */
+            size: number;
             /** @description `fwup` or `esp-idf`. */
             tool: string;
             /** @description Names this very image. */
             uuid: string;
+            /** @description The commit that it was built of. */
+            vcs_identifier: string | null;
             /** @description Semantic version. */
             version: string;
         };

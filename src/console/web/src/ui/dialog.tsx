@@ -14,17 +14,30 @@ export function Dialog(props: {
   wide?: boolean
   children: ReactNode
 }) {
+  const back = useWayBack(props.open)
   return (
     <Base.Root open={props.open} onOpenChange={(open) => !open && props.onClose()}>
       <Base.Portal>
         <Base.Backdrop className={css.backdrop} />
-        <Base.Popup className={css.dialog} data-wide={props.wide || undefined}>
+        <Base.Popup className={css.dialog} data-wide={props.wide || undefined} finalFocus={back}>
           <Base.Title className={css.dialogTitle}>{props.title}</Base.Title>
           {props.children}
         </Base.Popup>
       </Base.Portal>
     </Base.Root>
   )
+}
+
+/** Where the focus goes when a dialog closes: to what had it before, or to the page when that is gone, such as an item of a menu. */
+function useWayBack(open: boolean): () => HTMLElement | null {
+  const before = useRef<Element | null>(null)
+  const was = useRef(false)
+  if (open && !was.current) before.current = document.activeElement
+  was.current = open
+  return () => {
+    const element = before.current
+    return element instanceof HTMLElement && element.isConnected && element !== document.body ? element : document.getElementById('main')
+  }
 }
 
 export function DialogButtons({ children }: { children: ReactNode }) {
@@ -50,11 +63,12 @@ type ConfirmProps = {
 /** Asks before it acts, and stays open with the reason when the server refuses. */
 export function Confirm(props: ConfirmProps) {
   const busy = useRef(false)
+  const back = useWayBack(props.open)
   return (
     <AlertDialog.Root open={props.open} onOpenChange={(open) => !open && !busy.current && props.onClose()}>
       <AlertDialog.Portal>
         <AlertDialog.Backdrop className={css.backdrop} />
-        <AlertDialog.Popup className={css.dialog}>
+        <AlertDialog.Popup className={css.dialog} finalFocus={back}>
           <AlertDialog.Title className={css.dialogTitle}>{props.title}</AlertDialog.Title>
           <ConfirmForm {...props} onBusy={(now) => (busy.current = now)} />
         </AlertDialog.Popup>

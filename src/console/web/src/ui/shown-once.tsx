@@ -1,30 +1,40 @@
-/** A dialog with what the server never tells again: neither a stray click nor Esc closes it, only its button. */
-import type { ReactNode } from 'react'
+/** A dialog with what the server never tells again: while that is shown, neither a stray click nor Esc closes it, only its button. */
+import { type ReactNode, useEffect, useRef } from 'react'
 import { Button } from './button'
 import { Dialog, DialogButtons } from './dialog'
 
 type Props = {
+  open: boolean
+  /** Whether it is shown now; before, the dialog may ask for something and is closed as any other. */
+  once: boolean
+  onClose: () => void
   title: string
-  /** The word of the button that closes it. */
-  done?: string
-  /** Whether something has to be done before it may be closed. */
-  wait?: boolean
   wide?: boolean
-  onDone: () => void
   children: ReactNode
 }
 
-export function ShownOnce({ title, done = 'I have kept it', wait, wide, onDone, children }: Props) {
+export function ShownOnce({ once, onClose, children, ...dialog }: Props) {
+  const content = useRef<HTMLDivElement>(null)
+  // What was asked with goes, and the focus with it. It is not put on the button: the key that sent the form might press that, too.
+  useEffect(() => {
+    if (once) content.current?.focus()
+  }, [once])
   return (
-    <Dialog open onClose={() => undefined} title={title} {...(wide && { wide })}>
-      <div className="stack">
+    <Dialog {...dialog} onClose={() => !once && onClose()}>
+      <div ref={content} tabIndex={-1} style={{ outline: 'none' }}>
         {children}
-        <DialogButtons>
-          <Button kind="primary" disabled={wait} onClick={onDone}>
-            {done}
-          </Button>
-        </DialogButtons>
       </div>
     </Dialog>
+  )
+}
+
+/** The only way out of a dialog with what is shown once; `wait` holds it back until something else was done. */
+export function Kept({ label = 'I have kept it', wait, onDone }: { label?: string; wait?: boolean; onDone: () => void }) {
+  return (
+    <DialogButtons>
+      <Button kind="primary" disabled={wait} onClick={onDone}>
+        {label}
+      </Button>
+    </DialogButtons>
   )
 }

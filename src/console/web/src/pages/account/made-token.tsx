@@ -1,13 +1,13 @@
 /** A token that was just made: it is shown this once, with the lines that use it. */
 import { Command, Notice } from '../../ui/layout'
-import { ShownOnce } from '../../ui/shown-once'
+import { Kept } from '../../ui/shown-once'
 import type { Minted } from '../org/parts/types'
 import { environment } from './environment'
 
 export function MadeToken({ made, org, onDone }: { made: Minted; org?: string | undefined; onDone: () => void }) {
   const at = { server: location.origin, token: made.token, product: made.product, org }
   return (
-    <ShownOnce title="Your new token" wide onDone={onDone}>
+    <div className="stack">
       <Notice kind="warn">Copy it now: it is shown this once. Whoever has it can act with it, so keep it like a password.</Notice>
       <Command text={made.token} />
       <div className="stack-small">
@@ -20,6 +20,7 @@ export function MadeToken({ made, org, onDone }: { made: Minted; org?: string | 
         <h3>For nh</h3>
         <Command text={environment('NERVES_HUB_URI', 'NERVES_HUB', at)} />
       </div>
-    </ShownOnce>
+      <Kept onDone={onDone} />
+    </div>
   )
 }

@@ -1,8 +1,9 @@
 /** Makes a token and shows it once, with the lines that use it. */
 import { useState } from 'react'
 import { Button } from '../../ui/button'
-import { Dialog, DialogButtons } from '../../ui/dialog'
+import { DialogButtons } from '../../ui/dialog'
 import { SelectField, TextField, useForm } from '../../ui/form'
+import { ShownOnce } from '../../ui/shown-once'
 import type { Minted } from '../org/parts/types'
 import { MadeToken } from './made-token'
 import { ACCESS } from './token-table'
@@ -35,11 +36,11 @@ export function NewToken({ open, onClose, make, products, org, title = 'New toke
     setMade(null)
     onClose()
   }
-  if (made) return <MadeToken made={made} org={org} onDone={close} />
   return (
-    <Dialog open={open} onClose={close} title={title}>
-      <Make make={make} products={products} onMade={setMade} onClose={close} />
-    </Dialog>
+    // An answer that comes after the dialog was closed opens it again: the token would be lost.
+    <ShownOnce open={open || made !== null} once={made !== null} onClose={close} title={made ? 'Your new token' : title} wide={made !== null}>
+      {made ? <MadeToken made={made} org={org} onDone={close} /> : open && <Make make={make} products={products} onMade={setMade} onClose={close} />}
+    </ShownOnce>
   )
 }
 

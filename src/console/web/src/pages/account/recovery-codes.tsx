@@ -5,7 +5,7 @@ import { useSession } from '../../session/session'
 import { buttonClass } from '../../ui/button'
 import { Check } from '../../ui/form'
 import { CopyButton, Notice } from '../../ui/layout'
-import { ShownOnce } from '../../ui/shown-once'
+import { Kept } from '../../ui/shown-once'
 import css from './account.module.css'
 
 export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onDone: () => void }) {
@@ -14,7 +14,7 @@ export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onD
   const text = `Recovery codes of ${user.email} at ${location.host}, each good once:\n\n${codes.join('\n')}\n`
   const file = useFile(text)
   return (
-    <ShownOnce title="Keep your recovery codes" done="Done" wait={!kept} onDone={onDone}>
+    <div className="stack">
       <Notice kind="ok">The second factor is on.</Notice>
       <p>
         When your phone is lost, one of these logs you in, in place of a code of the app. Each is good once. They are shown this once; keep them
@@ -36,7 +36,8 @@ export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onD
         <CopyButton text={text} label="Copy the codes" />
       </div>
       <Check label="I have kept them" checked={kept} onChange={setKept} />
-    </ShownOnce>
+      <Kept label="Done" wait={!kept} onDone={onDone} />
+    </div>
   )
 }
 

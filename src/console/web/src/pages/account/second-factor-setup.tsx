@@ -3,9 +3,10 @@ import { useState } from 'react'
 import { api, data } from '../../api/client'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Dialog, DialogButtons } from '../../ui/dialog'
+import { DialogButtons } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
 import { CopyButton } from '../../ui/layout'
+import { ShownOnce } from '../../ui/shown-once'
 import { QrCode } from './qr-code'
 import { RecoveryCodes } from './recovery-codes'
 import css from './account.module.css'
@@ -19,12 +20,14 @@ export function SetUp({ open, onClose }: { open: boolean; onClose: () => void })
     setStep({ at: 'password' })
     void queries.invalidateQueries({ queryKey: ['second-factor'] })
   }
-  if (step.at === 'codes') return <RecoveryCodes codes={step.codes} onDone={close} />
+  const codes = step.at === 'codes'
   return (
-    <Dialog open={open} onClose={close} title="Set up a second factor">
-      {step.at === 'password' && <Password onClose={close} onDone={(made) => setStep({ at: 'code', ...made })} />}
-      {step.at === 'code' && <FirstCode {...step} onClose={close} onDone={(codes) => setStep({ at: 'codes', codes })} />}
-    </Dialog>
+    // An answer that comes after the dialog was closed opens it again: the codes would be lost.
+    <ShownOnce open={open || codes} once={codes} onClose={close} title={codes ? 'Keep your recovery codes' : 'Set up a second factor'}>
+      {open && step.at === 'password' && <Password onClose={close} onDone={(made) => setStep({ at: 'code', ...made })} />}
+      {step.at === 'code' && <FirstCode {...step} onClose={close} onDone={(made) => setStep({ at: 'codes', codes: made })} />}
+      {step.at === 'codes' && <RecoveryCodes codes={step.codes} onDone={close} />}
+    </ShownOnce>
   )
 }
 

@@ -7,7 +7,7 @@ import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { Card, Command, CopyButton, Failure, Notice, Skeleton } from '../../ui/layout'
-import { ShownOnce } from '../../ui/shown-once'
+import { Kept, ShownOnce } from '../../ui/shown-once'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { Time } from '../../ui/time'
@@ -60,7 +60,9 @@ export function DeviceSecrets() {
       {!may && <p className="muted">Seeing the keys of a device takes the role manage.</p>}
       {secrets.isLoading && <Skeleton />}
       {secrets.data && <SecretTable secrets={secrets.data} onEnd={setEnding} />}
-      {made && <New made={made} onDone={() => setMade(null)} />}
+      <ShownOnce open={made !== null} once onClose={() => setMade(null)} title="The new secret">
+        {made && <New made={made} onDone={() => setMade(null)} />}
+      </ShownOnce>
       <Confirm open={ending !== null} onClose={() => setEnding(null)} title="Deactivate this secret?" act="Deactivate it" danger onConfirm={end}>
         <p>The server refuses {ending} from now on, and a device that uses it cannot connect. It cannot be switched on again.</p>
       </Confirm>
@@ -124,12 +126,13 @@ function SecretTable({ secrets, onEnd }: { secrets: readonly SharedSecret[]; onE
 
 function New({ made, onDone }: { made: Made; onDone: () => void }) {
   return (
-    <ShownOnce title="The new secret" onDone={onDone}>
+    <div className="stack">
       <Notice kind="warn">The secret is shown this once. Keep it where the device reads it.</Notice>
       <p className="muted">Key</p>
       <Command text={made.key} />
       <p className="muted">Secret</p>
       <Command text={made.secret} />
-    </ShownOnce>
+      <Kept onDone={onDone} />
+    </div>
   )
 }

@@ -10,9 +10,11 @@ import { useAddress, useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
-import { Card, CopyButton, Empty, Facts, Failure, Page, Skeleton } from '../../ui/layout'
+import { Card, CopyButton, Empty, Facts, Failure, Notice, Page, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
+import { bytes } from '../../ui/text'
+import { Time } from '../../ui/time'
 import { toast } from '../../ui/toast'
 import { RoleNote } from '../../ui/role-note'
 import { quoted } from '../devices/completion'
@@ -81,6 +83,7 @@ function Shown({ firmware: f }: { firmware: Firmware }) {
       }
     >
       <RoleNote org={org} needs="manage" what="Downloading or deleting firmware" />
+      {f.damaged && <Notice kind="bad">Its file is missing or damaged on the server, so it is offered to no device. Upload the same file again.</Notice>}
       {released && <p className="small muted">It cannot be deleted while a group uses it.</p>}
       <Card title="The file">
         <Facts
@@ -90,8 +93,15 @@ function Shown({ firmware: f }: { firmware: Firmware }) {
             ['Architecture', f.architecture],
             ['Product', f.product],
             ['Tool', f.tool],
+            ['Size', bytes(f.size)],
+            ['Uploaded', <Time key="uploaded" at={f.inserted_at} />],
+            ['Signed by', f.signed_by],
             ['Author', f.author],
+            ['Description', f.description],
+            ['Version control', f.vcs_identifier && <code key="vcs">{f.vcs_identifier}</code>],
+            ['Misc', f.misc],
             ['uuid', <span className="row" key="uuid"><code>{f.uuid}</code><CopyButton text={f.uuid} label="Copy the uuid" /></span>],
+            ['SHA-256', <code key="sha256">{f.sha256.toLowerCase()}</code>],
             ['Runs on', <DeviceCount key="runs" query={`firmware = ${quoted(f.uuid)}`} />],
           ]}
         />

@@ -8,7 +8,9 @@ import { Button } from '../../ui/button'
 import { Select } from '../../ui/form'
 import { Command, CopyButton, Empty, Failure, Page, Skeleton } from '../../ui/layout'
 import { Pager, type Column } from '../../ui/table'
-import { count, counted } from '../../ui/text'
+import { Status } from '../../ui/status'
+import { bytes, count, counted } from '../../ui/text'
+import { Time } from '../../ui/time'
 import { productFlags, shellWord } from '../../ui/shell-word'
 import { quoted } from '../devices/completion'
 import { paged } from '../group/paged'
@@ -143,8 +145,9 @@ function columns(org: string, product: string, groups: readonly Group[], flat: b
       cell: (f) => <Link {...paths.firmware(org, product, f.uuid)}>{flat ? `${f.version} ${f.platform}` : f.platform}</Link>,
     },
     { name: 'Architecture', cell: (f) => f.architecture },
-    { name: 'Tool', cell: (f) => f.tool },
-    { name: 'Author', cell: (f) => f.author ?? <span className="muted">–</span> },
+    { name: 'Size', number: true, cell: (f) => (f.damaged ? <Status tone="bad">damaged</Status> : bytes(f.size)) },
+    { name: 'Signed by', cell: (f) => f.signed_by ?? <span className="muted">–</span> },
+    { name: 'Uploaded', cell: (f) => <Time at={f.inserted_at} /> },
     {
       name: 'Used by',
       cell: (f) => {

@@ -49,7 +49,7 @@ export default function Audit() {
           <Notice>Nothing has happened yet. What people, devices and rules do in this organization is written down here.</Notice>
         )}
         {log.data && (log.data.data.length > 0 || narrowed) && (
-          <AuditTable label="Audit log" entries={log.data.data} org={org} onActor={(actor) => change({ actor })} none="No entry is like this." />
+          <AuditTable label="Entries of the audit log" entries={log.data.data} org={org} onActor={(actor) => change({ actor })} none="No entry is like this." />
         )}
         <Pager at={log.data?.pagination} onPage={(next) => change({ page: String(next) })} />
       </div>

@@ -4,10 +4,10 @@ import { api, data } from '../../api/client'
 import { ROLES } from '../../api/types'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Dialog, DialogButtons } from '../../ui/dialog'
+import { DialogButtons } from '../../ui/dialog'
 import { SelectField, TextField, useForm } from '../../ui/form'
 import { Command, Notice } from '../../ui/layout'
-import { ShownOnce } from '../../ui/shown-once'
+import { Kept, ShownOnce } from '../../ui/shown-once'
 import type { MadeInvitation } from './parts/types'
 
 const OPTIONS = [
@@ -16,13 +16,17 @@ const OPTIONS = [
   { value: 'admin', label: 'admin: also members and products' },
 ]
 
-export function Invite({ org, onClose }: { org: string; onClose: () => void }) {
+export function Invite({ org, open, onClose }: { org: string; open: boolean; onClose: () => void }) {
   const [made, setMade] = useState<MadeInvitation | null>(null)
-  if (made?.url) return <HandOn invitation={made} url={made.url} onClose={onClose} />
+  const close = () => {
+    setMade(null)
+    onClose()
+  }
   return (
-    <Dialog open onClose={onClose} title={`Invite somebody to ${org}`}>
-      {made ? <Sent invitation={made} onClose={onClose} /> : <Ask org={org} onMade={setMade} onClose={onClose} />}
-    </Dialog>
+    // An answer that comes after the dialog was closed opens it again: the link would be lost.
+    <ShownOnce open={open || made !== null} once={Boolean(made?.url)} onClose={close} title={`Invite somebody to ${org}`}>
+      {made ? <Made invitation={made} onDone={close} /> : open && <Ask org={org} onMade={setMade} onClose={close} />}
+    </ShownOnce>
   )
 }
 
@@ -54,37 +58,22 @@ function Ask({ org, onMade, onClose }: AskProps) {
   )
 }
 
-type MadeProps = { invitation: MadeInvitation; onClose: () => void }
-
-/** The link of a server that sends no mail, which nobody is told again. */
-function HandOn({ invitation, url, onClose }: MadeProps & { url: string }) {
-  return (
-    <ShownOnce title="The link of the invitation" done="Done" onDone={onClose}>
-      <Notice kind="warn">
-        This server sends no mail, so hand this link to {invitation.email} yourself. It is shown this once, and whoever has it can join in their
-        place.
-      </Notice>
-      {/* The server gives a path when it was not told its public address. */}
-      <Command text={new URL(url, location.origin).href} />
-      <Rights invitation={invitation} />
-    </ShownOnce>
-  )
-}
-
-function Sent({ invitation, onClose }: MadeProps) {
+function Made({ invitation: { email, role, url }, onDone }: { invitation: MadeInvitation; onDone: () => void }) {
   return (
     <div className="stack">
-      <Notice kind="ok">The link is on its way to {invitation.email}.</Notice>
-      <Rights invitation={invitation} />
-      <DialogButtons>
-        <Button kind="primary" onClick={onClose}>
-          Done
-        </Button>
-      </DialogButtons>
+      {url ? (
+        <>
+          <Notice kind="warn">
+            This server sends no mail, so hand this link to {email} yourself. It is shown this once, and whoever has it can join in their place.
+          </Notice>
+          {/* The server gives a path when it was not told its public address. */}
+          <Command text={new URL(url, location.origin).href} />
+        </>
+      ) : (
+        <Notice kind="ok">The link is on its way to {email}.</Notice>
+      )}
+      <p>Whoever accepts gets the role {role}. The invitation holds for 48 hours.</p>
+      <Kept label="Done" onDone={onDone} />
     </div>
   )
-}
-
-function Rights({ invitation }: { invitation: MadeInvitation }) {
-  return <p>Whoever accepts gets the role {invitation.role}. The invitation holds for 48 hours.</p>
 }

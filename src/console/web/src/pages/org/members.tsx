@@ -63,7 +63,7 @@ export default function Members() {
           ]}
         />
       </Card>
-      {inviting && <Invite org={org} onClose={() => setInviting(false)} />}
+      <Invite org={org} open={inviting} onClose={() => setInviting(false)} />
     </>
   )
 }
