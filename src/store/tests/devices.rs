@@ -4,6 +4,7 @@ use super::*;
 use crate::store::devices;
 use crate::store::words::{HealthState, Validation};
 
+mod jobs;
 mod past;
 mod search;
 
