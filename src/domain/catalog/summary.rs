@@ -209,7 +209,7 @@ fn attention_of(rollout: &RolloutSummary) -> Vec<Attention> {
     }
     let failed: i64 = progress.steps.iter().map(|s| s.counts.failed).sum();
     if failed > 0 && progress.state == RolloutState::Running {
-        let title = format!("{group}: the release failed on {failed} devices.");
+        let title = format!("{group}: the release failed on {}.", counted(failed));
         all.push(Attention {
             devices: Some(failed),
             ..about("failures", "warning", title)
@@ -218,30 +218,43 @@ fn attention_of(rollout: &RolloutSummary) -> Vec<Attention> {
     all
 }
 
+fn counted(devices: i64) -> String {
+    match devices {
+        1 => "1 device".into(),
+        n => format!("{n} devices"),
+    }
+}
+
 fn attention(rollouts: &[RolloutSummary], health: &Counts, unseen: i64) -> Vec<Attention> {
     let mut all: Vec<_> = rollouts.iter().flat_map(attention_of).collect();
     let unhealthy = health.iter().find(|(word, _)| *word == "unhealthy");
     let unhealthy = unhealthy.map_or(0, |(_, n)| *n);
-    let of_devices = |kind, severity, devices: i64, what: &str, query: &str| Attention {
-        kind,
-        severity,
-        title: format!("{devices} devices {what}."),
-        group: None,
-        devices: Some(devices),
-        query: Some(query.to_owned()),
-    };
+    let of_devices =
+        |kind, severity, devices: i64, (one, many): (&str, &str), query: &str| Attention {
+            kind,
+            severity,
+            title: format!(
+                "{} {}.",
+                counted(devices),
+                if devices == 1 { one } else { many }
+            ),
+            group: None,
+            devices: Some(devices),
+            query: Some(query.to_owned()),
+        };
     if unhealthy > 0 {
         let query = "health_status = unhealthy";
         all.push(of_devices(
             "unhealthy",
             "error",
             unhealthy,
-            "are unhealthy",
+            ("is unhealthy", "are unhealthy"),
             query,
         ));
     }
     if unseen > 0 {
-        let (what, query) = ("were not seen for a week", "last_seen < \"7 days ago\"");
+        let what = ("was not seen for a week", "were not seen for a week");
+        let query = "last_seen < \"7 days ago\"";
         all.push(of_devices("unseen", "warning", unseen, what, query));
     }
     all.sort_by_key(|a| a.severity != "error");
