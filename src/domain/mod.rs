@@ -9,6 +9,7 @@ pub mod deployments;
 pub mod devices;
 pub mod error;
 pub mod events;
+mod sealed;
 pub mod support;
 
 use crate::limits::PAGE_SIZE;

@@ -102,7 +102,7 @@ impl Life {
     async fn report_place(&mut self, connection: &mut Connection) -> Result<(), String> {
         count(&self.device.stats.reports);
         // It stays where it is.
-        let mut own = StdRng::seed_from_u64(self.device.seed);
+        let mut own = self.own_chance();
         let place = json!({
             "latitude": own.random_range(-60.0..70.0),
             "longitude": own.random_range(-180.0..180.0),
@@ -123,10 +123,15 @@ impl Life {
         connection.push("extensions", "logging:send", &line).await
     }
 
+    /// Chance that falls the same way each time for this device.
+    fn own_chance(&self) -> StdRng {
+        StdRng::seed_from_u64(self.device.seed)
+    }
+
     /// A health report with the metrics that the real client has by default.
     fn health(&mut self) -> Value {
         // Each device has levels of its own, around which its reports vary; one in eight is busy, and is not well now and then.
-        let mut own = StdRng::seed_from_u64(self.device.seed);
+        let mut own = self.own_chance();
         let busy = if own.random_range(0..8) == 0 {
             45.0
         } else {

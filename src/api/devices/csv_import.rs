@@ -1,7 +1,7 @@
 //! Many devices at once: import and export (docs/protocol/rest.md, "Devices over REST").
 
 use super::device::narrowed;
-use super::filter::FILTERS;
+use super::filter::narrowing;
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{Data, Documented, Either, attachment, text_schema};
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field};
@@ -52,11 +52,7 @@ pub(super) fn routes(contract: &mut Contract) {
             ("application/json", serde_json::json!({"type": "array", "items": {"type": "object"}})),
             ("text/csv", serde_json::json!({"type": "string"})),
         ]);
-    let listed: Vec<Field> = FILTERS
-        .iter()
-        .filter(|f| !f.0.starts_with("sort"))
-        .copied()
-        .collect();
+    let listed: Vec<Field> = narrowing().collect();
     contract
         .get(
             "bulk.export",

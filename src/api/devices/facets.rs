@@ -1,7 +1,7 @@
 //! What the devices of a list have in common, and what queries can be made of. Beyond NervesHub.
 
 use super::device::narrowed;
-use super::filter::FILTERS;
+use super::filter::narrowing;
 use crate::access::scope::{Product, Scope};
 use crate::api::http::answer::Data;
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, required};
@@ -46,8 +46,7 @@ pub(super) fn routes(contract: &mut Contract) {
         FieldType::Text,
         "With commas, any of: version, platform, architecture, connection, health_status, deployment_group, tags, updates; each device has one of the last: disabled, else penalty-box, else enabled",
     );
-    let listed = FILTERS.iter().filter(|f| !f.0.starts_with("sort"));
-    let fields: Vec<Field> = std::iter::once(by).chain(listed.copied()).collect();
+    let fields: Vec<Field> = std::iter::once(by).chain(narrowing()).collect();
     contract
         .get(
             "devices.facets",

@@ -9,6 +9,11 @@ use crate::domain::error::field;
 use crate::store::words::{HealthState, NetworkInterface};
 use serde_json::{Map, Value};
 
+/// What narrows a list, without what orders it.
+pub(super) fn narrowing() -> impl Iterator<Item = Field> {
+    FILTERS.iter().filter(|f| !f.0.starts_with("sort")).copied()
+}
+
 /// What a list can be narrowed and ordered by.
 pub(super) const FILTERS: &[Field] = &[
     optional_field(

@@ -28,18 +28,12 @@ impl Api {
         let body =
             json!({"name": name, "firmware": firmware, "conditions": {"version": "", "tags": []}});
         self.0.send(Method::POST, &path, &body).await?;
-        let body = json!({"deployment": {"is_active": true, "concurrent_updates": slots}});
-        self.0
-            .send(Method::PUT, &format!("{path}/{name}"), &body)
-            .await?;
-        Ok(())
+        let changes = json!({"is_active": true, "concurrent_updates": slots});
+        self.set_group(name, changes).await
     }
 
     pub(super) async fn release(&self, group: &str, firmware: &str) -> anyhow::Result<()> {
-        let path = format!("{}/deployments/{group}", self.0.in_product().await?);
-        let body = json!({"deployment": {"firmware": firmware}});
-        self.0.send(Method::PUT, &path, &body).await?;
-        Ok(())
+        self.set_group(group, json!({ "firmware": firmware })).await
     }
 
     /// Changes a deployment group.

@@ -1,7 +1,7 @@
 //! The devices of a list in the order of their identifiers, for files of any length: each part begins behind the last one, so that
 //! devices that come and go meanwhile shift nothing.
 
-use super::list::{CONNECTION, Filter, narrow};
+use super::list::{CONNECTION, Filter, join_and_narrow, narrow};
 use super::query::{Piece, Value};
 use super::search;
 use crate::clock::Micros;
@@ -35,10 +35,7 @@ pub async fn behind(
         let mut q = QueryBuilder::new(
             "SELECT x.* FROM (SELECT d.id, d.identifier, d.description FROM devices d",
         );
-        if pieces.mention("c.") {
-            q.push(CONNECTION);
-        }
-        narrow!(q, scope, filter, pieces);
+        join_and_narrow!(q, scope, filter, pieces);
         q.push(") x WHERE x.identifier > ")
             .push_bind(after.to_owned());
         q.push(" ORDER BY x.identifier LIMIT ").push_bind(limit);

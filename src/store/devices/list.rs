@@ -112,6 +112,18 @@ macro_rules! narrow {
 
 pub(super) use narrow;
 
+/// The same, with the connection joined where the filter asks for it.
+macro_rules! join_and_narrow {
+    ($q:ident, $scope:expr, $f:expr, $pieces:expr) => {{
+        if $pieces.mention("c.") {
+            $q.push(CONNECTION);
+        }
+        narrow!($q, $scope, $f, $pieces);
+    }};
+}
+
+pub(super) use join_and_narrow;
+
 /// How to order a list of devices; a fixed set, so that no text of a caller reaches the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {

@@ -1,7 +1,7 @@
 //! Devices as an action on many of them looks at them: counted by what decides about them, or one by one. Like lists, these
 //! statements are put together at run time, of fixed texts and bound values.
 
-use super::list::{CONNECTION, Filter, narrow};
+use super::list::{CONNECTION, Filter, join_and_narrow, narrow};
 use super::query::{Piece, Value};
 use super::search;
 use crate::clock::Micros;
@@ -119,10 +119,7 @@ macro_rules! class_query {
         let mut q = QueryBuilder::new("SELECT x.*, COUNT(*) AS devices FROM (SELECT ");
         target_columns!(q, $facts, $now);
         q.push(" FROM devices d");
-        if $pieces.mention("c.") {
-            q.push(CONNECTION);
-        }
-        narrow!(q, $scope, $filter, $pieces);
+        join_and_narrow!(q, $scope, $filter, $pieces);
         q.push(") x GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 LIMIT ")
             .push_bind($most);
         q
@@ -164,10 +161,7 @@ pub async fn take(
         q.push("CAST(")
             .push_bind(job)
             .push(" AS BIGINT), d.id FROM devices d");
-        if pieces.mention("c.") {
-            q.push(CONNECTION);
-        }
-        narrow!(q, scope, filter, pieces);
+        join_and_narrow!(q, scope, filter, pieces);
         q.push(" ORDER BY d.id");
         q.build().execute(c).await.map(|r| r.rows_affected())
     })?)

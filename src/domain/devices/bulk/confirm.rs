@@ -5,12 +5,10 @@
 use super::BulkForm;
 use crate::access::scope::{Product, Scope};
 use crate::access::sha256;
-use crate::access::vault::Secret;
 use crate::domain::error::field;
+use crate::domain::sealed;
 use crate::domain::{Context, Result};
 use crate::limits::BULK_CONFIRM_LIFE;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// What the sealed text is for.
 const LABEL: &str = "confirmation of an action on many devices";
@@ -35,10 +33,8 @@ pub(super) fn seal(
     form: &BulkForm,
     count: i64,
 ) -> Result<String> {
-    let until = context.now().after(BULK_CONFIRM_LIFE).secs();
-    let text = format!("{until} {count} {}", fingerprint(scope, form)?);
-    let sealed = context.vault.seal(&Secret::new(text), LABEL);
-    Ok(URL_SAFE_NO_PAD.encode(sealed))
+    let text = format!("{count} {}", fingerprint(scope, form)?);
+    Ok(sealed::seal(context, LABEL, BULK_CONFIRM_LIFE, &text))
 }
 
 /// How many devices were confirmed, and what identifies the confirmation.
@@ -55,19 +51,16 @@ pub(super) fn open(
         let text = "can't be blank: ask with dry_run first, and send the confirm of that answer";
         return Err(field("confirm", text));
     }
-    let sealed = URL_SAFE_NO_PAD.decode(given).unwrap_or_default();
     let unknown = || {
         let text = "is not of this action, these devices and this person: ask with dry_run again";
         field("confirm", text)
     };
-    let text = context.vault.open(&sealed, LABEL).map_err(|_| unknown())?;
-    let mut parts = text.reveal().splitn(3, ' ');
-    let mut part = || parts.next().unwrap_or_default();
-    let (until, count, print) = (part(), part(), part());
+    let opened = sealed::open(context, LABEL, given).ok_or_else(unknown)?;
+    let (count, print) = opened.text.split_once(' ').ok_or_else(unknown)?;
     if print != fingerprint(scope, form)? {
         return Err(unknown());
     }
-    if until.parse().unwrap_or(0) < context.now().secs() {
+    if opened.over {
         return Err(field("confirm", "is over: ask with dry_run again"));
     }
     let count = count.parse().unwrap_or(0);
