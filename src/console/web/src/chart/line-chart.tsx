@@ -37,7 +37,7 @@ const STROKES = [
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
 
-export function timeText(seconds: number): string {
+function timeText(seconds: number): string {
   return clock.format(new Date(seconds * 1000))
 }
 

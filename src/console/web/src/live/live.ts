@@ -101,7 +101,7 @@ onChangeOfPerson(() => {
 })
 
 /** The live facts of a product: the same object for as long as that product is looked at. */
-export function liveOf(org: string, product: string): LiveProduct {
+function liveOf(org: string, product: string): LiveProduct {
   if (current?.org !== org || current.product !== product) current = { org, product, live: new LiveProduct() }
   return current.live
 }

@@ -21,7 +21,7 @@ const PAGES: Record<string, string> = {
 const SECOND_KEY = 1500
 
 /** Whether keys belong to what has the focus, and not to the page. */
-export function isTyping(target: EventTarget | null): boolean {
+function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   return target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName) || target.closest('.xterm') !== null
 }

@@ -3,7 +3,7 @@ import { Dialog } from '@base-ui/react/dialog'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Command } from 'cmdk'
-import { useDeferredValue, useEffect, useState } from 'react'
+import { useState } from 'react'
 import { api, take } from '../api/client'
 import type { Hits } from '../api/types'
 import { paths, type Target } from '../paths'
@@ -12,6 +12,7 @@ import { useSetPreferences } from '../session/preferences'
 import { end } from '../session/session'
 import parts from '../ui/parts.module.css'
 import { toastProblem } from '../ui/toast'
+import { useSettled } from '../ui/use-settled'
 import css from './frame.module.css'
 
 /** The pages of a product, by the words that people look for them with. */
@@ -100,12 +101,7 @@ function fits(label: string, text: string): boolean {
 
 /** What the server finds under a text; asked a moment after the last key. */
 function useHits(text: string, org?: string, product?: string): Hits | undefined {
-  const wanted = useDeferredValue(text.trim())
-  const [asked, setAsked] = useState('')
-  useEffect(() => {
-    const timer = window.setTimeout(() => setAsked(wanted), 120)
-    return () => window.clearTimeout(timer)
-  }, [wanted])
+  const asked = useSettled(text.trim(), 120)
   const { data } = useQuery({
     queryKey: ['search', asked, org, product],
     enabled: asked.length > 1,

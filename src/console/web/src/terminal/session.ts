@@ -7,7 +7,7 @@ import type { TerminalHandle } from './terminal'
 export type Kind = 'console' | 'shell'
 
 /** A line beside the output: what somebody said or did, or what happened to the terminal. */
-export type Note = { id: number; at: number; text: string }
+type Note = { id: number; at: number; text: string }
 
 /** What a session knows; `device` says whether the device has its side of the terminal open. */
 export type Session = {
@@ -34,7 +34,7 @@ const HERE = 'has it open, too'
 
 type Change = (changed: Partial<Session> | ((before: Session) => Partial<Session>)) => void
 
-export class TerminalSession {
+class TerminalSession {
   readonly channel: Channel
   readonly transfers: Transfers
   private notes = 0

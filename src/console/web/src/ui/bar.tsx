@@ -5,6 +5,18 @@ import css from './parts.module.css'
 
 export type Segment = { tone: Tone; label: string; count: number }
 
+/** How the devices of a release are divided; `apart` are those that it is kept from. */
+export function releaseSegments(r: { devices: number; updated: number; updating: number; failed: number; apart?: number }): Segment[] {
+  const apart = r.apart ?? 0
+  const segments: Segment[] = [
+    { tone: 'ok', label: 'updated', count: r.updated },
+    { tone: 'running', label: 'updating', count: r.updating },
+    { tone: 'waiting', label: 'waiting', count: Math.max(0, r.devices - r.updated - r.updating - r.failed - apart) },
+    { tone: 'bad', label: 'failed', count: r.failed },
+  ]
+  return apart > 0 ? [...segments, { tone: 'paused', label: 'kept out', count: apart }] : segments
+}
+
 export function Bar({ segments, label, legend = true }: { segments: readonly Segment[]; label: string; legend?: boolean }) {
   const whole = segments.reduce((sum, s) => sum + s.count, 0)
   const shown = segments.filter((s) => s.count > 0)

@@ -1,7 +1,7 @@
 import type { ButtonHTMLAttributes, ReactNode } from 'react'
 import css from './parts.module.css'
 
-export type ButtonKind = 'primary' | 'danger' | 'plain'
+type ButtonKind = 'primary' | 'danger' | 'plain'
 
 type Props = ButtonHTMLAttributes<HTMLButtonElement> & { kind?: ButtonKind; small?: boolean; busy?: boolean }
 

@@ -75,7 +75,7 @@ export function TextArea({
   )
 }
 
-export type Option = { value: string; label: string; disabled?: boolean }
+type Option = { value: string; label: string; disabled?: boolean }
 
 /** A choice of a few: the browser's own list, which each phone and screen reader knows. */
 export function SelectField({
@@ -147,7 +147,7 @@ export function Check({
   )
 }
 
-export type FormState = {
+type FormState = {
   busy: boolean
   /** The message of the server that belongs to a field. */
   error: (field: string) => string | undefined

@@ -1,7 +1,7 @@
 /** A search text that is typed: shown at once, asked for a moment after the last key, and kept in the address by whoever asks. */
 import { useEffect, useRef, useState } from 'react'
 
-/** How long after the last key, in milliseconds. */
+/** How long after the last key, in milliseconds, unless told. */
 const PAUSE = 250
 
 /**
@@ -9,7 +9,7 @@ const PAUSE = 250
  * on the screen. When the address comes to a text that was asked for here, what was typed meanwhile stays; when it comes to another
  * one, by the back button, a link or a button, that one counts.
  */
-export function useTyped(asked: string, ask: (text: string) => void): [string, (text: string) => void] {
+export function useTyped(asked: string, ask: (text: string) => void, pause = PAUSE): [string, (text: string) => void] {
   const [text, setText] = useState(asked)
   // What the address was and what it is on its way to, oldest first.
   const own = useRef([asked])
@@ -28,9 +28,9 @@ export function useTyped(asked: string, ask: (text: string) => void): [string, (
     const timer = window.setTimeout(() => {
       own.current = [...own.current, wanted]
       latest.current(wanted)
-    }, PAUSE)
+    }, pause)
     return () => window.clearTimeout(timer)
-  }, [text])
+  }, [text, pause])
   return [text, setText]
 }
 

@@ -13,7 +13,7 @@ import { toast } from '../../ui/toast'
 import { proven } from './proven'
 import { SetUp } from './second-factor-setup'
 
-export const FACTOR_KEY = ['second-factor']
+const FACTOR_KEY = ['second-factor']
 /** From how few recovery codes on a person is told. */
 const FEW = 3
 

@@ -1,5 +1,5 @@
 /** What the audit log is asked for, from what the address says. */
-import type { Filters } from '../firmware/filters'
+import type { Filters } from '../../address/filters'
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 

@@ -2,7 +2,7 @@
 import { useId, useState } from 'react'
 import { Button } from '../../ui/button'
 import { Select } from '../../ui/form'
-import { type Filters, SearchField } from '../firmware/filters'
+import { type Filters, SearchField } from '../../address/filters'
 import { UNFILTERED, isFiltered, localOf, momentOf } from './asked'
 import css from './audit.module.css'
 

@@ -2,7 +2,7 @@
 import { Download } from 'lucide-react'
 import { buttonClass } from '../../ui/button'
 import { askedOf } from './asked'
-import type { Filters } from '../firmware/filters'
+import type { Filters } from '../../address/filters'
 
 export function AuditExport({ org, filters }: { org: string; filters: Filters }) {
   const asked = Object.entries(askedOf(filters)).filter((pair): pair is [string, string] => pair[1] !== undefined)

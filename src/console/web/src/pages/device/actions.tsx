@@ -24,7 +24,7 @@ export function restore(at: DeviceAddress): Promise<void> {
   return changeDevice(at, { deleted_at: null })
 }
 
-export async function deleteDevice(at: DeviceAddress): Promise<void> {
+async function deleteDevice(at: DeviceAddress): Promise<void> {
   await take(api.DELETE(D, { params: { path: at } }))
   await refreshDevice(at)
   toast(`${at.device} is deleted.`, () => restore(at))

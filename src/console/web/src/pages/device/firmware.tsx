@@ -13,7 +13,7 @@ import { bytes, count, percent } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { Questions } from './actions'
 import { AttemptTable } from './attempts'
-import { useUrl } from '../org/parts/url'
+import { useUrl } from '../../address/url'
 import { D, EVERY, deviceKey, useAttempts, useDevice, useDeviceAddress, useMayManage, type DeviceFirmware } from './device'
 
 /** Attempts on a page. */

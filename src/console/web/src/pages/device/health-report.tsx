@@ -148,7 +148,7 @@ export function NoHealth() {
 }
 
 /** Asks the device for a report; it comes a moment later. */
-export function AskForReport() {
+function AskForReport() {
   const at = useDeviceAddress()
   const ask = () =>
     attempt('The device was asked for a report. One that is online answers in a moment.', () =>

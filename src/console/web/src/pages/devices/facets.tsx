@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { api, data } from '../../api/client'
 import { useProduct } from '../../product'
 import { count } from '../../ui/text'
-import { narrowed, quoted } from './completion'
+import { narrowed, quoted } from '../../query/completion'
 import css from './devices.module.css'
 
 const COLUMNS = ['platform', 'version', 'connection', 'tags'] as const

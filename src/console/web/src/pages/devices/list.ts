@@ -10,9 +10,9 @@ export const PAGE = 200
 /** With more pages than this on the screen something scrolls faster than anybody reads. */
 const MOST = 4
 
-export type DevicePage = { data: Device[]; pagination: Pagination }
+type DevicePage = { data: Device[]; pagination: Pagination }
 
-export function devicePage(org: string, product: string, query: string, sort: Sort, page: number, signal?: AbortSignal): Promise<DevicePage> {
+function devicePage(org: string, product: string, query: string, sort: Sort, page: number, signal?: AbortSignal): Promise<DevicePage> {
   const asked = {
     query: query || undefined,
     sort: sort.by,
@@ -23,7 +23,7 @@ export function devicePage(org: string, product: string, query: string, sort: So
   return take(api.GET('/api/orgs/{org}/products/{product}/devices', { params: { path: { org, product }, query: asked }, signal })) as Promise<DevicePage>
 }
 
-export type DeviceList = {
+type DeviceList = {
   total: number | undefined
   row: (index: number) => Device | undefined
   error: unknown

@@ -4,7 +4,7 @@ import { type KeyboardEvent, useId, useMemo, useRef, useState } from 'react'
 import type { Problem } from '../../api/problem'
 import type { QueryColumn } from '../../api/types'
 import { IconButton } from '../../ui/button'
-import { type Completion, complete } from './completion'
+import { type Completion, complete } from '../../query/completion'
 import css from './query-bar.module.css'
 
 type Props = {

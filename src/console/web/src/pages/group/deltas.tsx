@@ -9,7 +9,7 @@ import { attempt } from '../../ui/toast'
 import { counted } from '../../ui/text'
 import { deltaColumns, isUnmade } from './delta-columns'
 import { type Delta, retryDeltas, useDeltas, useGroup, useGroupAddress } from './group-api'
-import { paged } from './paged'
+import { paged } from '../../address/paged'
 import { retryDeltasQuestion } from './questions'
 import { usePage } from './use-page'
 

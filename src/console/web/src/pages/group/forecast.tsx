@@ -1,7 +1,6 @@
 /** What a release would do before there is one: whom it reaches, who is kept out, and each step with its bytes. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
 import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { paths } from '../../paths'
@@ -10,19 +9,9 @@ import { Failure, Notice, Skeleton } from '../../ui/layout'
 import { Table } from '../../ui/table'
 import { bytes, count, counted } from '../../ui/text'
 import { Time } from '../../ui/time'
+import { useSettled } from '../../ui/use-settled'
 import { type Conditions, type Forecast, type GroupAddress, groupKey } from './group-api'
 import css from './group.module.css'
-
-/** A value a moment after it changed last, so that the server is not asked at each key. */
-export function useSettled<T>(value: T, wait = 350): T {
-  const [settled, setSettled] = useState(value)
-  const text = JSON.stringify(value)
-  useEffect(() => {
-    const timer = window.setTimeout(() => setSettled(JSON.parse(text) as T), wait)
-    return () => window.clearTimeout(timer)
-  }, [text, wait])
-  return settled
-}
 
 /** What a group with these conditions would do with a firmware; asks for nothing without one. */
 export function usePreview(firmware: string, conditions: Conditions) {

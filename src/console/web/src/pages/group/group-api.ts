@@ -26,7 +26,7 @@ export function useGroupAddress(): GroupAddress {
   return addressOf(org, product, group)
 }
 
-export function addressOf(org: string, product: string, group: string): GroupAddress {
+function addressOf(org: string, product: string, group: string): GroupAddress {
   return { org, product, group, path: { org, product, name: group } }
 }
 

@@ -1,6 +1,6 @@
 /** The state of a group and of its steps in words, and how its devices are divided. */
 import type { Group, Rollout } from '../../api/types'
-import type { Segment } from '../../ui/bar'
+import { releaseSegments, type Segment } from '../../ui/bar'
 import { rolloutStatus, type Tone } from '../../ui/status'
 import type { Step } from './group-api'
 
@@ -16,7 +16,7 @@ export function groupStatus(group: Pick<Group, 'is_active' | 'status'>, progress
   return rolloutStatus(progress.state, progress.status, isDone(progress))
 }
 
-export function isDone(progress: Rollout): boolean {
+function isDone(progress: Rollout): boolean {
   return progress.devices > 0 && progress.updated >= progress.devices
 }
 
@@ -34,15 +34,8 @@ export function inFlightOf(progress: Rollout): number {
 
 /** How the devices of a group are divided; `apart` are those that the release is kept from. */
 export function groupSegments(progress: Rollout, apart = 0): Segment[] {
-  const [updating, failed] = [inFlightOf(progress), failedOf(progress)]
-  const waiting = Math.max(0, progress.devices - progress.updated - updating - failed - apart)
-  const segments: Segment[] = [
-    { tone: 'ok', label: 'updated', count: progress.updated },
-    { tone: 'running', label: 'updating', count: updating },
-    { tone: 'waiting', label: 'waiting', count: waiting },
-    { tone: 'bad', label: 'failed', count: failed },
-  ]
-  return apart > 0 ? [...segments, { tone: 'paused', label: 'kept out', count: apart }] : segments
+  const { devices, updated } = progress
+  return releaseSegments({ devices, updated, updating: inFlightOf(progress), failed: failedOf(progress), apart })
 }
 
 /** The state of a step, which for the present one is that of the release. */

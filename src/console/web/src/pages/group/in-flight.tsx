@@ -10,7 +10,7 @@ import { Pager, Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { type InFlight, groupKey, useGroupAddress } from './group-api'
-import { paged } from './paged'
+import { paged } from '../../address/paged'
 import css from './group.module.css'
 
 /** The API names a thousand at most. */

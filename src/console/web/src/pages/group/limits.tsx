@@ -112,7 +112,7 @@ function ofGroup(progress: Rollout, s: Settings, rule: WorkflowStep | undefined)
 export type Window = { from?: string; to?: string; days?: string[]; time_zone?: string }
 
 /** A maintenance window in words. */
-export function windowText(value: unknown): string {
+function windowText(value: unknown): string {
   const w = value as Window
   return `${w.from} to ${w.to}${w.days?.length ? ` on ${w.days.join(', ')}` : ' every day'}, ${w.time_zone ?? 'UTC'}`
 }

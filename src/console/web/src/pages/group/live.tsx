@@ -10,7 +10,7 @@ import { Card, Command, Empty, Failure, Notice, Skeleton } from '../../ui/layout
 import { count, counted, duration } from '../../ui/text'
 import { productFlags, shellWord } from '../../ui/shell-word'
 import { Time, useNow } from '../../ui/time'
-import { quoted } from '../devices/completion'
+import { quoted } from '../../query/completion'
 import { FailuresCard } from './failures'
 import { type GroupAddress, groupKey, useGroup, useGroupAddress, useProgress } from './group-api'
 import { currentStep, failedOf, groupSegments } from './group-status'

@@ -54,7 +54,7 @@ export function draftOf(raw: Raw): Draft {
   }
 }
 
-export function searchOf(draft: Draft): Raw {
+function searchOf(draft: Draft): Raw {
   const { conditions, plan } = draft
   return {
     firmware: draft.firmware || undefined,

@@ -9,7 +9,7 @@ import { Pager } from '../../ui/table'
 import { productFlags } from '../../ui/shell-word'
 import { useArchives, useFirmwares } from '../firmware/queries'
 import { useGroupAddress } from './group-api'
-import { paged } from './paged'
+import { paged } from '../../address/paged'
 import { PlaceCard, type PlaceProps } from './release-place'
 import css from './group.module.css'
 

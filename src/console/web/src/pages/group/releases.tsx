@@ -14,7 +14,7 @@ import { Time } from '../../ui/time'
 import { useArchives } from '../firmware/queries'
 import { useGroup, useGroupAddress, useProgress, useReleases, type rollBack } from './group-api'
 import { usePage } from './use-page'
-import { paged } from './paged'
+import { paged } from '../../address/paged'
 import { rollBackHeld, rollBackQuestion } from './questions'
 
 type Back = Awaited<ReturnType<typeof rollBack>>

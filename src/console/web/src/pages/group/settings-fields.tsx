@@ -3,8 +3,8 @@ import { moment } from '../../ui/text'
 import { wordsOf } from './conditions'
 import type { Settings } from './group-api'
 
-export type FieldKind = 'number' | 'flag' | 'text' | 'long' | 'mono' | 'code' | 'words' | 'time' | 'order' | 'interfaces'
-export type FieldName = Exclude<keyof Settings, 'workflow' | 'maintenance_window' | 'health_limits'> | 'notes' | 'name' | 'delta_updatable'
+type FieldKind = 'number' | 'flag' | 'text' | 'long' | 'mono' | 'code' | 'words' | 'time' | 'order' | 'interfaces'
+type FieldName = Exclude<keyof Settings, 'workflow' | 'maintenance_window' | 'health_limits'> | 'notes' | 'name' | 'delta_updatable'
 export type Field = { name: FieldName; kind: FieldKind; label: string; hint: string }
 export type Section = { id: string; title: string; text: string; fields: readonly Field[] }
 
@@ -97,7 +97,7 @@ export const PENALTY: Section = {
 }
 
 /** A time as `datetime-local` has it, in the viewer's zone. */
-export function localTime(at: string | null | undefined): string {
+function localTime(at: string | null | undefined): string {
   if (!at) return ''
   const then = moment(at)
   if (Number.isNaN(then.getTime())) return ''

@@ -91,7 +91,7 @@ type FieldProps = { field: Field; value: string | boolean; error: string | undef
 
 const INTERFACES = ['ethernet', 'wifi', 'cellular', 'unknown']
 
-export function FieldInput({ field: f, value, error, disabled, onChange }: FieldProps) {
+function FieldInput({ field: f, value, error, disabled, onChange }: FieldProps) {
   if (typeof value === 'boolean') return <Check label={f.label} hint={f.hint} checked={value} disabled={disabled} onChange={onChange} />
   const common = { label: f.label, hint: f.hint, error, disabled }
   switch (f.kind) {

@@ -14,7 +14,7 @@ import { type Column, Pager, Table } from '../../ui/table'
 import { attempt, toast } from '../../ui/toast'
 import { count, counted } from '../../ui/text'
 import { type GroupAddress, type Strays, groupKey, refreshGroup, useGroupAddress } from './group-api'
-import { paged } from './paged'
+import { paged } from '../../address/paged'
 
 type Move = 'adopt' | 'expel'
 type Row = { device: string; note: React.ReactNode }
@@ -148,7 +148,7 @@ function Side({ how, title, total, rows }: { how: Move; title: string; total: nu
 }
 
 /** What became of devices that were to be moved. */
-export function movedText(moved: number, asked: number, word: string): string {
+function movedText(moved: number, asked: number, word: string): string {
   const rest = asked - moved
   return `${counted(moved, 'device')} ${moved === 1 ? 'is' : 'are'} ${word}${rest > 0 ? `; ${count(rest)} stayed where they were` : ''}.`
 }

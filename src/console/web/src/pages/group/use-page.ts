@@ -2,7 +2,7 @@
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { paths } from '../../paths'
 import { useGroupAddress } from './group-api'
-import { pageNumber } from './paged'
+import { pageNumber } from '../../address/paged'
 
 export function usePage(tab: string): [number, (page: number) => void] {
   const raw = useSearch({ strict: false }) as Record<string, unknown>

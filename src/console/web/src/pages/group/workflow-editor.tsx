@@ -7,7 +7,7 @@ import { Button } from '../../ui/button'
 import { TextArea } from '../../ui/form'
 import { Status } from '../../ui/status'
 import { counted } from '../../ui/text'
-import { useSettled } from './forecast'
+import { useSettled } from '../../ui/use-settled'
 import type { Mistake } from './group-api'
 import { TEMPLATES, gatesOf, limitsOf, parse, stepsOf, textOf, whoOf } from './workflow'
 import css from './group.module.css'
@@ -121,7 +121,7 @@ function Mistakes({ check, text, onShow }: MistakesProps) {
 }
 
 /** The line of the text that a path is on, as well as it can be told: that of its last name, in the step that it names. */
-export function lineOf(text: string, path: string): number | null {
+function lineOf(text: string, path: string): number | null {
   const name =
     path
       .split('.')

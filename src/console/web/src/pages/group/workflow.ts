@@ -15,7 +15,7 @@ export type WorkflowStep = {
 
 export type Workflow = { version: number; steps: WorkflowStep[] }
 
-export type Template = { id: string; label: string; hint: string; workflow: Workflow | null }
+type Template = { id: string; label: string; hint: string; workflow: Workflow | null }
 
 const share = (name: string, percent: number, devices: number, minutes: number): WorkflowStep => ({
   name,
@@ -59,7 +59,7 @@ export function textOf(workflow: unknown): string {
   return workflow ? JSON.stringify(workflow, null, 2) : ''
 }
 
-export type Parsed = { workflow: unknown; problem: string | null }
+type Parsed = { workflow: unknown; problem: string | null }
 
 /** The workflow of a text; an empty text is none, which updates everybody at once. */
 export function parse(text: string): Parsed {

@@ -6,10 +6,10 @@ import { Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { Table } from '../../ui/table'
 import { count, percent } from '../../ui/text'
-import { narrowed, quoted } from '../devices/completion'
-import { useFilters } from '../firmware/filters'
+import { narrowed, quoted } from '../../query/completion'
+import { useFilters } from '../../address/filters'
 import { useFacet } from '../firmware/queries'
-import { Share } from './share'
+import { Share } from '../../ui/share'
 
 /** The server counts this many values of a column. */
 const COUNTED = 50

@@ -16,7 +16,7 @@ import { Pager, Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { toast } from '../../ui/toast'
-import { pageOf, useFilters, useLastPage } from '../firmware/filters'
+import { pageOf, useFilters, useLastPage } from '../../address/filters'
 import { RoleNote } from '../../ui/role-note'
 import { aboutOf } from './about'
 

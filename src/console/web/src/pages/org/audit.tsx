@@ -9,7 +9,7 @@ import { askedOf, isFiltered } from '../audit/asked'
 import { AuditFilters } from '../audit/audit-filters'
 import { AuditTable } from '../audit/audit-table'
 import { AuditExport } from '../audit/export'
-import { pageOf, useFilters, useLastPage } from '../firmware/filters'
+import { pageOf, useFilters, useLastPage } from '../../address/filters'
 
 const EVERY = 10_000
 

@@ -16,7 +16,7 @@ import { PagedTable } from './parts/paged-table'
 import { RoleNote } from '../../ui/role-note'
 import type { Endpoint } from './parts/types'
 import { TypedField } from './parts/typed-field'
-import { type Url, useUrl } from './parts/url'
+import { type Url, useUrl } from '../../address/url'
 import css from './org.module.css'
 
 const OWNERS = [

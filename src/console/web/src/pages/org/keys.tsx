@@ -17,7 +17,7 @@ import type { SigningKey } from './parts/types'
 import css from './org.module.css'
 
 /** How a pair of keys is made and its public half registered. */
-export function keyCommands(org: string): string {
+function keyCommands(org: string): string {
   return `nervecenter firmware keygen -o release\nnervecenter key import release release.pub --org ${shellWord(org)}`
 }
 

@@ -15,7 +15,7 @@ import { NewServiceAccount } from './new-service-account'
 import { PagedTable } from './parts/paged-table'
 import { RoleNote } from '../../ui/role-note'
 import type { ServiceAccount } from './parts/types'
-import { useUrl } from './parts/url'
+import { useUrl } from '../../address/url'
 
 export default function ServiceAccounts() {
   const { org = '' } = useAddress()

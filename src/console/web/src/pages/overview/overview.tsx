@@ -5,13 +5,14 @@ import { api, data } from '../../api/client'
 import type { Attention, RolloutSummary, Summary } from '../../api/types'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
-import { Bar, type Segment } from '../../ui/bar'
+import { Bar, releaseSegments, type Segment } from '../../ui/bar'
 import { Card, Failure, Page, Skeleton, Tile, tilesClass } from '../../ui/layout'
+import { Share } from '../../ui/share'
 import { Status, rolloutStatus } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { count, counted, percent } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { quoted } from '../devices/completion'
+import { quoted } from '../../query/completion'
 import { FirstDevice } from '../devices/first-device'
 import css from './overview.module.css'
 
@@ -81,9 +82,7 @@ function Fleet({ summary: s }: { summary: Summary }) {
               cell: (v) => (
                 <span className="row">
                   <span className="num">{percent(v.count, s.devices)}</span>
-                  <span className={css.share} aria-hidden>
-                    <span style={{ width: `${(v.count / s.devices) * 100}%` }} />
-                  </span>
+                  <Share part={v.count} whole={s.devices} />
                 </span>
               ),
             },
@@ -167,19 +166,8 @@ function Rollout({ rollout: r }: { rollout: RolloutSummary }) {
           {percent(r.updated, r.devices)} of {counted(r.devices, 'device')}
         </span>
       </div>
-      <Bar label={`Release ${r.release} of ${r.group}`} segments={rolloutSegments(r)} />
+      <Bar label={`Release ${r.release} of ${r.group}`} segments={releaseSegments({ ...r, updating: r.in_flight })} />
       <p className="small muted">{r.sentence}</p>
     </li>
   )
-}
-
-/** How the devices of a release are divided. */
-function rolloutSegments(r: { devices: number; updated: number; in_flight: number; failed: number }): Segment[] {
-  const rest = Math.max(0, r.devices - r.updated - r.in_flight - r.failed)
-  return [
-    { tone: 'ok', label: 'updated', count: r.updated },
-    { tone: 'running', label: 'updating', count: r.in_flight },
-    { tone: 'waiting', label: 'waiting', count: rest },
-    { tone: 'bad', label: 'failed', count: r.failed },
-  ]
 }

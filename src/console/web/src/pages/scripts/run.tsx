@@ -12,7 +12,7 @@ import { SelectField, TextField } from '../../ui/form'
 import { CopyButton, Notice } from '../../ui/layout'
 import { Status, connectionStatus } from '../../ui/status'
 import { duration } from '../../ui/text'
-import { usePaused } from './paused'
+import { useSettled } from '../../ui/use-settled'
 import { FIRST_WAIT, WAITS, refusal, runScript, useScript, type ScriptEntry } from './script'
 import { Output, ScriptText } from './shown'
 
@@ -89,7 +89,7 @@ function Shown({ outcome }: { outcome: Outcome }) {
 function DeviceField({ value, onChange }: { value: string; onChange: (identifier: string) => void }) {
   const { org, product } = useProduct()
   const listId = useId()
-  const part = usePaused(value.trim())
+  const part = useSettled(value.trim(), 250)
   const offers = useQuery({
     queryKey: ['devices', org, product, 'named-like', part],
     placeholderData: keepPreviousData,

@@ -14,7 +14,7 @@ import { Pager, Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { attempt } from '../../ui/toast'
-import { pageOf, useFilters, useLastPage } from '../firmware/filters'
+import { pageOf, useFilters, useLastPage } from '../../address/filters'
 import type { Webhook } from './webhooks'
 import css from './settings.module.css'
 

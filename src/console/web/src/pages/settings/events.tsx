@@ -3,7 +3,7 @@ import { Check } from '../../ui/form'
 import css from './settings.module.css'
 
 /** In the order of the API, with what each tells. */
-export const EVENTS: readonly (readonly [string, string])[] = [
+const EVENTS: readonly (readonly [string, string])[] = [
   ['device.online', 'A device connected.'],
   ['device.offline', 'A device went away, and why.'],
   ['update.completed', 'A device runs its new firmware.'],

@@ -6,7 +6,7 @@ import type { components } from '../../api/schema'
 import { useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Confirm, Dialog, DialogButtons } from '../../ui/dialog'
+import { Confirm } from '../../ui/dialog'
 import { Card, Command, CopyButton, Empty, Failure, Notice, Skeleton, useTitle } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
@@ -14,6 +14,7 @@ import { Time } from '../../ui/time'
 import { toast, toastProblem } from '../../ui/toast'
 import { linkConfig } from '../devices/first-device'
 import { RoleNote } from '../../ui/role-note'
+import { Kept, ShownOnce } from '../../ui/shown-once'
 import { shellWord } from '../../ui/shell-word'
 
 type Secret = components['schemas']['SharedSecret']
@@ -120,9 +121,8 @@ function List({ secrets, may, onEnd }: { secrets: readonly Secret[]; may: boolea
 
 /** Shown once: the server keeps the secret encrypted and never tells it again. */
 function Made({ secret, onClose }: { secret: NewSecret; onClose: () => void }) {
-  // Only the button closes it: a click beside it would lose the secret.
   return (
-    <Dialog open onClose={() => undefined} title="The new secret" wide>
+    <ShownOnce open once onClose={onClose} title="The new secret" wide>
       <Notice kind="warn">Copy the secret now. It is not shown again, not even to an administrator.</Notice>
       <h3>Key</h3>
       <Command text={secret.key} />
@@ -132,12 +132,8 @@ function Made({ secret, onClose }: { secret: NewSecret; onClose: () => void }) {
       <p className="small muted">It reads the secret from the environment where the firmware is built, so that it does not stand in the code:</p>
       <Command text={`export PRODUCT_SECRET=${shellWord(secret.secret)}`} />
       <Command text={linkConfig(location.hostname, secret.key)} />
-      <DialogButtons>
-        <Button kind="primary" onClick={onClose}>
-          It is copied
-        </Button>
-      </DialogButtons>
-    </Dialog>
+      <Kept label="It is copied" onDone={onClose} />
+    </ShownOnce>
   )
 }
 

@@ -6,14 +6,15 @@ import type { components } from '../../api/schema'
 import { useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
 import { Button } from '../../ui/button'
-import { Confirm, Dialog, DialogButtons } from '../../ui/dialog'
+import { Confirm, Dialog } from '../../ui/dialog'
 import { Card, Command, Empty, Failure, Notice, Skeleton, Tags, useTitle } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { Table, type Column } from '../../ui/table'
 import { attempt, toast } from '../../ui/toast'
-import { useFilters } from '../firmware/filters'
+import { useFilters } from '../../address/filters'
 import { Deliveries } from './deliveries'
 import { RoleNote } from '../../ui/role-note'
+import { Kept, ShownOnce } from '../../ui/shown-once'
 import { type NewWebhook, WebhookForm } from './webhook-form'
 import css from './settings.module.css'
 
@@ -135,9 +136,8 @@ function List({ hooks, log, onOpen, onLog }: ListProps) {
 }
 
 function Made({ hook, onClose }: { hook: NewWebhook; onClose: () => void }) {
-  // Only the button closes it: a click beside it would lose the secret.
   return (
-    <Dialog open onClose={() => undefined} title="The webhook is made" wide>
+    <ShownOnce open once onClose={onClose} title="The webhook is made" wide>
       <Notice kind="warn">Copy its secret now. It is not shown again.</Notice>
       <Command text={hook.secret} />
       <p>
@@ -145,12 +145,8 @@ function Made({ hook, onClose }: { hook: NewWebhook; onClose: () => void }) {
         <code>id.timestamp.body</code>. Libraries for most languages check it with this secret. The receiver answers with a status from 200 to
         299, or with 410 to be told nothing any more.
       </p>
-      <DialogButtons>
-        <Button kind="primary" onClick={onClose}>
-          It is copied
-        </Button>
-      </DialogButtons>
-    </Dialog>
+      <Kept label="It is copied" onDone={onClose} />
+    </ShownOnce>
   )
 }
 

@@ -3,8 +3,8 @@ import type { ReactNode } from 'react'
 import { TextField } from '../../../ui/form'
 import { type Column, Pager, Table } from '../../../ui/table'
 import { useTyped } from '../../../ui/use-typed'
-import { pageNumber, paged } from '../../group/paged'
-import { useUrl } from './url'
+import { pageNumber, paged } from '../../../address/paged'
+import { useUrl } from '../../../address/url'
 import css from '../org.module.css'
 
 const ROWS = 50

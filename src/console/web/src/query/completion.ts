@@ -1,5 +1,5 @@
 /** What may come next in a device query, at the place of the caret. The language is docs/protocol/rules.md, "Device queries". */
-import type { QueryColumn } from '../../api/types'
+import type { QueryColumn } from '../api/types'
 
 export type Completion = {
   /** What is written. */

@@ -1,5 +1,5 @@
 /** A share of a whole as a thin bar; the number stands beside it as text. */
-import css from './insights.module.css'
+import css from './parts.module.css'
 
 export function Share({ part, whole }: { part: number; whole: number }) {
   return (

@@ -1,5 +1,5 @@
 /** Pages of a list that the API answers whole, and the page that an address names. */
-import type { Pagination } from '../../api/types'
+import type { Pagination } from '../api/types'
 
 export function paged<Row>(all: readonly Row[], page: number, size = 25): { rows: readonly Row[]; pagination: Pagination } {
   const pages = Math.max(1, Math.ceil(all.length / size))

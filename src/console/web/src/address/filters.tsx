@@ -1,36 +1,23 @@
 /** Filters that live in the address: read, changed, and typed with a short pause before they are asked for. */
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useSearch } from '@tanstack/react-router'
 import { Search } from 'lucide-react'
 import { useCallback, useEffect, useMemo } from 'react'
-import type { Pagination } from '../../api/types'
-import { useTyped } from '../../ui/use-typed'
-import { pageNumber } from '../group/paged'
+import type { Pagination } from '../api/types'
+import { useTyped } from '../ui/use-typed'
+import { pageNumber } from './paged'
+import { useUrl } from './url'
 import css from './filters.module.css'
-
-/** Parameters that are numbers. */
-const NUMBERS = ['page', 'hook']
 
 export type Filters = Readonly<Record<string, string>>
 
 /** The search parameters as texts, and how to change some of them. A change goes back to the first page unless it names another. */
 export function useFilters(): [Filters, (changed: Record<string, string | undefined>) => void] {
   const raw = useSearch({ strict: false }) as Record<string, unknown>
-  const navigate = useNavigate()
+  const { change } = useUrl()
   // The same object until the address changes, so that what is computed from it can be kept.
   const filters = useMemo(() => textsOf(raw), [raw])
-  const change = useCallback(
-    (changed: Record<string, string | undefined>) => {
-      const search = (before: Record<string, unknown>) => {
-        const after: Record<string, unknown> = { ...before, page: undefined, ...changed }
-        const left = Object.entries(after).filter(([, value]) => value !== undefined && value !== '')
-        // The router writes a text that looks like a number in quotes, which these need not have.
-        return Object.fromEntries(left.map(([key, value]) => [key, NUMBERS.includes(key) ? Number(value) : value]))
-      }
-      void navigate({ to: '.', search, replace: true } as never)
-    },
-    [navigate],
-  )
-  return [filters, change]
+  const fromTheFirst = useCallback((changed: Record<string, string | undefined>) => change({ page: undefined, ...changed }), [change])
+  return [filters, fromTheFirst]
 }
 
 /** A number in the address is one that somebody typed without quotes. */

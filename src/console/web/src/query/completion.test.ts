@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { QueryColumn } from '../../api/types'
+import type { QueryColumn } from '../api/types'
 import { complete, narrowed, quoted, words } from './completion'
 
 const columns: QueryColumn[] = [
