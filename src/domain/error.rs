@@ -67,6 +67,9 @@ impl DomainError {
             Self::Store(e) if e.is_unavailable() => Some(
                 "The server cannot reach its database, or has no room left; try again in some seconds.",
             ),
+            Self::Store(store::Error::Conflict) => Some(
+                "Somebody else changed the same things at this moment, and nothing of this request was done; try it again.",
+            ),
             Self::Store(store::Error::TooSlow) => Some(
                 "This query takes too long and was stopped; narrow it, for example by a tag, a platform or the beginning of an identifier.",
             ),

@@ -13,6 +13,7 @@ use crate::limits::{HISTORY_A_DEVICE, TRIM_ONE_IN};
 use crate::rollout::matching;
 use crate::rollout::offer::{self, Taken};
 use crate::rollout::policy::Policy;
+use crate::store::devices::locks;
 use crate::store::ingest::{read, reports};
 use crate::store::{self, Db, Error, Write, batch};
 use changed::{Batch, States};
@@ -222,7 +223,7 @@ async fn states(w: &mut Write, records: &[&Record]) -> store::Result<States> {
         let devices: BTreeSet<DeviceId> = some.map(|r| r.device).collect();
         devices.into_iter().collect()
     };
-    read::lock(w, &devices_of(|said| !said.adds_only())).await?;
+    locks::lock(w, &devices_of(|said| !said.adds_only())).await?;
     // What a claim depends on is read with it.
     let decided = devices_of(|s| !s.adds_only() && !matches!(s, DeviceWrite::TakeClaim));
     let rows = read::states(w, &decided).await?;

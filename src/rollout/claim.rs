@@ -17,7 +17,7 @@ use crate::limits::{CLAIMS_A_RUN, HELD_RELEASED, LEASE};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::deployments::{deployment_groups, inflight};
-use crate::store::devices::{Candidate, DeviceRow, held};
+use crate::store::devices::{Candidate, DeviceRow, held, locks};
 use crate::store::words::RolloutState;
 use crate::store::{self, Db, On, Write, devices};
 use semver::Version;
@@ -265,6 +265,8 @@ async fn fill(
     let (waiting, more) = queue(w, plan, sources, slots).await?;
     run.again |= more;
     let devices: Vec<DeviceId> = waiting.iter().map(|(c, _)| c.id).collect();
+    // Some are marked one by one below, in the order of the queue.
+    locks::lock(w, &devices).await?;
     let attempts = attempts(w, plan, &devices).await?;
     let mut claims = Vec::new();
     for (candidate, source) in waiting {

@@ -8,7 +8,7 @@ use crate::ids::{DeviceId, GroupId, NodeId};
 use crate::limits::{HELD_RELEASED, INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, TICK, UNANSWERED};
 use crate::store::catalog::deltas;
 use crate::store::deployments::inflight;
-use crate::store::devices::{self, connections, held, history};
+use crate::store::devices::{self, connections, held, history, locks};
 use crate::store::node::nodes;
 use crate::store::{self, Db};
 use std::collections::BTreeSet;
@@ -80,6 +80,8 @@ async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>>
         return Ok(Vec::new());
     }
     let mut w = db.write().await?;
+    let devices: Vec<DeviceId> = lapsed.iter().map(|(device, _)| *device).collect();
+    locks::lock(&mut w, &devices).await?;
     for (device, _) in &lapsed {
         outcome::lapsed(&mut w, *device, now).await?;
     }
@@ -103,6 +105,7 @@ async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::Resu
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
+        connections::lock_left_by(&mut w, node, REPAIR_ROWS).await?;
         history::keep_left_by(&mut w, node, REPAIR_ROWS, now).await?;
         let gone = connections::close_left_by(&mut w, node, REPAIR_ROWS, now).await?;
         let mut groups = Vec::new();

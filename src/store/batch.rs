@@ -162,6 +162,12 @@ async fn persist<W: Writer>(db: &Db, writer: &W, batch: &[&W::Record]) -> Result
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(BATCH_RETRY * 16);
             }
+            Err(Error::Conflict) if begun.elapsed() < BATCH_PATIENCE => {
+                tracing::debug!(
+                    records = batch.len(),
+                    "a batch met another change of the same rows; it is written again"
+                );
+            }
             outcome => {
                 if told && outcome.is_ok() {
                     tracing::info!(

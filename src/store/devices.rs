@@ -148,6 +148,7 @@ pub mod iroh_endpoints;
 pub mod jobs;
 mod list;
 pub mod locations;
+pub mod locks;
 pub mod many;
 pub mod network_identities;
 pub mod query;
@@ -410,6 +411,23 @@ pub async fn id_of(
         scope.only()
     )?;
     Ok(row.map(|r| r.0))
+}
+
+/// The devices of a product with these identifiers; those that it has.
+pub async fn ids_of(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    identifiers: &[String],
+) -> Result<Vec<DeviceId>> {
+    let found: Vec<(DeviceId,)> = fetch_rows!(
+        on,
+        "devices.ids_of",
+        identifiers,
+        |i| [name TEXT = i, product BIGINT = scope.product().id],
+        "SELECT d.id FROM ",
+        " JOIN devices d ON d.identifier = x.name AND d.product_id = x.product ORDER BY d.id",
+    )?;
+    Ok(found.into_iter().map(|d| d.0).collect())
 }
 
 /// The identifiers of those of these devices that are in the product, and in the group if one is given.

@@ -12,6 +12,7 @@ use crate::limits::STRAYS;
 use crate::rollout::matching::{self, Group, RunningFirmware};
 use crate::rollout::outcome;
 use crate::store::deployments::{deployment_groups, inflight};
+use crate::store::devices::locks;
 use crate::store::events::audit::{self, Resource};
 use crate::store::words::AttemptOutcome;
 use crate::store::{self, Db, Write};
@@ -162,6 +163,8 @@ pub async fn correct(
     }
     let mut w = context.db.write().await?;
     let group = require_group(&mut w, scope, name).await?;
+    let ids = store::devices::ids_of(&mut w, scope, &wanted).await?;
+    locks::lock(&mut w, &ids).await?;
     let (mut moved, mut wake) = (0, vec![group.id]);
     for identifier in &wanted {
         let done = one(&mut w, scope, &group, correction, identifier, context.now()).await?;

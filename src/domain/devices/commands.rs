@@ -4,6 +4,7 @@
 use super::*;
 use crate::limits::{PUSHES, PUSHES_AT_ONCE};
 use crate::store::catalog::firmwares;
+use crate::store::devices::locks;
 
 /// Tells a device to reboot.
 ///
@@ -143,6 +144,8 @@ pub async fn upgrade_many(
     let mut done = Pushes::default();
     for some in identifiers.chunks(PUSHES_AT_ONCE) {
         let mut w = context.db.write().await?;
+        let ids = store::devices::ids_of(&mut w, scope, some).await?;
+        locks::lock(&mut w, &ids).await?;
         let mut new = Vec::new();
         for identifier in some {
             match push(&mut w, scope, identifier, uuid, context.now()).await {

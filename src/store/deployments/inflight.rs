@@ -2,6 +2,7 @@
 //! the group's slots.
 
 use crate::clock::Micros;
+use crate::store::devices::locks;
 use crate::store::ids::{
     ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, NodeId, ProductId, ReleaseId,
 };
@@ -67,6 +68,8 @@ pub async fn add(w: &mut Write, c: &NewClaim, now: Micros) -> Result<bool> {
 
 /// Adds claims of different devices. Returns the devices that had no in-flight update.
 pub async fn add_all(w: &mut Write, claims: &[NewClaim], now: Micros) -> Result<Vec<DeviceId>> {
+    let devices: Vec<DeviceId> = claims.iter().map(|c| c.device).collect();
+    locks::lock(w, &devices).await?;
     let added: Vec<(DeviceId,)> = fetch_rows!(
         w,
         "inflight.add_all",
@@ -120,13 +123,15 @@ pub async fn end(
     reason: Option<&str>,
     now: Micros,
 ) -> Result<()> {
+    // The device first: see `store::devices::locks`.
+    crate::store::devices::set_in_flight(w, device, false).await?;
     super::attempts::end(w, device, outcome, reason, now).await?;
     execute!(
         w,
         sql!("inflight.end", "DELETE FROM inflight WHERE device_id = $1"),
         device
     )?;
-    crate::store::devices::set_in_flight(w, device, false).await
+    Ok(())
 }
 
 /// The number of taken slots in one of the group's two queues.

@@ -56,16 +56,25 @@ pub async fn blocks_over(
     now: Micros,
     limit: i64,
 ) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
-    fetch_all!(
+    let over: Vec<(DeviceId,)> = fetch_all!(
         w,
         sql!(
             "devices.blocks_over",
-            "UPDATE devices SET blocked_until = NULL WHERE id IN
-               (SELECT id FROM devices WHERE blocked_until <= $1 ORDER BY blocked_until, id LIMIT $2)
-             RETURNING id, group_id"
+            "SELECT id FROM devices WHERE blocked_until <= $1 ORDER BY blocked_until, id LIMIT $2"
         ),
         now,
         limit
+    )?;
+    let over: Vec<DeviceId> = over.into_iter().map(|d| d.0).collect();
+    locks::lock(w, &over).await?;
+    fetch_rows!(
+        w,
+        "devices.unblock",
+        &over,
+        |d| [device BIGINT = *d, now BIGINT = now],
+        "UPDATE devices SET blocked_until = NULL FROM ",
+        " WHERE devices.id = x.device AND devices.blocked_until <= x.now
+         RETURNING devices.id, devices.group_id",
     )
 }
 

@@ -1,5 +1,6 @@
 //! One row a device: its newest connection and the node that holds it.
 
+use super::locks;
 use crate::clock::Micros;
 use crate::store::ids::{ConnectionId, DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::store::{On, Result, Write};
@@ -31,6 +32,22 @@ pub async fn nodes_of(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<(Dev
         "SELECT c.device_id, c.node_id FROM ",
         " JOIN connections c ON c.device_id = x.device AND c.status <> 'disconnected'",
     )
+}
+
+/// Locks the devices of up to `limit` connections that a dead node left open: a device's row comes before that of its connection.
+pub async fn lock_left_by(w: &mut Write, node: NodeId, limit: i64) -> Result<()> {
+    let left: Vec<(DeviceId,)> = fetch_all!(
+        w,
+        sql!(
+            "connections.left_by",
+            "SELECT device_id FROM connections WHERE node_id = $1 AND status <> 'disconnected'
+             ORDER BY device_id LIMIT $2"
+        ),
+        node,
+        limit
+    )?;
+    let left: Vec<DeviceId> = left.into_iter().map(|d| d.0).collect();
+    locks::lock(w, &left).await
 }
 
 /// Closes up to `limit` connections that a dead node left open; the devices are offline from now on.

@@ -6,6 +6,7 @@
 //! devices go in slices before it looks at the queue again.
 
 use super::candidates::{Admission, admitted};
+use super::locks;
 use crate::clock::Micros;
 use crate::store::ids::{DeviceId, GroupId};
 use crate::store::{Result, Write};
@@ -30,6 +31,8 @@ pub async fn hold(
     admits: &Admission,
     all: &[Hold],
 ) -> Result<()> {
+    let devices: Vec<DeviceId> = all.iter().map(|h| h.device).collect();
+    locks::lock(w, &devices).await?;
     execute_rows!(
         w,
         "devices.hold",
@@ -78,17 +81,18 @@ pub async fn release_all(w: &mut Write, group: GroupId) -> Result<()> {
 
 /// Puts up to `most` held devices of a group back into its queue. True when none is left, which is noted in the group.
 pub async fn release_some(w: &mut Write, group: GroupId, most: i64) -> Result<bool> {
-    let n = execute!(
+    let held: Vec<(DeviceId,)> = fetch_all!(
         w,
         sql!(
-            "devices.release_some",
-            "UPDATE devices SET held = FALSE, held_until = NULL WHERE id IN
-               (SELECT id FROM devices WHERE group_id = $1 AND held ORDER BY id LIMIT $2)"
+            "devices.held",
+            "SELECT id FROM devices WHERE group_id = $1 AND held ORDER BY id LIMIT $2"
         ),
         group,
         most
     )?;
-    let all = i64::try_from(n).is_ok_and(|n| n < most);
+    let held: Vec<DeviceId> = held.into_iter().map(|d| d.0).collect();
+    let_go(w, &held).await?;
+    let all = i64::try_from(held.len()).is_ok_and(|n| n < most);
     if all {
         execute!(
             w,
@@ -102,21 +106,34 @@ pub async fn release_some(w: &mut Write, group: GroupId, most: i64) -> Result<bo
     Ok(all)
 }
 
+/// Puts these devices back into their queues; their groups.
+async fn let_go(w: &mut Write, held: &[DeviceId]) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
+    locks::lock(w, held).await?;
+    fetch_rows!(
+        w,
+        "devices.let_go",
+        held,
+        |d| [device BIGINT = *d],
+        "UPDATE devices SET held = FALSE, held_until = NULL FROM ",
+        " WHERE devices.id = x.device RETURNING devices.id, devices.group_id",
+    )
+}
+
 /// Puts up to `most` devices back into their queues whose time has come; the groups that have candidates again.
 pub async fn due(
     w: &mut Write,
     now: Micros,
     most: i64,
 ) -> Result<Vec<(DeviceId, Option<GroupId>)>> {
-    fetch_all!(
+    let due: Vec<(DeviceId,)> = fetch_all!(
         w,
         sql!(
             "devices.held_due",
-            "UPDATE devices SET held = FALSE, held_until = NULL WHERE id IN
-               (SELECT id FROM devices WHERE held_until <= $1 ORDER BY held_until, id LIMIT $2)
-             RETURNING id, group_id"
+            "SELECT id FROM devices WHERE held_until <= $1 ORDER BY held_until, id LIMIT $2"
         ),
         now,
         most
-    )
+    )?;
+    let due: Vec<DeviceId> = due.into_iter().map(|d| d.0).collect();
+    let_go(w, &due).await
 }

@@ -180,7 +180,7 @@ pub async fn of(
     // SQLite has one writer.
     let lock = match dialect(w) {
         Dialect::Sqlite => ") ORDER BY d.id",
-        Dialect::Postgres => ") ORDER BY d.id FOR UPDATE OF d",
+        Dialect::Postgres => ") ORDER BY d.id FOR NO KEY UPDATE OF d",
     };
     Ok(on_engine!(&mut *w, |c| {
         let mut q = QueryBuilder::new(

@@ -9,6 +9,10 @@ pub enum Error {
     /// The engine cannot be reached, has no room left, or has no connection free: the same statement may succeed later.
     #[error("database is unavailable: {0}")]
     Unavailable(std::sync::Arc<sqlx::Error>),
+    /// Another transaction holds rows that this one wants and wants rows that this one holds, so that the engine ended this one.
+    /// Nothing of it is left, and it may be tried again at once.
+    #[error("another change of the same rows came first")]
+    Conflict,
     /// A person's statement took longer than `limits::STATEMENT_TIME`.
     #[error("the query took too long and was stopped")]
     TooSlow,
@@ -48,6 +52,7 @@ impl From<sqlx::Error> for Error {
         match kind(&e) {
             ErrorClass::Away => Self::Unavailable(e.into()),
             ErrorClass::Slow => Self::TooSlow,
+            ErrorClass::Conflict => Self::Conflict,
             ErrorClass::Refused => Self::Engine(e.into()),
         }
     }
@@ -65,6 +70,7 @@ impl From<sqlx::migrate::MigrateError> for Error {
 enum ErrorClass {
     Away,
     Slow,
+    Conflict,
     Refused,
 }
 
@@ -105,6 +111,8 @@ fn postgres_kind(code: &str) -> ErrorClass {
     match code {
         // query_canceled: statement_timeout.
         "57014" => ErrorClass::Slow,
+        // serialization_failure, deadlock_detected.
+        "40001" | "40P01" => ErrorClass::Conflict,
         // read_only_sql_transaction: a standby after a fail-over. object_not_in_prerequisite_state: the database takes no
         // connections for now.
         "25006" | "55000" => ErrorClass::Away,

@@ -1,12 +1,11 @@
 //! What is read of all devices of a batch, before it is decided what their words change.
 
 use crate::clock::Micros;
-use crate::store::engine::{Dialect, dialect};
 use crate::store::ids::{ClaimId, ConnectionId, NodeId};
 use crate::store::ids::{DeviceId, GroupId, OrgId, ProductId, ReleaseId};
 use crate::store::words::ConnectionState;
 use crate::store::words::{TagOperator, Validation};
-use crate::store::{On, Result, Write};
+use crate::store::{On, Result};
 use sqlx::FromRow;
 
 /// What is on record of a device, with its connection, its update, its product and its group.
@@ -100,24 +99,6 @@ pub struct StateRow {
     pub group_requirement: Option<String>,
     /// Nobody enters or leaves by rule.
     pub group_locked: Option<bool>,
-}
-
-/// Locks the devices until the transaction ends, in the order of their numbers, so that two batches that meet wait for each
-/// other and nobody changes what was read. SQLite has one writer, and needs no lock.
-pub async fn lock(w: &mut Write, devices: &[DeviceId]) -> Result<()> {
-    if dialect(w) == Dialect::Sqlite {
-        return Ok(());
-    }
-    let _: Vec<(DeviceId,)> = fetch_rows!(
-        w,
-        "ingest.lock",
-        devices,
-        |d| [device BIGINT = *d],
-        "SELECT d.id FROM devices d JOIN ",
-        " ON x.device = d.id ORDER BY d.id",
-        lock " FOR NO KEY UPDATE OF d",
-    )?;
-    Ok(())
 }
 
 /// What is on record of these devices; nothing of one that is gone.

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod conflicts;
 mod plans;
 mod schema;
 
