@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 # Statements that one engine alone runs, with the reason.
-ONE_ENGINE = {"ingest.lock": "postgres"}
+ONE_ENGINE = {"locks.lock": "postgres"}
 
 folder = pathlib.Path(sys.argv[1])
 ledger = [line.split(" ", 2) for line in (folder / "ledger").read_text().splitlines()]

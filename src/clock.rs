@@ -52,6 +52,14 @@ impl Micros {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The beginning of the stretch of this length that the instant is in, counted from 1970.
+    pub fn floor(self, stretch: Duration) -> Self {
+        let length = i64::try_from(stretch.as_micros())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        Self(self.0.div_euclid(length).saturating_mul(length))
+    }
+
     /// Whole seconds since 1970.
     pub fn secs(self) -> i64 {
         self.0.div_euclid(1_000_000)

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod error;
 pub mod events;
 mod sealed;
+pub mod span;
 pub mod support;
 
 use crate::limits::PAGE_SIZE;

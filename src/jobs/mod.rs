@@ -13,6 +13,7 @@ pub mod housekeeping;
 pub mod leftovers;
 pub mod mails;
 pub mod scrub;
+pub mod series;
 pub mod webhooks;
 
 /// Runs a round of sending and cuts it off when the server stops. What was cut off becomes due again.

@@ -25,6 +25,8 @@ pub const LOG_SCAN: usize = 50_000;
 pub const METRIC_POINTS: std::ops::RangeInclusive<i64> = 2..=2_000;
 /// Points of a chart when the request does not say how many.
 pub const METRIC_POINTS_UNTOLD: i64 = 300;
+/// What a chart goes back to when the request does not say since when.
+pub const CHART_UNTOLD: Duration = Duration::from_secs(24 * 3600);
 /// Metrics of a chart.
 pub const METRIC_KEYS: usize = 64;
 /// Health reports that are read at once for a chart.
@@ -41,6 +43,8 @@ pub const EVENT_STREAM_DEVICES: usize = 200;
 pub const SUMMARY_KEPT: Duration = Duration::from_secs(5);
 /// How many times as long as it took to count it a summary is kept at least.
 pub const SUMMARY_SHARE: u32 = 10;
+/// How often a stream of events looks whether there is a newer one.
+pub const SUMMARY_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Versions and rollouts in a summary.
 pub const SUMMARY_VERSIONS: usize = 10;
 /// See [`SUMMARY_VERSIONS`].

@@ -116,6 +116,16 @@ pub const TRIM_ONE_IN: u64 = 64;
 /// How long past firmwares of devices and successful updates are kept. A device's newest firmware is always
 /// kept.
 pub const UPDATE_LIFE: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
+/// How often the devices of all products are counted for charts.
+pub const SERIES_EVERY: Duration = Duration::from_secs(60);
+/// How many times as long as it took to count them it is waited at least, so that a large fleet is not counted all the time.
+pub const SERIES_SHARE: u32 = 50;
+/// How long counts are kept by the minute.
+pub const SERIES_MINUTES: Duration = Duration::from_secs(2 * 24 * 3600);
+/// How long they are kept by the hour.
+pub const SERIES_HOURS: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How far back a server that starts counts the attempts that ended while none counted.
+pub const SERIES_CATCH_UP: Duration = Duration::from_secs(2 * 3600);
 /// How long notifications are kept after their last occurrence.
 pub const NOTIFICATION_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Pause after which a polling device should ask again, give or take a third.
@@ -183,5 +193,15 @@ pub const STRAYS: usize = 1_000;
 pub const OVERVIEW_ROWS: i64 = 1_000;
 /// Kinds of failures that one answer has at most.
 pub const FAILURE_GROUPS: i64 = 50;
-/// Devices that are named of each of them.
+/// The longest span of time that one answer about failures is of.
+pub const TROUBLE_SPAN: Duration = Duration::from_secs(92 * 24 * 3600);
+/// The span that it is of unless told.
+pub const TROUBLE_UNTOLD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How many hours are looked back for devices that lose their connections, and how many connections must have ended, unless told.
+pub const FLAPPING_HOURS: u64 = 24;
+/// See [`FLAPPING_HOURS`].
+pub const FLAPPING_LEAST: i64 = 5;
+/// Devices that lose their connections often that one answer has at most.
+pub const FLAPPING_DEVICES: i64 = 100;
+/// Devices that are named of each kind of failure.
 pub const FAILURE_SAMPLE: i64 = 5;

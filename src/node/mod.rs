@@ -25,7 +25,7 @@ use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
 use crate::health::Health;
 use crate::ingest::{IngestWriter, NewcomerWriter};
-use crate::jobs::{bulk, deltas, health, housekeeping, leftovers, mails, scrub, webhooks};
+use crate::jobs::{bulk, deltas, health, housekeeping, leftovers, mails, scrub, series, webhooks};
 use crate::limits::{
     self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, FILES_RESERVE,
     KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS,
@@ -214,6 +214,7 @@ impl Node {
         loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
         loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
         loops.spawn(bulk::run(app.clone(), stop.clone()));
+        loops.spawn(series::run(app.clone(), stop.clone()));
         loops.spawn(webhooks::run(app.clone(), stop.clone()));
         if let Some(mail) = &config.mail {
             loops.spawn(mails::run(app.clone(), mail.clone(), stop.clone()));

@@ -136,6 +136,7 @@ mod candidates;
 // Below the macro, whose text it uses.
 pub mod certificates;
 pub mod connections;
+pub mod details;
 pub mod device_logs;
 pub mod exported;
 pub mod extensions;
@@ -156,6 +157,7 @@ mod search;
 pub mod secrets;
 pub mod summaries;
 pub mod targets;
+pub mod trouble;
 pub mod update_facts;
 
 /// What a device says it runs.

@@ -5,8 +5,9 @@ mod finder;
 mod firmwares;
 mod keys;
 pub(super) mod products;
+mod series;
 mod shared_secrets;
-mod summary;
+pub(super) mod summary;
 mod upload;
 mod uploads;
 
@@ -16,6 +17,7 @@ pub(super) fn routes(contract: &mut Contract) {
     keys::routes(contract);
     products::routes(contract);
     summary::routes(contract);
+    series::routes(contract);
     finder::routes(contract);
     shared_secrets::routes(contract);
     firmwares::routes(contract);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// A product at a glance.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ProductSummary")]
-struct SummaryView {
+pub(in crate::api) struct SummaryView {
     /// When it was counted, `2026-08-22T08:33:49Z`: at most five seconds ago, or ten times as long as it took.
     at: String,
     /// Devices of the product.
@@ -152,29 +152,31 @@ fn attention(a: &Attention) -> AttentionView {
     }
 }
 
-fn view(s: &Summary) -> SummaryView {
-    SummaryView {
-        at: s.at.zulu(),
-        devices: s.devices,
-        connection: map(&s.connection),
-        health: map(&s.health),
-        updates: map(&s.updates),
-        inflight: s.updating,
-        versions: s
-            .versions
-            .iter()
-            .map(|v| VersionCount {
-                version: v.value.clone(),
-                count: v.devices,
-            })
-            .collect(),
-        rollouts: s.rollouts.iter().map(rollout).collect(),
-        attention: s.attention.iter().map(attention).collect(),
+impl SummaryView {
+    pub(in crate::api) fn of(s: &Summary) -> Self {
+        Self {
+            at: s.at.zulu(),
+            devices: s.devices,
+            connection: map(&s.connection),
+            health: map(&s.health),
+            updates: map(&s.updates),
+            inflight: s.updating,
+            versions: s
+                .versions
+                .iter()
+                .map(|v| VersionCount {
+                    version: v.value.clone(),
+                    count: v.devices,
+                })
+                .collect(),
+            rollouts: s.rollouts.iter().map(rollout).collect(),
+            attention: s.attention.iter().map(attention).collect(),
+        }
     }
 }
 
 /// `GET …/summary`.
 async fn show(State(app): State<App>, scope: Scope<Product>) -> Result<Data<SummaryView>> {
     let found = summary::summary(&app, &scope).await?;
-    Ok(Data(view(&found)))
+    Ok(Data(SummaryView::of(&found)))
 }

@@ -1,5 +1,6 @@
 //! Devices (docs/protocol/rest.md, "Devices over REST").
 
+use super::fields::{DeviceRow, Fields};
 use super::filter::{FILTERS, filter, order};
 use super::view::{DeviceView, view};
 use crate::access::scope::{InOrg as _, Product, Role, Scope};
@@ -12,9 +13,17 @@ use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
-use crate::domain::devices::{self, DeviceFilter, DeviceForm, query, transfer};
+use crate::domain::devices::{self, Device, DeviceFilter, DeviceForm, details, query, transfer};
 use axum::extract::State;
 use serde_json::Value;
+
+/// What a list shows of each device.
+const FIELDS: Field = optional_field(
+    "fields",
+    FieldType::Text,
+    "Fields of a device with commas: each answers with these alone, and with `health`, `alarms`, `update`, `connected_since`, \
+     `network` and `pinned` where they are named. Beyond NervesHub",
+);
 
 /// Fields of a device that people write.
 const DEVICE: &[Field] = &[
@@ -108,7 +117,7 @@ fn list_routes(contract: &mut Contract) {
             list,
         )
         .summary("Devices, narrowed, ordered and paged")
-        .query(FILTERS);
+        .query(&[FILTERS, &[FIELDS]].concat());
     contract
         .post(
             "devices.create",
@@ -196,12 +205,20 @@ async fn list(
     State(app): State<App>,
     scope: Scope<Product>,
     p: Params,
-) -> Result<Page<DeviceView, 10>> {
+) -> Result<Page<DeviceRow, 10>> {
     let at = Paging::of(&p)?;
     let order = order(&p)?;
+    let fields = Fields::of(&p)?;
+    let wanted = fields.wanted();
     let filter = narrowed(&app, &scope, &p).await?;
     let found = devices::list(&app, &scope, &filter, order, at.number, at.size).await?;
-    let data: Vec<_> = found.devices.iter().map(view).collect();
+    let mut more = details::of_page(&app, &scope, &found, wanted).await?;
+    let row = |device: &Device| {
+        let mut shown = view(device);
+        shown.add(device, &mut more, wanted);
+        fields.row(shown)
+    };
+    let data: Vec<_> = found.devices.iter().map(row).collect();
     Ok(at.page(data, found.total))
 }
 

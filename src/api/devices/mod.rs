@@ -9,12 +9,14 @@ mod device;
 mod device_certificates;
 pub(super) mod extensions;
 mod facets;
+mod fields;
 mod filter;
 mod history;
 mod iroh_endpoints;
 mod jobs;
 mod logs;
 mod metrics;
+mod trouble;
 mod view;
 mod why;
 
@@ -42,4 +44,5 @@ pub(super) fn routes(contract: &mut Contract) {
     extensions::routes(contract);
     logs::routes(contract);
     metrics::routes(contract);
+    trouble::routes(contract);
 }

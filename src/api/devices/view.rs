@@ -1,6 +1,7 @@
 //! How a device is shown (docs/protocol/rest.md, "Devices over REST").
 
 use crate::domain::devices::Device;
+use crate::domain::devices::details::{PageDetails, Wanted};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,6 +42,36 @@ pub(super) struct DeviceView {
     /// Where its maintenance windows are; left out for the time zone of the window. Beyond NervesHub.
     #[serde(skip_serializing_if = "Option::is_none")]
     time_zone: Option<String>,
+    /// Status of the newest health report, `unknown` without one. This and the fields below: only in a list that asks for them
+    /// by `fields`. Beyond NervesHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<&'static str>,
+    /// Names of the alarms in the newest health report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<Vec<String>>,
+    /// The update in flight; null without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update: Option<Option<UpdateOfDevice>>,
+    /// Since when it is connected, `2026-08-22T08:33:49Z`; null while it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connected_since: Option<Option<String>>,
+    /// `wifi`, `ethernet`, `cellular`, or `unknown`: what it spoke over last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
+    /// Whether you have pinned it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<bool>,
+}
+
+/// The update of a device that is in flight.
+#[derive(Serialize, JsonSchema)]
+struct UpdateOfDevice {
+    /// `requested` until the device says more.
+    stage: String,
+    /// How far that stage is, where the device tells.
+    percent: Option<i64>,
+    /// `full` or `delta`.
+    kind: String,
 }
 
 /// What a device says it runs.
@@ -121,5 +152,34 @@ pub(super) fn view(d: &Device) -> DeviceView {
         last_communication: v.last_seen_at.map_or("never".into(), |t| t.spaced()),
         deleted: v.deleted_at.is_some(),
         time_zone: v.time_zone.clone(),
+        health: None,
+        alarms: None,
+        update: None,
+        connected_since: None,
+        network: None,
+        pinned: None,
+    }
+}
+
+impl DeviceView {
+    /// Adds what a list asks for besides the device itself.
+    pub(super) fn add(&mut self, d: &Device, more: &mut PageDetails, wanted: Wanted) {
+        if wanted.alarms {
+            self.alarms = Some(more.alarms.remove(&d.view.id).unwrap_or_default());
+        }
+        let Some(details) = more.details.remove(&d.view.id) else {
+            return;
+        };
+        let (kind, percent) = (details.kind, details.percent);
+        self.health = Some(details.health.word());
+        self.update = Some(details.stage.map(|stage| UpdateOfDevice {
+            stage,
+            percent,
+            kind: kind.map_or_else(String::new, |k| k.word().to_owned()),
+        }));
+        self.connected_since = Some(details.connected_since.map(|at| at.zulu()));
+        let told = Some(details.interface).filter(|i| !i.is_empty());
+        self.network = Some(told.unwrap_or_else(|| "unknown".into()));
+        self.pinned = Some(details.pinned);
     }
 }

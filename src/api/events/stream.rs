@@ -2,6 +2,7 @@
 //! device, a deployment group or a product. What comes in a burst is told together; who is too slow is told how much was lost.
 
 use crate::access::scope::{Product, Scope};
+use crate::api::catalog::summary::SummaryView;
 use crate::api::http::answer::{Documented, text_schema};
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field};
 use crate::api::http::error::Result;
@@ -13,19 +14,27 @@ use crate::app::App;
 use crate::budget::Slot;
 use crate::domain::DomainError;
 use crate::domain::accounts::access_check::AccessCheck;
-use crate::domain::events::device_events::{self, DeviceEvent, EventFilter, EventTopic};
+use crate::domain::catalog::summary::{self, Summary};
+use crate::domain::events::device_events::{
+    self, DeviceEvent, EventFilter, EventTopic, Missed, SUMMARY,
+};
 use crate::ids::UserId;
-use crate::limits::{EVENT_BURST, EVENT_PAUSE, STREAM_COMMENT_EVERY};
+use crate::limits::{EVENT_BURST, EVENT_PAUSE, STREAM_COMMENT_EVERY, SUMMARY_LOOK_EVERY};
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 struct Stream {
     app: App,
@@ -34,7 +43,11 @@ struct Stream {
     about: EventTopic,
     filter: EventFilter,
     happenings: Receiver<DeviceEvent>,
+    /// What is told first: what was missed by somebody who comes back.
+    missed: Option<Missed>,
     begun: bool,
+    /// Summaries of the product, where they are wanted.
+    summaries: Option<Summaries>,
     _place: Slot<UserId>,
 }
 
@@ -43,7 +56,8 @@ const WANTED: [Field; 2] = [
     optional_field(
         "types",
         FieldType::Text,
-        "With commas, any of: online, offline, firmware_update, health; all unless told. Beyond NervesHub",
+        "With commas, any of: online, offline, firmware_update, health; all of these unless told. Of a product also `summary`, which \
+         comes at once and when it has changed. Beyond NervesHub",
     ),
     optional_field(
         "devices",
@@ -93,15 +107,34 @@ pub(super) fn routes(contract: &mut Contract) {
 async fn of_product(
     State(app): State<App>,
     scope: Scope<Product>,
+    LastEvent(last): LastEvent,
     p: Params,
 ) -> Result<EventStream> {
-    let filter = filter(&app, &scope, &p).await?;
-    begin(app, scope, EventTopic::Product, filter)
+    let about = EventTopic::Product;
+    let filter = filter(&app, &scope, about, &p).await?;
+    begin(app, scope, about, filter, last)
 }
 
-async fn filter(app: &App, scope: &Scope<Product>, p: &Params) -> Result<EventFilter> {
+async fn filter(
+    app: &App,
+    scope: &Scope<Product>,
+    about: EventTopic,
+    p: &Params,
+) -> Result<EventFilter> {
     let (kinds, devices) = (words(p, "types"), words(p, "devices"));
-    Ok(EventFilter::new(&app.db, scope, kinds, devices).await?)
+    Ok(EventFilter::new(&app.db, scope, about, kinds, devices).await?)
+}
+
+/// The mark of the last event that somebody saw who comes back, as browsers send it by themselves (WHATWG HTML, 9.2.4).
+struct LastEvent(Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for LastEvent {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
+        let mark = parts.headers.get("last-event-id");
+        Ok(Self(mark.and_then(|m| m.to_str().ok()).map(str::to_owned)))
+    }
 }
 
 /// `GET …/devices/:device/events`.
@@ -109,11 +142,12 @@ async fn of_device(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(d): Name,
+    LastEvent(last): LastEvent,
     p: Params,
 ) -> Result<EventStream> {
     let about = EventTopic::device(&app.db, &scope, &d).await?;
-    let filter = filter(&app, &scope, &p).await?;
-    begin(app, scope, about, filter)
+    let filter = filter(&app, &scope, about, &p).await?;
+    begin(app, scope, about, filter, last)
 }
 
 /// `GET …/deployments/:name/events`.
@@ -121,11 +155,12 @@ async fn of_group(
     State(app): State<App>,
     scope: Scope<Product>,
     Name(name): Name,
+    LastEvent(last): LastEvent,
     p: Params,
 ) -> Result<EventStream> {
     let about = EventTopic::group(&app.db, &scope, &name).await?;
-    let filter = filter(&app, &scope, &p).await?;
-    begin(app, scope, about, filter)
+    let filter = filter(&app, &scope, about, &p).await?;
+    begin(app, scope, about, filter, last)
 }
 
 fn begin(
@@ -133,6 +168,7 @@ fn begin(
     scope: Scope<Product>,
     about: EventTopic,
     filter: EventFilter,
+    last: Option<String>,
 ) -> Result<EventStream> {
     let place = app
         .viewer_slots
@@ -143,8 +179,19 @@ fn begin(
         EventTopic::Device(device) => standing.about(device),
         EventTopic::Group(_) | EventTopic::Product => standing,
     };
+    let (happenings, missed) = match last {
+        None => (app.device_events.watch(), None),
+        Some(mark) => {
+            let (happenings, missed) = app.device_events.watch_after(&mark);
+            (happenings, Some(missed))
+        }
+    };
     let watch = Stream {
-        happenings: app.device_events.watch(),
+        happenings,
+        missed,
+        summaries: filter
+            .wants_summary()
+            .then(|| Summaries::of(app.clone(), scope.clone())),
         app,
         scope,
         standing,
@@ -193,6 +240,16 @@ impl Stream {
             self.begun = true;
             return Some("retry: 3000\n: watching\n\n".into());
         }
+        if let Some(missed) = self.missed.take() {
+            let text = match missed {
+                // How much it was nobody knows.
+                Missed::Unknown => "event: lost\ndata: {\"count\":null}\n\n".to_owned(),
+                Missed::Events(events) => self.texts(events, 0).await?,
+            };
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
         // Not begun anew with events that nobody wants: proxies cut a line that says nothing.
         let quiet = Instant::now() + STREAM_COMMENT_EVERY;
         loop {
@@ -202,6 +259,13 @@ impl Stream {
                 () = self.app.stopping.cancelled() => return None,
                 () = self.standing.lost() => return None,
                 () = sleep_until(quiet) => return Some(": quiet\n\n".into()),
+                summary = next_summary(&mut self.summaries) => {
+                    if !self.standing.holds().await {
+                        return None;
+                    }
+                    let data = serde_json::to_string(&SummaryView::of(&summary)).unwrap_or_default();
+                    return Some(format!("event: {SUMMARY}\ndata: {data}\n\n"));
+                }
                 first = self.happenings.recv() => take(first, &mut burst, &mut lost)?,
             }
             // What comes at once goes out together.
@@ -212,21 +276,23 @@ impl Stream {
                     Err(_) => break,
                 }
             }
-            burst.retain(|event| self.filter.wants(event));
-            if burst.is_empty() && lost == 0 {
-                continue;
-            }
-            if !self.standing.holds().await {
-                return None;
-            }
-            let text = self.texts(&burst, lost).await?;
+            let text = self.texts(burst, lost).await?;
             if !text.is_empty() {
                 return Some(text);
             }
         }
     }
 
-    async fn texts(&self, burst: &[DeviceEvent], lost: u64) -> Option<String> {
+    /// The texts of the events that are wanted; empty without one. `None` ends the stream.
+    async fn texts(&mut self, mut burst: Vec<DeviceEvent>, lost: u64) -> Option<String> {
+        let newest = burst.last().map(|event| event.number);
+        burst.retain(|event| self.filter.wants(event));
+        if burst.is_empty() && lost == 0 {
+            return Some(String::new());
+        }
+        if !self.standing.holds().await {
+            return None;
+        }
         let mut ids: Vec<_> = burst.iter().map(|h| h.device).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -238,11 +304,11 @@ impl Stream {
                 return None;
             }
         };
-        let mut text = String::new();
+        let mut told = Vec::new();
         if lost > 0 {
-            text.push_str(&format!("event: lost\ndata: {{\"count\":{lost}}}\n\n"));
+            told.push(format!("event: lost\ndata: {{\"count\":{lost}}}\n\n"));
         }
-        for h in burst {
+        for h in &burst {
             let Some(name) = names.get(&h.device) else {
                 continue;
             };
@@ -251,9 +317,55 @@ impl Stream {
                 map.insert("device".into(), name.as_str().into());
                 map.insert("at".into(), h.at.spaced().into());
             }
-            text.push_str(&format!("event: {}\ndata: {data}\n\n", h.what.word()));
+            told.push(format!("event: {}\ndata: {data}\n\n", h.what.word()));
         }
-        Some(text)
+        // The mark comes with the last event, and stands for all that were looked at up to it.
+        if let (Some(last), Some(newest)) = (told.last_mut(), newest) {
+            last.insert_str(0, &format!("id: {}\n", self.app.device_events.mark(newest)));
+        }
+        Some(told.concat())
+    }
+}
+
+/// The summaries of a product as they change. They are counted beside the stream, since a large fleet takes a moment, in which
+/// events must not pile up.
+struct Summaries {
+    changed: mpsc::Receiver<Arc<Summary>>,
+    _counting: AbortOnDropHandle<()>,
+}
+
+impl Summaries {
+    fn of(app: App, scope: Scope<Product>) -> Self {
+        let (tell, changed) = mpsc::channel(1);
+        let counting = async move {
+            let mut told = None;
+            loop {
+                // One that cannot be counted now is looked at again.
+                if let Ok(found) = summary::summary(&app, &scope).await
+                    && told.replace(found.at) != Some(found.at)
+                    && tell.send(found).await.is_err()
+                {
+                    return;
+                }
+                sleep(SUMMARY_LOOK_EVERY).await;
+            }
+        };
+        Self {
+            changed,
+            _counting: AbortOnDropHandle::new(tokio::spawn(counting)),
+        }
+    }
+}
+
+/// The next summary; never, where none is wanted.
+async fn next_summary(summaries: &mut Option<Summaries>) -> Arc<Summary> {
+    let next = match summaries {
+        Some(summaries) => summaries.changed.recv().await,
+        None => None,
+    };
+    match next {
+        Some(summary) => summary,
+        None => std::future::pending().await,
     }
 }
 

@@ -12,4 +12,5 @@ pub mod page;
 pub mod params;
 pub mod peer;
 pub mod session_cookie;
+pub mod span;
 pub mod tag;

@@ -6,6 +6,7 @@ pub mod firmware_checks;
 pub mod firmwares;
 pub mod keys;
 pub mod products;
+pub mod series;
 pub mod stored_files;
 pub mod summary;
 pub mod uploads;

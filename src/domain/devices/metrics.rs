@@ -3,8 +3,9 @@
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::error::field;
+use crate::domain::span::Span;
 use crate::domain::{Result, devices};
-use crate::limits::{METRIC_KEYS, METRIC_POINTS, METRIC_REPORTS};
+use crate::limits::{METRIC_KEYS, METRIC_REPORTS};
 use crate::store::Db;
 use crate::store::devices::health_reports;
 use serde_json::Value;
@@ -18,48 +19,6 @@ pub struct Metrics {
     pub times: Vec<Micros>,
     /// The average of each metric in each point; `None` where no report has it.
     pub series: BTreeMap<String, Vec<Option<f64>>>,
-}
-
-/// The time that is wanted, and in how many points.
-#[derive(Debug, Clone, Copy)]
-pub struct Span {
-    pub from: Micros,
-    pub to: Micros,
-    pub points: i64,
-}
-
-impl Span {
-    /// # Errors
-    /// A validation error for a span that is empty, or too few or too many points.
-    pub fn check(self) -> Result<Self> {
-        if self.from >= self.to {
-            return Err(field("from", "must be before `to`"));
-        }
-        if !METRIC_POINTS.contains(&self.points) {
-            let (least, most) = (METRIC_POINTS.start(), METRIC_POINTS.end());
-            let text = format!("must be from {least} to {most}");
-            return Err(field("points", &text));
-        }
-        Ok(self)
-    }
-
-    /// How long a point is, in microseconds.
-    fn step(self) -> i64 {
-        let span = self.to.0.saturating_sub(self.from.0);
-        // Rounded up, so that the points cover all of it.
-        let rest = self.points - 1;
-        (span.saturating_add(rest) / self.points).max(1)
-    }
-
-    fn point_of(self, at: Micros) -> Option<usize> {
-        let place = at.0.checked_sub(self.from.0)?.div_euclid(self.step());
-        usize::try_from(place).ok().filter(|_| at < self.to)
-    }
-
-    fn times(self) -> Vec<Micros> {
-        let steps = (0..self.points).map(|n| Micros(self.from.0 + n * self.step()));
-        steps.take_while(|at| *at < self.to).collect()
-    }
 }
 
 /// A metric's number, which some clients send as a text.
@@ -233,25 +192,5 @@ mod tests {
         let keys: Vec<_> = found.series.keys().map(String::as_str).collect();
         assert_eq!(keys, ["cpu", "disk"]);
         assert_eq!(found.series["disk"], [None, None]);
-    }
-
-    #[test]
-    fn a_span_that_does_not_divide_ends_where_it_should() {
-        for points in METRIC_POINTS {
-            let span = span(points);
-            let times = span.times();
-            assert!(times.len() <= usize::try_from(points).unwrap());
-            assert!(times.iter().all(|t| *t < span.to));
-            assert_eq!(span.point_of(Micros(span.to.0 - 1)), Some(times.len() - 1));
-        }
-        assert!(span(1).check().is_err());
-        assert!(
-            Span {
-                to: at(100),
-                ..span(10)
-            }
-            .check()
-            .is_err()
-        );
     }
 }

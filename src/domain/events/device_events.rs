@@ -1,6 +1,7 @@
 //! Live device events for programs that watch (docs/protocol/rest.md, "Event stream" and "User sockets"). They
 //! exist in this process only. A watcher that falls behind misses some; the database holds the truth.
 
+use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
 use crate::clock::{Clock, Micros};
 use crate::domain::Result;
@@ -13,12 +14,15 @@ use crate::rollout::outcome::Report;
 use crate::store::words::HealthState;
 use crate::store::{self, Db};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 /// An event of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceEvent {
+    /// Its place among the events of this process, from 1.
+    pub number: u64,
     pub device: DeviceId,
     /// When it happened.
     pub at: Micros,
@@ -45,6 +49,9 @@ pub enum EventKind {
     Health(HealthState),
 }
 
+/// The name of what a stream of a product tells besides: its summary, when it changes.
+pub const SUMMARY: &str = "summary";
+
 impl EventKind {
     /// The names of all events.
     pub const WORDS: [&str; 4] = ["online", "offline", "firmware_update", "health"];
@@ -70,18 +77,42 @@ impl EventKind {
     }
 }
 
-/// The channel to all watchers.
+/// The channel to all watchers, and the newest events for those who were away for a moment.
 #[derive(Clone)]
 pub struct DeviceEvents {
     sender: broadcast::Sender<DeviceEvent>,
+    recent: Arc<Mutex<Recent>>,
+    /// Tells the events of this process from those of another one, or of the one before a restart.
+    process: u64,
     clock: Clock,
+}
+
+/// The newest events.
+#[derive(Default)]
+struct Recent {
+    /// The number of the last event.
+    last: u64,
+    events: VecDeque<DeviceEvent>,
+}
+
+/// What a watcher that was away has missed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// These events, oldest first.
+    Events(Vec<DeviceEvent>),
+    /// More than is remembered, or it watched another process: nobody knows how much.
+    Unknown,
 }
 
 impl DeviceEvents {
     /// A channel without watchers, whose events carry the time of this clock.
     pub fn new(clock: Clock) -> Self {
-        let sender = broadcast::channel(DEVICE_EVENTS).0;
-        Self { sender, clock }
+        Self {
+            sender: broadcast::channel(DEVICE_EVENTS).0,
+            recent: Arc::default(),
+            process: random_id().unsigned_abs(),
+            clock,
+        }
     }
 
     /// Publishes what a device reports about its update.
@@ -110,13 +141,57 @@ impl DeviceEvents {
     /// Publishes an event.
     pub fn tell(&self, device: DeviceId, what: EventKind) {
         let at = self.clock.now();
-        // Sending fails when nobody watches, which is the usual case.
-        let _ = self.sender.send(DeviceEvent { device, at, what });
+        let mut recent = self.recent();
+        recent.last += 1;
+        let event = DeviceEvent {
+            number: recent.last,
+            device,
+            at,
+            what,
+        };
+        if recent.events.len() >= DEVICE_EVENTS {
+            recent.events.pop_front();
+        }
+        recent.events.push_back(event);
+        // Sending fails when nobody watches, which is the usual case. While the events are locked, so that all learn them in the
+        // order of their numbers.
+        let _ = self.sender.send(event);
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Subscribes to the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<DeviceEvent> {
         self.sender.subscribe()
+    }
+
+    /// Subscribes to the events behind the one with this mark (see [`Self::mark`]): those that were missed, and those from now on.
+    pub fn watch_after(&self, mark: &str) -> (broadcast::Receiver<DeviceEvent>, Missed) {
+        let recent = self.recent();
+        let next = self.sender.subscribe();
+        let number = mark.split_once('-').and_then(|(process, number)| {
+            let own = u64::from_str_radix(process, 16).ok()? == self.process;
+            number
+                .parse::<u64>()
+                .ok()
+                .filter(|n| own && *n <= recent.last)
+        });
+        let oldest = recent.events.front().map_or(recent.last + 1, |e| e.number);
+        let missed = match number {
+            Some(number) if number + 1 >= oldest => {
+                let behind = recent.events.iter().filter(|e| e.number > number);
+                Missed::Events(behind.copied().collect())
+            }
+            _ => Missed::Unknown,
+        };
+        (next, missed)
+    }
+
+    /// What stands for an event in a stream: whoever comes back with it is told what happened since.
+    pub fn mark(&self, number: u64) -> String {
+        format!("{:x}-{number}", self.process)
     }
 }
 
@@ -166,17 +241,22 @@ impl EventFilter {
     /// The events of these names and of the devices with these identifiers.
     ///
     /// # Errors
-    /// A validation error under `types` for a name that no event has; under `devices` for an identifier that the product does not have,
-    /// or for too many.
+    /// A validation error under `types` for a name that no event has, or that a stream of this topic does not tell; under `devices`
+    /// for an identifier that the product does not have, or for too many.
     pub async fn new(
         db: &Db,
         scope: &Scope<Product>,
+        about: EventTopic,
         kinds: Option<Vec<String>>,
         identifiers: Option<Vec<String>>,
     ) -> Result<Self> {
-        let known = |kind: &String| EventKind::WORDS.contains(&kind.as_str());
-        if !kinds.iter().flatten().all(known) {
-            let words = EventKind::WORDS.join(", ");
+        let mut known = EventKind::WORDS.to_vec();
+        if about == EventTopic::Product {
+            known.push(SUMMARY);
+        }
+        let is_known = |kind: &String| known.contains(&kind.as_str());
+        if !kinds.iter().flatten().all(is_known) {
+            let words = known.join(", ");
             return Err(field(
                 "types",
                 &format!("takes, with commas, any of: {words}"),
@@ -201,6 +281,11 @@ impl EventFilter {
         }
         let devices = Some(devices);
         Ok(Self { kinds, devices })
+    }
+
+    /// Whether the summary is wanted: only where it is named.
+    pub fn wants_summary(&self) -> bool {
+        self.kinds.iter().flatten().any(|kind| kind == SUMMARY)
     }
 
     /// Whether an event is wanted.
@@ -231,4 +316,40 @@ pub async fn identifiers(
     };
     let mut r = db.read().await?;
     Ok(store::devices::names_within(&mut r, scope, group, &wanted).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_back_is_told_what_it_missed() {
+        let events = DeviceEvents::new(Clock::default());
+        let numbers = |missed: Missed| match missed {
+            Missed::Events(all) => Some(all.iter().map(|e| e.number).collect::<Vec<_>>()),
+            Missed::Unknown => None,
+        };
+        let after = |mark: &str| numbers(events.watch_after(mark).1);
+        assert_eq!(after(&events.mark(0)), Some(vec![]), "before the first");
+        for n in 1..=3 {
+            events.tell(DeviceId::from(n), EventKind::Online);
+        }
+        assert_eq!(after(&events.mark(1)), Some(vec![2, 3]));
+        assert_eq!(after(&events.mark(3)), Some(vec![]));
+        assert_eq!(after(&events.mark(4)), None, "that was never told");
+        for strange in ["", "-", "1", "x-1", "1-x", "ffffffffffffffffff-1"] {
+            assert_eq!(after(strange), None, "{strange}");
+        }
+        let other = DeviceEvents::new(Clock::default());
+        assert_eq!(after(&other.mark(1)), None, "of another process");
+        for n in 0..DEVICE_EVENTS as i64 {
+            events.tell(DeviceId::from(n), EventKind::Online);
+        }
+        assert_eq!(after(&events.mark(2)), None, "one of them is forgotten");
+        let all = after(&events.mark(3)).unwrap();
+        assert_eq!((all.len(), all[0]), (DEVICE_EVENTS, 4));
+        let (mut next, _) = events.watch_after(&events.mark(3));
+        events.tell(DeviceId::from(7), EventKind::Online);
+        assert_eq!(next.try_recv().unwrap().number, all[DEVICE_EVENTS - 1] + 1);
+    }
 }

@@ -348,6 +348,7 @@ impl Rows<'_> {
             report: document("data"),
         };
         let made = health_reports::add_past(&mut self.w, device.id, &report).await?;
+        health_reports::note_newest(&mut self.w, device.id).await?;
         self.report.count("health reports", made);
         Ok(())
     }

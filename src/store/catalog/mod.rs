@@ -1,4 +1,4 @@
-//! Products, signing keys, firmware, archives, their files, and deltas in the database.
+//! Products, signing keys, firmware, archives, their files, deltas, and how fleets were over time.
 
 pub mod archives;
 pub mod deltas;
@@ -6,3 +6,4 @@ pub mod files;
 pub mod firmwares;
 pub mod keys;
 pub mod products;
+pub mod series;

@@ -20,14 +20,13 @@ macro_rules! failed_outcomes {
     };
 }
 
-pub(super) use failed_outcomes;
+pub(in crate::store) use failed_outcomes;
 
 /// Whether the device `d` with the connection `c` is lost or unhealthy, since `$2`.
 macro_rules! lost_or_unhealthy {
     () => {
         "(NOT d.online AND NOT d.in_flight AND c.disconnected_at >= $2)
-         OR (SELECT h.status FROM health_reports h WHERE h.device_id = d.id
-             ORDER BY h.at DESC LIMIT 1) = 'unhealthy'"
+         OR d.health = 'unhealthy'"
     };
 }
 

@@ -41,11 +41,7 @@ impl Facet {
                 "CASE WHEN d.online THEN 'connected' WHEN d.status = 'registered' THEN 'not_seen' ELSE 'disconnected' END",
                 "",
             ),
-            Self::Health => (
-                "COALESCE((SELECT h.status FROM health_reports h WHERE h.device_id = d.id
-                           ORDER BY h.at DESC LIMIT 1), 'unknown')",
-                "",
-            ),
+            Self::Health => ("d.health", ""),
             Self::Group => (
                 "g.name",
                 " LEFT JOIN deployment_groups g ON g.id = d.group_id",

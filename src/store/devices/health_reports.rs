@@ -47,6 +47,21 @@ pub async fn add_past(w: &mut Write, device: DeviceId, report: &HealthReport) ->
     Ok(n == 1)
 }
 
+/// Notes the status of a device's newest report with the device, after reports of the past were added.
+pub async fn note_newest(w: &mut Write, device: DeviceId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "health_reports.note_newest",
+            "UPDATE devices SET health = COALESCE(
+               (SELECT h.status FROM health_reports h WHERE h.device_id = devices.id ORDER BY h.at DESC LIMIT 1), 'unknown')
+             WHERE id = $1"
+        ),
+        device
+    )?;
+    Ok(())
+}
+
 /// A device's newest reports since an instant.
 pub async fn newest(
     on: &mut impl On,

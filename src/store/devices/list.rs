@@ -68,6 +68,7 @@ impl Filter {
                         | Test::Platform(_, false)
                         | Test::Architecture(_, false)
                         | Test::Version(_)
+                        | Test::Health(_)
                         | Test::Tag(_)
                         | Test::Updating
                         | Test::Pinned(_)

@@ -243,8 +243,7 @@ impl Pieces {
                 self.sql("NOT EXISTS (SELECT 1 FROM device_tags t WHERE t.device_id = d.id)");
             }
             Test::Health(s) => {
-                self.sql("COALESCE((SELECT h.status FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1), 'unknown') = ")
-                    .text(s);
+                self.sql("d.health = ").text(s);
             }
             Test::Interface(i) if i == "unknown" => {
                 self.sql("d.interface IN ('', 'unknown')");

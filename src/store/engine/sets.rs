@@ -112,12 +112,12 @@ macro_rules! big_ints {
 use crate::clock::Micros;
 use crate::store::ids::{
     ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
-    ReleaseId,
+    ReleaseId, UserId,
 };
 
 big_ints! {
     Micros, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
-    ReleaseId,
+    ReleaseId, UserId,
 }
 
 /// Anything that is stored as TEXT.

@@ -7,6 +7,7 @@ use crate::store::devices::health_reports::{HealthReport, folded_alarms};
 use crate::store::devices::locations::Location;
 use crate::store::ids::{ConnectionId, DeviceId};
 use crate::store::{Result, Write};
+use std::collections::BTreeMap;
 
 /// Signs of life, of connections that are still their devices' newest. A device is in the set once.
 pub async fn seen(w: &mut Write, all: &[(DeviceId, ConnectionId, Micros)]) -> Result<()> {
@@ -21,7 +22,8 @@ pub async fn seen(w: &mut Write, all: &[(DeviceId, ConnectionId, Micros)]) -> Re
     Ok(())
 }
 
-/// Stores health reports; one of the same microsecond replaces the earlier. A device has one of an instant in the set.
+/// Stores health reports, and the status of the newest with its device; one of the same microsecond replaces the earlier. A device
+/// has one of an instant in the set; those of a device are in the order of their instants.
 pub async fn health(w: &mut Write, all: &[(DeviceId, HealthReport)]) -> Result<()> {
     let folded: Vec<Option<String>> = all.iter().map(|h| folded_alarms(&h.1.report)).collect();
     let rows: Vec<_> = all.iter().zip(&folded).collect();
@@ -42,6 +44,16 @@ pub async fn health(w: &mut Write, all: &[(DeviceId, HealthReport)]) -> Result<(
         " WHERE TRUE ON CONFLICT (device_id, at) DO UPDATE SET status = excluded.status,
            reasons = excluded.reasons, report = excluded.report,
            folded_alarms = excluded.folded_alarms",
+    )?;
+    let newest: BTreeMap<DeviceId, &str> = all.iter().map(|h| (h.0, h.1.status.word())).collect();
+    let newest: Vec<_> = newest.into_iter().collect();
+    execute_rows!(
+        w,
+        "ingest.health_status",
+        &newest,
+        |n| [device BIGINT = n.0, health TEXT = n.1],
+        "UPDATE devices SET health = x.health FROM ",
+        " WHERE devices.id = x.device AND devices.health <> x.health",
     )?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod downloads_wire;
 mod esp_idf;
 mod finder;
 mod resume;
+mod series;
 mod summary;
 mod uploads;
 mod uploads_slow;

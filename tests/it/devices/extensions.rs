@@ -14,13 +14,18 @@ crate::both_engines! {
 async fn extend(d: &mut Device, names: Value) -> Value {
     let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
     d.join(running(&firmware), json!({})).await;
+    offer(d, names).await
+}
+
+/// Offers extensions as a device that has joined; those that are wanted of it.
+pub async fn offer(d: &mut Device, names: Value) -> Value {
     d.event("extensions:get").await;
     d.send(json!(["4", "4", "extensions", "phx_join", names]).to_string())
         .await;
     d.event("phx_reply").await["response"].clone()
 }
 
-async fn say(d: &mut Device, event: &str, payload: Value) {
+pub async fn say(d: &mut Device, event: &str, payload: Value) {
     d.send(json!(["4", "7", "extensions", event, payload]).to_string())
         .await;
 }

@@ -37,7 +37,7 @@ async fn p35_devices_are_found_by_filters_and_queries(server: Server) {
         let form = json!({"identifier": name, "tags": tags});
         api.post(&Api::product("/devices"), form).await.data();
     }
-    server.run("UPDATE devices SET fw_platform = 'rpi4', fw_architecture = 'arm', fw_version = '1.0.0', fw_uuid = 'u', interface = 'wifi', status = 'provisioned' WHERE identifier = 'red'").await;
+    server.run("UPDATE devices SET fw_platform = 'rpi4', fw_architecture = 'arm', fw_version = '1.0.0', fw_uuid = 'u', interface = 'wifi', health = 'warning', status = 'provisioned' WHERE identifier = 'red'").await;
     server.run("UPDATE devices SET group_id = (SELECT id FROM deployment_groups), updates_enabled = FALSE WHERE identifier = 'green'").await;
     server.run("INSERT INTO health_reports (device_id, at, status, reasons, report) SELECT id, 1, 'warning', '{}', '{\"alarms\":{\"disk\":\"full\"},\"metrics\":{\"cpu_temp\":71.5}}' FROM devices WHERE identifier = 'red'").await;
     // Point 35: each filter alone, some together, an empty value, an unknown name.

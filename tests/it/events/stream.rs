@@ -11,6 +11,8 @@ crate::both_engines! {
     a_stream_tells_of_its_devices_only
     a_stream_of_a_group_tells_of_no_other_device
     a_stream_brings_what_is_wanted_of_it_alone
+    who_comes_back_to_a_stream_learns_what_it_missed
+    a_stream_brings_the_summary_as_it_changes
 }
 
 /// Reads events until one is of this kind.
@@ -200,7 +202,8 @@ async fn came(
     let read = async {
         loop {
             let events = text.split("\n\n").filter_map(|event| {
-                let (kind, data) = event.strip_prefix("event: ")?.split_once("\ndata: ")?;
+                let (_, event) = event.split_once("event: ")?;
+                let (kind, data) = event.split_once("\ndata: ")?;
                 let data: Value = serde_json::from_str(data).ok()?;
                 Some(format!("{kind} {}", data["device"].as_str()?))
             });
@@ -276,4 +279,100 @@ async fn a_stream_brings_what_is_wanted_of_it_alone(server: Server) {
             assert_eq!(Api::answer(request).await.status, status, "{path}");
         }
     }
+}
+
+/// Opens the product's stream as somebody who has seen the event with this mark.
+async fn events_after(
+    api: &Api,
+    mark: Option<&str>,
+    query: &str,
+) -> futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>> {
+    let mut asked = api.raw(Method::GET, &Api::product(&format!("/events{query}")));
+    if let Some(mark) = mark {
+        asked = asked.header("last-event-id", mark);
+    }
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    contract::note("get /api/orgs/{org}/products/{product}/events 200");
+    answer.bytes_stream().boxed()
+}
+
+/// What a stream brings until this text is in it.
+async fn read_until(
+    stream: &mut (impl StreamExt<Item = reqwest::Result<bytes::Bytes>> + Unpin),
+    wanted: &str,
+) -> String {
+    let mut text = String::new();
+    let read = async {
+        while !text.contains(wanted) {
+            let more = stream.next().await.expect("the stream goes on").unwrap();
+            text.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    };
+    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+    read.unwrap_or_else(|_| panic!("no {wanted}: {text}"));
+    text
+}
+
+async fn who_comes_back_to_a_stream_learns_what_it_missed(server: Server) {
+    let api = server.api();
+    let firmware = json!({
+        "uuid": "00000000-0000-0000-0000-000000000001", "product": "fixture-product",
+        "version": "1.0.0", "platform": "rpi4", "architecture": "arm",
+    });
+    let mut stream = events_after(&api, None, "").await;
+    let mut a = Device::secret(&server, "a").await.unwrap();
+    a.join(running(&firmware), json!({})).await;
+    let text = read_until(&mut stream, "event: online").await;
+    let mark = text.split("id: ").nth(1).unwrap().lines().next().unwrap();
+    drop(stream);
+    let mut b = Device::secret(&server, "b").await.unwrap();
+    b.join(running(&firmware), json!({})).await;
+    drop(a);
+    server
+        .until_devices("filters[connection]=disconnected", 1)
+        .await;
+    // Both events, each once, and what comes next.
+    let mut back = events_after(&api, Some(mark), "?types=online,offline").await;
+    let mut missed = read_until(&mut back, "event: offline").await;
+    if !missed.contains("event: online") {
+        missed += &read_until(&mut back, "event: online").await;
+    }
+    let mut names: Vec<_> = missed
+        .lines()
+        .filter(|l| l.starts_with("event: "))
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["event: offline", "event: online"], "{missed}");
+    assert!(!missed.contains("event: lost"), "{missed}");
+    drop(b);
+    let next = read_until(&mut back, "event: offline").await;
+    assert!(next.contains("\"device\":\"b\""), "{next}");
+    // A mark of another process says nothing here.
+    let mut lost = events_after(&api, Some("1-1"), "").await;
+    let text = read_until(&mut lost, "event: lost").await;
+    assert!(text.contains("data: {\"count\":null}"), "{text}");
+}
+
+async fn a_stream_brings_the_summary_as_it_changes(server: Server) {
+    let api = server.api();
+    let mut stream = events_after(&api, None, "?types=summary").await;
+    let first = until(&mut stream, "summary").await;
+    let asked = api.get(&Api::product("/summary")).await.data();
+    assert_eq!(first, asked);
+    assert_eq!(first["devices"], 0);
+    let form = json!({"identifier": "a"});
+    api.post(&Api::product("/devices"), form).await.data();
+    server.advance(Duration::from_secs(6));
+    let next = until(&mut stream, "summary").await;
+    assert_eq!(next["devices"], 1, "{next}");
+    // Only a product has one, and a stream that does not ask for it brings none.
+    let path = Api::product("/devices/a/events?types=summary");
+    let refused = api.get(&path).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    let mut plain = events_after(&api, None, "").await;
+    let mut a = Device::secret(&server, "a").await.unwrap();
+    a.join(json!({}), json!({})).await;
+    let text = read_until(&mut plain, "event: online").await;
+    assert!(!text.contains("event: summary"), "{text}");
 }

@@ -624,6 +624,9 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.get(&p("/device_facets?by=version,connection")).await;
     t.get(&p("/device_columns")).await;
     t.get(&p("/summary")).await;
+    t.get(&p("/series?metric=connected")).await;
+    t.get(&p("/failures")).await;
+    t.get(&p("/flapping")).await;
     let view =
         json!({"name": "EU", "page": "devices", "search": "q=tags contains eu", "shared": true});
     let view = t.post(&p("/views"), view).await;

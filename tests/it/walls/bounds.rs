@@ -14,12 +14,22 @@ const OTHER_NUMBERS: [&str; 5] = [
 ];
 
 /// Numbers that are no bounds, with what they are.
-const NO_BOUNDS: [(&str, &str, &str); 5] = [
+const NO_BOUNDS: [(&str, &str, &str); 7] = [
     ("src/rollout/steps.rs", "HASH_PRIME", "a number of a hash"),
     (
         "src/rollout/forecast.rs",
         "ANY_SALT",
         "stands for a salt of a hash",
+    ),
+    (
+        "src/domain/catalog/series.rs",
+        "MINUTE",
+        "how long a minute is",
+    ),
+    (
+        "src/domain/catalog/series.rs",
+        "HOUR",
+        "how long an hour is",
     ),
     ("src/access/token.rs", "LEGACY", "the length of old tokens"),
     (

@@ -389,6 +389,9 @@ crate::both_engines! {
     every_column_that_holds_something_is_brought_or_named
 }
 
+/// As when the scheduler has looked at held devices, which it may do before a look of the test or behind it.
+const LOOKED: &str = "UPDATE deployment_groups SET release_held = FALSE";
+
 async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
     let Some(url) = postgres::database().await else {
         return;
@@ -407,6 +410,7 @@ async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
         (&done["imported"], &done["left"])
     );
     assert_eq!(done["skipped"], json!([]), "{done}");
+    server.run(LOOKED).await;
     let here = server.dump().await;
     let text = here.values().flatten().cloned().collect::<String>();
     let named = left(&done);
@@ -433,23 +437,12 @@ async fn every_column_that_holds_something_is_brought_or_named(server: Server) {
     let again = import(&server, &url, &["--commit", "--files", &place]);
     assert_eq!(again["imported"], json!({}));
     assert_eq!(again["left"], done["left"]);
+    server.run(LOOKED).await;
     let mut after = server.dump().await;
     for (table, before) in here {
         // The server itself seals the audit log and renews these.
         if !["audit_logs", "settings", "nodes", "group_leases"].contains(&table.as_str()) {
-            // The scheduler has looked at held devices by the second time, or not.
-            let same = |rows: Vec<String>| -> Vec<String> {
-                let held = |row: &String| {
-                    let text = row.replace("\"release_held\": true", "\"release_held\": false");
-                    text.replace("\"release_held\":1", "\"release_held\":0")
-                };
-                rows.iter().map(held).collect()
-            };
-            assert_eq!(
-                after.remove(&table).map(same),
-                Some(same(before)),
-                "{table}"
-            );
+            assert_eq!(after.remove(&table), Some(before), "{table}");
         }
     }
     // What a later version of the original adds is told as well.

@@ -191,8 +191,8 @@ export class TestServer {
   }
 
   /** Waits until a look at the server finds something. */
-  async until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-    for (const end = Date.now() + 60_000; Date.now() < end; ) {
+  async until<T>(what: string, look: () => Promise<T | undefined | false>, patience = 60_000): Promise<T> {
+    for (const end = Date.now() + patience; Date.now() < end; ) {
       const found = await look()
       if (found) return found
       await new Promise((done) => setTimeout(done, 200))
@@ -201,11 +201,17 @@ export class TestServer {
   }
 
   /** Waits until so many devices are connected. */
-  async connected(n: number): Promise<void> {
-    await this.until(`${n} devices are connected`, async () => {
+  async connected(n: number, patience?: number): Promise<void> {
+    const look = async () => {
       const { body } = await this.api('GET', this.product('/devices?filters[connection]=connected'))
       return body.pagination.total_entries >= n
-    })
+    }
+    await this.until(`${n} devices are connected`, look, patience)
+  }
+
+  /** The number of the server's process. */
+  get pid(): number {
+    return this.process.pid ?? 0
   }
 
   async stop(): Promise<void> {

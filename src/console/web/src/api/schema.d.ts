@@ -1633,6 +1633,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orgs/{org}/products/{product}/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What updates that failed in a span of time have in common, most devices first */
+        get: operations["devices.failures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orgs/{org}/products/{product}/firmwares": {
         parameters: {
             query?: never;
@@ -1678,6 +1695,23 @@ export interface paths {
         };
         /** To a signed link that expires */
         get: operations["firmwares.download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orgs/{org}/products/{product}/flapping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices that lost their connections often, a hundred at most */
+        get: operations["devices.flapping"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1875,6 +1909,26 @@ export interface paths {
         post?: never;
         /** Delete a script */
         delete: operations["scripts.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orgs/{org}/products/{product}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the fleet was over time
+         * @description `connected`: devices that were connected, and all `devices`. `health`: devices that were `healthy`, `warning`, `unhealthy`, `unknown`. `updates`: devices with an update in flight (`updating`), and attempts that ended as `installed`, `failed`, `reverted`, or without a word (`lapsed`). `failures`: the last three. `bytes`: of the files of those attempts, by `full` and `delta`. What is counted at instants is averaged into points, the rest is summed. Kept by the minute for two days, by the hour for 400 days; a point is at least that long.
+         */
+        get: operations["products.series"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2985,6 +3039,10 @@ export interface components {
         };
         /** @description A device; every field is always there (docs/protocol/rest.md, "Devices over REST"). */
         Device: {
+            /** @description Names of the alarms in the newest health report. */
+            alarms?: string[] | null;
+            /** @description Since when it is connected, `2026-08-22T08:33:49Z`; null while it is not. */
+            connected_since?: string | null;
             /** @description `connecting`, `connected`, `disconnected` or `not_seen`. */
             connection_status: string;
             /** @description Whether it was deleted, and can be restored. */
@@ -2995,14 +3053,23 @@ export interface components {
             description: string | null;
             /** @description What the device says it runs. */
             firmware_metadata: components["schemas"]["FirmwareMetadata"] | null;
+            /**
+             * @description Status of the newest health report, `unknown` without one. This and the fields below: only in a list that asks for them
+             *     by `fields`. Beyond NervesHub.
+             */
+            health?: string | null;
             /** @description Unique on the whole server. */
             identifier: string;
             /** @description `2026-08-22 08:33:49.123456Z`, or `never`. */
             last_communication: string;
+            /** @description `wifi`, `ethernet`, `cellular`, or `unknown`: what it spoke over last. */
+            network?: string | null;
             /** @description The same as `connection_status`. */
             online: string;
             /** @description Its organization. */
             org_name: string;
+            /** @description Whether you have pinned it. */
+            pinned?: boolean | null;
             /** @description Its product. */
             product_name: string;
             /** @description The same as `connection_status`, for `nh`. */
@@ -3011,6 +3078,8 @@ export interface components {
             tags: string[] | null;
             /** @description Where its maintenance windows are; left out for the time zone of the window. Beyond NervesHub. */
             time_zone?: string | null;
+            /** @description The update in flight; null without one. */
+            update?: components["schemas"]["UpdateOfDevice"] | null;
             /** @description Until when it is in the penalty box, `2026-08-22T08:33:49Z`. */
             updates_blocked_until: string | null;
             /** @description Whether it is updated by itself. */
@@ -3055,6 +3124,56 @@ export interface components {
             /** @description Its product. */
             product: string;
         };
+        /** @description A device with the fields that `fields` names; with all of its own unless told. */
+        DeviceRow: {
+            /** @description Names of the alarms in the newest health report. */
+            alarms?: string[] | null;
+            /** @description Since when it is connected, `2026-08-22T08:33:49Z`; null while it is not. */
+            connected_since?: string | null;
+            /** @description `connecting`, `connected`, `disconnected` or `not_seen`. */
+            connection_status?: string;
+            /** @description Whether it was deleted, and can be restored. */
+            deleted?: boolean;
+            /** @description The group that it is in. */
+            deployment_group?: components["schemas"]["GroupOfDevice"] | null;
+            /** @description Free text. */
+            description?: string | null;
+            /** @description What the device says it runs. */
+            firmware_metadata?: components["schemas"]["FirmwareMetadata"] | null;
+            /**
+             * @description Status of the newest health report, `unknown` without one. This and the fields below: only in a list that asks for them
+             *     by `fields`. Beyond NervesHub.
+             */
+            health?: string | null;
+            /** @description Unique on the whole server. */
+            identifier?: string;
+            /** @description `2026-08-22 08:33:49.123456Z`, or `never`. */
+            last_communication?: string;
+            /** @description `wifi`, `ethernet`, `cellular`, or `unknown`: what it spoke over last. */
+            network?: string | null;
+            /** @description The same as `connection_status`. */
+            online?: string;
+            /** @description Its organization. */
+            org_name?: string;
+            /** @description Whether you have pinned it. */
+            pinned?: boolean | null;
+            /** @description Its product. */
+            product_name?: string;
+            /** @description The same as `connection_status`, for `nh`. */
+            status?: string;
+            /** @description Null when never set. */
+            tags?: string[] | null;
+            /** @description Where its maintenance windows are; left out for the time zone of the window. Beyond NervesHub. */
+            time_zone?: string | null;
+            /** @description The update in flight; null without one. */
+            update?: components["schemas"]["UpdateOfDevice"] | null;
+            /** @description Until when it is in the penalty box, `2026-08-22T08:33:49Z`. */
+            updates_blocked_until?: string | null;
+            /** @description Whether it is updated by itself. */
+            updates_enabled?: boolean;
+            /** @description Version that it runs, or `unknown`. */
+            version?: string;
+        };
         /** @description Sessions that were ended. */
         EndedSessions: {
             /**
@@ -3094,6 +3213,27 @@ export interface components {
             /** @description When the last one did. */
             last: string;
             /** @description The reason, stage or version; empty where none was told. */
+            value: string;
+        };
+        /** @description Failed attempts that have something in common. */
+        FailuresOverTime: {
+            /**
+             * Format: int64
+             * @description Attempts.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Devices.
+             */
+            count: number;
+            /** @description Identifiers of some of them, the last that failed first. */
+            devices: string[];
+            /** @description When the first of them ended, `2026-08-22T08:33:49Z`. */
+            first: string;
+            /** @description When the last of them ended. */
+            last: string;
+            /** @description What they have in common; empty where nothing was told. */
             value: string;
         };
         /** @description A firmware. */
@@ -3169,6 +3309,18 @@ export interface components {
             vcs_identifier: string | null;
             /** @description Its version. */
             version: string | null;
+        };
+        /** @description A device that lost its connection often. */
+        FlappingDevice: {
+            /**
+             * Format: int64
+             * @description How many of its connections ended.
+             */
+            connections: number;
+            /** @description Its identifier. */
+            device: string;
+            /** @description When the last of them ended, `2026-08-22T08:33:49Z`. */
+            last: string;
         };
         /** @description A firmware. */
         ForecastFirmware: {
@@ -3827,6 +3979,20 @@ export interface components {
             /** @description Its organization. */
             org: string;
         };
+        /** @description A metric of a product over time. */
+        ProductSeries: {
+            /** @description The lines of the metric; null where nobody counted. */
+            series: {
+                [key: string]: (number | null)[];
+            };
+            /**
+             * Format: double
+             * @description How long a point is, in seconds.
+             */
+            step: number;
+            /** @description Where each point begins, in seconds since 1970. */
+            t: number[];
+        };
         /** @description A product at a glance. */
         ProductSummary: {
             /** @description When it was counted, `2026-08-22T08:33:49Z`: at most five seconds ago, or ten times as long as it took. */
@@ -4326,6 +4492,18 @@ export interface components {
              * @description Bytes sent.
              */
             update_bytes: number;
+        };
+        /** @description The update of a device that is in flight. */
+        UpdateOfDevice: {
+            /** @description `full` or `delta`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description How far that stage is, where the device tells.
+             */
+            percent: number | null;
+            /** @description `requested` until the device says more. */
+            stage: string;
         };
         /** @description All updates of a device. */
         Updates: {
@@ -9900,7 +10078,7 @@ export interface operations {
     "events.of_group": {
         parameters: {
             query?: {
-                /** @description With commas, any of: online, offline, firmware_update, health; all unless told. Beyond NervesHub */
+                /** @description With commas, any of: online, offline, firmware_update, health; all of these unless told. Of a product also `summary`, which comes at once and when it has changed. Beyond NervesHub */
                 types?: string;
                 /** @description Identifiers with commas, 200 at most; all unless told. Beyond NervesHub */
                 devices?: string;
@@ -11256,6 +11434,8 @@ export interface operations {
                 sort?: string;
                 /** @description `asc` unless given */
                 sort_direction?: "asc" | "desc";
+                /** @description Fields of a device with commas: each answers with these alone, and with `health`, `alarms`, `update`, `connected_since`, `network` and `pinned` where they are named. Beyond NervesHub */
+                fields?: string;
                 /** @description The page, from 1 */
                 "pagination[page]"?: number;
                 /** @description Entries a page, 10 unless given */
@@ -11277,7 +11457,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        data: components["schemas"]["Device"][];
+                        data: components["schemas"]["DeviceRow"][];
                         pagination: components["schemas"]["Pagination"];
                     };
                 };
@@ -13112,7 +13292,7 @@ export interface operations {
     "events.of_device": {
         parameters: {
             query?: {
-                /** @description With commas, any of: online, offline, firmware_update, health; all unless told. Beyond NervesHub */
+                /** @description With commas, any of: online, offline, firmware_update, health; all of these unless told. Of a product also `summary`, which comes at once and when it has changed. Beyond NervesHub */
                 types?: string;
             };
             header?: never;
@@ -14984,7 +15164,7 @@ export interface operations {
     "events.of_product": {
         parameters: {
             query?: {
-                /** @description With commas, any of: online, offline, firmware_update, health; all unless told. Beyond NervesHub */
+                /** @description With commas, any of: online, offline, firmware_update, health; all of these unless told. Of a product also `summary`, which comes at once and when it has changed. Beyond NervesHub */
                 types?: string;
                 /** @description Identifiers with commas, 200 at most; all unless told. Beyond NervesHub */
                 devices?: string;
@@ -15209,6 +15389,118 @@ export interface operations {
                         data: {
                             [key: string]: boolean;
                         };
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "devices.failures": {
+        parameters: {
+            query?: {
+                /** @description What they are grouped by: `version` is the one that devices ran, `target` the one that they were to run; `reason` unless told */
+                by?: "reason" | "stage" | "version" | "target" | "group";
+                /** @description `2026-08-22T08:33:49Z`; 7 days before the end unless told, 92 at most */
+                from?: string;
+                /** @description Now unless told */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["FailuresOverTime"][];
                     };
                 };
             };
@@ -15629,6 +15921,116 @@ export interface operations {
             };
             /** @description No such thing, or it is not yours to see */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "devices.flapping": {
+        parameters: {
+            query?: {
+                /** @description How far back; 24 unless told */
+                hours?: number;
+                /** @description How many connections ended at least; 5 unless told */
+                least?: number;
+            };
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["FlappingDevice"][];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17118,6 +17520,120 @@ export interface operations {
             };
             /** @description No such thing, or it is not yours to see */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "products.series": {
+        parameters: {
+            query: {
+                /** @description What is shown */
+                metric: "connected" | "health" | "updates" | "failures" | "bytes";
+                /** @description `2026-08-22T08:33:49Z`; 24 hours before the end unless told */
+                from?: string;
+                /** @description Now unless told */
+                to?: string;
+                /** @description From 2 to 2,000, 300 unless told */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ProductSeries"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -10,7 +10,7 @@ async function product() {
   const frames: (() => void)[] = []
   vi.stubGlobal('requestAnimationFrame', (draw: () => void) => frames.push(draw))
   const { LiveProduct } = await import('./live')
-  return { live: new LiveProduct(), frames }
+  return { live: new LiveProduct('home', 'p'), frames }
 }
 
 test('a burst of events is drawn once, and each device has its newest facts', async () => {
@@ -59,4 +59,17 @@ test('after a pause nothing that was told before it is shown any more', async ()
   live.take({ kind: 'online', body: { device: 'a' }, at: 6 })
   live.take({ kind: 'lost', body: { count: 9 }, at: 7 })
   expect(live.devices.size).toBe(0)
+})
+
+test('a stream that the browser opened again keeps what was told; a summary is kept where pages read it', async () => {
+  const { live } = await product()
+  const { queries } = await import('../session/session')
+  live.take({ kind: 'open', body: { fresh: true }, at: 1 })
+  live.take({ kind: 'online', body: { device: 'a' }, at: 2 })
+  live.take({ kind: 'down', body: null, at: 3 })
+  live.take({ kind: 'open', body: { fresh: false }, at: 4 })
+  expect([live.devices.size, live.connected]).toEqual([1, true])
+  live.take({ kind: 'summary', body: { devices: 7 }, at: 5 })
+  expect(queries.getQueryData(['summary', 'home', 'p'])).toEqual({ devices: 7 })
+  expect(live.devices.size).toBe(1)
 })

@@ -14,7 +14,10 @@ export type LiveDevice = {
 
 /** How many devices are remembered; the one heard of the longest ago is forgotten first. */
 const KEPT = 20_000
-const KINDS = ['online', 'offline', 'firmware_update', 'health'] as const
+const KINDS = ['online', 'offline', 'firmware_update', 'health', 'summary'] as const
+
+/** What the summary of a product is kept under: it is read once, and told by the stream as it changes. */
+export const summaryKey = (org: string, product: string): readonly string[] => ['summary', org, product]
 
 export class LiveProduct {
   readonly devices = new Map<string, LiveDevice>()
@@ -23,9 +26,14 @@ export class LiveProduct {
   connected = false
   /** Events since the page was opened. */
   events = 0
+  private readonly summaryKey: readonly string[]
   private version = 0
   private frame = 0
   private readonly told = new Set<() => void>()
+
+  constructor(org: string, product: string) {
+    this.summaryKey = summaryKey(org, product)
+  }
 
   subscribe = (changed: () => void): (() => void) => {
     this.told.add(changed)
@@ -37,10 +45,12 @@ export class LiveProduct {
     if (kind !== 'down') this.heard = at
     if (kind === 'open') {
       // What happened while nobody listened is in the lists, and what was told before may not hold any more.
-      if (!this.connected) this.forget()
+      const fresh = (body as { fresh?: boolean } | null)?.fresh !== false
+      if (!this.connected && fresh) this.forget()
       this.connected = true
     } else if (kind === 'down') this.connected = false
     else if (kind === 'lost') this.forget()
+    else if (kind === 'summary') queries.setQueryData(this.summaryKey, body)
     else this.note(kind, body as Record<string, unknown> | null, at)
     this.schedule()
   }
@@ -102,7 +112,7 @@ onChangeOfPerson(() => {
 
 /** The live facts of a product: the same object for as long as that product is looked at. */
 function liveOf(org: string, product: string): LiveProduct {
-  if (current?.org !== org || current.product !== product) current = { org, product, live: new LiveProduct() }
+  if (current?.org !== org || current.product !== product) current = { org, product, live: new LiveProduct(org, product) }
   return current.live
 }
 
@@ -110,7 +120,7 @@ function liveOf(org: string, product: string): LiveProduct {
 export function useStream(org: string, product: string): void {
   useEffect(() => {
     const live = liveOf(org, product)
-    const url = `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/events`
+    const url = `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/events?types=${KINDS.join(',')}`
     let close: (() => void) | undefined
     const follow = () => {
       if (document.hidden) {
@@ -135,6 +145,12 @@ export function useLive(org: string, product: string): LiveProduct {
   const live = liveOf(org, product)
   useSyncExternalStore(live.subscribe, live.snapshot)
   return live
+}
+
+/** Whether the stream is open; draws again when that changes. */
+export function useConnected(org: string, product: string): boolean {
+  const live = liveOf(org, product)
+  return useSyncExternalStore(live.subscribe, () => live.connected)
 }
 
 /** The live facts of one device; draws again only when they change. */

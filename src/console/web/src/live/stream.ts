@@ -49,9 +49,12 @@ function follow(url: string, kinds: readonly string[], tell: (event: Told) => vo
   let pause = FIRST_PAUSE
   const open = () => {
     source = new EventSource(url)
+    let fresh = true
     source.onopen = () => {
       pause = FIRST_PAUSE
-      tell({ kind: 'open', body: null, at: Date.now() })
+      // One that the browser opened again by itself names the last event that it saw, and is told what was missed, or `lost`.
+      tell({ kind: 'open', body: { fresh }, at: Date.now() })
+      fresh = false
     }
     source.onerror = () => {
       tell({ kind: 'down', body: null, at: Date.now() })

@@ -105,16 +105,6 @@ export function useFailures(at: GroupAddress, by: FailuresBy, release: number) {
   return useQuery(failuresOf(at, by, release))
 }
 
-/** The failures of the current release of each of several groups; a group without a release has none. */
-export function useFailuresOf(org: string, product: string, groups: readonly Group[], by: FailuresBy) {
-  return useQueries({
-    queries: groups.map((g) => ({
-      ...failuresOf(addressOf(org, product, g.name), by, g.current_release?.number ?? 0),
-      enabled: Boolean(g.current_release),
-    })),
-  })
-}
-
 /** Reads again what a change of a group can be seen in. */
 export async function refreshGroup(at: GroupAddress): Promise<void> {
   await Promise.all([

@@ -1,6 +1,9 @@
-/** Why updates fail, over groups: by the reason that devices gave, the stage they were in, or the version they came from. */
+/** Why updates fail, over the whole product: by the reason that devices gave, the stage they were in, the versions, or the group. */
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { Group } from '../../api/types'
+import { useFilters } from '../../address/filters'
+import { api, data } from '../../api/client'
+import type { components } from '../../api/schema'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { Select } from '../../ui/form'
@@ -9,45 +12,46 @@ import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { useFilters } from '../../address/filters'
 import { TARGET } from '../firmware/device-count'
-import { type FailuresBy, useFailuresOf } from '../group/group-api'
-import { type Failed, merged } from './merge'
+import { iso, spanOf, useRange } from './range'
 
 const BY = [
-  { value: 'reason', label: 'by reason' },
-  { value: 'stage', label: 'by stage' },
-  { value: 'version', label: 'by version before' },
-]
+  { value: 'reason', label: 'by reason', head: 'Reason' },
+  { value: 'stage', label: 'by stage', head: 'Stage' },
+  { value: 'version', label: 'by version before', head: 'Version before' },
+  { value: 'target', label: 'by version wanted', head: 'Version wanted' },
+  { value: 'group', label: 'by deployment group', head: 'Deployment group' },
+] as const
 
-export function Failures({ groups, of }: { groups: readonly Group[]; of: number }) {
+type By = (typeof BY)[number]
+type Failed = components['schemas']['FailuresOverTime']
+
+export function Failures() {
   const { org, product } = useProduct()
   const [filters, change] = useFilters()
-  const by: FailuresBy = filters.by === 'stage' || filters.by === 'version' ? filters.by : 'reason'
-  const read = useFailuresOf(org, product, groups, by)
+  const [range] = useRange()
+  const by = BY.find((b) => b.value === filters.by) ?? BY[0]
+  const read = useQuery({
+    queryKey: ['failures', org, product, by.value, range.value],
+    refetchInterval: 60_000,
+    queryFn: ({ signal }) => {
+      const [from, to] = spanOf(range)
+      const query = { by: by.value, from: iso(from), to: iso(to) }
+      return data(api.GET('/api/orgs/{org}/products/{product}/failures', { params: { path: { org, product }, query }, signal }))
+    },
+  })
   const chosen = (value: string) => change({ by: value === 'reason' ? '' : value, page: filters.page })
-  const failed = read.find((r) => r.error)
-  const rows = merged(groups.map((g, i) => ({ group: g.name, failures: read[i]?.data ?? [] })))
-  const pending = read.some((r) => r.isLoading)
   return (
-    <Card
-      title="Why updates failed"
-      actions={<Select label="Grouped" options={BY} value={by} onChange={chosen} />}
-    >
-      <div className="stack-small">
-        {failed && <Failure error={failed.error} again={() => void failed.refetch()} />}
-        {pending && rows.length === 0 && <Skeleton />}
-        {!pending && rows.length === 0 && <Status tone="ok">No update of these releases failed.</Status>}
-        {rows.length > 0 && <FailureTable rows={rows} by={by} />}
-        {of > groups.length && <p className="small muted">Of the {count(groups.length)} groups in the table above, of {count(of)} in all.</p>}
-      </div>
+    <Card title="Why updates failed" actions={<Select label="Grouped" options={BY} value={by.value} onChange={chosen} />}>
+      {read.error && <Failure error={read.error} again={() => void read.refetch()} />}
+      {read.isPending && <Skeleton />}
+      {read.data?.length === 0 && <Status tone="ok">No update failed in the {range.label.toLowerCase()}.</Status>}
+      {read.data && read.data.length > 0 && <FailureTable rows={read.data} by={by} />}
     </Card>
   )
 }
 
-const HEADS: Record<FailuresBy, string> = { reason: 'Reason', stage: 'Stage', version: 'Version before' }
-
-function FailureTable({ rows, by }: { rows: readonly Failed[]; by: FailuresBy }) {
+function FailureTable({ rows, by }: { rows: readonly Failed[]; by: By }) {
   const { org, product } = useProduct()
   return (
     <Table
@@ -55,8 +59,16 @@ function FailureTable({ rows, by }: { rows: readonly Failed[]; by: FailuresBy })
       rows={rows}
       rowKey={(r) => r.value}
       columns={[
-        { name: HEADS[by], names: true, cell: (r) => r.value || <span className="muted">none was told</span> },
+        {
+          name: by.head,
+          names: true,
+          cell: (r) => {
+            if (!r.value) return <span className="muted">none was told</span>
+            return by.value === 'group' ? <Link {...paths.group(org, product, r.value)}>{r.value}</Link> : r.value
+          },
+        },
         { name: 'Devices', number: true, cell: (r) => count(r.count) },
+        { name: 'Attempts', number: true, cell: (r) => count(r.attempts) },
         {
           name: 'Some of them',
           cell: (r) => (
@@ -64,18 +76,6 @@ function FailureTable({ rows, by }: { rows: readonly Failed[]; by: FailuresBy })
               {r.devices.map((d) => (
                 <Link key={d} style={TARGET} {...paths.device(org, product, d, 'firmware')}>
                   {d}
-                </Link>
-              ))}
-            </span>
-          ),
-        },
-        {
-          name: 'Groups',
-          cell: (r) => (
-            <span className="row" style={{ gap: '0 8px' }}>
-              {r.groups.map((g) => (
-                <Link key={g} style={TARGET} {...paths.group(org, product, g)}>
-                  {g}
                 </Link>
               ))}
             </span>

@@ -1,6 +1,6 @@
-/** "Does it get worse?" What can be counted over the whole fleet today: versions, update outcomes, why updates fail, odd devices. */
+/** "Does it get worse?" The fleet over time, versions, how updates went and why they failed, devices that stand out. */
 import { useProduct } from '../../product'
-import { Card, Empty, Failure, Notice, Page, Skeleton } from '../../ui/layout'
+import { Card, Empty, Failure, Page, Skeleton } from '../../ui/layout'
 import { Link } from '@tanstack/react-router'
 import { paths } from '../../paths'
 import { Pager } from '../../ui/table'
@@ -8,6 +8,8 @@ import { pageOf, useFilters } from '../../address/filters'
 import { paged } from '../../address/paged'
 import { useDeviceCount, useGroupList } from '../firmware/queries'
 import { Failures } from './failures'
+import { Flapping } from './flapping'
+import { History } from './history'
 import { Outcomes } from './outcomes'
 import { Questions } from './questions'
 import { Versions } from './versions'
@@ -32,12 +34,11 @@ export default function Insights() {
       )}
       {devices.data !== undefined && devices.data > 0 && (
         <>
-          <Notice>
-            These are counts of this moment. How they changed over hours and days is not kept yet; failures reach back to the beginning of each
-            group's current release.
-          </Notice>
+          <History />
           <Versions devices={devices.data} />
           <Groups />
+          <Failures />
+          <Flapping />
           <Questions devices={devices.data} />
         </>
       )}
@@ -45,7 +46,7 @@ export default function Insights() {
   )
 }
 
-/** What releases came to, and why they failed: of a page of groups, the largest first. */
+/** What releases came to: of a page of groups, the largest first. */
 function Groups() {
   const { org, product } = useProduct()
   const [filters, change] = useFilters()
@@ -53,21 +54,18 @@ function Groups() {
   const all = (groups.data ?? []).toSorted((a, b) => (b.device_count ?? 0) - (a.device_count ?? 0) || a.name.localeCompare(b.name))
   const { rows: shown, pagination } = paged(all, pageOf(filters), GROUPS)
   return (
-    <>
-      <Card title="Updates by deployment group">
-        {groups.error && <Failure error={groups.error} again={() => void groups.refetch()} />}
-        {groups.isPending && <Skeleton lines={4} />}
-        {groups.data?.length === 0 && (
-          <p className="muted">
-            There is no <Link {...paths.product(org, product, 'groups')}>deployment group</Link> yet, so nothing is updated by itself.
-          </p>
-        )}
-        <div className="stack-small">
-          {shown.length > 0 && <Outcomes groups={shown} />}
-          <Pager at={pagination} onPage={(p) => change({ page: String(p) })} />
-        </div>
-      </Card>
-      {shown.length > 0 && <Failures groups={shown} of={all.length} />}
-    </>
+    <Card title="Updates by deployment group">
+      {groups.error && <Failure error={groups.error} again={() => void groups.refetch()} />}
+      {groups.isPending && <Skeleton lines={4} />}
+      {groups.data?.length === 0 && (
+        <p className="muted">
+          There is no <Link {...paths.product(org, product, 'groups')}>deployment group</Link> yet, so nothing is updated by itself.
+        </p>
+      )}
+      <div className="stack-small">
+        {shown.length > 0 && <Outcomes groups={shown} />}
+        <Pager at={pagination} onPage={(p) => change({ page: String(p) })} />
+      </div>
+    </Card>
   )
 }

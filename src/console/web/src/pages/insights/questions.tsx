@@ -27,8 +27,7 @@ export function Questions({ devices }: { devices: number }) {
   const { org, product } = useProduct()
   return (
     <Card title="Devices that stand out">
-      <div className="stack-small">
-        <Table
+      <Table
           label="Questions and how many devices they find"
           rows={QUESTIONS}
           rowKey={(q) => q.query}
@@ -39,12 +38,6 @@ export function Questions({ devices }: { devices: number }) {
             { name: 'Query', cell: (q) => <code>{q.query}</code> },
           ]}
         />
-        <p className="small muted">
-          Devices that keep connecting and leaving cannot be counted yet, because reconnects are kept for each device alone: its Activity shows
-          them. Two devices with one identity, the usual cause, are told in the{' '}
-          <Link {...paths.product(org, product, 'notifications')}>notifications</Link>.
-        </p>
-      </div>
     </Card>
   )
 }

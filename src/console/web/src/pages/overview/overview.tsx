@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api, data } from '../../api/client'
 import type { Attention, RolloutSummary, Summary } from '../../api/types'
+import { summaryKey, useConnected } from '../../live/live'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { Bar, releaseSegments, type Segment } from '../../ui/bar'
@@ -16,15 +17,18 @@ import { quoted } from '../../query/completion'
 import { FirstDevice } from '../devices/first-device'
 import css from './overview.module.css'
 
-/** How often the counts are read again, in milliseconds: the server counts at most every five seconds. */
+/** How often the counts are read again, in milliseconds, while no stream brings them: the server counts at most every five seconds. */
 const EVERY = 5_000
+/** And while one does, in case it says nothing. */
+const SELDOM = 60_000
 
 export default function Overview() {
   const { org, product } = useProduct()
+  const connected = useConnected(org, product)
   const summary = useQuery({
-    queryKey: ['summary', org, product],
+    queryKey: summaryKey(org, product),
     queryFn: ({ signal }) => data(api.GET('/api/orgs/{org}/products/{product}/summary', { params: { path: { org, product } }, signal })),
-    refetchInterval: EVERY,
+    refetchInterval: connected ? SELDOM : EVERY,
   })
   const s = summary.data
   return (

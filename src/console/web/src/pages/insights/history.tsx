@@ -1,0 +1,95 @@
+/** "Does it get worse?" How the fleet was over time: who was connected, who was well, how updates ended, what they sent. */
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { api, data } from '../../api/client'
+import type { components } from '../../api/schema'
+import { LineChart } from '../../chart/line-chart'
+import { useProduct } from '../../product'
+import { Select } from '../../ui/form'
+import { Card, Failure, Skeleton } from '../../ui/layout'
+import { bytes, count, duration } from '../../ui/text'
+import { RANGES, type Range, iso, spanOf, useRange } from './range'
+import css from './insights.module.css'
+
+/** Points of a chart; more would stand on one pixel. */
+const POINTS = 300
+/** How often charts are read again, in milliseconds: the server counts once a minute. */
+const EVERY = 60_000
+
+type Series = components['schemas']['ProductSeries'] & { span: readonly [number, number] }
+type Chart = {
+  metric: 'connected' | 'health' | 'updates' | 'bytes'
+  title: string
+  lines: readonly (readonly [key: string, label: string])[]
+  format: (value: number) => string
+  /** Whether a point is a sum of what happened in it; the others are counts at instants. */
+  sums: boolean
+}
+
+const whole = (value: number) => count(Math.round(value))
+
+const CHARTS: readonly Chart[] = [
+  { metric: 'connected', title: 'Connected devices', lines: [['connected', 'connected'], ['devices', 'all devices']], format: whole, sums: false },
+  { metric: 'health', title: 'Health', lines: [['healthy', 'healthy'], ['warning', 'warning'], ['unhealthy', 'unhealthy']], format: whole, sums: false },
+  {
+    metric: 'updates',
+    title: 'Updates that ended',
+    lines: [['installed', 'installed'], ['failed', 'failed'], ['reverted', 'went back'], ['lapsed', 'nothing heard']],
+    format: whole,
+    sums: true,
+  },
+  { metric: 'bytes', title: 'Bytes of their files', lines: [['full', 'whole files'], ['delta', 'deltas']], format: (v) => bytes(Math.round(v)), sums: true },
+]
+
+export function History() {
+  const [range, choose] = useRange()
+  return (
+    <Card title="Over time" actions={<Select label="Time" options={RANGES} value={range.value} onChange={choose} />}>
+      <div className={css.charts}>
+        {CHARTS.map((chart) => (
+          <OverTime key={chart.metric} chart={chart} range={range} />
+        ))}
+      </div>
+      <p className="small muted">
+        Counted once a minute; kept by the minute for two days and by the hour for 400 days. Gaps are times in which no server counted.
+      </p>
+    </Card>
+  )
+}
+
+function OverTime({ chart, range }: { chart: Chart; range: Range }) {
+  const { org, product } = useProduct()
+  const series = useQuery({
+    queryKey: ['series', org, product, chart.metric, range.value],
+    placeholderData: keepPreviousData,
+    refetchInterval: EVERY,
+    queryFn: async ({ signal }): Promise<Series> => {
+      const span = spanOf(range)
+      const query = { metric: chart.metric, from: iso(span[0]), to: iso(span[1]), points: POINTS }
+      const found = await data(api.GET('/api/orgs/{org}/products/{product}/series', { params: { path: { org, product }, query }, signal }))
+      return { ...found, span }
+    },
+  })
+  return (
+    <section>
+      <h3>
+        {chart.title}
+        {chart.sums && series.data && <span className="small muted"> in {duration(series.data.step)}</span>}
+      </h3>
+      {series.error && <Failure error={series.error} again={() => void series.refetch()} />}
+      {series.isPending && <Skeleton lines={5} />}
+      {series.data && <Lines chart={chart} series={series.data} />}
+    </section>
+  )
+}
+
+function Lines({ chart, series }: { chart: Chart; series: Series }) {
+  const lines = useMemo(() => {
+    const found = series.series as Record<string, (number | null)[]>
+    return chart.lines.map(([key, label]) => ({ label, values: found[key] ?? [] }))
+  }, [chart, series])
+  if (lines.every((l) => l.values.every((v) => v === null))) {
+    return <p className="muted">Nothing is counted yet: the first point comes within a minute.</p>
+  }
+  return <LineChart label={chart.title} t={series.t} lines={lines} span={series.span} format={chart.format} />
+}

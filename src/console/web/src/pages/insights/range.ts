@@ -1,0 +1,29 @@
+/** How far back the page looks: one choice for its charts, its failures and its restless devices. */
+import { useFilters } from '../../address/filters'
+
+export const RANGES = [
+  { value: '24h', label: 'Last 24 hours', seconds: 86_400 },
+  { value: '7d', label: 'Last 7 days', seconds: 7 * 86_400 },
+  { value: '30d', label: 'Last 30 days', seconds: 30 * 86_400 },
+  { value: '90d', label: 'Last 90 days', seconds: 90 * 86_400 },
+] as const
+
+export type Range = (typeof RANGES)[number]
+
+/** The range that the address names, and how to choose another. */
+export function useRange(): [Range, (value: string) => void] {
+  const [filters, change] = useFilters()
+  const range = RANGES.find((r) => r.value === filters.range) ?? RANGES[0]
+  return [range, (value) => change({ range: value === RANGES[0].value ? '' : value, page: filters.page })]
+}
+
+/** The beginning and the end of a range until now, in seconds since 1970. */
+export function spanOf(range: Range): readonly [number, number] {
+  const to = Math.floor(Date.now() / 1000)
+  return [to - range.seconds, to]
+}
+
+/** A time as the API takes it. */
+export function iso(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+}
