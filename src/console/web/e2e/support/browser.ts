@@ -2,11 +2,22 @@
 import axe from 'axe-core'
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core'
 import { expect } from 'vitest'
+import { serveDist } from './dist'
 
 export type Look = { dark?: boolean; phone?: boolean; wide?: boolean }
 
 /** Where somebody goes, and as whom. */
 export type Place = { base: string; email: string; password: string }
+
+const PHONE = { width: 390, height: 844 }
+
+/** How people look at a page: the name, the colours, and whether on a phone. */
+const LOOKS = [
+  ['light', 'light', false],
+  ['dark', 'dark', false],
+  ['on a phone', 'light', true],
+  ['on a phone in the dark', 'dark', true],
+] as const
 
 let browser: Browser | undefined
 
@@ -33,11 +44,12 @@ export class Visitor {
     readonly context: BrowserContext,
     readonly page: Page,
     readonly server: Place,
+    private readonly look: Look,
   ) {}
 
   static async come(server: Place, look: Look = {}): Promise<Visitor> {
     const context = await (await launch()).newContext({
-      viewport: look.phone ? { width: 390, height: 844 } : { width: look.wide ? 1920 : 1440, height: look.wide ? 1080 : 900 },
+      viewport: look.phone ? PHONE : { width: look.wide ? 1920 : 1440, height: look.wide ? 1080 : 900 },
       colorScheme: look.dark ? 'dark' : 'light',
       reducedMotion: 'reduce',
       baseURL: server.base,
@@ -47,8 +59,9 @@ export class Visitor {
         console.error(`policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)
       })
     })
+    if (process.env.CONSOLE_DIST) await serveDist(context, process.env.CONSOLE_DIST)
     const page = await context.newPage()
-    const visitor = new Visitor(context, page, server)
+    const visitor = new Visitor(context, page, server, look)
     visitor.watch(page)
     return visitor
   }
@@ -96,6 +109,21 @@ export class Visitor {
       return all.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
     })
     expect(found, where).toEqual([])
+  }
+
+  /** The page as it stands is accessible in light, in dark and on a phone, and fits there. It looks as before afterwards. */
+  async expectAccessibleInAllLooks(where: string): Promise<void> {
+    const before = this.page.viewportSize()
+    for (const [name, scheme, phone] of LOOKS) {
+      await this.page.emulateMedia({ colorScheme: scheme })
+      if (before) await this.page.setViewportSize(phone ? PHONE : before)
+      // Charts, editors and virtual rows are laid out anew in the next frames.
+      await this.page.waitForTimeout(200)
+      await this.expectAccessible(`${where}, ${name}`)
+      if (phone) await this.expectFits(`${where}, ${name}`)
+    }
+    await this.page.emulateMedia({ colorScheme: this.look.dark ? 'dark' : 'light' })
+    if (before) await this.page.setViewportSize(before)
   }
 
   /** Nothing is wider than the screen. */

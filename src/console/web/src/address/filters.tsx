@@ -45,7 +45,7 @@ export function SearchField({ label, value, onChange }: { label: string; value: 
   return (
     <span className={css.search}>
       <Search size={15} aria-hidden />
-      <input type="search" value={text} placeholder={label} aria-label={label} onChange={(e) => setText(e.target.value)} />
+      <input type="search" data-query value={text} placeholder={label} aria-label={label} onChange={(e) => setText(e.target.value)} />
     </span>
   )
 }

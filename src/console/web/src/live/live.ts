@@ -1,5 +1,6 @@
 /** What the event stream of a product said last of each device, outside of React and told to the screen once a frame at most. */
 import { useEffect, useSyncExternalStore } from 'react'
+import { frozenAt, onFreeze } from '../ui/freeze'
 import { onChangeOfPerson, queries } from '../session/session'
 import { listen, type Told } from './stream'
 
@@ -100,6 +101,7 @@ function refresh(): void {
   if (pending) return
   pending = window.setTimeout(() => {
     pending = 0
+    if (frozenAt() !== null) return
     void queries.invalidateQueries({ predicate: (q) => q.queryKey[0] !== 'session' && q.queryKey[0] !== 'preferences' })
   }, 300)
 }
@@ -116,14 +118,14 @@ function liveOf(org: string, product: string): LiveProduct {
   return current.live
 }
 
-/** Holds the product's stream open while the page is seen; hidden tabs hold none. */
+/** Holds the product's stream open while the page is seen; hidden tabs hold none, nor do those whose time is frozen. */
 export function useStream(org: string, product: string): void {
   useEffect(() => {
     const live = liveOf(org, product)
     const url = `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/events?types=${KINDS.join(',')}`
     let close: (() => void) | undefined
     const follow = () => {
-      if (document.hidden) {
+      if (document.hidden || frozenAt() !== null) {
         close?.()
         close = undefined
         live.connected = false
@@ -133,7 +135,9 @@ export function useStream(org: string, product: string): void {
     }
     follow()
     document.addEventListener('visibilitychange', follow)
+    const thaw = onFreeze(follow)
     return () => {
+      thaw()
       document.removeEventListener('visibilitychange', follow)
       close?.()
     }

@@ -16,6 +16,7 @@ import {
   ScrollText,
   Search,
   Settings,
+  Snowflake,
   User,
   Users,
 } from 'lucide-react'
@@ -26,6 +27,7 @@ import { useAddress } from '../product'
 import { useAppearance } from '../session/preferences'
 import { end, sessionQuery, useSession } from '../session/session'
 import { Button, IconButton } from '../ui/button'
+import { freeze, useFrozen } from '../ui/freeze'
 import { Menu } from '../ui/menu'
 import { Status } from '../ui/status'
 import { duration } from '../ui/text'
@@ -118,7 +120,24 @@ function Where() {
 /** How old the last event is, and whether the stream is there at all. */
 function LiveAge() {
   const { org, product } = useAddress()
+  const frozen = useFrozen()
+  if (frozen !== null) return <Frozen since={frozen} />
   return org && product ? <ProductAge org={org} product={product} /> : null
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+
+/** What is shown is of one moment; a click lets time go on. */
+function Frozen({ since }: { since: number }) {
+  const at = clock.format(since)
+  return (
+    <Button small className={css.frozen} onClick={() => freeze(false)} title="Nothing on the page changes until time goes on (t f)" aria-label={`Frozen at ${at}: let time go on`}>
+      <Snowflake size={14} aria-hidden />
+      <span aria-hidden>
+        frozen <span className="num">{at}</span>
+      </span>
+    </Button>
+  )
 }
 
 function ProductAge({ org, product }: { org: string; product: string }) {

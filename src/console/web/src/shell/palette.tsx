@@ -10,6 +10,7 @@ import { paths, type Target } from '../paths'
 import { useAddress } from '../product'
 import { useSetPreferences } from '../session/preferences'
 import { end } from '../session/session'
+import { freeze, useFrozen } from '../ui/freeze'
 import parts from '../ui/parts.module.css'
 import { toastProblem } from '../ui/toast'
 import { useSettled } from '../ui/use-settled'
@@ -52,6 +53,7 @@ function Body({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState('')
   const navigate = useNavigate()
   const preferences = useSetPreferences()
+  const frozen = useFrozen() !== null
   const hits = useHits(text, org, product)
   const go = (target: Target) => () => {
     onClose()
@@ -66,6 +68,7 @@ function Body({ onClose }: { onClose: () => void }) {
     { label: 'Profile', act: go({ to: '/account/profile' }) },
     { label: 'Security, sessions and second factor', act: go({ to: '/account/security' }) },
     { label: 'Tokens', act: go({ to: '/account/tokens' }) },
+    { label: frozen ? 'Let time go on' : 'Freeze time', act: act(() => freeze(!frozen)) },
     { label: 'Dark theme', act: act(() => preferences.mutate({ theme: 'dark' })) },
     { label: 'Light theme', act: act(() => preferences.mutate({ theme: 'light' })) },
     { label: 'Log out', act: act(() => void end().catch(toastProblem)) },

@@ -35,6 +35,8 @@ type Props<Row> = {
   sort: Sort
   onSort: (sort: Sort) => void
   onOpen: (row: Row) => void
+  /** Other keys that act on the row under the cursor. */
+  keys?: Readonly<Record<string, (row: Row) => void>>
   none: ReactNode
   /** What makes the table begin at its top again: another query or order. */
   from: string
@@ -122,6 +124,7 @@ function onKey<Row>(event: KeyboardEvent, props: Props<Row>, cursor: number, mov
   else if (event.key === 'Enter' && row) props.onOpen(row)
   else if (event.key === 'X' && event.shiftKey) props.onSelectAll()
   else if ((event.key === 'x' || event.key === ' ') && row) props.onSelect(props.rowKey(row), !props.isSelected(props.rowKey(row)))
+  else if (row && props.keys?.[event.key]) props.keys[event.key]?.(row)
   else return
   event.preventDefault()
 }

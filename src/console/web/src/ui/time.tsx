@@ -1,5 +1,6 @@
 /** A moment: how long ago, and on hover exactly when, in the viewer's zone and in UTC. */
 import { useSyncExternalStore } from 'react'
+import { frozenAt, onFreeze } from './freeze'
 import { ago, moment } from './text'
 
 // One clock for all, so that a long table does not have a timer a row.
@@ -8,12 +9,14 @@ let timer = 0
 const told = new Set<() => void>()
 function subscribe(changed: () => void): () => void {
   told.add(changed)
+  const thaw = onFreeze(changed)
   timer ||= window.setInterval(() => {
     now = Date.now()
     for (const t of told) t()
   }, 5000)
   return () => {
     told.delete(changed)
+    thaw()
     if (told.size === 0) {
       window.clearInterval(timer)
       timer = 0
@@ -21,9 +24,9 @@ function subscribe(changed: () => void): () => void {
   }
 }
 
-/** The time, which moves on every five seconds. */
+/** The time, which moves on every five seconds, and stands still while it is frozen. */
 export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now)
+  return useSyncExternalStore(subscribe, () => frozenAt() ?? now)
 }
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
@@ -35,7 +38,7 @@ export function Time({ at }: { at: string | null | undefined }) {
   if (Number.isNaN(then.getTime())) return <span>{at}</span>
   return (
     <time dateTime={then.toISOString()} title={`${local.format(then)}\n${then.toISOString()}`}>
-      {ago(then, Math.max(current, Date.now() - 5000))}
+      {ago(then, frozenAt() ?? Math.max(current, Date.now() - 5000))}
     </time>
   )
 }

@@ -1,5 +1,6 @@
 /** What the audit log is asked for, from what the address says. */
 import type { Filters } from '../../address/filters'
+import { frozenAt } from '../../ui/freeze'
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -7,7 +8,7 @@ const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 export function momentOf(text: string | undefined): string | undefined {
   if (!text) return undefined
   const relative = /^now(?:-(\d+)([mhd]))?$/.exec(text)
-  const at = relative ? Date.now() - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 'm'] ?? 0) : Date.parse(text)
+  const at = relative ? (frozenAt() ?? Date.now()) - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 'm'] ?? 0) : Date.parse(text)
   return Number.isNaN(at) ? undefined : new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 

@@ -1,11 +1,14 @@
 /** "How is it, and how was it?": the metrics of the health reports over time, alarms, and the newest report whole. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { X } from 'lucide-react'
 import { useMemo } from 'react'
 import { api, data } from '../../api/client'
 import type { MetricSeries } from '../../api/types'
 import { LineChart } from '../../chart/line-chart'
+import { Button } from '../../ui/button'
 import { Check, Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
+import { useUntil, wholeSeconds } from '../../address/until'
 import { useUrl } from '../../address/url'
 import { D, EVERY, deviceKey, useDeviceAddress, useHealth } from './device'
 import { NewestReport, NoHealth } from './health-report'
@@ -17,6 +20,7 @@ const RANGES = [
   { value: '24h', label: 'Last 24 hours', seconds: 86_400 },
   { value: '7d', label: 'Last 7 days', seconds: 604_800 },
 ]
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
 /** Points of a chart; more would stand on one pixel. */
 const POINTS = 300
 
@@ -53,18 +57,19 @@ type ChartsProps = { keys: readonly string[]; range: Range; all: boolean; onRang
 
 function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
   const at = useDeviceAddress()
+  const until = useUntil()
   const { known, others } = useMemo(() => chartsOf(keys), [keys])
   const shown = all ? [...known, ...others] : known
   const asked = shown.flatMap((m) => m.keys)
   const series = useQuery({
-    queryKey: deviceKey(at, 'metrics', range.value, asked.join(',')),
+    queryKey: deviceKey(at, 'metrics', range.value, until.at, asked.join(',')),
     enabled: asked.length > 0,
     placeholderData: keepPreviousData,
-    refetchInterval: range.value === '1h' ? EVERY : 60_000,
+    refetchInterval: until.at !== null ? false : range.value === '1h' ? EVERY : 60_000,
     queryFn: async ({ signal }) => {
-      const to = Math.floor(Date.now() / 1000)
+      const to = Math.floor((until.at ?? Date.now()) / 1000)
       const from = to - range.seconds
-      const iso = (seconds: number) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+      const iso = (seconds: number) => wholeSeconds(seconds * 1000)
       // The server takes at most 64 names at once; without names it chooses itself.
       const names = asked.length <= 64 ? asked.join(',') : undefined
       const query = { from: iso(from), to: iso(to), points: POINTS, keys: names }
@@ -77,6 +82,12 @@ function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
       actions={
         <>
           {others.length > 0 && <Check label={`All ${keys.length} metrics`} checked={all} onChange={onAll} />}
+          {until.at !== null && (
+            <Button small onClick={until.clear} title="Show the newest again">
+              until {clock.format(until.at)}
+              <X size={13} aria-hidden />
+            </Button>
+          )}
           <Select label="Time" options={RANGES} value={range.value} onChange={onRange} />
         </>
       }

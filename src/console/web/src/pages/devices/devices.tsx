@@ -6,7 +6,9 @@ import { Problem } from '../../api/problem'
 import type { Device } from '../../api/types'
 import { useLive } from '../../live/live'
 import { paths } from '../../paths'
+import { togglePins, usePins } from '../device/pins'
 import { useProduct } from '../../product'
+import { useKey } from '../../shell/keys'
 import { usePreferences, useSetPreferences } from '../../session/preferences'
 import { VirtualTable, type Sort } from '../../table/virtual-table'
 import { Button, buttonClass } from '../../ui/button'
@@ -14,6 +16,7 @@ import { Check } from '../../ui/form'
 import { Dialog, DialogButtons } from '../../ui/dialog'
 import { Empty, Failure, Page } from '../../ui/layout'
 import { count } from '../../ui/text'
+import { toast } from '../../ui/toast'
 import { useTyped } from '../../ui/use-typed'
 import { DEFAULT_COLUMNS, deviceColumns } from './columns'
 import { Facets } from './facets'
@@ -79,6 +82,13 @@ export default function Devices() {
   const router = useRouter()
   const clear = useCallback(() => setSelection(NOTHING), [])
   useEffect(clear, [search.q, clear])
+  const pins = usePins()
+  // Those that are selected, else the one under the cursor; of all that match only some are known here.
+  const pin = (under?: Device) => {
+    if (selection.all) toast('Pins are for single devices: select them one by one.')
+    else togglePins({ org, product }, selection.names.size > 0 ? [...selection.names] : under ? [under.identifier] : [], pins.data)
+  }
+  useKey('p', pin)
   const problem = list.error instanceof Problem && list.error.status === 422 ? list.error : null
   const onVisible = useCallback((from: number, to: number) => setVisible([from, to]), [])
   const table = useMemo(() => deviceColumns(org, product, live).filter((c) => shown.includes(c.id)), [org, product, live, shown])
@@ -136,6 +146,7 @@ export default function Devices() {
           onSelectAll={() => setSelection(selection.all ? NOTHING : EVERYTHING)}
           sort={search.sort}
           onSort={(sort) => change({ sort })}
+          keys={{ p: pin }}
           onOpen={(d) => void navigate(paths.device(org, product, d.identifier))}
           from={`${list.query} ${search.sort.by} ${search.sort.descending}`}
           none={list.total === 0 && <NothingFound query={list.query} onClear={() => setText('')} />}
