@@ -1,9 +1,9 @@
 /**
  * Lets libraries style their parts under a policy without `unsafe-inline`.
  *
- * The terminal makes `<style>` elements and sets `style` attributes while it runs, which the policy forbids. Sheets that a script
- * constructs, and properties that it sets, are allowed: so a `<style>` element that a script makes becomes a constructed sheet,
- * and a `style` attribute becomes properties. Must run before any library does.
+ * The terminal and the code editor make `<style>` elements and set `style` attributes while they run, which the policy forbids.
+ * Sheets that a script constructs, and properties that it sets, are allowed: so a `<style>` element that a script makes becomes a
+ * constructed sheet, and a `style` attribute becomes properties. Must run before any library does.
  */
 export function bridgeStyles(page: Document): void {
   const make = page.createElement.bind(page) as (name: string, options?: ElementCreationOptions) => HTMLElement

@@ -5,7 +5,7 @@ import { Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { conditionsText } from './conditions'
 import type { Conditions } from './group-api'
-import { WorkflowSteps } from './workflow-editor'
+import { WorkflowSteps } from './workflow-steps'
 
 const NAMES: Record<string, string> = {
   conditions: 'Which devices it is for',

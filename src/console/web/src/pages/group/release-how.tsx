@@ -1,12 +1,17 @@
 /** The third step of a release: its workflow, automatic rollback and limits. */
+import { Suspense, lazy } from 'react'
 import { Check, TextField } from '../../ui/form'
+import { Skeleton } from '../../ui/layout'
 import { PlaceCard, type PlaceProps } from './release-place'
 import { workflowOf } from './release-draft'
 import { TEMPLATES, stepsOf, textOf } from './workflow'
-import { WorkflowEditor, WorkflowSteps, type useWorkflowCheck } from './workflow-editor'
+import type { WorkflowCheck } from './workflow-check'
+import { WorkflowSteps } from './workflow-steps'
 import css from './group.module.css'
 
-export function HowPlace({ draft, change, group, check }: PlaceProps & { check: ReturnType<typeof useWorkflowCheck> }) {
+const WorkflowEditor = lazy(() => import('./workflow-editor'))
+
+export function HowPlace({ draft, change, group, check }: PlaceProps & { check: WorkflowCheck }) {
   const s = group.settings
   const workflow = draft.plan === 'keep' ? s?.workflow : workflowOf(draft)
   const kept = stepsOf(s?.workflow).length
@@ -43,7 +48,11 @@ export function HowPlace({ draft, change, group, check }: PlaceProps & { check: 
           </div>
         )}
       </div>
-      {draft.plan === 'own' && <WorkflowEditor text={draft.workflow} onChange={(text) => change({ workflow: text })} check={check} />}
+      {draft.plan === 'own' && (
+        <Suspense fallback={<Skeleton lines={6} />}>
+          <WorkflowEditor text={draft.workflow} onChange={(text) => change({ workflow: text })} check={check} />
+        </Suspense>
+      )}
       <Check
         label="Roll back by itself"
         hint="A release that stops by itself is taken back by a new one."

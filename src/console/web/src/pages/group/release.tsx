@@ -12,7 +12,7 @@ import { CheckPlace } from './release-check'
 import { FirmwarePlace } from './release-firmware'
 import { HowPlace } from './release-how'
 import { WhoPlace } from './release-who'
-import { useWorkflowCheck } from './workflow-editor'
+import { useWorkflowCheck } from './workflow-check'
 import css from './group.module.css'
 
 const PLACES = ['Firmware', 'Who', 'How', 'Check'] as const

@@ -1,17 +1,20 @@
 /** The settings that are more than a field: conditions, workflow, maintenance window and limits of health. */
-import { useState } from 'react'
+import { Suspense, lazy, useState } from 'react'
 import { Trash2 } from 'lucide-react'
 import { Button, IconButton } from '../../ui/button'
 import { Check, TextField, useForm } from '../../ui/form'
+import { Skeleton } from '../../ui/layout'
 import { toast } from '../../ui/toast'
 import { ConditionFields, type Typed, conditionsOf, typedOf } from './conditions'
 import { ForecastState, Matches, refusedAt, usePreview } from './forecast'
 import type { Conditions } from './group-api'
 import type { Window } from './limits'
 import { FormCard, type Values } from './settings-section'
-import { WorkflowEditor, useWorkflowCheck } from './workflow-editor'
+import { useWorkflowCheck } from './workflow-check'
 import { parse, textOf } from './workflow'
 import css from './group.module.css'
+
+const WorkflowEditor = lazy(() => import('./workflow-editor'))
 
 type Props<T> = { value: T; disabled: boolean; save: (changed: Values) => Promise<unknown> }
 
@@ -76,7 +79,9 @@ export function WorkflowCard({ value, disabled, save }: Props<unknown>) {
       changed={e.changed}
       onDiscard={e.discard}
     >
-      <WorkflowEditor text={e.value} onChange={e.set} check={check} error={e.form.error('workflow')} disabled={disabled} />
+      <Suspense fallback={<Skeleton lines={6} />}>
+        <WorkflowEditor text={e.value} onChange={e.set} check={check} error={e.form.error('workflow')} disabled={disabled} />
+      </Suspense>
     </FormCard>
   )
 }
