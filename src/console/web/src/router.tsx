@@ -69,6 +69,7 @@ const tree = root.addChildren([
       leads(product, '/', `${P}/overview`),
       page(product, '/overview', () => import('./pages/overview/overview')),
       page(product, '/devices', () => import('./pages/devices/devices')),
+      page(product, '/devices/compare', () => import('./pages/compare/compare')),
       device.addChildren([
         leads(device, '/', `${P}/devices/$device/summary`),
         page(device, '/summary', () => import('./pages/device/summary')),

@@ -111,19 +111,34 @@ export class Visitor {
     expect(found, where).toEqual([])
   }
 
-  /** The page as it stands is accessible in light, in dark and on a phone, and fits there. It looks as before afterwards. */
+  /** The page as it stands is accessible in light, in dark and on a phone, and fits there. */
   async expectAccessibleInAllLooks(where: string): Promise<void> {
+    await this.eachLook(async (look, phone) => {
+      await this.expectAccessible(`${where}, ${look}`)
+      if (phone) await this.expectFits(`${where}, ${look}`)
+    })
+    if (process.env.PICTURES) await this.pictures(process.env.PICTURES, where)
+  }
+
+  /** Goes through the looks with the page as it stands, which looks as before afterwards. */
+  private async eachLook(see: (look: string, phone: boolean) => Promise<void>): Promise<void> {
     const before = this.page.viewportSize()
     for (const [name, scheme, phone] of LOOKS) {
       await this.page.emulateMedia({ colorScheme: scheme })
       if (before) await this.page.setViewportSize(phone ? PHONE : before)
       // Charts, editors and virtual rows are laid out anew in the next frames.
       await this.page.waitForTimeout(200)
-      await this.expectAccessible(`${where}, ${name}`)
-      if (phone) await this.expectFits(`${where}, ${name}`)
+      await see(name, phone)
     }
     await this.page.emulateMedia({ colorScheme: this.look.dark ? 'dark' : 'light' })
     if (before) await this.page.setViewportSize(before)
+  }
+
+  /** Pictures of the page as it stands in each look, for people to look at: `PICTURES=folder npm run e2e`. */
+  async pictures(folder: string, name: string): Promise<void> {
+    await this.eachLook(async (look) => {
+      await this.page.screenshot({ path: `${folder}/${name} ${look}.png` })
+    })
   }
 
   /** Nothing is wider than the screen. */

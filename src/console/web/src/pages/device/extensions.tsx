@@ -4,23 +4,8 @@ import { paths } from '../../paths'
 import { Check } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { attempt } from '../../ui/toast'
+import { NAMES, WORDS } from './extension-names'
 import { changeDevice, useDeviceAddress, useExtensions, useMayManage, type DeviceAddress } from './device'
-
-const WORDS: Record<string, string> = {
-  geo: 'tells where it is',
-  health: 'reports metrics and alarms',
-  local_shell: 'gives a shell of its operating system',
-  logging: 'sends the lines of its log',
-  network_identity: 'tells its keys on other networks',
-}
-
-const NAMES: Record<string, string> = {
-  geo: 'Position',
-  health: 'Health',
-  local_shell: 'Shell',
-  logging: 'Logs',
-  network_identity: 'Network identities',
-}
 
 export function ExtensionsCard() {
   const at = useDeviceAddress()

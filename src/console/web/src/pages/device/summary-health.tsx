@@ -5,8 +5,9 @@ import { Card, Facts, Failure, Skeleton } from '../../ui/layout'
 import { Status, healthStatus } from '../../ui/status'
 import { Time } from '../../ui/time'
 import { useDeviceAddress, useHealth } from './device'
-import { ReasonLine, alarmsOf, reasonsOf } from './health-report'
+import { ReasonLine } from './health-report'
 import { metricText, nameOf } from './metrics'
+import { alarmsOf, reasonsOf } from './report-parts'
 
 export function HealthInShort() {
   const at = useDeviceAddress()

@@ -1,10 +1,13 @@
 /** What can be done with the selected devices. */
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
+import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { atLeast, useRole } from '../../session/session'
-import { Button } from '../../ui/button'
+import { Button, buttonClass } from '../../ui/button'
 import { Menu } from '../../ui/menu'
 import { count, counted } from '../../ui/text'
+import { MOST_COMPARED, idsOf } from '../compare/names'
 import { type BulkAction, BulkDialog } from './bulk'
 import css from './devices.module.css'
 import { type Selection, countOf, devicesOf } from './selection'
@@ -32,6 +35,7 @@ export function SelectionBar({ query, total, selection, onAll, onClear }: Props)
           Select all {count(total)} that match
         </Button>
       )}
+      <CompareLink selection={selection} />
       <Button small disabled={!may} onClick={() => setAction('tags_add')}>
         Add tags
       </Button>
@@ -69,5 +73,24 @@ export function SelectionBar({ query, total, selection, onAll, onClear }: Props)
         />
       )}
     </div>
+  )
+}
+
+/** Compares what is selected: two to five devices, each by its name. */
+function CompareLink({ selection }: { selection: Selection }) {
+  const { org, product } = useProduct()
+  const names = [...selection.names].sort()
+  const fits = !selection.all && names.length >= 2 && names.length <= MOST_COMPARED
+  if (!fits) {
+    return (
+      <Button small disabled title={`Select two to ${MOST_COMPARED} devices to compare them`}>
+        Compare
+      </Button>
+    )
+  }
+  return (
+    <Link className={buttonClass} data-size="small" {...paths.product(org, product, 'devices/compare', { ids: idsOf(names) })}>
+      Compare
+    </Link>
   )
 }
