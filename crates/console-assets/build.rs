@@ -66,6 +66,12 @@ fn given(folder: OsString) -> PathBuf {
             dist.display()
         ));
     }
+    if !dist.is_dir() {
+        fail(&format!(
+            "NERVECENTER_CONSOLE={} is no folder",
+            dist.display()
+        ));
+    }
     if !dist.join("index.html.br").is_file() {
         fail(&format!(
             "{} has no index.html.br, so it is not what `npm run build` made",
