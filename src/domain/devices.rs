@@ -201,6 +201,7 @@ pub mod iroh_endpoints;
 pub mod iroh_takeover;
 pub mod jobs;
 pub mod logs;
+pub mod map;
 pub mod metrics;
 pub mod provisioning;
 pub mod query;

@@ -31,6 +31,10 @@ pub const CHART_UNTOLD: Duration = Duration::from_secs(24 * 3600);
 pub const METRIC_KEYS: usize = 64;
 /// Health reports that are read at once for a chart.
 pub const METRIC_REPORTS: i64 = 1_000;
+/// Places of a map: more do not fit beside each other on a screen.
+pub const MAP_CELLS: i64 = 2_000;
+/// How finely a map puts devices together; the finest cells are some 20 metres wide.
+pub const MAP_ZOOM: std::ops::RangeInclusive<i64> = 0..=16;
 /// Products that a search over everything looks into, bytes of its text, and hits of each kind.
 pub const FINDER_PRODUCTS: usize = 20;
 /// See [`FINDER_PRODUCTS`].

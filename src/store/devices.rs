@@ -151,6 +151,7 @@ mod list;
 pub mod locations;
 pub mod locks;
 pub mod many;
+pub mod map;
 pub mod network_identities;
 pub mod query;
 mod search;

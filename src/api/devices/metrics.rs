@@ -22,6 +22,8 @@ struct MetricSeries {
     t: Vec<f64>,
     /// The average of each metric in each point; null where no report has it.
     series: BTreeMap<String, Vec<Option<f64>>>,
+    /// In how many reports of each point each alarm was set, 64 alarms at most.
+    alarms: BTreeMap<String, Vec<u32>>,
 }
 
 const KEYS: Field = optional_field(
@@ -65,6 +67,7 @@ async fn series(
     Ok(Data(MetricSeries {
         t: times.map(|at| at.0 as f64 / 1e6).collect(),
         series: found.series,
+        alarms: found.alarms,
     }))
 }
 

@@ -15,6 +15,7 @@ mod history;
 mod iroh_endpoints;
 mod jobs;
 mod logs;
+mod map;
 mod metrics;
 mod trouble;
 mod view;
@@ -41,6 +42,7 @@ pub(super) fn routes(contract: &mut Contract) {
     attempts::routes(contract);
     why::routes(contract);
     facets::routes(contract);
+    map::routes(contract);
     extensions::routes(contract);
     logs::routes(contract);
     metrics::routes(contract);

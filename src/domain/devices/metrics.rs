@@ -19,6 +19,8 @@ pub struct Metrics {
     pub times: Vec<Micros>,
     /// The average of each metric in each point; `None` where no report has it.
     pub series: BTreeMap<String, Vec<Option<f64>>>,
+    /// In how many reports of each point each alarm was set.
+    pub alarms: BTreeMap<String, Vec<u32>>,
 }
 
 /// A metric's number, which some clients send as a text.
@@ -30,13 +32,23 @@ fn number(value: &Value) -> Option<f64> {
     number.filter(|n| n.is_finite())
 }
 
+/// A report as a device sent it; what is no JSON says nothing.
+fn parsed(report: &str) -> Value {
+    serde_json::from_str(report).unwrap_or_default()
+}
+
 /// The numbers of a report.
-fn numbers(report: &str) -> BTreeMap<String, f64> {
-    let report: Value = serde_json::from_str(report).unwrap_or_default();
+fn numbers(report: &Value) -> BTreeMap<String, f64> {
     let metrics = report.get("metrics").and_then(Value::as_object);
     let all = metrics.into_iter().flatten();
     all.filter_map(|(key, value)| Some((key.clone(), number(value)?)))
         .collect()
+}
+
+/// The names of the alarms that are set in a report.
+fn alarms(report: &Value) -> impl Iterator<Item = &String> {
+    let alarms = report.get("alarms").and_then(Value::as_object);
+    alarms.into_iter().flatten().map(|(name, _)| name)
 }
 
 /// Sums of a metric in each point.
@@ -49,6 +61,7 @@ struct Averages<'r> {
     /// The metrics that are wanted; all without.
     wanted: Option<&'r [String]>,
     sums: BTreeMap<String, Sums>,
+    alarms: BTreeMap<String, Vec<u32>>,
 }
 
 impl<'r> Averages<'r> {
@@ -59,6 +72,7 @@ impl<'r> Averages<'r> {
         Self {
             span,
             sums,
+            alarms: BTreeMap::new(),
             times,
             wanted,
         }
@@ -68,7 +82,9 @@ impl<'r> Averages<'r> {
         let Some(point) = self.span.point_of(at) else {
             return;
         };
-        for (key, number) in numbers(report) {
+        let report = parsed(report);
+        self.count_alarms(point, &report);
+        for (key, number) in numbers(&report) {
             let known = self.sums.contains_key(&key);
             if !known && (self.wanted.is_some() || self.sums.len() >= METRIC_KEYS) {
                 continue;
@@ -85,6 +101,20 @@ impl<'r> Averages<'r> {
         }
     }
 
+    fn count_alarms(&mut self, point: usize, report: &Value) {
+        for name in alarms(report) {
+            if !self.alarms.contains_key(name) && self.alarms.len() >= METRIC_KEYS {
+                continue;
+            }
+            let points = self.times.len();
+            let counts = self.alarms.entry(name.clone());
+            let counts = counts.or_insert_with(|| vec![0; points]);
+            if let Some(n) = counts.get_mut(point) {
+                *n += 1;
+            }
+        }
+    }
+
     fn done(self) -> Metrics {
         let average = |(sum, n): (f64, u32)| (n > 0).then(|| sum / f64::from(n));
         let series = self
@@ -93,6 +123,7 @@ impl<'r> Averages<'r> {
             .map(|(key, sums)| (key, sums.into_iter().map(average).collect()));
         Metrics {
             series: series.collect(),
+            alarms: self.alarms,
             times: self.times,
         }
     }
@@ -140,7 +171,7 @@ pub async fn keys(db: &Db, scope: &Scope<Product>, identifier: &str) -> Result<V
     let newest = health_reports::newest(&mut r, device, Micros(0), 20).await?;
     let all: BTreeSet<String> = newest
         .iter()
-        .flat_map(|report| numbers(&report.report).into_keys())
+        .flat_map(|report| numbers(&parsed(&report.report)).into_keys())
         .collect();
     Ok(all.into_iter().take(METRIC_KEYS).collect())
 }
@@ -181,6 +212,32 @@ mod tests {
             ("mem".to_owned(), vec![None, None, None, Some(7.0)]),
         ];
         assert_eq!(found.series, BTreeMap::from(wanted));
+    }
+
+    #[test]
+    fn alarms_are_counted_in_each_point() {
+        let mut averages = Averages::new(span(4), Some(&[]));
+        for (seconds, report) in [
+            (100, r#"{"alarms": {"Leak": "of memory", "Heat": 71}}"#),
+            (110, r#"{"alarms": {"Leak": "of memory"}}"#),
+            (150, r#"{"alarms": {"Leak": ""}, "metrics": {"cpu": 1}}"#),
+            (199, r#"{"alarms": ["no object"]}"#),
+        ] {
+            averages.add(at(seconds), report);
+        }
+        let wanted = [
+            ("Heat".to_owned(), vec![1, 0, 0, 0]),
+            ("Leak".to_owned(), vec![2, 0, 1, 0]),
+        ];
+        let found = averages.done();
+        assert_eq!(found.alarms, BTreeMap::from(wanted));
+        assert!(found.series.is_empty());
+
+        let mut averages = Averages::new(span(2), None);
+        for n in 0..2 * METRIC_KEYS {
+            averages.add(at(110), &format!(r#"{{"alarms": {{"a{n}": 1}}}}"#));
+        }
+        assert_eq!(averages.done().alarms.len(), METRIC_KEYS);
     }
 
     #[test]

@@ -11,7 +11,7 @@ crate::both_engines! {
     metrics_are_averaged_and_logs_are_searched
 }
 
-async fn extend(d: &mut Device, names: Value) -> Value {
+pub async fn extend(d: &mut Device, names: Value) -> Value {
     let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
     d.join(running(&firmware), json!({})).await;
     offer(d, names).await
@@ -31,7 +31,7 @@ pub async fn say(d: &mut Device, event: &str, payload: Value) {
 }
 
 /// Asks until the answer is not empty.
-async fn read(api: &Api, path: &str) -> Value {
+pub(super) async fn read(api: &Api, path: &str) -> Value {
     let started = Instant::now();
     loop {
         let data = api.get(&Api::product(path)).await.data();
@@ -191,7 +191,12 @@ async fn metrics_are_averaged_and_logs_are_searched(server: Server) {
     let begin = server.now_ms() / 1_000;
     for (n, load) in [(1, 1.0), (2, 3.0), (3, 8.0)] {
         let metrics = json!({"load": load, "mem": "12"});
-        let report = json!({"value": {"metrics": metrics, "alarms": {}}});
+        let alarms = if n == 1 {
+            json!({})
+        } else {
+            json!({"Leak": "of memory"})
+        };
+        let report = json!({"value": {"metrics": metrics, "alarms": alarms}});
         say(&mut d, "health:report", report).await;
         let mut seen = 0;
         for _ in 0..200 {
@@ -223,6 +228,7 @@ async fn metrics_are_averaged_and_logs_are_searched(server: Server) {
         two["series"],
         json!({"load": [2.0, 8.0], "mem": [12.0, 12.0]})
     );
+    assert_eq!(two["alarms"], json!({"Leak": [1, 1]}));
     let one = series("&points=144&keys=load,disk").await.data();
     let load = one["series"]["load"].as_array().unwrap();
     assert_eq!(

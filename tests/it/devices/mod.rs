@@ -10,6 +10,7 @@ mod fields;
 mod history;
 pub mod jobs;
 mod lists;
+mod map;
 mod moves;
 mod snippets;
 mod trouble;

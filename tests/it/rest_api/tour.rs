@@ -623,6 +623,7 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.get(&p("/devices?sort=identifier")).await;
     t.get(&p("/device_facets?by=version,connection")).await;
     t.get(&p("/device_columns")).await;
+    t.get(&p("/device_map?zoom=0")).await;
     t.get(&p("/summary")).await;
     let then = "from=2020-01-01T00:00:00Z&to=2020-01-01T02:00:00Z&points=2";
     t.get(&p(&format!("/series?metric=connected&{then}"))).await;

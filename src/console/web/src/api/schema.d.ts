@@ -1004,6 +1004,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orgs/{org}/products/{product}/device_map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the devices of a list are that told it, put together by the cells of a grid, most devices first, 2,000 places at most */
+        get: operations["devices.map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orgs/{org}/products/{product}/devices": {
         parameters: {
             query?: never;
@@ -3720,6 +3737,28 @@ export interface components {
             /** @description `2026-08-22T08:33:49`. */
             updated_at: string;
         };
+        /** @description Devices that are close together. */
+        MapPlace: {
+            /**
+             * Format: int64
+             * @description Devices.
+             */
+            count: number;
+            /** @description The first of them; the only one where there is one. */
+            identifier: string;
+            /**
+             * Format: double
+             * @description Degrees north of their middle.
+             */
+            lat: number;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            lon: number;
+            /** @description `healthy`, `warning`, `unhealthy` or `unknown`: the worst of their newest health reports. */
+            worst: string;
+        };
         /** @description The person whose token it is. */
         Me: {
             /** @description Login. */
@@ -3738,6 +3777,10 @@ export interface components {
         };
         /** @description Metrics over time. */
         MetricSeries: {
+            /** @description In how many reports of each point each alarm was set, 64 alarms at most. */
+            alarms: {
+                [key: string]: number[];
+            };
             /** @description The average of each metric in each point; null where no report has it. */
             series: {
                 [key: string]: (number | null)[];
@@ -11306,6 +11349,152 @@ export interface operations {
                         data: {
                             [key: string]: components["schemas"]["FacetValue"][];
                         };
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "devices.map": {
+        parameters: {
+            query?: {
+                /** @description west,south,east,north in degrees; the whole world unless told */
+                bbox?: string;
+                /** @description From 0, where a cell is 11.25 degrees wide, to 16; each halves the cells. 0 unless told */
+                zoom?: number;
+                /** @description Part of the identifier */
+                "filters[identifier]"?: string;
+                /** @description Part of identifier, version, platform or a tag */
+                "filters[search]"?: string;
+                /** @description With commas; each a part of some tag */
+                "filters[tags]"?: string;
+                /** @description Without tags */
+                "filters[has_no_tags]"?: boolean;
+                /** @description Its connection */
+                "filters[connection]"?: "connecting" | "connected" | "disconnected" | "not_seen" | "not_seen_in_seven_days" | "not_seen_in_fourteen_days";
+                /** @description The interface that it speaks over */
+                "filters[connection_type]"?: "wifi" | "ethernet" | "cellular" | "unknown";
+                /** @description Status of its newest health report */
+                "filters[health_status]"?: "healthy" | "warning" | "unhealthy" | "unknown";
+                /** @description Whether its newest health report has alarms */
+                "filters[alarm_status]"?: "with" | "without";
+                /** @description Part of an alarm */
+                "filters[alarm]"?: string;
+                /** @description A metric of its newest health report */
+                "filters[metrics_key]"?: string;
+                /** @description More or less than */
+                "filters[metrics_operator]"?: "gt" | "lt";
+                /** @description A number */
+                "filters[metrics_value]"?: string;
+                /** @description Number of its deployment group */
+                "filters[deployment_id]"?: number;
+                /** @description A query such as `connection = connected and not (tags contains prod)`; beyond NervesHub */
+                query?: string;
+                /** @description The version */
+                "filters[firmware_version]"?: string;
+                /** @description The platform; `Unknown` for none */
+                "filters[platform]"?: string;
+                /** @description Its automatic updates */
+                "filters[updates]"?: "enabled" | "disabled" | "penalty-box";
+                /** @description With an update in flight */
+                "filters[only_updating]"?: boolean;
+            };
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["MapPlace"][];
                     };
                 };
             };
