@@ -64,6 +64,9 @@ pub(super) struct Sim {
     /// Share of devices on which no update ever validates.
     #[arg(long, default_value_t = 0.0, value_parser = rate)]
     bad_share: f64,
+    /// Version on which devices are not well: they report an alarm and hardly any memory left, until they run another one.
+    #[arg(long, value_name = "VERSION")]
+    sick_on: Option<String>,
     /// Share of updates that the application ignores.
     #[arg(long, default_value_t = 0.0, value_parser = rate)]
     ignore_rate: f64,
@@ -165,6 +168,7 @@ impl Sim {
                 cut_rate: self.cut_rate,
                 slow_kbps: self.slow_kbps,
             },
+            sick_on: self.sick_on.clone(),
             seed: self.seed,
             rate: self.connect_rate,
             heartbeat: Duration::from_secs(self.heartbeat),

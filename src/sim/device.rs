@@ -57,6 +57,8 @@ pub(super) struct Device {
     pub target: Target,
     pub http: reqwest::Client,
     pub faults: Faults,
+    /// Version on which it reports an alarm and hardly any memory left.
+    pub sick_on: Option<Arc<str>>,
     pub stats: Arc<Stats>,
     pub disk: Disk,
     pub image: Image,

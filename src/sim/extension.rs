@@ -142,13 +142,16 @@ impl Life {
             (value.clamp(0.5, 99.5) * 10.0).round() / 10.0
         };
         let cpu = vary(own.random_range(10.0..40.0) + busy, 12.0);
-        let memory = vary(own.random_range(20.0..60.0), 3.0);
+        let sick = self.device.sick_on.as_deref();
+        let sick = sick.filter(|on| self.device.image.get("version") == *on);
+        let level = own.random_range(20.0..60.0);
+        let memory = vary(if sick.is_some() { 94.0 } else { level }, 3.0);
         let disk = vary(own.random_range(15.0..65.0), 0.5);
         let heat = vary(40.0 + cpu / 5.0, 0.5);
         json!({
             "timestamp": "2026-08-22T10:00:00Z",
             "metadata": {"active_application": "simulated"},
-            "alarms": {},
+            "alarms": sick.map_or_else(|| json!({}), |on| json!({"Simulated.MemoryLeak": format!("{on} keeps what it takes")})),
             "metrics": {
                 "cpu_temp": heat, "cpu_usage_percent": cpu, "load_1min": 0.3, "load_5min": 0.2,
                 "load_15min": 0.1, "mem_size_mb": 1024, "mem_used_mb": (memory * 10.24).round(),

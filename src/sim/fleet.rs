@@ -53,6 +53,8 @@ pub struct Plan {
     pub firmware: Vec<PathBuf>,
     /// How they misbehave.
     pub faults: Faults,
+    /// Version on which they report an alarm and hardly any memory left.
+    pub sick_on: Option<String>,
     /// Seed of the random numbers.
     pub seed: u64,
     /// New connections a second.
@@ -239,6 +241,7 @@ impl Maker {
             target: self.target.clone(),
             http: self.http.clone(),
             faults: plan.faults,
+            sick_on: plan.sick_on.as_deref().map(Arc::from),
             stats: self.stats.clone(),
             disk,
             image,

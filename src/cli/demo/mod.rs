@@ -186,6 +186,7 @@ impl Demo {
             auth: Auth::Secret { key, secret },
             firmware: made.files.iter().map(|f| f[0].clone()).collect(),
             faults: Faults::default(),
+            sick_on: None,
             seed: 1,
             rate: 500,
             heartbeat: Duration::from_secs(30),
