@@ -131,6 +131,14 @@ export class TestServer {
     return answer?.data
   }
 
+  /** Another person of the organization, who took an invitation. */
+  async invited(email: string, role: string, password = 'correct horse battery'): Promise<{ base: string; email: string; password: string }> {
+    const made = await this.must('POST', `/api/orgs/${ORG}/invites`, { email, role })
+    const { pathname } = new URL(made.url, this.base)
+    await this.must('POST', `/api/invites/${pathname.split('/').pop()}`, { name: email.split('@')[0], password })
+    return { base: this.base, email, password }
+  }
+
   /** A path of the fixtures' product. */
   product(path = ''): string {
     return `/api/orgs/${ORG}/products/${PRODUCT}${path}`

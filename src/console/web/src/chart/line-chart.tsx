@@ -6,6 +6,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { Table, type Column } from '../ui/table'
+import type { Band } from './bands'
 import { colourOf, useThemeChange } from './colours'
 import { joined, sentenceOf, type Points, type Values } from './points'
 import css from './line-chart.module.css'
@@ -24,6 +25,8 @@ type Props = {
   /** The bounds of the value axis; by the values without. */
   range?: readonly [number, number]
   thresholds?: readonly Threshold[]
+  /** Times that are shaded behind the lines, such as those of an alarm. */
+  bands?: readonly Band[]
   height?: number
 }
 
@@ -45,7 +48,9 @@ function strokeOf(n: number) {
   return STROKES[n % STROKES.length] ?? STROKES[0]
 }
 
-export function LineChart({ label, t, lines, span, format, range, thresholds = [], height = 180 }: Props) {
+const NO_BANDS: readonly Band[] = []
+
+export function LineChart({ label, t, lines, span, format, range, thresholds = [], bands = NO_BANDS, height = 180 }: Props) {
   const points = useMemo(
     () =>
       joined(
@@ -55,7 +60,9 @@ export function LineChart({ label, t, lines, span, format, range, thresholds = [
     [t, lines],
   )
   const [cursor, setCursor] = useState<number | null>(null)
-  const sentence = sentenceOf(lines, format, `${label}, ${timeText(span[0])} to ${timeText(span[1])}`)
+  const alarms = [...new Set(bands.map((b) => b.label))]
+  const sentence =
+    sentenceOf(lines, format, `${label}, ${timeText(span[0])} to ${timeText(span[1])}`) + (alarms.length ? ` Shaded while ${alarms.join(', ')} was set.` : '')
   return (
     <figure className={css.figure}>
       <figcaption className={css.legend} aria-hidden>
@@ -76,6 +83,7 @@ export function LineChart({ label, t, lines, span, format, range, thresholds = [
         format={format}
         range={range}
         thresholds={thresholds}
+        bands={bands}
         height={height}
         onCursor={setCursor}
       />
@@ -91,19 +99,19 @@ function valueAt(points: Points, line: number, cursor: number | null, format: (v
   return value === null || value === undefined ? '–' : format(value)
 }
 
-type PlotProps = Required<Pick<Props, 'span' | 'format' | 'thresholds' | 'height'>> & {
+type PlotProps = Required<Pick<Props, 'span' | 'format' | 'thresholds' | 'bands' | 'height'>> & {
   sentence: string
   points: Points
   range: Props['range']
   onCursor: (index: number | null) => void
 }
 
-function Plot({ sentence, points, span, format, range, thresholds, height, onCursor }: PlotProps) {
+function Plot({ sentence, points, span, format, range, thresholds, bands, height, onCursor }: PlotProps) {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   // What the canvas reads when it draws; new values need no new canvas.
-  const now = useRef({ span, format, range, thresholds })
-  now.current = { span, format, range, thresholds }
+  const now = useRef({ span, format, range, thresholds, bands })
+  now.current = { span, format, range, thresholds, bands }
   const count = points.values.length
   useEffect(() => {
     const where = holder.current
@@ -123,12 +131,12 @@ function Plot({ sentence, points, span, format, range, thresholds, height, onCur
   }, [count, height, onCursor])
   useEffect(() => {
     plot.current?.setData([points.t, ...points.values])
-  }, [points, span, count, height, onCursor])
+  }, [points, span, bands, count, height, onCursor])
   useThemeChange(useCallback(() => plot.current?.redraw(false, true), []))
   return <div ref={holder} className={css.plot} style={{ height }} role="img" aria-label={sentence} />
 }
 
-type Now = { current: Pick<PlotProps, 'span' | 'format' | 'range' | 'thresholds'> }
+type Now = { current: Pick<PlotProps, 'span' | 'format' | 'range' | 'thresholds' | 'bands'> }
 
 function optionsOf(where: HTMLElement, count: number, height: number, now: Now, onCursor: (index: number | null) => void): uPlot.Options {
   const font = '12px system-ui, sans-serif'
@@ -153,6 +161,7 @@ function optionsOf(where: HTMLElement, count: number, height: number, now: Now, 
       })),
     ],
     hooks: {
+      drawClear: [(u) => drawBands(u, where, now.current.bands)],
       draw: [(u) => drawThresholds(u, where, now.current.thresholds)],
       setCursor: [(u) => onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? (u.cursor.idx ?? null) : null)],
     },
@@ -165,6 +174,23 @@ function bounds(range: Props['range'], least: number | null, most: number | null
   if (least === null || most === null || !Number.isFinite(least) || !Number.isFinite(most)) return [0, 1]
   const room = (most - least || Math.abs(most) || 1) * 0.1
   return [least >= 0 ? Math.max(0, least - room) : least - room, most + room]
+}
+
+/** Shades times, with a line at their top: a shape besides the colour. */
+function drawBands(u: uPlot, where: HTMLElement, bands: readonly Band[]): void {
+  const { ctx, bbox } = u
+  ctx.save()
+  ctx.fillStyle = colourOf(where, '--bad')
+  for (const { from, to } of bands) {
+    const left = Math.max(bbox.left, u.valToPos(from, 'x', true))
+    const right = Math.min(bbox.left + bbox.width, u.valToPos(to, 'x', true))
+    if (right <= left) continue
+    ctx.globalAlpha = 0.14
+    ctx.fillRect(left, bbox.top, right - left, bbox.height)
+    ctx.globalAlpha = 1
+    ctx.fillRect(left, bbox.top, right - left, 3 * devicePixelRatio)
+  }
+  ctx.restore()
 }
 
 function drawThresholds(u: uPlot, where: HTMLElement, thresholds: readonly Threshold[]): void {

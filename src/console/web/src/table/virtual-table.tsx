@@ -70,34 +70,38 @@ export function VirtualTable<Row>(props: Props<Row>) {
     virtual.scrollToIndex(next)
   }
   return (
-    <div
-      className={css.box}
-      ref={box}
-      role="grid"
-      aria-label={props.label}
-      aria-rowcount={total + 1}
-      aria-multiselectable
-      aria-activedescendant={items.some((i) => i.index === cursor) ? `row-${cursor}` : undefined}
-      tabIndex={0}
-      onKeyDown={(e) => onKey(e, props, cursor, move)}
-    >
-      <div className={css.inner} style={{ height: Math.max(virtual.getTotalSize(), height) }} role="rowgroup">
-        <Head tracks={tracks} height={height} {...props} />
-        {items.map((item) => {
-          const row = props.row(item.index)
-          return (
-            <BodyRow
-              {...props}
-              key={item.index}
-              index={item.index}
-              start={item.start}
-              tracks={tracks}
-              row={row}
-              cursor={cursor === item.index}
-              onCursor={() => setCursor(item.index)}
-            />
-          )
-        })}
+    <div className={css.frame}>
+      <div
+        className={css.box}
+        // Without rows it is as high as its head, and what stands there instead is below it: a grid has rows alone.
+        style={total === 0 ? { flex: 'none', height: height + 1 } : undefined}
+        ref={box}
+        role="grid"
+        aria-label={props.label}
+        aria-rowcount={total + 1}
+        aria-multiselectable
+        aria-activedescendant={items.some((i) => i.index === cursor) ? `row-${cursor}` : undefined}
+        tabIndex={0}
+        onKeyDown={(e) => onKey(e, props, cursor, move)}
+      >
+        <div className={css.inner} style={{ height: Math.max(virtual.getTotalSize(), height) }} role="rowgroup">
+          <Head tracks={tracks} height={height} {...props} />
+          {items.map((item) => {
+            const row = props.row(item.index)
+            return (
+              <BodyRow
+                {...props}
+                key={item.index}
+                index={item.index}
+                start={item.start}
+                tracks={tracks}
+                row={row}
+                cursor={cursor === item.index}
+                onCursor={() => setCursor(item.index)}
+              />
+            )
+          })}
+        </div>
       </div>
       {total === 0 && <div className={css.none}>{props.none}</div>}
     </div>

@@ -10,10 +10,10 @@ import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { Menu, type MenuItem } from '../../ui/menu'
 import { moment } from '../../ui/text'
-import { Time } from '../../ui/time'
 import { attempt, toast } from '../../ui/toast'
 import { D, changeDevice, refreshDevice, useDeviceAddress, useMayManage, type DeviceAddress } from './device'
 import { MoveDevice } from './move'
+import { PenaltyQuestion } from './penalty'
 import { PinButton } from './pin'
 import { SendFirmware } from './send'
 
@@ -128,18 +128,7 @@ export function Questions({ device, open, onClose }: { device: Device; open: Que
           downloaded goes on.
         </p>
       </Confirm>
-      <Confirm
-        open={open === 'penalty'}
-        onClose={onClose}
-        title={`Let ${at.device} out of the penalty box?`}
-        act="Let it out"
-        onConfirm={() => done(`${at.device} may be updated again.`, take(api.DELETE(`${D}/penalty`, path)))}
-      >
-        <p>
-          It failed too often and would rest until <Time at={device.updates_blocked_until} />. Its attempts are forgotten, and it is offered the
-          release of its group again.
-        </p>
-      </Confirm>
+      <PenaltyQuestion until={device.updates_blocked_until} open={open === 'penalty'} onClose={onClose} />
       <Confirm
         open={open === 'delete'}
         onClose={onClose}

@@ -4,10 +4,14 @@ import { X } from 'lucide-react'
 import { useMemo } from 'react'
 import { api, data } from '../../api/client'
 import type { MetricSeries } from '../../api/types'
+import { type Band, bandsOf, reportedIn } from '../../chart/bands'
 import { LineChart } from '../../chart/line-chart'
 import { Button } from '../../ui/button'
 import { Check, Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
+import { Status } from '../../ui/status'
+import { counted } from '../../ui/text'
+import { Time } from '../../ui/time'
 import { useUntil, wholeSeconds } from '../../address/until'
 import { useUrl } from '../../address/url'
 import { D, EVERY, deviceKey, useDeviceAddress, useHealth } from './device'
@@ -21,6 +25,8 @@ const RANGES = [
   { value: '7d', label: 'Last 7 days', seconds: 604_800 },
 ]
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
+/** Alarms that are listed above the charts, the newest. */
+const ALARMS = 6
 /** Points of a chart; more would stand on one pixel. */
 const POINTS = 300
 
@@ -76,6 +82,7 @@ function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
       return { span: [from, to] as const, ...(await data(api.GET(`${D}/metrics`, { params: { path: at, query }, signal }))) }
     },
   })
+  const bands = useMemo(() => alarmBands(series.data), [series.data])
   return (
     <Card
       title="Metrics over time"
@@ -95,14 +102,46 @@ function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
       {series.error && <Failure error={series.error} again={() => void series.refetch()} />}
       {series.isPending && asked.length > 0 && <Skeleton lines={6} />}
       {asked.length === 0 && <p className="muted">The reports have no metrics that are usual. All metrics shows those that there are.</p>}
+      <AlarmTimes bands={bands} />
       <div className={css.charts}>
-        {series.data && shown.map((metric) => <MetricChart key={metric.title} metric={metric} series={series.data} span={series.data.span} />)}
+        {series.data && shown.map((metric) => <MetricChart key={metric.title} metric={metric} series={series.data} span={series.data.span} bands={bands} />)}
       </div>
     </Card>
   )
 }
 
-function MetricChart({ metric, series, span }: { metric: Metric; series: MetricSeries; span: readonly [number, number] }) {
+/** When which alarm was set, oldest first. */
+function alarmBands(series: MetricSeries | undefined): Band[] {
+  if (!series) return []
+  const alarms = series.alarms as Record<string, number[]>
+  const reported = reportedIn(series.t, Object.values(series.series as Record<string, (number | null)[]>), Object.values(alarms))
+  return Object.entries(alarms)
+    .flatMap(([name, counts]) => bandsOf(name, series.t, counts, reported))
+    .sort((a, b) => a.from - b.from)
+}
+
+/** The alarms of the time that the charts show, in words; the charts shade their times. */
+function AlarmTimes({ bands }: { bands: readonly Band[] }) {
+  if (bands.length === 0) return null
+  const iso = (seconds: number) => new Date(seconds * 1000).toISOString()
+  return (
+    <ul className={`stack-small ${css.alarms}`} aria-label="Alarms in this time">
+      {bands.slice(-ALARMS).map((b) => (
+        <li key={b.label + b.from} className="row small">
+          <Status tone="bad">alarm {b.label}</Status>
+          <span className="muted">
+            set <Time at={iso(b.from)} />, last told <Time at={iso(b.to)} />
+          </span>
+        </li>
+      ))}
+      {bands.length > ALARMS && <li className="small muted">{counted(bands.length - ALARMS, 'earlier alarm')} of this time are shaded in the charts alone.</li>}
+    </ul>
+  )
+}
+
+type ChartProps = { metric: Metric; series: MetricSeries; span: readonly [number, number]; bands: readonly Band[] }
+
+function MetricChart({ metric, series, span, bands }: ChartProps) {
   const lines = useMemo(() => {
     const found = series.series as Record<string, (number | null)[]>
     return metric.keys.map((key, n) => ({ label: metric.labels[n] ?? key, values: found[key] ?? [] }))
@@ -111,7 +150,7 @@ function MetricChart({ metric, series, span }: { metric: Metric; series: MetricS
   return (
     <div>
       <h3>{title}</h3>
-      <LineChart label={title} t={series.t} lines={lines} span={span} format={format} {...(range && { range })} {...(thresholds && { thresholds })} />
+      <LineChart label={title} t={series.t} lines={lines} span={span} bands={bands} format={format} {...(range && { range })} {...(thresholds && { thresholds })} />
     </div>
   )
 }

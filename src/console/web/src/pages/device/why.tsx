@@ -9,7 +9,8 @@ import { Failure } from '../../ui/layout'
 import { Status, type Tone } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { Time } from '../../ui/time'
-import { D, EVERY, deviceKey, useDeviceAddress } from './device'
+import { D, EVERY, deviceKey, useDevice, useDeviceAddress, useMayManage } from './device'
+import { PenaltyQuestion } from './penalty'
 import { Sentence } from './sentence'
 import css from './device.module.css'
 
@@ -83,6 +84,7 @@ export function WhyLine() {
           until <Time at={why.data.until} />
         </span>
       )}
+      {why.data.rule === 'not_blocked' && <LetOut />}
       <Button small kind="plain" onClick={() => setOpen(true)}>
         All rules
       </Button>
@@ -93,6 +95,21 @@ export function WhyLine() {
         </DialogButtons>
       </Dialog>
     </div>
+  )
+}
+
+/** The way out of the penalty box stands beside the reason. */
+function LetOut() {
+  const { may, note } = useMayManage()
+  const device = useDevice().data
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <Button small disabled={!may} title={note} onClick={() => setOpen(true)}>
+        Let it out…
+      </Button>
+      <PenaltyQuestion until={device?.updates_blocked_until ?? null} open={open} onClose={() => setOpen(false)} />
+    </>
   )
 }
 

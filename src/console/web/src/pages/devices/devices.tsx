@@ -1,7 +1,7 @@
 /** The devices of a product: found by a query, seen as a table of any length, and acted on. Every view is its address. */
 import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
-import { Columns3, Download } from 'lucide-react'
-import { useCallback, useEffect, useMemo, useState } from 'react'
+import { Download, Map as MapIcon } from 'lucide-react'
+import { Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react'
 import { Problem } from '../../api/problem'
 import type { Device } from '../../api/types'
 import { useLive } from '../../live/live'
@@ -9,16 +9,14 @@ import { paths } from '../../paths'
 import { togglePins, usePins } from '../device/pins'
 import { useProduct } from '../../product'
 import { useKey } from '../../shell/keys'
-import { usePreferences, useSetPreferences } from '../../session/preferences'
 import { VirtualTable, type Sort } from '../../table/virtual-table'
 import { Button, buttonClass } from '../../ui/button'
-import { Check } from '../../ui/form'
-import { Dialog, DialogButtons } from '../../ui/dialog'
-import { Empty, Failure, Page } from '../../ui/layout'
+import { Empty, Failure, Page, Skeleton } from '../../ui/layout'
 import { count } from '../../ui/text'
 import { toast } from '../../ui/toast'
 import { useTyped } from '../../ui/use-typed'
-import { DEFAULT_COLUMNS, deviceColumns } from './columns'
+import { ColumnChooser, useColumns } from './column-chooser'
+import { deviceColumns } from './columns'
 import { Facets } from './facets'
 import { FirstDevice } from './first-device'
 import { useDeviceList, useQueryColumns } from './list'
@@ -29,26 +27,29 @@ import { SelectionBar } from './selection-bar'
 import { Views } from './views'
 import css from './devices.module.css'
 
+const DeviceMap = lazy(() => import('./map'))
+
 /** How long after the last key the devices are asked for, in milliseconds: they come faster than other lists. */
 const PAUSE = 150
 
-type Search = { q: string; sort: Sort; cols: string[] | null }
+type Search = { q: string; sort: Sort; cols: string[] | null; map: boolean }
 
-/** What the address says of the list: `q`, `sort` (with a minus for the other direction) and `cols`. */
+/** What the address says of the list: `q`, `sort` (with a minus for the other direction), `cols`, and `map` for its other look. */
 function useListSearch(): [Search, (changed: Partial<Search>) => void] {
   const raw = useSearch({ strict: false }) as Record<string, unknown>
   const navigate = useNavigate()
   const { org, product } = useProduct()
   // The router reads `12345` as a number and `true` as a truth; both are texts that somebody searches for.
   const text = (key: string) => (raw[key] === undefined || raw[key] === null ? '' : String(raw[key]))
-  const [q, order, cols] = [text('q'), text('sort') || 'identifier', text('cols')]
+  const [q, order, cols, map, at] = [text('q'), text('sort') || 'identifier', text('cols'), text('map') === '1', text('at')]
   const search = useMemo<Search>(
     () => ({
       q,
       sort: { by: order.replace(/^-/, ''), descending: order.startsWith('-') },
       cols: cols ? cols.split(',') : null,
+      map,
     }),
-    [q, order, cols],
+    [q, order, cols, map],
   )
   const change = useCallback(
     (changed: Partial<Search>) => {
@@ -58,10 +59,13 @@ function useListSearch(): [Search, (changed: Partial<Search>) => void] {
         q: next.q || undefined,
         sort: sort === 'identifier' ? undefined : sort,
         cols: next.cols?.join(',') || undefined,
+        map: next.map ? 1 : undefined,
+        // Where the map is looked at; another query is looked at where it has places.
+        at: (next.map && next.q === search.q && at) || undefined,
       }
       void navigate({ ...paths.product(org, product, 'devices', written), replace: true })
     },
-    [search, navigate, org, product],
+    [search, at, navigate, org, product],
   )
   return [search, change]
 }
@@ -115,7 +119,10 @@ export default function Devices() {
       }
       actions={
         <>
-          <ColumnChooser shown={shown} onChange={(cols) => change({ cols })} />
+          <Button onClick={() => change({ map: !search.map })} aria-pressed={search.map}>
+            <MapIcon size={15} aria-hidden /> Map
+          </Button>
+          {!search.map && <ColumnChooser shown={shown} onChange={(cols) => change({ cols })} />}
           <a className={buttonClass} href={exportOf(org, product, list.query)} download>
             <Download size={15} aria-hidden /> Export
           </a>
@@ -130,27 +137,33 @@ export default function Devices() {
       <Facets query={search.q} ready={list.total !== undefined && !list.stale} onNarrow={(q) => change({ q })} />
       {list.error && !problem ? <Failure error={list.error} again={list.again} /> : null}
       <div className={css.list}>
-        {countOf(selection, total) > 0 && (
+        {!search.map && countOf(selection, total) > 0 && (
           <SelectionBar query={list.query} total={total} selection={selection} onAll={() => setSelection(EVERYTHING)} onClear={clear} />
         )}
-        <VirtualTable<Device>
-          label="Devices"
-          total={total}
-          columns={table}
-          row={list.row}
-          rowKey={(d) => d.identifier}
-          onVisible={onVisible}
-          isSelected={(key) => isSelected(selection, key)}
-          allSelected={countOf(selection, total) === total}
-          onSelect={(key, picked) => setSelection((before) => toggled(before, key, picked))}
-          onSelectAll={() => setSelection(selection.all ? NOTHING : EVERYTHING)}
-          sort={search.sort}
-          onSort={(sort) => change({ sort })}
-          keys={{ p: pin }}
-          onOpen={(d) => void navigate(paths.device(org, product, d.identifier))}
-          from={`${list.query} ${search.sort.by} ${search.sort.descending}`}
-          none={list.total === 0 && <NothingFound query={list.query} onClear={() => setText('')} />}
-        />
+        {search.map ? (
+          <Suspense fallback={<Skeleton lines={6} />}>
+            <DeviceMap key={list.query} query={list.query} />
+          </Suspense>
+        ) : (
+          <VirtualTable<Device>
+            label="Devices"
+            total={total}
+            columns={table}
+            row={list.row}
+            rowKey={(d) => d.identifier}
+            onVisible={onVisible}
+            isSelected={(key) => isSelected(selection, key)}
+            allSelected={countOf(selection, total) === total}
+            onSelect={(key, picked) => setSelection((before) => toggled(before, key, picked))}
+            onSelectAll={() => setSelection(selection.all ? NOTHING : EVERYTHING)}
+            sort={search.sort}
+            onSort={(sort) => change({ sort })}
+            keys={{ p: pin }}
+            onOpen={(d) => void navigate(paths.device(org, product, d.identifier))}
+            from={`${list.query} ${search.sort.by} ${search.sort.descending}`}
+            none={list.total === 0 && <NothingFound query={list.query} onClear={() => setText('')} />}
+          />
+        )}
       </div>
       <NewDevice open={making} onClose={() => setMaking(false)} />
     </Page>
@@ -160,50 +173,6 @@ export default function Devices() {
 function exportOf(org: string, product: string, query: string): string {
   const asked = query ? '?' + new URLSearchParams({ query }).toString() : ''
   return `/api/orgs/${encodeURIComponent(org)}/products/${encodeURIComponent(product)}/devices.csv${asked}`
-}
-
-/** The columns: those of the address, else those that the person likes, else the usual ones. */
-function useColumns(cols: string[] | null): readonly string[] {
-  const preferred = usePreferences().columns
-  return cols ?? preferred ?? DEFAULT_COLUMNS
-}
-
-function ColumnChooser({ shown, onChange }: { shown: readonly string[]; onChange: (cols: string[] | null) => void }) {
-  const { org, product } = useProduct()
-  const live = useLive(org, product)
-  const [open, setOpen] = useState(false)
-  const preferences = useSetPreferences()
-  const all = deviceColumns(org, product, live)
-  return (
-    <>
-      <Button onClick={() => setOpen(true)}>
-        <Columns3 size={15} aria-hidden /> Columns
-      </Button>
-      <Dialog open={open} onClose={() => setOpen(false)} title="Columns">
-        {all.map((c) => (
-          <Check
-            key={c.id}
-            label={c.name}
-            checked={shown.includes(c.id)}
-            disabled={c.id === 'identifier'}
-            onChange={(on) => onChange(all.map((a) => a.id).filter((id) => (id === c.id ? on : shown.includes(id))))}
-          />
-        ))}
-        <DialogButtons>
-          <Button onClick={() => onChange(null)}>As usual</Button>
-          <Button
-            kind="primary"
-            onClick={() => {
-              preferences.mutate({ columns: [...shown] })
-              setOpen(false)
-            }}
-          >
-            Keep for me
-          </Button>
-        </DialogButtons>
-      </Dialog>
-    </>
-  )
 }
 
 function NothingFound({ query, onClear }: { query: string; onClear: () => void }) {
