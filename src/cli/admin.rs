@@ -112,7 +112,7 @@ pub(super) struct ResetPassword {
     /// The user's email.
     #[arg(long)]
     email: String,
-    /// Remove the user's second factor as well, for somebody who has lost the phone and the recovery codes.
+    /// Remove the user's second factor and passkeys as well, for somebody who has lost them and the recovery codes.
     #[arg(long)]
     remove_second_factor: bool,
     /// Print one line of JSON.
@@ -197,13 +197,17 @@ impl ResetPassword {
             token: None,
             session: false,
         };
-        let removed = self.remove_second_factor
-            && crate::store::accounts::second_factors::remove(&mut w, person.id).await?;
-        let also = if removed {
-            ", and the second factor was removed"
-        } else {
-            ""
-        };
+        let mut also = String::new();
+        if self.remove_second_factor {
+            // The passkeys first: recovery codes go with the last second factor.
+            let keys = crate::store::accounts::passkeys::remove_all(&mut w, person.id).await?;
+            if crate::store::accounts::second_factors::remove(&mut w, person.id).await? {
+                also.push_str(", and the second factor was removed");
+            }
+            if keys > 0 {
+                also.push_str(", and the passkeys were removed");
+            }
+        }
         let text = format!(
             "The password of {} was reset on the server{also}; all tokens of this person ended",
             person.email

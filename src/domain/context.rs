@@ -16,9 +16,9 @@ use crate::clock::{Clock, Micros};
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
-    self, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE, CODE_TURNS, RESET_EVERY, RESET_MAIL_EVERY,
-    RESET_MAILS, RESETS, RESETS_AT_ONCE, UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY,
-    WEBHOOK_TESTS,
+    self, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE, CODE_TURNS, PASSKEY_STEP_EVERY, PASSKEY_STEPS,
+    RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS, RESETS, RESETS_AT_ONCE, UPLOADS, UPLOADS_A_PERSON,
+    WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
@@ -92,6 +92,8 @@ pub struct Limiters {
     pub codes: PasswordBudget,
     /// One code of a person is checked at a time, so that none is tried before the ones before it were counted.
     pub code_turns: Slots<UserId>,
+    /// Limits how often an address may take a step of a login with a passkey.
+    pub passkey_steps: Rate<IpAddr>,
     /// Limits how many links for new passwords are being made.
     pub reset_places: Arc<Semaphore>,
     /// Limits how often an address may ask for links for new passwords.
@@ -113,6 +115,7 @@ impl Default for Limiters {
             cli_sessions: Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY),
             codes: PasswordBudget::with_pause(CODE_PAUSE),
             code_turns: Slots::new(CODE_TURNS, 1),
+            passkey_steps: Rate::new(PASSKEY_STEPS, PASSKEY_STEP_EVERY),
             reset_places: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
             resets: Rate::new(RESETS, RESET_EVERY),
             reset_mails: Rate::new(RESET_MAILS, RESET_MAIL_EVERY),

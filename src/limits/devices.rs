@@ -132,6 +132,16 @@ pub const EMAIL_BYTES: usize = 255;
 pub const PERSON_NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=100;
 /// Recovery codes of a second factor.
 pub const RECOVERY_CODES: usize = 10;
+/// Maximum passkeys of one person.
+pub const PASSKEYS_A_PERSON: usize = 20;
+/// Length of what a person calls a passkey in characters.
+pub const PASSKEY_NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
+/// How long a person has to unlock a passkey: what WebAuthn recommends, since some have to fetch it first.
+pub const PASSKEY_TIME: Duration = Duration::from_secs(300);
+/// Logins with a passkey that one address may begin or finish at once, and the time after which one more step is allowed.
+pub const PASSKEY_STEPS: NonZeroU32 = NonZeroU32::new(60).expect("above zero");
+/// See [`PASSKEY_STEPS`].
+pub const PASSKEY_STEP_EVERY: Duration = Duration::from_secs(2);
 /// How long the second step of a login may take after the first.
 pub const SECOND_STEP_TIME: Duration = Duration::from_secs(300);
 /// After ten wrong codes of a second factor one more is allowed each five minutes: with three codes of a million good at a time, that

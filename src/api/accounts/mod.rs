@@ -6,6 +6,8 @@ mod members;
 mod organizations;
 mod own_account;
 pub(super) mod pages;
+mod passkey_login;
+mod passkeys;
 mod password_reset;
 mod pins;
 mod second_factor;
@@ -27,6 +29,8 @@ pub(super) fn routes(contract: &mut Contract) {
     pins::routes(contract);
     sessions::routes(contract);
     second_factor::routes(contract);
+    passkeys::routes(contract);
+    passkey_login::routes(contract);
     password_reset::routes(contract);
     cli_login::routes(contract);
     tokens::routes(contract);

@@ -1,15 +1,16 @@
 //! The few pages that work without the console: the browser's side of a command line's login, invitations, and new passwords. Plain forms,
-//! without a script and without a session: each asks for the password.
+//! without a script: each asks for the password, also where the browser has a session.
 
 use crate::api::http::error::Error;
 use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
+use crate::api::http::session_cookie;
 use crate::app::App;
 use crate::domain::DomainError;
-use crate::domain::accounts::logins::{self, Confirmed};
+use crate::domain::accounts::logins::{self, Confirmed, Shown};
 use crate::domain::accounts::password_reset;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -36,15 +37,21 @@ async fn confirm(
     State(app): State<App>,
     Path(session): Path<String>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     p: Params,
 ) -> Response {
     let Ok(waits) = logins::waiting(&app.db, &session).await else {
         return failed();
     };
-    let text = |key: &str| p.text(key).unwrap_or_default().to_owned();
-    let (email, password) = (text("email"), text("password"));
-    let (code, from) = (p.text("code"), address_of(peer));
-    match logins::confirm(&app, &session, &email, &password, code, from).await {
+    let own = session_cookie::sent(&headers, &app.policy);
+    let shown = Shown {
+        email: p.text("email").unwrap_or_default(),
+        password: p.text("password").unwrap_or_default(),
+        code: p.text("code"),
+        session: own.as_deref(),
+        from: address_of(peer),
+    };
+    match logins::confirm(&app, &session, shown).await {
         Ok(Confirmed::Done) => done(),
         Ok(Confirmed::Wrong) => confirm_form(waits.code, "Wrong email, password or code."),
         Ok(Confirmed::NeedsCode) => confirm_form(waits.code, NEEDS_CODE),
@@ -59,8 +66,8 @@ const UNCONFIRMED: &str = "The address of this account was never confirmed. Whoe
     password, which confirms it: nervecenter admin reset-password.";
 
 /// What somebody with a second factor is told.
-const NEEDS_CODE: &str =
-    "This account has a second factor: give its code as well, and the password once more.";
+const NEEDS_CODE: &str = "This account has a second factor: give its code, or a recovery code, as well, and the password once more. In a browser that \
+     you are logged in with, the password is enough.";
 
 fn confirm_form(code: i64, problem: &str) -> Response {
     let digits: String = code

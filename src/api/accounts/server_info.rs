@@ -5,6 +5,7 @@ use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::tag::Tag;
 use crate::app::App;
+use crate::domain::accounts::passkeys;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,6 +17,9 @@ struct ServerInfo {
     version: &'static str,
     /// Whether it sends mail, such as invitations.
     mail: bool,
+    /// Whether people may log in with passkeys: the server is told its public address, which is under https and has a domain name,
+    /// or is `localhost`.
+    passkeys: bool,
     /// What it takes beside `.fw` files: `esp_idf`.
     features: Vec<&'static str>,
 }
@@ -34,6 +38,7 @@ async fn show(State(app): State<App>) -> Result<Data<ServerInfo>> {
     Ok(Data(ServerInfo {
         version: env!("CARGO_PKG_VERSION"),
         mail: app.policy.mail,
+        passkeys: passkeys::are_possible(&app.policy),
         features: on.map(|(name, _)| name).collect(),
     }))
 }

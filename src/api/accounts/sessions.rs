@@ -1,5 +1,6 @@
 //! The login of browsers: a session in a cookie. Beyond NervesHub, whose API takes tokens only.
 
+use super::passkey_login::ASSERTION;
 use crate::access::scope::Person;
 use crate::api::http::answer::{Data, NoContent, WithCookie};
 use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, required};
@@ -11,8 +12,8 @@ use crate::api::http::session_cookie::{self, Origin};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::accounts::orgs;
 use crate::domain::accounts::sessions::{self, Begun, Browser, NewSession, Session};
+use crate::domain::accounts::{orgs, passkey_login};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
@@ -22,7 +23,7 @@ use std::net::IpAddr;
 /// Who is logged in.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "BrowserSession")]
-struct SessionView {
+pub(super) struct SessionView {
     /// The person.
     user: User,
     /// The organizations that the person belongs to, by name.
@@ -45,9 +46,10 @@ enum LoginView {
 /// What the second step of a login takes.
 #[derive(Serialize, JsonSchema)]
 struct SecondStep {
-    /// What it may be done with: `totp`, which recovery codes are as good as.
-    second_factor: [&'static str; 1],
-    /// What `POST /session/second_factor` takes beside the code, for five minutes.
+    /// What it may be done with: `totp`, `passkey`, or both. A recovery code is as good as either.
+    second_factor: Vec<&'static str>,
+    /// What `POST /session/second_factor` takes beside the code, and `POST /session/passkey/options` trades for a question to a
+    /// passkey, for five minutes.
     challenge: String,
 }
 
@@ -124,14 +126,22 @@ pub(super) fn routes(contract: &mut Contract) {
         )
         .summary("The second step of a login, for accounts with a second factor")
         .body_fields(&[
-            required("challenge", FieldType::Text, "From the first step"),
             required(
+                "challenge",
+                FieldType::Text,
+                "From the first step or, with an assertion, from `POST /session/passkey/options`",
+            ),
+            optional_field(
                 "code",
                 FieldType::Text,
                 "Six digits, or a recovery code, which is used up",
             ),
+            optional_field("assertion", FieldType::Map, ASSERTION),
         ])
-        .error(401, "A wrong code, or a challenge that is over")
+        .error(
+            401,
+            "A wrong code or assertion, or a challenge that is over",
+        )
         .error(429, "Too many wrong codes of this account");
     contract
         .get("sessions.show", "/session", Auth::Person, show)
@@ -179,7 +189,7 @@ async fn view(app: &App, person: &Person) -> Result<SessionView> {
 }
 
 /// The browser of a request, and the session that it has.
-struct Asking {
+pub(super) struct Asking {
     agent: String,
     had: Option<String>,
     address: Option<IpAddr>,
@@ -187,7 +197,11 @@ struct Asking {
 
 impl Asking {
     /// Refuses other pages: one could log its visitor in as somebody else, who then sees what the visitor does.
-    fn new(app: &App, headers: &HeaderMap, peer: Option<Extension<Peer>>) -> Result<Self> {
+    pub(super) fn new(
+        app: &App,
+        headers: &HeaderMap,
+        peer: Option<Extension<Peer>>,
+    ) -> Result<Self> {
         if session_cookie::origin(headers, &app.policy) == Origin::Other {
             return Err(Error::CrossSite);
         }
@@ -202,13 +216,19 @@ impl Asking {
         })
     }
 
-    fn browser(&self) -> Browser<'_> {
+    pub(super) fn browser(&self) -> Browser<'_> {
         Browser {
             agent: &self.agent,
             address: self.address,
             had: self.had.as_deref(),
         }
     }
+}
+
+/// The answer to a login that is done.
+pub(super) async fn begun(app: &App, new: &NewSession) -> Result<WithCookie<Data<SessionView>>> {
+    let view = view(app, &new.person).await?;
+    Ok(WithCookie(cookie(app, new), Data(view)))
 }
 
 fn cookie(app: &App, new: &NewSession) -> Option<HeaderValue> {
@@ -230,10 +250,12 @@ async fn begin(
     let remembered = p.flag("remember").unwrap_or_default();
     match sessions::begin(&app, email, password, remembered, asking.browser()).await? {
         Begun::Wrong => Err(Error::WrongPassword),
-        Begun::Challenge(challenge) => {
+        Begun::Challenge(step) => {
+            let kinds = [("totp", step.totp), ("passkey", step.passkey)];
+            let own = kinds.into_iter().filter(|(_, own)| *own);
             let second = SecondStep {
-                second_factor: ["totp"],
-                challenge,
+                second_factor: own.map(|(kind, _)| kind).collect(),
+                challenge: step.challenge,
             };
             Ok(WithCookie(None, Data(LoginView::Second(second))))
         }
@@ -253,11 +275,16 @@ async fn second_factor(
 ) -> Result<WithCookie<Data<SessionView>>> {
     let asking = Asking::new(&app, &headers, peer)?;
     let text = |key: &str| p.text(key).unwrap_or_default();
-    let (challenge, code) = (text("challenge"), text("code"));
-    let new = sessions::second_step(&app, challenge, code, asking.browser()).await?;
-    let new = new.ok_or(Error::WrongCode)?;
-    let view = view(&app, &new.person).await?;
-    Ok(WithCookie(cookie(&app, &new), Data(view)))
+    let (challenge, browser) = (text("challenge"), asking.browser());
+    let new = match p.map("assertion") {
+        Some(assertion) => passkey_login::second_step(&app, challenge, assertion, browser)
+            .await?
+            .ok_or(Error::WrongPasskey)?,
+        None => sessions::second_step(&app, challenge, text("code"), browser)
+            .await?
+            .ok_or(Error::WrongCode)?,
+    };
+    begun(&app, &new).await
 }
 
 /// `GET /session`.

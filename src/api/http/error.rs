@@ -27,6 +27,8 @@ pub enum Error {
     WrongPassword,
     /// A wrong code of a second factor, or a challenge that is over.
     WrongCode,
+    /// A passkey that is not known here, or a challenge that is over.
+    WrongPasskey,
     /// The password is right, and a code is needed beside it.
     NeedsCode,
     /// No such route.
@@ -125,9 +127,13 @@ impl IntoResponse for Error {
                 StatusCode::UNAUTHORIZED,
                 "The code is wrong or was used already, or the login has taken more than five minutes.",
             ),
+            Self::WrongPasskey => detail(
+                StatusCode::UNAUTHORIZED,
+                "The passkey is not known here or was removed, or the login has taken more than five minutes; begin again.",
+            ),
             Self::NeedsCode => detail(
                 StatusCode::UNAUTHORIZED,
-                "This account has a second factor: give its code as well (`code`), or log in through a browser.",
+                "This account has a second factor: give its code, or a recovery code, as well (`code`), or log in through a browser.",
             ),
             Self::Unchanged { errors, data } => json_answer(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -220,7 +220,7 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`, `job`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`, `job`, `passkey`.
 pub struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -238,6 +238,7 @@ impl FromRequestParts<App> for Word {
             "session",
             "view",
             "job",
+            "passkey",
         ]
         .iter()
         .find_map(|k| map.get(*k))

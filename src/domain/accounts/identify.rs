@@ -2,7 +2,7 @@
 
 use crate::access::password;
 use crate::access::scope::{Grant, Person};
-use crate::domain::accounts::second_factor;
+use crate::domain::accounts::{passkeys, second_factor};
 use crate::domain::error::field;
 use crate::domain::{Context, Result};
 use crate::store::accounts::users::{self, User};
@@ -100,12 +100,10 @@ pub(super) async fn require_password(
     person: &Person,
     given: &str,
     from: Option<IpAddr>,
-) -> Result<()> {
-    let found = by_password(context, &person.email, given, from).await?;
-    if found.is_none_or(|p| p.id != person.id) {
-        return Err(field("current_password", "is wrong"));
-    }
-    Ok(())
+) -> Result<Proven> {
+    let found = prove(context, &person.email, given, from).await?;
+    let own = found.filter(|proven| proven.person.id == person.id);
+    own.ok_or_else(|| field("current_password", "is wrong"))
 }
 
 /// Who somebody is who gives an email and a password.
@@ -147,7 +145,10 @@ pub async fn by_all_factors(
     let Some(proven) = prove(context, email, password, from).await? else {
         return Ok(Identified::Nobody);
     };
-    if !second_factor::is_on(&context.db, &proven.person).await? {
+    let person = &proven.person;
+    let second = second_factor::is_on(&context.db, person).await?
+        || passkeys::has_any(&context.db, person).await?;
+    if !second {
         return Ok(Identified::Known(proven));
     }
     let Some(code) = code.filter(|c| !c.trim().is_empty()) else {

@@ -1,6 +1,7 @@
 //! Command-line logins that a person confirms in a browser (docs/protocol/rest.md, "Login through a browser"),
 //! and invitations to an organization.
 
+use crate::access::credential::Credential;
 use crate::access::random;
 use crate::access::scope::{Grant, InOrg as _, Org, Person, Role, Scope};
 use crate::access::vault::Secret;
@@ -8,7 +9,7 @@ use crate::budget::counted;
 use crate::clock::Micros;
 use crate::domain::Context;
 use crate::domain::accounts::identify::{self, Identified};
-use crate::domain::accounts::{fields, users};
+use crate::domain::accounts::{fields, scopes, users};
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
 use crate::domain::{DomainError, Result};
@@ -104,22 +105,39 @@ pub enum Confirmed {
     Taken,
 }
 
-/// Confirms a login as the person with this email and password, and code where there is a second factor.
+/// What somebody shows who confirms a login.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'r> {
+    /// Email.
+    pub email: &'r str,
+    /// Password.
+    pub password: &'r str,
+    /// A code of the second factor.
+    pub code: Option<&'r str>,
+    /// The session that the browser has. One of the same person is as good as a code: the second factor was shown for it.
+    pub session: Option<&'r str>,
+    /// Where the request comes from.
+    pub from: Option<IpAddr>,
+}
+
+/// Confirms a login as the person with this email and password and, where there is a second factor, code or session.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the login is unknown or expired.
-pub async fn confirm(
-    context: &Context,
-    token: &str,
-    email: &str,
-    password: &str,
-    code: Option<&str>,
-    from: Option<IpAddr>,
-) -> Result<Confirmed> {
+pub async fn confirm(context: &Context, token: &str, shown: Shown<'_>) -> Result<Confirmed> {
     let session = waiting(&context.db, token).await?;
-    let proven = match identify::by_all_factors(context, email, password, code, from).await? {
+    let Shown {
+        email,
+        password,
+        code,
+        ..
+    } = shown;
+    let proven = match identify::by_all_factors(context, email, password, code, shown.from).await? {
         Identified::Nobody => return Ok(Confirmed::Wrong),
-        Identified::NeedsCode(_) => return Ok(Confirmed::NeedsCode),
+        Identified::NeedsCode(proven) => match shown.session {
+            Some(text) if has_session(context, &proven.person, text).await? => proven,
+            _ => return Ok(Confirmed::NeedsCode),
+        },
         Identified::Known(proven) => proven,
     };
     let person = &proven.person;
@@ -150,6 +168,12 @@ pub async fn confirm(
     audit::of_person(&mut w, person, &said, now).await?;
     w.commit().await?;
     Ok(Confirmed::Done)
+}
+
+/// Whether a session is one of this person.
+async fn has_session(context: &Context, person: &Person, text: &str) -> Result<bool> {
+    let found = scopes::person(context, Credential::Session(text)).await?;
+    Ok(found.is_some_and(|own| own.id == person.id))
 }
 
 /// Invites somebody who has no account on this server yet.

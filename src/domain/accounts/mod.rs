@@ -8,6 +8,8 @@ pub mod members;
 pub mod org_settings;
 pub mod orgs;
 pub mod own_account;
+pub mod passkey_login;
+pub mod passkeys;
 pub mod password_reset;
 pub mod passwords;
 pub mod pins;

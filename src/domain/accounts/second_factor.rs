@@ -9,9 +9,9 @@ use crate::domain::accounts::{identify, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RECOVERY_CODES;
-use crate::store::Db;
 use crate::store::accounts::second_factors as table;
 use crate::store::events::audit;
+use crate::store::{Db, Write};
 use std::net::IpAddr;
 use totp_rs::{Builder, Totp};
 
@@ -100,8 +100,8 @@ fn step_of(context: &Context, person: &Person, sealed: &[u8], code: &str) -> Res
     Ok(step.and_then(|s| i64::try_from(s).ok()))
 }
 
-/// Counts a wrong code of a person.
-async fn failed(context: &Context, person: &Person) -> Result<()> {
+/// Counts a wrong code of a person, or a wrong answer of a passkey.
+pub(super) async fn failed(context: &Context, person: &Person) -> Result<()> {
     // By the person alone: whoever knows the password may come from many addresses.
     if context.limiters.codes.failed(&person.email, None) {
         let text = format!(
@@ -134,21 +134,40 @@ pub async fn confirm(context: &Context, person: &Person, code: &str) -> Result<V
             "is wrong; begin with a new secret if it stays so, and look at the clock of your phone";
         return Err(field("code", text));
     };
-    let codes: Vec<String> = (0..RECOVERY_CODES)
-        .map(|_| password::recovery_code())
-        .collect();
-    let hashes: Vec<_> = codes.iter().map(|code| hash(code)).collect();
     let now = context.now();
     let mut w = context.db.write().await?;
     if !table::confirm(&mut w, person.id, &waits.secret, step).await? {
         let text = "Another secret was made meanwhile; give a code of that one.";
         return Err(DomainError::Conflict(text.into()));
     }
-    table::set_codes(&mut w, person.id, &hashes).await?;
+    let codes = new_codes(&mut w, person).await?;
     let text = format!("{} switched a second factor on", person.name);
     audit::of_person(&mut w, person, &text, now).await?;
     w.commit().await?;
     Ok(codes)
+}
+
+/// Makes recovery codes in place of those that the person had.
+async fn new_codes(w: &mut Write, person: &Person) -> Result<Vec<String>> {
+    let codes: Vec<String> = (0..RECOVERY_CODES)
+        .map(|_| password::recovery_code())
+        .collect();
+    let hashes: Vec<_> = codes.iter().map(|code| hash(code)).collect();
+    table::set_codes(w, person.id, &hashes).await?;
+    Ok(codes)
+}
+
+/// Makes recovery codes for a person whose first passkey is their first second factor; none for others, who have theirs.
+pub(super) async fn codes_for_first(
+    w: &mut Write,
+    person: &Person,
+    first_passkey: bool,
+) -> Result<Vec<String>> {
+    let found = table::of_user(w, person.id).await?;
+    if first_passkey && found.is_none_or(|f| !f.confirmed) {
+        return new_codes(w, person).await;
+    }
+    Ok(Vec::new())
 }
 
 /// The hash of a recovery code, however it is typed.
@@ -158,7 +177,7 @@ fn hash(code: &str) -> Vec<u8> {
     sha256(plain.as_bytes()).to_vec()
 }
 
-/// Whether logins of this person ask for a code.
+/// Whether an app makes codes for logins of this person.
 pub(super) async fn is_on(db: &Db, person: &Person) -> Result<bool> {
     let mut r = db.read().await?;
     let found = table::of_user(&mut r, person.id).await?;

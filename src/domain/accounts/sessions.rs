@@ -6,7 +6,7 @@ use crate::access::scope::Person;
 use crate::clock::Micros;
 use crate::domain::accounts::identify::{self, Identified, Proven};
 use crate::domain::accounts::users::{self, Lasting};
-use crate::domain::accounts::{scopes, sealed_proof, second_factor, tokens};
+use crate::domain::accounts::{passkeys, scopes, sealed_proof, second_factor, tokens};
 use crate::domain::error::field;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::{
@@ -56,19 +56,29 @@ pub struct NewSession {
     pub remembered: bool,
 }
 
+/// What the second step of a login takes.
+pub struct SecondStep {
+    /// What goes to [`second_step`] with a code, or is traded for a question to a passkey.
+    pub challenge: String,
+    /// Whether the person has an app that makes codes.
+    pub totp: bool,
+    /// Whether the person has a passkey that works here.
+    pub passkey: bool,
+}
+
 /// How a login of a browser went.
 pub enum Begun {
     /// The email, the password or the code is wrong.
     Wrong,
-    /// The person has a second factor; its code goes with this text to [`second_step`].
-    Challenge(String),
+    /// The person has a second factor.
+    Challenge(SecondStep),
     Done(NewSession),
 }
 
 /// What a challenge is sealed as.
-const CHALLENGE: &str = "second step of a login";
+pub(super) const CHALLENGE: &str = "second step of a login";
 /// What goes with a challenge when the session is to be remembered.
-const REMEMBERED: &str = "remembered";
+pub(super) const REMEMBERED: &str = "remembered";
 
 /// Checks a password and begins a session, unless the person has a second factor.
 ///
@@ -86,11 +96,16 @@ pub async fn begin(
         Identified::NeedsCode(proven) => {
             let note = if remembered { REMEMBERED } else { "once" };
             let life = SECOND_STEP_TIME;
-            let sealed = sealed_proof::seal(context, CHALLENGE, life, &proven, note);
-            Ok(Begun::Challenge(sealed))
+            let person = &proven.person;
+            Ok(Begun::Challenge(SecondStep {
+                challenge: sealed_proof::seal(context, CHALLENGE, life, &proven, note),
+                totp: second_factor::is_on(&context.db, person).await?,
+                passkey: passkeys::are_possible(&context.policy)
+                    && passkeys::has_any(&context.db, person).await?,
+            }))
         }
         Identified::Known(proven) => {
-            let new = open(context, proven, remembered, browser).await?;
+            let new = open(context, proven, remembered, browser, "a password").await?;
             Ok(new.map_or(Begun::Wrong, Begun::Done))
         }
     }
@@ -115,15 +130,17 @@ pub async fn second_step(
     if !second_factor::take(context, &proven.person, code).await? {
         return Ok(None);
     }
-    open(context, proven, note == REMEMBERED, browser).await
+    let by = "a password and a code";
+    open(context, proven, note == REMEMBERED, browser, by).await
 }
 
-/// Opens a session for a person who has shown everything that is asked for; `None` when the password was changed meanwhile.
-async fn open(
+/// Opens a session for a person who has shown everything that is asked for: `by` says what. `None` when the password was changed meanwhile.
+pub(super) async fn open(
     context: &Context,
     proven: Proven,
     remembered: bool,
     browser: Browser<'_>,
+    by: &str,
 ) -> Result<Option<NewSession>> {
     let had = match browser.had {
         Some(text) => scopes::person(context, Credential::Session(text)).await?,
@@ -160,7 +177,7 @@ async fn open(
         address: &address,
     };
     sessions::add(&mut w, &row).await?;
-    let said = format!("{} logged in with a browser", person.name);
+    let said = format!("{} logged in with a browser, by {by}", person.name);
     audit::of_person(&mut w, &person, &said, now).await?;
     w.commit().await?;
     let person = Person {

@@ -4,6 +4,7 @@ pub mod cli_sessions;
 pub mod invites;
 pub mod membership;
 pub mod orgs;
+pub mod passkeys;
 pub mod pins;
 pub mod preferences;
 pub mod scope;

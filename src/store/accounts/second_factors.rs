@@ -135,9 +135,23 @@ pub async fn codes(on: &mut impl On, user: UserId) -> Result<i64> {
     Ok(row.map_or(0, |r| r.0))
 }
 
-/// Removes the second factor of a person and its recovery codes; `false` when there was none.
+/// Removes the recovery codes of a person who has neither a second factor that is on nor a passkey any more.
+pub async fn drop_codes_of_none(w: &mut Write, user: UserId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "second_factors.drop_codes_of_none",
+            "DELETE FROM recovery_codes WHERE user_id = $1
+             AND NOT EXISTS (SELECT 1 FROM second_factors f WHERE f.user_id = $1 AND f.confirmed)
+             AND NOT EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = $1)"
+        ),
+        user
+    )?;
+    Ok(())
+}
+
+/// Removes the second factor of a person, and the recovery codes when no passkey is left; `false` when there was none.
 pub async fn remove(w: &mut Write, user: UserId) -> Result<bool> {
-    set_codes(w, user, &[]).await?;
     let n = execute!(
         w,
         sql!(
@@ -146,5 +160,6 @@ pub async fn remove(w: &mut Write, user: UserId) -> Result<bool> {
         ),
         user
     )?;
+    drop_codes_of_none(w, user).await?;
     Ok(n > 0)
 }

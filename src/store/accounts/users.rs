@@ -144,6 +144,7 @@ pub async fn still_has(w: &mut Write, id: UserId, password_hash: &str) -> Result
 /// Takes everything from an account and frees its address. Its row stays, because audit entries refer to it.
 pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
     delete_tokens(w, id).await?;
+    super::passkeys::remove_all(w, id).await?;
     super::second_factors::remove(w, id).await?;
     w.revokes();
     for statement in [

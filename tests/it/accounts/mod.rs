@@ -2,6 +2,7 @@
 
 mod logins;
 mod own;
+mod passkeys;
 mod revoked;
 mod second_factor;
 mod sessions;

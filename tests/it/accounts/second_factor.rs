@@ -188,7 +188,7 @@ async fn every_other_way_in_asks_for_the_code(server: Server) {
     };
     let asked = post("").await;
     assert!(
-        asked.status == 401 && asked.text.contains("give its code"),
+        asked.status == 401 && asked.text.contains("give its code, or a recovery code"),
         "{}",
         asked.text
     );

@@ -21,6 +21,7 @@ pub(super) fn filled(template: &str, device: &str) -> String {
         ("{script}", "999999"),
         ("{token}", "999999"),
         ("{session}", "999999"),
+        ("{passkey}", "999999"),
         ("{view}", "999999"),
         ("{job}", "999999"),
         ("{link}", "1.2.forged"),
@@ -75,6 +76,7 @@ fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> O
             "/api/users/me/sessions",
             "/api/users/me/password",
             "/api/users/me/totp",
+            "/api/users/me/passkeys",
             "/api/users/me/preferences",
         ];
         let tokens = own.iter().any(|path| template.starts_with(path))

@@ -3,6 +3,7 @@
 //! tell fails it. It is one file because it is one story, in which each step uses what the steps before it made.
 
 use crate::support::api::Answer;
+use crate::support::authenticator::Authenticator;
 use crate::support::ca::{Leaf, ca};
 use crate::support::device::{Device, running};
 use crate::support::server::ALL_OPERATIONS;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What changes something without an entry, and why that is right.
-const SILENT: [(&str, &str); 21] = [
+const SILENT: [(&str, &str); 23] = [
     (
         "put {p}/devices/{device}/pin",
         "of a person, and of no weight",
@@ -25,6 +26,11 @@ const SILENT: [(&str, &str); 21] = [
     ("delete {p}/devices/{device}/pin", "as before"),
     ("post /api/users/password_reset", "sends a mail"),
     ("post /api/users/me/totp", "counts with its first code"),
+    (
+        "post /api/users/me/passkeys/options",
+        "asks; the passkey is added by the answer",
+    ),
+    ("post /api/session/passkey/options", "asks"),
     (
         "put /api/users/me/preferences",
         "of a person, and of no weight",
@@ -200,7 +206,8 @@ fn is_time(text: &str) -> bool {
 
 /// A value without what differs from run to run: numbers of rows, times, secrets, ports.
 fn plain(key: &str, value: Value) -> Value {
-    const SECRET: [&str; 19] = [
+    const SECRET: [&str; 20] = [
+        "challenge",
         "recovery_codes",
         "uri",
         "csrf",
@@ -295,6 +302,24 @@ async fn second_factor(t: &mut Tour<'_>) {
     t.send(Method::DELETE, "/api/users/me/totp", password).await;
 }
 
+/// A passkey is added, logs its person in, and is removed.
+async fn passkeys(t: &mut Tour<'_>) {
+    let path = "/api/users/me/passkeys";
+    let password = json!({"current_password": t.server.login("password")});
+    let mut authenticator = Authenticator::default();
+    let asked = t.post(&format!("{path}/options"), password.clone()).await;
+    let credential = authenticator.register(&asked["options"]);
+    let form = json!({"challenge": asked["challenge"], "credential": credential, "name": "laptop"});
+    let made = t.post(path, form).await;
+    let asked = t.post("/api/session/passkey/options", json!({})).await;
+    let assertion = authenticator.sign(&asked["options"]);
+    let form = json!({"challenge": asked["challenge"], "assertion": assertion});
+    t.post("/api/session/passkey", form).await;
+    t.get(path).await;
+    let own = format!("{path}/{}", made["passkey"]["id"]);
+    t.send(Method::DELETE, &own, password).await;
+}
+
 /// Sessions, and what a person does with an account of their own.
 async fn own_account(t: &mut Tour<'_>) {
     t.get("/api/server").await;
@@ -316,6 +341,7 @@ async fn own_account(t: &mut Tour<'_>) {
     .await;
     t.get("/api/users/me/preferences").await;
     second_factor(t).await;
+    passkeys(t).await;
     t.post("/api/orgs", json!({"name": "lab"})).await;
     t.put("/api/orgs/lab", json!({"name": "lab2"})).await;
     t.delete("/api/orgs/lab2").await;

@@ -1,6 +1,7 @@
 //! What the tests share: a server in this process or as a child process, clients by role, a raw device.
 
 pub mod api;
+pub mod authenticator;
 pub mod ca;
 pub mod contract;
 pub mod device;

@@ -81,6 +81,11 @@ impl Server {
         Self::with(engine, &[]).await
     }
 
+    /// Starts one in this process that people reach under a domain name.
+    pub async fn named(engine: Engine) -> Option<Self> {
+        Self::with(engine, &["--web-url", super::authenticator::ORIGIN]).await
+    }
+
     /// Starts one in this process with further flags.
     pub async fn with(engine: Engine, flags: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -562,7 +567,13 @@ macro_rules! both_engines_as_process {
     ($($tests:tt)*) => { $crate::both_engines_by! { process $($tests)* } };
 }
 
-/// What the two above share: the function of `Server` that starts it.
+/// The same, with a server that people reach under a domain name.
+#[macro_export]
+macro_rules! both_engines_with_a_name {
+    ($($tests:tt)*) => { $crate::both_engines_by! { named $($tests)* } };
+}
+
+/// What the three above share: the function of `Server` that starts it.
 #[macro_export]
 macro_rules! both_engines_by {
     ($start:ident $($(#[$meta:meta])* $name:ident)*) => {

@@ -58,7 +58,7 @@ fn every_statement_that_takes_a_right_away_says_so() {
 /// these: a proof that somebody brings, or the work of a job. What people ask for never is.
 #[test]
 fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
-    const BY_A_PROOF: [&str; 17] = [
+    const BY_A_PROOF: [&str; 19] = [
         "devices::certificates::cas_by_ski",
         "devices::certificates::holder",
         "devices::certificates::holder_of_exactly",
@@ -66,6 +66,8 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "devices::certificates::used",
         "accounts::cli_sessions::fetched",
         "accounts::cli_sessions::find",
+        "accounts::passkeys::find",
+        "accounts::passkeys::spend",
         "devices::by_identifier",
         "devices::iroh_endpoints::known",
         "accounts::invites::find",

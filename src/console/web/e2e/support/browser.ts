@@ -95,7 +95,7 @@ export class Visitor {
     await this.page.goto('/login')
     await this.page.getByLabel('Email').fill(email)
     await this.page.getByLabel('Password').fill(password)
-    await this.page.getByRole('button', { name: 'Log in' }).click()
+    await this.page.getByRole('button', { name: 'Log in', exact: true }).click()
     await this.page.waitForURL((url) => !url.pathname.startsWith('/login'))
   }
 

@@ -93,16 +93,18 @@ export class TestServer {
     private readonly process: ChildProcess,
   ) {}
 
-  /** Starts a server with nothing in it but its first login. */
-  static async start(): Promise<TestServer> {
+  /** Starts a server with nothing in it but its first login; `more` are further flags. With a name it is reached as `localhost`. */
+  static async start({ named = false, more = [] }: { named?: boolean; more?: readonly string[] } = {}): Promise<TestServer> {
     const folder = mkdtempSync(join(tmpdir(), 'nervecenter-e2e-'))
     const [web, devices, downloads] = [await freePort(), await freePort(), await freePort()]
     const at = (port: number) => `127.0.0.1:${port}`
     const listen = ['--web-listen', at(web), '--device-listen', at(devices), '--download-listen', at(downloads)]
-    const child = spawn(binary(), ['serve', '--data-dir', folder, ...listen], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const base = `http://${named ? `localhost:${web}` : at(web)}`
+    const flags = named ? ['--web-url', base, ...more] : more
+    const child = spawn(binary(), ['serve', '--data-dir', folder, ...listen, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     const found = await printed(child, /First login.* the password (\S+)/)
     const password = found[1] ?? ''
-    const server = new TestServer(`http://${at(web)}`, `wss://${at(devices)}`, password, folder, child)
+    const server = new TestServer(base, `wss://${at(devices)}`, password, folder, child)
     await server.logIn()
     return server
   }

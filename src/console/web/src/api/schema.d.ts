@@ -2426,6 +2426,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log a browser in with a passkey, without a password */
+        post: operations["sessions.passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What your browser asks a passkey for, to log in without a password or as the second step after it */
+        post: operations["sessions.passkey_options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session/second_factor": {
         parameters: {
             query?: never;
@@ -2508,6 +2542,58 @@ export interface paths {
         post?: never;
         /** Delete your account, with its tokens, sessions and memberships; refused while an organization has no other administrator */
         delete: operations["users.delete_me"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your passkeys, the oldest first; only a token that grants all may ask */
+        get: operations["passkeys.list"];
+        put?: never;
+        /** Add a passkey: logins with your password ask for it, and it logs you in without one */
+        post: operations["passkeys.add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What your browser makes a passkey of; refused where the server's public address is not under https and a domain name */
+        post: operations["passkeys.begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/passkeys/{passkey}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove one of your passkeys; recovery codes go with the last second factor */
+        delete: operations["passkeys.remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3831,6 +3917,13 @@ export interface components {
             /** @description `2026-08-22T08:33:49`. */
             updated_at: string;
         };
+        /** @description A passkey that was added. */
+        NewPasskey: {
+            /** @description The passkey. */
+            passkey: components["schemas"]["Passkey"];
+            /** @description New recovery codes, when this is your first second factor: each is good once, in place of the passkey. They are shown this once. */
+            recovery_codes: string[];
+        };
         /** @description A shared secret, shown once. */
         NewSharedSecret: {
             /** @description What names it. */
@@ -3994,6 +4087,32 @@ export interface components {
              * @description Pages in all; 0 of an empty list.
              */
             total_pages: number;
+        };
+        /** @description A passkey of the person who asks. */
+        Passkey: {
+            /**
+             * Format: int64
+             * @description A number.
+             */
+            id: number;
+            /** @description When it was added, `2026-08-22T08:33:49Z`. */
+            inserted_at: string;
+            /** @description The last login with it, `2026-08-22T08:33:49Z`. */
+            last_used_at: string | null;
+            /** @description What you called it. */
+            name: string;
+        };
+        /** @description A question to a passkey, or to what is to make one. */
+        PasskeyOptions: {
+            /** @description What goes back to the server with the answer, within five minutes. */
+            challenge: string;
+            /**
+             * @description What the browser takes as `publicKey`, as the JSON of WebAuthn, which `PublicKeyCredential.parseCreationOptionsFromJSON` or
+             *     `parseRequestOptionsFromJSON` read.
+             */
+            options: {
+                [key: string]: unknown;
+            };
         };
         /** @description A device that you have pinned. */
         PinnedDevice: {
@@ -4321,9 +4440,12 @@ export interface components {
         };
         /** @description What the second step of a login takes. */
         SecondStep: {
-            /** @description What `POST /session/second_factor` takes beside the code, for five minutes. */
+            /**
+             * @description What `POST /session/second_factor` takes beside the code, and `POST /session/passkey/options` trades for a question to a
+             *     passkey, for five minutes.
+             */
             challenge: string;
-            /** @description What it may be done with: `totp`, which recovery codes are as good as. */
+            /** @description What it may be done with: `totp`, `passkey`, or both. A recovery code is as good as either. */
             second_factor: string[];
         };
         /** @description A server, as strangers may know it. */
@@ -4332,6 +4454,11 @@ export interface components {
             features: string[];
             /** @description Whether it sends mail, such as invitations. */
             mail: boolean;
+            /**
+             * @description Whether people may log in with passkeys: the server is told its public address, which is under https and has a domain name,
+             *     or is `localhost`.
+             */
+            passkeys: boolean;
             /** @description Of Nervecenter. */
             version: string;
         };
@@ -21292,7 +21419,7 @@ export interface operations {
             };
         };
     };
-    "sessions.second_factor": {
+    "sessions.passkey": {
         parameters: {
             query?: never;
             header?: never;
@@ -21302,10 +21429,15 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description From the first step */
+                    /** @description What `toJSON` of the credential returns that the browser got from the passkey */
+                    assertion: Record<string, never>;
+                    /** @description From `POST /session/passkey/options`, asked without a challenge */
                     challenge: string;
-                    /** @description Six digits, or a recovery code, which is used up */
-                    code: string;
+                    /**
+                     * @description Whether the session lasts for 60 days, also when the browser is closed
+                     * @enum {unknown}
+                     */
+                    remember?: true | false | "true" | "false";
                 };
             };
         };
@@ -21337,7 +21469,229 @@ export interface operations {
                     };
                 };
             };
-            /** @description A wrong code, or a challenge that is over */
+            /** @description A passkey that is not known here, or a challenge that is over or was answered before */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many logins with passkeys from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "sessions.passkey_options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description From the first step of a login; without it, the passkey says who you are */
+                    challenge?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["PasskeyOptions"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The first step is over, or the account has no passkey */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Passkeys do not work here: the server's public address is not under https and a domain name */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many logins with passkeys from this address */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "sessions.second_factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What `toJSON` of the credential returns that the browser got from the passkey */
+                    assertion?: Record<string, never> | null;
+                    /** @description From the first step or, with an assertion, from `POST /session/passkey/options` */
+                    challenge: string;
+                    /** @description Six digits, or a recovery code, which is used up */
+                    code?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["BrowserSession"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A wrong code or assertion, or a challenge that is over */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -21823,6 +22177,405 @@ export interface operations {
             };
             /** @description No valid token, or a role too low */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many wrong passwords */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "passkeys.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Passkey"][];
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "passkeys.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description From `POST /users/me/passkeys/options` */
+                    challenge: string;
+                    /** @description What `toJSON` of the browser's new credential returns */
+                    credential: Record<string, never>;
+                    /** @description 1 to 100 characters */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["NewPasskey"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The passkey is known here already, or you have 20 already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "passkeys.begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Your password */
+                    current_password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["PasskeyOptions"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description You have 20 already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many wrong passwords */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "passkeys.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Your password */
+                    current_password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

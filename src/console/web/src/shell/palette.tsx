@@ -66,7 +66,7 @@ function Body({ onClose }: { onClose: () => void }) {
   const pages = org && product ? PAGES.map(([page, label]) => ({ label, act: go(paths.product(org, product, page)) })) : []
   const own = [
     { label: 'Profile', act: go({ to: '/account/profile' }) },
-    { label: 'Security, sessions and second factor', act: go({ to: '/account/security' }) },
+    { label: 'Security, passkeys, sessions and second factor', act: go({ to: '/account/security' }) },
     { label: 'Tokens', act: go({ to: '/account/tokens' }) },
     { label: frozen ? 'Let time go on' : 'Freeze time', act: act(() => freeze(!frozen)) },
     { label: 'Dark theme', act: act(() => preferences.mutate({ theme: 'dark' })) },

@@ -8,17 +8,23 @@ import { CopyButton, Notice } from '../../ui/layout'
 import { Kept } from '../../ui/shown-once'
 import css from './account.module.css'
 
-export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onDone: () => void }) {
+type Props = { codes: readonly string[]; of?: 'app' | 'passkey'; onDone: () => void }
+
+export function RecoveryCodes({ codes, of = 'app', onDone }: Props) {
+  const passkey = of === 'passkey'
   const { user } = useSession()
   const [kept, setKept] = useState(false)
   const text = `Recovery codes of ${user.email} at ${location.host}, each good once:\n\n${codes.join('\n')}\n`
   const file = useFile(text)
   return (
     <div className="stack">
-      <Notice kind="ok">The second factor is on.</Notice>
+      <Notice kind="ok">{passkey ? 'The passkey is added.' : 'The second factor is on.'}</Notice>
       <p>
-        When your phone is lost, one of these logs you in, in place of a code of the app. Each is good once. They are shown this once; keep them
-        where you keep passwords, and not on the phone alone.
+        {passkey
+          ? 'When your passkey is lost, one of these goes with your password in its place.'
+          : 'When your phone is lost, one of these logs you in, in place of a code of the app.'}{' '}
+        Each is good once. They are shown this once; keep them where you keep passwords, and not on {passkey ? 'the device of the passkey' : 'the phone'}{' '}
+        alone.
       </p>
       <ul className={css.codes}>
         {codes.map((code) => (

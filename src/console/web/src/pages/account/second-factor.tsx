@@ -29,6 +29,7 @@ export function SecondFactorCard() {
         <div className="stack-small">
           <Status tone="off">off</Status>
           <p>With a second factor, a login asks for a code of an app on your phone as well, so that a stolen password alone is worth nothing.</p>
+          {factor.data.recovery_codes > 0 && <Left codes={factor.data.recovery_codes} of="your passkey" />}
           <div>
             <Button onClick={() => setSetting(true)}>Set it up</Button>
           </div>
@@ -37,7 +38,7 @@ export function SecondFactorCard() {
       {factor.data?.on && (
         <div className="stack-small">
           <Status tone="ok">on</Status>
-          <Left codes={factor.data.recovery_codes} />
+          <Left codes={factor.data.recovery_codes} of="a code of the app" />
           <p className="muted">For new recovery codes, or another phone, remove it and set it up again.</p>
           <div>
             <Button kind="danger" onClick={() => setRemoving(true)}>
@@ -52,8 +53,8 @@ export function SecondFactorCard() {
   )
 }
 
-function Left({ codes }: { codes: number }) {
-  const text = `${counted(codes, 'recovery code')} left, each good once in place of a code of the app.`
+function Left({ codes, of }: { codes: number; of: string }) {
+  const text = `${counted(codes, 'recovery code')} left, each good once in place of ${of}.`
   return codes < FEW ? <Status tone="warn">{text}</Status> : <p>{text}</p>
 }
 
@@ -70,7 +71,7 @@ function Remove({ open, onClose }: { open: boolean; onClose: () => void }) {
   }
   return (
     <Confirm open={open} onClose={close} title="Remove the second factor" act="Remove it" danger onConfirm={remove}>
-      <p>Logins ask for your password alone from then on. The entry in your app and your recovery codes are worth nothing any more.</p>
+      <p>The entry in your app is worth nothing any more. Unless you have a passkey, neither are your recovery codes, and logins ask for your password alone.</p>
       <TextField
         label="Your password"
         type="password"

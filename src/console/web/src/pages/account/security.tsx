@@ -1,4 +1,5 @@
-/** How the account is kept safe: its password, a second factor, and where it is logged in. */
+/** How the account is kept safe: its password, passkeys, a second factor, and where it is logged in. */
+import { PasskeysCard } from './passkeys'
 import { PasswordCard } from './password'
 import { SecondFactorCard } from './second-factor'
 import { Sessions } from './sessions'
@@ -7,6 +8,7 @@ export default function Security() {
   return (
     <>
       <PasswordCard />
+      <PasskeysCard />
       <SecondFactorCard />
       <Sessions />
     </>

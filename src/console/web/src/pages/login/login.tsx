@@ -1,18 +1,20 @@
-/** The login: email and password, then the code of the second factor where there is one. */
+/** The login: email and password, then the second factor where there is one; or a passkey in place of all of it. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useRouter, useSearch } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { api, data } from '../../api/client'
-import type { BrowserSession, SecondStep } from '../../api/types'
+import type { BrowserSession, SecondStep as Step } from '../../api/types'
+import { askForPasskey, knowsPasskeys } from '../../session/passkey'
 import { begin, nextPath, queries, sessionQuery } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Check, TextField, useForm } from '../../ui/form'
 import { Box } from './box'
+import { SecondStep } from './second-step'
 
 export default function Login() {
   const router = useRouter()
   const next = nextPath((useSearch({ strict: false }) as { next?: unknown }).next)
-  const [challenge, setChallenge] = useState<string | null>(null)
+  const [step, setStep] = useState<Step | null>(null)
   const enter = (session: BrowserSession) => {
     begin(session)
     router.history.replace(next)
@@ -22,17 +24,13 @@ export default function Login() {
     void queries.ensureQueryData(sessionQuery).then((session) => session && router.history.replace(next))
   }, [router, next])
   return (
-    <Box title={challenge ? 'Second factor' : 'Log in'}>
-      {challenge ? (
-        <Code challenge={challenge} onDone={enter} onBack={() => setChallenge(null)} />
-      ) : (
-        <Password onDone={enter} onSecond={(step) => setChallenge(step.challenge)} />
-      )}
+    <Box title={step ? 'Second factor' : 'Log in'}>
+      {step ? <SecondStep step={step} onDone={enter} onBack={() => setStep(null)} /> : <First onDone={enter} onSecond={setStep} />}
     </Box>
   )
 }
 
-function Password({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; onSecond: (s: SecondStep) => void }) {
+function First({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; onSecond: (s: Step) => void }) {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [remember, setRemember] = useState(false)
@@ -42,15 +40,26 @@ function Password({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; o
     else onDone(answer)
   })
   const server = useQuery({ queryKey: ['server'], queryFn: () => data(api.GET('/api/server')), staleTime: Infinity })
+  const passkey = useForm(async () => {
+    const { options, challenge } = await data(api.POST('/api/session/passkey/options', { body: {} }))
+    const assertion = await askForPasskey(options)
+    onDone(await data(api.POST('/api/session/passkey', { body: { challenge, assertion: assertion as never, remember } })))
+  })
   return (
     <form className="stack" onSubmit={form.submit}>
       {form.problem}
+      {passkey.problem}
       <TextField label="Email" type="email" autoComplete="username" required autoFocus value={email} onChange={(e) => setEmail(e.target.value)} />
       <TextField label="Password" type="password" autoComplete="current-password" required value={password} onChange={(e) => setPassword(e.target.value)} />
       <Check label="Stay logged in for 60 days" checked={remember} onChange={setRemember} />
       <Button type="submit" kind="primary" busy={form.busy}>
         Log in
       </Button>
+      {server.data?.passkeys && knowsPasskeys() && (
+        <Button busy={passkey.busy} onClick={passkey.submit}>
+          Log in with a passkey
+        </Button>
+      )}
       {server.data?.mail ? (
         <Link to="/forgotten" className="small">
           Forgot your password?
@@ -61,31 +70,6 @@ function Password({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; o
           server: <code>nervecenter admin reset-password</code>
         </p>
       )}
-    </form>
-  )
-}
-
-function Code({ challenge, onDone, onBack }: { challenge: string; onDone: (s: BrowserSession) => void; onBack: () => void }) {
-  const [code, setCode] = useState('')
-  const form = useForm(async () => onDone(await data(api.POST('/api/session/second_factor', { body: { challenge, code } }))))
-  return (
-    <form className="stack" onSubmit={form.submit}>
-      {form.problem}
-      <TextField
-        label="Code"
-        hint="Six digits from your app, or one of your recovery codes."
-        autoComplete="one-time-code"
-        required
-        autoFocus
-        value={code}
-        onChange={(e) => setCode(e.target.value)}
-      />
-      <Button type="submit" kind="primary" busy={form.busy}>
-        Go on
-      </Button>
-      <Button kind="plain" onClick={onBack}>
-        Back
-      </Button>
     </form>
   )
 }
