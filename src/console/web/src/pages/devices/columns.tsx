@@ -1,16 +1,16 @@
 /** The columns that the device list may show. */
 import { Link } from '@tanstack/react-router'
-import type { Device } from '../../api/types'
 import type { LiveProduct } from '../../live/live'
 import { paths } from '../../paths'
 import type { VirtualColumn } from '../../table/virtual-table'
 import { Status, connectionStatus, healthStatus } from '../../ui/status'
 import { moment } from '../../ui/text'
 import { Time } from '../../ui/time'
+import type { ListedDevice } from './list'
 
-export const DEFAULT_COLUMNS = ['identifier', 'connection', 'version', 'update', 'group', 'tags', 'seen']
+export const DEFAULT_COLUMNS = ['identifier', 'connection', 'version', 'update', 'health', 'group', 'tags', 'seen']
 
-export function deviceColumns(org: string, product: string, live: LiveProduct): VirtualColumn<Device>[] {
+export function deviceColumns(org: string, product: string, live: LiveProduct): VirtualColumn<ListedDevice>[] {
   return [
     {
       id: 'identifier',
@@ -38,12 +38,10 @@ export function deviceColumns(org: string, product: string, live: LiveProduct): 
     { id: 'update', name: 'Update', width: '170px', cell: (d) => <Update device={d} live={live} /> },
     {
       id: 'health',
-      name: 'Health told',
+      name: 'Health',
       width: '120px',
       cell: (d) => {
-        const told = live.devices.get(d.identifier)?.health
-        if (!told) return <span className="muted">–</span>
-        const status = healthStatus(told)
+        const status = healthStatus(live.devices.get(d.identifier)?.health ?? d.health)
         return <Status tone={status.tone}>{status.word}</Status>
       },
     },
@@ -66,24 +64,25 @@ export function deviceColumns(org: string, product: string, live: LiveProduct): 
   ]
 }
 
-function Seen({ device, live }: { device: Device; live: LiveProduct }) {
+function Seen({ device, live }: { device: ListedDevice; live: LiveProduct }) {
   const told = live.devices.get(device.identifier)
   if (told) return <Time at={new Date(told.at).toISOString()} />
   return device.last_communication === 'never' ? <span className="muted">never</span> : <Time at={device.last_communication} />
 }
 
 /** The stage of an update while it goes on; a device that rests or has its updates off says so. */
-function Update({ device, live }: { device: Device; live: LiveProduct }) {
+function Update({ device, live }: { device: ListedDevice; live: LiveProduct }) {
   const told = live.devices.get(device.identifier)
-  if (told?.stage && !['installed', 'completed'].includes(told.stage)) {
-    if (told.stage === 'failed') return <Status tone="bad">failed</Status>
-    const percent = told.percent === null || told.percent === undefined ? '' : ` ${told.percent} %`
-    return <Status tone="running">{told.stage + percent}</Status>
+  const stage = told?.stage ?? device.update?.stage
+  if (stage && !['installed', 'completed'].includes(stage)) {
+    if (stage === 'failed') return <Status tone="bad">failed</Status>
+    const percent = told?.stage ? told.percent : device.update?.percent
+    return <Status tone="running">{percent === null || percent === undefined ? stage : `${stage} ${percent} %`}</Status>
   }
   if (device.updates_blocked_until && moment(device.updates_blocked_until).getTime() > Date.now()) {
     return <Status tone="warn">penalty box</Status>
   }
   if (!device.updates_enabled) return <Status tone="paused">updates off</Status>
-  if (told?.stage) return <Status tone="ok">{told.stage}</Status>
+  if (stage) return <Status tone="ok">{stage}</Status>
   return <span className="muted">–</span>
 }

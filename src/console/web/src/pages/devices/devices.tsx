@@ -3,7 +3,6 @@ import { useNavigate, useRouter, useSearch } from '@tanstack/react-router'
 import { Download, Map as MapIcon } from 'lucide-react'
 import { Suspense, lazy, useCallback, useEffect, useMemo, useState } from 'react'
 import { Problem } from '../../api/problem'
-import type { Device } from '../../api/types'
 import { useLive } from '../../live/live'
 import { paths } from '../../paths'
 import { togglePins, usePins } from '../device/pins'
@@ -19,7 +18,7 @@ import { ColumnChooser, useColumns } from './column-chooser'
 import { deviceColumns } from './columns'
 import { Facets } from './facets'
 import { FirstDevice } from './first-device'
-import { useDeviceList, useQueryColumns } from './list'
+import { type ListedDevice, useDeviceList, useQueryColumns } from './list'
 import { NewDevice } from './new-device'
 import { QueryBar } from './query-bar'
 import { EVERYTHING, NOTHING, countOf, isSelected, toggled } from './selection'
@@ -88,7 +87,7 @@ export default function Devices() {
   useEffect(clear, [search.q, clear])
   const pins = usePins()
   // Those that are selected, else the one under the cursor; of all that match only some are known here.
-  const pin = (under?: Device) => {
+  const pin = (under?: ListedDevice) => {
     if (selection.all) toast('Pins are for single devices: select them one by one.')
     else togglePins({ org, product }, selection.names.size > 0 ? [...selection.names] : under ? [under.identifier] : [], pins.data)
   }
@@ -145,7 +144,7 @@ export default function Devices() {
             <DeviceMap key={list.query} query={list.query} />
           </Suspense>
         ) : (
-          <VirtualTable<Device>
+          <VirtualTable<ListedDevice>
             label="Devices"
             total={total}
             columns={table}

@@ -10,7 +10,25 @@ export const PAGE = 200
 /** With more pages than this on the screen something scrolls faster than anybody reads. */
 const MOST = 4
 
-type DevicePage = { data: Device[]; pagination: Pagination }
+/** What the columns of the list show. The list asks for these alone, so that a page of it stays small. */
+const FIELDS = [
+  'identifier',
+  'description',
+  'tags',
+  'connection_status',
+  'version',
+  'firmware_metadata',
+  'deployment_group',
+  'updates_enabled',
+  'updates_blocked_until',
+  'last_communication',
+] as const
+/** What is read for a list besides the devices themselves. */
+const MORE = ['health', 'update'] as const
+
+export type ListedDevice = Pick<Device, (typeof FIELDS)[number]> & Required<Pick<Device, (typeof MORE)[number]>>
+
+type DevicePage = { data: ListedDevice[]; pagination: Pagination }
 
 function devicePage(org: string, product: string, query: string, sort: Sort, page: number, signal?: AbortSignal): Promise<DevicePage> {
   const asked = {
@@ -19,13 +37,14 @@ function devicePage(org: string, product: string, query: string, sort: Sort, pag
     sort_direction: sort.descending ? ('desc' as const) : ('asc' as const),
     'pagination[page]': page + 1,
     'pagination[page_size]': PAGE,
+    fields: [...FIELDS, ...MORE].join(','),
   }
   return take(api.GET('/api/orgs/{org}/products/{product}/devices', { params: { path: { org, product }, query: asked }, signal })) as Promise<DevicePage>
 }
 
 type DeviceList = {
   total: number | undefined
-  row: (index: number) => Device | undefined
+  row: (index: number) => ListedDevice | undefined
   error: unknown
   /** Whether what is shown is of an earlier query. */
   stale: boolean
