@@ -11,7 +11,8 @@ import { colourOf, useThemeChange } from './colours'
 import { joined, sentenceOf, type Points, type Values } from './points'
 import css from './line-chart.module.css'
 
-export type Line = { label: string; values: Values }
+/** `tone` says what a line means; lines without one differ by their order. */
+export type Line = { label: string; values: Values; tone?: 'ok' | 'warn' | 'bad' | 'accent' }
 export type Threshold = { value: number; label: string; tone: 'warn' | 'bad' }
 
 type Props = {
@@ -44,8 +45,11 @@ function timeText(seconds: number): string {
   return clock.format(new Date(seconds * 1000))
 }
 
-function strokeOf(n: number) {
-  return STROKES[n % STROKES.length] ?? STROKES[0]
+type Stroke = (typeof STROKES)[number]
+
+function strokeOf(tone: string | undefined, n: number): Stroke {
+  const meant = STROKES.find((s) => s.token === `--${tone}`)
+  return meant ?? STROKES[n % STROKES.length] ?? STROKES[0]
 }
 
 const NO_BANDS: readonly Band[] = []
@@ -69,7 +73,7 @@ export function LineChart({ label, t, lines, span, format, range, thresholds = [
         {lines.map((line, n) => (
           <span key={line.label} className={css.key}>
             <svg width="22" height="8">
-              <line x1="0" y1="4" x2="22" y2="4" stroke={`var(${strokeOf(n).token})`} strokeWidth="2" strokeDasharray={strokeOf(n).dash.join(' ')} />
+              <line x1="0" y1="4" x2="22" y2="4" stroke={`var(${strokeOf(line.tone, n).token})`} strokeWidth="2" strokeDasharray={strokeOf(line.tone, n).dash.join(' ')} />
             </svg>
             {line.label} <strong className="num">{valueAt(points, n, cursor, format)}</strong>
           </span>
@@ -85,6 +89,7 @@ export function LineChart({ label, t, lines, span, format, range, thresholds = [
         thresholds={thresholds}
         bands={bands}
         height={height}
+        tones={lines.map((l) => l.tone ?? '').join(' ')}
         onCursor={setCursor}
       />
       <Twin label={label} points={points} lines={lines} format={format} />
@@ -103,10 +108,12 @@ type PlotProps = Required<Pick<Props, 'span' | 'format' | 'thresholds' | 'bands'
   sentence: string
   points: Points
   range: Props['range']
+  /** The tones of the lines, in one text, which stays the same as long as they do. */
+  tones: string
   onCursor: (index: number | null) => void
 }
 
-function Plot({ sentence, points, span, format, range, thresholds, bands, height, onCursor }: PlotProps) {
+function Plot({ sentence, points, span, format, range, thresholds, bands, height, tones, onCursor }: PlotProps) {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   // What the canvas reads when it draws; new values need no new canvas.
@@ -116,7 +123,7 @@ function Plot({ sentence, points, span, format, range, thresholds, bands, height
   useEffect(() => {
     const where = holder.current
     if (!where) return
-    const options = optionsOf(where, count, height, now, onCursor)
+    const options = optionsOf(where, tones.split(' '), height, now, onCursor)
     const made = new uPlot(options, [[], ...Array.from({ length: count }, () => [])], where)
     plot.current = made
     const sized = new ResizeObserver(() => {
@@ -128,17 +135,17 @@ function Plot({ sentence, points, span, format, range, thresholds, bands, height
       made.destroy()
       plot.current = null
     }
-  }, [count, height, onCursor])
+  }, [count, tones, height, onCursor])
   useEffect(() => {
     plot.current?.setData([points.t, ...points.values])
-  }, [points, span, bands, count, height, onCursor])
+  }, [points, span, bands, count, tones, height, onCursor])
   useThemeChange(useCallback(() => plot.current?.redraw(false, true), []))
   return <div ref={holder} className={css.plot} style={{ height }} role="img" aria-label={sentence} />
 }
 
 type Now = { current: Pick<PlotProps, 'span' | 'format' | 'range' | 'thresholds' | 'bands'> }
 
-function optionsOf(where: HTMLElement, count: number, height: number, now: Now, onCursor: (index: number | null) => void): uPlot.Options {
+function optionsOf(where: HTMLElement, tones: readonly string[], height: number, now: Now, onCursor: (index: number | null) => void): uPlot.Options {
   const font = '12px system-ui, sans-serif'
   const axis = { stroke: () => colourOf(where, '--muted'), grid: { stroke: () => colourOf(where, '--line'), width: 1 }, ticks: { show: false }, font }
   return {
@@ -153,10 +160,10 @@ function optionsOf(where: HTMLElement, count: number, height: number, now: Now, 
     axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((v) => now.current.format(v)) }],
     series: [
       {},
-      ...Array.from({ length: count }, (_, n) => ({
-        stroke: () => colourOf(where, strokeOf(n).token),
+      ...tones.map((tone, n) => ({
+        stroke: () => colourOf(where, strokeOf(tone, n).token),
         width: 1.6,
-        dash: [...strokeOf(n).dash],
+        dash: [...strokeOf(tone, n).dash],
         points: { size: 5 },
       })),
     ],

@@ -29,9 +29,12 @@ export function Flapping() {
       {read.error && <Failure error={read.error} again={() => void read.refetch()} />}
       {read.isPending && <Skeleton />}
       {read.data?.length === 0 && (
-        <Status tone="ok">
-          No device lost its connection {LEAST} times or more in the last {HOURS} hours.
-        </Status>
+        <p>
+          <Status tone="ok">None</Status>{' '}
+          <span className="muted">
+            lost its connection {LEAST} times or more in the last {HOURS} hours.
+          </span>
+        </p>
       )}
       {read.data && read.data.length > 0 && (
         <div className="stack-small">

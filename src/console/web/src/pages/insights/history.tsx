@@ -20,7 +20,7 @@ type Series = components['schemas']['ProductSeries'] & { span: readonly [number,
 type Chart = {
   metric: 'connected' | 'health' | 'updates' | 'bytes'
   title: string
-  lines: readonly (readonly [key: string, label: string])[]
+  lines: readonly (readonly [key: string, label: string, tone?: 'ok' | 'warn' | 'bad' | 'accent'])[]
   format: (value: number) => string
   /** Whether a point is a sum of what happened in it; the others are counts at instants. */
   sums: boolean
@@ -30,11 +30,11 @@ const whole = (value: number) => count(Math.round(value))
 
 const CHARTS: readonly Chart[] = [
   { metric: 'connected', title: 'Connected devices', lines: [['connected', 'connected'], ['devices', 'all devices']], format: whole, sums: false },
-  { metric: 'health', title: 'Health', lines: [['healthy', 'healthy'], ['warning', 'warning'], ['unhealthy', 'unhealthy']], format: whole, sums: false },
+  { metric: 'health', title: 'Health', lines: [['healthy', 'healthy', 'ok'], ['warning', 'warning', 'warn'], ['unhealthy', 'unhealthy', 'bad']], format: whole, sums: false },
   {
     metric: 'updates',
     title: 'Updates that ended',
-    lines: [['installed', 'installed'], ['failed', 'failed'], ['reverted', 'went back'], ['lapsed', 'nothing heard']],
+    lines: [['installed', 'installed', 'ok'], ['failed', 'failed', 'bad'], ['reverted', 'went back', 'warn'], ['lapsed', 'nothing heard', 'accent']],
     format: whole,
     sums: true,
   },
@@ -86,10 +86,12 @@ function OverTime({ chart, range }: { chart: Chart; range: Range }) {
 function Lines({ chart, series }: { chart: Chart; series: Series }) {
   const lines = useMemo(() => {
     const found = series.series as Record<string, (number | null)[]>
-    return chart.lines.map(([key, label]) => ({ label, values: found[key] ?? [] }))
+    return chart.lines.map(([key, label, tone]) => ({ label, values: found[key] ?? [], ...(tone && { tone }) }))
   }, [chart, series])
   if (lines.every((l) => l.values.every((v) => v === null))) {
     return <p className="muted">Nothing is counted yet: the first point comes within a minute.</p>
   }
-  return <LineChart label={chart.title} t={series.t} lines={lines} span={series.span} format={chart.format} />
+  // From nothing, so that a few devices of many are not a cliff.
+  const most = Math.max(1, ...lines.flatMap((l) => l.values.map((v) => v ?? 0)))
+  return <LineChart label={chart.title} t={series.t} lines={lines} span={series.span} format={chart.format} range={[0, most * 1.1]} />
 }

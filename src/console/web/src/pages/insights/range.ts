@@ -2,19 +2,23 @@
 import { useFilters } from '../../address/filters'
 
 export const RANGES = [
+  { value: '1h', label: 'Last hour', seconds: 3600 },
   { value: '24h', label: 'Last 24 hours', seconds: 86_400 },
   { value: '7d', label: 'Last 7 days', seconds: 7 * 86_400 },
   { value: '30d', label: 'Last 30 days', seconds: 30 * 86_400 },
   { value: '90d', label: 'Last 90 days', seconds: 90 * 86_400 },
 ] as const
 
+/** What is looked at unless the address says otherwise. */
+const DAY = RANGES[1]
+
 export type Range = (typeof RANGES)[number]
 
 /** The range that the address names, and how to choose another. */
 export function useRange(): [Range, (value: string) => void] {
   const [filters, change] = useFilters()
-  const range = RANGES.find((r) => r.value === filters.range) ?? RANGES[0]
-  return [range, (value) => change({ range: value === RANGES[0].value ? '' : value, page: filters.page })]
+  const range = RANGES.find((r) => r.value === filters.range) ?? DAY
+  return [range, (value) => change({ range: value === DAY.value ? '' : value, page: filters.page })]
 }
 
 /** The beginning and the end of a range until now, in seconds since 1970. */
