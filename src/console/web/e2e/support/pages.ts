@@ -10,6 +10,8 @@ const P = `/o/${ORG}/p/${PRODUCT}`
 export const OF_PRODUCT = [
   'overview',
   'devices',
+  'devices?map=1',
+  'devices/compare',
   'groups',
   'firmware',
   'archives',
@@ -32,6 +34,7 @@ export function ofThings(things: { device: string; group: string; firmware: stri
   return [
     ...device.map((p) => `${P}/devices/${things.device}/${p}`),
     ...group.map((p) => `${P}/groups/${things.group}/${p}`),
+    `${P}/devices/compare?ids=${things.device},${things.device}-unknown`,
     `${P}/firmware/${things.firmware}`,
   ]
 }

@@ -135,7 +135,7 @@ function Nowhere({ query }: { query: string }) {
         <Link {...paths.settings(org, product, 'extensions')}>extensions of the product</Link> and of each device. With nerves_hub_link 2.6 or later they
         find it by their address on the internet, or by a resolver of your own, such as one for GPS:
       </p>
-      <Command text={'config :nerves_hub_link, :geo, resolver: MyApp.Location'} />
+      <Command text={'config :nerves_hub_link, geo: [resolver: MyApp.Location]'} />
       <p>The server asks when a device connects, so the first marks come as devices do.</p>
     </Empty>
   )
