@@ -93,8 +93,11 @@ fn of_devices(
         && counts.failed > tolerated
     {
         return StepDecision::Stop(format!(
-            "In step {} {} of {} devices failed; {tolerated} are tolerated",
-            step.name, counts.failed, counts.touched
+            "In step {} {} of {} devices failed; {tolerated} {} tolerated",
+            step.name,
+            counts.failed,
+            counts.touched,
+            if tolerated == 1 { "is" } else { "are" }
         ));
     }
     let room = own.match_limit.map(|limit| (limit - counts.touched).max(0));

@@ -57,7 +57,7 @@ fn a_step_updates_then_waits_then_is_over() {
     // The limit is reached, whoever is there.
     let full = there(facts(20, 3, 1, 0));
     assert_eq!(with(full), StepDecision::Wait(Waiting::InFlight(3)));
-    let stops = "In step Canary 2 of 20 devices failed; 1 are tolerated";
+    let stops = "In step Canary 2 of 20 devices failed; 1 is tolerated";
     assert_eq!(
         with(there(facts(20, 3, 2, 0))),
         StepDecision::Stop(stops.into())

@@ -101,7 +101,7 @@ async fn a_release_stops_by_itself_and_sends_nothing_more(server: Server) {
     let at = until(&api, "/state", json!("stopped")).await;
     assert_eq!(
         at["sentence"],
-        "It stopped by itself: In step All 2 of 4 devices failed; 1 are tolerated."
+        "It stopped by itself: In step All 2 of 4 devices failed; 1 is tolerated."
             .replace("2 of 4", &format!("2 of {}", at["steps"][0]["touched"])),
         "{at}"
     );

@@ -23,7 +23,7 @@ test('the printed login opens a fleet that is worth looking at', async () => {
   await page.getByText(/It stopped by itself/).first().waitFor()
   await page.getByText(/waits for a person to approve/).first().waitFor()
   await page.getByText('62', { exact: true }).waitFor()
-  await visitor.expectAccessible('the overview of the demo')
+  await visitor.expectAccessibleInAllLooks('the overview of the demo')
 
   // The person says yes, and the rollout goes on to its end.
   await page.getByRole('link', { name: 'all-rpi4' }).first().click()

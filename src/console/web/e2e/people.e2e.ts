@@ -77,7 +77,7 @@ test('a second factor is set up, asked for at the login, and wrong codes get nob
     dialog.getByRole('button', { name: 'Go on' }).click(),
   ])
   const { secret } = (await answer.json()).data
-  await eve.expectAccessible('the secret of a second factor')
+  await eve.expectAccessibleInAllLooks('the secret of a second factor')
   await dialog.getByLabel('Code', { exact: true }).fill(totp(secret))
   await dialog.getByRole('button', { name: 'Switch it on' }).click()
   await dialog.getByRole('heading', { name: /recovery codes/i }).waitFor()

@@ -48,7 +48,7 @@ test('upload, release in steps, watch, stop at the failures, find them, roll bac
   // It stops by itself, and says so without a reload.
   await page.getByText(/stopped/).first().waitFor({ timeout: 90_000 })
   await page.getByText(/devices? failed/).first().waitFor()
-  await visitor.expectAccessible('a group that stopped')
+  await visitor.expectAccessibleInAllLooks('a group that stopped')
   visitor.expectWell()
 
   // The devices behind it are found from here, and the way back is taken with a reason.
@@ -89,7 +89,7 @@ test('failing devices are found by a query, and changed together after a look', 
   await page.getByRole('button', { name: 'Do it to 6 devices' }).click()
   await page.waitForURL('**/jobs/*')
   await page.getByText('6 changed').first().waitFor()
-  await visitor.expectAccessible('a job')
+  await visitor.expectAccessibleInAllLooks('a job')
   const tagged = await server.must('GET', server.product('/devices?query=tags%20contains%20recall'))
   expect(tagged.length).toBe(6)
   // And back.

@@ -25,6 +25,7 @@ async function pages(visitor: Visitor): Promise<string[]> {
   const product = (await ask('/api/orgs/demo/products'))[0].name
   const api = `/api/orgs/demo/products/${product}`
   const device = (await ask(`${api}/devices?query=version%20%3D%201.2.0`))[0].identifier
+  const others = (await ask(`${api}/devices`)).slice(0, 3).map((d: { identifier: string }) => d.identifier)
   const firmware = (await ask(`${api}/firmwares`))[0].uuid
   const P = `/o/demo/p/${product}`
   const below = (path: string, all: string) => all.split(' ').map((p) => `${path}/${p}`)
@@ -35,6 +36,8 @@ async function pages(visitor: Visitor): Promise<string[]> {
     ...below('/o/demo/settings', 'general members keys authorities endpoints service-accounts audit'),
     ...below(P, 'overview devices groups firmware archives scripts insights notifications jobs audit'),
     ...below(`${P}/settings`, 'general extensions secrets webhooks mail'),
+    `${P}/devices?map=1`,
+    `${P}/devices/compare?ids=${others.join(',')}`,
     ...below(`${P}/devices/${device}`, 'summary health firmware console shell scripts logs activity settings'),
     ...below(`${P}/groups/all-bbb`, 'live releases deltas activity settings release'),
     `${P}/groups/all-rpi4/live`,
@@ -52,8 +55,9 @@ test.each(Object.keys(LOOKS))('%s', { timeout: 600_000 }, async (name) => {
   for (const path of await pages(visitor)) {
     await visitor.page.goto(path)
     await visitor.page.locator('main h1').first().waitFor()
+    await visitor.page.getByRole('status', { name: 'Loading' }).first().waitFor({ state: 'detached' })
     await visitor.page.waitForTimeout(900)
-    const file = path.replace(/^\/o\/demo\/?(p\/[^/]+\/)?/, '').replaceAll('/', '-') || 'home'
+    const file = path.replace(/^\/o\/demo\/?(p\/[^/]+\/)?/, '').replace(/^\//, '').replaceAll(/[/?=]/g, '-').replace(/-ids-.*/, '') || (path === '/' ? 'start' : 'home')
     await visitor.page.screenshot({ path: join(FOLDER, name, `${file}.png`) })
   }
   expect(visitor.problems).toEqual([])

@@ -2,7 +2,7 @@
 import axe from 'axe-core'
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core'
 import { expect } from 'vitest'
-import { serveDist } from './dist'
+import { DIST_ARGS, serveDist } from './dist'
 
 export type Look = { dark?: boolean; phone?: boolean; wide?: boolean }
 
@@ -25,7 +25,7 @@ let browser: Browser | undefined
 async function launch(): Promise<Browser> {
   browser ??= await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--js-flags=--expose-gc', '--enable-precise-memory-info'],
+    args: ['--no-sandbox', '--js-flags=--expose-gc', '--enable-precise-memory-info', ...(process.env.CONSOLE_DIST ? DIST_ARGS : [])],
   })
   return browser
 }

@@ -6,6 +6,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { BrowserContext } from 'playwright-core'
 
+/** A page that comes from a folder is of no address, and may not open sockets to this machine unless the browser is told so. */
+export const DIST_ARGS = ['--disable-features=LocalNetworkAccessChecks']
+
 const TYPES: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json' }
 
 export async function serveDist(context: BrowserContext, folder: string): Promise<void> {

@@ -201,7 +201,7 @@ function Nav({ open }: { open: boolean }) {
         <Entries
           entries={[
             { target: { to: '/' }, label: 'Organizations', icon: Boxes },
-            { target: { to: '/account/profile' }, label: 'Account', icon: User },
+            { target: { to: '/account' }, label: 'Account', icon: User },
           ]}
         />
       )}

@@ -1,7 +1,7 @@
 /** The parts that pages are laid out of. */
-import { Link } from '@tanstack/react-router'
+import { Link, useRouterState } from '@tanstack/react-router'
 import { Check, Copy } from 'lucide-react'
-import { type ReactNode, useEffect, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { Problem } from '../api/problem'
 import { Button, IconButton } from './button'
 import css from './parts.module.css'
@@ -102,7 +102,7 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
   // Browsers give a page the clipboard on https and on this machine only.
   if (!navigator.clipboard) return null
   return (
-    <IconButton small label={done ? 'Copied' : label} onClick={() => void navigator.clipboard.writeText(text).then(() => setDone(true))}>
+    <IconButton small data-copy label={done ? 'Copied' : label} onClick={() => void navigator.clipboard.writeText(text).then(() => setDone(true))}>
       {done ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}
     </IconButton>
   )
@@ -148,10 +148,17 @@ export function Skeleton({ lines = 3 }: { lines?: number }) {
 
 export type Tab = { to: string; label: string }
 
-/** Tabs that are pages of their own: each has an address. */
+/** Tabs that are pages of their own: each has an address. On a phone they are wider than the screen, and the current one is scrolled to. */
 export function TabLinks({ label, tabs }: { label: string; tabs: readonly Tab[] }) {
+  const strip = useRef<HTMLElement>(null)
+  const path = useRouterState({ select: (s) => s.resolvedLocation?.pathname })
+  useEffect(() => {
+    const current = strip.current?.querySelector<HTMLElement>('[aria-current="page"]')
+    // Only the strip is scrolled, never the page.
+    if (strip.current && current) strip.current.scrollLeft = current.offsetLeft - (strip.current.clientWidth - current.offsetWidth) / 2
+  }, [path])
   return (
-    <nav className={css.tabs} aria-label={label}>
+    <nav className={css.tabs} aria-label={label} ref={strip}>
       {tabs.map((tab) => (
         <Link key={tab.to} to={tab.to as never} activeOptions={{ exact: false, includeSearch: false }}>
           {tab.label}

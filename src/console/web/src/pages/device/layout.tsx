@@ -1,6 +1,6 @@
 /** What all pages of a device share: who it is, how it is, why it is not updating, how its update goes, and what can be done with it. */
-import { Link, Outlet, useRouterState } from '@tanstack/react-router'
-import { useEffect, useRef } from 'react'
+import { Link, Outlet } from '@tanstack/react-router'
+import { useEffect } from 'react'
 import { Problem } from '../../api/problem'
 import type { Device } from '../../api/types'
 import { useLiveDevice } from '../../live/live'
@@ -36,7 +36,6 @@ export default function DeviceLayout() {
 function OneDevice() {
   const at = useDeviceAddress()
   const device = useDevice()
-  const tabs = useCurrentTabInView()
   useRefreshOnEvents()
   const missing = device.error instanceof Problem && device.error.status === 404
   if (missing) return <Missing />
@@ -50,31 +49,15 @@ function OneDevice() {
           <Facts device={d} />
           {d.deleted ? <Deleted /> : <WhyLine />}
           <UpdateProgress device={d} />
-          <div ref={tabs}>
-            <TabLinks
-              label={`Pages of ${at.device}`}
-              tabs={TABS.map(([tab, label]) => ({ to: paths.device(at.org, at.product, at.device, tab).to, label }))}
-            />
-          </div>
+          <TabLinks
+            label={`Pages of ${at.device}`}
+            tabs={TABS.map(([tab, label]) => ({ to: paths.device(at.org, at.product, at.device, tab).to, label }))}
+          />
           <Outlet />
         </>
       )}
     </Page>
   )
-}
-
-/** On a phone the tabs are wider than the screen: the current one is scrolled to. */
-function useCurrentTabInView() {
-  const tabs = useRef<HTMLDivElement>(null)
-  const path = useRouterState({ select: (s) => s.location.pathname })
-  useEffect(() => {
-    const timer = window.setTimeout(
-      () => tabs.current?.querySelector('[aria-current="page"]')?.scrollIntoView({ inline: 'center', block: 'nearest' }),
-      100,
-    )
-    return () => window.clearTimeout(timer)
-  }, [path])
-  return tabs
 }
 
 /** Reads the device again when the event stream says that something about it changed. */
