@@ -4,9 +4,7 @@ import { feature, mesh } from 'topojson-client'
 import type { Topology } from 'topojson-specification'
 import atlas from 'world-atlas/countries-110m.json'
 import { colourOf } from '../chart/colours'
-import { type Size, type View, toScreen, worldWidth } from './view'
-
-export type Place = { lat: number; lon: number; count: number; worst: string; identifier: string }
+import { type Place, type Size, type View, toScreen, worldWidth } from './view'
 
 const world = atlas as unknown as Topology
 const countries = world.objects.countries

@@ -4,8 +4,8 @@ import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useRef, 
 import { useThemeChange } from '../chart/colours'
 import { IconButton } from '../ui/button'
 import { counted } from '../ui/text'
-import { type Place, draw, placeAt } from './draw'
-import { type Size, type View, moved, zoomed } from './view'
+import { draw, placeAt } from './draw'
+import { type Place, type Size, type View, moved, zoomed } from './view'
 import css from './map.module.css'
 
 type Props = {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { bbox, boundsOf, fitted, gridZoom, leastZoom, moved, read, toScreen, written, zoomed } from './view'
+import { bbox, boundsOf, fitted, gridZoom, leastZoom, merged, moved, read, toScreen, written, zoomed } from './view'
 
 const SIZE = { width: 1000, height: 600 }
 const BERLIN = { lat: 52.5, lon: 13.4, zoom: 4 }
@@ -56,4 +56,11 @@ it('the grid has cells that are wide enough, and never more than an answer holds
 it('writes a view into an address and reads it back', () => {
   expect(read(written(BERLIN))).toEqual(BERLIN)
   expect(['', 'a,b,c', '1,2', '1,2,3,4', '1,2,'].map(read)).toEqual([null, null, null, null, { lat: 1, lon: 2, zoom: 0 }])
+})
+
+it('puts places together where the cells of the server are too narrow for the screen', () => {
+  const place = (lat: number, lon: number, count: number, worst: string, identifier: string) => ({ lat, lon, count, worst, identifier })
+  const places = [place(50, 10, 3, 'healthy', 'b'), place(54, 14, 1, 'unhealthy', 'a'), place(-40, 100, 2, 'warning', 'c')]
+  expect(merged(places, { lat: 0, lon: 0, zoom: 2 })).toEqual(places)
+  expect(merged(places, { lat: 0, lon: 0, zoom: -0.5 })).toEqual([place(51, 11, 4, 'unhealthy', 'a'), place(-40, 100, 2, 'warning', 'c')])
 })

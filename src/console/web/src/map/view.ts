@@ -89,6 +89,36 @@ export function gridZoom(view: View, bounds: Bounds): number {
   return zoom
 }
 
+export type Place = { lat: number; lon: number; count: number; worst: string; identifier: string }
+
+/** From the best to the worst. */
+const HEALTH = ['healthy', 'unknown', 'warning', 'unhealthy']
+
+/**
+ * Puts places together where the coarsest cells of the server are too narrow for the screen, as with the whole world on a phone:
+ * two by two, or four by four.
+ */
+export function merged(places: readonly Place[], view: View): Place[] {
+  let cells = CELLS
+  while (cells > 1 && worldWidth(view) / cells < CELL) cells /= 2
+  if (cells === CELLS) return [...places]
+  const step = 360 / cells
+  const found = new Map<string, Place>()
+  for (const place of places) {
+    const cell = `${Math.floor((place.lon + 180) / step)} ${Math.floor((place.lat + 90) / step)}`
+    const before = found.get(cell)
+    found.set(cell, before ? together(before, place) : place)
+  }
+  return [...found.values()].sort((a, b) => b.count - a.count || a.identifier.localeCompare(b.identifier))
+}
+
+function together(a: Place, b: Place): Place {
+  const count = a.count + b.count
+  const middle = (of: 'lat' | 'lon') => (a[of] * a.count + b[of] * b.count) / count
+  const worst = HEALTH.indexOf(a.worst) > HEALTH.indexOf(b.worst) ? a.worst : b.worst
+  return { lat: middle('lat'), lon: middle('lon'), count, worst, identifier: a.identifier < b.identifier ? a.identifier : b.identifier }
+}
+
 /** Bounds as the API takes them. */
 export function bbox({ west, south, east, north }: Bounds): string {
   return [west, south, east, north].map((n) => Number(n.toFixed(4))).join(',')

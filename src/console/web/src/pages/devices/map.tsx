@@ -4,13 +4,12 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { api, data } from '../../api/client'
 import { useUrl } from '../../address/url'
-import type { Place } from '../../map/draw'
 import { WorldMap } from '../../map/map'
-import { MOST_ZOOM, type Size, type View, bbox, boundsOf, fitted, gridZoom, read, written } from '../../map/view'
+import { MOST_ZOOM, type Place, type Size, type View, bbox, boundsOf, fitted, gridZoom, merged, read, written } from '../../map/view'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { Button } from '../../ui/button'
-import { Command, Empty, Failure } from '../../ui/layout'
+import { Command, Empty, Failure, Skeleton } from '../../ui/layout'
 import { Status, healthStatus } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { count, counted } from '../../ui/text'
@@ -56,7 +55,7 @@ export default function DeviceMap({ query }: { query: string }) {
   }, [place, change])
   if (everywhere.error) return <Failure error={everywhere.error} again={() => void everywhere.refetch()} />
   if (whole?.length === 0) return <Nowhere query={query} />
-  const places = here.data ?? whole ?? []
+  const places = merged(here.data ?? whole ?? [], settled)
   const open = (p: Place) => {
     if (p.count === 1) void navigate(paths.device(org, product, p.identifier))
     else setLooked({ lat: p.lat, lon: p.lon, zoom: Math.min(view.zoom + 2, MOST_ZOOM) })
@@ -74,10 +73,11 @@ export default function DeviceMap({ query }: { query: string }) {
         onPlace={open}
       />
       <div className={css.places}>
-        <p className="small" aria-live="polite">
+        {!whole && <Skeleton lines={4} />}
+        <p className="small" aria-live="polite" hidden={!whole}>
           {here.error ? 'What is here could not be read.' : `${counted(total(places), 'device')} here, in ${counted(places.length, 'place')}.`}
         </p>
-        <Places places={places} onOpen={open} nearest={view.zoom >= MOST_ZOOM} />
+        {whole && <Places places={places} onOpen={open} nearest={view.zoom >= MOST_ZOOM} />}
       </div>
     </div>
   )
