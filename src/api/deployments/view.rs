@@ -2,7 +2,7 @@
 
 use crate::api::devices::extensions::document;
 use crate::clock::Micros;
-use crate::domain::deployments::groups::{Group, ReleaseRow, policy_of};
+use crate::domain::deployments::groups::{Group, ReleaseRow, ReleaseWithNotes, policy_of};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -169,12 +169,30 @@ pub(super) struct ListedRelease {
     release: Release,
     /// The archive that came with it.
     archive_uuid: Option<String>,
+    /// What was written of it when it was made.
+    description: Option<String>,
+    /// See `description`.
+    notes: Option<String>,
+    /// The name of who made it; null for the server itself, and for somebody who is no more.
+    created_by: Option<String>,
+    /// `running`, `paused`, `stopped` or `aborted`; null for a release that went to the whole group at once.
+    state: Option<&'static str>,
+    /// Why it is in that state, where somebody or something gave a reason.
+    reason: Option<String>,
+    /// The number of the release that it takes back.
+    takes_back: Option<i64>,
 }
 
-pub(super) fn listed(r: &ReleaseRow) -> ListedRelease {
+pub(super) fn listed(r: &ReleaseWithNotes) -> ListedRelease {
     ListedRelease {
-        release: release_view(r),
-        archive_uuid: r.archive_uuid.clone(),
+        release: release_view(&r.release),
+        archive_uuid: r.release.archive_uuid.clone(),
+        description: r.description.clone(),
+        notes: r.notes.clone(),
+        created_by: r.created_by.clone(),
+        state: r.state.map(|s| s.word()),
+        reason: r.reason.clone(),
+        takes_back: r.release.takes_back,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::clock::Micros;
 use crate::store::devices::held;
 use crate::store::ids::{ArchiveId, FirmwareId, GroupId, ReleaseId, UserId};
+use crate::store::words::RolloutState;
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
@@ -29,6 +30,21 @@ pub struct ReleaseRow {
     pub archive_uuid: Option<String>,
     /// The number of the release that it takes back.
     pub takes_back: Option<i64>,
+}
+
+/// A release with what people wrote of it and what became of it.
+#[derive(Debug, Clone, FromRow)]
+pub struct ListedRelease {
+    #[sqlx(flatten)]
+    pub release: ReleaseRow,
+    pub description: Option<String>,
+    pub notes: Option<String>,
+    /// The name of who made it; `None` for the server itself, or for somebody who is no more.
+    pub created_by: Option<String>,
+    /// `None` for one that went to the whole group at once, before releases had states.
+    pub state: Option<RolloutState>,
+    /// Why it is in that state, where somebody or something gave a reason.
+    pub reason: Option<String>,
 }
 
 /// A release to make.
@@ -69,14 +85,16 @@ pub async fn add(w: &mut Write, release: &NewRelease<'_>, now: Micros) -> Result
 }
 
 /// The group's releases, newest first.
-pub async fn list(on: &mut impl On, group: GroupId) -> Result<Vec<ReleaseRow>> {
+pub async fn list(on: &mut impl On, group: GroupId) -> Result<Vec<ListedRelease>> {
     fetch_all!(
         on,
         sql!(
             "releases.list",
             "SELECT r.id, r.number, r.firmware_id, f.uuid, f.version, f.platform, f.architecture,
-                    r.inserted_at, a.uuid AS archive_uuid, r.takes_back
+                    r.inserted_at, a.uuid AS archive_uuid, r.takes_back, r.description, r.notes,
+                    u.name AS created_by, o.state, o.reason
              FROM releases r JOIN firmwares f ON f.id = r.firmware_id LEFT JOIN archives a ON a.id = r.archive_id
+             LEFT JOIN users u ON u.id = r.created_by LEFT JOIN rollouts o ON o.release_id = r.id
              WHERE r.group_id = $1 ORDER BY r.number DESC LIMIT 1000"
         ),
         group

@@ -139,7 +139,8 @@ async fn a_person_takes_a_release_back(server: Server) {
     );
     let mut d = Device::joined(&server, "d", &old).await;
     let _other = Device::joined(&server, "other", &old).await;
-    release(&api, &new).await;
+    let form = json!({"deployment": {"firmware": new["uuid"], "description": "Spring", "notes": "a new modem"}});
+    assert_eq!(api.put(&Api::product(GROUP), form).await.status, 200);
     d.event("update").await;
     drop(d);
     let mut d = Device::joined(&server, "d", &new).await;
@@ -156,6 +157,29 @@ async fn a_person_takes_a_release_back(server: Server) {
     let back = d.event("update").await;
     assert_eq!(back["firmware_meta"]["version"], "1.0.0");
     assert_eq!(server.audited("took back").await, 1);
+    // The list says what each release was for, who made it, and what became of it.
+    let path = Api::product(&format!("{GROUP}/releases"));
+    let all = api.get(&path).await.data();
+    assert_eq!(
+        (
+            &all[0]["takes_back"],
+            &all[0]["state"],
+            &all[2]["takes_back"]
+        ),
+        (&json!(2), &json!("running"), &Value::Null),
+        "{all}"
+    );
+    let spring = &all[1];
+    assert_eq!(
+        (&spring["description"], &spring["notes"]),
+        (&json!("Spring"), &json!("a new modem"))
+    );
+    assert_eq!(spring["created_by"], all[0]["created_by"]);
+    assert!(spring["created_by"].is_string(), "{all}");
+    assert_eq!(
+        (&spring["state"], &spring["reason"]),
+        (&json!("aborted"), &json!("I say so"))
+    );
     assert_eq!(
         steer(&api, "rollback", "I say so").await.0,
         409,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::deployments::rollouts;
 use crate::limits::DELTA_SOURCES;
+use crate::store::words::RolloutState;
 
 /// The request to create a release.
 #[derive(Debug, Default)]
@@ -17,14 +18,41 @@ pub struct NewRelease {
     pub notes: Option<String>,
 }
 
+/// A release with what people wrote of it and what became of it.
+#[derive(Debug)]
+pub struct ReleaseWithNotes {
+    pub release: ReleaseRow,
+    pub description: Option<String>,
+    pub notes: Option<String>,
+    /// The name of who made it; `None` for the server itself, or for somebody who is no more.
+    pub created_by: Option<String>,
+    /// `None` for one that went to the whole group at once.
+    pub state: Option<RolloutState>,
+    /// Why it is in that state, where somebody or something gave a reason.
+    pub reason: Option<String>,
+}
+
 /// The releases of a group, newest first.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the product has no such group.
-pub async fn releases(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Vec<ReleaseRow>> {
+pub async fn releases(
+    db: &Db,
+    scope: &Scope<Product>,
+    name: &str,
+) -> Result<Vec<ReleaseWithNotes>> {
     let mut r = db.read().await?;
     let row = require_group(&mut r, scope, name).await?;
-    Ok(releases::list(&mut r, row.id).await?)
+    let all = releases::list(&mut r, row.id).await?;
+    let with_notes = all.into_iter().map(|r| ReleaseWithNotes {
+        release: r.release,
+        description: r.description,
+        notes: r.notes,
+        created_by: r.created_by,
+        state: r.state,
+        reason: r.reason,
+    });
+    Ok(with_notes.collect())
 }
 
 /// Finds the product's archive with this UUID; `None` when no UUID is given.

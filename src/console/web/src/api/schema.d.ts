@@ -3735,15 +3735,30 @@ export interface components {
         ListedRelease: {
             /** @description The archive that came with it. */
             archive_uuid: string | null;
+            /** @description The name of who made it; null for the server itself, and for somebody who is no more. */
+            created_by: string | null;
+            /** @description What was written of it when it was made. */
+            description: string | null;
             /** @description What it brings. */
             firmware: components["schemas"]["ReleaseFirmware"];
             /** @description `2026-08-22T08:33:49`. */
             inserted_at: string;
+            /** @description See `description`. */
+            notes: string | null;
             /**
              * Format: int64
              * @description From 1.
              */
             number: number;
+            /** @description Why it is in that state, where somebody or something gave a reason. */
+            reason: string | null;
+            /** @description `running`, `paused`, `stopped` or `aborted`; null for a release that went to the whole group at once. */
+            state: string | null;
+            /**
+             * Format: int64
+             * @description The number of the release that it takes back.
+             */
+            takes_back: number | null;
             /** @description `2026-08-22T08:33:49`. */
             updated_at: string;
         };

@@ -36,8 +36,16 @@ export default function Releases() {
     { name: 'Release', names: true, cell: (r) => `Release ${r.number}` },
     { name: 'Version', cell: (r) => <Version release={r} /> },
     { name: 'Archive', cell: (r) => <ArchiveOf uuid={r.archive_uuid} archives={archives.data} /> },
-    { name: 'Made', cell: (r) => <Time at={r.inserted_at} /> },
-    { name: 'State', cell: (r) => (r.number === current ? <Status tone="running">current</Status> : <span className="muted">earlier</span>) },
+    { name: 'What and why', cell: (r) => <Words release={r} /> },
+    {
+      name: 'Made',
+      cell: (r) => (
+        <>
+          <Time at={r.inserted_at} /> <span className="small muted">by {r.created_by ?? 'the server'}</span>
+        </>
+      ),
+    },
+    { name: 'State', cell: (r) => <State release={r} current={r.number === current} /> },
     {
       name: 'Failures',
       cell: (r) => (
@@ -109,6 +117,31 @@ function Version({ release: r }: { release: ListedRelease }) {
       <span className="small muted mono">{r.firmware.uuid.slice(0, 8)}</span>
       <CopyButton text={r.firmware.uuid} label={`Copy the uuid of ${r.firmware.version}`} />
     </span>
+  )
+}
+
+/** What was written of a release, or what it takes back. */
+function Words({ release: r }: { release: ListedRelease }) {
+  if (!r.description && !r.notes && !r.takes_back) return <span className="muted">–</span>
+  return (
+    <div>
+      {r.takes_back && <div>Takes release {r.takes_back} back</div>}
+      {r.description && <div>{r.description}</div>}
+      {r.notes && <div className="small muted">{r.notes}</div>}
+    </div>
+  )
+}
+
+/** Whether it is the current one, and what became of an earlier one. */
+function State({ release: r, current }: { release: ListedRelease; current: boolean }) {
+  if (current) return <Status tone={r.state === 'stopped' || r.state === 'aborted' ? 'bad' : 'running'}>{r.state && r.state !== 'running' ? `current, ${r.state}` : 'current'}</Status>
+  const ended = r.state === 'stopped' || r.state === 'aborted'
+  return ended ? (
+    <span title={r.reason ?? undefined}>
+      <Status tone="bad">{r.state}</Status>
+    </span>
+  ) : (
+    <span className="muted">earlier</span>
   )
 }
 
