@@ -193,6 +193,6 @@ mod tests {
         assert!((1..3).contains(&whole), "{whole}");
         let near = View::new(Some("13.3,52.4,13.5,52.6"), *MAP_ZOOM.end());
         assert!(near.is_err());
-        assert!(View::new(Some("13.37,52.51,13.38,52.52"), *MAP_ZOOM.end()).is_ok());
+        assert!(View::new(Some("13.37,52.51,13.375,52.515"), *MAP_ZOOM.end()).is_ok());
     }
 }
