@@ -1,6 +1,7 @@
 //! What a build says where the console cannot be built: two lines, with what is missing and how to go on. The build script is
 //! compiled and run as cargo does it, in a tree and with a `PATH` of its own.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
