@@ -78,7 +78,7 @@ enum Command {
     Man,
     /// Work on a server's own data, whether it runs or not.
     #[command(subcommand)]
-    Admin(admin::Admin),
+    Admin(Box<admin::Admin>),
     /// Take a fleet over from another server.
     #[command(subcommand)]
     Import(import::Import),

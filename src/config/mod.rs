@@ -115,6 +115,13 @@ pub struct Options {
     /// Who mails are from: `Nervecenter <ota@example.org>`.
     #[arg(long, env = "NERVECENTER_MAIL_FROM", value_name = "ADDRESS")]
     pub mail_from: Option<String>,
+    /// Whether people may make accounts for themselves, by a link that is mailed to them: on or off [default: off].
+    #[arg(
+        long,
+        env = "NERVECENTER_OPEN_FOR_REGISTRATIONS",
+        value_name = "ON|OFF"
+    )]
+    pub open_for_registrations: Option<String>,
     /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
     /// later; older clients try again here.
     #[arg(long, env = "NERVECENTER_REDIRECT_DEVICES", value_name = "URL")]
@@ -167,6 +174,8 @@ pub struct Config {
     /// How mail is sent; `None` for no mail.
     #[serde(serialize_with = "from_only")]
     pub mail: Option<Mail>,
+    /// Whether people may make accounts for themselves.
+    pub open_for_registrations: bool,
     /// Another server that all devices are redirected to.
     pub redirect_devices: Option<String>,
     /// Bytes that must stay free on the disk of the data folder.
@@ -226,6 +235,10 @@ impl Options {
             web_url: url("web-url", self.web_url.clone(), web)?,
             private_webhooks: switch("private-webhooks", self.private_webhooks, false)?,
             esp_idf: switch("esp-idf", self.esp_idf, false)?,
+            open_for_registrations: registrations(
+                self.open_for_registrations,
+                self.smtp_url.is_some(),
+            )?,
             mail: mail(self.smtp_url, self.mail_from, self.web_url.is_some())?,
             redirect_devices: self.redirect_devices.map(origin).transpose()?,
             disk_reserve: self
@@ -253,6 +266,10 @@ impl Options {
         self.esp_idf = self.esp_idf.take().or(file.esp_idf);
         self.smtp_url = self.smtp_url.take().or(file.smtp_url);
         self.mail_from = self.mail_from.take().or(file.mail_from);
+        self.open_for_registrations = self
+            .open_for_registrations
+            .take()
+            .or(file.open_for_registrations);
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         self.disk_reserve_mib = self.disk_reserve_mib.or(file.disk_reserve_mib);
         self.bytes_per_second = self.bytes_per_second.or(file.bytes_per_second);
@@ -303,6 +320,20 @@ fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<boo
             why: "must be on or off".into(),
         }),
     }
+}
+
+/// Registration goes by mailed links: without mail everybody would wait for one in vain.
+fn registrations(text: Option<String>, mail: bool) -> Result<bool, ConfigError> {
+    let flag = "open-for-registrations";
+    let open = switch(flag, text, false)?;
+    if open && !mail {
+        return Err(ConfigError::Value {
+            flag,
+            value: "on".into(),
+            why: "needs --smtp-url, --mail-from and --web-url beside it, since accounts are made by mailed links".into(),
+        });
+    }
+    Ok(open)
 }
 
 /// Checks that a URL has no path, because the device endpoint's path is appended to it.

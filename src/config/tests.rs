@@ -53,6 +53,14 @@ fn a_bad_value_names_its_flag_and_the_fix() {
         ..Options::default()
     });
     assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
+    let open = of(Options {
+        open_for_registrations: Some("on".into()),
+        ..Options::default()
+    });
+    assert!(
+        open.starts_with("--open-for-registrations") && open.contains("--smtp-url"),
+        "{open}"
+    );
     let smtp = |url: &str, from: Option<&str>, web: Option<&str>| {
         of(Options {
             smtp_url: Some(url.into()),

@@ -1,7 +1,7 @@
 //! The addresses of the console: which are a page, and where those of NervesHub's console went.
 
 /// The first parts of addresses that the console reads itself.
-const PAGES: [&str; 5] = ["", "o", "login", "account", "forgotten"];
+const PAGES: [&str; 6] = ["", "o", "login", "account", "forgotten", "register"];
 
 /// Whether the console has pages under this path.
 pub(super) fn is_page(path: &str) -> bool {

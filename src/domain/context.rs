@@ -16,9 +16,10 @@ use crate::clock::{Clock, Micros};
 use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
-    self, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE, CODE_TURNS, PASSKEY_STEP_EVERY, PASSKEY_STEPS,
-    RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS, RESETS, RESETS_AT_ONCE, UPLOADS, UPLOADS_A_PERSON,
-    WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    self, ALL_UNPROVEN_MAIL_EVERY, ALL_UNPROVEN_MAILS, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE,
+    CODE_TURNS, PASSKEY_STEP_EVERY, PASSKEY_STEPS, REGISTRATION_EVERY, REGISTRATIONS, RESET_EVERY,
+    RESET_MAIL_EVERY, RESET_MAILS, RESETS, RESETS_AT_ONCE, UNPROVEN_MAIL_EVERY, UNPROVEN_MAILS,
+    UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
@@ -39,6 +40,8 @@ pub struct Policy {
     pub esp_idf: bool,
     /// Whether mail delivery is configured.
     pub mail: bool,
+    /// Whether people may make accounts for themselves. Only with mail.
+    pub registrations: bool,
     /// Public base URL of the web API, without a trailing slash.
     pub web_url: Option<String>,
 }
@@ -100,6 +103,12 @@ pub struct Limiters {
     pub resets: Rate<IpAddr>,
     /// Limits how many such links a person is mailed.
     pub reset_mails: Rate<UserId>,
+    /// Limits how often an address of the network may register.
+    pub registrations: Rate<IpAddr>,
+    /// Limits the mails to a mailbox that nobody has shown to be theirs, by the address in small letters.
+    pub unproven_mails: Rate<String>,
+    /// Limits all such mails together.
+    pub all_unproven_mails: Rate<()>,
     /// Limits how often a person may send test deliveries of webhooks.
     pub webhook_tests: Rate<UserId>,
     /// Limits the uploads in progress.
@@ -119,6 +128,9 @@ impl Default for Limiters {
             reset_places: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
             resets: Rate::new(RESETS, RESET_EVERY),
             reset_mails: Rate::new(RESET_MAILS, RESET_MAIL_EVERY),
+            registrations: Rate::new(REGISTRATIONS, REGISTRATION_EVERY),
+            unproven_mails: Rate::new(UNPROVEN_MAILS, UNPROVEN_MAIL_EVERY),
+            all_unproven_mails: Rate::new(ALL_UNPROVEN_MAILS, ALL_UNPROVEN_MAIL_EVERY),
             webhook_tests: Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY),
             upload_slots: Arc::new(Slots::new(UPLOADS, UPLOADS_A_PERSON)),
             scan_lane: Lane::new(limits::scans()),

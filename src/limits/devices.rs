@@ -161,6 +161,22 @@ pub const RESET_EVERY: Duration = Duration::from_secs(30);
 pub const RESET_MAILS: NonZeroU32 = NonZeroU32::new(3).expect("above zero");
 /// See [`RESET_MAILS`].
 pub const RESET_MAIL_EVERY: Duration = Duration::from_secs(1_200);
+/// How long a mailed link for a new account or a new address is good.
+pub const CONFIRM_LIFE: Duration = Duration::from_secs(86_400);
+/// How long the link to the old address is good that takes a change of the address back.
+pub const TAKE_BACK_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// Registrations that one address of the network may ask for at once, and the time after which one more is allowed.
+pub const REGISTRATIONS: NonZeroU32 = NonZeroU32::new(10).expect("above zero");
+/// See [`REGISTRATIONS`].
+pub const REGISTRATION_EVERY: Duration = Duration::from_secs(60);
+/// Mails that somebody who has not shown that a mailbox is theirs can have sent to it at once, and the time after which one more is.
+pub const UNPROVEN_MAILS: NonZeroU32 = NonZeroU32::new(3).expect("above zero");
+/// See [`UNPROVEN_MAILS`].
+pub const UNPROVEN_MAIL_EVERY: Duration = Duration::from_secs(1_200);
+/// The same for all mailboxes together, so that this server cannot be used to mail to strangers.
+pub const ALL_UNPROVEN_MAILS: NonZeroU32 = NonZeroU32::new(200).expect("above zero");
+/// See [`ALL_UNPROVEN_MAILS`].
+pub const ALL_UNPROVEN_MAIL_EVERY: Duration = Duration::from_secs(10);
 /// Length of a new password in characters.
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=1_024;
 /// Maximum bytes of a form that is parsed for its method override before the request is authenticated.

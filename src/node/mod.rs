@@ -117,6 +117,7 @@ impl Node {
                 private_webhooks: config.private_webhooks,
                 esp_idf: config.esp_idf,
                 mail: config.mail.is_some(),
+                registrations: config.open_for_registrations,
                 web_url: config
                     .web_url
                     .as_deref()

@@ -1,6 +1,7 @@
 //! People of the API: logins, tokens, members, invitations, service accounts.
 
 mod cli_login;
+mod confirm_page;
 mod invitations;
 mod members;
 mod organizations;
@@ -10,6 +11,7 @@ mod passkey_login;
 mod passkeys;
 mod password_reset;
 mod pins;
+mod registration;
 mod second_factor;
 mod server_info;
 mod sessions;
@@ -32,6 +34,7 @@ pub(super) fn routes(contract: &mut Contract) {
     passkeys::routes(contract);
     passkey_login::routes(contract);
     password_reset::routes(contract);
+    registration::routes(contract);
     cli_login::routes(contract);
     tokens::routes(contract);
     members::routes(contract);

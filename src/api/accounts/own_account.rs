@@ -1,14 +1,15 @@
 //! The account of the person who asks. All but `GET /users/me` is beyond NervesHub's API.
 
+use crate::access::scope::Person;
 use crate::api::http::answer::{Data, NoContent};
-use crate::api::http::contract::{Auth, Contract, Field, FieldType, required};
+use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Caller;
 use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::domain::accounts::{own_account, tokens};
+use crate::domain::accounts::{new_address, own_account, tokens};
 use crate::domain::error::{BLANK, field};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
@@ -22,6 +23,9 @@ struct Me {
     name: String,
     /// Login.
     email: String,
+    /// The address that you want in place of it and have not confirmed; told to tokens that grant all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_email: Option<String>,
 }
 
 /// What somebody proves with that an open browser is theirs.
@@ -38,8 +42,24 @@ pub(super) fn routes(contract: &mut Contract) {
         .summary("The person whose token it is");
     contract
         .put("users.change_me", "/users/me", Auth::Person, change)
-        .summary("Change your name; only a token that grants all may ask")
-        .body_fields(&[required("name", FieldType::Text, "2 to 100 characters")]);
+        .summary("Change your name, your address, or both; only a token that grants all may ask. A new address counts once the link that is mailed to it was followed")
+        .body_fields(&[
+            optional_field("name", FieldType::Text, "2 to 100 characters"),
+            optional_field(
+                "email",
+                FieldType::Text,
+                "A new address; the present one takes a wish for another one back",
+            ),
+            optional_field(
+                "current_password",
+                FieldType::Text,
+                "Your password, with an address",
+            ),
+        ])
+        .error(
+            429,
+            "Too many wrong passwords, or too many mails about your address",
+        );
     contract
         .delete("users.delete_me", "/users/me", Auth::Person, delete)
         .summary("Delete your account, with its tokens, sessions and memberships; refused while an organization has no other administrator")
@@ -69,21 +89,38 @@ pub(super) fn routes(contract: &mut Contract) {
 }
 
 /// `GET /users/me`.
-async fn me(Caller(person): Caller) -> Result<Data<Me>> {
-    Ok(Data(Me {
+async fn me(State(app): State<App>, Caller(person): Caller) -> Result<Data<Me>> {
+    Ok(Data(view(&app, person).await?))
+}
+
+async fn view(app: &App, person: Person) -> Result<Me> {
+    let new_email = match person.grant.is_full() {
+        true => new_address::wanted(&app.db, &person).await?,
+        false => None,
+    };
+    Ok(Me {
         name: person.name,
         email: person.email,
-    }))
+        new_email,
+    })
 }
 
 /// `PUT /users/me`.
-async fn change(State(app): State<App>, Caller(person): Caller, p: Params) -> Result<Data<Me>> {
-    let name = p.text("name").unwrap_or_default();
-    let renamed = own_account::rename(&app.db, &person, name).await?;
-    Ok(Data(Me {
-        name: renamed.name,
-        email: renamed.email,
-    }))
+async fn change(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    Caller(mut person): Caller,
+    p: Params,
+) -> Result<Data<Me>> {
+    let (name, email) = (p.text("name"), p.text("email"));
+    if let Some(email) = email {
+        let password = p.text("current_password").unwrap_or_default();
+        new_address::ask(&app, &person, email, password, address_of(peer)).await?;
+    }
+    if name.is_some() || email.is_none() {
+        person = own_account::rename(&app.db, &person, name.unwrap_or_default()).await?;
+    }
+    Ok(Data(view(&app, person).await?))
 }
 
 /// `DELETE /users/me`.

@@ -1,6 +1,7 @@
-//! The few pages that work without the console: the browser's side of a command line's login, invitations, and new passwords. Plain forms,
+//! The few pages that work without the console: the browser's side of a command line's login, invitations, new passwords, and addresses. Plain forms,
 //! without a script: each asks for the password, also where the browser has a session.
 
+use super::confirm_page;
 use crate::api::http::error::Error;
 use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
@@ -18,13 +19,17 @@ use axum::{Extension, Router};
 /// The pages, which are no part of the document.
 pub(in crate::api) fn router() -> Router<App> {
     Router::new()
-        .route("/auth/cli/{session}", get(confirm_page).post(confirm))
+        .route("/auth/cli/{session}", get(cli_page).post(confirm))
         .route("/invite/{link}", get(invite_page).post(accept))
         .route("/reset/{link}", get(reset_page).post(reset))
+        .route(
+            "/confirm/{link}",
+            get(confirm_page::show).post(confirm_page::follow),
+        )
 }
 
 /// `GET /auth/cli/:session`: the page.
-async fn confirm_page(State(app): State<App>, Path(session): Path<String>) -> Response {
+async fn cli_page(State(app): State<App>, Path(session): Path<String>) -> Response {
     match logins::waiting(&app.db, &session).await {
         Ok(s) if s.user_id.is_some() => done(),
         Ok(s) => confirm_form(s.code, ""),
@@ -218,7 +223,7 @@ fn no_reset() -> Response {
     page(404, "No such link", body)
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -230,7 +235,7 @@ h1{font-size:1.3rem}label{display:block;margin:.8rem 0}input{display:block;width
 button{font:inherit;padding:.55rem 1rem;border:0;border-radius:6px;background:#0b63c5;color:#fff;cursor:pointer}.bad{color:#c0281c}.bad:empty{display:none}\
 .code b{display:inline-block;font:600 1.6rem ui-monospace,monospace;border:1px solid #8a97a6;border-radius:6px;padding:.2rem .6rem;margin-right:.3rem}";
 
-fn page(status: u16, title: &str, body: &str) -> Response {
+pub(super) fn page(status: u16, title: &str, body: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=en><head><meta charset=utf-8>\
          <meta name=viewport content=\"width=device-width,initial-scale=1\">\

@@ -17,6 +17,8 @@ struct ServerInfo {
     version: &'static str,
     /// Whether it sends mail, such as invitations.
     mail: bool,
+    /// `open` when people may make accounts for themselves, else `closed`.
+    registration: &'static str,
     /// Whether people may log in with passkeys: the server is told its public address, which is under https and has a domain name,
     /// or is `localhost`.
     passkeys: bool,
@@ -38,6 +40,11 @@ async fn show(State(app): State<App>) -> Result<Data<ServerInfo>> {
     Ok(Data(ServerInfo {
         version: env!("CARGO_PKG_VERSION"),
         mail: app.policy.mail,
+        registration: if app.policy.registrations {
+            "open"
+        } else {
+            "closed"
+        },
         passkeys: passkeys::are_possible(&app.policy),
         features: on.map(|(name, _)| name).collect(),
     }))

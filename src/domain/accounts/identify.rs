@@ -59,7 +59,7 @@ pub(super) async fn by_address(on: &mut impl On, email: &str) -> Result<Option<P
 }
 
 /// The person of a row, with no token.
-fn known(user: User) -> Person {
+pub(super) fn known(user: User) -> Person {
     Person {
         id: user.id,
         name: user.name,

@@ -1,10 +1,12 @@
 //! Accounts: organizations, members, people, logins, API tokens, and access checks.
 
 pub mod access_check;
+pub mod confirm;
 mod fields;
 mod identify;
 pub mod logins;
 pub mod members;
+pub mod new_address;
 pub mod org_settings;
 pub mod orgs;
 pub mod own_account;
@@ -13,6 +15,7 @@ pub mod passkeys;
 pub mod password_reset;
 pub mod passwords;
 pub mod pins;
+pub mod registration;
 pub mod scopes;
 mod sealed_proof;
 pub mod second_factor;

@@ -11,7 +11,7 @@ use crate::store::events::audit;
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 
-/// Changes the name of the person. The address stays: others invite people by it, so that a new one would have to be proven first.
+/// Changes the name of the person.
 ///
 /// # Errors
 /// A validation error for the name; [`DomainError::Denied`] for a limited token and for a service account.

@@ -1,5 +1,7 @@
 //! People, service accounts, and API tokens in the database.
 
+mod addresses;
+
 mod tokens;
 
 mod services;
@@ -8,6 +10,7 @@ use crate::clock::Micros;
 use crate::store::accounts::scope::{InOrg as _, Org, Scope};
 use crate::store::ids::{OrgId, ProductId, UserId};
 use crate::store::{Error, On, Result, Write};
+pub use addresses::*;
 pub use services::*;
 use sqlx::FromRow;
 pub use tokens::*;
@@ -25,7 +28,7 @@ pub struct User {
     pub password_hash: String,
 }
 
-/// Adds a person; `None` when the email is taken.
+/// Adds a person; `None` when somebody has this email, or one that differs from it by the case of letters alone.
 pub async fn add(
     w: &mut Write,
     email: &str,
@@ -37,13 +40,16 @@ pub async fn add(
         w,
         sql!(
             "users.add",
-            "INSERT INTO users (email, name, password_hash, inserted_at, updated_at)
-             VALUES ($1, $2, $3, $4, $4) ON CONFLICT (email) DO NOTHING RETURNING id"
+            "INSERT INTO users (email, name, password_hash, inserted_at, updated_at, email_key)
+             SELECT $1, $2, $3, CAST($4 AS BIGINT), CAST($4 AS BIGINT), $5
+             WHERE NOT EXISTS (SELECT 1 FROM users o WHERE lower(o.email) = $5)
+             ON CONFLICT DO NOTHING RETURNING id"
         ),
         email,
         name,
         password_hash,
-        now
+        now,
+        key_of(email)
     )?;
     Ok(row.map(|r| r.0))
 }
@@ -88,18 +94,6 @@ pub async fn confirmed(on: &mut impl On, id: UserId) -> Result<bool> {
         id
     )?;
     Ok(row.is_some_and(|r| r.0))
-}
-
-/// Finds a person by email address.
-pub async fn by_email(on: &mut impl On, email: &str) -> Result<Option<User>> {
-    fetch_optional!(
-        on,
-        sql!(
-            "users.by_email",
-            "SELECT id, email, name, password_hash FROM users WHERE email = $1"
-        ),
-        email
-    )
 }
 
 /// Whether there is any account yet.
@@ -171,7 +165,8 @@ pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
         w,
         sql!(
             "users.retire",
-            "UPDATE users SET email = $2, password_hash = '', updated_at = $3 WHERE id = $1"
+            "UPDATE users SET email = $2, email_key = $2, new_email = NULL, password_hash = '', updated_at = $3
+             WHERE id = $1"
         ),
         id,
         email,

@@ -1,8 +1,10 @@
 //! Who may come in: logins, invitations, tokens, and what ends with a right.
 
+mod addresses;
 mod logins;
 mod own;
 mod passkeys;
+mod registration;
 mod revoked;
 mod second_factor;
 mod sessions;

@@ -18,13 +18,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What changes something without an entry, and why that is right.
-const SILENT: [(&str, &str); 23] = [
+const SILENT: [(&str, &str); 24] = [
     (
         "put {p}/devices/{device}/pin",
         "of a person, and of no weight",
     ),
     ("delete {p}/devices/{device}/pin", "as before"),
     ("post /api/users/password_reset", "sends a mail"),
+    ("post /api/users/register", "sends a mail"),
     ("post /api/users/me/totp", "counts with its first code"),
     (
         "post /api/users/me/passkeys/options",
@@ -75,8 +76,10 @@ const ENDLESS: [&str; 3] = [
     "get {p}/deployments/{name}/events",
 ];
 
-/// What takes a link out of a mail, and is told by `support_tools::mail` and `accounts::logins`.
-const MAILED: [&str; 3] = [
+/// What takes a link out of a mail, and is told by `support_tools::mail`, `accounts::logins` and `accounts::registration`.
+const MAILED: [&str; 5] = [
+    "get /api/users/confirm/{link}",
+    "post /api/users/confirm/{link}",
     "put /api/users/password_reset/{link}",
     "get /api/invites/{link}",
     "post /api/invites/{link}",
@@ -326,6 +329,8 @@ async fn own_account(t: &mut Tour<'_>) {
     t.get("/api/search?q=fixture").await;
     let form = json!({"email": t.server.login("email")});
     t.post("/api/users/password_reset", form).await;
+    let form = json!({"name": "Ann", "email": "ann@far.org"});
+    t.post("/api/users/register", form).await;
     let login = json!({"email": t.server.login("email"), "password": t.server.login("password")});
     t.post("/api/session", login).await;
     t.get("/api/session").await;

@@ -8,6 +8,7 @@ pub mod device;
 pub mod dump;
 pub mod fixtures;
 pub mod hosted;
+pub mod inbox;
 pub mod inspect;
 pub mod postgres;
 pub mod readings;

@@ -63,7 +63,9 @@ fn provider() {
 }
 
 /// With these every operation of the API is served.
-pub const ALL_OPERATIONS: [&str; 8] = [
+pub const ALL_OPERATIONS: [&str; 10] = [
+    "--open-for-registrations",
+    "on",
     "--private-webhooks",
     "on",
     "--smtp-url",

@@ -1,79 +1,14 @@
 //! Mail: a mail server of the test's own gets invitations, word to administrators, and what rules tell.
 
+use crate::support::inbox::{link, mail, mail_server, with_mail};
 use crate::support::{Api, Engine, Server, inspect};
 use serde_json::json;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-
-type Inbox = Arc<Mutex<Vec<String>>>;
-
-/// Takes mails as RFC 5321 has it.
-async fn mail_server() -> (String, Inbox) {
-    let inbox = Inbox::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("smtp://{}", listener.local_addr().unwrap());
-    let kept = inbox.clone();
-    tokio::spawn(async move {
-        loop {
-            let (socket, _) = listener.accept().await.unwrap();
-            tokio::spawn(dialogue(socket, kept.clone()));
-        }
-    });
-    (url, inbox)
-}
-
-async fn dialogue(socket: TcpStream, inbox: Inbox) {
-    let (reader, mut writer) = socket.into_split();
-    let mut lines = BufReader::new(reader).lines();
-    let _ = writer.write_all(b"220 test\r\n").await;
-    while let Ok(Some(line)) = lines.next_line().await {
-        let answer: &[u8] = match line.get(..4).unwrap_or_default() {
-            "DATA" => {
-                let _ = writer.write_all(b"354 go on\r\n").await;
-                let mut mail = String::new();
-                while let Ok(Some(line)) = lines.next_line().await {
-                    if line == "." {
-                        break;
-                    }
-                    mail.push_str(&line);
-                    mail.push('\n');
-                }
-                inbox.lock().unwrap().push(mail);
-                b"250 taken\r\n"
-            }
-            "RCPT" if line.contains("nobody@") => b"550 no such person\r\n",
-            "QUIT" => b"221 bye\r\n",
-            _ => b"250 fine\r\n",
-        };
-        let _ = writer.write_all(answer).await;
-    }
-}
-
-/// The mail that holds both texts, when it has come; soft line ends of quoted-printable are taken out.
-async fn mail(inbox: &Inbox, to: &str, part: &str) -> String {
-    let started = Instant::now();
-    loop {
-        let all = inbox.lock().unwrap().clone();
-        let plain = all.iter().map(|m| m.replace("=\n", "").replace("=3D", "="));
-        let wanted = format!("To: {to}");
-        if let Some(found) = plain
-            .into_iter()
-            .find(|m| m.contains(&wanted) && m.contains(part))
-        {
-            return found;
-        }
-        let late = started.elapsed() > Duration::from_secs(30);
-        assert!(!late, "no mail to {to} with {part:?} among {all:#?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p20_invitations_and_rules_are_mailed() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let Some((server, inbox)) = with_mail(engine).await else {
+        let Some((server, inbox)) = with_mail(engine, &[]).await else {
             continue;
         };
         let api = server.api();
@@ -192,32 +127,10 @@ async fn what_cannot_be_delivered_says_so() {
     );
 }
 
-/// The path of the link to this page in a mail.
-fn link(mail: &str, page: &str) -> String {
-    let base = "https://n.acme.org";
-    let start = mail.find(&format!("{base}{page}")).unwrap();
-    let link = mail[start..].split_whitespace().next().unwrap();
-    link.strip_prefix(base).unwrap().to_owned()
-}
-
-async fn with_mail(engine: Engine) -> Option<(Server, Inbox)> {
-    let (url, inbox) = mail_server().await;
-    let flags = [
-        "--smtp-url",
-        &url,
-        "--mail-from",
-        "Nervecenter <ota@acme.org>",
-        "--web-url",
-        "https://n.acme.org",
-    ];
-    let server = Server::with(engine, &flags).await?;
-    Some((server, inbox))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_password_is_set_anew_by_a_mailed_link() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let Some((server, inbox)) = with_mail(engine).await else {
+        let Some((server, inbox)) = with_mail(engine, &[]).await else {
             continue;
         };
         let api = server.api();

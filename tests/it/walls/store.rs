@@ -58,7 +58,7 @@ fn every_statement_that_takes_a_right_away_says_so() {
 /// these: a proof that somebody brings, or the work of a job. What people ask for never is.
 #[test]
 fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
-    const BY_A_PROOF: [&str; 19] = [
+    const BY_A_PROOF: [&str; 20] = [
         "devices::certificates::cas_by_ski",
         "devices::certificates::holder",
         "devices::certificates::holder_of_exactly",
@@ -73,6 +73,7 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "accounts::invites::find",
         "devices::secrets::find",
         "devices::secrets::find_device",
+        "accounts::users::addresses::by_number",
         "accounts::membership::org_scope",
         "accounts::membership::product_scope",
         "accounts::users::tokens::by_token",
@@ -84,7 +85,7 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "accounts::orgs::add",
         "accounts::orgs::by_name",
         "accounts::users::add",
-        "accounts::users::by_email",
+        "accounts::users::addresses::by_email",
     ];
     const BY_A_JOB: [&str; 18] = [
         "events::audit::chain::verify",

@@ -24,6 +24,7 @@ const root = createRootRoute({ component: Outlet, notFoundComponent: Lost })
 
 const login = page(root, '/login', () => import('./pages/login/login'))
 const forgotten = page(root, '/forgotten', () => import('./pages/login/forgotten'))
+const register = page(root, '/register', () => import('./pages/login/register'))
 
 const frame = createRoute({
   getParentRoute: () => root,
@@ -46,6 +47,7 @@ const group = page(product, '/groups/$group', () => import('./pages/group/layout
 const tree = root.addChildren([
   login,
   forgotten,
+  register,
   frame.addChildren([
     page(frame, '/', () => import('./pages/home/home')),
     account.addChildren([

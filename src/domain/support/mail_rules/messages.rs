@@ -81,6 +81,87 @@ pub async fn password_reset(
     file(context, w, None, email, "A new password", text).await
 }
 
+/// Mails somebody the link that makes their account.
+pub async fn registration(
+    context: &Context,
+    w: &mut Write,
+    email: &str,
+    link: &str,
+) -> store::Result<()> {
+    let text = format!(
+        "Somebody, probably you, wants an account at\n{}\n\n\
+         Open this link within a day and choose a password:\n\n{}\n\n\
+         If it was not you, do nothing: no account is made.\n",
+        address(context, "/"),
+        address(context, link)
+    );
+    file(context, w, None, email, "Your account", text).await
+}
+
+/// Mails somebody that their address has an account, to who asked for one or wants the address for another one.
+pub async fn account_exists(context: &Context, w: &mut Write, email: &str) -> store::Result<()> {
+    let text = format!(
+        "Somebody, probably you, gave this address for an account at\n{}\n\n\
+         It has one already. If you have lost its password, ask for a new one:\n\n{}\n\n\
+         If it was not you, do nothing: your account stays as it is.\n",
+        address(context, "/"),
+        address(context, "/forgotten")
+    );
+    file(context, w, None, email, "You have an account already", text).await
+}
+
+/// Mails the link that makes an address that of an account.
+pub async fn new_address(
+    context: &Context,
+    w: &mut Write,
+    email: &str,
+    link: &str,
+) -> store::Result<()> {
+    let text = format!(
+        "Somebody, probably you, wants to log in with this address at\n{}\n\n\
+         Open this link within a day to confirm it:\n\n{}\n\n\
+         If it was not you, do nothing.\n",
+        address(context, "/"),
+        address(context, link)
+    );
+    file(context, w, None, email, "Confirm your new address", text).await
+}
+
+/// Tells a person's address that another one is wanted in its place.
+pub async fn address_wanted(
+    context: &Context,
+    w: &mut Write,
+    email: &str,
+    new: &str,
+) -> store::Result<()> {
+    let text = format!(
+        "You, or somebody who knows your password, wants to log in with {new} in place of this address at\n{}\n\n\
+         It counts once a mail to the new address was answered. If it was not you, ask for a new password now, \
+         which ends the change and all logins:\n\n{}\n",
+        address(context, "/"),
+        address(context, "/forgotten")
+    );
+    let subject = "Your address is to be changed";
+    file(context, w, None, email, subject, text).await
+}
+
+/// Tells the old address of an account that it has another one, with the link that takes it back.
+pub async fn address_changed(
+    context: &Context,
+    w: &mut Write,
+    email: &str,
+    new: &str,
+    link: &str,
+) -> store::Result<()> {
+    let text = format!(
+        "Your account at\n{}\n\nhas the address {new} now, in place of this one.\n\n\
+         If it was not you, open this link within a week: this address counts again, and all logins and the password end.\n\n{}\n",
+        address(context, "/"),
+        address(context, link)
+    );
+    file(context, w, None, email, "Your address was changed", text).await
+}
+
 /// Mails a new member about the membership, and the other administrators about the change.
 pub async fn members_changed(
     context: &Context,

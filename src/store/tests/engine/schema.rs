@@ -86,3 +86,55 @@ async fn both_schemas_are_the_same() {
             .collect()
     );
 }
+
+/// Runs a statement that makes or changes rows.
+async fn run(w: &mut Write, text: &'static str) {
+    match w.conn() {
+        Conn::Sqlite(c) => sqlx::query(text).execute(c).await.map(drop).unwrap(),
+        Conn::Postgres(c) => sqlx::query(text).execute(c).await.map(drop).unwrap(),
+    }
+}
+
+/// Databases of older versions may have addresses that differ by case alone.
+async fn such_addresses(db: &Db, migration: &'static str) {
+    let mut w = db.write().await.unwrap();
+    run(
+        &mut w,
+        "INSERT INTO users (email, name, password_hash, inserted_at, updated_at)
+         VALUES ('Ann@x.org', 'A', 'h', 0, 0), ('ann@x.org', 'a', 'h', 0, 0), ('Bob@x.org', 'B', 'h', 0, 0)",
+    )
+    .await;
+    let mut statements = migration.split(";\n");
+    let update = statements.find(|s| s.starts_with("UPDATE users"));
+    run(&mut w, update.unwrap()).await;
+    w.commit().await.unwrap();
+    let mut r = db.read().await.unwrap();
+    for (email, name) in [
+        ("Ann@x.org", Some("A")),
+        ("ann@x.org", Some("a")),
+        ("ANN@x.org", None),
+        ("bob@X.org", Some("B")),
+    ] {
+        let found = users::by_email(&mut r, email).await.unwrap();
+        assert_eq!(found.map(|user| user.name).as_deref(), name, "{email}");
+    }
+    drop(r);
+    let mut w = db.write().await.unwrap();
+    for taken in ["ANN@x.org", "bob@x.org"] {
+        let added = users::add(&mut w, taken, "new", "h", Micros(0)).await;
+        assert_eq!(added.unwrap(), None, "{taken}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_differ_by_case_alone_outlast_the_migration() {
+    let (lite, _folder) = sqlite().await;
+    let sqlite = include_str!("../../../../migrations/sqlite/0022_addresses.sql");
+    such_addresses(&lite, sqlite).await;
+    let Some(url) = postgres::database().await else {
+        return;
+    };
+    let server = Db::open_postgres(&url).await.unwrap();
+    let postgres = include_str!("../../../../migrations/postgres/0022_addresses.sql");
+    such_addresses(&server, postgres).await;
+}

@@ -2,7 +2,7 @@
 import { ORG, PRODUCT } from './server'
 
 /** Pages that are there without any product. */
-export const PERSONAL = ['/', '/account/profile', '/account/security', '/account/tokens', `/o/${ORG}`]
+export const PERSONAL = ['/', '/register', '/account/profile', '/account/security', '/account/tokens', `/o/${ORG}`]
 export const ORGANIZATION = ['general', 'members', 'keys', 'authorities', 'endpoints', 'service-accounts', 'audit'].map((p) => `/o/${ORG}/settings/${p}`)
 
 const P = `/o/${ORG}/p/${PRODUCT}`

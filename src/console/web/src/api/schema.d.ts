@@ -2511,6 +2511,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/confirm/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a mailed link does, by what follows `/confirm/` in it */
+        get: operations["registration.show"];
+        put?: never;
+        /** Do what a mailed link is for: once, and within a day, or a week for one that takes a change back */
+        post: operations["registration.confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/login": {
         parameters: {
             query?: never;
@@ -2537,7 +2555,7 @@ export interface paths {
         };
         /** The person whose token it is */
         get: operations["users.me"];
-        /** Change your name; only a token that grants all may ask */
+        /** Change your name, your address, or both; only a token that grants all may ask. A new address counts once the link that is mailed to it was followed */
         put: operations["users.change_me"];
         post?: never;
         /** Delete your account, with its tokens, sessions and memberships; refused while an organization has no other administrator */
@@ -2775,6 +2793,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mail a link that makes an account, where registration is open; the answer does not tell whether the address has one */
+        post: operations["registration.ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2966,6 +3001,15 @@ export interface components {
             tags: string[];
             /** @description A requirement such as `>= 1.0.0`, or empty. */
             version: string;
+        };
+        /** @description What the link of a mail does. */
+        ConfirmLink: {
+            /** @description The address. */
+            email: string;
+            /** @description The name of a new account. */
+            name: string | null;
+            /** @description `registration` makes an account, `new_address` gives one another address, `old_address` takes such a change back. */
+            purpose: string;
         };
         /** @description A connection that a device had, or has. Times end in `Z`. */
         Connection: {
@@ -3866,6 +3910,8 @@ export interface components {
             email: string;
             /** @description Full name. */
             name: string;
+            /** @description The address that you want in place of it and have not confirmed; told to tokens that grant all. */
+            new_email?: string | null;
         };
         /** @description A member of an organization. */
         Member: {
@@ -4474,6 +4520,8 @@ export interface components {
              *     or is `localhost`.
              */
             passkeys: boolean;
+            /** @description `open` when people may make accounts for themselves, else `closed`. */
+            registration: string;
             /** @description Of Nervecenter. */
             version: string;
         };
@@ -21905,6 +21953,153 @@ export interface operations {
             };
         };
     };
+    "registration.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ConfirmLink"];
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "registration.confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Of a new account, 12 to 1,024 characters */
+                    password?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Somebody else has the address by now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
     "users.login_as_nh": {
         parameters: {
             query?: never;
@@ -22065,11 +22260,15 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
+                    /** @description Your password, with an address */
+                    current_password?: string | null;
+                    /** @description A new address; the present one takes a wish for another one back */
+                    email?: string | null;
                     /** @description 2 to 100 characters */
-                    name: string;
+                    name?: string | null;
                 };
             };
         };
@@ -22135,6 +22334,22 @@ export interface operations {
             };
             /** @description A value is refused; `errors` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many wrong passwords, or too many mails about your address */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23812,6 +24027,97 @@ export interface operations {
             };
             /** @description A value is refused; `errors` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "registration.ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The login; a link is mailed to it */
+                    email: string;
+                    /** @description 2 to 100 characters */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many registrations from this address, or too many mails to this mailbox */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

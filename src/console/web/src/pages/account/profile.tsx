@@ -1,4 +1,4 @@
-/** One's name, how the console looks, and the end of the account. */
+/** One's name and address, how the console looks, and the end of the account. */
 import { useState } from 'react'
 import { api, take } from '../../api/client'
 import { type Preferences, usePreferences, useSetPreferences } from '../../session/preferences'
@@ -7,6 +7,7 @@ import { Button } from '../../ui/button'
 import { Check, SelectField, TextField, useForm } from '../../ui/form'
 import { Card } from '../../ui/layout'
 import { attempt, toast } from '../../ui/toast'
+import { Address } from './address'
 import { DeleteAccount } from './delete-account'
 import css from './account.module.css'
 
@@ -14,6 +15,7 @@ export default function Profile() {
   return (
     <>
       <Name />
+      <Address />
       <Appearance />
       <DeleteAccount />
     </>
@@ -41,7 +43,6 @@ function Name() {
           error={form.error('name')}
           onChange={(e) => setName(e.target.value)}
         />
-        <TextField label="Email" hint="You log in with it and others invite you by it, so it stays as it is." readOnly value={user.email} />
         <div>
           <Button type="submit" busy={form.busy} disabled={name.trim() === user.name}>
             Save

@@ -60,6 +60,11 @@ function First({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; onSe
           Log in with a passkey
         </Button>
       )}
+      {server.data?.registration === 'open' && (
+        <Link to="/register" className="small">
+          Create an account
+        </Link>
+      )}
       {server.data?.mail ? (
         <Link to="/forgotten" className="small">
           Forgot your password?
