@@ -32,9 +32,8 @@ pub struct Cell {
     pub identifier: String,
 }
 
-/// How bad the newest health report of a device is.
-const WORST: &str = "MAX(CASE (SELECT h.status FROM health_reports h WHERE h.device_id = d.id ORDER BY h.at DESC LIMIT 1)
-   WHEN 'unhealthy' THEN 3 WHEN 'warning' THEN 2 WHEN 'healthy' THEN 0 ELSE 1 END)";
+/// How bad the newest health reports are.
+const WORST: &str = "MAX(CASE d.health WHEN 'unhealthy' THEN 3 WHEN 'warning' THEN 2 WHEN 'healthy' THEN 0 ELSE 1 END)";
 
 /// The number of a cell. A cast cuts what is behind the point in SQLite, and rounds in PostgreSQL.
 fn floor(dialect: Dialect) -> &'static str {
