@@ -7,6 +7,7 @@ use crate::domain::Context;
 use crate::domain::events::device_events::DeviceEvents;
 use crate::ids::{DeviceId, ProductId, UserId};
 use crate::ingest::{IngestWriter, NewcomerWriter};
+use crate::oidc::Providers;
 use crate::store::batch::Batcher;
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -28,6 +29,8 @@ pub struct App {
     pub device_events: DeviceEvents,
     /// Whether another server works on the database in this one's place.
     pub taken_over: CancellationToken,
+    /// Providers that people sign in with.
+    pub sign_in_providers: Providers,
     /// Command lines that wait for a browser, by address.
     pub cli_login_limiter: Arc<Rate<IpAddr>>,
     /// How much devices may report.

@@ -26,6 +26,7 @@ mod ingest;
 mod jobs;
 mod limits;
 mod node;
+mod oidc;
 mod rollout;
 mod segment;
 mod sendfile;

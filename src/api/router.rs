@@ -23,6 +23,7 @@ pub fn router(app: App) -> Router {
         .nest("/api", api)
         .merge(events::socket::router())
         .merge(accounts::pages::router())
+        .merge(accounts::oidc::router())
         .merge(status::router())
         .merge(console::router());
     // Around all routes, since it decides which one is found.

@@ -94,8 +94,8 @@ fn the_example_has_each_setting_once_under_the_name_of_its_flag_and_variable() {
         let name = flag.get_long().unwrap().to_owned();
         let variable = format!("NERVECENTER_{}", name.to_uppercase().replace('-', "_"));
         assert_eq!(flag.get_env(), Some(variable.as_ref()), "--{name}");
-        // The setting `config` names the file itself, so it has no meaning inside the file.
-        if name != "config" {
+        // The setting `config` names the file itself, so it has no meaning inside the file. A provider is a table there.
+        if name != "config" && !name.starts_with("oidc-") {
             expected.insert(name);
         }
     }
@@ -142,4 +142,31 @@ fn each_setting_of_a_file_arrives() {
         );
     }
     assert!(arrived.node_key.is_some() && arrived.mail.is_some());
+}
+
+#[test]
+fn the_example_of_a_provider_has_each_setting_and_is_valid() {
+    let example = example();
+    let lines = example.lines().filter_map(|l| l.strip_prefix("#   "));
+    let table: toml::Table = toml::from_str(&lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let provider = table["oidc"][0].as_table().unwrap();
+    let shown: BTreeSet<_> = provider.keys().map(|k| format!("oidc-{k}")).collect();
+    let command = Options::augment_args(clap::Command::new("serve"));
+    let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+    let mut flags: BTreeSet<_> = flags
+        .filter(|f| f.starts_with("oidc-"))
+        .map(str::to_owned)
+        .collect();
+    // One of the two is enough, and both are refused.
+    assert!(flags.remove("oidc-client-secret"));
+    assert_eq!(shown, flags);
+    let mut given: Options = table.try_into().unwrap();
+    given.web_url = Some("https://updates.example.com".into());
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hunter2").unwrap();
+    given.oidc[0].client_secret_file = Some(secret);
+    let printed = printed(&given.resolve().unwrap());
+    assert_eq!(printed["oidc"][0]["label"].as_str(), Some("Google"));
+    assert_eq!(printed["oidc"][0]["client-secret"].as_str(), Some("***"));
 }

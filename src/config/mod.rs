@@ -2,13 +2,16 @@
 //! `NERVECENTER_…`, the file, the default. All are checked before any port is bound.
 
 mod mail;
+mod oidc;
 
 use crate::access::vault::Secret;
 use crate::limits::DISK_RESERVE;
+use crate::oidc::Settings as OidcSettings;
 use clap::Args;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
+pub use oidc::OidcOptions;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,18 @@ pub enum ConfigError {
     Value {
         /// The flag of the setting.
         flag: &'static str,
+        /// The given value.
+        value: String,
+        /// What is wrong and what is expected.
+        why: String,
+    },
+    /// A setting of a sign-in provider has an invalid value.
+    #[error("[[oidc]] {provider}: {field} (--oidc-{field}) {value:?}: {why}")]
+    Provider {
+        /// The provider's name, or its number where it has none.
+        provider: String,
+        /// The setting.
+        field: &'static str,
         /// The given value.
         value: String,
         /// What is wrong and what is expected.
@@ -133,6 +148,13 @@ pub struct Options {
     /// Bytes a second that all deployment groups together send on average [default: no limit].
     #[arg(long, env = "NERVECENTER_BYTES_PER_SECOND", value_name = "BYTES")]
     pub bytes_per_second: Option<u64>,
+    /// Sign-in providers of the file.
+    #[arg(skip)]
+    pub oidc: Vec<OidcOptions>,
+    /// One by flags.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub oidc_flags: OidcOptions,
 }
 
 /// Checked settings.
@@ -182,6 +204,9 @@ pub struct Config {
     pub disk_reserve: u64,
     /// Bytes a second that all deployment groups together send on average; `None` for no limit.
     pub bytes_per_second: Option<i64>,
+    /// Sign-in providers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub oidc: Vec<OidcSettings>,
 }
 
 impl Options {
@@ -245,6 +270,7 @@ impl Options {
                 .disk_reserve_mib
                 .map_or(DISK_RESERVE, |m| m.saturating_mul(1 << 20)),
             bytes_per_second: self.bytes_per_second.map(bytes_per_second).transpose()?,
+            oidc: oidc::providers(self.oidc, self.oidc_flags, self.web_url.is_some())?,
         })
     }
 
@@ -273,6 +299,7 @@ impl Options {
         self.redirect_devices = self.redirect_devices.take().or(file.redirect_devices);
         self.disk_reserve_mib = self.disk_reserve_mib.or(file.disk_reserve_mib);
         self.bytes_per_second = self.bytes_per_second.or(file.bytes_per_second);
+        self.oidc = file.oidc;
         if self.tls_name.is_empty() {
             self.tls_name = file.tls_name;
         }

@@ -2,6 +2,7 @@
 //! share.
 
 use super::accounts::passwords::PasswordBudget;
+use super::accounts::sign_in::FinishedSignIns;
 use super::catalog::summary::SummaryCache;
 use super::catalog::uploads::UploadSessions;
 use super::error::DomainError;
@@ -17,9 +18,10 @@ use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
     self, ALL_UNPROVEN_MAIL_EVERY, ALL_UNPROVEN_MAILS, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE,
-    CODE_TURNS, PASSKEY_STEP_EVERY, PASSKEY_STEPS, REGISTRATION_EVERY, REGISTRATIONS, RESET_EVERY,
-    RESET_MAIL_EVERY, RESET_MAILS, RESETS, RESETS_AT_ONCE, UNPROVEN_MAIL_EVERY, UNPROVEN_MAILS,
-    UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    CODE_TURNS, OIDC_SIGN_IN_EVERY, OIDC_SIGN_INS, PASSKEY_STEP_EVERY, PASSKEY_STEPS,
+    REGISTRATION_EVERY, REGISTRATIONS, RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS, RESETS,
+    RESETS_AT_ONCE, UNPROVEN_MAIL_EVERY, UNPROVEN_MAILS, UPLOADS, UPLOADS_A_PERSON,
+    WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
@@ -91,6 +93,10 @@ pub struct Limiters {
     pub passwords: PasswordBudget,
     /// Limits how often command lines at one address may begin a login.
     pub cli_sessions: Rate<IpAddr>,
+    /// Limits how often browsers at one address may begin or end a sign-in at a provider.
+    pub sign_ins: Rate<IpAddr>,
+    /// Sign-ins at providers that are finished, so that none is finished twice.
+    pub finished_sign_ins: FinishedSignIns,
     /// Limits the rate of codes of second factors, which are shorter than passwords.
     pub codes: PasswordBudget,
     /// One code of a person is checked at a time, so that none is tried before the ones before it were counted.
@@ -122,6 +128,8 @@ impl Default for Limiters {
         Self {
             passwords: PasswordBudget::default(),
             cli_sessions: Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY),
+            sign_ins: Rate::new(OIDC_SIGN_INS, OIDC_SIGN_IN_EVERY),
+            finished_sign_ins: FinishedSignIns::default(),
             codes: PasswordBudget::with_pause(CODE_PAUSE),
             code_turns: Slots::new(CODE_TURNS, 1),
             passkey_steps: Rate::new(PASSKEY_STEPS, PASSKEY_STEP_EVERY),

@@ -265,3 +265,38 @@ pub const CSV_LINES: usize = 100;
 pub const WORKFLOW_STEPS: std::ops::RangeInclusive<usize> = 1..=50;
 /// Characters of the reason that a person gives for what they do to a rollout.
 pub const REASON_CHARS: usize = 500;
+/// How long a sign-in at an OpenID Connect provider may take, from the button to the callback.
+pub const OIDC_LIFE: Duration = Duration::from_secs(600);
+/// Time limit of a question to a provider.
+pub const OIDC_TIME: Duration = Duration::from_secs(10);
+/// Time limit of a connection to a provider.
+pub const OIDC_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Maximum bytes of an answer of a provider. Documents and key sets have some 10 KiB.
+pub const OIDC_ANSWER_BYTES: usize = 256 * 1024;
+/// Maximum sign-ins that wait for an answer of one provider.
+pub const OIDC_CALLS: usize = 16;
+/// How long the documents and keys of a provider are kept.
+pub const OIDC_KEPT: Duration = Duration::from_secs(3_600);
+/// Maximum keys of a provider.
+pub const OIDC_KEYS: usize = 64;
+/// Minimum time between two questions for the documents of a provider that failed, or for keys that it did not have.
+pub const OIDC_PAUSE: Duration = Duration::from_secs(10);
+/// How far the clocks of a provider and this server may differ.
+pub const OIDC_LEEWAY: Duration = Duration::from_secs(60);
+/// Maximum bytes of a subject (Core 1.0, section 2).
+pub const OIDC_SUBJECT_BYTES: usize = 255;
+/// Maximum bytes of a code.
+pub const OIDC_CODE_BYTES: usize = 4_096;
+/// Maximum bytes of the path that a sign-in leads to; it is kept in a cookie, of which browsers take 4 KiB.
+pub const OIDC_NEXT_BYTES: usize = 1_024;
+/// How often one address may begin or end a sign-in at a provider at once, and the time after which once more is allowed. An office
+/// has one address for all of its people, each of whom does both.
+pub const OIDC_SIGN_INS: NonZeroU32 = NonZeroU32::new(120).expect("above zero");
+/// See [`OIDC_SIGN_INS`].
+pub const OIDC_SIGN_IN_EVERY: Duration = Duration::from_secs(1);
+/// Maximum finished sign-ins that are remembered, so that none is finished twice, until they are over by themselves.
+pub const OIDC_FINISHED: usize = 50_000;
+/// Maximum sign-in providers that a person links.
+pub const IDENTITIES_A_PERSON: i64 = 20;
+/// A person without a password proves that an open browser is theirs by having logged in with it within this time.
+pub const FRESH_LOGIN: Duration = Duration::from_secs(600);

@@ -32,6 +32,7 @@ use crate::limits::{
     PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS, REPORT_KIB_BURST,
     REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
 };
+use crate::oidc::Providers;
 use crate::rollout::{reconcile, scheduler::Scheduler};
 use crate::store::batch::Batcher;
 use crate::store::fold;
@@ -141,6 +142,7 @@ impl Node {
             newcomers,
             download_urls: Arc::new(links),
             device_events: DeviceEvents::new(clock),
+            sign_in_providers: Providers::new(&config.oidc)?,
             cli_login_limiter: Arc::new(Rate::new(POLLS, POLL_EVERY)),
             device_report_limiter: Arc::new(Rate::new(REPORT_KIB_BURST, REPORT_KIB_EVERY)),
             taken_over: CancellationToken::new(),

@@ -2,8 +2,10 @@
 
 mod cli_login;
 mod confirm_page;
+mod identities;
 mod invitations;
 mod members;
+pub(super) mod oidc;
 mod organizations;
 mod own_account;
 pub(super) mod pages;
@@ -33,6 +35,7 @@ pub(super) fn routes(contract: &mut Contract) {
     second_factor::routes(contract);
     passkeys::routes(contract);
     passkey_login::routes(contract);
+    identities::routes(contract);
     password_reset::routes(contract);
     registration::routes(contract);
     cli_login::routes(contract);

@@ -29,10 +29,10 @@ struct Me {
 }
 
 /// What somebody proves with that an open browser is theirs.
-pub(super) const CURRENT_PASSWORD: [Field; 1] = [required(
+pub(super) const CURRENT_PASSWORD: [Field; 1] = [optional_field(
     "current_password",
     FieldType::Text,
-    "Your password",
+    "Your password. An account that has none asks for a login within the last ten minutes instead",
 )];
 
 pub(super) fn routes(contract: &mut Contract) {

@@ -7,6 +7,7 @@ use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, requ
 use crate::api::http::error::{Error, Result};
 use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
+use crate::api::http::session_cookie;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain::accounts::passkey_login;
@@ -30,7 +31,8 @@ pub(super) fn routes(contract: &mut Contract) {
         .body_fields(&[optional_field(
             "challenge",
             FieldType::Text,
-            "From the first step of a login; without it, the passkey says who you are",
+            "From the first step of a login, empty for that which the browser has in a cookie after a sign-in at a provider; without \
+             it, the passkey says who you are",
         )])
         .error(401, "The first step is over, or the account has no passkey")
         .error(422, "Passkeys do not work here: the server's public address is not under https and a domain name")
@@ -62,10 +64,13 @@ pub(super) fn routes(contract: &mut Contract) {
 async fn options(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     p: Params,
 ) -> Result<Data<OptionsView>> {
     let from = address_of(peer);
-    let asked = match p.text("challenge") {
+    let kept = session_cookie::second_step(&headers, &app.policy).unwrap_or_default();
+    let told = p.text("challenge");
+    let asked = match told.map(|told| if told.is_empty() { &kept } else { told }) {
         Some(challenge) => passkey_login::ask_second(&app, challenge, from)
             .await?
             .ok_or(Error::WrongPasskey)?,

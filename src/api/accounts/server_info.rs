@@ -24,6 +24,18 @@ struct ServerInfo {
     passkeys: bool,
     /// What it takes beside `.fw` files: `esp_idf`.
     features: Vec<&'static str>,
+    /// Providers that people may sign in with in a browser, at `/auth/oidc/NAME`.
+    oidc: Vec<ProviderInfo>,
+}
+
+/// A sign-in provider (OpenID Connect).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SignInProvider")]
+struct ProviderInfo {
+    /// Its part of the address.
+    name: String,
+    /// What its button says.
+    label: String,
 }
 
 pub(super) fn routes(contract: &mut Contract) {
@@ -37,6 +49,10 @@ pub(super) fn routes(contract: &mut Contract) {
 async fn show(State(app): State<App>) -> Result<Data<ServerInfo>> {
     let features = [("esp_idf", app.policy.esp_idf)];
     let on = features.into_iter().filter(|(_, on)| *on);
+    let providers = app.sign_in_providers.all().map(|p| ProviderInfo {
+        name: p.name.clone(),
+        label: p.label.clone(),
+    });
     Ok(Data(ServerInfo {
         version: env!("CARGO_PKG_VERSION"),
         mail: app.policy.mail,
@@ -47,5 +63,6 @@ async fn show(State(app): State<App>) -> Result<Data<ServerInfo>> {
         },
         passkeys: passkeys::are_possible(&app.policy),
         features: on.map(|(name, _)| name).collect(),
+        oidc: providers.collect(),
     }))
 }

@@ -13,7 +13,7 @@ use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::accounts::sessions::{self, Begun, Browser, NewSession, Session};
-use crate::domain::accounts::{orgs, passkey_login};
+use crate::domain::accounts::{identities, orgs, passkey_login};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
@@ -61,6 +61,8 @@ struct User {
     name: String,
     /// Login.
     email: String,
+    /// Whether the account has a password. Without one, what asks for it wants a login within the last ten minutes instead.
+    password: bool,
 }
 
 /// A role in an organization.
@@ -126,10 +128,11 @@ pub(super) fn routes(contract: &mut Contract) {
         )
         .summary("The second step of a login, for accounts with a second factor")
         .body_fields(&[
-            required(
+            optional_field(
                 "challenge",
                 FieldType::Text,
-                "From the first step or, with an assertion, from `POST /session/passkey/options`",
+                "From the first step or, with an assertion, from `POST /session/passkey/options`; after a sign-in at a provider the \
+                 browser has that of the first step in a cookie",
             ),
             optional_field(
                 "code",
@@ -174,6 +177,7 @@ pub(super) fn routes(contract: &mut Contract) {
 
 async fn view(app: &App, person: &Person) -> Result<SessionView> {
     let all = orgs::of(&app.db, person, false).await?;
+    let password = identities::has_password(&app.db, person).await?;
     let orgs = all.into_iter().map(|org| OrgRole {
         name: org.name,
         role: org.role.word(),
@@ -182,6 +186,7 @@ async fn view(app: &App, person: &Person) -> Result<SessionView> {
         user: User {
             name: person.name.clone(),
             email: person.email.clone(),
+            password,
         },
         orgs: orgs.collect(),
         csrf: sessions::csrf(app, person),
@@ -192,7 +197,7 @@ async fn view(app: &App, person: &Person) -> Result<SessionView> {
 pub(super) struct Asking {
     agent: String,
     had: Option<String>,
-    address: Option<IpAddr>,
+    pub address: Option<IpAddr>,
 }
 
 impl Asking {
@@ -205,15 +210,25 @@ impl Asking {
         if session_cookie::origin(headers, &app.policy) == Origin::Other {
             return Err(Error::CrossSite);
         }
+        Ok(Self::from_anywhere(app, headers, peer))
+    }
+
+    /// A provider sends browsers here from its own page.
+    pub fn from_anywhere(app: &App, headers: &HeaderMap, peer: Option<Extension<Peer>>) -> Self {
         let agent = headers.get(header::USER_AGENT);
-        Ok(Self {
+        Self {
             agent: agent
                 .and_then(|a| a.to_str().ok())
                 .unwrap_or_default()
                 .to_owned(),
             had: session_cookie::sent(headers, &app.policy),
             address: address_of(peer),
-        })
+        }
+    }
+
+    /// The session that the browser has.
+    pub fn had(&self) -> Option<&str> {
+        self.had.as_deref()
     }
 
     pub(super) fn browser(&self) -> Browser<'_> {
@@ -272,10 +287,13 @@ async fn second_factor(
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     p: Params,
-) -> Result<WithCookie<Data<SessionView>>> {
+) -> Result<WithCookie<WithCookie<Data<SessionView>>>> {
     let asking = Asking::new(&app, &headers, peer)?;
     let text = |key: &str| p.text(key).unwrap_or_default();
-    let (challenge, browser) = (text("challenge"), asking.browser());
+    let kept = session_cookie::second_step(&headers, &app.policy);
+    let told = p.text("challenge").filter(|c| !c.is_empty());
+    let challenge = told.or(kept.as_deref()).unwrap_or_default();
+    let browser = asking.browser();
     let new = match p.map("assertion") {
         Some(assertion) => passkey_login::second_step(&app, challenge, assertion, browser)
             .await?
@@ -284,7 +302,8 @@ async fn second_factor(
             .await?
             .ok_or(Error::WrongCode)?,
     };
-    begun(&app, &new).await
+    let forgets = kept.map(|_| session_cookie::second_step_taken(&app.policy));
+    Ok(WithCookie(forgets, begun(&app, &new).await?))
 }
 
 /// `GET /session`.

@@ -8,8 +8,8 @@ use crate::api::http::params::Params;
 use crate::api::http::peer::{Peer, address_of};
 use crate::api::http::tag::Tag;
 use crate::app::App;
-use crate::domain::accounts::tokens;
 use crate::domain::accounts::users::{self, Login};
+use crate::domain::accounts::{identities, tokens};
 use crate::domain::error::{BLANK, field};
 use axum::extract::{Extension, State};
 use schemars::JsonSchema;
@@ -69,7 +69,11 @@ pub(super) fn routes(contract: &mut Contract) {
         "Change your password; all your other tokens end, and only a token that grants all may ask",
     )
     .body_fields(&[
-        required("current_password", FieldType::Text, "The present one"),
+        optional_field(
+            "current_password",
+            FieldType::Text,
+            "The present one. An account that has none asks for a login within the last ten minutes instead",
+        ),
         required("new_password", FieldType::Text, "12 to 1,024 characters"),
     ])
     .error(429, "Too many wrong passwords");
@@ -111,7 +115,11 @@ async fn change_password(
         Some(text) if !text.is_empty() => Ok(text),
         _ => Err(field(key, BLANK)),
     };
-    let (present, new) = (text("current_password")?, text("new_password")?);
+    let present = match text("current_password") {
+        Err(_) if !identities::has_password(&app.db, &person).await? => "",
+        given => given?,
+    };
+    let new = text("new_password")?;
     users::change_password(&app, &person, present, new, address_of(peer)).await?;
     Ok(NoContent)
 }

@@ -220,7 +220,8 @@ impl FromRequestParts<App> for Name {
     }
 }
 
-/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `view`, `job`, `passkey`.
+/// The part of the path that only one route has: `token`, `account`, `identifier`, `webhook`, `rule`, `upload`, `session`, `identity`,
+/// `view`, `job`, `passkey`.
 pub struct Word(pub String);
 
 impl FromRequestParts<App> for Word {
@@ -236,6 +237,7 @@ impl FromRequestParts<App> for Word {
             "rule",
             "upload",
             "session",
+            "identity",
             "view",
             "job",
             "passkey",

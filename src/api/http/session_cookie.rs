@@ -2,9 +2,10 @@
 //! <https://www.w3.org/TR/fetch-metadata/>).
 
 use crate::domain::Policy;
-use crate::limits::SESSION_REMEMBERED;
+use crate::limits::{OIDC_LIFE, SECOND_STEP_TIME, SESSION_REMEMBERED};
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
+use std::time::Duration;
 
 /// Whether people reach this server by https, as far as it was told.
 fn is_secure(policy: &Policy) -> bool {
@@ -12,14 +13,48 @@ fn is_secure(policy: &Policy) -> bool {
     url.is_some_and(|url| url.starts_with("https://"))
 }
 
-/// Browsers take a name with this prefix only from https, for the whole host, and never from a sibling of it.
-fn name(policy: &Policy) -> &'static str {
-    if is_secure(policy) { "__Host-nc" } else { "nc" }
+/// A cookie of this server. Browsers take a name with the prefix `__Host-` only from https, for the whole host, and never from a
+/// sibling of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// The session.
+    Session,
+    /// What is needed to end a sign-in at a provider that is under way.
+    SignIn,
+    /// What the second step of a login takes, where the first one was at a provider.
+    SecondStep,
+}
+
+impl Own {
+    fn name(self, policy: &Policy) -> &'static str {
+        match (self, is_secure(policy)) {
+            (Self::Session, true) => "__Host-nc",
+            (Self::Session, false) => "nc",
+            (Self::SignIn, true) => "__Host-nc-sign-in",
+            (Self::SignIn, false) => "nc-sign-in",
+            (Self::SecondStep, true) => "__Host-nc-second-step",
+            (Self::SecondStep, false) => "nc-second-step",
+        }
+    }
 }
 
 /// The session that a request carries.
 pub fn sent(headers: &HeaderMap, policy: &Policy) -> Option<String> {
-    let name = name(policy);
+    read(headers, policy, Own::Session)
+}
+
+/// The sign-in at a provider that a browser has under way.
+pub fn sign_in(headers: &HeaderMap, policy: &Policy) -> Option<String> {
+    read(headers, policy, Own::SignIn)
+}
+
+/// The challenge of a second step that a browser keeps.
+pub fn second_step(headers: &HeaderMap, policy: &Policy) -> Option<String> {
+    read(headers, policy, Own::SecondStep)
+}
+
+fn read(headers: &HeaderMap, policy: &Policy, own: Own) -> Option<String> {
+    let name = own.name(policy);
     let lines = headers.get_all(header::COOKIE).iter();
     let mut all = lines
         .filter_map(|line| line.to_str().ok())
@@ -28,8 +63,8 @@ pub fn sent(headers: &HeaderMap, policy: &Policy) -> Option<String> {
     Some(own.value().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn cookie<'c>(policy: &Policy, text: &'c str) -> Cookie<'c> {
-    Cookie::build((name(policy), text))
+fn cookie<'c>(policy: &Policy, own: Own, text: &'c str) -> Cookie<'c> {
+    Cookie::build((own.name(policy), text))
         .path("/")
         .http_only(true)
         .secure(is_secure(policy))
@@ -44,18 +79,41 @@ fn value(cookie: &Cookie<'_>) -> HeaderValue {
 
 /// Gives the browser a session; one that is not remembered it forgets when it is closed.
 pub fn given(policy: &Policy, text: &str, remembered: bool) -> HeaderValue {
-    let mut cookie = cookie(policy, text);
     if remembered {
-        let seconds = i64::try_from(SESSION_REMEMBERED.as_secs()).unwrap_or(i64::MAX);
-        cookie.set_max_age(cookie::time::Duration::seconds(seconds));
+        return lasting(policy, Own::Session, text, SESSION_REMEMBERED);
     }
-    value(&cookie)
+    value(&cookie(policy, Own::Session, text))
 }
 
 /// Has the browser forget its session.
 pub fn taken(policy: &Policy) -> HeaderValue {
-    let mut cookie = cookie(policy, "");
-    cookie.set_max_age(cookie::time::Duration::ZERO);
+    lasting(policy, Own::Session, "", Duration::ZERO)
+}
+
+/// Has the browser keep a sign-in that begins.
+pub fn sign_in_given(policy: &Policy, text: &str) -> HeaderValue {
+    lasting(policy, Own::SignIn, text, OIDC_LIFE)
+}
+
+/// Has the browser forget a sign-in that came back.
+pub fn sign_in_taken(policy: &Policy) -> HeaderValue {
+    lasting(policy, Own::SignIn, "", Duration::ZERO)
+}
+
+/// Has the browser keep the challenge of a second step.
+pub fn second_step_given(policy: &Policy, text: &str) -> HeaderValue {
+    lasting(policy, Own::SecondStep, text, SECOND_STEP_TIME)
+}
+
+/// Has the browser forget the challenge of a second step.
+pub fn second_step_taken(policy: &Policy) -> HeaderValue {
+    lasting(policy, Own::SecondStep, "", Duration::ZERO)
+}
+
+fn lasting(policy: &Policy, own: Own, text: &str, life: Duration) -> HeaderValue {
+    let mut cookie = cookie(policy, own, text);
+    let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+    cookie.set_max_age(cookie::time::Duration::seconds(seconds));
     value(&cookie)
 }
 

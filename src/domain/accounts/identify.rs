@@ -5,9 +5,11 @@ use crate::access::scope::{Grant, Person};
 use crate::domain::accounts::{passkeys, second_factor};
 use crate::domain::error::field;
 use crate::domain::{Context, Result};
+use crate::limits::FRESH_LOGIN;
+use crate::store::accounts::sessions;
 use crate::store::accounts::users::{self, User};
 use crate::store::events::audit;
-use crate::store::{On, Write};
+use crate::store::{Db, On, Write};
 use std::net::IpAddr;
 
 /// Finds the person with this email and password. `None` whether the email or the password is wrong.
@@ -52,10 +54,15 @@ async fn prove(
 /// The person with this address, and the hash of their password.
 pub(super) async fn by_address(on: &mut impl On, email: &str) -> Result<Option<Proven>> {
     let user = users::by_email(on, email).await?;
-    Ok(user.map(|user| Proven {
+    Ok(user.map(of_row))
+}
+
+/// The person of a row, who was proven in another way than by the password.
+pub(super) fn of_row(user: User) -> Proven {
+    Proven {
         hash: user.password_hash.clone(),
         person: known(user),
-    }))
+    }
 }
 
 /// The person of a row, with no token.
@@ -91,7 +98,7 @@ pub(super) async fn note(context: &Context, person: &Person, text: &str) -> Resu
     Ok(())
 }
 
-/// Refuses a request without the password of the person who makes it.
+/// Refuses a request without the password of the person who makes it. Whoever has none has logged in a moment ago instead.
 ///
 /// # Errors
 /// A validation error under `current_password`; as [`by_password`].
@@ -101,6 +108,20 @@ pub(super) async fn require_password(
     given: &str,
     from: Option<IpAddr>,
 ) -> Result<Proven> {
+    let mut r = context.db.read().await?;
+    let own = by_address(&mut r, &person.email).await?;
+    let own = own.filter(|p| p.person.id == person.id);
+    if let Some(own) = own.filter(|p| p.hash.is_empty()) {
+        let session = person.token.filter(|_| person.session).unwrap_or_default();
+        let began = sessions::began(&mut r, person.id, session).await?;
+        let fresh = began.is_some_and(|at| context.now().since(at) <= FRESH_LOGIN);
+        let text =
+            "is missing, since your account has none: log in again, and do this within ten minutes";
+        return fresh
+            .then_some(own)
+            .ok_or_else(|| field("current_password", text));
+    }
+    drop(r);
     let found = prove(context, &person.email, given, from).await?;
     let own = found.filter(|proven| proven.person.id == person.id);
     own.ok_or_else(|| field("current_password", "is wrong"))
@@ -131,6 +152,11 @@ impl Proven {
     }
 }
 
+/// Whether logins of this person ask for more than the first step.
+pub(super) async fn has_second_factor(db: &Db, person: &Person) -> Result<bool> {
+    Ok(second_factor::is_on(db, person).await? || passkeys::has_any(db, person).await?)
+}
+
 /// Finds out who gives this email, password and, where the person has a second factor, code.
 ///
 /// # Errors
@@ -145,10 +171,7 @@ pub async fn by_all_factors(
     let Some(proven) = prove(context, email, password, from).await? else {
         return Ok(Identified::Nobody);
     };
-    let person = &proven.person;
-    let second = second_factor::is_on(&context.db, person).await?
-        || passkeys::has_any(&context.db, person).await?;
-    if !second {
+    if !has_second_factor(&context.db, &proven.person).await? {
         return Ok(Identified::Known(proven));
     }
     let Some(code) = code.filter(|c| !c.trim().is_empty()) else {

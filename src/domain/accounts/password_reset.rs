@@ -8,7 +8,7 @@ use crate::domain::support::mail_rules;
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::RESET_LIFE;
 use crate::store::On;
-use crate::store::accounts::users;
+use crate::store::accounts::{identities, users};
 use crate::store::events::audit;
 use std::net::IpAddr;
 
@@ -47,12 +47,18 @@ pub fn ask(context: &Context, email: &str, from: Option<IpAddr>) -> Result<()> {
 
 async fn mail(context: &Context, email: &str) -> Result<()> {
     let mut r = context.db.read().await?;
-    let found = identify::by_address(&mut r, email).await?;
-    drop(r);
-    // An account without a password is one of a program, or was deleted.
-    let Some(proven) = found.filter(|p| !p.hash.is_empty()) else {
+    let Some(proven) = identify::by_address(&mut r, email).await? else {
         return Ok(());
     };
+    // An account without a password is one of a program, or was deleted, unless its person signs in at a provider.
+    if proven.hash.is_empty()
+        && identities::of_user(&mut r, proven.person.id)
+            .await?
+            .is_empty()
+    {
+        return Ok(());
+    }
+    drop(r);
     let person = &proven.person;
     if context.limiters.reset_mails.count(&person.id).is_err() {
         tracing::info!("no more links for a new password are mailed to this person for now");

@@ -93,22 +93,41 @@ pub async fn begin(
 ) -> Result<Begun> {
     match identify::by_all_factors(context, email, password, None, browser.address).await? {
         Identified::Nobody => Ok(Begun::Wrong),
-        Identified::NeedsCode(proven) => {
-            let note = if remembered { REMEMBERED } else { "once" };
-            let life = SECOND_STEP_TIME;
-            let person = &proven.person;
-            Ok(Begun::Challenge(SecondStep {
-                challenge: sealed_proof::seal(context, CHALLENGE, life, &proven, note),
-                totp: second_factor::is_on(&context.db, person).await?,
-                passkey: passkeys::are_possible(&context.policy)
-                    && passkeys::has_any(&context.db, person).await?,
-            }))
-        }
+        Identified::NeedsCode(proven) => challenge(context, &proven, remembered).await,
         Identified::Known(proven) => {
             let new = open(context, proven, remembered, browser, "a password").await?;
             Ok(new.map_or(Begun::Wrong, Begun::Done))
         }
     }
+}
+
+/// Begins a session for somebody who was proven in another way than by the password: `by` says how. `second_factor` says whether that
+/// way had a second factor already.
+pub(super) async fn begin_proven(
+    context: &Context,
+    proven: Proven,
+    remembered: bool,
+    second_factor: bool,
+    browser: Browser<'_>,
+    by: &str,
+) -> Result<Begun> {
+    if !second_factor && identify::has_second_factor(&context.db, &proven.person).await? {
+        return challenge(context, &proven, remembered).await;
+    }
+    let new = open(context, proven, remembered, browser, by).await?;
+    Ok(new.map_or(Begun::Wrong, Begun::Done))
+}
+
+/// What the second step of a login takes.
+async fn challenge(context: &Context, proven: &Proven, remembered: bool) -> Result<Begun> {
+    let note = if remembered { REMEMBERED } else { "once" };
+    let person = &proven.person;
+    Ok(Begun::Challenge(SecondStep {
+        challenge: sealed_proof::seal(context, CHALLENGE, SECOND_STEP_TIME, proven, note),
+        totp: second_factor::is_on(&context.db, person).await?,
+        passkey: passkeys::are_possible(&context.policy)
+            && passkeys::has_any(&context.db, person).await?,
+    }))
 }
 
 /// Begins a session with the code of a second factor, after the first step was right.

@@ -35,7 +35,8 @@ const AUTHOR: &str = "who made a row of this kind is not kept here; imported aud
 const FILE_PLACE: &str = "files are found by their uuid, wherever they were stored";
 const FROM_FILE: &str = "read from the firmware file itself";
 const MADE_ANEW: &str = "made anew by this server";
-const GOOGLE: &str = "people log in with a password or token here, not with Google";
+const GOOGLE: &str =
+    "people link their account at Google anew, where it is set up as a sign-in provider";
 const MAIL_LINK: &str = "links that were mailed end with the old server";
 const UNUSED: &str = "the original itself does not use it any more";
 const NEWEST: &str = "a pointer to the newest row, which is found by its time here";

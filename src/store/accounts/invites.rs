@@ -88,6 +88,22 @@ pub async fn find(on: &mut impl On, id: i64, since: Micros) -> Result<Option<Inv
     )
 }
 
+/// The open invitations of an address, in all organizations. A sign-in provider has verified that it is the person's.
+pub async fn of_address(on: &mut impl On, email: &str, since: Micros) -> Result<Vec<Invite>> {
+    fetch_all!(
+        on,
+        sql!(
+            "invites.of_address",
+            concat!(
+                columns!(),
+                " WHERE i.email = $1 AND i.inserted_at > $2 ORDER BY i.id LIMIT 100"
+            )
+        ),
+        email,
+        since
+    )
+}
+
 /// Deletes an invitation that was revoked or accepted. Returns whether it was there.
 pub async fn remove(w: &mut Write, org: OrgId, email: &str) -> Result<bool> {
     let n = execute!(

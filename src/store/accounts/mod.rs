@@ -1,6 +1,7 @@
 //! Organizations, people, API tokens, invitations, and command-line logins in the database.
 
 pub mod cli_sessions;
+pub mod identities;
 pub mod invites;
 pub mod membership;
 pub mod orgs;

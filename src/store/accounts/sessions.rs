@@ -75,6 +75,21 @@ pub async fn of_user(
     )
 }
 
+/// When the person logged in with this session.
+pub async fn began(on: &mut impl On, user: UserId, session: i64) -> Result<Option<Micros>> {
+    let row: Option<(Micros,)> = fetch_optional!(
+        on,
+        sql!(
+            "sessions.began",
+            "SELECT t.inserted_at FROM sessions s JOIN tokens t ON t.id = s.token_id
+             WHERE t.user_id = $1 AND t.id = $2"
+        ),
+        user,
+        session
+    )?;
+    Ok(row.map(|r| r.0))
+}
+
 /// Deletes a session. Returns whether it was there.
 pub async fn delete(w: &mut Write, user: UserId, session: i64) -> Result<bool> {
     let n = execute!(

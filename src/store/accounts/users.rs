@@ -150,6 +150,10 @@ pub async fn retire(w: &mut Write, id: UserId, now: Micros) -> Result<()> {
             "users.retire_mail_rules",
             "DELETE FROM mail_rules WHERE user_id = $1"
         ),
+        sql!(
+            "users.retire_identities",
+            "DELETE FROM identities WHERE user_id = $1"
+        ),
         sql!("users.retire_pins", "DELETE FROM pins WHERE user_id = $1"),
         sql!("users.retire_views", "DELETE FROM views WHERE user_id = $1"),
         sql!(

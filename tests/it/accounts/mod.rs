@@ -8,5 +8,6 @@ mod registration;
 mod revoked;
 mod second_factor;
 mod sessions;
+mod sign_in;
 mod tokens;
 mod views;

@@ -19,6 +19,7 @@ crate::both_engines_with_a_name! {
     nobody_uses_or_removes_the_passkey_of_somebody_else
     a_person_has_so_many_passkeys_at_most
     recovery_codes_go_with_the_last_second_factor
+    guesses_of_the_password_are_slowed_down
 }
 
 const PATH: &str = "/api/users/me/passkeys";
@@ -516,4 +517,16 @@ async fn passkeys_work_under_a_domain_name_alone() {
             login.text
         );
     }
+}
+
+async fn guesses_of_the_password_are_slowed_down(server: Server) {
+    let wrong = json!({"current_password": "wrong"});
+    let api = server.api();
+    let mut last = 0;
+    for _ in 0..12 {
+        last = api.post(OPTIONS, wrong.clone()).await.status;
+    }
+    assert_eq!(last, 429);
+    let request = api.raw(Method::DELETE, &format!("{PATH}/1")).json(&wrong);
+    assert_eq!(Api::answer(request).await.status, 429);
 }

@@ -94,7 +94,7 @@ async fn a_page_of_this_server_may_read_and_change(server: Server) {
     assert_eq!(
         shown,
         json!({
-            "user": {"name": "jane", "email": "jane@acme.org"},
+            "user": {"name": "jane", "password": true, "email": "jane@acme.org"},
             "orgs": [{"name": "acme", "role": "admin"}], "csrf": browser.csrf,
         })
     );

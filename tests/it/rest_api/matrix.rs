@@ -22,6 +22,7 @@ pub(super) fn filled(template: &str, device: &str) -> String {
         ("{token}", "999999"),
         ("{session}", "999999"),
         ("{passkey}", "999999"),
+        ("{identity}", "999999"),
         ("{view}", "999999"),
         ("{job}", "999999"),
         ("{link}", "1.2.forged"),
@@ -74,6 +75,7 @@ fn expected(asker: &Asker, operation: &Value, method: &str, template: &str) -> O
         let own = [
             "/api/users/me/tokens",
             "/api/users/me/sessions",
+            "/api/users/me/identities",
             "/api/users/me/password",
             "/api/users/me/totp",
             "/api/users/me/passkeys",

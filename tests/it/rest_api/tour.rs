@@ -76,8 +76,10 @@ const ENDLESS: [&str; 3] = [
     "get {p}/deployments/{name}/events",
 ];
 
-/// What takes a link out of a mail, and is told by `support_tools::mail`, `accounts::logins` and `accounts::registration`.
-const MAILED: [&str; 5] = [
+/// What takes a link out of a mail, or a browser and a sign-in provider, and is told by `support_tools::mail`, `accounts::logins`,
+/// `accounts::registration` and `accounts::sign_in`.
+const TOLD_ELSEWHERE: [&str; 6] = [
+    "post /api/users/me/identities",
     "get /api/users/confirm/{link}",
     "post /api/users/confirm/{link}",
     "put /api/users/password_reset/{link}",
@@ -347,6 +349,12 @@ async fn own_account(t: &mut Tour<'_>) {
     t.get("/api/users/me/preferences").await;
     second_factor(t).await;
     passkeys(t).await;
+    let add = "INSERT INTO identities (user_id, issuer, subject, email, inserted_at)
+         SELECT id, 'https://sso.acme.org', '7', 'jane@acme.org', 0 FROM users WHERE email = 'jane@acme.org'";
+    t.server.run(add).await;
+    let all = t.get("/api/users/me/identities").await;
+    t.delete(&format!("/api/users/me/identities/{}", all[0]["id"]))
+        .await;
     t.post("/api/orgs", json!({"name": "lab"})).await;
     t.put("/api/orgs/lab", json!({"name": "lab2"})).await;
     t.delete("/api/orgs/lab2").await;
@@ -857,7 +865,7 @@ async fn every_operation_succeeds_is_audited_and_answers_as_ever() {
                 all.insert(format!("{method} {}", path.replace(PRODUCT, "{p}")));
             }
         }
-        for elsewhere in ENDLESS.into_iter().chain(MAILED) {
+        for elsewhere in ENDLESS.into_iter().chain(TOLD_ELSEWHERE) {
             assert!(all.remove(elsewhere), "{elsewhere} is no operation");
         }
         let untold: Vec<_> = all.iter().filter(|o| !t.seen.contains_key(*o)).collect();

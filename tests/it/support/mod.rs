@@ -10,6 +10,7 @@ pub mod fixtures;
 pub mod hosted;
 pub mod inbox;
 pub mod inspect;
+pub mod issuer;
 pub mod postgres;
 pub mod readings;
 pub mod server;

@@ -58,7 +58,7 @@ fn every_statement_that_takes_a_right_away_says_so() {
 /// these: a proof that somebody brings, or the work of a job. What people ask for never is.
 #[test]
 fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
-    const BY_A_PROOF: [&str; 20] = [
+    const BY_A_PROOF: [&str; 22] = [
         "devices::certificates::cas_by_ski",
         "devices::certificates::holder",
         "devices::certificates::holder_of_exactly",
@@ -70,7 +70,9 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
         "accounts::passkeys::spend",
         "devices::by_identifier",
         "devices::iroh_endpoints::known",
+        "accounts::identities::owner",
         "accounts::invites::find",
+        "accounts::invites::of_address",
         "devices::secrets::find",
         "devices::secrets::find_device",
         "accounts::users::addresses::by_number",

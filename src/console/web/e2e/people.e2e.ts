@@ -1,8 +1,8 @@
 /** People: invited, given a role, secured by a second factor. */
-import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Visitor, closeBrowser } from './support/browser'
 import { ORG, TestServer } from './support/server'
+import { totp } from './support/totp'
 
 const EVE = { email: 'eve@example.com', password: 'correct horse battery' }
 let server: TestServer
@@ -15,17 +15,6 @@ afterAll(async () => {
   await closeBrowser()
   await server?.stop()
 })
-
-/** The code of an authenticator app (RFC 6238: SHA-1, six digits, 30 seconds). */
-function totp(secret: string, at = Date.now()): string {
-  const bits = [...secret.replaceAll(/[\s=]/g, '')].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((b) => parseInt(b, 2)))
-  const counter = Buffer.alloc(8)
-  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)))
-  const hash = createHmac('sha1', key).update(counter).digest()
-  const offset = (hash.at(-1) ?? 0) & 15
-  return String((hash.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0')
-}
 
 test('somebody is invited, may look and not touch, and is let do more', async () => {
   const admin = await Visitor.come(server)

@@ -19,7 +19,7 @@ export function binary(): string {
   return path
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return new Promise((done, failed) => {
     const probe = createServer()
     probe.once('error', failed)
@@ -93,14 +93,16 @@ export class TestServer {
     private readonly process: ChildProcess,
   ) {}
 
-  /** Starts a server with nothing in it but its first login; `more` are further flags. With a name it is reached as `localhost`. */
-  static async start({ named = false, more = [] }: { named?: boolean; more?: readonly string[] } = {}): Promise<TestServer> {
+  /** Starts a server with nothing in it but its first login. `more` are further flags, which may depend on its address; with a name it is
+   * reached as `localhost`. */
+  static async start({ named = false, more = [] }: { named?: boolean; more?: readonly string[] | ((base: string) => Promise<readonly string[]>) } = {}): Promise<TestServer> {
     const folder = mkdtempSync(join(tmpdir(), 'nervecenter-e2e-'))
     const [web, devices, downloads] = [await freePort(), await freePort(), await freePort()]
     const at = (port: number) => `127.0.0.1:${port}`
     const listen = ['--web-listen', at(web), '--device-listen', at(devices), '--download-listen', at(downloads)]
     const base = `http://${named ? `localhost:${web}` : at(web)}`
-    const flags = named ? ['--web-url', base, ...more] : more
+    const further = typeof more === 'function' ? await more(base) : more
+    const flags = named ? ['--web-url', base, ...further] : further
     const child = spawn(binary(), ['serve', '--data-dir', folder, ...listen, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     const found = await printed(child, /First login.* the password (\S+)/)
     const password = found[1] ?? ''

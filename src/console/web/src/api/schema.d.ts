@@ -2565,6 +2565,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/me/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Your accounts at sign-in providers; only a token that grants all may ask */
+        get: operations["identities.list"];
+        put?: never;
+        /** Begin to link an account at a sign-in provider; a page of the console goes on with it */
+        post: operations["identities.link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/identities/{identity}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an account at a sign-in provider, which does not let you in any more */
+        delete: operations["identities.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/me/passkeys": {
         parameters: {
             query?: never;
@@ -3775,6 +3810,11 @@ export interface components {
             /** @description `updates_enabled`, `fwup_is_new_enough`, `release_tags` or `network_interface`. */
             rule: string;
         };
+        /** @description Where a link goes on. */
+        LinkBegun: {
+            /** @description The address at the provider that the browser has to be sent to within ten minutes. It comes back to the console. */
+            url: string;
+        };
         /** @description A release in the list of a group's. */
         ListedRelease: {
             /** @description The archive that came with it. */
@@ -4515,6 +4555,8 @@ export interface components {
             features: string[];
             /** @description Whether it sends mail, such as invitations. */
             mail: boolean;
+            /** @description Providers that people may sign in with in a browser, at `/auth/oidc/NAME`. */
+            oidc: components["schemas"]["SignInProvider"][];
             /**
              * @description Whether people may log in with passkeys: the server is told its public address, which is under https and has a domain name,
              *     or is `localhost`.
@@ -4549,6 +4591,8 @@ export interface components {
             email: string;
             /** @description Full name. */
             name: string;
+            /** @description Whether the account has a password. Without one, what asks for it wants a login within the last ten minutes instead. */
+            password: boolean;
         };
         /** @description A shared secret without its secret. */
         SharedSecret: {
@@ -4558,6 +4602,33 @@ export interface components {
             inserted_at: string;
             /** @description What names it. */
             key: string;
+        };
+        /** @description An account of yours at a sign-in provider. */
+        SignInIdentity: {
+            /** @description The address that the provider named last. */
+            email: string;
+            /**
+             * Format: int64
+             * @description A number.
+             */
+            id: number;
+            /** @description When you linked it, `2026-08-22T08:33:49Z`. */
+            inserted_at: string;
+            /** @description The issuer. */
+            issuer: string;
+            /** @description What the provider's button says, or its issuer. */
+            label: string;
+            /** @description When you last signed in with it. */
+            last_used_at: string | null;
+            /** @description The provider's name; null when this server is not set up for it any more. */
+            provider: string | null;
+        };
+        /** @description A sign-in provider (OpenID Connect). */
+        SignInProvider: {
+            /** @description What its button says. */
+            label: string;
+            /** @description Its part of the address. */
+            name: string;
         };
         /** @description A signing key. */
         SigningKey: {
@@ -21608,7 +21679,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
-                    /** @description From the first step of a login; without it, the passkey says who you are */
+                    /** @description From the first step of a login, empty for that which the browser has in a cookie after a sign-in at a provider; without it, the passkey says who you are */
                     challenge?: string | null;
                 };
             };
@@ -21714,13 +21785,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /** @description What `toJSON` of the credential returns that the browser got from the passkey */
                     assertion?: Record<string, never> | null;
-                    /** @description From the first step or, with an assertion, from `POST /session/passkey/options` */
-                    challenge: string;
+                    /** @description From the first step or, with an assertion, from `POST /session/passkey/options`; after a sign-in at a provider the browser has that of the first step in a cookie */
+                    challenge?: string | null;
                     /** @description Six digits, or a recovery code, which is used up */
                     code?: string | null;
                 };
@@ -22373,11 +22444,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Your password */
-                    current_password: string;
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                 };
             };
         };
@@ -22455,6 +22526,239 @@ export interface operations {
             };
             /** @description Too many wrong passwords */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "identities.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["SignInIdentity"][];
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "identities.link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
+                    /** @description Its name, from `GET /server` */
+                    provider: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["LinkBegun"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description Too many wrong passwords */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The provider cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "identities.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description It is the only way into your account */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22629,11 +22933,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Your password */
-                    current_password: string;
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                 };
             };
         };
@@ -22756,11 +23060,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Your password */
-                    current_password: string;
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                 };
             };
         };
@@ -22880,8 +23184,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The present one */
-                    current_password: string;
+                    /** @description The present one. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                     /** @description 12 to 1,024 characters */
                     new_password: string;
                 };
@@ -23640,11 +23944,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Your password */
-                    current_password: string;
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                 };
             };
         };
@@ -23765,11 +24069,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
-                    /** @description Your password */
-                    current_password: string;
+                    /** @description Your password. An account that has none asks for a login within the last ten minutes instead */
+                    current_password?: string | null;
                 };
             };
         };

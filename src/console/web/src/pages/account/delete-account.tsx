@@ -4,9 +4,9 @@ import { api, take } from '../../api/client'
 import { useSession } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
-import { TextField } from '../../ui/form'
 import { Card } from '../../ui/layout'
 import { counted } from '../../ui/text'
+import { CurrentPassword } from './current-password'
 import { proven } from './proven'
 import css from './account.module.css'
 
@@ -44,14 +44,7 @@ export function DeleteAccount() {
       </div>
       <Confirm open={asking} onClose={close} title="Delete your account" act="Delete it" danger typed={user.email} onConfirm={remove}>
         <p>Your tokens, sessions, saved views and memberships go for good. Nobody can bring them back.</p>
-        <TextField
-          label="Your password"
-          type="password"
-          autoComplete="current-password"
-          required
-          value={password}
-          onChange={(e) => setPassword(e.target.value)}
-        />
+        <CurrentPassword value={password} onChange={setPassword} />
       </Confirm>
     </Card>
   )

@@ -1,12 +1,13 @@
-/** Changes the password. */
+/** Changes the password, or sets the first one of an account that was made by a sign-in at a provider. */
 import { useState } from 'react'
 import { api, take } from '../../api/client'
 import { Problem } from '../../api/problem'
-import { queries, useSession } from '../../session/session'
+import { queries, sessionQuery, useSession } from '../../session/session'
 import { Button } from '../../ui/button'
 import { TextField, useForm } from '../../ui/form'
 import { Card } from '../../ui/layout'
 import { toast } from '../../ui/toast'
+import { CurrentPassword } from './current-password'
 import css from './account.module.css'
 
 /** The shortest password that the server takes. */
@@ -22,7 +23,8 @@ export function PasswordCard() {
     await take(api.PUT('/api/users/me/password', { body: { current_password: current, new_password: fresh } }))
     for (const clear of [setCurrent, setFresh, setAgain]) clear('')
     toast('Your password is changed; all other sessions and tokens have ended.')
-    await Promise.all([queries.invalidateQueries({ queryKey: ['sessions'] }), queries.invalidateQueries({ queryKey: ['tokens'] })])
+    const changed = [['sessions'], ['tokens'], sessionQuery.queryKey]
+    await Promise.all(changed.map((queryKey) => queries.invalidateQueries({ queryKey })))
   }, ['current_password', 'new_password', 'again'])
   return (
     <Card title="Password">
@@ -31,15 +33,7 @@ export function PasswordCard() {
         <p>A new password ends your sessions in other browsers, and all of your tokens: programs that use one need a new one.</p>
         {/* Password managers learn from this field whose password it is. */}
         <input type="hidden" name="username" autoComplete="username" value={user.email} readOnly />
-        <TextField
-          label="Present password"
-          type="password"
-          autoComplete="current-password"
-          required
-          value={current}
-          error={form.error('current_password')}
-          onChange={(e) => setCurrent(e.target.value)}
-        />
+        <CurrentPassword label="Present password" value={current} onChange={setCurrent} error={form.error('current_password')} />
         <TextField
           label="New password"
           hint={`At least ${SHORTEST} characters; several words are good.`}
@@ -62,7 +56,7 @@ export function PasswordCard() {
         />
         <div>
           <Button type="submit" busy={form.busy}>
-            Change the password
+            {user.password ? 'Change the password' : 'Set a password'}
           </Button>
         </div>
       </form>

@@ -7,6 +7,7 @@ import { DialogButtons } from '../../ui/dialog'
 import { TextField, useForm } from '../../ui/form'
 import { CopyButton } from '../../ui/layout'
 import { ShownOnce } from '../../ui/shown-once'
+import { CurrentPassword } from './current-password'
 import { QrCode } from './qr-code'
 import { RecoveryCodes } from './recovery-codes'
 import css from './account.module.css'
@@ -43,16 +44,7 @@ function Password({ onClose, onDone }: { onClose: () => void; onDone: (made: { s
         You need an app that makes six-digit codes: any authenticator or password manager does. First your password, so that nobody at a browser
         that was left open can lock you out.
       </p>
-      <TextField
-        label="Your password"
-        type="password"
-        autoComplete="current-password"
-        required
-        autoFocus
-        value={password}
-        error={form.error('current_password')}
-        onChange={(e) => setPassword(e.target.value)}
-      />
+      <CurrentPassword autoFocus value={password} onChange={setPassword} error={form.error('current_password')} />
       <DialogButtons>
         <Button onClick={onClose}>Cancel</Button>
         <Button type="submit" kind="primary" busy={form.busy}>

@@ -5,11 +5,11 @@ import { api, data, take } from '../../api/client'
 import { queries } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
-import { TextField } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { counted } from '../../ui/text'
 import { toast } from '../../ui/toast'
+import { CurrentPassword } from './current-password'
 import { proven } from './proven'
 import { SetUp } from './second-factor-setup'
 
@@ -72,14 +72,7 @@ function Remove({ open, onClose }: { open: boolean; onClose: () => void }) {
   return (
     <Confirm open={open} onClose={close} title="Remove the second factor" act="Remove it" danger onConfirm={remove}>
       <p>The entry in your app is worth nothing any more. Unless you have a passkey, neither are your recovery codes, and logins ask for your password alone.</p>
-      <TextField
-        label="Your password"
-        type="password"
-        autoComplete="current-password"
-        required
-        value={password}
-        onChange={(e) => setPassword(e.target.value)}
-      />
+      <CurrentPassword value={password} onChange={setPassword} />
     </Confirm>
   )
 }

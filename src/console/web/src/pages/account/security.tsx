@@ -1,4 +1,5 @@
-/** How the account is kept safe: its password, passkeys, a second factor, and where it is logged in. */
+/** How the account is kept safe: its password, passkeys, a second factor, sign-in providers, and where it is logged in. */
+import { IdentitiesCard } from './identities'
 import { PasskeysCard } from './passkeys'
 import { PasswordCard } from './password'
 import { SecondFactorCard } from './second-factor'
@@ -10,6 +11,7 @@ export default function Security() {
       <PasswordCard />
       <PasskeysCard />
       <SecondFactorCard />
+      <IdentitiesCard />
       <Sessions />
     </>
   )

@@ -1,4 +1,4 @@
-/** The login: email and password, then the second factor where there is one; or a passkey in place of all of it. */
+/** The login: email and password, a sign-in provider or a passkey, then the second factor where there is one. */
 import { useQuery } from '@tanstack/react-query'
 import { Link, useRouter, useSearch } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
@@ -8,13 +8,25 @@ import { askForPasskey, knowsPasskeys } from '../../session/passkey'
 import { begin, nextPath, queries, sessionQuery } from '../../session/session'
 import { Button } from '../../ui/button'
 import { Check, TextField, useForm } from '../../ui/form'
+import { Notice } from '../../ui/layout'
 import { Box } from './box'
+import { Providers } from './providers'
 import { SecondStep } from './second-step'
+import { signInProblem } from './sign-in-problem'
+
+/** The second step after a sign-in at a provider: the address says what may take it, and the browser has its challenge in a cookie. */
+function stepOf(kinds: unknown): Step | null {
+  if (typeof kinds !== 'string' || kinds === '') return null
+  const known = (kind: string) => kind === 'totp' || kind === 'passkey'
+  return { challenge: '', second_factor: kinds.split('.').filter(known) }
+}
 
 export default function Login() {
   const router = useRouter()
-  const next = nextPath((useSearch({ strict: false }) as { next?: unknown }).next)
-  const [step, setStep] = useState<Step | null>(null)
+  const search = useSearch({ strict: false }) as { next?: unknown; error?: unknown; step?: unknown }
+  const next = nextPath(search.next)
+  const problem = signInProblem(search.error)
+  const [step, setStep] = useState<Step | null>(stepOf(search.step))
   const enter = (session: BrowserSession) => {
     begin(session)
     router.history.replace(next)
@@ -25,12 +37,15 @@ export default function Login() {
   }, [router, next])
   return (
     <Box title={step ? 'Second factor' : 'Log in'}>
-      {step ? <SecondStep step={step} onDone={enter} onBack={() => setStep(null)} /> : <First onDone={enter} onSecond={setStep} />}
+      {problem && <Notice kind="bad">{problem}</Notice>}
+      {step ? <SecondStep step={step} onDone={enter} onBack={() => setStep(null)} /> : <First next={next} onDone={enter} onSecond={setStep} />}
     </Box>
   )
 }
 
-function First({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; onSecond: (s: Step) => void }) {
+type FirstProps = { next: string; onDone: (s: BrowserSession) => void; onSecond: (s: Step) => void }
+
+function First({ next, onDone, onSecond }: FirstProps) {
   const [email, setEmail] = useState('')
   const [password, setPassword] = useState('')
   const [remember, setRemember] = useState(false)
@@ -60,6 +75,7 @@ function First({ onDone, onSecond }: { onDone: (s: BrowserSession) => void; onSe
           Log in with a passkey
         </Button>
       )}
+      <Providers providers={server.data?.oidc ?? []} next={next} remember={remember} />
       {server.data?.registration === 'open' && (
         <Link to="/register" className="small">
           Create an account
