@@ -49,7 +49,7 @@ pub enum DomainError {
     TooLarge,
     /// The database failed.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(store::Error),
     /// The file store failed.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -75,6 +75,31 @@ impl DomainError {
             ),
             _ => None,
         }
+    }
+}
+
+/// The columns whose values people choose and that are unique somewhere.
+const CHOSEN: [&str; 7] = [
+    "name",
+    "email",
+    "identifier",
+    "serial",
+    "key",
+    "uuid",
+    "instance",
+];
+
+impl From<store::Error> for DomainError {
+    fn from(e: store::Error) -> Self {
+        // Two requests may choose the same value at once, and both have looked before either wrote.
+        if let store::Error::Taken(constraint) = &e {
+            let column = constraint.strip_suffix("_key").unwrap_or_default();
+            let is_of = |name: &&&str| column.ends_with(&format!("_{name}"));
+            if let Some(name) = CHOSEN.iter().find(is_of) {
+                return field(name, TAKEN);
+            }
+        }
+        Self::Store(e)
     }
 }
 

@@ -6,6 +6,10 @@ pub enum Error {
     /// The engine refused the statement.
     #[error("database: {0}")]
     Engine(std::sync::Arc<sqlx::Error>),
+    /// A value that must be unique was taken by a transaction that committed meanwhile. On PostgreSQL a statement that looks first does
+    /// not see it; holds the name of the constraint, which ends with the column and `_key`.
+    #[error("taken meanwhile: {0}")]
+    Taken(String),
     /// The engine cannot be reached, has no room left, or has no connection free: the same statement may succeed later.
     #[error("database is unavailable: {0}")]
     Unavailable(std::sync::Arc<sqlx::Error>),
@@ -49,6 +53,9 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(e: sqlx::Error) -> Self {
+        if let Some(constraint) = broken_uniqueness(&e) {
+            return Self::Taken(constraint);
+        }
         match kind(&e) {
             ErrorClass::Away => Self::Unavailable(e.into()),
             ErrorClass::Slow => Self::TooSlow,
@@ -65,6 +72,15 @@ impl From<sqlx::migrate::MigrateError> for Error {
             e => Self::Schema(e.into()),
         }
     }
+}
+
+/// The constraint of a refused insert or update, if it is one of uniqueness.
+fn broken_uniqueness(e: &sqlx::Error) -> Option<String> {
+    let sqlx::Error::Database(e) = e else {
+        return None;
+    };
+    let constraint = e.constraint().filter(|_| e.is_unique_violation())?;
+    Some(constraint.to_owned())
 }
 
 enum ErrorClass {
