@@ -337,6 +337,7 @@ struct Summaries {
 impl Summaries {
     fn of(app: App, scope: Scope<Product>) -> Self {
         let (tell, changed) = mpsc::channel(1);
+        let (background, stopping) = (app.background.clone(), app.stopping.clone());
         let counting = async move {
             let mut told = None;
             loop {
@@ -352,7 +353,9 @@ impl Summaries {
         };
         Self {
             changed,
-            _counting: AbortOnDropHandle::new(tokio::spawn(counting)),
+            _counting: AbortOnDropHandle::new(background.spawn(async move {
+                stopping.run_until_cancelled(counting).await;
+            })),
         }
     }
 }
