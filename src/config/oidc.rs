@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct OidcOptions {
-    /// A sign-in provider (OpenID Connect): its name in addresses, such as google. The file may name several, as [[oidc]].
+    /// A sign-in provider (OpenID Connect): its name in addresses, such as google. The file may name several, as tables of oidc.
     #[arg(
         id = "oidc-name",
         long = "oidc-name",
