@@ -20,18 +20,12 @@ beforeAll(async () => {
   // On this one no update ever validates.
   server.sim(secrets, 1, ['--prefix', 'stuck-', '--bad-share', '1', ...sick])
   await server.connected(4)
-  await server.until('four devices are not well', async () => (await matching(SICK)) === 4)
+  await server.until('four devices are not well', async () => (await server.matching(SICK)) === 4)
 })
 afterAll(async () => {
   await closeBrowser()
   await server?.stop()
 })
-
-async function matching(query: string): Promise<number> {
-  const { status, body } = await server.api('GET', server.product(`/devices?query=${encodeURIComponent(query)}`))
-  if (status !== 200) throw new Error(`${query}: ${JSON.stringify(body)}`)
-  return body.pagination.total_entries
-}
 
 test('the sick are put into a group by a query, and its release makes them well', async () => {
   const visitor = await Visitor.come(server)
@@ -55,7 +49,7 @@ test('the sick are put into a group by a query, and its release makes them well'
   await visitor.expectAccessibleInAllLooks('a release that is checked')
   await page.getByRole('button', { name: /^Release/ }).click()
   await page.waitForURL('**/groups/hotfix/live*', { timeout: 60_000 })
-  await server.until('three are well', async () => (await matching(SICK)) === 1 && (await matching('version = "1.1.0" and health_status = healthy')) === 3)
+  await server.until('three are well', async () => (await server.matching(SICK)) === 1 && (await server.matching('version = "1.1.0" and health_status = healthy')) === 3)
   await page.getByText('3 run it').first().waitFor({ timeout: 60_000 })
   await visitor.expectAccessibleInAllLooks('a release that made devices well')
   visitor.expectWell()

@@ -20,18 +20,12 @@ beforeAll(async () => {
   server.sim(secrets, 5, ['--prefix', 'leaky-', '--firmware', server.fixture('rpi4-1.0.0'), ...sick])
   server.sim(secrets, 2, ['--prefix', 'fine-', '--firmware', server.fixture('rpi4-1.1.0'), ...sick])
   await server.connected(7)
-  await server.until('five devices are not well', async () => (await matching(SICK)) === 5)
+  await server.until('five devices are not well', async () => (await server.matching(SICK)) === 5)
 })
 afterAll(async () => {
   await closeBrowser()
   await server?.stop()
 })
-
-async function matching(query: string): Promise<number> {
-  const { status, body } = await server.api('GET', server.product(`/devices?query=${encodeURIComponent(query)}`))
-  if (status !== 200) throw new Error(`${query}: ${JSON.stringify(body)}`)
-  return body.pagination.total_entries
-}
 
 test('alarms stand in the charts of a device while they are set', async () => {
   const visitor = await Visitor.come(server)
@@ -69,7 +63,7 @@ test('the sick are found by a query and sent a fix, which one gets first', async
   // One first, to see that it helps.
   await page.getByLabel('Select leaky-000000').check()
   await send(visitor, 1)
-  await server.until('the first is well', async () => (await matching('identifier like "leaky-000000" and version = "1.1.0" and health_status = healthy')) === 1)
+  await server.until('the first is well', async () => (await server.matching('identifier like "leaky-000000" and version = "1.1.0" and health_status = healthy')) === 1)
 
   // Then all that still match: the query leaves the first out by itself.
   await page.goto(`${P}/devices?q=${encodeURIComponent(SICK)}`)
@@ -78,11 +72,11 @@ test('the sick are found by a query and sent a fix, which one gets first', async
   await page.getByText('All 4 that match').waitFor()
   await send(visitor, 4)
   await visitor.expectAccessibleInAllLooks('a job that sends a fix')
-  await server.until('nobody is sick', async () => (await matching(SICK)) === 0 && (await matching('version = "1.1.0"')) === 7)
+  await server.until('nobody is sick', async () => (await server.matching(SICK)) === 0 && (await server.matching('version = "1.1.0"')) === 7)
   await page.goto(`${P}/devices?q=${encodeURIComponent(SICK)}`)
   await page.getByRole('heading', { name: 'No device matches' }).waitFor()
   await visitor.expectAccessibleInAllLooks('a query that nobody matches any more')
-  expect(await matching('health_status = healthy')).toBeGreaterThanOrEqual(5)
+  expect(await server.matching('health_status = healthy')).toBeGreaterThanOrEqual(5)
   visitor.expectWell()
   await visitor.leave()
 })

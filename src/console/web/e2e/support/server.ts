@@ -212,6 +212,13 @@ export class TestServer {
     throw new Error(`still not: ${what}`)
   }
 
+  /** How many devices a query finds. */
+  async matching(query: string): Promise<number> {
+    const { status, body } = await this.api('GET', this.product(`/devices?query=${encodeURIComponent(query)}`))
+    if (status !== 200) throw new Error(`${query}: ${JSON.stringify(body)}`)
+    return body.pagination.total_entries
+  }
+
   /** Waits until so many devices are connected. */
   async connected(n: number, patience?: number): Promise<void> {
     const look = async () => {

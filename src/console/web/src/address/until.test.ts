@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { momentIn, wholeSeconds } from './until'
+import { wholeSeconds } from '../ui/text'
+import { momentIn } from './until'
 
 it('writes a moment to the second, and reads it back', () => {
   const at = Date.UTC(2026, 10, 27, 10, 2, 3, 456)

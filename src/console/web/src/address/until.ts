@@ -1,6 +1,7 @@
 /** The moment at which a view over time ends. Freezing time writes it into the address, so that a link shows the same moment to others. */
 import { useEffect, useRef } from 'react'
 import { useFrozen } from '../ui/freeze'
+import { wholeSeconds } from '../ui/text'
 import { useUrl } from './url'
 
 type Until = {
@@ -20,11 +21,6 @@ export function useUntil(): Until {
     change({ until: frozen === null ? '' : wholeSeconds(frozen) })
   }, [frozen, change])
   return { at: momentIn(text('until')) ?? frozen, clear: () => change({ until: '' }) }
-}
-
-/** A moment as the API and addresses write it, to the second. */
-export function wholeSeconds(at: number): string {
-  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
 /** The moment that an address names; null for none, and for what is no moment. */

@@ -54,6 +54,9 @@ function strokeOf(tone: string | undefined, n: number): Stroke {
 
 const NO_BANDS: readonly Band[] = []
 
+/** The class of what holds several charts. */
+export const chartsClass = css.charts
+
 export function LineChart({ label, t, lines, span, format, range, thresholds = [], bands = NO_BANDS, height = 180 }: Props) {
   const points = useMemo(
     () =>

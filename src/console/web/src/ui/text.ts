@@ -59,3 +59,8 @@ export function duration(seconds: number): string {
   if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`
   return `${Math.round(hours / 24)} d`
 }
+
+/** A moment as the API and addresses write it, to the second. */
+export function wholeSeconds(at: number): string {
+  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+}

@@ -1,6 +1,7 @@
 /** What the audit log is asked for, from what the address says. */
 import type { Filters } from '../../address/filters'
 import { frozenAt } from '../../ui/freeze'
+import { wholeSeconds } from '../../ui/text'
 
 const UNITS: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -9,7 +10,7 @@ export function momentOf(text: string | undefined): string | undefined {
   if (!text) return undefined
   const relative = /^now(?:-(\d+)([mhd]))?$/.exec(text)
   const at = relative ? (frozenAt() ?? Date.now()) - Number(relative[1] ?? 0) * (UNITS[relative[2] ?? 'm'] ?? 0) : Date.parse(text)
-  return Number.isNaN(at) ? undefined : new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+  return Number.isNaN(at) ? undefined : wholeSeconds(at)
 }
 
 /** A moment as `datetime-local` fields take it, in the viewer's time zone. */

@@ -5,14 +5,14 @@ import { useMemo } from 'react'
 import { api, data } from '../../api/client'
 import type { MetricSeries } from '../../api/types'
 import { type Band, bandsOf, reportedIn } from '../../chart/bands'
-import { LineChart } from '../../chart/line-chart'
+import { LineChart, chartsClass } from '../../chart/line-chart'
 import { Button } from '../../ui/button'
 import { Check, Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
-import { counted } from '../../ui/text'
+import { counted, wholeSeconds } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { useUntil, wholeSeconds } from '../../address/until'
+import { useUntil } from '../../address/until'
 import { useUrl } from '../../address/url'
 import { D, EVERY, deviceKey, useDeviceAddress, useHealth } from './device'
 import { NewestReport, NoHealth } from './health-report'
@@ -103,7 +103,7 @@ function Charts({ keys, range, all, onRange, onAll }: ChartsProps) {
       {series.isPending && asked.length > 0 && <Skeleton lines={6} />}
       {asked.length === 0 && <p className="muted">The reports have no metrics that are usual. All metrics shows those that there are.</p>}
       <AlarmTimes bands={bands} />
-      <div className={css.charts}>
+      <div className={chartsClass}>
         {series.data && shown.map((metric) => <MetricChart key={metric.title} metric={metric} series={series.data} span={series.data.span} bands={bands} />)}
       </div>
     </Card>

@@ -3,6 +3,7 @@ import { keepPreviousData, queryOptions, useQueries, useQuery } from '@tanstack/
 import { api, data, take } from '../../api/client'
 import type { components } from '../../api/schema'
 import type { Group, ListedRelease, Rollout } from '../../api/types'
+import { summaryKey } from '../../live/live'
 import { useAddress, useProduct } from '../../product'
 import { queries } from '../../session/session'
 
@@ -110,7 +111,7 @@ export async function refreshGroup(at: GroupAddress): Promise<void> {
   await Promise.all([
     queries.invalidateQueries({ queryKey: groupKey(at) }),
     queries.invalidateQueries({ queryKey: ['groups', at.org, at.product] }),
-    queries.invalidateQueries({ queryKey: ['summary', at.org, at.product] }),
+    queries.invalidateQueries({ queryKey: summaryKey(at.org, at.product) }),
   ])
 }
 

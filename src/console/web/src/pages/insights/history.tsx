@@ -3,13 +3,12 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { api, data } from '../../api/client'
 import type { components } from '../../api/schema'
-import { LineChart } from '../../chart/line-chart'
+import { LineChart, chartsClass } from '../../chart/line-chart'
 import { useProduct } from '../../product'
 import { Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { bytes, count, duration } from '../../ui/text'
 import { RANGES, type Range, iso, spanOf, useRange } from './range'
-import css from './insights.module.css'
 
 /** Points of a chart; more would stand on one pixel. */
 const POINTS = 300
@@ -45,7 +44,7 @@ export function History() {
   const [range, choose] = useRange()
   return (
     <Card title="Over time" actions={<Select label="Time" options={RANGES} value={range.value} onChange={choose} />}>
-      <div className={css.charts}>
+      <div className={chartsClass}>
         {CHARTS.map((chart) => (
           <OverTime key={chart.metric} chart={chart} range={range} />
         ))}

@@ -1,5 +1,6 @@
 /** How far back the page looks: one choice for its charts, its failures and its restless devices. */
 import { useFilters } from '../../address/filters'
+import { wholeSeconds } from '../../ui/text'
 
 export const RANGES = [
   { value: '1h', label: 'Last hour', seconds: 3600 },
@@ -29,5 +30,5 @@ export function spanOf(range: Range): readonly [number, number] {
 
 /** A time as the API takes it. */
 export function iso(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+  return wholeSeconds(seconds * 1000)
 }

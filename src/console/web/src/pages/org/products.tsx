@@ -4,6 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, data } from '../../api/client'
 import type { Role, Summary } from '../../api/types'
+import { summaryKey } from '../../live/live'
 import { paths } from '../../paths'
 import { useAddress } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
@@ -71,7 +72,7 @@ function useSummaries(org: string, products: readonly Product[]): Map<string, Su
   const few = products.length <= COUNTED
   const answers = useQueries({
     queries: (few ? products : []).map(({ name: product }) => ({
-      queryKey: ['summary', org, product],
+      queryKey: summaryKey(org, product),
       refetchInterval: 15_000,
       queryFn: ({ signal }: { signal: AbortSignal }) =>
         data(api.GET('/api/orgs/{org}/products/{product}/summary', { params: { path: { org, product } }, signal })),
