@@ -12,7 +12,6 @@ import { Status } from '../../ui/status'
 import { Table } from '../../ui/table'
 import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
-import { TARGET } from '../firmware/device-count'
 import { iso, spanOf, useRange } from './range'
 
 const BY = [
@@ -74,7 +73,7 @@ function FailureTable({ rows, by }: { rows: readonly Failed[]; by: By }) {
           cell: (r) => (
             <span className="row" style={{ gap: '0 8px' }}>
               {r.devices.map((d) => (
-                <Link key={d} style={TARGET} {...paths.device(org, product, d, 'firmware')}>
+                <Link key={d} {...paths.device(org, product, d, 'firmware')}>
                   {d}
                 </Link>
               ))}
