@@ -1,20 +1,24 @@
 //! Stored files over `object_store`, each under a name that the store of rows makes ([`FileKey`]). Whether they are on this
-//! machine's disk is the file store's affair; it shows only in [`Content`].
+//! machine's disk or in a bucket is the file store's affair; it shows only in [`Content`] and in [`Blobs::presigned`].
 
+mod bucket;
 pub mod download_urls;
 mod sound;
 
 pub use crate::ids::{Blob, FileKey};
+pub use bucket::BucketSettings;
 pub use sound::Damage;
 pub(crate) use sound::Look;
 
 use crate::clock::Micros;
-use crate::limits::{BLOB_PART_BYTES, FILE_PUTS, UPLOAD_BYTES};
+use crate::limits::{BLOB_PART_BYTES, FILE_PUTS, LINK_LIFE, UPLOAD_BYTES};
+use bucket::Bucket;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
+use object_store::signer::Url;
 use object_store::{
     GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _,
 };
@@ -24,6 +28,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
 /// Why a file could not be stored or read.
@@ -34,6 +39,34 @@ pub enum BlobError {
     /// The disk.
     #[error("file store: {0}")]
     Io(#[from] io::Error),
+    /// The file with the credentials of a bucket cannot be used.
+    #[error("--bucket-credentials {}: {why}", file.display())]
+    Credentials {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl BlobError {
+    /// Whether a bucket does not answer, or answers that it cannot do what it was asked now: the same may succeed later. What the disk
+    /// of this machine says is something else.
+    pub fn is_unavailable(&self) -> bool {
+        let refused = matches!(
+            self,
+            Self::Store(
+                object_store::Error::PermissionDenied { .. }
+                    | object_store::Error::Unauthenticated { .. },
+            ) | Self::Credentials { .. }
+        );
+        refused || self.is_silent()
+    }
+
+    /// Whether a bucket does not answer, or says that it has a fault.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Store(object_store::Error::Generic { store, .. }) if *store != "LocalFileSystem")
+    }
 }
 
 /// A file's name, as the file store takes it.
@@ -44,6 +77,9 @@ fn key(file: &FileKey) -> Key {
 /// Where a local file store has files.
 const FOLDERS: [&str; 3] = ["firmware", "deltas", "archives"];
 
+/// The marker that says which installation the files of a bucket belong to.
+const OWNER: &str = "nervecenter-installation";
+
 /// Where files are.
 #[derive(Clone)]
 pub struct Blobs {
@@ -52,6 +88,8 @@ pub struct Blobs {
     staging: PathBuf,
     /// Where a local file store leaves parts of files that a crash cut short.
     local: Option<PathBuf>,
+    /// The bucket that the files are in, if they are not on this machine.
+    bucket: Option<Arc<Bucket>>,
     looked: Arc<sound::Looked>,
     putting: Arc<Semaphore>,
 }
@@ -91,9 +129,78 @@ impl Blobs {
             store: Arc::new(store),
             staging: root.join("staging"),
             local: Some(root.to_owned()),
+            bucket: None,
             looked: Arc::default(),
             putting: Arc::new(Semaphore::new(FILE_PUTS)),
         })
+    }
+
+    /// Files in a bucket; `staging` is a folder of this machine for files that are being checked, made when absent. Nothing is asked of
+    /// the bucket yet.
+    ///
+    /// # Errors
+    /// The disk's, or settings and credentials that cannot be used.
+    pub fn in_bucket(settings: &BucketSettings, staging: PathBuf) -> Result<Self, BlobError> {
+        std::fs::create_dir_all(&staging)?;
+        let bucket = Bucket::open(settings)?;
+        Ok(Self {
+            store: bucket.store.clone(),
+            staging,
+            local: None,
+            bucket: Some(Arc::new(bucket)),
+            looked: Arc::default(),
+            putting: Arc::new(Semaphore::new(FILE_PUTS)),
+        })
+    }
+
+    /// Whether the files are in a bucket, which other machines reach as well.
+    pub fn is_bucket(&self) -> bool {
+        self.bucket.is_some()
+    }
+
+    /// An address of the bucket from which a device may read this file for as long as a download link is good; none for files of this
+    /// machine.
+    ///
+    /// # Errors
+    /// Those of getting credentials to sign with.
+    pub async fn presigned(&self, file: &FileKey) -> Result<Option<Url>, BlobError> {
+        match &self.bucket {
+            Some(bucket) => Ok(Some(bucket.presigned(&key(file), LINK_LIFE).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What the marker of the file store says: which installation its files belong to. None when nobody has marked it.
+    ///
+    /// # Errors
+    /// The file store's.
+    pub async fn owner(&self) -> Result<Option<Vec<u8>>, BlobError> {
+        match self.store.get(&Key::from(OWNER)).await {
+            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Marks the file store as that of an installation.
+    ///
+    /// # Errors
+    /// The file store's.
+    pub async fn mark_owner(&self, owner: Vec<u8>) -> Result<(), BlobError> {
+        self.store.put(&Key::from(OWNER), owner.into()).await?;
+        Ok(())
+    }
+
+    /// Whether there is a file of this name.
+    ///
+    /// # Errors
+    /// The file store's.
+    pub async fn has(&self, file: &FileKey) -> Result<bool, BlobError> {
+        match self.store.head(&key(file)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Removes what uploads left that a crash cut short; for the one process that serves these files, at its start.
@@ -186,15 +293,18 @@ impl Blobs {
         match found.payload {
             GetResultPayload::File(file, _) => Ok(file),
             GetResultPayload::Stream(mut parts) => {
-                let mut file = tempfile::tempfile_in(&self.staging)?;
+                let file = tempfile::tempfile_in(&self.staging)?;
+                let mut file = tokio::fs::File::from_std(file);
                 let mut left = UPLOAD_BYTES;
                 while let Some(part) = parts.try_next().await? {
                     left = left
                         .checked_sub(part.len() as u64)
                         .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
-                    io::Write::write_all(&mut file, &part)?;
+                    file.write_all(&part).await?;
                 }
-                Ok(file)
+                // Whoever opens a file begins at its beginning.
+                file.rewind().await?;
+                Ok(file.into_std().await)
             }
         }
     }

@@ -92,7 +92,7 @@ pub(crate) enum Look {
     Lately,
     /// One since the start, if the file was not changed since.
     Known,
-    /// One that is done now.
+    /// One that is done now; in a bucket, which checks what it keeps by itself and is paid for what is read, the one of [`Look::Known`].
     Anew,
 }
 
@@ -122,6 +122,7 @@ impl Blobs {
         let stamp = stamp(&meta);
         let known = || match look {
             Look::Known | Look::Lately => self.looked.known(file, &stamp),
+            Look::Anew if self.is_bucket() => self.looked.known(file, &stamp),
             Look::Anew => None,
         };
         if let Some(damage) = known() {

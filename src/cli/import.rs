@@ -3,7 +3,6 @@
 use super::exit::Code;
 use super::{output, runtime};
 use crate::access::vault::Vault;
-use crate::blob::Blobs;
 use crate::config::Options;
 use crate::import::nerves_hub;
 use crate::node::setup;
@@ -65,8 +64,7 @@ impl NervesHub {
             data_dir: self.data_dir,
             database_url: self.into,
             config: self.config,
-            node_key: std::env::var("NERVECENTER_NODE_KEY").ok(),
-            ..Options::default()
+            ..Options::of_environment()?
         };
         let config = match options.resolve() {
             Ok(config) => config,
@@ -77,7 +75,10 @@ impl NervesHub {
         };
         let db = setup::database(&config).await?;
         let vault = Vault::new(&setup::node_key(&config, &db).await?);
-        let blobs = Blobs::local(&config.data_dir.join("blobs"))?;
+        let blobs = setup::files(&config)?;
+        if self.commit {
+            setup::claim_files(&db, &blobs, config.bucket_url()).await?;
+        }
         let from = nerves_hub::From {
             database: &self.database_url,
             files: self.files.as_deref(),

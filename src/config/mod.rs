@@ -1,13 +1,16 @@
 //! Settings of the server. Of a setting's sources, the first that exists wins: a flag, the variable
 //! `NERVECENTER_…`, the file, the default. All are checked before any port is bound.
 
+mod bucket;
 mod mail;
 mod oidc;
 
 use crate::access::vault::Secret;
+use crate::blob::BucketSettings;
 use crate::limits::DISK_RESERVE;
 use crate::oidc::Settings as OidcSettings;
-use clap::Args;
+use bucket::BucketOptions;
+use clap::{Args, Parser};
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
@@ -70,6 +73,21 @@ pub struct Options {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
+    /// Bucket for firmware, deltas and archives, in place of the data folder: `s3://BUCKET/PREFIX`, `gs://…` or `az://CONTAINER`.
+    #[arg(long, env = "NERVECENTER_BUCKET", value_name = "URL")]
+    pub bucket: Option<String>,
+    /// Address of the bucket's service, if it is not the provider's own, such as that of MinIO.
+    #[arg(long, env = "NERVECENTER_BUCKET_ENDPOINT", value_name = "URL")]
+    pub bucket_endpoint: Option<String>,
+    /// Region of an S3 bucket; else that of `AWS_REGION`.
+    #[arg(long, env = "NERVECENTER_BUCKET_REGION", value_name = "REGION")]
+    pub bucket_region: Option<String>,
+    /// File with the bucket's credentials; else those of the environment or of the machine.
+    #[arg(long, env = "NERVECENTER_BUCKET_CREDENTIALS", value_name = "FILE")]
+    pub bucket_credentials: Option<PathBuf>,
+    /// Whether devices download from the bucket itself, by presigned links: on or off [default: off].
+    #[arg(long, env = "NERVECENTER_BUCKET_DOWNLOADS", value_name = "ON|OFF")]
+    pub bucket_downloads: Option<String>,
     /// 64 hex digits that encrypt shared secrets and sign links; made and kept when absent.
     #[arg(
         long,
@@ -166,6 +184,11 @@ pub struct Config {
     /// The PostgreSQL URL; `None` for the SQLite file in the data folder.
     #[serde(serialize_with = "masked")]
     pub database_url: Option<String>,
+    /// The bucket that files are in; `None` for the data folder.
+    #[serde(flatten)]
+    pub bucket: Option<BucketSettings>,
+    /// Whether devices download from the bucket itself.
+    pub bucket_downloads: bool,
     /// The node key, if it is configured.
     #[serde(skip)]
     pub node_key: Option<[u8; 32]>,
@@ -209,7 +232,29 @@ pub struct Config {
     pub oidc: Vec<OidcSettings>,
 }
 
+impl Config {
+    /// The address of the bucket, for messages; empty when files are in the data folder.
+    pub fn bucket_url(&self) -> &str {
+        self.bucket.as_ref().map_or("", BucketSettings::url)
+    }
+}
+
+/// Nothing but the settings of the environment.
+#[derive(Parser)]
+struct Environment {
+    #[command(flatten)]
+    options: Options,
+}
+
 impl Options {
+    /// The settings that the environment names, for commands that work on a server's data beside it and have few flags of their own.
+    ///
+    /// # Errors
+    /// A variable whose value is no such setting.
+    pub fn of_environment() -> Result<Self, clap::Error> {
+        Ok(Environment::try_parse_from(["nervecenter"])?.options)
+    }
+
     /// Reads the file, if there is one, and checks all settings.
     ///
     /// # Errors
@@ -236,6 +281,14 @@ impl Options {
         };
         let web = &["http://", "https://"];
         let redirect = url("redirect-url", self.redirect_url, web)?;
+        let (bucket, bucket_downloads) = BucketOptions {
+            bucket: self.bucket,
+            endpoint: self.bucket_endpoint,
+            region: self.bucket_region,
+            credentials: self.bucket_credentials,
+            downloads: self.bucket_downloads,
+        }
+        .check()?;
         Ok(Config {
             data_dir: self.data_dir.unwrap_or_else(|| "./nervecenter-data".into()),
             database_url: url(
@@ -243,6 +296,8 @@ impl Options {
                 self.database_url,
                 &["postgres://", "postgresql://"],
             )?,
+            bucket,
+            bucket_downloads,
             node_key: self.node_key.map(node_key).transpose()?,
             web_listen: address("web-listen", self.web_listen, "127.0.0.1:4000")?,
             device_listen: address("device-listen", self.device_listen, "0.0.0.0:4001")?,
@@ -278,6 +333,11 @@ impl Options {
     fn fill(&mut self, file: Self) {
         self.data_dir = self.data_dir.take().or(file.data_dir);
         self.database_url = self.database_url.take().or(file.database_url);
+        self.bucket = self.bucket.take().or(file.bucket);
+        self.bucket_endpoint = self.bucket_endpoint.take().or(file.bucket_endpoint);
+        self.bucket_region = self.bucket_region.take().or(file.bucket_region);
+        self.bucket_credentials = self.bucket_credentials.take().or(file.bucket_credentials);
+        self.bucket_downloads = self.bucket_downloads.take().or(file.bucket_downloads);
         self.node_key = self.node_key.take().or(file.node_key);
         self.web_listen = self.web_listen.take().or(file.web_listen);
         self.device_listen = self.device_listen.take().or(file.device_listen);

@@ -123,6 +123,15 @@ async fn serve(
         .get(header::RANGE)
         .and_then(|v| v.to_str().ok())
         .filter(|_| fresh);
+    let resumed = headers.get("x-retry-number").is_some_and(|n| n != "0");
+    if app.policy.bucket_downloads
+        && method == Method::GET
+        && !resumed
+        && begins(asked, file.size)
+        && let Some(elsewhere) = presigned(app, file).await
+    {
+        return elsewhere;
+    }
     let part = match asked.map(|r| range(r, file.size)) {
         Some(Asked::Part(part)) => Some(part),
         Some(Asked::Beyond) => return beyond(file.size),
@@ -167,6 +176,35 @@ async fn serve(
         }
     };
     answer.body(body).unwrap_or_else(|_| broken_off())
+}
+
+/// Sends the device to the bucket; none when that cannot be signed now, and the file goes through this server.
+async fn presigned(app: &App, file: &FileRow) -> Option<Response> {
+    let url = match app.blobs.presigned(&file.file).await {
+        Ok(url) => url?,
+        Err(e) => {
+            tracing::warn!(error = %e, "no link to the bucket, the file goes through this server");
+            return None;
+        }
+    };
+    let headers = [
+        (header::LOCATION, url.as_str()),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Some((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+}
+
+/// Whether a request is the first one of a download, and not its continuation. A device that follows a redirect forgets how much it has
+/// got already, and would put the beginning behind that: a continuation is never sent elsewhere. It asks for an end that is one past the
+/// last byte, as no beginning does (docs/protocol/device.md, "Downloads").
+fn begins(asked: Option<&str>, size: u64) -> bool {
+    let last = asked
+        .and_then(|r| r.rsplit_once('-'))
+        .map(|(_, last)| last.trim());
+    match last {
+        None | Some("") => true,
+        Some(last) => last.parse::<u64>().is_ok_and(|last| last < size),
+    }
 }
 
 /// What a `Range` header asks for.

@@ -40,6 +40,8 @@ pub struct Policy {
     pub private_webhooks: bool,
     /// Whether products may accept ESP-IDF images.
     pub esp_idf: bool,
+    /// Whether devices download from the bucket that files are in.
+    pub bucket_downloads: bool,
     /// Whether mail delivery is configured.
     pub mail: bool,
     /// Whether people may make accounts for themselves. Only with mail.

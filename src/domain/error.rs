@@ -73,6 +73,9 @@ impl DomainError {
             Self::Store(store::Error::TooSlow) => Some(
                 "This query takes too long and was stopped; narrow it, for example by a tag, a platform or the beginning of an identifier.",
             ),
+            Self::Blob(e) if e.is_unavailable() => {
+                Some("The server cannot reach its file store; try again in some seconds.")
+            }
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Removes stored files that no row names: a file is stored before its row is written, and deleted after its row is.
 
 use crate::app::App;
+use crate::domain::catalog::file_store;
 use crate::limits::{LEFTOVER_AGE, LEFTOVERS_EVERY};
 use crate::store::catalog::files::{self, FileKind};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ pub async fn run(app: App, stop: CancellationToken) {
 }
 
 async fn remove(app: &App, kind: FileKind) -> anyhow::Result<()> {
+    file_store::claim(&app.db, &app.blobs).await?;
     let old = app
         .blobs
         .names(kind.folder(), LEFTOVER_AGE, app.now())

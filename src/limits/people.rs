@@ -179,6 +179,14 @@ pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 pub const FILE_LOOKS: usize = 2;
 /// How often a file that is offered is looked at: a release is offered to thousands of devices at once.
 pub const FILE_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a bucket may take to accept a connection.
+pub const BUCKET_CONNECT: Duration = Duration::from_secs(5);
+/// How long a bucket may be silent in the middle of an answer, or after it was asked: a part of 5 MiB is on its way within it.
+pub const BUCKET_SILENCE: Duration = Duration::from_secs(30);
+/// How often a request to a bucket is repeated that failed in a way that passes.
+pub const BUCKET_RETRIES: usize = 5;
+/// After this time no request to a bucket is repeated: a person waits for the answer.
+pub const BUCKET_RETRY_TIME: Duration = Duration::from_secs(20);
 /// Files that are given to the file store at the same time: each has a part of 5 MiB in memory.
 pub const FILE_PUTS: usize = 4;
 /// How often the file store is looked through for files that no row names.

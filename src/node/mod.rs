@@ -8,7 +8,6 @@ pub mod setup;
 use crate::access::vault::Vault;
 use crate::api;
 use crate::app::App;
-use crate::blob::Blobs;
 use crate::blob::download_urls::DownloadUrls;
 use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::bus::{Bus, BusMessage};
@@ -87,9 +86,9 @@ impl Node {
         setup::claim_database(&db, node).await?;
         setup::bandwidth(config, &db).await?;
         let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
-        let blobs = Blobs::local(&config.data_dir.join("blobs"))
-            .context("could not open the file store")?;
+        let blobs = setup::files(config)?;
         blobs.sweep().context("could not clear the file store")?;
+        setup::claim_files(&db, &blobs, config.bucket_url()).await?;
         let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, db.now())?;
         secret_files::keep(config, &db).await?;
         let bind = |what: &'static str, at: SocketAddr| async move {
@@ -117,6 +116,7 @@ impl Node {
                 unproven_cas: config.unproven_cas,
                 private_webhooks: config.private_webhooks,
                 esp_idf: config.esp_idf,
+                bucket_downloads: config.bucket_downloads,
                 mail: config.mail.is_some(),
                 registrations: config.open_for_registrations,
                 web_url: config

@@ -4,8 +4,10 @@ use super::secret_files;
 use crate::access::scope::Role;
 use crate::access::vault::Vault;
 use crate::access::{password, random, random_id};
+use crate::blob::Blobs;
 use crate::config::Config;
 use crate::domain::accounts::users;
+use crate::domain::catalog::file_store::{self, FileStoreError};
 use crate::domain::catalog::products;
 use crate::domain::error::name_of;
 use crate::ids::NodeId;
@@ -110,6 +112,35 @@ pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The file store: the bucket, or a folder of the data folder. Files that are being checked are in the data folder in any case.
+///
+/// # Errors
+/// The disk's, or credentials that cannot be used.
+pub fn files(config: &Config) -> anyhow::Result<Blobs> {
+    let folder = config.data_dir.join("blobs");
+    let opened = match &config.bucket {
+        Some(bucket) => Blobs::in_bucket(bucket, folder.join("staging")),
+        None => Blobs::local(&folder),
+    };
+    opened.context("could not open the file store")
+}
+
+/// Claims the file store for this installation. One that does not answer now is used all the same: devices are served without it, and
+/// nothing is removed from it before it was claimed.
+///
+/// # Errors
+/// The bucket is another installation's, or the wrong one, or refuses what the credentials ask.
+pub async fn claim_files(db: &Db, blobs: &Blobs, bucket: &str) -> anyhow::Result<()> {
+    match file_store::claim(db, blobs).await {
+        Ok(()) => Ok(()),
+        Err(FileStoreError::Files(e)) if e.is_silent() => {
+            tracing::error!(error = %e, bucket, "the bucket does not answer; uploads and downloads fail until it does");
+            Ok(())
+        }
+        Err(e) => Err(e).with_context(|| format!("--bucket {bucket:?}")),
+    }
 }
 
 /// Stores what all deployment groups together may send, so that each server of the database goes by the same.

@@ -1,6 +1,7 @@
 //! What a product offers to its devices: firmware, archives, the keys that sign them, and their stored files.
 
 pub mod archives;
+pub mod file_store;
 pub mod finder;
 pub mod firmware_checks;
 pub mod firmwares;

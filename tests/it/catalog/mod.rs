@@ -1,6 +1,7 @@
 //! Firmwares and archives: uploaded, kept, delivered.
 
 mod archives;
+mod bucket;
 mod downloads;
 mod downloads_wire;
 mod esp_idf;

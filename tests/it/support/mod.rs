@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod authenticator;
+pub mod bucket;
 pub mod ca;
 pub mod contract;
 pub mod device;

@@ -289,8 +289,19 @@ impl Server {
 
     /// Starts it again on the same data and ports, after it has ended.
     pub fn restart(&mut self) {
+        self.restart_with(&[]);
+    }
+
+    /// The same, with these flags.
+    pub fn restart_with(&mut self, flags: &[&str]) {
         let ports = [&*self.web, &*self.devices, &*self.downloads];
-        let (child, _) = launch(&self.folder, self.database_url.as_deref(), ports, &[], &[]);
+        let (child, _) = launch(
+            &self.folder,
+            self.database_url.as_deref(),
+            ports,
+            flags,
+            &[],
+        );
         self.host = Host::Process(child);
     }
 

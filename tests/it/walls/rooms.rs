@@ -82,7 +82,7 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("clock", &[]),
-    ("config", &["access::vault", "limits", "oidc"]),
+    ("config", &["access::vault", "blob", "limits", "oidc"]),
     ("console", &["access"]),
     ("delta", &[]),
     (
