@@ -31,6 +31,28 @@ async fn log_in(server: &Server, email: &str) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_people_who_confirm_one_address_at_once_one_gets_it() {
+    for (server, inbox) in servers().await {
+        let joe = server.bootstrap("joe@acme.org", "other", "thing");
+        let joe_api = server.api().with_token(joe["token"].as_str().unwrap());
+        for round in 0..2 {
+            let email = format!("same{round}@acme.org");
+            let joes = json!({"email": email, "current_password": joe["password"]});
+            let mut links = Vec::new();
+            for (api, form) in [(&server.api(), wish(&server, &email)), (&joe_api, joes)] {
+                inbox.lock().unwrap().clear();
+                assert_eq!(api.put(ME, form).await.status, 200);
+                let confirm = mail(&inbox, &email, "Confirm your new address").await;
+                links.push(link(&confirm, "/confirm/"));
+            }
+            let asked = tokio::join!(follow(&server, &links[0]), follow(&server, &links[1]));
+            let (done, told) = (asked.0.min(asked.1), asked.0.max(asked.1));
+            assert!(done == 204 && [409, 422].contains(&told), "{asked:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_address_counts_once_it_is_confirmed() {
     for (server, inbox) in servers().await {
         let api = server.api();
