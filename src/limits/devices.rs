@@ -234,6 +234,22 @@ pub const JOB_BATCH_SINGLE: i64 = 50;
 pub const JOB_PAUSE: Duration = Duration::from_millis(20);
 /// Pause between two batches of commands: so many devices connect again at once as a server takes in a second.
 pub const JOB_COMMAND_PAUSE: Duration = Duration::from_millis(500);
+/// Devices that run the script of one job at a time.
+pub const JOB_SCRIPT_RUNS: usize = 64;
+/// More runs of one job than are ever open: those that it waits for, and those that were filed by a commit in doubt.
+pub const JOB_OPEN_RUNS: i64 = 128;
+/// Devices that run the scripts of all jobs at a time: half of [`super::SCRIPT_RUNS`], so that people find a place.
+pub const JOB_SCRIPT_PLACES: usize = 512;
+/// How long the answers of a job's script are collected before they are written and the next devices are told.
+pub const JOB_SCRIPT_PAUSE: Duration = Duration::from_millis(250);
+/// How often a job that waits for answers looks whether it was cancelled, or who started it may not go on.
+pub const JOB_SCRIPT_LOOK: Duration = Duration::from_secs(2);
+/// Bytes that are kept of what a job's script prints on a device.
+pub const JOB_OUTPUT_BYTES: usize = 16 * 1024;
+/// Bytes of output that a job keeps in all: 67 bytes of each of 500,000 devices.
+pub const JOB_OUTPUTS_BYTES: usize = 32 * 1024 * 1024;
+/// Devices in a batch of a job's results as CSV, each with up to [`JOB_OUTPUT_BYTES`].
+pub const JOB_RESULT_ROWS: i64 = 200;
 /// Batches in a row that may fail before a job does.
 pub const JOB_TRIES: i64 = 5;
 /// Reasons that are told of a job, or of the preview of one.

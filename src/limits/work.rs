@@ -76,9 +76,11 @@ pub const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 pub const CODE_BYTES: usize = 16_384;
 /// Maximum bytes of a support script.
 pub const SCRIPT_BYTES: usize = 65_536;
-/// Default time limit of a script. A caller may request ten times as much.
+/// Default time limit of a script.
 pub const SCRIPT_TIME: Duration = Duration::from_secs(30);
-/// Maximum script runs that requests wait for at the same time.
+/// Longest time limit of a script that a caller may request.
+pub const SCRIPT_TIME_MOST: Duration = Duration::from_secs(300);
+/// Maximum script runs that requests and jobs wait for at the same time.
 pub const SCRIPT_RUNS: usize = 1_024;
 /// Pause after each page of devices that are signalled about a change. A fleet of 500,000 takes some 15
 /// seconds.

@@ -293,10 +293,12 @@ impl Life {
             }
             "update" if self.updating.is_none() => self.offered(connection, &frame.payload).await,
             "scripts/run" => {
-                let reference = &frame.payload["ref"];
+                // No Elixir runs here: like a script that says who it runs on.
+                let (name, image) = (&self.device.identifier, &self.device.image);
+                let version = image.get("version");
                 let output = json!({
-                    "ref": reference, "output": "simulated\n", "return": ":ok",
-                    "result": "completed",
+                    "ref": frame.payload["ref"], "output": format!("simulated device {name} with {version}\n"),
+                    "return": ":ok", "result": "completed",
                 });
                 connection.push("device", "scripts/run", &output).await
             }

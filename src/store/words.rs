@@ -267,6 +267,8 @@ words! {
         Reconnect = "reconnect",
         /// A firmware is pushed to them.
         Firmware = "firmware",
+        /// They run a support script.
+        Script = "script",
         /// They go to another product.
         Move = "move",
         /// They are deleted, so that they can be restored.
@@ -287,14 +289,26 @@ words! {
         Failed = "failed",
     }
 
+    /// How far the run of a job's script is on a device.
+    JobRunState {
+        /// The device was told.
+        Running = "running",
+        /// Its answer has come.
+        Answered = "answered",
+        /// No answer came.
+        Failed = "failed",
+    }
+
     /// What a job has come to at a device.
     JobOutcome {
-        /// The device was changed, or told.
+        /// The device was changed or told, or it answered the script.
         Changed = "changed",
         /// It was as it should be.
         Unchanged = "unchanged",
         /// It was left as it was, for a reason.
         Refused = "refused",
+        /// It was told to run a script, and no answer came.
+        Failed = "failed",
     }
 }
 

@@ -1,14 +1,14 @@
 //! Actions on many devices: what one would do, then the job that does it. Beyond NervesHub.
 
-use crate::access::scope::{Product, Role, Scope};
+use crate::access::scope::{Product, Scope};
 use crate::api::http::answer::{Accepted, Data, Either};
 use crate::api::http::contract::{Auth, Contract, Field, FieldType, optional_field, required};
 use crate::api::http::error::Result;
-use crate::api::http::params::{Params, flag, tags};
+use crate::api::http::params::{Params, flag, number, tags};
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
-use crate::domain::devices::bulk::{self, BulkArgs, BulkForm, Preview};
+use crate::domain::devices::bulk::{self, BulkArgs, BulkForm, Preview, role_of};
 use crate::domain::error::{BLANK, INVALID, field};
 use crate::store::words::BulkAction;
 use axum::extract::State;
@@ -43,6 +43,16 @@ const ARGS: &[Field] = &[
         "product",
         FieldType::Text,
         "Of move: the product that they go to",
+    ),
+    optional_field(
+        "script",
+        FieldType::Text,
+        "Of script: the name of a script, or its number",
+    ),
+    optional_field(
+        "timeout",
+        FieldType::Number,
+        "Of script: milliseconds to wait for a device's answer, 30000 unless given and 300000 at most",
     ),
 ];
 
@@ -117,12 +127,13 @@ pub(super) fn routes(contract: &mut Contract) {
         .post(
             "devices.bulk",
             "/orgs/{org}/products/{product}/devices/bulk",
-            Auth::MANAGE,
+            Auth::VIEW,
             act,
         )
         .summary("Do something to many devices: with `dry_run` say what it would do, then with its `confirm` start the job")
         .description(
-            "The job is about the devices that match when it begins, and is refused when they are more than were confirmed. \
+            "Running a script takes the role `view`, as on one device, and everything else `manage`. \
+             The job is about the devices that match when it begins, and is refused when they are more than were confirmed. \
              The same confirmation starts one job, however often it is sent.",
         )
         .body_fields(FORM)
@@ -164,6 +175,11 @@ fn args(given: Option<&Map<String, Value>>) -> BulkArgs {
         uuid: text("uuid"),
         org: text("org"),
         product: text("product"),
+        script: text("script"),
+        // What is no number is refused as one that is out of bounds.
+        timeout: value("timeout")
+            .filter(|v| !v.is_null())
+            .map(|v| number(v).unwrap_or(-1)),
     }
 }
 
@@ -186,8 +202,8 @@ async fn act(
     scope: Scope<Product>,
     p: Params,
 ) -> Result<Either<Data<BulkPreview>, Accepted<JobNumber>>> {
-    let scope = scope.allow(Role::Manage)?;
     let form = form(&p)?;
+    let scope = scope.allow(role_of(form.action))?;
     if p.switch("dry_run")?.unwrap_or_default() {
         let preview = bulk::preview(&app, &scope, &form).await?;
         return Ok(Either::A(Data(shown(preview))));

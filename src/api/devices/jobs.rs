@@ -1,9 +1,10 @@
 //! Actions on many devices that are carried out. Beyond NervesHub.
 
 use super::bulk::{JobNumber, ReasonCount, counts};
+use super::job_results;
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{Accepted, Data};
-use crate::api::http::contract::{Auth, Contract, FieldType, optional_field};
+use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Word;
 use crate::api::http::page::{Page, Paging};
@@ -11,9 +12,8 @@ use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::clock::Micros;
-use crate::domain::devices::jobs::{self, Job, JobDevice};
-use crate::domain::error::field;
-use crate::store::words::JobOutcome;
+use crate::domain::devices::jobs::{self, Job};
+use crate::segment::segment;
 use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,8 +42,10 @@ struct JobView {
     done: i64,
     /// Devices that it has changed.
     changed: i64,
-    /// Devices that it has left as they are, for a reason.
+    /// Devices that it has left as they are, for a reason, and those that gave no answer to the script.
     failed: i64,
+    /// Of them, those that were left as they are.
+    refused: i64,
     /// Devices in all.
     total: i64,
     /// `2026-08-22T08:33:49Z`.
@@ -54,6 +56,10 @@ struct JobView {
     finished_at: Option<String>,
     /// Until when it can be undone, `2026-08-22T08:33:49Z`; null when it cannot.
     undo_until: Option<String>,
+    /// Name of the script that it runs.
+    script: Option<String>,
+    /// The path of what it came to at each device, as CSV.
+    results: String,
 }
 
 /// The same, with why devices were left as they are.
@@ -61,19 +67,10 @@ struct JobView {
 struct JobDetail {
     #[serde(flatten)]
     job: JobView,
+    /// The text of the script as it was confirmed, which is what the job runs.
+    script_text: Option<String>,
     /// The most frequent reasons.
     errors: Vec<ReasonCount>,
-}
-
-/// What a job came to at a device.
-#[derive(Serialize, JsonSchema)]
-struct JobResult {
-    /// Its identifier; null of a device that was destroyed.
-    device: Option<String>,
-    /// `changed`, `unchanged` or `refused`; null when the job has not come to it.
-    outcome: Option<&'static str>,
-    /// Why it was refused.
-    reason: Option<String>,
 }
 
 pub(super) fn routes(contract: &mut Contract) {
@@ -94,27 +91,19 @@ pub(super) fn routes(contract: &mut Contract) {
             show,
         )
         .summary("How far one is, and why devices were left as they are");
-    contract
-        .get(
-            "jobs.results",
-            "/orgs/{org}/products/{product}/jobs/{job}/results",
-            Auth::VIEW,
-            results,
-        )
-        .summary("What it came to at each device")
-        .query(&[optional_field(
-            "outcome",
-            FieldType::Words(JobOutcome::WORDS),
-            "Only these devices",
-        )]);
+    job_results::routes(contract);
     contract
         .post(
             "jobs.cancel",
             "/orgs/{org}/products/{product}/jobs/{job}/cancel",
-            Auth::MANAGE,
+            Auth::VIEW,
             cancel,
         )
         .summary("End one; what it has done stays done")
+        .description(
+            "It takes the role `manage`, but for those who end a script that they run themselves. \
+             Devices that run a script at that moment are heard until their time is over.",
+        )
         .error(409, "It has ended already");
     contract
         .post(
@@ -130,8 +119,15 @@ pub(super) fn routes(contract: &mut Contract) {
         );
 }
 
-fn view(job: Job) -> JobView {
+fn view(scope: &Scope<Product>, job: Job) -> JobView {
+    let at = scope.product();
+    let (org, product) = (segment(&at.org.name), segment(&at.name));
     JobView {
+        results: format!(
+            "/api/orgs/{org}/products/{product}/jobs/{}/results.csv",
+            job.id
+        ),
+        script: job.script.map(|(name, _)| name),
         id: job.id,
         action: job.action,
         args: serde_json::from_str(&job.args).unwrap_or_default(),
@@ -142,7 +138,8 @@ fn view(job: Job) -> JobView {
         failure: job.failure,
         done: job.changed + job.unchanged,
         changed: job.changed,
-        failed: job.refused,
+        failed: job.refused + job.failed,
+        refused: job.refused,
         total: job.total,
         created_at: job.created_at.zulu(),
         by: job.by,
@@ -159,52 +156,24 @@ async fn list(
 ) -> Result<Page<JobView, 25>> {
     let at = Paging::of(&p)?;
     let (all, total) = jobs::list(&app.db, &scope, at.number, at.size).await?;
-    Ok(at.page(all.into_iter().map(view).collect(), total))
+    let all = all.into_iter().map(|job| view(&scope, job)).collect();
+    Ok(at.page(all, total))
 }
 
 /// `GET …/jobs/:job`.
 async fn show(State(app): State<App>, scope: Scope<Product>, job: Word) -> Result<Data<JobDetail>> {
     let (job, reasons) = jobs::show(&app.db, &scope, job.number()?).await?;
     Ok(Data(JobDetail {
-        job: view(job),
+        script_text: job.script.as_ref().map(|(_, text)| text.clone()),
+        job: view(&scope, job),
         errors: counts(reasons),
     }))
 }
 
-fn result(d: JobDevice) -> JobResult {
-    JobResult {
-        device: d.identifier,
-        outcome: d.outcome.map(JobOutcome::word),
-        reason: d.reason,
-    }
-}
-
-/// `GET …/jobs/:job/results`.
-async fn results(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    job: Word,
-    p: Params,
-) -> Result<Page<JobResult, 25>> {
-    let at = Paging::of(&p)?;
-    let wrong = || {
-        field(
-            "outcome",
-            &format!("must be one of: {}", JobOutcome::WORDS.join(", ")),
-        )
-    };
-    let outcome = p.text("outcome").filter(|t| !t.is_empty());
-    let outcome = outcome.map(|word| JobOutcome::parse(word).ok_or_else(wrong));
-    let (id, outcome) = (job.number()?, outcome.transpose()?);
-    let (all, total) = jobs::results(&app.db, &scope, id, outcome, at.number, at.size).await?;
-    Ok(at.page(all.into_iter().map(result).collect(), total))
-}
-
 /// `POST …/jobs/:job/cancel`.
 async fn cancel(State(app): State<App>, scope: Scope<Product>, job: Word) -> Result<Data<JobView>> {
-    let scope = scope.allow(Role::Manage)?;
     let job = jobs::cancel(&app, &scope, job.number()?).await?;
-    Ok(Data(view(job)))
+    Ok(Data(view(&scope, job)))
 }
 
 /// `POST …/jobs/:job/undo`.

@@ -13,6 +13,7 @@ mod fields;
 mod filter;
 mod history;
 mod iroh_endpoints;
+mod job_results;
 mod jobs;
 mod logs;
 mod map;

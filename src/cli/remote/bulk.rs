@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
     group(ArgGroup::new("devices").required(true).args(["query", "identifiers"])),
     group(ArgGroup::new("action").required(true).args([
         "tag_add", "tag_remove", "tags", "group", "no_group", "updates", "clear_penalty", "reboot",
-        "reconnect", "firmware", "move_to", "delete", "restore",
+        "reconnect", "firmware", "script", "move_to", "delete", "restore",
     ]))
 )]
 pub(in crate::cli) struct Bulk {
@@ -57,6 +57,12 @@ pub(in crate::cli) struct Bulk {
     /// Send them this firmware, whole; their automatic updates are off then.
     #[arg(long, value_name = "UUID")]
     firmware: Option<String>,
+    /// Run a script of the product on them, by its name or number.
+    #[arg(long, value_name = "SCRIPT")]
+    script: Option<String>,
+    /// Milliseconds to wait for a device's answer to the script, 300000 at most.
+    #[arg(long, requires = "script", default_value_t = 30_000)]
+    timeout: u32,
     /// Move them to another product.
     #[arg(long, value_name = "ORG/PRODUCT")]
     move_to: Option<String>,
@@ -102,6 +108,10 @@ impl Bulk {
         }
         if let Some(uuid) = &self.firmware {
             return Ok(("firmware", json!({ "uuid": uuid })));
+        }
+        if let Some(script) = &self.script {
+            let args = json!({"script": script, "timeout": self.timeout});
+            return Ok(("script", args));
         }
         if self.group.is_some() || self.no_group {
             return Ok(("group", json!({ "group": self.group })));

@@ -1,9 +1,10 @@
 //! `nervecenter job …`.
 
-use super::{Ask, Client};
+use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use clap::Subcommand;
+use futures_util::StreamExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,9 +23,12 @@ pub(in crate::cli) enum Job {
     Results {
         /// Its number.
         id: i64,
-        /// Only devices that were changed, unchanged or refused.
+        /// Only devices that were changed (or answered), unchanged, refused, or have failed.
         #[arg(long)]
         outcome: Option<String>,
+        /// As CSV, with the whole output of a script.
+        #[arg(long)]
+        csv: bool,
     },
     /// End one; what it has done stays done.
     Cancel {
@@ -58,11 +62,15 @@ fn ended(client: &Client, job: &Value) -> anyhow::Result<Code> {
         client.one(job)?;
     } else {
         output::data(&format!(
-            "job {}: {}, {} of {} devices changed",
+            "job {}: {}, {} of {} devices {}",
             job["id"],
             job["state"].as_str().unwrap_or_default(),
             job["changed"],
-            job["total"]
+            job["total"],
+            match job["script"] {
+                Value::Null => "changed",
+                _ => "answered",
+            }
         ));
         reasons(&job["errors"]);
     }
@@ -82,6 +90,23 @@ pub(super) async fn wait(client: &Client, id: i64) -> anyhow::Result<Code> {
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Prints the results of a job as CSV, as they come.
+async fn save(client: &Client, id: i64, outcome: Option<&str>) -> anyhow::Result<()> {
+    let narrowed = outcome.map_or(String::new(), |word| format!("?outcome={}", part(word)));
+    let path = format!("{}/results.csv{narrowed}", path(client, id).await?);
+    let answer = client.request(Method::GET, &path).send().await?;
+    if !answer.status().is_success() {
+        client
+            .full_answer(client.request(Method::GET, &path))
+            .await?;
+    }
+    let mut chunks = answer.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        output::bytes(&chunk?);
+    }
+    Ok(())
 }
 
 impl Ask for Job {
@@ -104,7 +129,12 @@ impl Ask for Job {
                 client.table(&all, &columns)?;
             }
             Self::Show { id } => client.one(&client.get(&path(client, id).await?).await?)?,
-            Self::Results { id, outcome } => {
+            Self::Results {
+                id,
+                outcome,
+                csv: true,
+            } => save(client, id, outcome.as_deref()).await?,
+            Self::Results { id, outcome, .. } => {
                 let results = format!("{}/results", path(client, id).await?);
                 let mut pairs = Vec::new();
                 if let Some(outcome) = &outcome {
@@ -115,6 +145,7 @@ impl Ask for Job {
                     ("DEVICE", "/device"),
                     ("OUTCOME", "/outcome"),
                     ("REASON", "/reason"),
+                    ("OUTPUT", "/output"),
                 ];
                 client.table(&all, &columns)?;
             }

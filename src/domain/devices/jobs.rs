@@ -4,8 +4,8 @@ use super::bulk::can_be_undone;
 use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{DomainError, Result, limit_offset};
-use crate::ids::JobId;
-use crate::limits::{JOB_REASONS, JOB_UNDO_LIFE};
+use crate::ids::{DeviceId, JobId};
+use crate::limits::{JOB_REASONS, JOB_RESULT_ROWS, JOB_UNDO_LIFE};
 use crate::store::Db;
 use crate::store::devices::jobs::{self as table, JobRow, ResultRow};
 use crate::store::words::{JobOutcome, JobState};
@@ -32,6 +32,9 @@ pub struct Job {
     pub changed: i64,
     pub unchanged: i64,
     pub refused: i64,
+    pub failed: i64,
+    /// Name and text of the script that it runs.
+    pub script: Option<(String, String)>,
     pub created_at: Micros,
     /// Email address of who started it.
     pub by: String,
@@ -48,6 +51,22 @@ pub struct JobDevice {
     /// `None` when the job has not come to it.
     pub outcome: Option<JobOutcome>,
     pub reason: Option<String>,
+    /// What is kept of what the script printed.
+    pub output: Option<String>,
+    /// Whether it printed more.
+    pub output_cut: bool,
+}
+
+impl From<ResultRow> for JobDevice {
+    fn from(row: ResultRow) -> Self {
+        Self {
+            identifier: row.identifier,
+            outcome: row.outcome,
+            reason: row.reason,
+            output: row.output,
+            output_cut: row.output_cut,
+        }
+    }
 }
 
 pub(super) fn undo_until(row: &JobRow) -> Option<Micros> {
@@ -75,6 +94,8 @@ pub(super) fn seen(row: JobRow) -> Job {
         changed: row.changed,
         unchanged: row.unchanged,
         refused: row.refused,
+        failed: row.failed,
+        script: row.script_name.zip(row.script_text),
         created_at: row.created_at,
         by: row.person,
         finished_at: row.finished_at,
@@ -132,13 +153,39 @@ pub async fn results(
         Some(JobOutcome::Changed) => row.changed,
         Some(JobOutcome::Unchanged) => row.unchanged,
         Some(JobOutcome::Refused) => row.refused,
+        Some(JobOutcome::Failed) => row.failed,
     };
     let rows = table::results(&mut r, row.id, outcome, offset, size).await?;
-    let one = |row: ResultRow| JobDevice {
-        identifier: row.identifier,
-        outcome: row.outcome,
-        reason: row.reason,
-    };
-    let devices = rows.into_iter().map(one).collect();
+    let devices = rows.into_iter().map(JobDevice::from).collect();
     Ok((devices, u64::try_from(total).unwrap_or(0)))
+}
+
+/// A batch of a job's devices for an export.
+#[derive(Debug)]
+pub struct ResultBatch {
+    pub devices: Vec<JobDevice>,
+    /// Behind which device the next batch begins; `None` after the last one.
+    pub next: Option<DeviceId>,
+}
+
+/// The devices of a job behind one, in the order in which it comes to them; all of them behind none.
+///
+/// # Errors
+/// As [`show`].
+pub async fn results_behind(
+    db: &Db,
+    scope: &Scope<Product>,
+    id: i64,
+    outcome: Option<JobOutcome>,
+    behind: Option<DeviceId>,
+) -> Result<ResultBatch> {
+    let mut r = db.read().await?;
+    let row = table::find(&mut r, scope, id, db.now()).await?;
+    let row = row.ok_or(DomainError::NotFound)?;
+    let behind = behind.unwrap_or(DeviceId::NONE);
+    let rows = table::results_behind(&mut r, row.id, outcome, behind, JOB_RESULT_ROWS).await?;
+    let whole = i64::try_from(rows.len()).is_ok_and(|n| n >= JOB_RESULT_ROWS);
+    let next = rows.last().map(|row| row.device_id).filter(|_| whole);
+    let devices = rows.into_iter().map(JobDevice::from).collect();
+    Ok(ResultBatch { devices, next })
 }

@@ -34,7 +34,12 @@ impl ScriptRuns {
     }
 
     /// Registers a run; `None` when too many are registered already.
-    pub fn begin(&self, device: DeviceId, script: &str, millis: u64) -> Option<Waiting> {
+    pub fn begin(
+        &self,
+        device: DeviceId,
+        script: impl Into<Arc<str>>,
+        millis: u64,
+    ) -> Option<Waiting> {
         let mut all = self.lock();
         if all.len() >= SCRIPT_RUNS {
             return None;

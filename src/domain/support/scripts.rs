@@ -7,9 +7,9 @@ use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::devices::check_tags;
 use crate::domain::error::{BLANK, Mistakes, field};
 use crate::domain::{DomainError, Result};
-use crate::limits::{SCRIPT_BYTES, SCRIPT_OUTPUT_CHARS, SCRIPT_TIME};
+use crate::limits::{SCRIPT_BYTES, SCRIPT_OUTPUT_CHARS, SCRIPT_TIME, SCRIPT_TIME_MOST};
 use crate::store::events::audit::{self, Resource};
-use crate::store::{self, Db};
+use crate::store::{self, Db, On};
 use serde_json::json;
 use std::time::Duration;
 
@@ -186,6 +186,24 @@ pub async fn delete(db: &Db, scope: &Scope<Product>, number: i64) -> Result<()> 
     Ok(())
 }
 
+/// Finds a script by its name, or by its number when no script has that name.
+///
+/// # Errors
+/// The database fails.
+pub async fn by_name_or_number(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    script: &str,
+) -> store::Result<Option<ScriptRow>> {
+    let named = crate::store::support::scripts::by_name(on, scope, script).await?;
+    match script.parse() {
+        Ok(number) if named.is_none() => {
+            crate::store::support::scripts::by_id(on, scope, number).await
+        }
+        _ => Ok(named),
+    }
+}
+
 /// Runs a script, given by name or number, on a device and waits for its output.
 ///
 /// # Errors
@@ -198,19 +216,14 @@ pub async fn run(
     script: &str,
     time: Option<Duration>,
 ) -> Result<String> {
-    let time = time.unwrap_or(SCRIPT_TIME).min(SCRIPT_TIME * 10);
+    let time = time.unwrap_or(SCRIPT_TIME).min(SCRIPT_TIME_MOST);
     let mut w = context.db.write().await?;
     let device = store::devices::view(&mut w, scope, identifier)
         .await?
         .ok_or(DomainError::NotFound)?
         .id;
-    let mut found = crate::store::support::scripts::by_name(&mut w, scope, script).await?;
-    if found.is_none()
-        && let Ok(id) = script.parse()
-    {
-        found = crate::store::support::scripts::by_id(&mut w, scope, id).await?;
-    }
-    let script = found.ok_or(DomainError::NotFound)?;
+    let script = by_name_or_number(&mut w, scope, script).await?;
+    let script = script.ok_or(DomainError::NotFound)?;
     let node = crate::store::devices::connections::node_of(&mut w, device)
         .await?
         .ok_or(DomainError::Unavailable)?;
@@ -228,7 +241,7 @@ pub async fn run(
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let mut waiting = context
         .script_runs
-        .begin(device, &script.text, millis)
+        .begin(device, script.text.as_str(), millis)
         .ok_or(DomainError::Unavailable)?;
     context.signal_device(node, device, DeviceSignal::Script(waiting.id));
     let mut standing = AccessCheck::begin(&context.db, scope).about(device);

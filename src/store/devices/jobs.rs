@@ -2,17 +2,18 @@
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
-use crate::store::ids::JobId;
+use crate::store::ids::{JobId, UserId};
 use crate::store::words::{BulkAction, JobState};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
 
 mod results;
-
 mod running;
+mod script_runs;
 
 pub use results::*;
 pub use running::*;
+pub use script_runs::*;
 
 /// A job.
 #[derive(Debug, Clone, FromRow)]
@@ -35,16 +36,23 @@ pub struct JobRow {
     pub changed: i64,
     pub unchanged: i64,
     pub refused: i64,
+    pub failed: i64,
+    /// The script that it runs.
+    pub script_name: Option<String>,
+    pub script_text: Option<String>,
     pub created_at: Micros,
     pub finished_at: Option<Micros>,
     /// Email address of who started it.
     pub person: String,
+    /// The same, while the account exists.
+    pub user_id: Option<UserId>,
 }
 
 macro_rules! job_columns {
     () => {
         "SELECT j.id, j.action, j.args, j.query, j.undoes, (SELECT u.id FROM jobs u WHERE u.undoes = j.id) AS undone_by,
-                j.state, j.failure, j.total, j.changed, j.unchanged, j.refused, j.created_at, j.finished_at, j.person
+                j.state, j.failure, j.total, j.changed, j.unchanged, j.refused, j.failed, j.script_name, j.script_text,
+                j.created_at, j.finished_at, j.person, j.user_id
          FROM jobs j "
     };
 }
@@ -147,6 +155,8 @@ pub struct NewJob<'j> {
     pub query: Option<&'j str>,
     pub undoes: Option<JobId>,
     pub proof: Option<&'j str>,
+    /// Name and text of the script that it runs.
+    pub script: Option<(&'j str, &'j str)>,
 }
 
 /// Adds a job without devices; `None` when there is one of that confirmation, or one that undoes the same.
@@ -161,8 +171,8 @@ pub async fn add(
         sql!(
             "jobs.add",
             "INSERT INTO jobs (product_id, user_id, person, action, args, query, undoes, proof, state, total,
-                               created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', 0, $9, $9)
+                               created_at, updated_at, script_name, script_text)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', 0, $9, $9, $10, $11)
              ON CONFLICT DO NOTHING RETURNING id"
         ),
         scope.product().id,
@@ -173,7 +183,9 @@ pub async fn add(
         new.query,
         new.undoes,
         new.proof,
-        now
+        now,
+        new.script.map(|s| s.0),
+        new.script.map(|s| s.1)
     )?;
     Ok(row.map(|r| r.0))
 }
@@ -238,16 +250,28 @@ pub async fn sweep(w: &mut Write, now: Micros, most: i64) -> Result<u64> {
         now,
         most
     )?;
+    let runs = execute!(
+        w,
+        sql!(
+            "jobs.sweep_runs",
+            "DELETE FROM job_runs WHERE (job_id, device_id) IN (
+               SELECT x.job_id, x.device_id FROM jobs j JOIN job_runs x ON x.job_id = j.id
+               WHERE j.kept_until <= $1 LIMIT $2)"
+        ),
+        now,
+        most
+    )?;
     let jobs = execute!(
         w,
         sql!(
             "jobs.sweep",
             "DELETE FROM jobs WHERE id IN (
                SELECT j.id FROM jobs j WHERE j.kept_until <= $1
-                 AND NOT EXISTS (SELECT 1 FROM job_devices x WHERE x.job_id = j.id) LIMIT $2)"
+                 AND NOT EXISTS (SELECT 1 FROM job_devices x WHERE x.job_id = j.id)
+                 AND NOT EXISTS (SELECT 1 FROM job_runs r WHERE r.job_id = j.id) LIMIT $2)"
         ),
         now,
         most
     )?;
-    Ok(devices.max(jobs))
+    Ok(devices.max(runs).max(jobs))
 }

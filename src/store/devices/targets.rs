@@ -20,6 +20,8 @@ pub struct Facts<'t> {
     pub updates: bool,
     /// Whether it is connected.
     pub online: bool,
+    /// The version of the device API that its client speaks.
+    pub api_version: bool,
     /// How many of these tags it has.
     pub tags: Option<&'t [String]>,
 }
@@ -29,6 +31,8 @@ pub struct Facts<'t> {
 pub struct Target {
     pub deleted: bool,
     pub online: bool,
+    /// The version of the device API that its client speaks.
+    pub api_version: Option<String>,
     pub updates_enabled: bool,
     /// Whether it is in the penalty box.
     pub resting: bool,
@@ -76,6 +80,11 @@ macro_rules! target_columns {
         let when = |wanted: bool, text: &'static str, or: &'static str| if wanted { text } else { or };
         $q.push("d.deleted_at IS NOT NULL AS deleted, ");
         $q.push(when(facts.online, "d.online, ", "FALSE AS online, "));
+        $q.push(when(
+            facts.api_version,
+            "(SELECT c.api_version FROM connections c WHERE c.device_id = d.id) AS api_version, ",
+            "CAST(NULL AS TEXT) AS api_version, ",
+        ));
         if facts.updates {
             $q.push("d.updates_enabled, COALESCE(d.blocked_until, 0) > ")
                 .push_bind($now)
@@ -120,7 +129,7 @@ macro_rules! class_query {
         target_columns!(q, $facts, $now);
         q.push(" FROM devices d");
         join_and_narrow!(q, $scope, $filter, $pieces);
-        q.push(") x GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 LIMIT ")
+        q.push(") x GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 LIMIT ")
             .push_bind($most);
         q
     }};

@@ -317,6 +317,26 @@ async fn from_the_login_to_the_rollback() {
             .contains("1 of 1 devices changed")
     );
     assert_eq!(cli.json(&["device", "show", "d2"])["tags"], json!(["lab"]));
+    let run = ["device", "bulk", "--query", "", "--script", "uptime"];
+    let (_, said) = cli.fails(&run);
+    assert!(
+        said.contains("is neither the name nor the number"),
+        "{said}"
+    );
+    let code = home.path().join("uptime.exs");
+    std::fs::write(&code, "uptime()").unwrap();
+    cli.text(&["script", "create", "uptime", code.to_str().unwrap()]);
+    let did = cli.text(&[&run[..], &["--timeout", "500", "--yes"]].concat());
+    assert!(did.contains("done, 0 of 3 devices answered"), "{did}");
+    let id = cli.json(&["job", "list"])[0]["id"].to_string();
+    let file = cli.text(&["job", "results", &id, "--csv", "--outcome", "refused"]);
+    assert!(
+        file.starts_with("identifier,outcome,reason,output\r\n")
+            && file.contains("d2,refused,is not connected,\r\n"),
+        "{file}"
+    );
+    let (_, said) = cli.fails(&["job", "results", &id, "--csv", "--outcome", "good"]);
+    assert!(said.contains("must be one of"), "{said}");
     let (code, said) = cli.fails(&["device", "bulk", "--query", "", "--reboot", "--delete"]);
     assert!(
         code == 2 && said.contains("cannot be used with"),

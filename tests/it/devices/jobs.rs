@@ -165,8 +165,8 @@ async fn an_action_is_shown_confirmed_and_done_once(server: Server) {
     assert_eq!(
         rows,
         json!([
-            {"device": "a", "outcome": "changed", "reason": null},
-            {"device": "b", "outcome": "unchanged", "reason": null},
+            {"device": "a", "outcome": "changed", "reason": null, "output": null, "output_cut": false},
+            {"device": "b", "outcome": "unchanged", "reason": null, "output": null, "output_cut": false},
         ])
     );
     let narrow = api
@@ -178,7 +178,7 @@ async fn an_action_is_shown_confirmed_and_done_once(server: Server) {
     let wrong = api.get(&format!("{results}?outcome=good")).await;
     assert_eq!(
         wrong.errors(),
-        json!({"outcome": ["must be one of: changed, unchanged, refused"]})
+        json!({"outcome": ["must be one of: changed, unchanged, refused, failed"]})
     );
     assert_eq!(server.audited("started job").await, 1);
     assert_eq!(

@@ -12,5 +12,6 @@ pub mod jobs;
 mod lists;
 mod map;
 mod moves;
+pub mod script_jobs;
 mod snippets;
 mod trouble;

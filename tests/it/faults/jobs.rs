@@ -1,12 +1,14 @@
 //! A job over many devices goes on after a `kill -9` at any instant, and does to each device what it does once.
 
 use crate::devices::jobs::{begin, ended, job, many, undone};
+use crate::devices::script_jobs::{crowd, form, results, script};
 use crate::support::Server;
 use serde_json::json;
 use std::time::Duration;
 
 crate::both_engines_as_process! {
     a_job_goes_on_after_a_kill
+    a_script_is_told_once_though_the_server_is_killed
 }
 
 async fn a_job_goes_on_after_a_kill(mut server: Server) {
@@ -54,4 +56,37 @@ async fn a_job_goes_on_after_a_kill(mut server: Server) {
     );
     let beyond = "SELECT COUNT(*) FROM device_tags WHERE tag <> 'first'";
     assert_eq!(server.count(beyond).await, 0);
+}
+
+/// Devices that were told when the server died have failed; the job goes on with those behind them.
+async fn a_script_is_told_once_though_the_server_is_killed(mut server: Server) {
+    script(&server.api()).await;
+    let mut devices = crowd(&server).await;
+    let id = begin(&server.api(), &form(120_000)).await;
+    for device in &mut devices[..64] {
+        device.event("scripts/run").await;
+    }
+    server.crash_and_restart();
+    let api = server.api();
+    let job = ended(&api, id).await;
+    assert_eq!(
+        (
+            &job["state"],
+            &job["changed"],
+            &job["failed"],
+            &job["refused"]
+        ),
+        (&json!("done"), &json!(0), &json!(66), &json!(2)),
+        "{job}"
+    );
+    assert_eq!(
+        job["errors"],
+        json!([
+            {"reason": "the server stopped before its answer came", "count": 64},
+            {"reason": "is not connected", "count": 2},
+        ])
+    );
+    let failed = results(&api, id, "?outcome=failed&pagination[page_size]=100").await;
+    assert_eq!(failed.as_array().unwrap().len(), 64);
+    assert_eq!(server.audited("ran script uptime").await, 64);
 }

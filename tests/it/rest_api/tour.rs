@@ -719,7 +719,12 @@ async fn jobs(t: &mut Tour<'_>) {
     let job = begin(t, 0).await;
     t.server.until(running, 0).await;
     t.entries = t.entries().await;
-    for path in [&p("/jobs"), &job, &format!("{job}/results")] {
+    for path in [
+        &p("/jobs"),
+        &job,
+        &format!("{job}/results"),
+        &format!("{job}/results.csv"),
+    ] {
         t.get(path).await;
     }
     t.post(&format!("{job}/undo"), json!({})).await;

@@ -6,11 +6,15 @@ use crate::access;
 use crate::access::scope::{Product, Role, Scope};
 use crate::domain::devices::check_tags;
 use crate::domain::error::{BLANK, field, within};
+use crate::domain::support::scripts;
 use crate::domain::{DomainError, Result};
+use crate::limits::{SCRIPT_TIME, SCRIPT_TIME_MOST};
 use crate::store::On;
 use crate::store::catalog::firmwares::{self, FirmwareRow};
 use crate::store::deployments::deployment_groups::{self, GroupRow};
+use crate::store::support::scripts::ScriptRow;
 use crate::store::words::BulkAction;
+use std::time::Duration;
 
 /// An action with what its arguments name.
 #[derive(Debug)]
@@ -24,9 +28,46 @@ pub(in crate::domain::devices) enum Plan {
     Reboot,
     Reconnect,
     Firmware(Box<FirmwareRow>),
+    Script(Box<ScriptRow>),
     Move(Box<Scope<Product>>),
     Delete,
     Restore,
+}
+
+impl Plan {
+    /// The script that devices run.
+    pub(super) fn script(&self) -> Option<&ScriptRow> {
+        match self {
+            Self::Script(script) => Some(script),
+            _ => None,
+        }
+    }
+}
+
+/// How long a device may take for a script.
+///
+/// # Errors
+/// A validation error for a time that is too short or too long.
+pub(super) fn script_time(args: &BulkArgs) -> Result<Duration> {
+    let Some(millis) = args.timeout else {
+        return Ok(SCRIPT_TIME);
+    };
+    let time = u64::try_from(millis).map(Duration::from_millis);
+    let time = time.ok().filter(|t| !t.is_zero() && *t <= SCRIPT_TIME_MOST);
+    time.ok_or_else(|| {
+        let most = SCRIPT_TIME_MOST.as_millis();
+        let text = format!("must be a number of milliseconds from 1 to {most}");
+        field("timeout", &text)
+    })
+}
+
+async fn script_of(on: &mut impl On, scope: &Scope<Product>, args: &BulkArgs) -> Result<ScriptRow> {
+    script_time(args)?;
+    let name = args.script.as_deref().filter(|s| !s.is_empty());
+    let name = name.ok_or_else(|| field("script", BLANK))?;
+    let script = scripts::by_name_or_number(on, scope, name).await?;
+    let text = "is neither the name nor the number of a script of this product";
+    script.ok_or_else(|| field("script", text))
 }
 
 fn tags_of(args: &BulkArgs, may_be_none: bool) -> Result<Vec<String>> {
@@ -117,6 +158,7 @@ async fn find(
             let text = "is not the uuid of a firmware of this product";
             Plan::Firmware(Box::new(firmware.ok_or_else(|| field("uuid", text))?))
         }
+        BulkAction::Script => Plan::Script(Box::new(script_of(on, scope, args).await?)),
         BulkAction::Move => Plan::Move(Box::new(target_of(on, scope, args).await?)),
         BulkAction::Delete => Plan::Delete,
         BulkAction::Restore => Plan::Restore,

@@ -9,7 +9,7 @@ use super::single::single;
 use crate::access::scope::{Product, Scope};
 use crate::bus::DeviceSignal;
 use crate::clock::Micros;
-use crate::domain::Result;
+use crate::domain::{DomainError, Result};
 use crate::ids::DeviceId;
 use crate::store::Write;
 use crate::store::devices::jobs::DeviceResult;
@@ -81,6 +81,11 @@ pub(super) async fn apply(
         Plan::ClearPenalty => release(w, &wanted, now).await?,
         Plan::Reboot => command(&ids, DeviceSignal::Reboot, aftermath),
         Plan::Reconnect => command(&ids, DeviceSignal::Reconnect, aftermath),
+        // `script_turn` runs these.
+        Plan::Script(_) => {
+            let text = "a script is not run in a batch";
+            return Err(DomainError::Fault(text.into()));
+        }
         Plan::Firmware(_) | Plan::Move(_) | Plan::Delete | Plan::Restore => {
             let mut done = Vec::new();
             for device in &wanted {

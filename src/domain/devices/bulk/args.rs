@@ -1,5 +1,6 @@
 //! What actions on many devices are given.
 
+use crate::access::scope::Role;
 use crate::domain::Result;
 use crate::domain::error::field;
 use crate::store::words::BulkAction;
@@ -28,6 +29,12 @@ pub struct BulkArgs {
     pub org: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
+    /// A script of the product, by name or number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<String>,
+    /// Milliseconds to wait for a device's answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<i64>,
 }
 
 /// Null is no group, and not the same as nothing said.
@@ -46,6 +53,7 @@ impl BulkArgs {
             BulkAction::Updates => &["enabled"],
             BulkAction::Firmware => &["uuid"],
             BulkAction::Move => &["org", "product"],
+            BulkAction::Script => &["script", "timeout"],
             _ => &[],
         };
         for (name, given) in [
@@ -55,12 +63,22 @@ impl BulkArgs {
             ("uuid", self.uuid.is_some()),
             ("org", self.org.is_some()),
             ("product", self.product.is_some()),
+            ("script", self.script.is_some()),
+            ("timeout", self.timeout.is_some()),
         ] {
             if given && !taken.contains(&name) {
                 return Err(field(name, &format!("is nothing that {action} takes")));
             }
         }
         Ok(())
+    }
+}
+
+/// The role that an action takes: for a script that of a run on one device.
+pub fn role_of(action: BulkAction) -> Role {
+    match action {
+        BulkAction::Script => Role::View,
+        _ => Role::Manage,
     }
 }
 

@@ -3,6 +3,7 @@
 //! since.
 
 use super::BulkForm;
+use super::action::Plan;
 use crate::access::scope::{Product, Scope};
 use crate::access::sha256;
 use crate::domain::error::field;
@@ -26,18 +27,51 @@ fn fingerprint(scope: &Scope<Product>, form: &BulkForm) -> Result<String> {
     Ok(hex::encode(sha256(&text)))
 }
 
+/// The script as it was shown; `-` of other actions.
+fn script_print(plan: &Plan) -> String {
+    let script = plan.script();
+    script.map_or_else(|| "-".into(), |s| hex::encode(sha256(s.text.as_bytes())))
+}
+
+/// What was confirmed.
+pub(super) struct Confirmed {
+    /// How many devices.
+    pub(super) count: i64,
+    /// What identifies the confirmation.
+    pub(super) proof: String,
+    script: String,
+}
+
+impl Confirmed {
+    /// Refuses a script that somebody has changed since it was shown.
+    ///
+    /// # Errors
+    /// A validation error under `confirm`.
+    pub(super) fn check_script(&self, plan: &Plan) -> Result<()> {
+        if self.script == script_print(plan) {
+            return Ok(());
+        }
+        let text = "is of the script as it was before somebody changed it: ask with dry_run again";
+        Err(field("confirm", text))
+    }
+}
+
 /// The confirmation that the person has seen what the action does to so many devices.
 pub(super) fn seal(
     context: &Context,
     scope: &Scope<Product>,
-    form: &BulkForm,
+    (form, plan): (&BulkForm, &Plan),
     count: i64,
 ) -> Result<String> {
-    let text = format!("{count} {}", fingerprint(scope, form)?);
+    let text = format!(
+        "{count} {} {}",
+        fingerprint(scope, form)?,
+        script_print(plan)
+    );
     Ok(sealed::seal(context, LABEL, BULK_CONFIRM_LIFE, &text))
 }
 
-/// How many devices were confirmed, and what identifies the confirmation.
+/// What was confirmed.
 ///
 /// # Errors
 /// A validation error under `confirm` when it is missing, forged, over, or of something else.
@@ -45,7 +79,7 @@ pub(super) fn open(
     context: &Context,
     scope: &Scope<Product>,
     form: &BulkForm,
-) -> Result<(i64, String)> {
+) -> Result<Confirmed> {
     let given = form.confirm.as_deref().unwrap_or_default();
     if given.is_empty() {
         let text = "can't be blank: ask with dry_run first, and send the confirm of that answer";
@@ -56,13 +90,18 @@ pub(super) fn open(
         field("confirm", text)
     };
     let opened = sealed::open(context, LABEL, given).ok_or_else(unknown)?;
-    let (count, print) = opened.text.split_once(' ').ok_or_else(unknown)?;
+    let mut parts = opened.text.splitn(3, ' ');
+    let mut part = || parts.next().ok_or_else(unknown);
+    let (count, print, script) = (part()?, part()?, part()?.to_owned());
     if print != fingerprint(scope, form)? {
         return Err(unknown());
     }
     if opened.over {
         return Err(field("confirm", "is over: ask with dry_run again"));
     }
-    let count = count.parse().unwrap_or(0);
-    Ok((count, hex::encode(sha256(given.as_bytes()))))
+    Ok(Confirmed {
+        count: count.parse().unwrap_or(0),
+        proof: hex::encode(sha256(given.as_bytes())),
+        script,
+    })
 }

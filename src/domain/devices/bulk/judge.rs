@@ -6,6 +6,7 @@ use crate::rollout::choice::unfit;
 use crate::rollout::matching::RunningFirmware;
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::devices::targets::{Facts, Target};
+use semver::Version;
 
 /// What an action does to a device.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ impl Plan {
             Self::Group(_) | Self::Firmware(_) => facts.place = true,
             Self::Updates(_) | Self::ClearPenalty => facts.updates = true,
             Self::Reboot | Self::Reconnect => facts.online = true,
+            Self::Script(_) => facts = SCRIPT_FACTS,
             Self::Move(_) | Self::Delete | Self::Restore => {}
         }
         facts
@@ -73,8 +75,34 @@ impl Plan {
                 Some(why) => Verdict::Refused(format!("cannot install it: {why}")),
                 None => Verdict::Change,
             },
+            Self::Script(_) => judge_script(device),
             Self::Move(_) => Verdict::Change,
         }
+    }
+}
+
+/// What decides whether a device is told to run a script.
+pub(super) const SCRIPT_FACTS: Facts<'static> = Facts {
+    place: false,
+    updates: false,
+    online: true,
+    api_version: true,
+    tags: None,
+};
+
+/// Whether a device is told to run a script. Into the console of an older client it could only be typed, where somebody may be at
+/// work; for one device people decide that themselves.
+pub(super) fn judge_script(device: &Target) -> Verdict {
+    if device.deleted {
+        return refused("is deleted; restore it first");
+    }
+    if !device.online {
+        return refused("is not connected");
+    }
+    let speaks = device.api_version.as_deref();
+    match speaks.and_then(|v| Version::parse(v).ok()) {
+        Some(speaks) if speaks >= Version::new(2, 1, 0) => Verdict::Change,
+        _ => refused("has a client that does not run scripts by itself"),
     }
 }
 

@@ -8,13 +8,16 @@ mod args;
 mod confirm;
 mod judge;
 mod run;
+mod script_job;
+mod script_turn;
 mod sets;
 mod single;
 mod start;
 mod undo;
 
-pub use args::{BulkArgs, can_be_undone};
+pub use args::{BulkArgs, can_be_undone, role_of};
 pub use run::{Batch, batch, give_up};
+pub use script_job::{close_all, run_script};
 pub use start::start;
 pub(super) use start::start_undo;
 
@@ -158,6 +161,6 @@ pub async fn preview(
         would_change,
         refused,
         sample: sample.into_iter().map(|d| d.identifier).collect(),
-        confirm: confirm::seal(context, scope, form, matches)?,
+        confirm: confirm::seal(context, scope, (form, &plan), matches)?,
     })
 }

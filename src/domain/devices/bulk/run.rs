@@ -4,10 +4,11 @@
 use super::action;
 use super::aftermath::Aftermath;
 use super::apply::{apply, left};
-use super::args::BulkArgs;
+use super::args::{BulkArgs, role_of};
+use super::script_turn;
 use super::undo::{self, undo};
 use crate::access;
-use crate::access::scope::{Grant, Person, Product, Role, Scope};
+use crate::access::scope::{Grant, Person, Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::{DeviceId, JobId};
@@ -17,7 +18,7 @@ use crate::limits::{
 use crate::store::devices::jobs::{self, DeviceResult, RunningJob};
 use crate::store::devices::targets::{self, TargetDevice};
 use crate::store::events::audit::{self, Actor, Resource};
-use crate::store::words::{BulkAction, JobOutcome, JobState};
+use crate::store::words::{BulkAction, JobState};
 use crate::store::{self, Write};
 use std::time::Duration;
 
@@ -59,12 +60,15 @@ fn person_of(job: &RunningJob) -> Option<Person> {
 }
 
 /// The same, while they may still do what it does.
-async fn scope_of(w: &mut Write, job: &RunningJob) -> store::Result<Option<Scope<Product>>> {
+pub(super) async fn scope_of(
+    w: &mut Write,
+    job: &RunningJob,
+) -> store::Result<Option<Scope<Product>>> {
     let Some(person) = person_of(job) else {
         return Ok(None);
     };
     let scope = access::product_scope(w, person, &job.org_name, &job.product_name).await?;
-    Ok(scope.filter(|s| s.product().id == job.product_id && s.role() >= Role::Manage))
+    Ok(scope.filter(|s| s.product().id == job.product_id && s.role() >= role_of(job.action)))
 }
 
 /// Does the next batch of a job.
@@ -80,7 +84,7 @@ pub async fn batch(context: &Context, job: JobId) -> Result<Batch> {
     let mut aftermath = Aftermath::default();
     let outcome = match scope_of(&mut w, &job).await? {
         Some(scope) => step(&mut w, &scope, &job, now, &mut aftermath).await,
-        None => Err(DomainError::Denied(Role::Manage)),
+        None => Err(DomainError::Denied(role_of(job.action))),
     };
     let more = match outcome {
         Ok(more) => more,
@@ -103,7 +107,7 @@ pub async fn batch(context: &Context, job: JobId) -> Result<Batch> {
 }
 
 /// Why a job cannot go on, for people.
-fn reason(e: &DomainError) -> String {
+pub(super) fn reason(e: &DomainError) -> String {
     match e {
         DomainError::Denied(_) | DomainError::NotFound => {
             "Who started it may not do this any more.".into()
@@ -163,24 +167,13 @@ async fn step(
     jobs::note(w, job.id, &results).await?;
     let more = i64::try_from(ids.len()).is_ok_and(|n| n >= most);
     if !more {
-        let count = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
-        let ended = RunningJob {
-            changed: job.changed + whole(count(JobOutcome::Changed)),
-            unchanged: job.unchanged + whole(count(JobOutcome::Unchanged)),
-            refused: job.refused + whole(count(JobOutcome::Refused)),
-            ..job.clone()
-        };
-        finish(w, &ended, (JobState::Done, None), now).await?;
+        finish(w, job, (JobState::Done, None), now).await?;
     }
     Ok(more)
 }
 
-fn whole(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
 /// The devices that are still there and of the product, and what is to be said of the others.
-async fn present(
+pub(super) async fn present(
     w: &mut Write,
     job: &RunningJob,
     ids: &[DeviceId],
@@ -203,27 +196,44 @@ async fn present(
     Ok((found, results))
 }
 
-/// Ends a job and notes what it came to.
-async fn finish(
+/// What a job came to, in a sentence.
+fn sum(job: &RunningJob, state: JobState) -> String {
+    let (id, total) = (job.id, job.total);
+    let (changed, refused) = (job.changed, job.refused);
+    if job.action == BulkAction::Script {
+        let failed = job.failed;
+        return format!(
+            "Job {id} ended ({state}): of {total} devices {changed} answered, {failed} failed, {refused} were left as they are"
+        );
+    }
+    let unchanged = job.unchanged;
+    format!(
+        "Job {id} ended ({state}): of {total} devices {changed} were changed, {unchanged} were as they should be, {refused} were left as they are"
+    )
+}
+
+/// Ends a job and notes what it came to. The answers that it waits for are not waited for any more.
+pub(super) async fn finish(
     w: &mut Write,
     job: &RunningJob,
     (state, failure): (JobState, Option<&str>),
     now: Micros,
 ) -> store::Result<()> {
+    script_turn::close(w, job.id, "the job ended before its answer came").await?;
     let kept = now.after(JOB_LIFE);
     if !jobs::end(w, job.id, (state, failure), now, kept).await? {
         return Ok(());
     }
-    let mut text = format!(
-        "Job {} ended ({state}): of {} devices {} were changed, {} were as they should be, {} were left as they are",
-        job.id, job.total, job.changed, job.unchanged, job.refused
-    );
+    let Some(job) = jobs::by_id(w, job.id).await? else {
+        return Ok(());
+    };
+    let mut text = sum(&job, state);
     if let Some(failure) = failure {
         text.push_str(". ");
         text.push_str(failure);
     }
     tracing::info!(job = job.id.number(), state = state.word(), "a job ended");
-    let Some(person) = person_of(job) else {
+    let Some(person) = person_of(&job) else {
         return Ok(());
     };
     let (actor, resource) = (Actor::Person(&person), Resource::Product(job.product_id));

@@ -1,7 +1,7 @@
 //! Makes jobs: of an action that was confirmed, and to undo another job.
 
-use super::{BulkArgs, BulkForm, action, confirm};
-use crate::access::scope::{Product, Role, Scope};
+use super::{BulkArgs, BulkForm, action, confirm, role_of};
+use crate::access::scope::{Product, Scope};
 use crate::clock::Micros;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::JobId;
@@ -21,6 +21,15 @@ struct Begun<'f> {
     args: &'f BulkArgs,
     query: Option<&'f str>,
     devices: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    script: Option<ScriptText<'f>>,
+}
+
+/// The script that a job runs.
+#[derive(Serialize)]
+struct ScriptText<'f> {
+    name: &'f str,
+    text: &'f str,
 }
 
 /// Makes the job of an action that was confirmed. The same confirmation makes one job, however often it is sent.
@@ -30,9 +39,10 @@ struct Begun<'f> {
 /// when as many jobs run as may; as [`super::preview()`].
 pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -> Result<JobId> {
     form.check()?;
-    let (confirmed, proof) = confirm::open(context, scope, form)?;
+    let confirmed = confirm::open(context, scope, form)?;
+    let proof = &confirmed.proof;
     let mut r = context.db.read().await?;
-    if let Some(job) = jobs::by_proof(&mut r, scope, &proof).await? {
+    if let Some(job) = jobs::by_proof(&mut r, scope, proof).await? {
         return Ok(job);
     }
     drop(r);
@@ -41,24 +51,28 @@ pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -
     let _lane = lane.enter(&scope.product().org.id, READ_WAIT).await?;
     let now = context.now();
     let mut w = context.db.write().await?;
-    action::resolve(&mut w, scope, form.action, &form.args).await?;
+    let plan = action::resolve(&mut w, scope, form.action, &form.args).await?;
+    confirmed.check_script(&plan)?;
+    let script = plan.script().map(|s| (s.name.as_str(), s.text.as_str()));
     let args = text_of(&form.args)?;
     let new = NewJob {
         action: form.action,
         args: &args,
         query: form.query.as_deref(),
         undoes: None,
-        proof: Some(&proof),
+        proof: Some(proof),
+        script,
     };
     let Some(job) = add(&mut w, scope, &new, now).await? else {
         // Another request with the same confirmation was faster.
-        let job = jobs::by_proof(&mut w, scope, &proof).await?;
+        let job = jobs::by_proof(&mut w, scope, proof).await?;
         return job.ok_or(DomainError::NotFound);
     };
     let count = targets::take(&mut w, scope, &filter, job, now).await?;
-    if i64::try_from(count).is_ok_and(|n| n > confirmed) {
+    if i64::try_from(count).is_ok_and(|n| n > confirmed.count) {
         return Err(DomainError::Conflict(format!(
-            "{count} devices match now, and {confirmed} were confirmed; look at them again with dry_run.",
+            "{count} devices match now, and {} were confirmed; look at them again with dry_run.",
+            confirmed.count
         )));
     }
     let begun = Begun {
@@ -67,6 +81,7 @@ pub async fn start(context: &Context, scope: &Scope<Product>, form: &BulkForm) -
         args: &form.args,
         query: form.query.as_deref(),
         devices: count,
+        script: script.map(|(name, text)| ScriptText { name, text }),
     };
     let name = &scope.person().name;
     let text = format!(
@@ -90,8 +105,9 @@ async fn add(
     new: &NewJob<'_>,
     now: Micros,
 ) -> Result<Option<JobId>> {
-    if scope.role() < Role::Manage {
-        return Err(DomainError::Denied(Role::Manage));
+    let needed = role_of(new.action);
+    if scope.role() < needed {
+        return Err(DomainError::Denied(needed));
     }
     if jobs::count_running(w, scope).await? >= JOBS_AT_ONCE {
         return Err(DomainError::Conflict(format!(
@@ -134,6 +150,7 @@ pub(in crate::domain::devices) async fn start_undo(
         query: None,
         undoes: Some(undone.id),
         proof: None,
+        script: None,
     };
     let job = add(&mut w, scope, &new, now).await?;
     let job = job.ok_or_else(|| DomainError::Conflict("The job is undone already.".into()))?;

@@ -1,23 +1,33 @@
 //! Ending and undoing jobs.
 
 use super::{Job, seen, undo_until};
-use crate::access::scope::{Product, Scope};
-use crate::domain::devices::bulk::{can_be_undone, start_undo};
+use crate::access::scope::{Product, Role, Scope};
+use crate::domain::devices::bulk::{can_be_undone, role_of, start_undo};
 use crate::domain::{Context, DomainError, Result};
 use crate::limits::{JOB_LIFE, JOB_UNDO_LIFE};
 use crate::store::devices::jobs as table;
 use crate::store::events::audit;
 use crate::store::words::JobState;
 
-/// Ends a job. What it has done stays done.
+/// Ends a job. What it has done stays done, and devices that run its script are heard. Who started a job may end it with the role that it
+/// took.
 ///
 /// # Errors
-/// As [`super::show`]; [`DomainError::Conflict`] for a job that has ended.
+/// As [`super::show`]; [`DomainError::Denied`] for a job of somebody else, and a role that is too low; [`DomainError::Conflict`] for a job that has ended.
 pub async fn cancel(context: &Context, scope: &Scope<Product>, id: i64) -> Result<Job> {
     let now = context.now();
     let mut w = context.db.write().await?;
     let row = table::find(&mut w, scope, id, now).await?;
     let row = row.ok_or(DomainError::NotFound)?;
+    let own = row.user_id == Some(scope.person().id);
+    let needed = if own {
+        role_of(row.action)
+    } else {
+        Role::Manage
+    };
+    if scope.role() < needed {
+        return Err(DomainError::Denied(needed));
+    }
     let (end, kept) = ((JobState::Cancelled, None), now.after(JOB_LIFE));
     if !table::end(&mut w, row.id, end, now, kept).await? {
         return Err(DomainError::Conflict("The job has ended already.".into()));

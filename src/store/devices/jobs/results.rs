@@ -22,11 +22,27 @@ pub async fn reasons(on: &mut impl On, job: JobId, most: i64) -> Result<Vec<(Str
 /// A device of a job.
 #[derive(Debug, Clone, FromRow)]
 pub struct ResultRow {
+    pub device_id: DeviceId,
     /// `None` of a device that was destroyed.
     pub identifier: Option<String>,
-    /// `None` while the job has not come to it.
+    /// `None` while the job has not come to it, or waits for its answer.
     pub outcome: Option<JobOutcome>,
     pub reason: Option<String>,
+    /// What is kept of what the script printed.
+    pub output: Option<String>,
+    /// Whether it printed more.
+    pub output_cut: bool,
+}
+
+macro_rules! result_columns {
+    () => {
+        "SELECT x.device_id, d.identifier, CASE WHEN r.state = 'failed' THEN 'failed' ELSE x.outcome END AS outcome,
+                x.reason, r.output, COALESCE(r.output_cut, FALSE) AS output_cut
+         FROM job_devices x LEFT JOIN devices d ON d.id = x.device_id
+         LEFT JOIN job_runs r ON r.job_id = x.job_id AND r.device_id = x.device_id
+         WHERE x.job_id = $1 AND (CAST($2 AS TEXT) IS NULL
+               OR CASE WHEN r.state = 'failed' THEN 'failed' ELSE x.outcome END = $2) "
+    };
 }
 
 /// The devices of a job, in the order in which it comes to them; those with one outcome when it is given.
@@ -41,14 +57,35 @@ pub async fn results(
         on,
         sql!(
             "jobs.results",
-            "SELECT d.identifier, x.outcome, x.reason
-             FROM job_devices x LEFT JOIN devices d ON d.id = x.device_id
-             WHERE x.job_id = $1 AND (CAST($2 AS TEXT) IS NULL OR x.outcome = $2)
-             ORDER BY x.device_id LIMIT $4 OFFSET $3"
+            concat!(result_columns!(), "ORDER BY x.device_id LIMIT $4 OFFSET $3")
         ),
         job,
         outcome,
         offset,
+        limit
+    )
+}
+
+/// The same, those behind a device: one batch of an export.
+pub async fn results_behind(
+    on: &mut impl On,
+    job: JobId,
+    outcome: Option<JobOutcome>,
+    behind: DeviceId,
+    limit: i64,
+) -> Result<Vec<ResultRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "jobs.results_behind",
+            concat!(
+                result_columns!(),
+                "AND x.device_id > $3 ORDER BY x.device_id LIMIT $4"
+            )
+        ),
+        job,
+        outcome,
+        behind,
         limit
     )
 }

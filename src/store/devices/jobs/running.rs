@@ -17,6 +17,12 @@ pub struct RunningJob {
     pub changed: i64,
     pub unchanged: i64,
     pub refused: i64,
+    pub failed: i64,
+    /// The script that it runs, as it was confirmed.
+    pub script_name: Option<String>,
+    pub script_text: Option<String>,
+    /// Bytes of output that are kept.
+    pub output_bytes: i64,
     pub product_id: ProductId,
     pub product_name: String,
     pub org_id: OrgId,
@@ -29,14 +35,15 @@ pub struct RunningJob {
     pub position: DeviceId,
 }
 
-/// The jobs that run, oldest first. At most so many.
-pub async fn running(on: &mut impl On, most: i64) -> Result<Vec<JobId>> {
+/// The jobs that run a script, or those that do something else, oldest first. At most so many.
+pub async fn running(on: &mut impl On, scripts: bool, most: i64) -> Result<Vec<JobId>> {
     let rows: Vec<(JobId,)> = fetch_all!(
         on,
         sql!(
             "jobs.running",
-            "SELECT id FROM jobs WHERE state = 'running' ORDER BY id LIMIT $1"
+            "SELECT id FROM jobs WHERE state = 'running' AND (action = 'script') = $1 ORDER BY id LIMIT $2"
         ),
+        scripts,
         most
     )?;
     Ok(rows.into_iter().map(|r| r.0).collect())
@@ -56,13 +63,18 @@ pub async fn claim(w: &mut Write, job: JobId, now: Micros) -> Result<Option<Runn
     if n == 0 {
         return Ok(None);
     }
+    by_id(w, job).await
+}
+
+/// A job, whether or not it runs.
+pub async fn by_id(on: &mut impl On, job: JobId) -> Result<Option<RunningJob>> {
     fetch_optional!(
-        w,
+        on,
         sql!(
-            "jobs.claimed",
-            "SELECT j.id, j.action, j.args, j.undoes, j.total, j.changed, j.unchanged, j.refused, j.product_id,
-                    p.name AS product_name, p.org_id, o.name AS org_name, j.user_id, u.name AS user_name,
-                    u.email AS user_email, j.position
+            "jobs.by_id",
+            "SELECT j.id, j.action, j.args, j.undoes, j.total, j.changed, j.unchanged, j.refused, j.failed,
+                    j.script_name, j.script_text, j.output_bytes, j.product_id, p.name AS product_name,
+                    p.org_id, o.name AS org_name, j.user_id, u.name AS user_name, u.email AS user_email, j.position
              FROM jobs j JOIN products p ON p.id = j.product_id JOIN orgs o ON o.id = p.org_id
              LEFT JOIN users u ON u.id = j.user_id WHERE j.id = $1"
         ),
@@ -103,7 +115,17 @@ pub struct DeviceResult {
     pub after: Option<String>,
 }
 
-/// Notes what a batch came to, and moves the job behind its last device.
+impl DeviceResult {
+    /// The word in `job_devices`, whose check is older than `failed`: of a failed device the row of its run says so.
+    fn kept_word(&self) -> &'static str {
+        match self.outcome {
+            JobOutcome::Failed => JobOutcome::Refused.word(),
+            other => other.word(),
+        }
+    }
+}
+
+/// Notes what a batch came to, and moves the job behind its last device, if it is not further already.
 pub async fn note(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<()> {
     execute_rows!(
         w,
@@ -112,7 +134,7 @@ pub async fn note(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<(
         |d| [
             of_job BIGINT = job,
             device BIGINT = d.device,
-            outcome TEXT = d.outcome.word(),
+            outcome TEXT = d.kept_word(),
             reason TEXT = &d.reason,
             value_before TEXT = &d.before,
             value_after TEXT = &d.after,
@@ -132,14 +154,16 @@ pub async fn note(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<(
         w,
         sql!(
             "jobs.note",
-            "UPDATE jobs SET position = $2, tries = 0, changed = changed + $3, unchanged = unchanged + $4,
-                    refused = refused + $5 WHERE id = $1"
+            "UPDATE jobs SET position = CASE WHEN position < $2 THEN $2 ELSE position END, tries = 0,
+                    changed = changed + $3, unchanged = unchanged + $4, refused = refused + $5,
+                    failed = failed + $6 WHERE id = $1"
         ),
         job,
         last,
         count(JobOutcome::Changed),
         count(JobOutcome::Unchanged),
-        count(JobOutcome::Refused)
+        count(JobOutcome::Refused),
+        count(JobOutcome::Failed)
     )?;
     Ok(())
 }

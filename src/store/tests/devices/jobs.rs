@@ -20,6 +20,7 @@ async fn failures_in_a_row(db: &Db) {
         query: None,
         undoes: None,
         proof: None,
+        script: None,
     };
     let job = jobs::add(&mut w, &world.scope, &new, NOW).await;
     let job = job.unwrap().unwrap();
