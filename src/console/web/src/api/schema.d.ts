@@ -1084,7 +1084,7 @@ export interface paths {
         put?: never;
         /**
          * Do something to many devices: with `dry_run` say what it would do, then with its `confirm` start the job
-         * @description The job is about the devices that match when it begins, and is refused when they are more than were confirmed. The same confirmation starts one job, however often it is sent.
+         * @description Running a script takes the role `view`, as on one device, and everything else `manage`. The job is about the devices that match when it begins, and is refused when they are more than were confirmed. The same confirmation starts one job, however often it is sent.
          */
         post: operations["devices.bulk"];
         delete?: never;
@@ -1780,7 +1780,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End one; what it has done stays done */
+        /**
+         * End one; what it has done stays done
+         * @description It takes the role `manage`, but for those who end a script that they run themselves. Devices that run a script at that moment are heard until their time is over.
+         */
         post: operations["jobs.cancel"];
         delete?: never;
         options?: never;
@@ -1797,6 +1800,23 @@ export interface paths {
         };
         /** What it came to at each device */
         get: operations["jobs.results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orgs/{org}/products/{product}/jobs/{job}/results.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as CSV, streamed: `identifier,outcome,reason,output` */
+        get: operations["jobs.results_csv"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3691,7 +3711,7 @@ export interface components {
             errors: components["schemas"]["ReasonCount"][];
             /**
              * Format: int64
-             * @description Devices that it has left as they are, for a reason.
+             * @description Devices that it has left as they are, for a reason, and those that gave no answer to the script.
              */
             failed: number;
             /** @description Why the server ended it. */
@@ -3705,6 +3725,17 @@ export interface components {
             id: number;
             /** @description What the devices were found by; null when they were named. */
             query: string | null;
+            /**
+             * Format: int64
+             * @description Of them, those that were left as they are.
+             */
+            refused: number;
+            /** @description The path of what it came to at each device, as CSV. */
+            results: string;
+            /** @description Name of the script that it runs. */
+            script: string | null;
+            /** @description The text of the script as it was confirmed, which is what the job runs. */
+            script_text: string | null;
             /** @description `running`, `done`, `cancelled` or `failed`. */
             state: string;
             /**
@@ -3737,9 +3768,16 @@ export interface components {
         JobResult: {
             /** @description Its identifier; null of a device that was destroyed. */
             device: string | null;
-            /** @description `changed`, `unchanged` or `refused`; null when the job has not come to it. */
+            /**
+             * @description `changed` (of a script: it answered), `unchanged`, `refused`, or `failed` (it gave no answer to the script); null when the job has
+             *     not come to it, or waits for its answer.
+             */
             outcome: string | null;
-            /** @description Why it was refused. */
+            /** @description What the script printed and returned, at most 16,384 bytes of it. */
+            output: string | null;
+            /** @description Whether it was more than that, or than the 32 MiB that a job keeps of all devices. */
+            output_cut: boolean;
+            /** @description Why it was refused or has failed. */
             reason: string | null;
         };
         /** @description An action on many devices. */
@@ -3764,7 +3802,7 @@ export interface components {
             done: number;
             /**
              * Format: int64
-             * @description Devices that it has left as they are, for a reason.
+             * @description Devices that it has left as they are, for a reason, and those that gave no answer to the script.
              */
             failed: number;
             /** @description Why the server ended it. */
@@ -3778,6 +3816,15 @@ export interface components {
             id: number;
             /** @description What the devices were found by; null when they were named. */
             query: string | null;
+            /**
+             * Format: int64
+             * @description Of them, those that were left as they are.
+             */
+            refused: number;
+            /** @description The path of what it came to at each device, as CSV. */
+            results: string;
+            /** @description Name of the script that it runs. */
+            script: string | null;
             /** @description `running`, `done`, `cancelled` or `failed`. */
             state: string;
             /**
@@ -12397,7 +12444,7 @@ export interface operations {
                      * @description What is done to them
                      * @enum {string}
                      */
-                    action: "tags_add" | "tags_remove" | "tags_set" | "group" | "updates" | "clear_penalty" | "reboot" | "reconnect" | "firmware" | "move" | "delete" | "restore";
+                    action: "tags_add" | "tags_remove" | "tags_set" | "group" | "updates" | "clear_penalty" | "reboot" | "reconnect" | "firmware" | "script" | "move" | "delete" | "restore";
                     /** @description What the action takes */
                     args?: {
                         /**
@@ -12411,8 +12458,12 @@ export interface operations {
                         org?: string | null;
                         /** @description Of move: the product that they go to */
                         product?: string | null;
+                        /** @description Of script: the name of a script, or its number */
+                        script?: string | null;
                         /** @description Of tags_add, tags_remove and tags_set */
                         tags?: string[] | (string | null);
+                        /** @description Of script: milliseconds to wait for a device's answer, 30000 unless given and 300000 at most */
+                        timeout?: number | string | null;
                         /** @description Of firmware: the firmware */
                         uuid?: string | null;
                     } | null;
@@ -16728,7 +16779,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only these devices */
-                outcome?: "changed" | "unchanged" | "refused";
+                outcome?: "changed" | "unchanged" | "refused" | "failed";
                 /** @description The page, from 1 */
                 "pagination[page]"?: number;
                 /** @description Entries a page, 25 unless given */
@@ -16754,6 +16805,113 @@ export interface operations {
                         data: components["schemas"]["JobResult"][];
                         pagination: components["schemas"]["Pagination"];
                     };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "jobs.results_csv": {
+        parameters: {
+            query?: {
+                /** @description Only these devices */
+                outcome?: "changed" | "unchanged" | "refused" | "failed";
+            };
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A line a device */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             /** @description The request cannot be read, or lacks what the action is about */

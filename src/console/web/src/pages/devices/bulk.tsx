@@ -1,23 +1,21 @@
 /** Does something to many devices: chosen, then shown what it would do, then confirmed; more than was confirmed is never touched. */
-import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
-import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
-import { SelectField, TextField } from '../../ui/form'
+import { TextField } from '../../ui/form'
 import { Notice, Skeleton } from '../../ui/layout'
 import { count, counted } from '../../ui/text'
+import { Argument, NO_GROUP } from './bulk-argument'
+import { type ChosenScript, ScriptArgument } from './bulk-script'
 import { type BulkForm, type Preview, jobTitle, preview, start } from '../jobs/jobs'
 import { tagsOf } from './new-device'
 
-export type BulkAction = 'tags_add' | 'tags_remove' | 'group' | 'updates_on' | 'updates_off' | 'clear_penalty' | 'reboot' | 'reconnect' | 'firmware' | 'move' | 'delete'
+export type BulkAction = 'tags_add' | 'tags_remove' | 'group' | 'updates_on' | 'updates_off' | 'clear_penalty' | 'reboot' | 'reconnect' | 'firmware' | 'script' | 'move' | 'delete'
 
-/** Stands for no group among the groups, which are never called so. */
-const NO_GROUP = '\u0000'
 /** Above this number of devices the number is typed before anything is done. */
 const TYPED_ABOVE = 25
 
@@ -27,6 +25,8 @@ type Props = {
   devices: { query: string; except?: string[] } | { identifiers: string[] }
   onClose: () => void
   onStarted: () => void
+  /** The script that is chosen already. */
+  script?: ChosenScript | null
 }
 
 /** While it acts it stays: what the server answers must be seen. */
@@ -49,13 +49,16 @@ const TITLES: Record<BulkAction, string> = {
   reboot: 'Reboot',
   reconnect: 'Reconnect',
   firmware: 'Send a firmware',
+  script: 'Run a script',
   move: 'Move to another product',
   delete: 'Delete',
 }
 
 /** What an action takes before it can be previewed; none for those that take nothing. */
-function argsOf(action: BulkAction, text: string): Record<string, unknown> | null {
+function argsOf(action: BulkAction, text: string, script: ChosenScript | null): Record<string, unknown> | null {
   switch (action) {
+    case 'script':
+      return script && { script: String(script.id), timeout: Number(script.wait) }
     case 'tags_add':
     case 'tags_remove':
       return tagsOf(text).length ? { tags: tagsOf(text) } : null
@@ -76,15 +79,16 @@ function argsOf(action: BulkAction, text: string): Record<string, unknown> | nul
   }
 }
 
-function Steps({ action, devices, onClose, onStarted, onBusy }: Props & { onBusy: (busy: boolean) => void }) {
+function Steps({ action, devices, onClose, onStarted, onBusy, ...given }: Props & { onBusy: (busy: boolean) => void }) {
   const { org, product } = useProduct()
   const navigate = useNavigate()
   const [text, setText] = useState('')
+  const [script, setScript] = useState(given.script ?? null)
   const [plan, setPlan] = useState<{ form: BulkForm; preview: Preview } | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
-  const args = argsOf(action, text)
-  const takesNothing = !['tags_add', 'tags_remove', 'group', 'firmware', 'move'].includes(action)
+  const args = argsOf(action, text, script)
+  const takesNothing = !['tags_add', 'tags_remove', 'group', 'firmware', 'script', 'move'].includes(action)
   const word = action === 'updates_on' || action === 'updates_off' ? 'updates' : action
   const run = async (work: () => Promise<void>) => {
     setBusy(true)
@@ -127,12 +131,16 @@ function Steps({ action, devices, onClose, onStarted, onBusy }: Props & { onBusy
     >
       {problem && <Notice kind="bad">{problem}</Notice>}
       {plan ? (
-        <WhatWouldHappen plan={plan} action={action} busy={busy} onBack={takesNothing ? onClose : () => setPlan(null)} />
+        <WhatWouldHappen plan={plan} action={action} script={script} busy={busy} onBack={takesNothing ? onClose : () => setPlan(null)} />
       ) : takesNothing ? (
         <Waiting problem={problem !== null} onAgain={() => void look()} onClose={onClose} />
       ) : (
         <>
-          <Argument action={action} text={text} onChange={setText} />
+          {action === 'script' ? (
+            <ScriptArgument chosen={script} onChange={setScript} />
+          ) : (
+            <Argument action={action} text={text} onChange={setText} />
+          )}
           <DialogButtons>
             <Button onClick={onClose}>Cancel</Button>
             <Button type="submit" kind="primary" disabled={!args} busy={busy}>
@@ -158,19 +166,22 @@ function Waiting({ problem, onAgain, onClose }: { problem: boolean; onAgain: () 
   )
 }
 
-function WhatWouldHappen(props: { plan: { form: BulkForm; preview: Preview }; action: BulkAction; busy: boolean; onBack: () => void }) {
+type Planned = { plan: { form: BulkForm; preview: Preview }; action: BulkAction; script: ChosenScript | null; busy: boolean; onBack: () => void }
+
+function WhatWouldHappen(props: Planned) {
   const { form, preview: p } = props.plan
   const [typed, setTyped] = useState('')
   // What cannot be undone is always typed.
   const many = p.would_change > TYPED_ABOVE || ['delete', 'move'].includes(props.action)
   const ready = p.would_change > 0 && (!many || typed.replaceAll(/\D/g, '') === String(p.would_change))
-  const danger = ['delete', 'move', 'firmware', 'reboot'].includes(props.action)
+  const runs = props.action === 'script'
+  const danger = ['delete', 'move', 'firmware', 'reboot', 'script'].includes(props.action)
   return (
     <>
       <p>
         <strong>
-          {jobTitle({ action: form.action, args: form.args ?? {}, undoes: null })}: {counted(p.matches, 'device')} of{' '}
-          {form.query === undefined ? 'the selection' : 'the query'}, {count(p.would_change)} would change.
+          {jobTitle({ action: form.action, args: form.args ?? {}, undoes: null, script: props.script?.name ?? null })}: {counted(p.matches, 'device')} of{' '}
+          {form.query === undefined ? 'the selection' : 'the query'}, {count(p.would_change)} would {runs ? 'run it' : 'change'}.
         </strong>
       </p>
       {form.query !== undefined && <code>{form.query || 'all devices'}</code>}
@@ -189,62 +200,9 @@ function WhatWouldHappen(props: { plan: { form: BulkForm; preview: Preview }; ac
           Back
         </Button>
         <Button type="submit" kind={danger ? 'danger' : 'primary'} disabled={!ready} busy={props.busy}>
-          {p.would_change === 0 ? 'Nothing to do' : `Do it to ${counted(p.would_change, 'device')}`}
+          {p.would_change === 0 ? 'Nothing to do' : `${runs ? 'Run it on' : 'Do it to'} ${counted(p.would_change, 'device')}`}
         </Button>
       </DialogButtons>
     </>
-  )
-}
-
-function Argument({ action, text, onChange }: { action: BulkAction; text: string; onChange: (text: string) => void }) {
-  if (action === 'group') return <GroupArgument text={text} onChange={onChange} />
-  if (action === 'firmware') return <FirmwareArgument text={text} onChange={onChange} />
-  if (action === 'move') {
-    return (
-      <TextField
-        label="To"
-        hint="Organization and product with a slash between. You need the role manage there as well. Devices lose their deployment group."
-        placeholder="acme/thermostat"
-        autoFocus
-        value={text}
-        onChange={(e) => onChange(e.target.value)}
-      />
-    )
-  }
-  return <TextField label="Tags" hint="With commas between them." autoFocus value={text} onChange={(e) => onChange(e.target.value)} />
-}
-
-function GroupArgument({ text, onChange }: { text: string; onChange: (text: string) => void }) {
-  const { org, product } = useProduct()
-  const groups = useQuery({
-    queryKey: ['groups', org, product],
-    queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path: { org, product } } })),
-  })
-  const options = [
-    { value: '', label: 'Choose one', disabled: true },
-    { value: NO_GROUP, label: 'No group: take them out of theirs' },
-    ...(groups.data ?? []).map((g) => ({ value: g.name, label: g.name })),
-  ]
-  return <SelectField label="Deployment group" options={options} value={text} onChange={onChange} />
-}
-
-function FirmwareArgument({ text, onChange }: { text: string; onChange: (text: string) => void }) {
-  const { org, product } = useProduct()
-  const firmware = useQuery({
-    queryKey: ['firmwares', org, product],
-    queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path: { org, product } } })),
-  })
-  const options = [
-    { value: '', label: 'Choose one' },
-    ...(firmware.data ?? []).map((f) => ({ value: f.uuid, label: `${f.version} ${f.platform} ${f.architecture}` })),
-  ]
-  return (
-    <SelectField
-      label="Firmware"
-      hint="It is sent whole and at once, past the steps and limits of deployment groups. A release is the safer way."
-      options={options}
-      value={text}
-      onChange={onChange}
-    />
   )
 }

@@ -18,6 +18,7 @@ import { ColumnChooser, useColumns } from './column-chooser'
 import { deviceColumns } from './columns'
 import { Facets } from './facets'
 import { FirstDevice } from './first-device'
+import { ForScript, useChosenScript } from './for-script'
 import { type ListedDevice, useDeviceList, useQueryColumns } from './list'
 import { NewDevice } from './new-device'
 import { QueryBar } from './query-bar'
@@ -41,6 +42,7 @@ function useListSearch(): [Search, (changed: Partial<Search>) => void] {
   // The router reads `12345` as a number and `true` as a truth; both are texts that somebody searches for.
   const text = (key: string) => (raw[key] === undefined || raw[key] === null ? '' : String(raw[key]))
   const [q, order, cols, map, at] = [text('q'), text('sort') || 'identifier', text('cols'), text('map') === '1', text('at')]
+  const script = text('script')
   const search = useMemo<Search>(
     () => ({
       q,
@@ -61,10 +63,11 @@ function useListSearch(): [Search, (changed: Partial<Search>) => void] {
         map: next.map ? 1 : undefined,
         // Where the map is looked at; another query is looked at where it has places.
         at: (next.map && next.q === search.q && at) || undefined,
+        script: script || undefined,
       }
       void navigate({ ...paths.product(org, product, 'devices', written), replace: true })
     },
-    [search, at, navigate, org, product],
+    [search, at, script, navigate, org, product],
   )
   return [search, change]
 }
@@ -85,6 +88,7 @@ export default function Devices() {
   const router = useRouter()
   const clear = useCallback(() => setSelection(NOTHING), [])
   useEffect(clear, [search.q, clear])
+  const script = useChosenScript()
   const pins = usePins()
   // Those that are selected, else the one under the cursor; of all that match only some are known here.
   const pin = (under?: ListedDevice) => {
@@ -129,6 +133,7 @@ export default function Devices() {
         </>
       }
     >
+      <ForScript script={script} />
       <div className={css.bar}>
         <Views search={location.search} onOpen={(saved) => void navigate(paths.product(org, product, 'devices', router.options.parseSearch(saved)))} />
         <QueryBar value={text} onChange={setText} columns={columns.data ?? []} problem={problem} onFocus={() => setAsking(true)} />
@@ -137,7 +142,7 @@ export default function Devices() {
       {list.error && !problem ? <Failure error={list.error} again={list.again} /> : null}
       <div className={css.list}>
         {!search.map && countOf(selection, total) > 0 && (
-          <SelectionBar query={list.query} total={total} selection={selection} onAll={() => setSelection(EVERYTHING)} onClear={clear} />
+          <SelectionBar query={list.query} total={total} selection={selection} onAll={() => setSelection(EVERYTHING)} onClear={clear} script={script} />
         )}
         {search.map ? (
           <Suspense fallback={<Skeleton lines={6} />}>

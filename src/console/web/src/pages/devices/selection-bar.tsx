@@ -9,6 +9,7 @@ import { Menu } from '../../ui/menu'
 import { count, counted } from '../../ui/text'
 import { MOST_COMPARED, idsOf } from '../compare/names'
 import { type BulkAction, BulkDialog } from './bulk'
+import type { ChosenScript } from './bulk-script'
 import css from './devices.module.css'
 import { type Selection, countOf, devicesOf } from './selection'
 
@@ -18,9 +19,11 @@ type Props = {
   selection: Selection
   onAll: () => void
   onClear: () => void
+  /** The script that devices are selected for. */
+  script: ChosenScript | null
 }
 
-export function SelectionBar({ query, total, selection, onAll, onClear }: Props) {
+export function SelectionBar({ query, total, selection, onAll, onClear, script }: Props) {
   const { org } = useProduct()
   const may = atLeast(useRole(org), 'manage')
   const [action, setAction] = useState<BulkAction | null>(null)
@@ -33,6 +36,11 @@ export function SelectionBar({ query, total, selection, onAll, onClear }: Props)
       {!all && total > n && (
         <Button small kind="plain" onClick={onAll}>
           Select all {count(total)} that match
+        </Button>
+      )}
+      {script && (
+        <Button small kind="primary" onClick={() => setAction('script')}>
+          Run {script.name}
         </Button>
       )}
       <CompareLink selection={selection} />
@@ -52,6 +60,7 @@ export function SelectionBar({ query, total, selection, onAll, onClear }: Props)
           'separator',
           item('Reboot', 'reboot'),
           item('Reconnect', 'reconnect'),
+          { label: 'Run a script', onSelect: () => setAction('script') },
           item('Send a firmware', 'firmware', true),
           'separator',
           item('Move to another product', 'move', true),
@@ -60,13 +69,14 @@ export function SelectionBar({ query, total, selection, onAll, onClear }: Props)
       >
         More ▾
       </Menu>
-      {!may && <span className="small muted">To change devices takes the role manage.</span>}
+      {!may && <span className="small muted">To change devices takes the role manage; you may run scripts on them.</span>}
       <Button small kind="plain" className="end" onClick={onClear}>
         Clear
       </Button>
       {action && (
         <BulkDialog
           action={action}
+          script={script}
           devices={devicesOf(selection, query)}
           onClose={() => setAction(null)}
           onStarted={onClear}

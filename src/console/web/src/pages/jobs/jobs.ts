@@ -54,8 +54,13 @@ async function refreshJobs({ org, product }: At): Promise<void> {
   await queries.invalidateQueries({ queryKey: ['jobs', org, product] })
 }
 
+/** Whether devices run a script by it: then it waits for their answers, and none of it can be undone. */
+export function isScript(job: Pick<Job, 'action'>): boolean {
+  return job.action === 'script'
+}
+
 /** What a job does, as the beginning of a sentence. */
-export function jobTitle(job: Pick<Job, 'action' | 'args' | 'undoes'>): string {
+export function jobTitle(job: Pick<Job, 'action' | 'args' | 'undoes' | 'script'>): string {
   const args = (job.args ?? {}) as Record<string, unknown>
   const tags = Array.isArray(args.tags) ? args.tags.join(', ') : ''
   const words: Record<string, string> = {
@@ -68,6 +73,7 @@ export function jobTitle(job: Pick<Job, 'action' | 'args' | 'undoes'>): string {
     reboot: 'Reboot',
     reconnect: 'Reconnect',
     firmware: 'Send a firmware',
+    script: `Run the script ${job.script ?? ''}`,
     move: `Move to ${String(args.org ?? '')}/${String(args.product ?? '')}`,
     delete: 'Delete',
     restore: 'Restore',

@@ -51,8 +51,8 @@ export default function Jobs() {
               { name: 'Job', names: true, cell: (j) => <Link {...paths.job(org, product, String(j.id))}>{jobTitle(j)}</Link> },
               { name: 'State', cell: (j) => <JobState job={j} /> },
               { name: 'Devices', number: true, cell: (j) => count(j.total) },
-              { name: 'Changed', number: true, cell: (j) => count(j.changed) },
-              { name: 'Refused', number: true, cell: (j) => count(j.failed) },
+              { name: 'Changed or answered', number: true, cell: (j) => count(j.changed) },
+              { name: 'Refused or failed', number: true, cell: (j) => count(j.failed) },
               { name: 'By', cell: (j) => j.by },
               { name: 'Begun', cell: (j) => <Time at={j.created_at} /> },
             ]}

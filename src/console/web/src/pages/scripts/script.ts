@@ -13,8 +13,9 @@ export const WAITS = [10_000, 30_000, 60_000, 300_000].map((ms) => ({ value: Str
 export const FIRST_WAIT = '30000'
 
 /** The script with its text, read anew each time that it is shown: the server runs what it has, not what was read before. */
-export function useScript(org: string, product: string, id: number) {
+export function useScript(org: string, product: string, id: number | null) {
   return useQuery({
+    enabled: id !== null,
     // Below the key of the lists, which everything that changes a script has read again.
     queryKey: ['scripts', org, product, id],
     staleTime: 0,

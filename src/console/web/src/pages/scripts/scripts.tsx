@@ -1,11 +1,13 @@
 /** Support scripts: Elixir code that is kept for the product and run on a device when somebody asks it something. */
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, take } from '../../api/client'
 import type { Pagination } from '../../api/types'
+import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
-import { Button } from '../../ui/button'
+import { Button, buttonClass } from '../../ui/button'
 import { Confirm } from '../../ui/dialog'
 import { Command, Empty, Failure, Page, Skeleton, Tags } from '../../ui/layout'
 import { Pager, Table } from '../../ui/table'
@@ -80,6 +82,7 @@ export default function Scripts() {
 type TableProps = { scripts: readonly ScriptEntry[]; may: boolean; onOpen: (open: Open) => void; onClear: () => void }
 
 function ScriptTable({ scripts, may, onOpen, onClear }: TableProps) {
+  const { org, product } = useProduct()
   return (
     <Table
       label="Scripts"
@@ -104,6 +107,9 @@ function ScriptTable({ scripts, may, onOpen, onClear }: TableProps) {
               <Button small aria-label={`Run ${s.name}`} onClick={() => onOpen({ what: 'run', script: s })}>
                 Run…
               </Button>
+              <Link className={buttonClass} data-size="small" aria-label={`Run ${s.name} on many devices`} {...paths.product(org, product, 'devices', { script: s.id })}>
+                On many…
+              </Link>
               <Button small aria-label={`${may ? 'Edit' : 'Show'} ${s.name}`} onClick={() => onOpen({ what: 'edit', script: s })}>
                 {may ? 'Edit…' : 'Show…'}
               </Button>
