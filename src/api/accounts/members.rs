@@ -101,6 +101,15 @@ pub(super) fn routes(contract: &mut Contract) {
         )
         .summary("Take a member out; the last administrator stays")
         .error(422, "The last administrator");
+    contract
+        .delete(
+            "users.leave",
+            "/orgs/{org}/membership",
+            Auth::VIEW,
+            leave,
+        )
+        .summary("Leave the organization yourself; for people with a token that grants all, or a session. Beyond NervesHub")
+        .error(422, "The last administrator");
 }
 
 /// `GET /orgs/:org/users`.
@@ -177,6 +186,12 @@ async fn remove_member(
 ) -> Result<NoContent> {
     let scope = scope.allow(Role::Admin)?;
     members::remove_member(&app, &scope, &email).await?;
+    Ok(NoContent)
+}
+
+/// `DELETE /orgs/:org/membership`.
+async fn leave(State(app): State<App>, scope: Scope<Org>) -> Result<NoContent> {
+    members::leave(&app, &scope).await?;
     Ok(NoContent)
 }
 

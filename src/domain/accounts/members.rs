@@ -2,6 +2,7 @@
 
 use crate::access::scope::{InOrg as _, Org, Role, Scope};
 use crate::domain::Context;
+use crate::domain::accounts::tokens;
 use crate::domain::error::{INVALID, field};
 use crate::domain::support::mail_rules;
 use crate::domain::{DomainError, Result};
@@ -108,18 +109,52 @@ pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -
         .await?
         .ok_or(DomainError::NotFound)?;
     keep_an_admin(&mut w, scope, &found).await?;
-    crate::store::accounts::orgs::remove_member(&mut w, scope, found.user_id).await?;
-    crate::store::support::mail::remove_rules_of(&mut w, scope, found.user_id).await?;
-    crate::store::accounts::views::forget(&mut w, scope, found.user_id).await?;
-    crate::store::accounts::pins::forget(&mut w, scope, found.user_id).await?;
     let text = format!("{} removed the member {email}", scope.person().name);
-    audit::in_org(&mut w, scope, &text, context.now()).await?;
-    mail_rules::members_changed(context, &mut w, scope, None, &text).await?;
+    end_membership(context, &mut w, scope, &found, &text).await?;
     w.commit().await?;
     Ok(())
 }
 
+/// Ends the membership of the person who asks, whatever the role. Programs and limited tokens may not: it is a decision of a person.
+///
+/// # Errors
+/// [`DomainError::Denied`] for a service account or a limited token; [`DomainError::NotFound`] when somebody else removed the person
+/// meanwhile; a refusal for the last administrator.
+pub async fn leave(context: &Context, scope: &Scope<Org>) -> Result<()> {
+    let person = scope.person();
+    tokens::require_human(person)?;
+    let mut w = context.db.write().await?;
+    let own = crate::store::accounts::orgs::member(&mut w, scope, &person.email)
+        .await?
+        .ok_or(DomainError::NotFound)?;
+    keep_an_admin(&mut w, scope, &own).await?;
+    let text = format!("{} left organization {}", person.name, scope.org().name);
+    end_membership(context, &mut w, scope, &own, &text).await?;
+    w.commit().await?;
+    Ok(())
+}
+
+/// Takes a membership and what the person has set up in the organization; `text` is what the audit log says of it.
+async fn end_membership(
+    context: &Context,
+    w: &mut Write,
+    scope: &Scope<Org>,
+    leaving: &Member,
+    text: &str,
+) -> Result<()> {
+    crate::store::accounts::orgs::remove_member(w, scope, leaving.user_id).await?;
+    crate::store::support::mail::remove_rules_of(w, scope, leaving.user_id).await?;
+    crate::store::accounts::views::forget(w, scope, leaving.user_id).await?;
+    crate::store::accounts::pins::forget(w, scope, leaving.user_id).await?;
+    audit::in_org(w, scope, text, context.now()).await?;
+    mail_rules::members_changed(context, w, scope, None, text).await?;
+    Ok(())
+}
+
+/// Refuses to take the role from the last administrator. It locks the organization, so that two administrators who go at the same
+/// time do not each count on the other.
 async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
+    crate::store::accounts::orgs::lock(w, scope).await?;
     let members = crate::store::accounts::orgs::members(w, scope).await?;
     let others = members
         .iter()

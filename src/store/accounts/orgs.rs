@@ -198,6 +198,19 @@ pub async fn remove_member(w: &mut Write, scope: &Scope<Org>, user: UserId) -> R
     Ok(())
 }
 
+/// Locks an organization until the transaction ends.
+pub async fn lock(w: &mut Write, scope: &Scope<Org>) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "orgs.lock",
+            "UPDATE orgs SET updated_at = updated_at WHERE id = $1"
+        ),
+        scope.org().id
+    )?;
+    Ok(())
+}
+
 /// Gives an organization another name; `false` when that is taken.
 pub async fn rename(w: &mut Write, org: OrgId, name: &str, now: Micros) -> Result<bool> {
     let n = execute!(

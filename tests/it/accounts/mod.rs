@@ -1,6 +1,7 @@
 //! Who may come in: logins, invitations, tokens, and what ends with a right.
 
 mod addresses;
+mod leaving;
 mod logins;
 mod own;
 mod passkeys;

@@ -96,7 +96,7 @@ async fn a_right_that_ends_closes_what_it_had_opened(server: Server) {
     admin.post(&Api::product("/scripts"), form).await.data();
     let mut d = script_device(&server).await;
     let joe = server.member_called("joe", "manage").await;
-    for way in ["token", "role", "member", "device"] {
+    for way in ["token", "role", "member", "leaves", "device"] {
         let email = "/api/orgs/acme/users/joe@acme.org";
         let form = json!({"role": "manage", "email": "joe@acme.org"});
         // What the turn before took away is given again.
@@ -115,6 +115,7 @@ async fn a_right_that_ends_closes_what_it_had_opened(server: Server) {
             }
             "role" => admin.put(email, json!({"role": "view"})).await,
             "member" => admin.delete(email).await,
+            "leaves" => joe.delete("/api/orgs/acme/membership").await,
             _ => admin.delete(&Api::product("/devices/one")).await,
         };
         assert!(answer.status < 300, "{way}: {}", answer.text);

@@ -409,7 +409,7 @@ async fn people(t: &mut Tour<'_>) {
     t.put("/api/users/me/password", change).await;
     // Members.
     t.server.bootstrap("bob@acme.org", "other", "thing");
-    t.server.bootstrap("eve@acme.org", "other", "thing");
+    let eve = t.server.bootstrap("eve@acme.org", "other", "thing");
     t.entries = t.entries().await;
     t.post(
         "/api/orgs/acme/users",
@@ -429,6 +429,13 @@ async fn people(t: &mut Tour<'_>) {
     )
     .await;
     t.delete("/api/orgs/acme/users/eve@acme.org").await;
+    let api = t.api.clone();
+    let again = json!({"email": "eve@acme.org", "role": "view"});
+    api.post("/api/orgs/acme/users", again).await.data();
+    t.entries = t.entries().await;
+    t.api = api.with_token(eve["token"].as_str().unwrap());
+    t.delete("/api/orgs/acme/membership").await;
+    t.api = api;
     t.post(
         "/api/orgs/acme/users",
         json!({"email": "new@far.org", "role": "view"}),

@@ -89,3 +89,35 @@ test('a second factor is set up, asked for at the login, and wrong codes get nob
   await again.leave()
 })
 
+test('a member leaves the organization, and the only administrator is told why not', async () => {
+  const admin = await Visitor.come(server)
+  await admin.logIn()
+  await admin.page.goto(`/o/${ORG}/settings/general`)
+  const leave = async (visitor: Visitor) => {
+    await visitor.page.getByRole('button', { name: 'Leave…' }).click()
+    const dialog = visitor.page.getByRole('alertdialog')
+    await dialog.getByRole('textbox').fill(ORG)
+    await dialog.getByRole('button', { name: 'Leave it' }).click()
+  }
+  await leave(admin)
+  await admin.page.getByText(/is the last administrator of/).first().waitFor()
+  await admin.expectAccessibleInAllLooks('leaving that is refused')
+  await admin.leave()
+
+  const joe = { email: 'joe@example.com', password: 'correct horse battery' }
+  const { url } = await server.must('POST', `/api/orgs/${ORG}/invites`, { email: joe.email, role: 'view' })
+  const member = await Visitor.come({ base: server.base, ...joe })
+  await member.page.goto(url)
+  await member.page.getByLabel(/name/i).fill('Joe')
+  await member.page.getByLabel(/Password/).fill(joe.password)
+  await member.page.getByRole('button', { name: 'Join' }).click()
+  await member.page.getByText(/You are a member/).waitFor()
+  await member.logIn(joe.email, joe.password)
+  await member.page.goto(`/o/${ORG}/settings/general`)
+  await leave(member)
+  await member.page.getByRole('heading', { name: 'Welcome, Joe' }).waitFor()
+  const left = await server.must('GET', `/api/orgs/${ORG}/users`)
+  expect(left.map((m: { email: string }) => m.email)).not.toContain(joe.email)
+  member.expectWell()
+  await member.leave()
+})

@@ -26,6 +26,7 @@ export default function General() {
       <Rename key={org} org={org} role={role} />
       <Downloads org={org} role={role} />
       <Delete org={org} role={role} />
+      <Leave org={org} />
     </>
   )
 }
@@ -163,6 +164,36 @@ function Delete({ org, role }: Props) {
           Members, invitations, service accounts and their tokens, signing keys and authorities of {org} go for good. Programs that use its
           tokens fail from then on.
         </p>
+      </Confirm>
+    </Card>
+  )
+}
+
+/** A person's own way out, whatever the role; the last administrator is told by the server what to do first. */
+function Leave({ org }: { org: string }) {
+  const navigate = useNavigate()
+  const [asking, setAsking] = useState(false)
+  const leave = async () => {
+    await take(api.DELETE('/api/orgs/{org}/membership', { params: { path: { org } } }))
+    toast(`You have left ${org}.`)
+    await navigate({ to: '/', replace: true })
+    await queries.invalidateQueries({ queryKey: sessionQuery.queryKey })
+  }
+  return (
+    <Card title="Leave the organization">
+      <div className="stack-small">
+        <p>
+          You see nothing of {org} any more: your pins, saved views and mail rules in it go, and your API tokens are refused there. To come
+          back you need an invitation.
+        </p>
+        <div>
+          <Button kind="danger" onClick={() => setAsking(true)}>
+            Leave…
+          </Button>
+        </div>
+      </div>
+      <Confirm open={asking} onClose={() => setAsking(false)} title={`Leave ${org}`} act="Leave it" danger typed={org} onConfirm={leave}>
+        <p>What you made stays: devices, groups, firmware and service accounts belong to the organization.</p>
       </Confirm>
     </Card>
   )
