@@ -53,6 +53,10 @@ pub const SUMMARY_LOOK_EVERY: Duration = Duration::from_secs(1);
 pub const SUMMARY_VERSIONS: usize = 10;
 /// See [`SUMMARY_VERSIONS`].
 pub const SUMMARY_ROLLOUTS: usize = 50;
+/// Products in one answer of the summary of an organization: each may have to be counted.
+pub const ORG_SUMMARY_PRODUCTS: u64 = 50;
+/// Deployment groups of a product that a list without pages shows.
+pub const GROUPS_LISTED: i64 = 10_000;
 /// Values of a column that are counted for a list of devices.
 pub const FACET_VALUES: i64 = 50;
 /// Maximum tokens whose last use is remembered between two writes. Beyond it a use is not recorded; the token's

@@ -25,7 +25,11 @@ pub struct Rollout {
 impl Rollout {
     /// Reads the rollout of a release without counting anything.
     pub async fn read(on: &mut impl On, release: &ReleaseRow) -> store::Result<Self> {
-        let mut row = rollouts::of(on, release.id).await?;
+        Ok(Self::of_row(rollouts::of(on, release.id).await?))
+    }
+
+    /// The rollout of a release with this row, without anything counted.
+    pub fn of_row(mut row: Option<RolloutRow>) -> Self {
         let text = row.as_ref().and_then(|r| r.workflow.as_deref());
         let kept = workflow::kept(text);
         if let Some(row) = row
@@ -36,11 +40,11 @@ impl Rollout {
             row.state = RolloutState::Stopped;
             row.reason = Some("this version of the server cannot read its workflow".into());
         }
-        Ok(Self {
+        Self {
             workflow: kept.unwrap_or_else(workflow::everyone),
             row,
             counts: StepCounts::default(),
-        })
+        }
     }
 
     /// The same, with what is counted of the present step.

@@ -48,6 +48,18 @@ pub enum Waiting {
 }
 
 impl Waiting {
+    /// A stable word for what it waits for.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::InFlight(_) => "in_flight",
+            Self::Devices => "devices",
+            Self::Approvals(_) => "approval",
+            Self::Validation(..) => "validation",
+            Self::Soak(_) => "soak",
+            Self::Newcomers => "done",
+        }
+    }
+
     /// A sentence for people.
     pub fn sentence(&self, step: &str) -> String {
         match self {

@@ -12,8 +12,8 @@ use sqlx::{FromRow, QueryBuilder};
 
 pub use bulk::NewDevice;
 pub use candidates::{
-    Admission, Candidate, Queued, count_in_group, count_running, eligible, fifo, last, lifo,
-    next_run_by_group, next_source, ungrouped,
+    Admission, Candidate, Queued, count_in_group, count_running, eligible, fifo, fleets_of, last,
+    lifo, next_run_by_group, next_source, ungrouped,
 };
 pub use changes::*;
 pub use list::{

@@ -7,6 +7,8 @@ use crate::api::http::answer::{Created, Data, NoContent, in_product};
 use crate::api::http::contract::{Auth, Contract};
 use crate::api::http::error::Result;
 use crate::api::http::extract::Name;
+use crate::api::http::page::{Listed, Paging};
+use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
@@ -94,9 +96,18 @@ pub(super) fn routes(contract: &mut Contract) {
 }
 
 /// `GET /archives`: highest version first.
-async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<Archive>>> {
-    let all = archives::list(&app.db, &scope).await?;
-    Ok(Data(all.iter().map(view).collect()))
+async fn list(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Listed<Archive, 100>> {
+    let Some(at) = Paging::asked(&p)? else {
+        let all = archives::list(&app.db, &scope).await?;
+        return Ok(Listed::All(all.iter().map(view).collect()));
+    };
+    let (found, total) = archives::page(&app.db, &scope, at.number, at.size).await?;
+    let shown = found.iter().map(view).collect();
+    Ok(Listed::Page(at.page(shown, total)))
 }
 
 /// `GET /archives/:uuid`.

@@ -1,22 +1,25 @@
 //! Deployment groups; the path says deployments (docs/protocol/rest.md, "Deployment groups over REST").
 
 use super::fields::{CHANGES, NEW_GROUP, changes, conditions};
-use super::view::{DeploymentGroup, ListedRelease, listed, view};
+use super::view::{DeploymentGroup, ListedRelease, listed, row, view};
 use crate::access::scope::{Product, Role, Scope};
 use crate::api::http::answer::{Created, Data, NoContent, in_product};
-use crate::api::http::contract::{Auth, Contract, FieldType, required};
+use crate::api::http::contract::{Auth, Contract, FieldType, optional_field, required};
 use crate::api::http::error::{Error, Result};
 use crate::api::http::extract::Name;
+use crate::api::http::page::{Listed, Paging};
 use crate::api::http::params::Params;
 use crate::api::http::tag::Tag;
 use crate::app::App;
 use crate::domain;
 use crate::domain::deployments::groups::{self, NewGroup, NewRelease};
+use crate::domain::deployments::short_progress;
 use crate::domain::devices::iroh_takeover;
 use crate::domain::error::field;
 use crate::domain::events::broadcast;
 use axum::extract::State;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 pub(super) fn routes(contract: &mut Contract) {
     contract.tag(Tag::DeploymentGroups);
@@ -27,7 +30,12 @@ pub(super) fn routes(contract: &mut Contract) {
             Auth::VIEW,
             list,
         )
-        .summary("Deployment groups, by name");
+        .summary("Deployment groups, by name")
+        .query(&[optional_field(
+            "progress",
+            FieldType::Flag,
+            "Whether each shows how far its current release is, in short. Beyond NervesHub",
+        )]);
     contract
         .post(
             "deployments.create",
@@ -68,9 +76,27 @@ pub(super) fn routes(contract: &mut Contract) {
 }
 
 /// `GET /deployments`.
-async fn list(State(app): State<App>, scope: Scope<Product>) -> Result<Data<Vec<DeploymentGroup>>> {
-    let all = groups::list(&app.db, &scope).await?;
-    Ok(Data(all.iter().map(|g| view(g, true)).collect()))
+async fn list(
+    State(app): State<App>,
+    scope: Scope<Product>,
+    p: Params,
+) -> Result<Listed<DeploymentGroup, 100>> {
+    let at = Paging::asked(&p)?;
+    let with_progress = p.switch("progress")?.unwrap_or(false);
+    let (found, total) = match at {
+        Some(at) => groups::page(&app.db, &scope, at.number, at.size).await?,
+        None => (groups::list(&app.db, &scope).await?, 0),
+    };
+    let mut progress = match with_progress {
+        true => short_progress::of(&app.db, &found, app.now()).await?,
+        false => HashMap::new(),
+    };
+    let shown = found.iter().map(|g| row(g, progress.remove(&g.row.id)));
+    let shown = shown.collect();
+    Ok(match at {
+        Some(at) => Listed::Page(at.page(shown, total)),
+        None => Listed::All(shown),
+    })
 }
 
 /// `GET /deployments/:name/releases`: newest first.

@@ -3,6 +3,7 @@
 use crate::api::devices::extensions::document;
 use crate::clock::Micros;
 use crate::domain::deployments::groups::{Group, ReleaseRow, ReleaseWithNotes, policy_of};
+use crate::domain::deployments::short_progress::ShortProgress;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -37,6 +38,66 @@ pub(super) struct DeploymentGroup {
     /// What can be set of it; left out in lists. Beyond NervesHub.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<Settings>,
+    /// How far the current release is; in lists alone, where it is asked for, and not of a group without a release. Beyond NervesHub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<ShortProgressView>,
+}
+
+/// How far the current release of a deployment group is, in short.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShortProgress")]
+pub(super) struct ShortProgressView {
+    /// `running`, `paused`, `stopped` (by itself) or `aborted`.
+    state: &'static str,
+    /// What it does or waits for.
+    reason: ReasonView,
+    /// The number of the present step, from 1.
+    step: i64,
+    /// How many steps there are.
+    steps: i64,
+    /// Devices of the group that run the release, or take updates by themselves.
+    eligible: i64,
+    /// Those that run it.
+    updated: i64,
+    /// Updates to it in flight.
+    updating: i64,
+    /// Devices with a failed attempt that did not install it.
+    failed: i64,
+}
+
+/// What a release does or waits for.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProgressReason")]
+struct ReasonView {
+    /// `paused`, `stopped`, `aborted`, `off`, `deltas`, `in_flight`, `devices`, `approval`, `validation`, `soak`, `updating`, `done`, or
+    /// the rule of the limit that it meets, such as `maintenance_window`.
+    kind: &'static str,
+    /// The same for people.
+    sentence: String,
+}
+
+fn short(p: ShortProgress) -> ShortProgressView {
+    ShortProgressView {
+        state: p.state.word(),
+        reason: ReasonView {
+            kind: p.reason.kind,
+            sentence: p.reason.sentence,
+        },
+        step: p.step.0,
+        steps: p.step.1,
+        eligible: p.eligible,
+        updated: p.updated,
+        updating: p.updating,
+        failed: p.failed,
+    }
+}
+
+/// A group in a list.
+pub(super) fn row(g: &Group, progress: Option<ShortProgress>) -> DeploymentGroup {
+    DeploymentGroup {
+        progress: progress.map(short),
+        ..view(g, true)
+    }
 }
 
 /// What can be set of a deployment group: each field can be sent in `deployment` of the change.
@@ -230,5 +291,6 @@ pub(super) fn view(g: &Group, counts: bool) -> DeploymentGroup {
         notes: g.row.notes.clone(),
         status: g.status.word(),
         settings: settings(g),
+        progress: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Lists that are answered page by page (docs/protocol/rest.md, "Pages").
 
-use super::answer::{Documented, json_answer};
+use super::answer::{Data, Documented, json_answer};
 use super::contract::{FieldType, optional_field};
 use super::error::Error;
 use super::operation::Operation;
@@ -48,6 +48,24 @@ impl<const SIZE: u64> Paging<SIZE> {
         })
     }
 
+    /// The same for a request that may ask for no page: `None` without `pagination[page]` and `pagination[page_size]`.
+    ///
+    /// # Errors
+    /// As for [`Paging::of`].
+    pub fn asked(p: &Params) -> Result<Option<Self>, Error> {
+        let asked = p.map("pagination").is_some_and(|m| {
+            let mut names = m.keys();
+            names.any(|name| matches!(name.as_str(), "page" | "page_size"))
+        });
+        asked.then(|| Self::of(p)).transpose()
+    }
+
+    /// The same with at most so many entries a page.
+    pub fn at_most(self, size: u64) -> Self {
+        let size = self.size.min(size);
+        Self { size, ..self }
+    }
+
     /// The answer with the entries of this page, of `total` in all.
     pub fn page<T>(self, data: Vec<T>, total: u64) -> Page<T, SIZE> {
         Page {
@@ -73,6 +91,44 @@ fn parameter(p: &Params, key: &str, default: u64) -> Result<u64, Error> {
         .ok_or_else(|| {
             DomainError::Bad(format!("pagination[{key}] must be a number above 0")).into()
         })
+}
+
+/// 200 with a list: all of it, or a page where the request asks for one. For lists of NervesHub, which have no pages there.
+pub enum Listed<T, const SIZE: u64> {
+    /// All of it.
+    All(Vec<T>),
+    /// The page that was asked for.
+    Page(Page<T, SIZE>),
+}
+
+impl<T: Serialize, const SIZE: u64> IntoResponse for Listed<T, SIZE> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::All(all) => Data(all).into_response(),
+            Self::Page(page) => page.into_response(),
+        }
+    }
+}
+
+impl<T: Serialize + JsonSchema, const SIZE: u64> Documented for Listed<T, SIZE> {
+    fn document(operation: &mut Operation<'_>) {
+        let schema = json!({
+            "type": "object", "required": ["data"],
+            "properties": {
+                "data": operation.schema::<Vec<T>>(),
+                "pagination": operation.schema::<Pagination>(),
+            },
+        });
+        let text =
+            "The page, from 1. Without this and the size the answer has all, and no `pagination`";
+        let page = optional_field("pagination[page]", FieldType::Number, text);
+        operation.paged(&page, SIZE);
+        operation.answers_with(
+            StatusCode::OK,
+            "All, or a page",
+            &[("application/json", schema)],
+        );
+    }
 }
 
 /// 200 with a page of data, and where it stands among all.

@@ -3,6 +3,7 @@
 
 use super::firmware_checks::Digests;
 use super::firmwares::Upload;
+use super::pages::page_of;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
 use crate::blob::{Blob, Staged};
@@ -41,6 +42,27 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<ArchiveRow>> {
     let mut all = crate::store::catalog::archives::list(&mut r, scope).await?;
     all.sort_by_cached_key(|a| std::cmp::Reverse(Version::parse(&a.version).ok()));
     Ok(all)
+}
+
+/// The archives of a page, highest version first, and how many there are. Page 1 is the first.
+///
+/// # Errors
+/// The database fails.
+pub async fn page(
+    db: &Db,
+    scope: &Scope<Product>,
+    number: u64,
+    size: u64,
+) -> Result<(Vec<ArchiveRow>, u64)> {
+    let mut r = db.read().await?;
+    // Semantic versions have an order that no database knows, so that all of them are read, but nothing else.
+    let mut all = crate::store::catalog::archives::versions(&mut r, scope).await?;
+    all.sort_by_cached_key(|(_, version)| std::cmp::Reverse(Version::parse(version).ok()));
+    let total = all.len() as u64;
+    let ids: Vec<_> = page_of(all, number, size).map(|(id, _)| id).collect();
+    let mut rows = crate::store::catalog::archives::of_ids(&mut r, &ids).await?;
+    rows.sort_by_cached_key(|row| ids.iter().position(|id| *id == row.id));
+    Ok((rows, total))
 }
 
 /// Finds an archive by UUID.

@@ -4,6 +4,7 @@ use super::firmware_checks::{
     DigestWriter, Digests, UNRECOGNISED, check_fwup, check_upload, semantic,
 };
 use super::keys::KeyRow;
+use super::pages::page_of;
 use super::products::ProductRow;
 use super::stored_files;
 use crate::access::scope::{Product, Scope};
@@ -277,6 +278,27 @@ pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<FirmwareRow>> {
     let mut all = crate::store::catalog::firmwares::list(&mut r, scope).await?;
     all.sort_by_cached_key(|f| std::cmp::Reverse(Version::parse(&f.version).ok()));
     Ok(all)
+}
+
+/// The firmwares of a page, highest version first, and how many there are. Page 1 is the first.
+///
+/// # Errors
+/// The database fails.
+pub async fn page(
+    db: &Db,
+    scope: &Scope<Product>,
+    number: u64,
+    size: u64,
+) -> Result<(Vec<FirmwareRow>, u64)> {
+    let mut r = db.read().await?;
+    // Semantic versions have an order that no database knows, so that all of them are read, but nothing else.
+    let mut all = crate::store::catalog::firmwares::versions(&mut r, scope).await?;
+    all.sort_by_cached_key(|(_, version)| std::cmp::Reverse(Version::parse(version).ok()));
+    let total = all.len() as u64;
+    let ids: Vec<_> = page_of(all, number, size).map(|(id, _)| id).collect();
+    let mut rows = crate::store::catalog::firmwares::of_ids(&mut r, &ids).await?;
+    rows.sort_by_cached_key(|row| ids.iter().position(|id| *id == row.id));
+    Ok((rows, total))
 }
 
 /// Finds a firmware by UUID.

@@ -6,6 +6,8 @@ pub mod finder;
 pub mod firmware_checks;
 pub mod firmwares;
 pub mod keys;
+pub mod org_summary;
+mod pages;
 pub mod products;
 pub mod series;
 pub mod stored_files;

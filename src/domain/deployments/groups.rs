@@ -15,6 +15,7 @@ use crate::domain::deployments::status::{self, GroupStatus};
 use crate::domain::error::{BLANK, Mistakes, TAKEN, field, name_of};
 use crate::domain::{DomainError, Result};
 use crate::ids::{ArchiveId, GroupId};
+use crate::limits::GROUPS_LISTED;
 use crate::rollout::matching;
 use crate::rollout::policy::Policy;
 use crate::rollout::version_requirement::Requirement;
@@ -93,13 +94,42 @@ async fn filled(on: &mut impl On, row: GroupRow, now: Micros) -> store::Result<G
     })
 }
 
-/// The product's deployment groups.
+/// The product's deployment groups, by name.
 pub async fn list(db: &Db, scope: &Scope<Product>) -> Result<Vec<Group>> {
     let mut r = db.read().await?;
-    let listed = table::list(&mut r, scope).await?;
+    Ok(listed(&mut r, scope, GROUPS_LISTED, 0, db.now()).await?)
+}
+
+/// The deployment groups of a page by name, and how many there are. Page 1 is the first.
+///
+/// # Errors
+/// The database fails.
+pub async fn page(
+    db: &Db,
+    scope: &Scope<Product>,
+    number: u64,
+    size: u64,
+) -> Result<(Vec<Group>, u64)> {
+    let skipped = number.saturating_sub(1).saturating_mul(size);
+    let bound = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut r = db.read().await?;
+    let total = table::count(&mut r, scope).await?;
+    let found = listed(&mut r, scope, bound(size), bound(skipped), db.now()).await?;
+    Ok((found, total.unsigned_abs()))
+}
+
+/// So many of the groups, after the first `skipped`, with what is shown beside them.
+async fn listed(
+    r: &mut impl On,
+    scope: &Scope<Product>,
+    most: i64,
+    skipped: i64,
+    now: Micros,
+) -> store::Result<Vec<Group>> {
+    let listed = table::list(r, scope, most, skipped).await?;
     let ids: Vec<GroupId> = listed.iter().map(|g| g.row.id).collect();
-    let mut tags = matching::by_group(table::words_of(&mut r, &ids, "tag").await?);
-    let mut statuses = status::statuses(&mut r, &ids, db.now()).await?;
+    let mut tags = matching::by_group(table::words_of(r, &ids, "tag").await?);
+    let mut statuses = status::statuses(r, &ids, now).await?;
     let all = listed.into_iter().map(|g| {
         let tags = tags.remove(&g.row.id).unwrap_or_default();
         let status = statuses.remove(&g.row.id).unwrap_or_default();

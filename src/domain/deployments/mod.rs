@@ -7,5 +7,6 @@ pub mod imported;
 mod members;
 pub mod overview;
 pub mod rollouts;
+pub mod short_progress;
 pub mod status;
 pub mod strays;

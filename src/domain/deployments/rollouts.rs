@@ -115,7 +115,7 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
         release: release.number,
         state: rollout.state(),
         takes_back: release.takes_back,
-        sentence: sentence(&group, &rollout, limit, all > updated, status, now),
+        sentence: reason(&group, &rollout, limit, all > updated, status, now).sentence,
         status,
         changed_at: rollout.row.as_ref().map(|r| r.changed_at),
         devices: (all, updated),
@@ -123,46 +123,72 @@ pub async fn progress(db: &Db, scope: &Scope<Product>, name: &str) -> Result<Pro
     })
 }
 
-/// What a rollout does or waits for, in a sentence. `limit` keeps the group from being updated now; `more` says whether devices are left to update.
-fn sentence(
+/// What a rollout does or waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A stable word: `paused`, `stopped`, `aborted`, `off`, the rule of a limit, `deltas`, `in_flight`, `devices`, `approval`,
+    /// `validation`, `soak`, `updating`, or `done` when every device that is there has been updated.
+    pub kind: &'static str,
+    pub sentence: String,
+}
+
+impl Reason {
+    fn new(kind: &'static str, sentence: String) -> Self {
+        Self { kind, sentence }
+    }
+}
+
+/// What a rollout does or waits for. `limit` keeps the group from being updated now; `more` says whether devices are left to update.
+pub(super) fn reason(
     group: &GroupRow,
     rollout: &Rollout,
     limit: Option<Limit>,
     more: bool,
     status: GroupStatus,
     now: Micros,
-) -> String {
-    let reason = rollout.row.as_ref().and_then(|r| r.reason.as_deref());
-    let because = |what: &str| match reason {
-        Some(why) => format!("{what}: {}.", why.trim_end_matches('.')),
-        None => format!("{what}."),
+) -> Reason {
+    let told = rollout.row.as_ref().and_then(|r| r.reason.as_deref());
+    let because = |kind: &'static str, what: &str| {
+        let sentence = match told {
+            Some(why) => format!("{what}: {}.", why.trim_end_matches('.')),
+            None => format!("{what}."),
+        };
+        Reason::new(kind, sentence)
     };
     match rollout.state() {
-        RolloutState::Paused => because("A person paused it"),
-        RolloutState::Stopped => because("It stopped by itself"),
-        RolloutState::Aborted => because("A person ended it"),
-        RolloutState::Running if !group.is_active => "The deployment group is off.".into(),
-        RolloutState::Running => {
-            let step = &rollout.step().name;
-            if let Some(limit) = limit {
-                return limit.sentence;
-            }
-            let preparing = status == GroupStatus::Preparing;
-            // Whether somebody is there to be updated, only the scheduler looks.
-            match rollout.decide(false, now) {
-                StepDecision::Wait(Waiting::Newcomers) | StepDecision::Update(_) if preparing => {
-                    format!(
-                        "Step {step} goes on. Deltas are being made; devices that need them wait, ten minutes at most."
-                    )
-                }
-                StepDecision::Wait(Waiting::Newcomers) if more => {
-                    format!("Step {step} updates each device as it connects.")
-                }
-                StepDecision::Wait(waiting) => waiting.sentence(step),
-                StepDecision::Update(_) | StepDecision::Next => format!("Step {step} goes on."),
-                StepDecision::Stop(why) => format!("It is about to stop: {why}."),
-            }
+        RolloutState::Paused => because("paused", "A person paused it"),
+        RolloutState::Stopped => because("stopped", "It stopped by itself"),
+        RolloutState::Aborted => because("aborted", "A person ended it"),
+        RolloutState::Running if !group.is_active => {
+            Reason::new("off", "The deployment group is off.".into())
         }
+        RolloutState::Running => match limit {
+            Some(limit) => Reason::new(limit.rule, limit.sentence),
+            None => of_step(rollout, more, status == GroupStatus::Preparing, now),
+        },
+    }
+}
+
+/// What the present step of a rollout that goes on does or waits for.
+fn of_step(rollout: &Rollout, more: bool, preparing: bool, now: Micros) -> Reason {
+    let step = &rollout.step().name;
+    // Whether somebody is there to be updated, only the scheduler looks.
+    match rollout.decide(false, now) {
+        StepDecision::Wait(Waiting::Newcomers) | StepDecision::Update(_) if preparing => {
+            let text = format!(
+                "Step {step} goes on. Deltas are being made; devices that need them wait, ten minutes at most."
+            );
+            Reason::new("deltas", text)
+        }
+        StepDecision::Wait(Waiting::Newcomers) if more => {
+            let text = format!("Step {step} updates each device as it connects.");
+            Reason::new("updating", text)
+        }
+        StepDecision::Wait(waiting) => Reason::new(waiting.word(), waiting.sentence(step)),
+        StepDecision::Update(_) | StepDecision::Next => {
+            Reason::new("updating", format!("Step {step} goes on."))
+        }
+        StepDecision::Stop(why) => Reason::new("stopped", format!("It is about to stop: {why}.")),
     }
 }
 

@@ -106,6 +106,33 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Archiv
     )
 }
 
+/// The numbers and versions of all archives of the product, newest upload first.
+pub async fn versions(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+) -> Result<Vec<(ArchiveId, String)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "archives.versions",
+            "SELECT id, version FROM archives WHERE product_id = $1 ORDER BY id DESC LIMIT 10000"
+        ),
+        scope.product().id
+    )
+}
+
+/// The archives with these numbers, which come from [`versions`], in any order.
+pub async fn of_ids(on: &mut impl On, ids: &[ArchiveId]) -> Result<Vec<ArchiveRow>> {
+    fetch_rows!(
+        on,
+        "archives.of_ids",
+        ids,
+        |id| [wanted BIGINT = *id],
+        concat!(archive_columns!(), "WHERE a.id IN (SELECT x.wanted FROM "),
+        ")",
+    )
+}
+
 /// Finds an archive of a product by UUID.
 pub async fn by_uuid(
     on: &mut impl On,

@@ -181,6 +181,33 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Firmwa
     )
 }
 
+/// The numbers and versions of all firmwares of the product, newest upload first.
+pub async fn versions(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+) -> Result<Vec<(FirmwareId, String)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "firmwares.versions",
+            "SELECT id, version FROM firmwares WHERE product_id = $1 ORDER BY id DESC LIMIT 100000"
+        ),
+        scope.product().id
+    )
+}
+
+/// The firmwares with these numbers, which come from [`versions`], in any order.
+pub async fn of_ids(on: &mut impl On, ids: &[FirmwareId]) -> Result<Vec<FirmwareRow>> {
+    fetch_rows!(
+        on,
+        "firmwares.of_ids",
+        ids,
+        |id| [wanted BIGINT = *id],
+        concat!(firmware_columns!(), "WHERE f.id IN (SELECT x.wanted FROM "),
+        ")",
+    )
+}
+
 /// Finds a firmware by UUID. The caller takes the product from a scope or from an authenticated device.
 pub async fn by_uuid(
     on: &mut impl On,

@@ -256,8 +256,13 @@ pub struct ListedGroup {
     pub takes_back: Option<i64>,
 }
 
-/// The product's groups, by name, each with what is shown beside it but for its tags.
-pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<ListedGroup>> {
+/// The product's groups, by name, each with what is shown beside it but for its tags: at most `most`, after the first `skipped`.
+pub async fn list(
+    on: &mut impl On,
+    scope: &Scope<Product>,
+    most: i64,
+    skipped: i64,
+) -> Result<Vec<ListedGroup>> {
     fetch_all!(
         on,
         sql!(
@@ -273,7 +278,7 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Listed
                         (SELECT COUNT(*) FROM releases n WHERE n.group_id = y.id) AS releases
                  FROM (",
                 group_columns!(),
-                "WHERE product_id = $1 ORDER BY name LIMIT 10000) y
+                "WHERE product_id = $1 ORDER BY name LIMIT $2 OFFSET $3) y
                  LEFT JOIN releases r ON r.group_id = y.id
                       AND r.number = (SELECT MAX(n.number) FROM releases n WHERE n.group_id = y.id)
                  LEFT JOIN firmwares f ON f.id = r.firmware_id
@@ -281,8 +286,23 @@ pub async fn list(on: &mut impl On, scope: &Scope<Product>) -> Result<Vec<Listed
                  ORDER BY y.name"
             )
         ),
-        scope.product().id
+        scope.product().id,
+        most,
+        skipped
     )
+}
+
+/// How many groups the product has.
+pub async fn count(on: &mut impl On, scope: &Scope<Product>) -> Result<i64> {
+    let row: Option<(i64,)> = fetch_optional!(
+        on,
+        sql!(
+            "deployment_groups.count",
+            "SELECT COUNT(*) FROM deployment_groups WHERE product_id = $1"
+        ),
+        scope.product().id
+    )?;
+    Ok(row.map_or(0, |r| r.0))
 }
 
 /// One kind of words of these groups, of each in the order in which they were given.

@@ -268,3 +268,97 @@ pub async fn counts(on: &mut impl On, release: ReleaseId, step: i64) -> Result<S
     )?;
     Ok(row.unwrap_or_default())
 }
+
+/// The rollout of one of many releases.
+#[derive(Debug, Clone, FromRow)]
+pub struct ReleaseRollout {
+    pub release_id: ReleaseId,
+    #[sqlx(flatten)]
+    pub row: RolloutRow,
+}
+
+/// How far these releases are; one without a row is left out.
+pub async fn of_all(on: &mut impl On, releases: &[ReleaseId]) -> Result<Vec<ReleaseRollout>> {
+    fetch_rows!(
+        on,
+        "rollouts.of_all",
+        releases,
+        |r| [of_release BIGINT = *r],
+        "SELECT r.release_id, r.workflow, r.salt, r.state, r.reason, r.changed_at, r.step, r.step_at, r.over_at,
+                r.failures_from, r.compared_at, r.compared
+         FROM ",
+        " JOIN rollouts r ON r.release_id = x.of_release",
+    )
+}
+
+/// What became of the devices of a step of one of many releases.
+#[derive(Debug, Clone, FromRow)]
+pub struct ReleaseStepCounts {
+    pub release_id: ReleaseId,
+    #[sqlx(flatten)]
+    pub counts: StepCounts,
+}
+
+/// Counts the devices of one step of each of these releases, as [`counts`] does.
+pub async fn counts_of(
+    on: &mut impl On,
+    steps: &[(ReleaseId, i64)],
+) -> Result<Vec<ReleaseStepCounts>> {
+    fetch_rows!(
+        on,
+        "rollouts.counts_of",
+        steps,
+        |s| [of_release BIGINT = s.0, of_step BIGINT = s.1],
+        concat!("SELECT x.of_release AS release_id,
+           (SELECT COUNT(*) FROM inflight i WHERE i.release_id = x.of_release AND i.step = x.of_step) AS in_flight,
+           (SELECT COUNT(*) FROM (
+              SELECT i.device_id FROM inflight i WHERE i.release_id = x.of_release AND i.step = x.of_step
+              UNION SELECT a.device_id FROM attempts a WHERE a.release_id = x.of_release AND a.step = x.of_step) t)
+             AS touched,
+           (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
+            WHERE a.release_id = x.of_release AND a.step = x.of_step AND a.outcome = 'installed') AS installed,
+           (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
+            WHERE a.release_id = x.of_release AND a.step = x.of_step AND a.outcome = 'installed'
+              AND a.validated_at IS NOT NULL) AS validated,
+           (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
+            WHERE a.release_id = x.of_release AND a.step = x.of_step
+              AND a.ended_at >= COALESCE((SELECT o.failures_from FROM rollouts o WHERE o.release_id = x.of_release), 0)
+              AND a.outcome IN ", failed_outcomes!(), "
+              AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.release_id = x.of_release AND b.step = x.of_step
+                AND b.device_id = a.device_id AND b.outcome = 'installed')) AS failed,
+           (SELECT COUNT(*) FROM rollout_approvals p WHERE p.release_id = x.of_release AND p.step = x.of_step)
+             AS approvals
+         FROM "),
+        "",
+    )
+}
+
+/// What became of a release in all its steps.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ReleaseTotals {
+    pub release_id: ReleaseId,
+    /// Updates in flight.
+    pub in_flight: i64,
+    /// Devices with a failed attempt that did not install it.
+    pub failed: i64,
+}
+
+/// Counts the updates and the failed devices of these releases.
+pub async fn totals(on: &mut impl On, releases: &[ReleaseId]) -> Result<Vec<ReleaseTotals>> {
+    fetch_rows!(
+        on,
+        "rollouts.totals",
+        releases,
+        |r| [of_release BIGINT = *r],
+        concat!("SELECT x.of_release AS release_id,
+           (SELECT COUNT(*) FROM inflight i WHERE i.release_id = x.of_release) AS in_flight,
+           (SELECT COUNT(DISTINCT a.device_id) FROM attempts a
+            WHERE a.release_id = x.of_release
+              AND a.ended_at >= COALESCE((SELECT o.failures_from FROM rollouts o WHERE o.release_id = x.of_release), 0)
+              AND a.outcome IN ", failed_outcomes!(), "
+              AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.release_id = x.of_release
+                AND b.device_id = a.device_id AND b.outcome = 'installed')) AS failed
+         FROM "),
+        "",
+    )
+}

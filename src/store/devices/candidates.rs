@@ -279,6 +279,34 @@ pub async fn count_running(on: &mut impl On, group: GroupId, uuid: &str) -> Resu
     Ok(row.map_or(0, |r| r.0))
 }
 
+/// Devices of one of many groups.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct GroupFleet {
+    pub group_id: GroupId,
+    /// Those that run a firmware.
+    pub updated: i64,
+    /// Those that do not, and that take no updates by themselves.
+    pub off: i64,
+}
+
+/// How many devices of each of these groups run a firmware, given by its uuid, and how many never will by themselves.
+pub async fn fleets_of(on: &mut impl On, groups: &[(GroupId, &str)]) -> Result<Vec<GroupFleet>> {
+    fetch_rows!(
+        on,
+        "devices.fleets_of",
+        groups,
+        |g| [of_group BIGINT = g.0, uuid TEXT = g.1],
+        "SELECT x.of_group AS group_id,
+           (SELECT COUNT(*) FROM devices d
+            WHERE d.group_id = x.of_group AND d.fw_uuid = x.uuid AND d.deleted_at IS NULL) AS updated,
+           (SELECT COUNT(*) FROM devices d
+            WHERE d.group_id = x.of_group AND NOT d.updates_enabled AND d.fw_uuid <> x.uuid
+              AND d.deleted_at IS NULL) AS off
+         FROM ",
+        "",
+    )
+}
+
 /// The connected devices that are in no group and run what a group is for, among the `most` numbers after a device; and the
 /// last of those numbers. A walk over numbers costs the same wherever it is.
 pub async fn ungrouped(

@@ -111,12 +111,12 @@ macro_rules! big_ints {
 
 use crate::clock::Micros;
 use crate::store::ids::{
-    ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
-    ReleaseId, UserId,
+    ArchiveId, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId,
+    ProductId, ReleaseId, UserId,
 };
 
 big_ints! {
-    Micros, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
+    Micros, ArchiveId, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
     ReleaseId, UserId,
 }
 

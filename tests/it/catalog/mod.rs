@@ -6,6 +6,7 @@ mod downloads;
 mod downloads_wire;
 mod esp_idf;
 mod finder;
+mod lists;
 mod resume;
 mod series;
 mod summary;

@@ -6,6 +6,7 @@ mod forecast;
 mod limits;
 mod pushes;
 mod rules;
+mod short;
 mod steps;
 mod stops;
 mod storm;

@@ -77,7 +77,9 @@ async fn updates_take_few(db: &Db, world: &World, all: &[DeviceId]) {
     let writer = IngestWriter::default();
     for (what, fails) in [("installed", false), ("failed", true)] {
         let mut w = db.write().await.unwrap();
-        let group = deployment_groups::list(&mut w, &world.scope).await.unwrap()[0]
+        let group = deployment_groups::list(&mut w, &world.scope, 10, 0)
+            .await
+            .unwrap()[0]
             .row
             .id;
         let new = firmwares::by_uuid(&mut w, world.product, "new")

@@ -1,7 +1,6 @@
 /** Sends one device a firmware of the person's choice, past the rules of its group. */
-import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api, data, take } from '../../api/client'
+import { api, take } from '../../api/client'
 import type { Device } from '../../api/types'
 import { Button } from '../../ui/button'
 import { Dialog, DialogButtons } from '../../ui/dialog'
@@ -9,6 +8,7 @@ import { Check, SelectField, useForm } from '../../ui/form'
 import { Command, Empty, Failure, Notice, Skeleton } from '../../ui/layout'
 import { productFlags } from '../../ui/shell-word'
 import { toast } from '../../ui/toast'
+import { useFirmwares } from '../firmware/queries'
 import { D, refreshDevice, useConnected, useDeviceAddress } from './device'
 
 export function SendFirmware({ device, open, onClose }: { device: Device; open: boolean; onClose: () => void }) {
@@ -26,10 +26,7 @@ function Send({ device, onClose }: { device: Device; onClose: () => void }) {
   const [uuid, setUuid] = useState('')
   const [all, setAll] = useState(false)
   const connected = useConnected(device, Date.now())
-  const firmwares = useQuery({
-    queryKey: ['firmwares', org, product],
-    queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path: { org, product } } })),
-  })
+  const firmwares = useFirmwares(org, product)
   const form = useForm(async () => {
     await take(api.POST(`${D}/upgrade`, { params: { path: at }, body: { uuid } }))
     onClose()

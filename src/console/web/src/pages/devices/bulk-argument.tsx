@@ -1,8 +1,7 @@
 /** What actions on many devices take: tags, a deployment group, a firmware, or another product. */
-import { useQuery } from '@tanstack/react-query'
-import { api, data } from '../../api/client'
 import { useProduct } from '../../product'
 import { SelectField, TextField } from '../../ui/form'
+import { useFirmwares, useGroupList } from '../firmware/queries'
 import type { BulkAction } from './bulk'
 
 /** Stands for no group among the groups, which are never called so. */
@@ -28,10 +27,7 @@ export function Argument({ action, text, onChange }: { action: BulkAction; text:
 
 function GroupArgument({ text, onChange }: { text: string; onChange: (text: string) => void }) {
   const { org, product } = useProduct()
-  const groups = useQuery({
-    queryKey: ['groups', org, product],
-    queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path: { org, product } } })),
-  })
+  const groups = useGroupList(org, product)
   const options = [
     { value: '', label: 'Choose one', disabled: true },
     { value: NO_GROUP, label: 'No group: take them out of theirs' },
@@ -42,10 +38,7 @@ function GroupArgument({ text, onChange }: { text: string; onChange: (text: stri
 
 function FirmwareArgument({ text, onChange }: { text: string; onChange: (text: string) => void }) {
   const { org, product } = useProduct()
-  const firmware = useQuery({
-    queryKey: ['firmwares', org, product],
-    queryFn: () => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path: { org, product } } })),
-  })
+  const firmware = useFirmwares(org, product)
   const options = [
     { value: '', label: 'Choose one' },
     ...(firmware.data ?? []).map((f) => ({ value: f.uuid, label: `${f.version} ${f.platform} ${f.architecture}` })),

@@ -1,36 +1,43 @@
 /** What the pages about files read: the files of a product, the groups that use them, and how many devices a query finds. */
 import { useQuery } from '@tanstack/react-query'
 import { api, data, take } from '../../api/client'
+import { useEveryPage } from '../../api/every-page'
 import type { Archive, Firmware, Group, Pagination } from '../../api/types'
 
 /** How often lists are read again, in milliseconds. */
 const EVERY = 10_000
 
+const byUuid = (file: { uuid: string }) => file.uuid
+const byName = (group: Group) => group.name
+
 export function useFirmwares(org: string, product: string) {
   const path = { org, product }
-  return useQuery({
+  return useEveryPage<Firmware>({
     queryKey: ['firmwares', org, product],
-    refetchInterval: EVERY,
-    queryFn: ({ signal }): Promise<Firmware[]> => data(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path }, signal })),
+    rowKey: byUuid,
+    read: (query, signal) => take(api.GET('/api/orgs/{org}/products/{product}/firmwares', { params: { path, query }, signal })),
   })
 }
 
 export function useArchives(org: string, product: string) {
   const path = { org, product }
-  return useQuery({
+  return useEveryPage<Archive>({
     queryKey: ['archives', org, product],
-    refetchInterval: EVERY,
-    queryFn: ({ signal }): Promise<Archive[]> => data(api.GET('/api/orgs/{org}/products/{product}/archives', { params: { path }, signal })),
+    rowKey: byUuid,
+    read: (query, signal) => take(api.GET('/api/orgs/{org}/products/{product}/archives', { params: { path, query }, signal })),
   })
 }
 
-/** The deployment groups with what their current release brings. */
-export function useGroupList(org: string, product: string) {
+/** The deployment groups with what their current release brings, and how far that is where it is shown. */
+export function useGroupList(org: string, product: string, progress?: 'progress') {
   const path = { org, product }
-  return useQuery({
-    queryKey: ['groups', org, product],
-    refetchInterval: EVERY,
-    queryFn: ({ signal }): Promise<Group[]> => data(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path }, signal })),
+  return useEveryPage<Group>({
+    queryKey: ['groups', org, product, ...(progress ? [progress] : [])],
+    rowKey: byName,
+    read: (page, signal) => {
+      const query = progress ? { ...page, progress: true as const } : page
+      return take(api.GET('/api/orgs/{org}/products/{product}/deployments', { params: { path, query }, signal }))
+    },
   })
 }
 

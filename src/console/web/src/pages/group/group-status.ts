@@ -1,5 +1,5 @@
 /** The state of a group and of its steps in words, and how its devices are divided. */
-import type { Group, Rollout } from '../../api/types'
+import type { Group, Rollout, ShortProgress } from '../../api/types'
 import { releaseSegments, type Segment } from '../../ui/bar'
 import { rolloutStatus, type Tone } from '../../ui/status'
 import type { Step } from './group-api'
@@ -14,6 +14,22 @@ export function groupStatus(group: Pick<Group, 'is_active' | 'status'>, progress
   if (progress.state === 'running' && currentStep(progress)?.type === 'approval_required') return { tone: 'warn', word: 'waits for approval' }
   if (progress.state === 'running' && progress.devices === 0) return { tone: 'off', word: 'no devices' }
   return rolloutStatus(progress.state, progress.status, isDone(progress))
+}
+
+/** The state of a group in a list, which shows progress in short. */
+export function listedStatus(group: Pick<Group, 'is_active' | 'status' | 'progress'>): Word {
+  const { progress } = group
+  if (progress?.state === 'stopped' || progress?.state === 'aborted') return rolloutStatus(progress.state)
+  if (!group.is_active) return { tone: 'off', word: 'inactive' }
+  if (!progress) return { tone: 'off', word: 'active' }
+  if (progress.reason.kind === 'approval') return { tone: 'warn', word: 'waits for approval' }
+  if (progress.state === 'running' && progress.eligible === 0) return { tone: 'off', word: 'no devices' }
+  return rolloutStatus(progress.state, group.status, progress.updated >= progress.eligible)
+}
+
+/** How the devices of a group in a list are divided. */
+export function listedSegments({ eligible: devices, updated, updating, failed }: ShortProgress): Segment[] {
+  return releaseSegments({ devices, updated, updating, failed, apart: 0 })
 }
 
 function isDone(progress: Rollout): boolean {

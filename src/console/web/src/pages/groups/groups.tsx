@@ -1,7 +1,7 @@
 /** The deployment groups of a product: one row each, with how far its release is. */
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
-import type { Group, Rollout } from '../../api/types'
+import type { Group } from '../../api/types'
 import { paths } from '../../paths'
 import { useProduct } from '../../product'
 import { atLeast, useRole } from '../../session/session'
@@ -17,8 +17,7 @@ import { Time } from '../../ui/time'
 import { useTyped } from '../../ui/use-typed'
 import { useGroupList } from '../firmware/queries'
 import { conditionsText } from '../group/conditions'
-import { useProgressOf } from '../group/group-api'
-import { groupSegments, groupStatus } from '../group/group-status'
+import { listedSegments, listedStatus } from '../group/group-status'
 import { pageNumber, paged } from '../../address/paged'
 import { NewGroup } from './new-group'
 import { ORDERS, type Order, matches, ordered } from './order'
@@ -50,7 +49,7 @@ export default function Groups() {
   const [search, change] = useListSearch()
   const [making, setMaking] = useState(false)
   const [text, setText] = useTyped(search.q, (q) => change({ q }))
-  const groups = useGroupList(org, product)
+  const groups = useGroupList(org, product, 'progress')
   const all = groups.data
   const found = useMemo(
     () =>
@@ -120,31 +119,31 @@ export default function Groups() {
   )
 }
 
-type Row = { group: Group; progress: Rollout | undefined }
-
 function List({ groups }: { groups: readonly Group[] }) {
   const { org, product } = useProduct()
-  const progress = useProgressOf(org, product, groups)
-  const rows = groups.map((group, i) => ({ group, progress: progress[i]?.data }))
-  const columns: Column<Row>[] = [
-    { name: 'Name', names: true, cell: ({ group: g }) => <Link {...paths.group(org, product, g.name)}>{g.name}</Link> },
+  const columns: Column<Group>[] = [
+    { name: 'Name', names: true, cell: (g) => <Link {...paths.group(org, product, g.name)}>{g.name}</Link> },
     {
       name: 'Status',
-      cell: ({ group, progress: p }) => {
-        const status = groupStatus(group, p)
-        return <Status tone={status.tone}>{status.word}</Status>
+      cell: (g) => {
+        const status = listedStatus(g)
+        return (
+          <span title={g.progress?.reason.sentence}>
+            <Status tone={status.tone}>{status.word}</Status>
+          </span>
+        )
       },
     },
     {
       name: 'Release',
-      cell: ({ group: g }) => (g.current_release ? <Release group={g} /> : <span className="muted">none</span>),
+      cell: (g) => (g.current_release ? <Release group={g} /> : <span className="muted">none</span>),
     },
-    { name: 'Platform', cell: ({ group: g }) => g.current_release?.firmware.platform ?? '–' },
-    { name: 'Progress', cell: ({ progress: p }) => <Progress progress={p} /> },
-    { name: 'Devices', number: true, cell: ({ group: g }) => count(g.device_count ?? 0) },
-    { name: 'For', cell: ({ group: g }) => <span className="muted">{conditionsText(g.conditions)}</span> },
+    { name: 'Platform', cell: (g) => g.current_release?.firmware.platform ?? '–' },
+    { name: 'Progress', cell: (g) => <Progress group={g} /> },
+    { name: 'Devices', number: true, cell: (g) => count(g.device_count ?? 0) },
+    { name: 'For', cell: (g) => <span className="muted">{conditionsText(g.conditions)}</span> },
   ]
-  return <Table label="Deployment groups" rows={rows} rowKey={(r) => r.group.name} columns={columns} />
+  return <Table label="Deployment groups" rows={groups} rowKey={(g) => g.name} columns={columns} />
 }
 
 function Release({ group: g }: { group: Group }) {
@@ -158,18 +157,18 @@ function Release({ group: g }: { group: Group }) {
   )
 }
 
-function Progress({ progress: p }: { progress: Rollout | undefined }) {
-  if (!p || p.devices === 0) return <span className="muted">–</span>
-  const at = p.steps.findIndex((s) => s.state === 'current')
+function Progress({ group }: { group: Group }) {
+  const p = group.progress
+  if (!p || p.eligible === 0) return <span className="muted">–</span>
   return (
     <div className={css.progress}>
-      <Bar label={`Release ${p.release}`} segments={groupSegments(p)} legend={false} />
+      <Bar label={`Release ${group.current_release?.number ?? ''}`} segments={listedSegments(p)} legend={false} />
       <span className="small num">
-        {percent(p.updated, p.devices)}
-        {p.steps.length > 1 && at >= 0 && (
+        {percent(p.updated, p.eligible)}
+        {p.steps > 1 && (
           <span className="muted">
             {' '}
-            step {at + 1} of {p.steps.length}
+            step {p.step} of {p.steps}
           </span>
         )}
       </span>
