@@ -4,6 +4,7 @@ mod archives;
 mod finder;
 mod firmwares;
 mod keys;
+mod org_summary;
 pub(super) mod products;
 mod series;
 mod shared_secrets;
@@ -17,6 +18,7 @@ pub(super) fn routes(contract: &mut Contract) {
     keys::routes(contract);
     products::routes(contract);
     summary::routes(contract);
+    org_summary::routes(contract);
     series::routes(contract);
     finder::routes(contract);
     shared_secrets::routes(contract);

@@ -113,7 +113,7 @@ pub(super) fn routes(contract: &mut Contract) {
         .summary("How the fleet is, what rolls out, and what waits for a person");
 }
 
-fn map(counts: &Counts) -> BTreeMap<String, i64> {
+pub(super) fn map(counts: &Counts) -> BTreeMap<String, i64> {
     let all = counts.iter().map(|(word, n)| ((*word).to_owned(), *n));
     all.collect()
 }

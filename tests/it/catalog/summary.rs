@@ -7,6 +7,7 @@ use std::time::Duration;
 
 crate::both_engines! {
     a_summary_says_how_the_fleet_is_and_what_waits
+    an_organization_shows_its_products_at_a_glance
 }
 
 async fn summary(server: &Server) -> Value {
@@ -123,4 +124,69 @@ async fn a_summary_says_how_the_fleet_is_and_what_waits(server: Server) {
     let path = Api::product(&format!("/devices?query={query}"));
     let listed = api.get(&path).await.json()["pagination"]["total_entries"].clone();
     assert_eq!(listed, found["count"]);
+}
+
+async fn an_organization_shows_its_products_at_a_glance(server: Server) {
+    let api = server.api();
+    for name in ["aaa", "zzz"] {
+        let made = api
+            .post("/api/orgs/acme/products", json!({"name": name}))
+            .await;
+        assert_eq!(made.status, 201, "{}", made.text);
+    }
+    // What only others may see is not among them.
+    server.bootstrap("eve@else.org", "else", "thing");
+    let (old, new) = api
+        .two_versions("prod", json!({"delta_updatable": false}))
+        .await;
+    let mut device = Device::joined(&server, "first", &old).await;
+    api.release("prod", new["uuid"].as_str().unwrap()).await;
+    device.event("update").await;
+    server.advance(Duration::from_secs(6));
+    let whole = api.get("/api/orgs/acme/summary").await.json();
+    let names: Vec<_> = whole["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["product"])
+        .collect();
+    assert_eq!(names, ["aaa", crate::support::fixtures::PRODUCT, "zzz"]);
+    let short = &whole["data"][1];
+    assert_eq!(
+        (&short["devices"], &short["inflight"]),
+        (&json!(1), &json!(1)),
+        "{short}"
+    );
+    assert_eq!(
+        short["rollouts"],
+        json!({"running": 1, "paused": 0, "stopped": 0, "aborted": 0})
+    );
+    assert_eq!(short["attention"], json!({"error": 0, "warning": 0}));
+    // It is the product's own summary, also to the moment at which it was counted.
+    let own = api.get(&Api::product("/summary")).await.data();
+    for field in ["at", "devices", "connection", "health", "inflight"] {
+        assert_eq!(own[field], short[field], "{field}");
+    }
+    assert_eq!(whole["data"][0]["devices"], 0);
+    let page = api
+        .get("/api/orgs/acme/summary?pagination[page]=2&pagination[page_size]=2")
+        .await
+        .json();
+    assert_eq!(page["data"][0]["product"], "zzz");
+    assert_eq!(
+        page["pagination"],
+        json!({"page_number": 2, "page_size": 2, "total_entries": 3, "total_pages": 2})
+    );
+    let most = api
+        .get("/api/orgs/acme/summary?pagination[page_size]=900")
+        .await
+        .json();
+    assert_eq!(most["pagination"]["page_size"], 50);
+    // What stopped and what failed is counted.
+    let path = Api::product("/deployments/prod/pause");
+    api.post(&path, json!({"reason": "tea"})).await.data();
+    server.advance(Duration::from_secs(6));
+    let short = api.get("/api/orgs/acme/summary").await.data()[1].clone();
+    assert_eq!(short["rollouts"]["paused"], 1, "{short}");
+    assert_eq!(api.get("/api/orgs/else/summary").await.status, 404);
 }

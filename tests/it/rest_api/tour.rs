@@ -674,6 +674,7 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     let then = "from=2020-01-01T00:00:00Z&to=2020-01-01T02:00:00Z&points=2";
     t.get(&p(&format!("/series?metric=connected&{then}"))).await;
     t.get(&p("/failures")).await;
+    t.get("/api/orgs/acme/summary").await;
     t.get(&p("/flapping")).await;
     let view =
         json!({"name": "EU", "page": "devices", "search": "q=tags contains eu", "shared": true});

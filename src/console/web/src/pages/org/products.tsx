@@ -1,10 +1,10 @@
 /** The products of an organization, with how their fleets are. */
-import { useQueries, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { api, data } from '../../api/client'
-import type { Role, Summary } from '../../api/types'
-import { summaryKey } from '../../live/live'
+import { api, data, take } from '../../api/client'
+import { useEveryPage } from '../../api/every-page'
+import type { ProductGlance, Role } from '../../api/types'
 import { paths } from '../../paths'
 import { useAddress } from '../../product'
 import { atLeast, queries, useRole } from '../../session/session'
@@ -21,8 +21,8 @@ import { PagedTable } from './parts/paged-table'
 import { RoleNote } from '../../ui/role-note'
 import type { Product } from './parts/types'
 
-/** Of how many products the devices are counted: each is a question to the server. */
-const COUNTED = 10
+/** Of how many products the devices are counted: the server may have to count each of them. */
+const COUNTED = 200
 
 export default function Products() {
   const { org = '' } = useAddress()
@@ -33,7 +33,7 @@ export default function Products() {
     enabled: role !== null,
     queryFn: () => data(api.GET('/api/orgs/{org}/products', { params: { path: { org } } })),
   })
-  const summaries = useSummaries(org, products.data ?? [])
+  const glances = useGlances(org, products.data?.length ?? 0)
   if (role === null) return <Lost />
   const may = atLeast(role, 'admin')
   return (
@@ -58,7 +58,7 @@ export default function Products() {
       {products.isPending && <Skeleton lines={4} />}
       {products.data?.length === 0 && <None org={org} role={role} onMake={() => setMaking(true)} />}
       {products.data && products.data.length > 0 && (
-        <PagedTable label="Products" rows={products.data} rowKey={(p) => p.name} textOf={(p) => p.name} columns={columns(org, summaries)} />
+        <PagedTable label="Products" rows={products.data} rowKey={(p) => p.name} textOf={(p) => p.name} columns={columns(org, glances)} />
       )}
       <Dialog open={making} onClose={() => setMaking(false)} title="New product">
         <NewProduct org={org} onClose={() => setMaking(false)} />
@@ -68,44 +68,58 @@ export default function Products() {
 }
 
 /** How each fleet is; null where there are too many products to ask for all. */
-function useSummaries(org: string, products: readonly Product[]): Map<string, Summary | undefined> | null {
-  const few = products.length <= COUNTED
-  const answers = useQueries({
-    queries: (few ? products : []).map(({ name: product }) => ({
-      queryKey: summaryKey(org, product),
-      refetchInterval: 15_000,
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        data(api.GET('/api/orgs/{org}/products/{product}/summary', { params: { path: { org, product } }, signal })),
-    })),
+function useGlances(org: string, products: number): Map<string, ProductGlance> | null {
+  const few = products <= COUNTED
+  const all = useEveryPage<ProductGlance>({
+    queryKey: ['org-summary', org],
+    enabled: few && products > 0,
+    every: 15_000,
+    size: 50,
+    rowKey: byProduct,
+    read: (query, signal) => take(api.GET('/api/orgs/{org}/summary', { params: { path: { org }, query }, signal })),
   })
-  return few ? new Map(products.map((p, i) => [p.name, answers[i]?.data])) : null
+  return few ? new Map((all.data ?? []).map((glance) => [glance.product, glance])) : null
 }
 
-function columns(org: string, summaries: Map<string, Summary | undefined> | null): Column<Product>[] {
-  const of = (p: Product) => summaries?.get(p.name)
+function byProduct(glance: ProductGlance): string {
+  return glance.product
+}
+
+function columns(org: string, glances: Map<string, ProductGlance> | null): Column<Product>[] {
+  const of = (p: Product) => glances?.get(p.name)
   const counts: Column<Product>[] = [
     { name: 'Devices', number: true, cell: (p) => count(of(p)?.devices) },
-    { name: 'Online', number: true, cell: (p) => online(of(p)) },
+    { name: 'Connected', number: true, cell: (p) => connected(of(p)) },
+    { name: 'Unhealthy', number: true, cell: (p) => count(of(p)?.health.unhealthy) },
     { name: 'Updating', number: true, cell: (p) => count(of(p)?.inflight) },
-    { name: 'Needs you', cell: (p) => <Needs summary={of(p)} /> },
+    { name: 'Rollouts', cell: (p) => <Rollouts glance={of(p)} /> },
+    { name: 'Needs you', cell: (p) => <Needs glance={of(p)} /> },
   ]
   return [
     { name: 'Product', names: true, cell: (p) => <Link {...paths.product(org, p.name)}>{p.name}</Link> },
-    ...(summaries ? counts : []),
+    ...(glances ? counts : []),
     { name: 'Takes firmware of', cell: (p) => p.allowed_update_tools.join(', ') },
     { name: 'Actions', number: true, cell: (p) => <Link {...paths.settings(org, p.name)} aria-label={`Settings of ${p.name}`}>Settings</Link> },
   ]
 }
 
-function online(summary: Summary | undefined): string {
-  return summary ? percent(summary.connection.connected ?? 0, summary.devices) : '–'
+function connected(glance: ProductGlance | undefined): string {
+  return glance ? percent(glance.connection.connected ?? 0, glance.devices) : '–'
 }
 
-function Needs({ summary }: { summary: Summary | undefined }) {
-  if (!summary) return <span className="muted">–</span>
-  const { attention } = summary
-  if (attention.length === 0) return <Status tone="ok">nothing</Status>
-  return <Status tone={attention.some((a) => a.severity === 'error') ? 'bad' : 'warn'}>{count(attention.length)}</Status>
+/** Releases that are not everywhere yet, by what they do. */
+function Rollouts({ glance }: { glance: ProductGlance | undefined }) {
+  if (!glance) return <span className="muted">–</span>
+  const said = ['stopped', 'paused', 'running', 'aborted'].filter((state) => glance.rollouts[state])
+  if (said.length === 0) return <span className="muted">none</span>
+  return <span className="num">{said.map((state) => `${count(glance.rollouts[state])} ${state}`).join(', ')}</span>
+}
+
+function Needs({ glance }: { glance: ProductGlance | undefined }) {
+  if (!glance) return <span className="muted">–</span>
+  const { error = 0, warning = 0 } = glance.attention
+  if (error + warning === 0) return <Status tone="ok">nothing</Status>
+  return <Status tone={error > 0 ? 'bad' : 'warn'}>{count(error + warning)}</Status>
 }
 
 function None({ org, role, onMake }: { org: string; role: Role; onMake: () => void }) {
