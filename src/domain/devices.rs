@@ -200,6 +200,7 @@ pub mod history;
 pub mod iroh_endpoints;
 pub mod iroh_takeover;
 pub mod jobs;
+pub mod location;
 pub mod logs;
 pub mod map;
 pub mod metrics;

@@ -49,21 +49,6 @@ struct HealthView {
     report: Value,
 }
 
-/// Where a device is.
-#[derive(Serialize, JsonSchema)]
-struct Location {
-    /// `2026-08-22T08:33:49Z`.
-    reported_at: String,
-    /// Degrees.
-    latitude: f64,
-    /// Degrees.
-    longitude: f64,
-    /// Metres.
-    accuracy: Option<i64>,
-    /// Such as `geoip` or `gps`.
-    source: String,
-}
-
 /// How many of the newest are wanted.
 pub(super) const LIMIT: &[Field] = &[optional_field(
     "limit",
@@ -123,14 +108,6 @@ pub(super) fn routes(contract: &mut Contract) {
         )
         .summary("Health reports, newest first")
         .query(REPORTS);
-    contract
-        .get(
-            "extensions.location",
-            "/orgs/{org}/products/{product}/devices/{device}/location",
-            Auth::VIEW,
-            location,
-        )
-        .summary("Where it is; null before the first report");
 }
 
 /// `GET /products/:product/extensions`.
@@ -226,21 +203,4 @@ async fn health(
     }
     let found = extensions::health_of(&app.db, &scope, &d, since, limit).await?;
     Ok(Data(found.iter().map(health_view).collect()))
-}
-
-/// `GET …/devices/:device/location`: null before the first report.
-async fn location(
-    State(app): State<App>,
-    scope: Scope<Product>,
-    Name(d): Name,
-) -> Result<Data<Option<Location>>> {
-    let found = extensions::location_of(&app.db, &scope, &d).await?;
-    let view = found.map(|l| Location {
-        reported_at: l.at.zulu(),
-        latitude: l.latitude,
-        longitude: l.longitude,
-        accuracy: l.accuracy,
-        source: l.source,
-    });
-    Ok(Data(view))
 }

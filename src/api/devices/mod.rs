@@ -15,6 +15,7 @@ mod history;
 mod iroh_endpoints;
 mod job_results;
 mod jobs;
+mod location;
 mod logs;
 mod map;
 mod metrics;
@@ -45,6 +46,7 @@ pub(super) fn routes(contract: &mut Contract) {
     facets::routes(contract);
     map::routes(contract);
     extensions::routes(contract);
+    location::routes(contract);
     logs::routes(contract);
     metrics::routes(contract);
     trouble::routes(contract);

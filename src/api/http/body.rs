@@ -1,7 +1,7 @@
 //! What a body may hold, as the contract says it: the same words make the document and are held against what comes, so that a
 //! field of another type is never read as one that is absent.
 
-use super::params::{flag, tags};
+use super::params::{decimal, flag, tags};
 use crate::domain::DomainError;
 use crate::domain::error::INVALID;
 use serde_json::{Map, Value, json};
@@ -14,6 +14,8 @@ pub enum FieldType {
     Text,
     /// A whole number, also as a text.
     Number,
+    /// A number that may have a fraction, also as a text.
+    Decimal,
     /// A boolean, also as a text.
     Flag,
     /// An array of texts, or one text with commas; null for none.
@@ -33,6 +35,7 @@ impl FieldType {
         match self {
             Self::Text => json!({"type": "string"}),
             Self::Number => json!({"type": ["integer", "string"], "pattern": "^[0-9]+$"}),
+            Self::Decimal => json!({"type": ["number", "string"]}),
             Self::Flag => json!({"enum": [true, false, "true", "false"]}),
             Self::Tags => json!({"anyOf": [
                 {"type": "array", "items": {"type": "string"}}, {"type": ["string", "null"]},
@@ -61,6 +64,7 @@ impl FieldType {
         match self {
             Self::Text => json!({"type": ["string", "null"]}),
             Self::Number => json!({"type": ["integer", "string", "null"], "pattern": "^[0-9]+$"}),
+            Self::Decimal => json!({"type": ["number", "string", "null"]}),
             Self::Map | Self::Maps | Self::Object(_) => {
                 json!({"anyOf": [schema, {"type": "null"}]})
             }
@@ -159,6 +163,7 @@ fn mistake(kind: FieldType, needed: bool, value: &Value) -> Option<Value> {
         _ if value.is_null() => needed || kind.takes_null(),
         FieldType::Text | FieldType::Words(_) => value.is_string(),
         FieldType::Number => value.is_i64() || value.is_u64() || value.is_string(),
+        FieldType::Decimal => decimal(value).is_some(),
         FieldType::Flag => flag(value).is_some(),
         FieldType::Tags => tags(value).is_some(),
         FieldType::Map => value.is_object(),

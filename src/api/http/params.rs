@@ -168,6 +168,16 @@ pub fn number(value: &Value) -> Option<i64> {
     }
 }
 
+/// A number that may have a fraction, also as a text. Infinity and what is no number are none.
+pub fn decimal(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(n) => n.as_f64(),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|n: &f64| n.is_finite())
+}
+
 /// Tags: an array of texts or one text with commas.
 pub fn tags(value: &Value) -> Option<Vec<String>> {
     match value {

@@ -233,19 +233,5 @@ pub async fn health_of(
     Ok(crate::store::devices::health_reports::newest(&mut r, device, since, most).await?)
 }
 
-/// The last known position of a device.
-///
-/// # Errors
-/// [`crate::domain::DomainError::NotFound`] when the product has no such device.
-pub async fn location_of(
-    db: &Db,
-    scope: &Scope<Product>,
-    identifier: &str,
-) -> Result<Option<Location>> {
-    let mut r = db.read().await?;
-    let device = devices::id_of(&mut r, scope, identifier).await?;
-    Ok(crate::store::devices::locations::get(&mut r, device).await?)
-}
-
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::limits::HEALTH_LIFE;
 use crate::store::devices::FirmwareMetadata;
 use crate::store::devices::health_reports::{self, HealthReport};
 use crate::store::devices::history::{self, PastConnection, PastFirmware};
-use crate::store::devices::locations::{self, Location};
+use crate::store::devices::locations;
 use crate::store::devices::{
     self, certificates, extensions, iroh_endpoints, network_identities, secrets,
 };
@@ -101,14 +101,7 @@ impl Rows<'_> {
         }
         let place = &row["custom_location_coordinates"];
         if let (Some(latitude), Some(longitude)) = (place[0].as_f64(), place[1].as_f64()) {
-            let place = Location {
-                at: changed,
-                latitude,
-                longitude,
-                accuracy: None,
-                source: "custom".to_owned(),
-            };
-            locations::set(w, id, &place).await?;
+            locations::set_manual(w, id, (latitude, longitude), changed).await?;
         }
         Ok(())
     }

@@ -35,6 +35,11 @@ pub struct Cell {
 /// How bad the newest health reports are.
 const WORST: &str = "MAX(CASE d.health WHEN 'unhealthy' THEN 3 WHEN 'warning' THEN 2 WHEN 'healthy' THEN 0 ELSE 1 END)";
 
+/// Where a device is: what a person has set, else what it reported. A device without either is within no bounds.
+const LATITUDE: &str = "COALESCE(m.latitude, l.latitude)";
+const LONGITUDE: &str = "COALESCE(m.longitude, l.longitude)";
+const PLACES: &str = " LEFT JOIN manual_locations m ON m.device_id = d.id LEFT JOIN locations l ON l.device_id = d.id";
+
 /// The number of a cell. A cast cuts what is behind the point in SQLite, and rounds in PostgreSQL.
 fn floor(dialect: Dialect) -> &'static str {
     match dialect {
@@ -53,20 +58,32 @@ fn floored(dialect: Dialect) -> &'static str {
 macro_rules! cells {
     ($scope:expr, $filter:expr, $pieces:expr, $bounds:expr, $step:expr, $most:expr, $dialect:expr) => {{
         let (begin, end) = (floor($dialect), floored($dialect));
-        let mut q = QueryBuilder::new("SELECT AVG(l.latitude) AS latitude, AVG(l.longitude) AS longitude, COUNT(*) AS devices, CAST(");
+        let mut q = QueryBuilder::new("SELECT AVG(");
+        q.push(LATITUDE).push(") AS latitude, AVG(").push(LONGITUDE);
+        q.push(") AS longitude, COUNT(*) AS devices, CAST(");
         q.push(WORST)
-            .push(" AS BIGINT) AS worst, MIN(d.identifier) AS identifier FROM devices d JOIN locations l ON l.device_id = d.id");
+            .push(" AS BIGINT) AS worst, MIN(d.identifier) AS identifier FROM devices d");
+        q.push(PLACES);
         if $pieces.mention("c.") {
             q.push(CONNECTION);
         }
         narrow!(q, $scope, $filter, $pieces);
-        q.push(" AND l.longitude BETWEEN ").push_bind($bounds.west);
+        q.push(" AND ")
+            .push(LONGITUDE)
+            .push(" BETWEEN ")
+            .push_bind($bounds.west);
         q.push(" AND ").push_bind($bounds.east);
-        q.push(" AND l.latitude BETWEEN ").push_bind($bounds.south);
+        q.push(" AND ")
+            .push(LATITUDE)
+            .push(" BETWEEN ")
+            .push_bind($bounds.south);
         q.push(" AND ").push_bind($bounds.north);
-        q.push(" GROUP BY ").push(begin).push("l.longitude + 180.0) / ");
+        q.push(" GROUP BY ")
+            .push(begin)
+            .push(LONGITUDE)
+            .push(" + 180.0) / ");
         q.push_bind($step).push(end);
-        q.push(", ").push(begin).push("l.latitude + 90.0) / ");
+        q.push(", ").push(begin).push(LATITUDE).push(" + 90.0) / ");
         q.push_bind($step).push(end);
         q.push(" ORDER BY 3 DESC, 5 LIMIT ").push_bind($most);
         q

@@ -213,14 +213,30 @@ async fn sweeps(db: &Db) {
         accuracy: None,
         source: "gps".into(),
     };
-    locations::set(&mut w, devices[0], &place).await.unwrap();
     crate::store::ingest::reports::locations(&mut w, &[(devices[0], &place)])
         .await
         .unwrap();
+    let shown = locations::get(&mut w, devices[0]).await.unwrap().unwrap();
+    assert_eq!((&shown.location, shown.manual), (&place, false));
+    // What a person sets is shown instead, whatever the device reports, until it is taken away.
+    for latitude in [1.0, 52.5] {
+        locations::set_manual(&mut w, devices[0], (latitude, 13.25), NOW)
+            .await
+            .unwrap();
+    }
+    crate::store::ingest::reports::locations(&mut w, &[(devices[0], &place)])
+        .await
+        .unwrap();
+    let set = locations::get(&mut w, devices[0]).await.unwrap().unwrap();
+    assert!(set.manual && set.location.source == "manual");
     assert_eq!(
-        locations::get(&mut w, devices[0]).await.unwrap(),
-        Some(place)
+        (set.location.latitude, set.location.longitude),
+        (52.5, 13.25)
     );
+    assert!(locations::clear_manual(&mut w, devices[0]).await.unwrap());
+    assert!(!locations::clear_manual(&mut w, devices[0]).await.unwrap());
+    let again = locations::get(&mut w, devices[0]).await.unwrap();
+    assert_eq!(again, Some(shown));
     assert_eq!(locations::get(&mut w, devices[1]).await.unwrap(), None);
     let sweep = health_reports::sweep(&mut w, later(10), 1).await.unwrap();
     assert_eq!(sweep, 1, "a little at once");

@@ -471,7 +471,7 @@ async fn exact(db: &Db) {
         let found: Vec<_> = found.into_iter().map(|r| r.line).collect();
         assert_eq!(found, std::slice::from_ref(line));
         let found = locations::get(&mut w, *device).await.unwrap();
-        assert_eq!(found.as_ref(), Some(place));
+        assert_eq!(found.map(|f| f.location).as_ref(), Some(place));
     }
 }
 

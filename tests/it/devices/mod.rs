@@ -10,6 +10,7 @@ mod fields;
 mod history;
 pub mod jobs;
 mod lists;
+mod location;
 mod map;
 mod moves;
 pub mod script_jobs;

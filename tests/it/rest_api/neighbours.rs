@@ -128,7 +128,7 @@ fn body(firmware: &Value) -> Value {
         "connecting_code": "1", "code": "1", "uuid": firmware, "firmware": firmware, "name": "taken", "text": "taken()",
         "new_org_name": "acme", "new_product_name": OWN, "reason": "x", "devices": [], "from": null, "workflow": {}, "cert": STANDARD.encode(&cert),
         "certificate": STANDARD.encode(&cert), "url": "http://127.0.0.1:9/taken", "events": ["device.offline"],
-        "email": "jane@acme.org", "extensions": {"health": false}, "conditions": {},
+        "email": "jane@acme.org", "latitude": 1.5, "longitude": 2.5, "extensions": {"health": false}, "conditions": {},
         "deployment": {"firmware": firmware, "notes": "taken over"}, "size": 3, "sha256": "1".repeat(64),
     })
 }

@@ -614,6 +614,9 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     ] {
         t.get(&format!("{one}/{what}")).await;
     }
+    let place = json!({"latitude": 52.5, "longitude": 13.25});
+    t.put(&format!("{one}/location"), place).await;
+    t.delete(&format!("{one}/location")).await;
     // Scripts run on it.
     let script = t
         .post(
@@ -671,10 +674,10 @@ async fn devices(t: &mut Tour<'_>, firmware: &Value, newer: &Value) {
     t.get(&p("/device_columns")).await;
     t.get(&p("/device_map?zoom=0")).await;
     t.get(&p("/summary")).await;
+    t.get("/api/orgs/acme/summary").await;
     let then = "from=2020-01-01T00:00:00Z&to=2020-01-01T02:00:00Z&points=2";
     t.get(&p(&format!("/series?metric=connected&{then}"))).await;
     t.get(&p("/failures")).await;
-    t.get("/api/orgs/acme/summary").await;
     t.get(&p("/flapping")).await;
     let view =
         json!({"name": "EU", "page": "devices", "search": "q=tags contains eu", "shared": true});

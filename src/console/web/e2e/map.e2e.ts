@@ -110,3 +110,33 @@ test('the wheel goes nearer, dragging moves, and a click on a cluster divides it
   visitor.expectWell()
   await visitor.leave()
 })
+
+test('a person says where a device is, which the map shows, and takes it away again', async () => {
+  const name = 'by-hand'
+  await server.must('POST', server.product('/devices'), { identifier: name })
+  const visitor = await Visitor.come(server)
+  const { page } = visitor
+  await visitor.logIn()
+  await page.goto(`${LIST}/${name}`)
+  await page.getByText(/It has not told where it is/).waitFor()
+  await page.getByRole('button', { name: 'Set…' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Latitude').fill('-120')
+  await dialog.getByLabel('Longitude').fill('151.25')
+  await dialog.getByRole('button', { name: 'Set it' }).click()
+  await dialog.getByText(/must be degrees from -90 to 90/).first().waitFor()
+  await visitor.expectAccessibleInAllLooks('a position that is none')
+  // Both numbers at once, as a map copies them.
+  await dialog.getByLabel('Latitude').fill('-33.5, 150.5')
+  expect(await dialog.getByLabel('Longitude').inputValue()).toBe('150.5')
+  await dialog.getByRole('button', { name: 'Set it' }).click()
+  await page.getByText('-33.50000, 150.50000').waitFor()
+  await page.getByText(/set by a person/).waitFor()
+  const [place] = await server.must('GET', server.product(`/device_map?query=${encodeURIComponent(`identifier like "${name}"`)}`))
+  expect([place.lat, place.lon]).toEqual([-33.5, 150.5])
+  await page.getByRole('button', { name: 'Take away' }).click()
+  await page.getByText(/It has not told where it is/).waitFor()
+  expect(await server.must('GET', server.product(`/devices/${name}/location`))).toBeNull()
+  // The refused position is the one problem of this page.
+  await visitor.leave()
+})

@@ -89,7 +89,7 @@ async fn what_the_old_server_remembered_is_remembered(server: Server) {
     let place = ada.get(&format!("{at}/devices/sn-1/location")).await.data();
     assert_eq!(
         (&place["latitude"], &place["longitude"], &place["source"]),
-        (&json!(48.5), &json!(9.25), &json!("custom"))
+        (&json!(48.5), &json!(9.25), &json!("manual"))
     );
     let ran = ada
         .get(&format!("{at}/devices/sn-1/firmwares"))
