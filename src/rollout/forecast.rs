@@ -37,6 +37,8 @@ pub struct Intent {
     /// not in here has none.
     pub delta_sizes: HashMap<String, Option<i64>>,
     pub policy: Policy,
+    /// Updates in flight at once, where a step does not say otherwise.
+    pub concurrent_updates: i64,
     /// What all groups together may send, if that is limited.
     pub server_rate: Option<i64>,
 }
@@ -69,6 +71,8 @@ pub struct StepForecast {
     pub count: DeviceCount,
     /// How many of them could be told at once: connected, with nothing else in the way.
     pub ready: i64,
+    /// Updates in flight at once of the ordinary queue; none for a step that waits for people.
+    pub concurrent_updates: Option<i64>,
     /// How many get a delta.
     pub deltas: i64,
     /// What it sends.
@@ -83,12 +87,16 @@ pub struct StepForecast {
 
 impl StepForecast {
     /// A step without devices yet.
-    fn of(step: &Step) -> Self {
+    fn of(step: &Step, of_group: i64) -> Self {
         Self {
             name: step.name.clone(),
             approvals: match step.kind {
                 StepKind::Approval(people) => Some(people),
                 StepKind::Devices(_) => None,
+            },
+            concurrent_updates: match &step.kind {
+                StepKind::Devices(own) => Some(own.concurrent_updates.unwrap_or(of_group)),
+                StepKind::Approval(_) => None,
             },
             count: DeviceCount::default(),
             ready: 0,
@@ -133,7 +141,9 @@ impl Forecaster {
     pub fn new(intent: Intent) -> Self {
         let steps = intent.workflow.steps.iter();
         let forecast = Forecast {
-            steps: steps.map(StepForecast::of).collect(),
+            steps: steps
+                .map(|s| StepForecast::of(s, intent.concurrent_updates))
+                .collect(),
             ..Forecast::default()
         };
         Self {

@@ -57,6 +57,12 @@ const CONDITIONS_FIELD: Field = optional_field(
     "Which devices it is for",
 );
 
+const CONCURRENT_UPDATES: Field = optional_field(
+    "concurrent_updates",
+    FieldType::Number,
+    "Updates in flight at once",
+);
+
 const DELTA_UPDATABLE: Field = optional_field(
     "delta_updatable",
     FieldType::Flag,
@@ -125,6 +131,8 @@ macro_rules! forecast_fields {
             MAINTENANCE_WINDOW,
             RELEASE_TAGS,
             RELEASE_INTERFACES,
+            CONCURRENT_UPDATES,
+            CONDITIONS_FIELD,
         ]
     };
 }
@@ -136,10 +144,8 @@ pub(super) const DRY_RUN: &[Field] =
     forecast_fields!(optional_field("firmware", FieldType::Text, FIRMWARE));
 
 /// Fields of a preview.
-pub(super) const PREVIEW: &[Field] = forecast_fields!(
-    required("firmware", FieldType::Text, FIRMWARE),
-    CONDITIONS_FIELD
-);
+pub(super) const PREVIEW: &[Field] =
+    forecast_fields!(required("firmware", FieldType::Text, FIRMWARE));
 
 /// Fields of `deployment`: with `firmware` or `archive` a release, else settings.
 pub(super) const CHANGES: &[Field] = &[
@@ -226,11 +232,7 @@ pub(super) const CHANGES: &[Field] = &[
     ),
     RELEASE_INTERFACES,
     RELEASE_TAGS,
-    optional_field(
-        "concurrent_updates",
-        FieldType::Number,
-        "Updates in flight at once",
-    ),
+    CONCURRENT_UPDATES,
     optional_field(
         "priority_queue_concurrent_updates",
         FieldType::Number,

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 struct ForecastView {
     /// The firmware.
     firmware: ForecastFirmware,
-    /// Devices that it is about: those of the group, or those that the conditions take.
+    /// Devices that it is about: those of the group, or those that the given conditions take.
     devices: i64,
     /// Those that run the firmware.
     already: i64,
@@ -35,7 +35,7 @@ struct ForecastView {
     steps: Vec<StepForecastView>,
     /// What all steps send.
     bytes: i64,
-    /// Of a preview: how many of the devices are in which group; null stands for none.
+    /// Where conditions are given: how many of the devices are in which group; null stands for none.
     by_group: Vec<GroupCount>,
     /// What to know before the release is made.
     warnings: Vec<String>,
@@ -79,6 +79,8 @@ struct StepForecastView {
     devices: i64,
     /// How many of them could be told at once.
     ready: i64,
+    /// Updates in flight at once at most, but for those of the priority queue; null for a step that waits for people.
+    concurrent_updates: Option<i64>,
     /// How many get a delta; the others get the whole file.
     deltas: i64,
     /// What it sends.
@@ -112,7 +114,7 @@ pub(super) fn routes(contract: &mut Contract) {
             dry_run,
         )
         .summary("What the current release has left to do, or what another one would do; changes nothing")
-        .description("Without fields it is about the current release as it goes on. With any of them it is about a new release, with these settings in place of the group's.")
+        .description("Without fields it is about the current release as it goes on. With any of them it is about a new release, with these settings in place of the group's. With `conditions` it is about the devices that these take, whichever group they are in.")
         .body_fields(DRY_RUN);
     contract
         .post(
@@ -203,6 +205,7 @@ fn step_view(step: StepForecast) -> StepForecastView {
         },
         devices: step.count.devices,
         ready: step.ready,
+        concurrent_updates: step.concurrent_updates,
         deltas: step.deltas,
         bytes: step.bytes,
         begins_at: Micros::zulu(step.begins_at),

@@ -37,7 +37,7 @@ pub struct ForecastReport {
     /// The uuid and the version of the firmware.
     pub firmware: (String, String),
     pub forecast: Forecast,
-    /// In a preview: the devices that the conditions take, by the group that they are in now.
+    /// Where conditions were given: the devices that they take, by the group that they are in now.
     pub by_group: BTreeMap<Option<String>, i64>,
 }
 
@@ -55,6 +55,14 @@ pub async fn dry_run(
     let mut r = db.read().await?;
     let mut group = require_group(&mut r, scope, name).await?;
     apply(&mut group, &proposal.changes)?;
+    let taken = match &proposal.changes.conditions {
+        Some(conditions) => {
+            let tags = apply_conditions(&mut group, conditions)?;
+            let kept = words(&mut r, &group, "tag", tags).await?;
+            Some(kept)
+        }
+        None => None,
+    };
     let release = releases::current(&mut r, group.id).await?;
     let target = match &proposal.firmware {
         Some(uuid) => of_uuid(&mut r, scope, uuid).await?,
@@ -84,9 +92,22 @@ pub async fn dry_run(
         intent.workflow = rollout.workflow;
     }
     drop(r);
+    match taken {
+        Some(tags) => of_taken(db, scope, &group, &tags, intent).await,
+        None => of_members(db, scope, &group, intent).await,
+    }
+}
+
+/// What a release would do with the devices of a group.
+async fn of_members(
+    db: &Db,
+    scope: &Scope<Product>,
+    group: &GroupRow,
+    intent: Intent,
+) -> Result<ForecastReport> {
     let firmware = (intent.target.uuid.clone(), intent.target.version.clone());
     let mut forecaster = Forecaster::new(intent);
-    let mut pages = Pages::of(scope, &group, forecaster.needs_tags());
+    let mut pages = Pages::of(scope, group, forecaster.needs_tags());
     let mut sources = Sources::of(scope.product().id);
     while let Some(mut page) = pages.next(db).await? {
         page.retain(|(device, _)| device.group_id == Some(group.id));
@@ -127,37 +148,62 @@ pub async fn preview(
     );
     let intent = intent(&mut r, &group, target, words).await?;
     drop(r);
+    of_taken(db, scope, &group, &wanted, intent).await
+}
+
+/// What a release would do with the devices that the conditions of a group take, whichever group they are in; `wanted` are the tags
+/// of the conditions.
+async fn of_taken(
+    db: &Db,
+    scope: &Scope<Product>,
+    group: &GroupRow,
+    wanted: &[String],
+    intent: Intent,
+) -> Result<ForecastReport> {
     let firmware = (intent.target.uuid.clone(), intent.target.version.clone());
     let mut forecaster = Forecaster::new(intent);
     let tagged = forecaster.needs_tags() || !wanted.is_empty();
-    let mut pages = Pages::of(scope, &group, tagged);
+    let mut pages = Pages::of(scope, group, tagged);
     let mut members: HashMap<Option<GroupId>, i64> = HashMap::new();
     let mut sources = Sources::of(scope.product().id);
-    let taken = conditions(&group, &wanted);
+    let taken = conditions(group, wanted);
+    let mut left_out = 0;
     while let Some(mut page) = pages.next(db).await? {
-        page.retain(|(d, tags)| running(d).is_some_and(|runs| taken.take(tags, runs)));
+        page.retain(|(d, tags)| {
+            let fits = running(d).is_some_and(|runs| taken.take(tags, runs));
+            left_out += i64::from(!fits && d.group_id == Some(group.id));
+            fits
+        });
         sources.of_page(db, &mut forecaster, &page).await?;
         for (device, tags) in &page {
             *members.entry(device.group_id).or_default() += 1;
             forecaster.add(device, tags);
         }
     }
-    let names = group_names(&mut db.read().await?, members.keys().copied().flatten()).await?;
-    let named = members
-        .into_iter()
-        .map(|(group, n)| (group.and_then(|id| names.get(&id).cloned()), n));
-    let by_group: BTreeMap<Option<String>, i64> = named.collect();
     let mut forecast = forecaster.finish(db.now());
-    let elsewhere: i64 = by_group.iter().filter(|g| g.0.is_some()).map(|g| g.1).sum();
+    let others = members
+        .iter()
+        .filter(|(id, _)| id.is_some_and(|id| id != group.id));
+    let elsewhere: i64 = others.map(|(_, n)| n).sum();
     if elsewhere > 0 {
         forecast.warnings.push(format!(
             "{elsewhere} of these devices are in other groups, where they stay until the group adopts them."
         ));
     }
+    if left_out > 0 {
+        forecast.warnings.push(format!(
+            "{left_out} devices of the group do not fit the conditions and are not counted; they stay in it until they are expelled, or \
+             until their version or platform makes them leave."
+        ));
+    }
+    let names = group_names(&mut db.read().await?, members.keys().copied().flatten()).await?;
+    let named = members
+        .into_iter()
+        .map(|(group, n)| (group.and_then(|id| names.get(&id).cloned()), n));
     Ok(ForecastReport {
         firmware,
         forecast,
-        by_group,
+        by_group: named.collect(),
     })
 }
 
@@ -201,6 +247,7 @@ async fn intent(
         deltas: group.delta_updatable && target.delta_updatable,
         delta_sizes,
         policy: policy_of(group)?,
+        concurrent_updates: group.concurrent_updates,
         server_rate: server.bytes_per_second,
         target,
     })

@@ -36,6 +36,7 @@ fn target() -> FirmwareRow {
 fn intent(steps: Value, policy: Policy) -> Intent {
     let workflow = workflow::read(&json!({"version": 1, "steps": steps})).unwrap();
     Intent {
+        concurrent_updates: 10,
         target: target(),
         workflow,
         present: (0, 0),

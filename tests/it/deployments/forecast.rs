@@ -92,12 +92,38 @@ async fn a_dry_run_tells_who_gets_what_and_changes_nothing(server: Server) {
         assert!(d.silent(100).await, "nobody is told");
     }
 
+    // Conditions count the devices that they would take, and those of the group that they would not.
+    let body = json!({"firmware": new["uuid"], "conditions": {"tags": ["canary"]}, "concurrent_updates": 3});
+    let (status, fewer) = ask(&api, &path, body).await;
+    let found = &fewer["data"];
+    assert_eq!((status, &found["devices"]), (200, &json!(1)), "{fewer}");
+    assert_eq!(found["by_group"], json!([{"name": "g", "count": 1}]));
+    assert_eq!(found["steps"][0]["concurrent_updates"], 3);
+    let warnings = found["warnings"].to_string();
+    assert!(
+        warnings.contains("3 devices of the group do not fit the conditions")
+            && !warnings.contains("in other groups"),
+        "{warnings}"
+    );
+    let usual = ask(&api, &path, json!({"firmware": new["uuid"]})).await.1;
+    assert_eq!(usual["data"]["steps"][0]["concurrent_updates"], 10);
+    let kept = api.get(&Api::product(GROUP)).await.data();
+    assert_eq!(
+        (
+            &kept["conditions"]["tags"],
+            &kept["settings"]["concurrent_updates"]
+        ),
+        (&json!([]), &json!(10)),
+        "nothing is kept"
+    );
+
     // What is wrong is named.
     for (body, named) in [
         (json!({"firmware": "x"}), "firmware"),
         (json!({"workflow": {"version": 2}}), "workflow"),
         (json!({"bytes_per_second": 0}), "bytes_per_second"),
-        (json!({"conditions": {}}), "conditions"),
+        (json!({"conditions": {"version": "about 1"}}), "conditions"),
+        (json!({"concurrent_updates": 0}), "concurrent_updates"),
     ] {
         let (status, refused) = ask(&api, &path, body).await;
         assert_eq!(status, 422, "{refused}");
