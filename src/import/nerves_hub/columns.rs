@@ -35,8 +35,7 @@ const AUTHOR: &str = "who made a row of this kind is not kept here; imported aud
 const FILE_PLACE: &str = "files are found by their uuid, wherever they were stored";
 const FROM_FILE: &str = "read from the firmware file itself";
 const MADE_ANEW: &str = "made anew by this server";
-const GOOGLE: &str =
-    "people link their account at Google anew, where it is set up as a sign-in provider";
+const GOOGLE: &str = "who signs in with Google is known by the number in google_id alone; domains are a setting of the provider";
 const MAIL_LINK: &str = "links that were mailed end with the old server";
 const UNUSED: &str = "the original itself does not use it any more";
 const NEWEST: &str = "a pointer to the newest row, which is found by its time here";
@@ -299,7 +298,7 @@ const FATES: [Fate; 39] = [
     ),
     table(
         "users",
-        "id username email password_hash inserted_at confirmed_at",
+        "id username email password_hash inserted_at confirmed_at google_id",
         &[
             ("updated_at", CHANGED),
             ("password_reset_token", MAIL_LINK),
@@ -310,7 +309,6 @@ const FATES: [Fate; 39] = [
                 "whoever may log in to the machine administers this server, by `nervecenter admin`",
             ),
             ("profile_picture_url", NO_PLACE),
-            ("google_id", GOOGLE),
             ("google_hd", GOOGLE),
             ("google_last_synced_at", GOOGLE),
             ("display_preferences", "this server has no web console yet"),

@@ -6,11 +6,15 @@ use crate::access::scope::{Grant, Org, Person, Role, Scope};
 use crate::access::token;
 use crate::domain::Result;
 use crate::domain::accounts::org_settings::check_proxy;
-use crate::limits::INVITE_LIFE;
+use crate::ids::UserId;
+use crate::limits::{IDENTITIES_A_PERSON, INVITE_LIFE};
 use crate::store;
 use crate::store::accounts::users::NewToken;
-use crate::store::accounts::{invites, orgs, users};
+use crate::store::accounts::{identities, invites, orgs, users};
 use serde_json::Value;
+
+/// Who Google is in its ID tokens (docs/sign-in.md).
+const GOOGLE_ISSUER: &str = "https://accounts.google.com";
 
 impl Someone {
     pub(super) fn person(&self) -> Person {
@@ -80,12 +84,41 @@ impl Rows<'_> {
                 id
             }
         };
+        self.google(row, id).await?;
         let someone = Someone {
             id,
             name: name.to_owned(),
             email: email.to_owned(),
         };
         self.users.insert(number(row, "id"), someone);
+        Ok(())
+    }
+
+    /// Takes over the account at Google that a person signed in with. Google names people by the same number to every client, so that
+    /// they come in here as soon as it is set up as a sign-in provider.
+    async fn google(&mut self, row: &Value, user: UserId) -> Result<()> {
+        let subject = text(row, "google_id");
+        if subject.is_empty() {
+            return Ok(());
+        }
+        let (email, most) = (text(row, "email"), IDENTITIES_A_PERSON);
+        let known = identities::owner(&mut self.w, GOOGLE_ISSUER, subject).await?;
+        if let Some(owner) = known {
+            if owner.id == user {
+                self.report.there("identities");
+            } else {
+                let why = "the account at Google belongs to somebody else here";
+                self.report.leave("users.google_id", 1, why);
+            }
+            return Ok(());
+        }
+        let (w, made) = (&mut self.w, made_at(row, self.now));
+        if identities::add(w, user, GOOGLE_ISSUER, subject, email, most, made).await? {
+            self.report.made("identities");
+        } else {
+            let why = "the person has as many sign-in providers as may be";
+            self.report.leave("users.google_id", 1, why);
+        }
         Ok(())
     }
 

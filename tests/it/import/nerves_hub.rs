@@ -26,8 +26,8 @@ const SCHEMA: &str = concat!(
 
 const FLEET: &str = "
 INSERT INTO orgs (name, deleted_at) VALUES ('acme-hub', NULL), ('gone', now());
-INSERT INTO users (username, email, password_hash, confirmed_at) VALUES
-  ('Ada L', 'ada@hub.org', NULL, now()), ('Bob', 'bob@hub.org', NULL, NULL);
+INSERT INTO users (username, email, password_hash, confirmed_at, google_id) VALUES
+  ('Ada L', 'ada@hub.org', NULL, now(), '115'), ('Bob', 'bob@hub.org', NULL, NULL, NULL);
 INSERT INTO org_users (org_id, user_id, role) VALUES (1, 1, 'admin'), (1, 2, 'view');
 INSERT INTO user_tokens (user_id, token, context, note) VALUES
   (1, sha512(decode('0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20', 'hex')), 'api', 'ci'), (1, 'x', 'session', NULL);
@@ -270,7 +270,7 @@ async fn a_fleet_moves_without_touching_a_device(server: Server) {
         (2, 1, 0)
     );
     let expected = json!({
-        "orgs": 1, "users": 2, "members": 2, "tokens": 1, "products": 1, "keys": 1, "product secrets": 1,
+        "orgs": 1, "users": 2, "identities": 1, "members": 2, "tokens": 1, "products": 1, "keys": 1, "product secrets": 1,
         "CA certificates": 1, "devices": 3, "device certificates": 1, "firmwares": 2, "archives": 1,
         "deployment groups": 1,
     });
@@ -314,6 +314,18 @@ async fn a_fleet_moves_without_touching_a_device(server: Server) {
     );
     assert_eq!(ada.get(&format!("{at}/sn-3")).await.data()["deleted"], true);
     the_rollout_goes_on(&ada).await;
+    let linked = ada.get("/api/users/me/identities").await.data();
+    assert_eq!(
+        (&linked[0]["issuer"], &linked[0]["email"], &linked[1]),
+        (
+            &json!("https://accounts.google.com"),
+            &json!("ada@hub.org"),
+            &Value::Null
+        ),
+        "{linked}"
+    );
+    let subject = "SELECT COUNT(*) FROM identities WHERE subject = '115'";
+    assert_eq!(server.count(subject).await, 1);
     let login = json!({"email": "ada@hub.org", "password": "as it was there"});
     assert_eq!(
         server.api().post("/api/users/login", login).await.status,
