@@ -493,6 +493,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orgs/{org}/membership": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Leave the organization yourself; for people with a token that grants all, or a session. Beyond NervesHub */
+        delete: operations["users.leave"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orgs/{org}/products": {
         parameters: {
             query?: never;
@@ -771,7 +788,7 @@ export interface paths {
         put?: never;
         /**
          * What the current release has left to do, or what another one would do; changes nothing
-         * @description Without fields it is about the current release as it goes on. With any of them it is about a new release, with these settings in place of the group's.
+         * @description Without fields it is about the current release as it goes on. With any of them it is about a new release, with these settings in place of the group's. With `conditions` it is about the devices that these take, whichever group they are in.
          */
         post: operations["deployments.dry_run"];
         delete?: never;
@@ -1348,11 +1365,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where it is; null before the first report */
+        /** Where it is; null while it has not reported it and nobody has set it */
         get: operations["extensions.location"];
-        put?: never;
+        /** Set where it is, whatever it reports. Beyond NervesHub */
+        put: operations["devices.set_location"];
         post?: never;
-        delete?: never;
+        /** Take away what was set; it is where it last reported. Beyond NervesHub */
+        delete: operations["devices.clear_location"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2339,6 +2358,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orgs/{org}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The products at a glance, by name; 50 a page at most
+         * @description Each is what the product's own summary says, in short, from the same counts.
+         */
+        get: operations["orgs.summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orgs/{org}/users": {
         parameters: {
             query?: never;
@@ -3154,6 +3193,8 @@ export interface components {
             name: string;
             /** @description Free text. */
             notes: string | null;
+            /** @description How far the current release is; in lists alone, where it is asked for, and not of a group without a release. Beyond NervesHub. */
+            progress?: components["schemas"]["ShortProgress"] | null;
             /**
              * Format: int64
              * @description Releases of it; null in the answer to its making.
@@ -3536,7 +3577,7 @@ export interface components {
              * @description Those that run the firmware.
              */
             already: number;
-            /** @description Of a preview: how many of the devices are in which group; null stands for none. */
+            /** @description Where conditions are given: how many of the devices are in which group; null stands for none. */
             by_group: components["schemas"]["GroupCount"][];
             /**
              * Format: int64
@@ -3545,7 +3586,7 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
-             * @description Devices that it is about: those of the group, or those that the conditions take.
+             * @description Devices that it is about: those of the group, or those that the given conditions take.
              */
             devices: number;
             /** @description The firmware. */
@@ -3910,9 +3951,11 @@ export interface components {
              * @description Degrees.
              */
             longitude: number;
-            /** @description `2026-08-22T08:33:49Z`. */
+            /** @description Whether a person has set it; the device's reports are shown again once that is taken away. */
+            manual: boolean;
+            /** @description When it was reported or set, `2026-08-22T08:33:49Z`. */
             reported_at: string;
-            /** @description Such as `geoip` or `gps`. */
+            /** @description Such as `geoip` or `gps`; `manual` where a person has set it. */
             source: string;
         };
         /** @description A line of a device's log. */
@@ -4282,6 +4325,42 @@ export interface components {
             /** @description Whether a version can be uploaded once only for a platform and architecture. */
             require_unique_firmware_version: boolean;
         };
+        /** @description A product among those of its organization. */
+        ProductGlance: {
+            /** @description When it was counted, `2026-08-22T08:33:49Z`. */
+            at: string;
+            /** @description What waits for a person, by `error` and `warning`. */
+            attention: {
+                [key: string]: number;
+            };
+            /**
+             * @description Devices that are `connected`, `disconnected` and `not_seen`; of the disconnected, those that were not seen for seven and for
+             *     fourteen days, as `unseen_7d` and `unseen_14d`.
+             */
+            connection: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Devices of the product.
+             */
+            devices: number;
+            /** @description Devices by the status of their newest health report: `healthy`, `warning`, `unhealthy`, `unknown`. */
+            health: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Devices with an update in flight.
+             */
+            inflight: number;
+            /** @description Its name. */
+            product: string;
+            /** @description Releases that are not everywhere yet, `running`, `paused`, `stopped` and `aborted`, of the largest active groups. */
+            rollouts: {
+                [key: string]: number;
+            };
+        };
         /** @description A product. */
         ProductHit: {
             /** @description Its name. */
@@ -4338,6 +4417,16 @@ export interface components {
             };
             /** @description The ten versions that most devices run; null for devices that never told. */
             versions: components["schemas"]["VersionCount"][];
+        };
+        /** @description What a release does or waits for. */
+        ProgressReason: {
+            /**
+             * @description `paused`, `stopped`, `aborted`, `off`, `deltas`, `in_flight`, `devices`, `approval`, `validation`, `soak`, `updating`, `done`, or
+             *     the rule of the limit that it meets, such as `maintenance_window`.
+             */
+            kind: string;
+            /** @description The same for people. */
+            sentence: string;
         };
         /** @description A column of device queries. */
         QueryColumn: {
@@ -4650,6 +4739,43 @@ export interface components {
             /** @description What names it. */
             key: string;
         };
+        /** @description How far the current release of a deployment group is, in short. */
+        ShortProgress: {
+            /**
+             * Format: int64
+             * @description Devices of the group that run the release, or take updates by themselves.
+             */
+            eligible: number;
+            /**
+             * Format: int64
+             * @description Devices with a failed attempt that did not install it.
+             */
+            failed: number;
+            /** @description What it does or waits for. */
+            reason: components["schemas"]["ProgressReason"];
+            /** @description `running`, `paused`, `stopped` (by itself) or `aborted`. */
+            state: string;
+            /**
+             * Format: int64
+             * @description The number of the present step, from 1.
+             */
+            step: number;
+            /**
+             * Format: int64
+             * @description How many steps there are.
+             */
+            steps: number;
+            /**
+             * Format: int64
+             * @description Those that run it.
+             */
+            updated: number;
+            /**
+             * Format: int64
+             * @description Updates to it in flight.
+             */
+            updating: number;
+        };
         /** @description An account of yours at a sign-in provider. */
         SignInIdentity: {
             /** @description The address that the provider named last. */
@@ -4695,6 +4821,11 @@ export interface components {
              * @description What it sends.
              */
             bytes: number;
+            /**
+             * Format: int64
+             * @description Updates in flight at once at most, but for those of the priority queue; null for a step that waits for people.
+             */
+            concurrent_updates: number | null;
             /**
              * Format: int64
              * @description How many get a delta; the others get the whole file.
@@ -7954,6 +8085,74 @@ export interface operations {
             };
         };
     };
+    "users.leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The last administrator */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
     "products.list": {
         parameters: {
             query?: never;
@@ -8493,7 +8692,12 @@ export interface operations {
     };
     "archives.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page, from 1. Without this and the size the answer has all, and no `pagination` */
+                "pagination[page]"?: number;
+                /** @description Entries a page, 100 unless given */
+                "pagination[page_size]"?: number;
+            };
             header?: never;
             path: {
                 org: string;
@@ -8503,7 +8707,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Found */
+            /** @description All, or a page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8511,6 +8715,23 @@ export interface operations {
                 content: {
                     "application/json": {
                         data: components["schemas"]["Archive"][];
+                        pagination?: components["schemas"]["Pagination"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
                     };
                 };
             };
@@ -8532,6 +8753,22 @@ export interface operations {
             };
             /** @description No such thing, or it is not yours to see */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8976,6 +9213,8 @@ export interface operations {
                 "application/json": {
                     /** @description What it sends on average at most; null for no limit */
                     bytes_per_second?: number | string | null;
+                    /** @description Updates in flight at once */
+                    concurrent_updates?: number | string | null;
                     /** @description Which devices it is for */
                     conditions?: {
                         /**
@@ -9108,7 +9347,14 @@ export interface operations {
     };
     "deployments.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Whether each shows how far its current release is, in short. Beyond NervesHub */
+                progress?: boolean;
+                /** @description The page, from 1. Without this and the size the answer has all, and no `pagination` */
+                "pagination[page]"?: number;
+                /** @description Entries a page, 100 unless given */
+                "pagination[page_size]"?: number;
+            };
             header?: never;
             path: {
                 org: string;
@@ -9118,7 +9364,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Found */
+            /** @description All, or a page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9126,6 +9372,23 @@ export interface operations {
                 content: {
                     "application/json": {
                         data: components["schemas"]["DeploymentGroup"][];
+                        pagination?: components["schemas"]["Pagination"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
                     };
                 };
             };
@@ -9147,6 +9410,38 @@ export interface operations {
             };
             /** @description No such thing, or it is not yours to see */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10308,6 +10603,20 @@ export interface operations {
                 "application/json": {
                     /** @description What it sends on average at most; null for no limit */
                     bytes_per_second?: number | string | null;
+                    /** @description Updates in flight at once */
+                    concurrent_updates?: number | string | null;
+                    /** @description Which devices it is for */
+                    conditions?: {
+                        /**
+                         * @description Whether it needs all of them or one
+                         * @enum {string}
+                         */
+                        tag_operator?: "and" | "or";
+                        /** @description Tags that a device has to have */
+                        tags?: string[] | (string | null);
+                        /** @description A requirement such as `>= 1.2.0`; empty for any version */
+                        version?: string | null;
+                    } | null;
                     /**
                      * @description Whether devices may get deltas
                      * @enum {unknown}
@@ -14323,6 +14632,175 @@ export interface operations {
             };
         };
     };
+    "devices.set_location": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Degrees north, from -90 to 90 */
+                    latitude: number | string;
+                    /** @description Degrees east, from -180 to 180 */
+                    longitude: number | string;
+                };
+            };
+        };
+        responses: {
+            /** @description Found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Location"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description A value is refused; `errors` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "devices.clear_location": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                org: string;
+                product: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
     "extensions.logs": {
         parameters: {
             query?: {
@@ -16089,7 +16567,12 @@ export interface operations {
     };
     "firmwares.list": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The page, from 1. Without this and the size the answer has all, and no `pagination` */
+                "pagination[page]"?: number;
+                /** @description Entries a page, 100 unless given */
+                "pagination[page_size]"?: number;
+            };
             header?: never;
             path: {
                 org: string;
@@ -16099,7 +16582,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Found */
+            /** @description All, or a page */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -16107,6 +16590,23 @@ export interface operations {
                 content: {
                     "application/json": {
                         data: components["schemas"]["Firmware"][];
+                        pagination?: components["schemas"]["Pagination"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
                     };
                 };
             };
@@ -16128,6 +16628,22 @@ export interface operations {
             };
             /** @description No such thing, or it is not yours to see */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20843,6 +21359,100 @@ export interface operations {
             };
             /** @description A value is refused; `errors` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+        };
+    };
+    "orgs.summary": {
+        parameters: {
+            query?: {
+                /** @description The page, from 1 */
+                "pagination[page]"?: number;
+                /** @description Entries a page, 20 unless given */
+                "pagination[page_size]"?: number;
+            };
+            header?: never;
+            path: {
+                org: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ProductGlance"][];
+                        pagination: components["schemas"]["Pagination"];
+                    };
+                };
+            };
+            /** @description The request cannot be read, or lacks what the action is about */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No valid token, or a role too low */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description No such thing, or it is not yours to see */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        errors: {
+                            /** @description A sentence for people */
+                            detail: string;
+                        } & {
+                            [key: string]: unknown;
+                        };
+                    };
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,13 +1,15 @@
 /** The types of the API's answers, by short names. All come from the document that the server serves (`openapi.json`). */
 import type { components } from './schema'
 
-type Schemas = components['schemas']
+export type Schemas = components['schemas']
 
 export type Device = Schemas['Device']
 export type Firmware = Schemas['Firmware']
 export type Archive = Schemas['Archive']
 export type Group = Schemas['DeploymentGroup']
 export type ListedRelease = Schemas['ListedRelease']
+export type ShortProgress = Schemas['ShortProgress']
+export type ProductGlance = Schemas['ProductGlance']
 export type Rollout = Schemas['RolloutView']
 export type RolloutSummary = Schemas['RolloutSummary']
 export type Summary = Schemas['ProductSummary']
