@@ -157,6 +157,12 @@ macro_rules! config {
 impl Bootstrap {
     async fn run(self) -> anyhow::Result<Code> {
         let config = config!(self.options);
+        if config.database_url.is_none() && !config.data_dir.exists() {
+            output::talk(&format!(
+                "note: {} is not there, and is made now; a server that runs has another --data-dir",
+                config.data_dir.display()
+            ));
+        }
         let db = setup::database(&config).await?;
         let vault = Vault::new(&setup::node_key(&config, &db).await?);
         let made = setup::bootstrap(&db, &vault, &self.email, &self.org, &self.product).await?;

@@ -122,6 +122,7 @@ impl Sim {
             let mut stop = Box::pin(told_to_stop());
             let joined = tokio::select! {
                 joined = fleet.all_joined(Duration::from_secs(600)) => joined,
+                () = tell_refusals(&fleet) => false,
                 () = &mut stop => false,
             };
             let now = fleet.report();
@@ -204,5 +205,26 @@ impl Sim {
                 _ => bail!("--auth cert needs --client-ca and --client-ca-key"),
             },
         }
+    }
+}
+
+/// How often it is told who is not let in.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Tells now and then why devices do not join, until it is dropped: a mistyped key or address would otherwise be waited for in silence.
+async fn tell_refusals(fleet: &Fleet) {
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(TOLD_EVERY).await;
+        let now = fleet.report();
+        if now.refused > before {
+            let most = now.refusals.iter().max_by_key(|(_, n)| **n);
+            let why = most.map_or("", |(why, _)| why.as_str());
+            output::error(&format!(
+                "{} of {} devices joined; {} connections failed, most of them since: {why}",
+                now.joined, now.devices, now.refused
+            ));
+        }
+        before = now.refused;
     }
 }

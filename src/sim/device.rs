@@ -123,7 +123,7 @@ pub(super) async fn run(device: Device) {
                     continue;
                 }
             }
-            Err(_) => count(&life.device.stats.refused),
+            Err(why) => life.device.stats.refused(&why),
         }
         // The real client backs off 1, 2, 4 … 60 s with jitter; the first pause is shorter here.
         let base = 500u64 << failures.min(7);

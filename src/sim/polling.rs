@@ -23,8 +23,8 @@ pub(super) async fn run(device: Device, pause: Duration) {
                 life.polled();
                 stop.run_until_cancelled(life.take(&answer)).await == Some(true)
             }
-            Err(_) => {
-                count(&life.device.stats.refused);
+            Err(why) => {
+                life.device.stats.refused(&why);
                 false
             }
         };

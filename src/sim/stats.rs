@@ -40,6 +40,7 @@ pub struct Stats {
     pub refused: AtomicU64,
     versions: Mutex<BTreeMap<String, i64>>,
     reasons: Mutex<BTreeMap<String, u64>>,
+    refusals: Mutex<BTreeMap<String, u64>>,
 }
 
 /// The result of a simulation.
@@ -79,10 +80,20 @@ pub struct SimReport {
     pub received_bytes: u64,
     /// Running versions, and the number of devices with each.
     pub versions: BTreeMap<String, i64>,
+    /// Why connections failed or were refused, with their counts.
+    pub refusals: BTreeMap<String, u64>,
     /// Reasons of failed updates, with their counts.
     pub reasons: BTreeMap<String, u64>,
     /// Duration in seconds.
     pub seconds: f64,
+}
+
+fn note(map: &Mutex<BTreeMap<String, u64>>, text: &str) {
+    if let Ok(mut map) = map.lock()
+        && (map.len() < 100 || map.contains_key(text))
+    {
+        *map.entry(text.to_owned()).or_default() += 1;
+    }
 }
 
 pub(super) fn count(counter: &AtomicU64) {
@@ -98,11 +109,14 @@ impl Stats {
     }
 
     pub(super) fn because(&self, reason: &str) {
-        if let Ok(mut map) = self.reasons.lock()
-            && (map.len() < 100 || map.contains_key(reason))
-        {
-            *map.entry(reason.to_owned()).or_default() += 1;
-        }
+        note(&self.reasons, reason);
+    }
+
+    /// Counts a connection that failed, and why.
+    pub(super) fn refused(&self, why: &str) {
+        count(&self.refused);
+        let short: String = why.trim().chars().take(200).collect();
+        note(&self.refusals, &short);
     }
 
     /// The number of devices that run this version.
@@ -136,6 +150,7 @@ impl Stats {
             received_bytes: get(&self.bytes),
             versions: self.versions.lock().map(|m| m.clone()).unwrap_or_default(),
             reasons: self.reasons.lock().map(|m| m.clone()).unwrap_or_default(),
+            refusals: self.refusals.lock().map(|m| m.clone()).unwrap_or_default(),
             seconds,
         }
     }

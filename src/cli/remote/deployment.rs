@@ -4,7 +4,7 @@ mod dry_run;
 mod status;
 mod strays;
 
-use super::{Ask, Client, part};
+use super::{Ask, Client, firmware, part};
 use crate::cli::exit::Code;
 use crate::cli::output;
 use anyhow::{Context as _, bail};
@@ -28,7 +28,7 @@ pub(in crate::cli) enum Deployment {
     Create {
         /// Its name.
         name: String,
-        /// uuid of the firmware of its first release.
+        /// The firmware of its first release: its uuid, or its version where only one has it.
         #[arg(long)]
         firmware: String,
         /// Devices must have these tags, with commas.
@@ -50,7 +50,7 @@ pub(in crate::cli) enum Deployment {
     Release {
         /// Its name.
         name: String,
-        /// The firmware's uuid.
+        /// The firmware: its uuid, or its version where only one has it.
         firmware: String,
         /// uuid of the archive that comes with it.
         #[arg(long)]
@@ -60,7 +60,7 @@ pub(in crate::cli) enum Deployment {
     DryRun {
         /// The group's name.
         name: String,
-        /// uuid of the firmware that would be released.
+        /// The firmware that would be released: its uuid, or its version where only one has it.
         #[arg(long)]
         firmware: Option<String>,
         /// File with the workflow (JSON) that it would go by, in place of the group's.
@@ -279,7 +279,9 @@ impl Ask for Deployment {
                 tags,
                 version,
             } => {
-                let path = format!("{}/deployments", client.in_product().await?);
+                let product = client.in_product().await?;
+                let firmware = firmware::named(client, &product, &firmware).await?;
+                let path = format!("{product}/deployments");
                 let conditions = json!({"version": version, "tags": tags});
                 let body = json!({"name": name, "firmware": firmware, "conditions": conditions});
                 client.one(&client.send(Method::POST, &path, &body).await?)?;
@@ -291,6 +293,8 @@ impl Ask for Deployment {
                 firmware,
                 archive,
             } => {
+                let product = client.in_product().await?;
+                let firmware = firmware::named(client, &product, &firmware).await?;
                 let release = json!({"firmware": firmware, "archive": archive});
                 return put(client, &name, release).await;
             }
@@ -298,7 +302,14 @@ impl Ask for Deployment {
                 name,
                 firmware,
                 workflow,
-            } => return dry_run::show(client, &name, firmware, workflow).await,
+            } => {
+                let product = client.in_product().await?;
+                let firmware = match firmware {
+                    Some(name) => Some(firmware::named(client, &product, &name).await?),
+                    None => None,
+                };
+                return dry_run::show(client, &name, firmware, workflow).await;
+            }
             Self::Strays { name } => return strays::list(client, &name).await,
             Self::Adopt { name, devices } => {
                 return strays::correct(client, &name, "adopt", devices).await;

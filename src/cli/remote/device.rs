@@ -300,6 +300,14 @@ impl Files {
             "{} devices registered",
             answer["data"]["imported"]
         ));
+        let ignored = answer["data"]["ignored_columns"].as_array();
+        if let Some(columns) = ignored.filter(|c| !c.is_empty()) {
+            let names: Vec<&str> = columns.iter().filter_map(Value::as_str).collect();
+            client.done(&format!(
+                "columns that were left, since they mean nothing here: {}",
+                names.join(", ")
+            ));
+        }
         if client.json() {
             client.one(&answer["data"])?;
         }

@@ -1,7 +1,7 @@
 //! `nervecenter firmware publish|list|download|delete`: firmware of a server.
 
 use super::upload::upload;
-use super::{Remote, part};
+use super::{Client, Refused, Remote, part};
 use crate::cli::exit::Code;
 use crate::cli::image::{Image, open};
 use crate::cli::output;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -55,6 +55,38 @@ pub(in crate::cli) struct Delete {
     uuid: String,
 }
 
+/// Whether the server refused an upload since it has this firmware.
+fn is_taken(e: &anyhow::Error) -> bool {
+    e.downcast_ref::<Refused>().is_some_and(|r| {
+        r.status == StatusCode::UNPROCESSABLE_ENTITY
+            && r.said.contains("uuid has already been taken")
+    })
+}
+
+/// The uuid of a firmware of a product that a person names by its uuid or, where that is clear, by its version.
+pub(super) async fn named(client: &Client, product: &str, name: &str) -> anyhow::Result<String> {
+    let all = client.get(&format!("{product}/firmwares")).await?;
+    let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
+    let with = |field: &str| -> Vec<&str> {
+        let found = all.iter().filter(|f| f[field] == name);
+        found.filter_map(|f| f["uuid"].as_str()).collect()
+    };
+    if let [uuid, ..] = with("uuid")[..] {
+        return Ok(uuid.to_owned());
+    }
+    let found = with("version");
+    match found[..] {
+        [one] => Ok(one.to_owned()),
+        [] => bail!(
+            "there is no firmware {name:?} in this product; `nervecenter firmware list` shows those there are"
+        ),
+        _ => bail!(
+            "there are several firmwares of version {name}, say which by its uuid: {}",
+            found.join(", ")
+        ),
+    }
+}
+
 /// A progress bar, which is hidden unless stderr is a terminal.
 pub(super) fn bar(what: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
@@ -89,14 +121,21 @@ impl Publish {
         }
         let client = remote.client()?;
         let product = client.in_product().await?;
-        let made = upload(
-            &client,
-            &format!("{product}/firmwares"),
-            "firmware",
-            &self.file,
-            &bar("uploading"),
-        )
-        .await?;
+        // Before the upload, so that a mistyped name does not leave half of the work done.
+        for group in &self.deploy {
+            let path = format!("{product}/deployments/{}", part(group));
+            client.get(&path).await?;
+        }
+        let list = format!("{product}/firmwares");
+        let made = upload(&client, &list, "firmware", &self.file, &bar("uploading")).await;
+        let made = match made {
+            // A build that is repeated, or whose releases failed, goes on with what is there.
+            Err(e) if !self.deploy.is_empty() && is_taken(&e) => {
+                client.done("this firmware was uploaded before");
+                client.get(&format!("{list}/{}", image.uuid())).await?
+            }
+            made => made?,
+        };
         let uuid = made["uuid"]
             .as_str()
             .context("the server gave no uuid")?

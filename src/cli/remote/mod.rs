@@ -21,6 +21,7 @@ use super::output;
 use super::socket::Server;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use percent_encoding::percent_decode_str;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -148,6 +149,51 @@ pub(super) struct Unauthorized(String);
 pub(super) struct Refused {
     pub(super) status: StatusCode,
     said: String,
+}
+
+/// What things are called, by the part of a path before their name.
+const THINGS: [(&str, &str); 12] = [
+    ("orgs", "organization"),
+    ("products", "product"),
+    ("deployments", "deployment group"),
+    ("firmwares", "firmware"),
+    ("archives", "archive"),
+    ("devices", "device"),
+    ("scripts", "script"),
+    ("keys", "signing key"),
+    ("ca_certificates", "CA certificate"),
+    ("jobs", "job"),
+    ("users", "member"),
+    ("service_accounts", "service account"),
+];
+
+/// Names what was not found. The server does not, since it does not say whether something is hidden or not there.
+fn told(e: anyhow::Error, path: &str) -> anyhow::Error {
+    let refused = e.downcast_ref::<Refused>();
+    if refused.is_none_or(|r| r.status != StatusCode::NOT_FOUND) {
+        return e;
+    }
+    let path = path.split('?').next().unwrap_or_default();
+    let parts: Vec<String> = path
+        .split('/')
+        .map(|p| percent_decode_str(p).decode_utf8_lossy().into_owned())
+        .collect();
+    let mut named: Vec<(&str, &String)> = Vec::new();
+    for pair in parts.windows(2) {
+        let thing = THINGS.iter().find(|(part, _)| pair[0] == *part);
+        named.extend(thing.map(|(_, noun)| (*noun, &pair[1])));
+    }
+    let Some((noun, name)) = named.pop() else {
+        return e;
+    };
+    let place: Vec<String> = named.into_iter().map(|(_, name)| name.clone()).collect();
+    let within = match place.is_empty() {
+        true => String::new(),
+        false => format!(" in {}", place.join("/")),
+    };
+    let said = format!("there is no {noun} {name:?}{within}, or your token may not see it");
+    let status = StatusCode::NOT_FOUND;
+    Refused { status, said }.into()
 }
 
 /// The exit code for an error.
@@ -296,21 +342,22 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Value> {
-        let mut whole = self
-            .full_answer(self.request(method, path).json(body))
-            .await?;
+        let request = self.request(method, path).json(body);
+        let mut whole = self.full_answer(request).await.map_err(|e| told(e, path))?;
         Ok(whole["data"].take())
     }
 
     /// Returns the `data` of a resource.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let mut whole = self.full_answer(self.request(Method::GET, path)).await?;
+        let asked = self.full_answer(self.request(Method::GET, path)).await;
+        let mut whole = asked.map_err(|e| told(e, path))?;
         Ok(whole["data"].take())
     }
 
     /// Deletes a resource.
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.full_answer(self.request(Method::DELETE, path)).await?;
+        let asked = self.full_answer(self.request(Method::DELETE, path)).await;
+        asked.map_err(|e| told(e, path))?;
         Ok(())
     }
 
@@ -380,7 +427,8 @@ impl Client {
             [one] => Ok(one.to_owned()),
             [] => bail!("there is no {what} yet"),
             _ => bail!(
-                "there are several {what}s, say which with {flag}: {}",
+                "there are several {what}s, say which with {flag} (or {}): {}",
+                flag.replace("--", "NERVECENTER_").to_uppercase(),
                 names.join(", ")
             ),
         }

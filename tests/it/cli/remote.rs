@@ -117,15 +117,34 @@ async fn from_the_login_to_the_rollback() {
         code == 1 && said.contains("has already been taken"),
         "{code} {said}"
     );
+    // With a group to release in, a repeated publish goes on with what is there, and a mistyped group costs no upload.
+    let (code, said) = cli.fails(&[
+        "firmware",
+        "publish",
+        again.to_str().unwrap(),
+        "--deploy",
+        "porod",
+    ]);
+    assert!(
+        code == 1 && said.contains("no deployment group \"porod\" in acme/fixture-product"),
+        "{code} {said}"
+    );
+    let (code, said) = cli.fails(&["deployment", "create", "prod", "--firmware", "9.9.9"]);
+    assert!(
+        code == 1 && said.contains("no firmware \"9.9.9\""),
+        "{code} {said}"
+    );
     cli.text(&[
         "deployment",
         "create",
         "prod",
         "--firmware",
-        &one,
+        "1.0.0",
         "--tags",
         "a,b",
     ]);
+    let repeated = publish("good/rpi4-1.0.0.fw", &["--deploy", "prod"]);
+    assert_eq!(repeated, one);
     let group = cli.json(&["deployment", "activate", "prod"]);
     assert_eq!(
         (&group["state"], &group["conditions"]["tags"][1]),
@@ -139,7 +158,7 @@ async fn from_the_login_to_the_rollback() {
     let back = cli.json(&["deployment", "rollback", "prod", "--reason", "too slow"]);
     assert_eq!(
         (&back["release"], &back["takes_back"]),
-        (&3.into(), &2.into())
+        (&4.into(), &3.into())
     );
     assert_eq!(
         cli.json(&["deployment", "show", "prod"])["firmware_uuid"],
@@ -152,7 +171,7 @@ async fn from_the_login_to_the_rollback() {
             .as_array()
             .unwrap()
             .len(),
-        3
+        4
     );
     let updated = cli.json(&[
         "deployment",

@@ -208,3 +208,27 @@ async fn the_command_line_shows_a_console_and_a_shell_and_sends_files() {
     let said = String::from_utf8(out.stderr).unwrap();
     assert!(!out.status.success() && said.contains("10 MiB"), "{said}");
 }
+
+/// Somebody who mistyped the key is told so, and does not wait for it in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_are_not_let_in_are_told_of() {
+    let server = Server::start(Engine::Sqlite).await.unwrap();
+    let out = Command::new("timeout")
+        .args(["-s", "INT", "14", BINARY, "sim", "--devices", "1"])
+        .args(["--url", &format!("wss://{}", server.devices)])
+        .arg("--server-ca")
+        .arg(&server.ca)
+        .args([
+            "--product-key",
+            "nhp_nobodys",
+            "--product-secret",
+            "guessed",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        said.contains("0 of 1 devices joined") && said.contains("401"),
+        "{said}"
+    );
+}

@@ -133,5 +133,5 @@ async fn a_watch_fails_when_the_release_is_ended_or_takes_too_long() {
     let gone = api.delete(&Api::product("/deployments/g")).await;
     assert_eq!(gone.status, 204);
     let mut gone = Watch::start(&server, &[]);
-    gone.says(&["error", "Not Found"]).await;
+    gone.says(&["error", "no deployment group"]).await;
 }
