@@ -3,11 +3,13 @@
 use super::*;
 
 /// How mail is sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Mail {
     /// URL of the SMTP server, with the password if it requires one.
+    #[serde(rename = "smtp-url", serialize_with = "masked_secret")]
     pub url: Secret,
     /// The sender.
+    #[serde(rename = "mail-from", serialize_with = "address")]
     pub from: Mailbox,
 }
 
@@ -87,11 +89,22 @@ pub(super) fn without_passwords(url: &str) -> String {
     format!("{front}?{}", masked.collect::<Vec<_>>().join("&"))
 }
 
-/// Serializes only the sender, because the URL holds a password.
-pub(super) fn from_only<S: serde::Serializer>(
-    mail: &Option<Mail>,
-    s: S,
-) -> Result<S::Ok, S::Error> {
-    let from = mail.as_ref().map(|m| m.from.to_string());
-    from.serialize(s)
+/// Serializes a URL without its password.
+fn masked_secret<S: serde::Serializer>(url: &Secret, s: S) -> Result<S::Ok, S::Error> {
+    without_passwords(url.reveal()).serialize(s)
+}
+
+/// Serializes an address as the setting has it.
+fn address<S: serde::Serializer>(address: &Mailbox, s: S) -> Result<S::Ok, S::Error> {
+    address.to_string().serialize(s)
+}
+
+/// Serializes a switch as the setting has it.
+pub(super) fn on_off<S: serde::Serializer>(on: &bool, s: S) -> Result<S::Ok, S::Error> {
+    if *on { "on" } else { "off" }.serialize(s)
+}
+
+/// Serializes bytes as the MiB of the setting.
+pub(super) fn mib<S: serde::Serializer>(bytes: &u64, s: S) -> Result<S::Ok, S::Error> {
+    (bytes >> 20).serialize(s)
 }

@@ -188,6 +188,7 @@ pub struct Config {
     #[serde(flatten)]
     pub bucket: Option<BucketSettings>,
     /// Whether devices download from the bucket itself.
+    #[serde(serialize_with = "on_off")]
     pub bucket_downloads: bool,
     /// The node key, if it is configured.
     #[serde(skip)]
@@ -207,23 +208,29 @@ pub struct Config {
     /// Where other paths of the device endpoint are redirected to.
     pub redirect_url: String,
     /// Whether devices may authenticate with shared secrets.
+    #[serde(serialize_with = "on_off")]
     pub shared_secrets: bool,
     /// Whether a CA may be registered without a proof of possession.
+    #[serde(serialize_with = "on_off")]
     pub unproven_cas: bool,
     /// Public base URL of the web API.
     pub web_url: Option<String>,
     /// Whether webhooks may be delivered to private addresses.
+    #[serde(serialize_with = "on_off")]
     pub private_webhooks: bool,
     /// Whether products may accept ESP-IDF images.
+    #[serde(serialize_with = "on_off")]
     pub esp_idf: bool,
     /// How mail is sent; `None` for no mail.
-    #[serde(serialize_with = "from_only")]
+    #[serde(flatten)]
     pub mail: Option<Mail>,
     /// Whether people may make accounts for themselves.
+    #[serde(serialize_with = "on_off")]
     pub open_for_registrations: bool,
     /// Another server that all devices are redirected to.
     pub redirect_devices: Option<String>,
     /// Bytes that must stay free on the disk of the data folder.
+    #[serde(rename = "disk-reserve-mib", serialize_with = "mib")]
     pub disk_reserve: u64,
     /// Bytes a second that all deployment groups together send on average; `None` for no limit.
     pub bytes_per_second: Option<i64>,
@@ -308,7 +315,7 @@ impl Options {
                 .into_iter()
                 .map(tls_name)
                 .collect::<Result<_, _>>()?,
-            connect_rate: self.connect_rate.unwrap_or(2_000),
+            connect_rate: self.connect_rate.map_or(Ok(2_000), connect_rate)?,
             redirect_url: redirect.unwrap_or_else(|| "https://docs.nerves-hub.org/".into()),
             shared_secrets: switch("shared-secrets", self.shared_secrets, true)?,
             unproven_cas: switch("unproven-cas", self.unproven_cas, false)?,
@@ -383,6 +390,18 @@ pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
         flag: "node-key",
         value: "…".into(),
         why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
+    })
+}
+
+/// Zero would let no device in.
+fn connect_rate(rate: u32) -> Result<u32, ConfigError> {
+    if rate > 0 {
+        return Ok(rate);
+    }
+    Err(ConfigError::Value {
+        flag: "connect-rate",
+        value: rate.to_string(),
+        why: "must be above 0; leave it out for the default".into(),
     })
 }
 

@@ -28,6 +28,29 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
+fn what_is_printed_can_be_read_again() {
+    let all = Options {
+        smtp_url: Some("smtps://u:hunter2@mail.example.org".into()),
+        mail_from: Some("Nervecenter <ota@example.org>".into()),
+        web_url: Some("https://updates.example.org".into()),
+        esp_idf: Some("on".into()),
+        disk_reserve_mib: Some(7),
+        bucket: Some("s3://firmware/production".into()),
+        bucket_region: Some("eu-central-1".into()),
+        bucket_downloads: Some("on".into()),
+        tls_name: vec!["updates.example.org".into()],
+        ..Options::default()
+    };
+    for given in [Options::default(), all] {
+        let printed = toml::to_string(&given.resolve().unwrap()).unwrap();
+        assert!(!printed.contains("hunter2"), "{printed}");
+        let read: Options = toml::from_str(&printed).unwrap();
+        let again = toml::to_string(&read.resolve().unwrap()).unwrap();
+        assert_eq!(printed, again);
+    }
+}
+
+#[test]
 fn a_bad_value_names_its_flag_and_the_fix() {
     let of = |o: Options| o.resolve().unwrap_err().to_string();
     let web = of(Options {
@@ -53,6 +76,11 @@ fn a_bad_value_names_its_flag_and_the_fix() {
         ..Options::default()
     });
     assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
+    let rate = of(Options {
+        connect_rate: Some(0),
+        ..Options::default()
+    });
+    assert!(rate.starts_with("--connect-rate \"0\""), "{rate}");
     let open = of(Options {
         open_for_registrations: Some("on".into()),
         ..Options::default()

@@ -91,14 +91,14 @@ impl Node {
         setup::claim_files(&db, &blobs, config.bucket_url()).await?;
         let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, db.now())?;
         secret_files::keep(config, &db).await?;
-        let bind = |what: &'static str, at: SocketAddr| async move {
-            TcpListener::bind(at)
-                .await
-                .with_context(|| format!("could not listen on {at} for {what}"))
+        let bind = |what: &'static str, flag: &'static str, at: SocketAddr| async move {
+            TcpListener::bind(at).await.with_context(|| {
+                format!("could not listen on {at} for {what}; --{flag} names another address")
+            })
         };
-        let web = bind("the web", config.web_listen).await?;
-        let devices = bind("devices", config.device_listen).await?;
-        let downloads = bind("downloads", config.download_listen).await?;
+        let web = bind("the web", "web-listen", config.web_listen).await?;
+        let devices = bind("devices", "device-listen", config.device_listen).await?;
+        let downloads = bind("downloads", "download-listen", config.download_listen).await?;
         let (records, writer) = Batcher::new(db.clone(), IngestWriter::default());
         let (newcomers, registrar) = Batcher::new(db.clone(), NewcomerWriter);
         let links = DownloadUrls::new(

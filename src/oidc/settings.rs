@@ -35,6 +35,7 @@ pub struct Settings {
     /// Whether accounts are made.
     pub create: CreateAccounts,
     /// Whether an account belongs to whoever this provider says has verified its address.
+    #[serde(serialize_with = "on_off")]
     pub trusted_addresses: bool,
     /// Values of `acr` or `amr` that say that the provider asked for a second factor.
     pub second_factor: Vec<String>,
@@ -42,6 +43,11 @@ pub struct Settings {
 
 fn hidden<S: Serializer>(_: &Secret, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str("***")
+}
+
+/// A switch as the setting has it.
+fn on_off<S: Serializer>(on: &bool, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_str(if *on { "on" } else { "off" })
 }
 
 impl Settings {
