@@ -63,6 +63,14 @@ impl BlobError {
         refused || self.is_silent()
     }
 
+    /// Whether the service knows no bucket of this name.
+    pub fn is_no_bucket(&self) -> bool {
+        let said = self.to_string();
+        ["NoSuchBucket", "ContainerNotFound", "bucket does not exist"]
+            .iter()
+            .any(|text| said.contains(text))
+    }
+
     /// Whether a bucket does not answer, or says that it has a fault.
     pub fn is_silent(&self) -> bool {
         matches!(self, Self::Store(object_store::Error::Generic { store, .. }) if *store != "LocalFileSystem")

@@ -127,6 +127,9 @@ pub fn files(config: &Config) -> anyhow::Result<Blobs> {
     opened.context("could not open the file store")
 }
 
+/// Where machines of a cloud ask for their credentials, as they do when none are given.
+const MACHINE_CREDENTIALS: &str = "169.254.169.254";
+
 /// Claims the file store for this installation. One that does not answer now is used all the same: devices are served without it, and
 /// nothing is removed from it before it was claimed.
 ///
@@ -136,7 +139,13 @@ pub async fn claim_files(db: &Db, blobs: &Blobs, bucket: &str) -> anyhow::Result
     match file_store::claim(db, blobs).await {
         Ok(()) => Ok(()),
         Err(FileStoreError::Files(e)) if e.is_silent() => {
-            tracing::error!(error = %e, bucket, "the bucket does not answer; uploads and downloads fail until it does");
+            let error = e.to_string();
+            let advice = if error.contains(MACHINE_CREDENTIALS) {
+                "this machine has no credentials of its own; give some with --bucket-credentials, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            } else {
+                "uploads and downloads fail until it does"
+            };
+            tracing::error!(error, bucket, advice, "the bucket does not answer");
             Ok(())
         }
         Err(e) => Err(e).with_context(|| format!("--bucket {bucket:?}")),

@@ -20,6 +20,9 @@ pub enum FileStoreError {
         "it holds none of the files that the database names; copy them there first (from the folder `blobs` of the data folder, under the same names), or correct its address"
     )]
     Empty,
+    /// There is no such bucket.
+    #[error("there is no such bucket; make it first, or correct its name")]
+    Absent,
     /// It does not answer, or it refuses.
     #[error(transparent)]
     Files(#[from] BlobError),
@@ -43,11 +46,18 @@ pub async fn claim(db: &Db, blobs: &Blobs) -> Result<(), FileStoreError> {
     let fresh = hex::encode(random::<16>());
     let own = nodes::setting(&mut w, INSTALLATION, fresh.as_bytes()).await?;
     w.commit().await?;
-    match blobs.owner().await? {
+    let owner = match blobs.owner().await {
+        Err(e) if e.is_no_bucket() => return Err(FileStoreError::Absent),
+        owner => owner?,
+    };
+    match owner {
         Some(owner) if owner == own => Ok(()),
         Some(_) => Err(FileStoreError::Foreign),
         None if lacks_all(db, blobs).await? => Err(FileStoreError::Empty),
-        None => Ok(blobs.mark_owner(own).await?),
+        None => match blobs.mark_owner(own).await {
+            Err(e) if e.is_no_bucket() => Err(FileStoreError::Absent),
+            done => Ok(done?),
+        },
     }
 }
 
