@@ -104,6 +104,15 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
         return all;
     };
     all.push(check("has_release", true, release.number.to_string(), ""));
+    all.push(check(
+        "runs_other_firmware",
+        device.fw_uuid != firmware.uuid,
+        device.fw_version.as_deref().unwrap_or("unknown"),
+        format!(
+            "The device runs release {} ({}) already.",
+            release.number, firmware.version
+        ),
+    ));
     all.push(runs(rollout, release));
     all.extend(of_policy(facts, g, firmware, now));
     let sound = firmware.damaged_at.is_none();
@@ -114,15 +123,6 @@ pub fn checks(facts: &Facts, now: Micros) -> Vec<Check> {
         format!(
             "The stored file of firmware {} is damaged; upload it again.",
             firmware.version
-        ),
-    ));
-    all.push(check(
-        "runs_other_firmware",
-        device.fw_uuid != firmware.uuid,
-        device.fw_version.as_deref().unwrap_or("unknown"),
-        format!(
-            "The device runs release {} ({}) already.",
-            release.number, firmware.version
         ),
     ));
     all.extend(of_device(facts, now));

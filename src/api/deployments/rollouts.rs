@@ -25,7 +25,7 @@ struct RolloutView {
     sentence: String,
     /// The number of the release that it takes back.
     takes_back: Option<i64>,
-    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`.
+    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made or all were withdrawn (they get the whole file), else `ready`.
     status: &'static str,
     /// When the state changed last.
     changed_at: Option<String>,

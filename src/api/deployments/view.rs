@@ -33,7 +33,7 @@ pub(super) struct DeploymentGroup {
     releases_count: Option<i64>,
     /// Free text.
     notes: Option<String>,
-    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`. Beyond NervesHub.
+    /// `preparing` while devices wait for deltas, `deltas_failed` when none could be made or all were withdrawn (they get the whole file), else `ready`. Beyond NervesHub.
     status: &'static str,
     /// What can be set of it; left out in lists. Beyond NervesHub.
     #[serde(skip_serializing_if = "Option::is_none")]

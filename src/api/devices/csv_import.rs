@@ -35,6 +35,9 @@ use tokio::time::timeout;
 struct Imported {
     /// Devices that it registered.
     imported: u64,
+    /// Columns that no export has, and whose values were left: mistyped names are among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ignored_columns: Vec<String>,
 }
 
 pub(super) fn routes(contract: &mut Contract) {
@@ -43,7 +46,7 @@ pub(super) fn routes(contract: &mut Contract) {
         .summary("Register many devices")
         .description("A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. \
                CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; \
-               others are ignored. Bad rows are told by line in `errors.rows`.")
+               others are ignored, and named in `ignored_columns` if no export has them. Bad rows are told by line in `errors.rows`.")
         .headers(&[
             optional_field("format", FieldType::Words(&["microchip_trust_and_go"]), "Kind of manifest"),
             optional_field("tags", FieldType::Text, "With commas; tags of all devices of a manifest"),
@@ -77,9 +80,12 @@ async fn import(
     let kind = head.headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
     if kind.starts_with("text/csv") {
-        let imported =
+        let done =
             csv_import::csv(&app, &scope, spooled(&app, scope.person().id, body).await?).await?;
-        return Ok(Either::A(Data(Imported { imported })));
+        return Ok(Either::A(Data(Imported {
+            imported: done.devices,
+            ignored_columns: done.ignored,
+        })));
     }
     let wanted = manifest_tags(&head.headers)?;
     let bytes = whole_body(body, JSON_BYTES, BODY_TIME).await?;

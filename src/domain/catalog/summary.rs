@@ -204,7 +204,9 @@ fn attention_of(rollout: &RolloutSummary) -> Vec<Attention> {
         _ => {}
     }
     if progress.status == GroupStatus::DeltasFailed {
-        let title = format!("{group}: no delta could be made; devices get the whole file.");
+        let title = format!(
+            "{group}: no delta could be made, or those there were are withdrawn since devices failed with them; devices get the whole file."
+        );
         all.push(about("deltas_failed", "warning", title));
     }
     let failed: i64 = progress.steps.iter().map(|s| s.counts.failed).sum();

@@ -181,7 +181,9 @@ fn of_step(rollout: &Rollout, more: bool, preparing: bool, now: Micros) -> Reaso
             Reason::new("deltas", text)
         }
         StepDecision::Wait(Waiting::Newcomers) if more => {
-            let text = format!("Step {step} updates each device as it connects.");
+            let text = format!(
+                "Step {step} updates each device that is left once it can be: connected, with updates on and not in the penalty box."
+            );
             Reason::new("updating", text)
         }
         StepDecision::Wait(waiting) => Reason::new(waiting.word(), waiting.sentence(step)),

@@ -18,7 +18,7 @@ use crate::domain::devices::{certificates, csv_cells};
 use crate::domain::error::TAKEN;
 use crate::domain::{DomainError, Result};
 use crate::ids::{DeviceId, NodeId};
-use crate::limits::{CSV_LINES, IMPORT_ROWS, IMPORT_SLICE};
+use crate::limits::{CSV_LINES, IGNORED_COLUMNS, IMPORT_ROWS, IMPORT_SLICE};
 use crate::store::devices::imports;
 use crate::store::devices::{NewDevice, bulk};
 use crate::store::events::audit;
@@ -36,6 +36,15 @@ use std::fs::File;
 /// Errors by line number.
 type Mistakes = BTreeMap<u64, Vec<String>>;
 
+/// What an import of CSV did.
+#[derive(Debug)]
+pub struct Imported {
+    /// Devices that it registered.
+    pub devices: u64,
+    /// Columns that no export has, and whose values were left: mistyped names are among them.
+    pub ignored: Vec<String>,
+}
+
 /// Registers the devices of a CSV file, all or none. The first line names the columns: `identifier`, and any of
 /// `description`, `tags` (separated by commas or spaces), and `certificates` (PEM). Other columns are ignored,
 /// so that an export can be imported. The rows are written in batches, so that devices are served in between.
@@ -44,8 +53,8 @@ type Mistakes = BTreeMap<u64, Vec<String>>;
 ///
 /// # Errors
 /// A validation error that lists each bad row by its line. Nothing is kept then.
-pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Result<u64> {
-    let rows = blocking(move || read(file)).await??;
+pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Result<Imported> {
+    let (rows, ignored) = blocking(move || read(file)).await??;
     let import = random_id();
     let mut w = context.db.write().await?;
     imports::begin(&mut w, import, scope.product().id, context.now()).await?;
@@ -66,7 +75,10 @@ pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Resul
         }
         done
     });
-    done.await.map_err(|e| DomainError::Fault(e.to_string()))?
+    let devices = done
+        .await
+        .map_err(|e| DomainError::Fault(e.to_string()))??;
+    Ok(Imported { devices, ignored })
 }
 
 async fn write_slices(

@@ -128,6 +128,16 @@ async fn why_names_the_first_rule_in_the_way_and_is_right_about_what_follows(ser
         said["sentence"],
         "The device runs release 1 (1.0.0) already."
     );
+    // Also when the release stands still: it is nothing to this device.
+    let paused = api
+        .post(&Api::product("/deployments/g/pause"), json!({}))
+        .await;
+    assert_eq!(paused.status, 200, "{}", paused.text);
+    assert_eq!(why(&api).await["rule"], "runs_other_firmware");
+    let resumed = api
+        .post(&Api::product("/deployments/g/resume"), json!({}))
+        .await;
+    assert_eq!(resumed.status, 200, "{}", resumed.text);
     let set = async |settings: Value| {
         let body = json!({ "deployment": settings });
         let answer = api.put(&Api::product("/deployments/g"), body).await;

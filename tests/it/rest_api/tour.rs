@@ -251,6 +251,11 @@ fn plain(key: &str, value: Value) -> Value {
             format!("<time{}>", shape.collect::<String>()).into()
         }
         Value::String(text) if key == "location" => location(&text).into(),
+        // The number of a job: some are made until one is ended before it has ended by itself.
+        Value::String(text) if key == "results" => {
+            let product = text.split("/jobs/").next().unwrap_or_default();
+            format!("{product}/jobs/<id>/results.csv").into()
+        }
         Value::String(_) if SECRET.contains(&key) => format!("<{key}>").into(),
         Value::Number(_) if key == "id" || key.ends_with("_id") || SECRET.contains(&key) => {
             format!("<{key}>").into()

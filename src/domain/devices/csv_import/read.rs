@@ -24,8 +24,18 @@ pub(super) fn refuse(mistakes: Mistakes) -> DomainError {
     DomainError::Fields(json!({"detail": text, "rows": rows}))
 }
 
-/// Reads and checks the whole file before anything is written.
-pub(super) fn read(file: File) -> Result<Vec<ManifestRow>> {
+/// The columns of an export, which an import knows without taking all of them.
+const KNOWN: [&str; 6] = [
+    "identifier",
+    "description",
+    "tags",
+    "product",
+    "org",
+    "certificates",
+];
+
+/// Reads and checks the whole file before anything is written. Returns its rows, and the names of columns that nobody knows.
+pub(super) fn read(file: File) -> Result<(Vec<ManifestRow>, Vec<String>)> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .trim(csv::Trim::All)
@@ -40,6 +50,9 @@ pub(super) fn read(file: File) -> Result<Vec<ManifestRow>> {
         let text = "the first line must name the columns; \"identifier\" is not among them";
         return Err(refuse(Mistakes::from([(1, vec![text.into()])])));
     };
+    let unknown = |h: &&str| !h.is_empty() && !KNOWN.iter().any(|k| h.eq_ignore_ascii_case(k));
+    let ignored = headers.iter().filter(unknown).take(IGNORED_COLUMNS);
+    let ignored = ignored.map(str::to_owned).collect();
     let (description, tags) = (column("description"), column("tags"));
     let pem = column("certificates");
     let mut rows: Vec<ManifestRow> = Vec::new();
@@ -110,7 +123,7 @@ pub(super) fn read(file: File) -> Result<Vec<ManifestRow>> {
         rows.push(row);
     }
     if mistakes.is_empty() {
-        Ok(rows)
+        Ok((rows, ignored))
     } else {
         Err(refuse(mistakes))
     }

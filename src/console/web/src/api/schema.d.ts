@@ -1121,7 +1121,7 @@ export interface paths {
         put?: never;
         /**
          * Register many devices
-         * @description A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; others are ignored. Bad rows are told by line in `errors.rows`.
+         * @description A JSON array is a Microchip Trust&Go manifest: 201 at once, the work is done in the background, and a notification tells how it went. CSV (`content-type: text/csv`) is imported all or nothing before the answer: the first line names the columns `identifier`, `description`, `tags`, `certificates`; others are ignored, and named in `ignored_columns` if no export has them. Bad rows are told by line in `errors.rows`.
          */
         post: operations["bulk.import"];
         delete?: never;
@@ -3204,7 +3204,7 @@ export interface components {
             settings?: components["schemas"]["DeploymentSettings"] | null;
             /** @description `on` or `off`: the same. */
             state: string;
-            /** @description `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`. Beyond NervesHub. */
+            /** @description `preparing` while devices wait for deltas, `deltas_failed` when none could be made or all were withdrawn (they get the whole file), else `ready`. Beyond NervesHub. */
             status: string;
         };
         /** @description What can be set of a deployment group: each field can be sent in `deployment` of the change. */
@@ -3656,6 +3656,8 @@ export interface components {
         };
         /** @description What an import of CSV did. */
         Imported: {
+            /** @description Columns that no export has, and whose values were left: mistyped names are among them. */
+            ignored_columns?: string[];
             /**
              * Format: uint64
              * @description Devices that it registered.
@@ -4582,7 +4584,7 @@ export interface components {
             sentence: string;
             /** @description `running`, `paused`, `stopped` (by itself) or `aborted`. */
             state: string;
-            /** @description `preparing` while devices wait for deltas, `deltas_failed` when none could be made (they get the whole file), else `ready`. */
+            /** @description `preparing` while devices wait for deltas, `deltas_failed` when none could be made or all were withdrawn (they get the whole file), else `ready`. */
             status: string;
             /** @description The steps in order. */
             steps: components["schemas"]["StepView"][];
