@@ -22,7 +22,7 @@ test('the first login leads to the first device, which the page shows by itself'
   await page.getByLabel('Email').fill(server.email)
   await page.getByLabel('Password').fill('not the password')
   await page.getByRole('button', { name: 'Log in' }).click()
-  await page.getByText('Authentication failed').waitFor()
+  await page.getByText('The email or the password is wrong').waitFor()
   await visitor.logIn()
 
   await page.getByRole('link', { name: 'Products' }).first().click()

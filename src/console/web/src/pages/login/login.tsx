@@ -12,7 +12,7 @@ import { Notice } from '../../ui/layout'
 import { Box } from './box'
 import { Providers } from './providers'
 import { SecondStep } from './second-step'
-import { signInProblem } from './sign-in-problem'
+import { inWordsOfForm, signInProblem } from './sign-in-problem'
 
 /** The second step after a sign-in at a provider: the address says what may take it, and the browser has its challenge in a cookie. */
 function stepOf(kinds: unknown): Step | null {
@@ -50,7 +50,9 @@ function First({ next, onDone, onSecond }: FirstProps) {
   const [password, setPassword] = useState('')
   const [remember, setRemember] = useState(false)
   const form = useForm(async () => {
-    const answer = await data(api.POST('/api/session', { body: { email, password, remember } }))
+    const answer = await data(api.POST('/api/session', { body: { email, password, remember } })).catch((e: unknown) => {
+      throw inWordsOfForm(e)
+    })
     if ('challenge' in answer) onSecond(answer)
     else onDone(answer)
   })

@@ -1,4 +1,7 @@
-/** What went wrong with a sign-in at a provider, in words, by the word that the server puts into the address. */
+/** What went wrong with a login, in the words of its form. */
+import { Problem } from '../../api/problem'
+
+/** By the word that the server puts into the address after a sign-in at a provider. */
 const TEXTS: Record<string, string> = {
   oidc_busy: 'Too many sign-ins are under way. Try again in a minute.',
   oidc_denied: 'The sign-in was cancelled at the provider.',
@@ -22,4 +25,10 @@ const TEXTS: Record<string, string> = {
 export function signInProblem(word: unknown): string | null {
   if (typeof word !== 'string' || word === '') return null
   return TEXTS[word] ?? 'The sign-in did not work. Try it once more.'
+}
+
+/** A refused password: the API calls the email address a username, the form does not. Other refusals stay as they are. */
+export function inWordsOfForm(refused: unknown): unknown {
+  if (!(refused instanceof Problem) || refused.status !== 401 || !refused.message.includes('username')) return refused
+  return new Problem(401, 'The email or the password is wrong. Check both and try again.')
 }
