@@ -24,12 +24,12 @@ test('with no organization the console greets and makes the first, and its produ
 
   // A name that cannot be is refused at its field.
   await page.getByLabel('Organization').fill('no/slashes')
-  await page.getByRole('button', { name: 'Make them' }).click()
+  await page.getByRole('button', { name: 'Make it' }).click()
   await page.getByRole('alert').waitFor()
   expect(await page.getByLabel('Organization').getAttribute('aria-invalid')).toBe('true')
   await page.getByLabel('Organization').fill('acme')
   await page.getByLabel('First product').fill('thermostat')
-  await page.getByRole('button', { name: 'Make them' }).click()
+  await page.getByRole('button', { name: 'Make both' }).click()
   await page.waitForURL('**/o/acme/p/thermostat/**')
   await page.getByRole('heading', { name: 'No device has joined yet' }).waitFor()
   await visitor.expectAccessibleInAllLooks('the first product')
@@ -40,6 +40,14 @@ test('with no organization the console greets and makes the first, and its produ
   await page.goto('/')
   await page.getByRole('link', { name: 'thermostat' }).first().waitFor()
   expect(await page.getByRole('heading', { name: /^Welcome/ }).count()).toBe(0)
+
+  // The next one is made in a dialog, which can be left as well.
+  await page.getByRole('button', { name: 'New organization' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Make it' }).waitFor()
+  await visitor.expectAccessibleInAllLooks('a new organization')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.waitFor({ state: 'detached' })
   visitor.expectWell()
   await visitor.leave()
 })

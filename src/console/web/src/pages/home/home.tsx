@@ -42,7 +42,7 @@ export default function Home() {
         ))}
       </div>
       <Dialog open={making} onClose={() => setMaking(false)} title="New organization">
-        <NewOrg />
+        <NewOrg onCancel={() => setMaking(false)} />
       </Dialog>
     </Page>
   )
@@ -78,7 +78,8 @@ function Org({ name, role }: { name: string; role: string }) {
   )
 }
 
-function NewOrg() {
+/** The first organization is made on the page itself, where there is nothing to go back to. */
+function NewOrg({ onCancel }: { onCancel?: () => void }) {
   const navigate = useNavigate()
   const [name, setName] = useState('')
   const [product, setProduct] = useState('')
@@ -107,8 +108,9 @@ function NewOrg() {
         placeholder="thermostat"
       />
       <DialogButtons>
+        {onCancel && <Button onClick={onCancel}>Cancel</Button>}
         <Button type="submit" kind="primary" busy={form.busy}>
-          Make them
+          {product ? 'Make both' : 'Make it'}
         </Button>
       </DialogButtons>
     </form>
