@@ -49,8 +49,8 @@ export function ExtensionSwitch({ name, at, states, listed }: SwitchProps) {
       {!listed && note && <p className="small muted">{note}</p>}
       {!states.product && (
         <p className="small muted">
-          Off for the whole product, so this switch does nothing.{' '}
-          <Link {...paths.settings(at.org, at.product, 'extensions')}>Extensions of the product</Link>
+          {states.device ? 'Allowed here, but off for the whole product, so the device does not use it.' : 'Off for the whole product, too.'}{' '}
+          <Link {...paths.settings(at.org, at.product, 'extensions')}>Switch it on for the product</Link>
         </p>
       )}
     </div>
