@@ -31,14 +31,15 @@ export function useNow(): number {
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
 
-export function Time({ at }: { at: string | null | undefined }) {
+/** `word` stands in place of how long ago it was, where that would mislead; the exact time is still shown on hover. */
+export function Time({ at, word }: { at: string | null | undefined; word?: string | undefined }) {
   const current = useNow()
   if (!at) return <span className="muted">–</span>
   const then = moment(at)
   if (Number.isNaN(then.getTime())) return <span>{at}</span>
   return (
     <time dateTime={then.toISOString()} title={`${local.format(then)}\n${then.toISOString()}`}>
-      {ago(then, frozenAt() ?? Math.max(current, Date.now() - 5000))}
+      {word ?? ago(then, frozenAt() ?? Math.max(current, Date.now() - 5000))}
     </time>
   )
 }

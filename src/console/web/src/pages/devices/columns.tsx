@@ -64,10 +64,12 @@ export function deviceColumns(org: string, product: string, live: LiveProduct): 
   ]
 }
 
+/** A device that is connected is there now, however long ago it said something. */
 function Seen({ device, live }: { device: ListedDevice; live: LiveProduct }) {
   const told = live.devices.get(device.identifier)
-  if (told) return <Time at={new Date(told.at).toISOString()} />
-  return device.last_communication === 'never' ? <span className="muted">never</span> : <Time at={device.last_communication} />
+  const at = told ? new Date(told.at).toISOString() : device.last_communication
+  if (at === 'never') return <span className="muted">never</span>
+  return <Time at={at} word={connectionStatus(device.connection_status, told?.online).word === 'online' ? 'now' : undefined} />
 }
 
 /** The stage of an update while it goes on; a device that rests or has its updates off says so. */
