@@ -1,5 +1,5 @@
 /** The demo, which is the first thing that most people see. */
-import { afterAll, beforeAll, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Visitor, closeBrowser } from './support/browser'
 import { Demo } from './support/server'
 
@@ -30,6 +30,20 @@ test('the printed login opens a fleet that is worth looking at', async () => {
   await page.getByRole('button', { name: 'Approve' }).click()
   await page.getByRole('alertdialog').getByRole('button', { name: /Approve/ }).click()
   await page.getByText('10 updated').waitFor({ timeout: 60_000 })
+  visitor.expectWell()
+
+  // A fleet of a few minutes fills its charts: they begin with it, and not with the day before.
+  await page.getByRole('link', { name: 'Insights' }).click()
+  await page.getByRole('heading', { name: /^Connected devices since / }).waitFor({ timeout: 90_000 })
+  await visitor.expectAccessibleInAllLooks('the insights of the demo')
+
+  // Devices that are connected are there now, and the exact time is at hand.
+  await page.getByRole('link', { name: 'Devices', exact: true }).click()
+  const row = page.getByRole('row').filter({ hasText: 'online' }).first()
+  const seen = row.getByRole('time')
+  await seen.waitFor()
+  expect(await seen.textContent()).toBe('now')
+  expect(await seen.getAttribute('title')).toMatch(/\d{4}-\d\d-\d\dT/)
   visitor.expectWell()
   await visitor.leave()
 })

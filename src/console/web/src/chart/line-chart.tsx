@@ -25,6 +25,8 @@ type Props = {
   format: (value: number) => string
   /** The bounds of the value axis; by the values without. */
   range?: readonly [number, number]
+  /** Whether there are whole numbers only, so that nothing between them is marked on the axis. */
+  whole?: boolean
   thresholds?: readonly Threshold[]
   /** Times that are shaded behind the lines, such as those of an alarm. */
   bands?: readonly Band[]
@@ -38,6 +40,9 @@ const STROKES = [
   { token: '--ok', dash: [2, 3] },
   { token: '--bad', dash: [9, 3, 2, 3] },
 ] as const
+
+/** From one mark of an axis of whole numbers to the next: 1, 2, 5, 10 and so on. */
+const WHOLE_STEPS = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat()
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
 
@@ -57,7 +62,7 @@ const NO_BANDS: readonly Band[] = []
 /** The class of what holds several charts. */
 export const chartsClass = css.charts
 
-export function LineChart({ label, t, lines, span, format, range, thresholds = [], bands = NO_BANDS, height = 180 }: Props) {
+export function LineChart({ label, t, lines, span, format, range, whole = false, thresholds = [], bands = NO_BANDS, height = 180 }: Props) {
   const points = useMemo(
     () =>
       joined(
@@ -89,6 +94,7 @@ export function LineChart({ label, t, lines, span, format, range, thresholds = [
         span={span}
         format={format}
         range={range}
+        whole={whole}
         thresholds={thresholds}
         bands={bands}
         height={height}
@@ -107,7 +113,7 @@ function valueAt(points: Points, line: number, cursor: number | null, format: (v
   return value === null || value === undefined ? '–' : format(value)
 }
 
-type PlotProps = Required<Pick<Props, 'span' | 'format' | 'thresholds' | 'bands' | 'height'>> & {
+type PlotProps = Required<Pick<Props, 'span' | 'format' | 'whole' | 'thresholds' | 'bands' | 'height'>> & {
   sentence: string
   points: Points
   range: Props['range']
@@ -116,7 +122,7 @@ type PlotProps = Required<Pick<Props, 'span' | 'format' | 'thresholds' | 'bands'
   onCursor: (index: number | null) => void
 }
 
-function Plot({ sentence, points, span, format, range, thresholds, bands, height, tones, onCursor }: PlotProps) {
+function Plot({ sentence, points, span, format, range, whole, thresholds, bands, height, tones, onCursor }: PlotProps) {
   const holder = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   // What the canvas reads when it draws; new values need no new canvas.
@@ -126,7 +132,7 @@ function Plot({ sentence, points, span, format, range, thresholds, bands, height
   useEffect(() => {
     const where = holder.current
     if (!where) return
-    const options = optionsOf(where, tones.split(' '), height, now, onCursor)
+    const options = optionsOf({ where, tones: tones.split(' '), height, whole, now, onCursor })
     const made = new uPlot(options, [[], ...Array.from({ length: count }, () => [])], where)
     plot.current = made
     const sized = new ResizeObserver(() => {
@@ -138,17 +144,19 @@ function Plot({ sentence, points, span, format, range, thresholds, bands, height
       made.destroy()
       plot.current = null
     }
-  }, [count, tones, height, onCursor])
+  }, [count, tones, height, whole, onCursor])
   useEffect(() => {
     plot.current?.setData([points.t, ...points.values])
-  }, [points, span, bands, count, tones, height, onCursor])
+  }, [points, span, bands, count, tones, height, whole, onCursor])
   useThemeChange(useCallback(() => plot.current?.redraw(false, true), []))
   return <div ref={holder} className={css.plot} style={{ height }} role="img" aria-label={sentence} />
 }
 
 type Now = { current: Pick<PlotProps, 'span' | 'format' | 'range' | 'thresholds' | 'bands'> }
 
-function optionsOf(where: HTMLElement, tones: readonly string[], height: number, now: Now, onCursor: (index: number | null) => void): uPlot.Options {
+type Made = Pick<PlotProps, 'height' | 'whole' | 'onCursor'> & { where: HTMLElement; tones: readonly string[]; now: Now }
+
+function optionsOf({ where, tones, height, whole, now, onCursor }: Made): uPlot.Options {
   const font = '12px system-ui, sans-serif'
   const axis = { stroke: () => colourOf(where, '--muted'), grid: { stroke: () => colourOf(where, '--line'), width: 1 }, ticks: { show: false }, font }
   return {
@@ -160,7 +168,7 @@ function optionsOf(where: HTMLElement, tones: readonly string[], height: number,
       x: { time: true, range: () => [now.current.span[0], now.current.span[1]] },
       y: { range: (_, least, most) => bounds(now.current.range, least, most) },
     },
-    axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((v) => now.current.format(v)) }],
+    axes: [axis, { ...axis, size: 64, values: (_, splits) => splits.map((v) => now.current.format(v)), ...(whole && { incrs: WHOLE_STEPS }) }],
     series: [
       {},
       ...tones.map((tone, n) => ({

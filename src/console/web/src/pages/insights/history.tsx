@@ -8,14 +8,15 @@ import { useProduct } from '../../product'
 import { Select } from '../../ui/form'
 import { Card, Failure, Skeleton } from '../../ui/layout'
 import { bytes, count, duration } from '../../ui/text'
-import { RANGES, type Range, iso, spanOf, useRange } from './range'
+import { RANGES, type Range, firstOf, iso, narrowed, spanOf, useRange } from './range'
 
 /** Points of a chart; more would stand on one pixel. */
 const POINTS = 300
 /** How often charts are read again, in milliseconds: the server counts once a minute. */
 const EVERY = 60_000
 
-type Series = components['schemas']['ProductSeries'] & { span: readonly [number, number] }
+/** `since` is when counting began, where the span was narrowed to it. */
+type Series = components['schemas']['ProductSeries'] & { span: readonly [number, number]; since: number | undefined }
 type Chart = {
   metric: 'connected' | 'health' | 'updates' | 'bytes'
   title: string
@@ -23,6 +24,15 @@ type Chart = {
   format: (value: number) => string
   /** Whether a point is a sum of what happened in it; the others are counts at instants. */
   sums: boolean
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' })
+
+/** When counting began: the time of today, with the date on another day. */
+function sinceText(seconds: number): string {
+  const then = new Date(seconds * 1000)
+  return `since ${(then.toDateString() === new Date().toDateString() ? clock : calendar).format(then)}`
 }
 
 const whole = (value: number) => count(Math.round(value))
@@ -63,17 +73,25 @@ function OverTime({ chart, range }: { chart: Chart; range: Range }) {
     placeholderData: keepPreviousData,
     refetchInterval: EVERY,
     queryFn: async ({ signal }): Promise<Series> => {
-      const span = spanOf(range)
-      const query = { metric: chart.metric, from: iso(span[0]), to: iso(span[1]), points: POINTS }
-      const found = await data(api.GET('/api/orgs/{org}/products/{product}/series', { params: { path: { org, product }, query }, signal }))
-      return { ...found, span }
+      const whole = spanOf(range)
+      // A young fleet has its data at the very end: the shorter the time, the closer are the points that the server answers.
+      for (let span = whole; ; ) {
+        const query = { metric: chart.metric, from: iso(span[0]), to: iso(span[1]), points: POINTS }
+        const found = await data(api.GET('/api/orgs/{org}/products/{product}/series', { params: { path: { org, product }, query }, signal }))
+        const points = { t: found.t, lines: Object.values(found.series as Record<string, (number | null)[]>) }
+        const less = narrowed(span, points)
+        if (less[0] === span[0]) return { ...found, span, since: span[0] > whole[0] ? firstOf(points) : undefined }
+        span = less
+      }
     },
   })
+  const { step, since } = series.data ?? {}
+  const notes = [chart.sums && step && `in ${duration(step)}`, since && sinceText(since)].filter(Boolean)
   return (
     <section>
       <h3>
         {chart.title}
-        {chart.sums && series.data && <span className="small muted"> in {duration(series.data.step)}</span>}
+        {notes.length > 0 && <span className="small muted"> {notes.join(', ')}</span>}
       </h3>
       {series.error && <Failure error={series.error} again={() => void series.refetch()} />}
       {series.isPending && <Skeleton lines={5} />}
@@ -92,5 +110,5 @@ function Lines({ chart, series }: { chart: Chart; series: Series }) {
   }
   // From nothing, so that a few devices of many are not a cliff.
   const most = Math.max(1, ...lines.flatMap((l) => l.values.map((v) => v ?? 0)))
-  return <LineChart label={chart.title} t={series.t} lines={lines} span={series.span} format={chart.format} range={[0, most * 1.1]} />
+  return <LineChart label={chart.title} t={series.t} lines={lines} span={series.span} format={chart.format} range={[0, most * 1.1]} whole />
 }

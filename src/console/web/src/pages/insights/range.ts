@@ -32,3 +32,21 @@ export function spanOf(range: Range): readonly [number, number] {
 export function iso(seconds: number): string {
   return wholeSeconds(seconds * 1000)
 }
+
+type Points = { t: readonly number[]; lines: readonly (readonly (number | null)[])[] }
+
+/** The least time that charts cover, in seconds. */
+const LEAST = 600
+
+/** The first point that has something. */
+export function firstOf({ t, lines }: Points): number | undefined {
+  return t.find((_, i) => lines.some((values) => values[i] !== null && values[i] !== undefined))
+}
+
+/** The part of a span that is worth a look: it begins with the first point when there is nothing in the half before it. */
+export function narrowed(span: readonly [number, number], points: Points): readonly [number, number] {
+  const [from, to] = span
+  const first = firstOf(points)
+  if (first === undefined || (to - first) * 2 > to - from) return span
+  return [Math.max(from, Math.min(first, to - LEAST)), to]
+}
