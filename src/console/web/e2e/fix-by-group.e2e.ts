@@ -64,6 +64,11 @@ test('a device in the penalty box says so, and is let out by a click', async () 
   // The group rests too, so that the device is not offered the release again at once.
   await server.must('POST', server.product('/deployments/hotfix/pause'), { reason: 'to look at one' })
   await visitor.logIn()
+  // A release does not reach it now, and its forecast says so where it says when all is sent.
+  await page.goto(`${P}/groups/hotfix/release?step=4&firmware=${fix}`)
+  await page.getByRole('row', { name: /^1 Everyone / }).getByRole('cell', { name: 'later', exact: true }).waitFor()
+  await page.getByText('are in the penalty box').waitFor()
+  await visitor.expectAccessibleInAllLooks('a release that is sent later')
   await page.goto(`${P}/devices/stuck-000000/summary`)
   await page.getByText('in the penalty box').first().waitFor()
   await visitor.expectAccessibleInAllLooks('a device in the penalty box')

@@ -48,6 +48,9 @@ test('upload, release in steps, watch, stop at the failures, find them, roll bac
   // It stops by itself, and says so without a reload.
   await page.getByText(/stopped/).first().waitFor({ timeout: 90_000 })
   await page.getByText(/devices? failed/).first().waitFor()
+  // What it exceeded does not stand among what it keeps to.
+  await page.getByText(/Over its limit: \d failed, 1 tolerated/).waitFor()
+  expect(await page.locator('li li').getByText('failed, 1 tolerated').count()).toBe(0)
   await visitor.expectAccessibleInAllLooks('a group that stopped')
   visitor.expectWell()
 

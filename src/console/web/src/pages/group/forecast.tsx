@@ -11,6 +11,7 @@ import { bytes, count, counted } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { useSettled } from '../../ui/use-settled'
 import { type Conditions, type Forecast, type GroupAddress, groupKey } from './group-api'
+import { laterText, stepName } from './step-words'
 import css from './group.module.css'
 
 /** What a group with these conditions would do with a firmware; asks for nothing without one. */
@@ -140,14 +141,26 @@ export function ForecastSteps({ forecast: f }: { forecast: Forecast }) {
       rowKey={(s) => s.number}
       none="Nothing is left to do."
       columns={[
-        { name: 'Step', names: true, cell: (s) => `${s.number} ${s.name}` },
+        { name: 'Step', names: true, cell: (s) => `${s.number} ${stepName(s.name, f.steps.length)}` },
         { name: 'Devices', number: true, cell: (s) => (s.type === 'approval_required' ? '–' : count(s.devices)) },
         { name: 'Ready now', number: true, cell: (s) => (s.type === 'approval_required' ? '–' : count(s.ready)) },
         { name: 'Bytes', number: true, cell: (s) => (s.bytes ? `${bytes(s.bytes)}${s.deltas ? `, ${counted(s.deltas, 'delta')}` : ''}` : '–') },
         { name: 'Begins', cell: (s) => <Time at={s.begins_at} /> },
-        { name: 'Sent', cell: (s) => <Time at={s.sent_at} /> },
+        { name: 'Sent', cell: (s) => <Sent step={s} /> },
         { name: 'Then it waits for', cell: (s) => (s.then.length ? s.then.join('; ') : <span className="muted">nothing</span>) },
       ]}
     />
+  )
+}
+
+/** When a step has sent everything to the devices that are ready; the others get it when what they wait for is over. */
+function Sent({ step }: { step: Forecast['steps'][number] }) {
+  const later = laterText(step)
+  if (later && step.ready === 0) return <>{later}</>
+  return (
+    <>
+      <Time at={step.sent_at} />
+      {later && `, ${later}`}
+    </>
   )
 }

@@ -17,6 +17,7 @@ import { currentStep, failedOf, groupSegments } from './group-status'
 import { InFlightCard } from './in-flight'
 import { LimitsCard } from './limits'
 import { type Sample, rateAt, withSample } from './rate'
+import { failedSince, stepSentence } from './step-words'
 import { StepsCard } from './steps'
 import { StraysCard } from './strays'
 import css from './group.module.css'
@@ -66,7 +67,8 @@ function Sentence({ group, progress: p }: { group: Group; progress: Rollout }) {
   const warn = !group.is_active || p.state === 'paused' || currentStep(p)?.type === 'approval_required'
   return (
     <Notice {...(bad ? { kind: 'bad' as const } : warn ? { kind: 'warn' as const } : {})}>
-      <span>{p.sentence}</span>
+      <span>{stepSentence(p.sentence, p.steps.length)}</span>
+      <FailedSince progress={p} />
       {p.takes_back && <span> It takes back release {p.takes_back}.</span>}
       {p.status === 'deltas_failed' && (
         <span>
@@ -77,10 +79,24 @@ function Sentence({ group, progress: p }: { group: Group; progress: Rollout }) {
       {p.changed_at && (
         <span className="muted small">
           {' '}
-          Since <Time at={p.changed_at} />.
+          {p.state === 'stopped' ? 'Stopped' : 'Since'} <Time at={p.changed_at} />.
         </span>
       )}
     </Notice>
+  )
+}
+
+/** How many failed by now, where that is not what the sentence says: it has the number at the moment of the stop. */
+function FailedSince({ progress: p }: { progress: Rollout }) {
+  const step = currentStep(p)
+  const failed = p.state === 'stopped' && step ? failedSince(p.sentence, step.failed) : null
+  if (failed === null || !step) return null
+  return (
+    <span>
+      {' '}
+      That was when it stopped. Updates on their way went on: now <strong className="num">{count(failed)}</strong> of{' '}
+      {counted(step.touched, 'device')} {failed === 1 ? 'has' : 'have'} failed.
+    </span>
   )
 }
 

@@ -3,11 +3,11 @@ import type { Rollout } from '../../api/types'
 import { Bar, type Segment } from '../../ui/bar'
 import { Card } from '../../ui/layout'
 import { Status } from '../../ui/status'
-import { count } from '../../ui/text'
 import { Time } from '../../ui/time'
 import type { Step } from './group-api'
 import { stepStatus } from './group-status'
-import { type WorkflowStep, gatesOf, limitsOf, rulesOf, whoOf } from './workflow'
+import { stepLimits, stepName } from './step-words'
+import { type WorkflowStep, rulesOf, whoOf } from './workflow'
 import css from './group.module.css'
 
 export function StepsCard({ progress, workflow }: { progress: Rollout; workflow: unknown }) {
@@ -27,16 +27,17 @@ type StepProps = { number: number; step: Step; rule: WorkflowStep | undefined; p
 
 function StepCard({ number, step, rule, progress, last }: StepProps) {
   const status = stepStatus(step, progress)
+  const name = stepName(step.name, progress.steps.length)
   return (
     <li className={css.step} data-state={step.state} aria-current={step.state === 'current' ? 'step' : undefined}>
       <div className="row">
         <h3 className="grow">
-          {number} {step.name}
+          {number} {name}
         </h3>
         <Status tone={status.tone}>{status.word}</Status>
       </div>
       {rule?.description && <p className="small">{rule.description}</p>}
-      {step.type === 'approval_required' ? <Approval step={step} /> : <Devices step={step} rule={rule} last={last} />}
+      {step.type === 'approval_required' ? <Approval step={step} /> : <Devices name={name} step={step} rule={rule} last={last} />}
       {step.since && (
         <p className="small muted">
           The present step since <Time at={step.since} />.
@@ -61,7 +62,7 @@ function Approval({ step }: { step: Step }) {
   )
 }
 
-function Devices({ step, rule, last }: { step: Step; rule: WorkflowStep | undefined; last: boolean }) {
+function Devices({ name, step, rule, last }: { name: string; step: Step; rule: WorkflowStep | undefined; last: boolean }) {
   const rest = Math.max(0, step.touched - step.installed - step.in_flight - step.failed)
   const segments: Segment[] = [
     { tone: 'ok', label: 'run it', count: step.installed },
@@ -69,45 +70,40 @@ function Devices({ step, rule, last }: { step: Step; rule: WorkflowStep | undefi
     { tone: 'bad', label: 'failed', count: step.failed },
     ...(rest > 0 ? [{ tone: 'waiting' as const, label: 'tried, to be tried again', count: rest }] : []),
   ]
-  const waits = waitsFor(step, rule)
   return (
     <>
       {rule && <p className="small">{whoOf(rule)}.</p>}
       {step.state === 'ahead' ? (
         <p className="small muted">Begins when the steps before it are over.</p>
       ) : (
-        <Bar label={step.name} segments={segments} />
+        <Bar label={name} segments={segments} />
       )}
-      {waits.length > 0 && (
+      <Limits step={step} rule={rule} last={last} />
+    </>
+  )
+}
+
+/** What the step exceeded, which is why it stopped, apart from what it keeps to. */
+function Limits({ step, rule, last }: { step: Step; rule: WorkflowStep | undefined; last: boolean }) {
+  const { over, keeps } = stepLimits(step, rule)
+  const head = over.length > 0 ? 'Its other limits:' : step.state === 'done' ? 'It kept to:' : last ? 'It keeps to:' : 'It keeps to, and the next step waits for:'
+  return (
+    <>
+      {over.map((limit) => (
+        <p key={limit} className="small">
+          <Status tone="bad">Over its limit: {limit}</Status>
+        </p>
+      ))}
+      {keeps.length > 0 && (
         <div className="small">
-          <p className="muted">{last ? 'It keeps to:' : step.state === 'done' ? 'It kept to:' : 'It keeps to, and the next step waits for:'}</p>
+          <p className="muted">{head}</p>
           <ul>
-            {waits.map((w) => (
-              <li key={w}>{w}</li>
+            {keeps.map((limit) => (
+              <li key={limit}>{limit}</li>
             ))}
           </ul>
         </div>
       )}
     </>
   )
-}
-
-/** The limits and gates of a step, with how far each is. */
-function waitsFor(step: Step, rule: WorkflowStep | undefined): string[] {
-  const begun = step.state !== 'ahead'
-  const all = [
-    step.limit !== null && step.limit !== undefined ? `${begun ? `${count(step.touched)} of ` : ''}at most ${count(step.limit)} devices` : '',
-    step.tolerated_failures !== null && step.tolerated_failures !== undefined
-      ? begun
-        ? `${count(step.failed)} failed, ${count(step.tolerated_failures)} tolerated`
-        : step.tolerated_failures === 0
-          ? 'stops when one fails'
-          : `stops when more than ${count(step.tolerated_failures)} fail`
-      : '',
-    ...(rule ? limitsOf({ ...rule, failure_tolerance: {} }) : []),
-    ...(rule
-      ? gatesOf(rule).map((gate) => (begun && gate.includes('marked') ? `${gate}: ${count(step.validated)} of ${count(step.touched)}` : gate))
-      : []),
-  ]
-  return all.filter(Boolean)
 }
