@@ -1,4 +1,4 @@
-/** The deployment groups of a product: one row each, with how far its release is. */
+/** The rollouts of a product: its deployment groups, one row each, with how far its release is. */
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import type { Group } from '../../api/types'
@@ -11,7 +11,7 @@ import { Select, TextField } from '../../ui/form'
 import { Command, Empty, Failure, Page, Skeleton } from '../../ui/layout'
 import { Status } from '../../ui/status'
 import { type Column, Pager, Table } from '../../ui/table'
-import { count, percent } from '../../ui/text'
+import { count, counted, percent } from '../../ui/text'
 import { productFlags } from '../../ui/shell-word'
 import { Time } from '../../ui/time'
 import { useTyped } from '../../ui/use-typed'
@@ -19,6 +19,7 @@ import { useGroupList } from '../firmware/queries'
 import { conditionsText } from '../group/conditions'
 import { listedSegments, listedStatus } from '../group/group-status'
 import { pageNumber, paged } from '../../address/paged'
+import { stepSentence } from '../group/step-words'
 import { NewGroup } from './new-group'
 import { ORDERS, type Order, matches, ordered } from './order'
 import css from './groups.module.css'
@@ -67,13 +68,14 @@ export default function Groups() {
   )
   return (
     <Page
-      title="Deployment groups"
+      title="Rollouts"
       heading={
         <>
-          <h1>Deployment groups</h1>
+          <h1>Rollouts</h1>
           {all && (
             <span className="muted num" aria-live="polite">
-              {search.q ? `${count(found.length)} of ${count(all.length)}` : count(all.length)}
+              {search.q && `${count(found.length)} of `}
+              {counted(all.length, 'deployment group')}
             </span>
           )}
         </>
@@ -128,7 +130,7 @@ function List({ groups }: { groups: readonly Group[] }) {
       cell: (g) => {
         const status = listedStatus(g)
         return (
-          <span title={g.progress?.reason.sentence}>
+          <span title={g.progress ? stepSentence(g.progress.reason.sentence, g.progress.steps) : undefined}>
             <Status tone={status.tone}>{status.word}</Status>
           </span>
         )

@@ -15,6 +15,7 @@ import { count, counted, percent } from '../../ui/text'
 import { Time } from '../../ui/time'
 import { quoted } from '../../query/completion'
 import { FirstDevice } from '../devices/first-device'
+import { failedSince, stepSentence } from '../group/step-words'
 import css from './overview.module.css'
 
 /** How often the counts are read again, in milliseconds, while no stream brings them: the server counts at most every five seconds. */
@@ -138,7 +139,7 @@ function NeedsYou({ attention }: { attention: readonly Attention[] }) {
 function Rollouts({ rollouts }: { rollouts: readonly RolloutSummary[] }) {
   const { org, product } = useProduct()
   return (
-    <Card title="Rolling out" actions={<Link {...paths.product(org, product, 'groups')} className="small">all deployment groups</Link>}>
+    <Card title="Rolling out" actions={<Link {...paths.product(org, product, 'groups')} className="small">all rollouts</Link>}>
       {rollouts.length === 0 && <p className="muted">No release is under way.</p>}
       <ul className="stack">
         {rollouts.map((r) => (
@@ -171,7 +172,10 @@ function Rollout({ rollout: r }: { rollout: RolloutSummary }) {
         </span>
       </div>
       <Bar label={`Release ${r.release} of ${r.group}`} segments={releaseSegments({ ...r, updating: r.in_flight })} />
-      <p className="small muted">{r.sentence}</p>
+      <p className="small muted">
+        {stepSentence(r.sentence, r.steps.length)}
+        {r.state === 'stopped' && failedSince(r.sentence, r.failed) !== null && ` That was when it stopped; now ${count(r.failed)} failed in all.`}
+      </p>
     </li>
   )
 }
