@@ -160,14 +160,14 @@ function Progress({ group, progress: p }: { group: Group; progress: Rollout }) {
   )
 }
 
-/** How many devices were updated a minute, from what was seen since the page was opened, over the last five minutes. */
+/** How many devices were updated a minute, from what was seen since the page was opened, over the last five minutes; nothing while none begins. */
 function useRate(p: Rollout): string | null {
   const [seen, setSeen] = useState<readonly Sample[]>([])
   const now = useNow()
   const { release, updated } = p
   useEffect(() => setSeen((before) => withSample(before, { release, at: Date.now(), updated })), [release, updated])
   const each = rateAt(seen, now)
-  if (each === null) return null
+  if (each === null || p.state !== 'running') return null
   const left = p.devices - p.updated
   return `about ${each >= 10 ? Math.round(each) : each.toFixed(1)} a minute${left > 0 ? `, ${duration((left / each) * 60)} for the rest at this rate` : ''}`
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Step } from './group-api'
 import { failedSince, laterText, stepLimits, stepName, stepSentence } from './step-words'
+import { whoOf } from './workflow'
 
 const STEP: Step = {
   name: 'Canary',
@@ -20,6 +21,7 @@ const STEP: Step = {
 
 test('the only step of a release is for everyone, not for everyone else', () => {
   expect([stepName('Everyone else', 1), stepName('Everyone else', 3), stepName('Canary', 1)]).toEqual(['Everyone', 'Everyone else', 'Canary'])
+  expect([whoOf({}, 1), whoOf({}, 2)]).toEqual(['Every device', 'Every device that is left'])
   const sentence = 'Step Everyone else updates each device as it connects.'
   expect(stepSentence(sentence, 1)).toBe('Step Everyone updates each device as it connects.')
   expect(stepSentence(sentence, 2)).toBe(sentence)

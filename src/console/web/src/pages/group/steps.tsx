@@ -37,7 +37,7 @@ function StepCard({ number, step, rule, progress, last }: StepProps) {
         <Status tone={status.tone}>{status.word}</Status>
       </div>
       {rule?.description && <p className="small">{rule.description}</p>}
-      {step.type === 'approval_required' ? <Approval step={step} /> : <Devices name={name} step={step} rule={rule} last={last} />}
+      {step.type === 'approval_required' ? <Approval step={step} /> : <Devices name={name} step={step} steps={progress.steps.length} rule={rule} last={last} />}
       {step.since && (
         <p className="small muted">
           The present step since <Time at={step.since} />.
@@ -62,7 +62,7 @@ function Approval({ step }: { step: Step }) {
   )
 }
 
-function Devices({ name, step, rule, last }: { name: string; step: Step; rule: WorkflowStep | undefined; last: boolean }) {
+function Devices({ name, step, steps, rule, last }: { name: string; step: Step; steps: number; rule: WorkflowStep | undefined; last: boolean }) {
   const rest = Math.max(0, step.touched - step.installed - step.in_flight - step.failed)
   const segments: Segment[] = [
     { tone: 'ok', label: 'run it', count: step.installed },
@@ -72,7 +72,7 @@ function Devices({ name, step, rule, last }: { name: string; step: Step; rule: W
   ]
   return (
     <>
-      {rule && <p className="small">{whoOf(rule)}.</p>}
+      {rule && <p className="small">{whoOf(rule, steps)}.</p>}
       {step.state === 'ahead' ? (
         <p className="small muted">Begins when the steps before it are over.</p>
       ) : (

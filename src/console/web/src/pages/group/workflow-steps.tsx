@@ -14,7 +14,7 @@ export function WorkflowSteps({ workflow }: { workflow: unknown }) {
               {i + 1} {step.name || 'without a name'}
             </strong>
             <br />
-            {whoOf(step)}
+            {whoOf(step, steps.length)}
             {limits.length > 0 && `; ${limits.join(', ')}`}.{gates.length > 0 && ` Then it waits until ${gates.join(', and ')}.`}
           </li>
         )

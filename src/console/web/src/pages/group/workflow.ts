@@ -77,8 +77,8 @@ export function stepsOf(workflow: unknown): WorkflowStep[] {
   return Array.isArray(steps) ? steps.filter((s) => typeof s === 'object' && s !== null) : []
 }
 
-/** Which devices a step is for. */
-export function whoOf(step: WorkflowStep): string {
+/** Which devices a step is for; the only step of a workflow leaves none. */
+export function whoOf(step: WorkflowStep, steps: number): string {
   if (step.type === 'approval_required') {
     const people = step.approvals ?? 1
     return people === 1 ? 'A person approves' : `${people} different people approve`
@@ -90,7 +90,7 @@ export function whoOf(step: WorkflowStep): string {
     m.network_interfaces?.length && `devices on ${m.network_interfaces.join(' or ')}`,
     m.match_limit !== undefined && `at most ${counted(m.match_limit, 'device')}`,
   ].filter(Boolean)
-  const text = parts.join(', ') || 'every device that is left'
+  const text = parts.join(', ') || (steps === 1 ? 'every device' : 'every device that is left')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
