@@ -15,7 +15,7 @@ use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
 pub use oidc::OidcOptions;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -87,6 +87,7 @@ pub struct Options {
     pub bucket_credentials: Option<PathBuf>,
     /// Whether devices download from the bucket itself, by presigned links: on or off [default: off].
     #[arg(long, env = "NERVECENTER_BUCKET_DOWNLOADS", value_name = "ON|OFF")]
+    #[serde(deserialize_with = "switch_word")]
     pub bucket_downloads: Option<String>,
     /// 64 hex digits that encrypt shared secrets and sign links; made and kept when absent.
     #[arg(
@@ -124,18 +125,22 @@ pub struct Options {
     pub redirect_url: Option<String>,
     /// Whether devices may come with shared secrets: on or off [default: on].
     #[arg(long, env = "NERVECENTER_SHARED_SECRETS", value_name = "ON|OFF")]
+    #[serde(deserialize_with = "switch_word")]
     pub shared_secrets: Option<String>,
     /// Whether a CA may be registered without the proof that its key is yours, as old tools do: on or off [default: off].
     #[arg(long, env = "NERVECENTER_UNPROVEN_CAS", value_name = "ON|OFF")]
+    #[serde(deserialize_with = "switch_word")]
     pub unproven_cas: Option<String>,
     /// Public address of the web, for links to it; else the host that was asked.
     #[arg(long, env = "NERVECENTER_WEB_URL", value_name = "URL")]
     pub web_url: Option<String>,
     /// Whether webhooks may go to private addresses: on or off [default: off].
     #[arg(long, env = "NERVECENTER_PRIVATE_WEBHOOKS", value_name = "ON|OFF")]
+    #[serde(deserialize_with = "switch_word")]
     pub private_webhooks: Option<String>,
     /// Whether products may take ESP-IDF images, once they say so themselves: on or off [default: off].
     #[arg(long, env = "NERVECENTER_ESP_IDF", value_name = "ON|OFF")]
+    #[serde(deserialize_with = "switch_word")]
     pub esp_idf: Option<String>,
     /// Mail server: `smtps://USER:PASSWORD@HOST`, or `smtp://HOST:PORT?tls=required` for STARTTLS; no mail is sent without.
     #[arg(
@@ -154,6 +159,7 @@ pub struct Options {
         env = "NERVECENTER_OPEN_FOR_REGISTRATIONS",
         value_name = "ON|OFF"
     )]
+    #[serde(deserialize_with = "switch_word")]
     pub open_for_registrations: Option<String>,
     /// Send devices to this server instead of letting them in: `https://HOST[:PORT]`. Followed by nerves_hub_link 2.10.0 and
     /// later; older clients try again here.
@@ -413,6 +419,21 @@ fn bytes_per_second(bytes: u64) -> Result<i64, ConfigError> {
         value: bytes.to_string(),
         why: "must be above 0; leave it out for no limit".into(),
     })
+}
+
+/// Reads a switch of the file: `"on"` and `"off"` as everywhere, and what TOML has for it.
+pub(super) fn switch_word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "must be \"on\" or \"off\"")]
+    enum Given {
+        Switch(bool),
+        Word(String),
+    }
+    Ok(Some(match Given::deserialize(from)? {
+        Given::Switch(true) => "on".into(),
+        Given::Switch(false) => "off".into(),
+        Given::Word(word) => word,
+    }))
 }
 
 fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<bool, ConfigError> {

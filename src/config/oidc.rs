@@ -1,6 +1,6 @@
 //! Settings of sign-in providers: tables `[[oidc]]` of the file, and one more by flags or the environment.
 
-use super::ConfigError;
+use super::{ConfigError, switch_word};
 use crate::access::vault::Secret;
 use crate::oidc::{CreateAccounts, Settings};
 use clap::Args;
@@ -93,6 +93,7 @@ pub struct OidcOptions {
         env = "NERVECENTER_OIDC_TRUSTED_ADDRESSES",
         value_name = "ON|OFF"
     )]
+    #[serde(deserialize_with = "switch_word")]
     pub trusted_addresses: Option<String>,
     /// Values of `acr` or `amr` with which the provider's second factor stands for the one here [default: none].
     #[arg(

@@ -28,6 +28,22 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
+fn a_switch_of_a_file_is_a_word_or_a_boolean() {
+    let read = |text: &str| toml::from_str::<Options>(text);
+    for (text, on) in [
+        ("esp-idf = true", true),
+        ("esp-idf = false", false),
+        ("esp-idf = \"on\"", true),
+    ] {
+        assert_eq!(read(text).unwrap().resolve().unwrap().esp_idf, on, "{text}");
+    }
+    let wrong = read("esp-idf = 1").unwrap_err().to_string();
+    assert!(wrong.contains("must be \"on\" or \"off\""), "{wrong}");
+    let word = read("esp-idf = \"yes\"").unwrap().resolve().unwrap_err();
+    assert!(word.to_string().contains("--esp-idf"), "{word}");
+}
+
+#[test]
 fn what_is_printed_can_be_read_again() {
     let all = Options {
         smtp_url: Some("smtps://u:hunter2@mail.example.org".into()),

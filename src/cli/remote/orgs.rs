@@ -4,7 +4,7 @@ use super::{Ask, Client, part};
 use crate::cli::exit::Code;
 use clap::Subcommand;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Organizations and their people.
 #[derive(Subcommand)]
@@ -23,6 +23,13 @@ pub(in crate::cli) enum Org {
     },
     /// Delete an organization that has no products any more.
     Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Say how the fleets of the organization's products are.
+    Summary,
+    /// End your own membership of the organization.
+    Leave {
         /// Its name.
         name: String,
     },
@@ -66,6 +73,29 @@ impl Ask for Org {
             Self::Delete { name } => {
                 client.delete(&format!("orgs/{}", part(&name))).await?;
                 client.done("deleted");
+            }
+            Self::Summary => {
+                let path = format!("{}/summary", client.in_org().await?);
+                let all = Value::Array(client.all(&path, &[]).await?);
+                client.table(
+                    &all,
+                    &[
+                        ("PRODUCT", "/product"),
+                        ("DEVICES", "/devices"),
+                        ("CONNECTED", "/connection/connected"),
+                        ("UNHEALTHY", "/health/unhealthy"),
+                        ("UPDATING", "/inflight"),
+                        ("RUNNING", "/rollouts/running"),
+                        ("STOPPED", "/rollouts/stopped"),
+                        ("ERRORS", "/attention/error"),
+                    ],
+                )?;
+            }
+            Self::Leave { name } => {
+                client
+                    .delete(&format!("orgs/{}/membership", part(&name)))
+                    .await?;
+                client.done(&format!("you are no member of {name} any more"));
             }
             Self::Members => {
                 let all = client

@@ -189,7 +189,7 @@ async fn from_the_login_to_the_rollback() {
         "running"
     );
     let again = cli.text(&["deployment", "retry-failed", "prod"]);
-    assert!(again.contains("Release 3"), "{again}");
+    assert!(again.contains("Release 4"), "{again}");
     assert_eq!(
         cli.json(&["deployment", "failures", "prod"]),
         serde_json::json!([])
@@ -364,9 +364,15 @@ async fn from_the_login_to_the_rollback() {
     assert_eq!(cli.json(&["org", "create", "lab"])["role"], "admin");
     cli.text(&["org", "rename", "lab2", "--org", "lab"]);
     assert!(cli.text(&["org", "list"]).contains("lab2"));
+    // Its only administrator cannot leave it.
+    let (_, said) = cli.fails(&["org", "leave", "lab2"]);
+    assert!(said.contains("admin"), "{said}");
     cli.text(&["org", "delete", "lab2"]);
+    let fleets = cli.json(&["org", "summary"]);
+    assert_eq!(fleets[0]["product"], fixtures::PRODUCT);
+    assert!(cli.text(&["org", "summary"]).contains("CONNECTED"));
     let (_, said) = cli.fails(&["device", "list", "tags = lab"]);
-    assert!(said.contains("column 6"), "{said}");
+    assert!(said.contains("at character 6"), "{said}");
     cli.text(&["device", "reboot", "d1"]);
     cli.text(&["device", "delete", "d1"]);
     cli.text(&["device", "restore", "d1"]);

@@ -10,7 +10,7 @@ use crate::store::fold::Pattern;
 
 /// An error in a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("column {}: {what}", at + 1)]
+#[error("at character {}: {what}", at + 1)]
 pub struct Mistake {
     /// Byte offset where it begins, from 0.
     pub at: usize,

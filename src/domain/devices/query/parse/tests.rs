@@ -108,7 +108,7 @@ fn a_mistake_points_at_its_column() {
     );
     assert_eq!(wrong("last_seen < yesterday").0, 12);
     let e = parse("connection = conected", UserId::from(7)).unwrap_err();
-    assert!(e.to_string().starts_with("column 14: "), "{e}");
+    assert!(e.to_string().starts_with("at character 14: "), "{e}");
 }
 
 #[test]
