@@ -5,10 +5,10 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { Table, type Column } from '../ui/table'
 import type { Band } from './bands'
 import { colourOf, useThemeChange } from './colours'
 import { joined, sentenceOf, type Points, type Values } from './points'
+import { Twin, timeText } from './twin'
 import css from './line-chart.module.css'
 
 /** `tone` says what a line means; lines without one differ by their order. */
@@ -43,12 +43,6 @@ const STROKES = [
 
 /** From one mark of an axis of whole numbers to the next: 1, 2, 5, 10 and so on. */
 const WHOLE_STEPS = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat()
-
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' })
-
-function timeText(seconds: number): string {
-  return clock.format(new Date(seconds * 1000))
-}
 
 type Stroke = (typeof STROKES)[number]
 
@@ -231,34 +225,4 @@ function drawThresholds(u: uPlot, where: HTMLElement, thresholds: readonly Thres
     ctx.fillText(label, bbox.left + 4 * devicePixelRatio, y + (tone === 'bad' ? -2 : 3) * devicePixelRatio)
   }
   ctx.restore()
-}
-
-type Row = { t: number; values: readonly (number | null)[] }
-
-/** The same values as a table, newest first. Its rows are made when it is opened. */
-function Twin({ label, points, lines, format }: { label: string; points: Points; lines: readonly Line[]; format: (value: number) => string }) {
-  const [open, setOpen] = useState(false)
-  const rows: Row[] = open
-    ? points.t.map((t, i) => ({ t, values: points.values.map((v) => v[i] ?? null) })).filter((r) => r.values.some((v) => v !== null))
-    : []
-  const columns: Column<Row>[] = [
-    { name: 'Time', names: true, cell: (r) => timeText(r.t) },
-    ...lines.map(
-      (line, n): Column<Row> => ({
-        name: line.label,
-        number: true,
-        cell: (r) => (r.values[n] === null || r.values[n] === undefined ? '–' : format(r.values[n])),
-      }),
-    ),
-  ]
-  return (
-    <details className={css.twin} onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary>As a table</summary>
-      {open && (
-        <div className={css.scroll}>
-          <Table label={`${label}, as a table`} rows={rows.reverse()} rowKey={(r) => r.t} columns={columns} none="Nothing was reported." />
-        </div>
-      )}
-    </details>
-  )
 }

@@ -32,7 +32,8 @@ export function stepLimits(step: Step, rule: WorkflowStep | undefined): StepLimi
   }
   if (rule) {
     keeps.push(...limitsOf({ ...rule, failure_tolerance: {} }))
-    keeps.push(...gatesOf(rule).map((gate) => (begun && gate.includes('marked') ? `${gate}: ${count(step.validated)} of ${count(step.touched)}` : gate)))
+    const marked = `${count(step.validated)} of ${count(step.touched)}`
+    keeps.push(...gatesOf(rule).map((gate) => (begun && gate.includes('marked') ? `${gate}: ${marked}` : gate)))
   }
   return { over, keeps }
 }

@@ -86,7 +86,8 @@ function Devices({ name, step, steps, rule, last }: { name: string; step: Step; 
 /** What the step exceeded, which is why it stopped, apart from what it keeps to. */
 function Limits({ step, rule, last }: { step: Step; rule: WorkflowStep | undefined; last: boolean }) {
   const { over, keeps } = stepLimits(step, rule)
-  const head = over.length > 0 ? 'Its other limits:' : step.state === 'done' ? 'It kept to:' : last ? 'It keeps to:' : 'It keeps to, and the next step waits for:'
+  const now = step.state === 'done' ? 'It kept to:' : last ? 'It keeps to:' : 'It keeps to, and the next step waits for:'
+  const head = over.length > 0 ? 'Its other limits:' : now
   return (
     <>
       {over.map((limit) => (
