@@ -380,10 +380,17 @@ async fn from_the_login_to_the_rollback() {
     assert!(said.contains("not deleted"), "{said}");
     cli.text(&["device", "delete", "d1"]);
     cli.text(&["device", "destroy", "d1"]);
-    assert!(cli.fails(&["device", "show", "d1"]).1.contains("Not Found"));
+    assert!(
+        cli.fails(&["device", "show", "d1"])
+            .1
+            .contains("no device \"d1\"")
+    );
     cli.text(&["device", "create", "d1"]);
     let (code, said) = cli.fails(&["device", "show", "nobody"]);
-    assert!(code == 1 && said.contains("Not Found"), "{code} {said}");
+    assert!(
+        code == 1 && said.contains("no device \"nobody\""),
+        "{code} {said}"
+    );
     // An authority, with the proof that its key is here.
     let ca = crate::support::ca::ca("Line 1");
     let (cert, key) = (home.path().join("ca.pem"), home.path().join("ca-key.pem"));
