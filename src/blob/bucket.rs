@@ -2,7 +2,7 @@
 //! of the platform that the server runs on.
 
 use super::BlobError;
-use crate::limits::{BUCKET_CONNECT, BUCKET_RETRIES, BUCKET_RETRY_TIME, BUCKET_SILENCE};
+use crate::limits::{BUCKET_CONNECT, BUCKET_RETRIES, BUCKET_RETRY_TIME};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
 use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
@@ -87,9 +87,12 @@ impl BucketSettings {
     /// What is wrong with the address.
     pub fn at(mut self, endpoint: &str) -> Result<Self, String> {
         let parsed = Url::parse(endpoint).ok();
-        let parsed = parsed.filter(|u| matches!(u.scheme(), "http" | "https"));
+        let parsed = parsed.filter(|u| {
+            let bare = u.username().is_empty() && u.password().is_none() && u.query().is_none();
+            matches!(u.scheme(), "http" | "https") && bare
+        });
         self.endpoint =
-            Some(parsed.ok_or("must be http:// or https:// with a host, and perhaps a port")?);
+            Some(parsed.ok_or("must be http:// or https:// with a host, and perhaps a port; keys are in --bucket-credentials")?);
         Ok(self)
     }
 
@@ -151,13 +154,14 @@ impl Bucket {
     }
 }
 
-/// A slow device reads a file for as long as it needs: what ends a request is silence, not its length.
+/// A slow device reads a file for as long as it needs. The client's own time limits would count its slowness, so that `Blobs` has limits of
+/// its own.
 fn client(settings: &BucketSettings) -> ClientOptions {
     let plain = settings.endpoint.as_ref();
     ClientOptions::new()
         .with_allow_http(plain.is_some_and(|e| e.scheme() == "http"))
         .with_connect_timeout(BUCKET_CONNECT)
-        .with_read_timeout(BUCKET_SILENCE)
+        .with_read_timeout_disabled()
         .with_timeout_disabled()
         .with_user_agent(HeaderValue::from_static(concat!(
             "Nervecenter/",

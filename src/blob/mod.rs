@@ -11,7 +11,9 @@ pub use sound::Damage;
 pub(crate) use sound::Look;
 
 use crate::clock::Micros;
-use crate::limits::{BLOB_PART_BYTES, FILE_PUTS, LINK_LIFE, UPLOAD_BYTES};
+use crate::limits::{
+    BLOB_PART_BYTES, BUCKET_ANSWER, BUCKET_SILENCE, FILE_PUTS, LINK_LIFE, UPLOAD_BYTES,
+};
 use bucket::Bucket;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -21,6 +23,7 @@ use object_store::path::Path as Key;
 use object_store::signer::Url;
 use object_store::{
     GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _,
+    PutMode,
 };
 use std::fs::File;
 use std::io;
@@ -30,6 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Why a file could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -183,20 +187,37 @@ impl Blobs {
     /// # Errors
     /// The file store's.
     pub async fn owner(&self) -> Result<Option<Vec<u8>>, BlobError> {
-        match self.store.get(&Key::from(OWNER)).await {
-            Ok(found) => Ok(Some(found.bytes().await?.to_vec())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(e.into()),
+        match self.answered(self.store.get(&Key::from(OWNER))).await {
+            Ok(found) => {
+                let marker = self.answered(found.bytes()).await?;
+                Ok(Some(marker.to_vec()))
+            }
+            Err(e) => match BlobError::from(e) {
+                e if e.is_no_bucket() => Err(e),
+                BlobError::Store(object_store::Error::NotFound { .. }) => Ok(None),
+                e => Err(e),
+            },
         }
     }
 
-    /// Marks the file store as that of an installation.
+    /// Marks the file store as that of an installation, unless it has a mark already: of two that come at once, one does.
     ///
     /// # Errors
     /// The file store's.
     pub async fn mark_owner(&self, owner: Vec<u8>) -> Result<(), BlobError> {
-        self.store.put(&Key::from(OWNER), owner.into()).await?;
-        Ok(())
+        let place = Key::from(OWNER);
+        let marked = self
+            .store
+            .put_opts(&place, owner.clone().into(), PutMode::Create.into());
+        match self.answered(marked).await {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            // Not every service that speaks S3's language knows conditions.
+            Err(e) if e.to_string().contains("NotImplemented") => {
+                self.answered(self.store.put(&place, owner.into())).await?;
+                Ok(())
+            }
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// Whether there is a file of this name.
@@ -204,7 +225,7 @@ impl Blobs {
     /// # Errors
     /// The file store's.
     pub async fn has(&self, file: &FileKey) -> Result<bool, BlobError> {
-        match self.store.head(&key(file)).await {
+        match self.answered(self.store.head(&key(file))).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(e) => Err(e.into()),
@@ -257,11 +278,13 @@ impl Blobs {
         let staged = Arc::new(staged);
         if size <= BLOB_PART_BYTES as u64 {
             let whole = part(&staged, 0, size).await?;
-            self.store.put(&key(file), whole.into()).await?;
+            let place = key(file);
+            self.answered(self.store.put(&place, whole.into())).await?;
             return Ok(());
         }
-        let mut upload = self.store.put_multipart(&key(file)).await?;
-        match parts(&staged, size, upload.as_mut()).await {
+        let place = key(file);
+        let mut upload = self.answered(self.store.put_multipart(&place)).await?;
+        match self.parts(&staged, size, upload.as_mut()).await {
             Ok(()) => Ok(()),
             Err(e) => {
                 // What cannot be removed now is no file of this name either, and goes at the next start.
@@ -283,7 +306,7 @@ impl Blobs {
     ) -> Result<Vec<String>, BlobError> {
         let mut all = self.store.list(Some(&Key::from(folder)));
         let mut names = Vec::new();
-        while let Some(meta) = all.try_next().await? {
+        while let Some(meta) = self.answered(all.try_next()).await? {
             let stored = Micros(meta.last_modified.timestamp_micros());
             if now.since(stored) > age {
                 names.push(meta.location.to_string());
@@ -297,19 +320,22 @@ impl Blobs {
     /// # Errors
     /// Absent, or the disk's.
     pub async fn open(&self, file: &FileKey) -> Result<File, BlobError> {
-        let found = self.store.get(&key(file)).await?;
+        let place = key(file);
+        let found = self.answered(self.store.get(&place)).await?;
         match found.payload {
             GetResultPayload::File(file, _) => Ok(file),
             GetResultPayload::Stream(mut parts) => {
                 let file = tempfile::tempfile_in(&self.staging)?;
                 let mut file = tokio::fs::File::from_std(file);
                 let mut left = UPLOAD_BYTES;
-                while let Some(part) = parts.try_next().await? {
+                while let Some(part) = self.answered(parts.try_next()).await? {
                     left = left
                         .checked_sub(part.len() as u64)
                         .ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))?;
                     file.write_all(&part).await?;
                 }
+                // Only this tells an error of the last piece.
+                file.flush().await?;
                 // Whoever opens a file begins at its beginning.
                 file.rewind().await?;
                 Ok(file.into_std().await)
@@ -330,12 +356,11 @@ impl Blobs {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let found = self.store.get_opts(&key(file), options).await?;
+        let place = key(file);
+        let found = self.answered(self.store.get_opts(&place, options)).await?;
         Ok(match found.payload {
             GetResultPayload::File(file, _) => Content::File(file),
-            GetResultPayload::Stream(parts) => {
-                Content::Stream(parts.map_err(io::Error::other).boxed())
-            }
+            GetResultPayload::Stream(parts) => Content::Stream(unless_silent(parts)),
         })
     }
 
@@ -344,27 +369,58 @@ impl Blobs {
     /// # Errors
     /// The disk's.
     pub async fn remove(&self, file: &FileKey) -> Result<(), BlobError> {
-        match self.store.delete(&key(file)).await {
+        let place = key(file);
+        match self.answered(self.store.delete(&place)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(e.into()),
         }
     }
+
+    async fn parts(
+        &self,
+        staged: &Arc<Staged>,
+        size: u64,
+        upload: &mut dyn MultipartUpload,
+    ) -> Result<(), BlobError> {
+        let mut at = 0;
+        while at < size {
+            let length = (size - at).min(BLOB_PART_BYTES as u64);
+            let bytes = part(staged, at, length).await?;
+            self.answered(upload.put_part(bytes.into())).await?;
+            at += length;
+        }
+        self.answered(upload.complete()).await?;
+        Ok(())
+    }
+
+    /// What the file store answers, which a bucket does within a time. A disk takes the time that it needs.
+    async fn answered<T>(
+        &self,
+        asked: impl Future<Output = object_store::Result<T>>,
+    ) -> object_store::Result<T> {
+        if self.bucket.is_none() {
+            return asked.await;
+        }
+        let silent = |e: tokio::time::error::Elapsed| object_store::Error::Generic {
+            store: "bucket",
+            source: Box::new(e),
+        };
+        timeout(BUCKET_ANSWER, asked).await.map_err(silent)?
+    }
 }
 
-async fn parts(
-    staged: &Arc<Staged>,
-    size: u64,
-    upload: &mut dyn MultipartUpload,
-) -> Result<(), BlobError> {
-    let mut at = 0;
-    while at < size {
-        let length = (size - at).min(BLOB_PART_BYTES as u64);
-        let bytes = part(staged, at, length).await?;
-        upload.put_part(bytes.into()).await?;
-        at += length;
-    }
-    upload.complete().await?;
-    Ok(())
+/// The bytes of a bucket, for a reader who may be slow: what counts is how long the bucket is silent while it is read from.
+fn unless_silent(
+    parts: BoxStream<'static, object_store::Result<Bytes>>,
+) -> BoxStream<'static, io::Result<Bytes>> {
+    let pieces = futures_util::stream::unfold(parts, async |mut parts| {
+        let piece = match timeout(BUCKET_SILENCE, parts.next()).await {
+            Ok(piece) => piece?.map_err(io::Error::other),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        };
+        Some((piece, parts))
+    });
+    pieces.boxed()
 }
 
 /// A stretch of a staged file, read off the async threads.

@@ -111,7 +111,8 @@ impl Blobs {
         if look == Look::Lately && self.looked.lately(file) {
             return Ok(None);
         }
-        let meta = match self.store.head(&super::key(file)).await {
+        let place = super::key(file);
+        let meta = match self.answered(self.store.head(&place)).await {
             Ok(meta) => meta,
             Err(object_store::Error::NotFound { .. }) => return Ok(Some(Damage::Missing)),
             Err(e) => return Err(e.into()),
@@ -143,7 +144,10 @@ impl Blobs {
             }
             Err(e) => return Err(e.into()),
         };
-        self.looked.remember(file.clone(), stamp, damage);
+        // What a bucket keeps is read again before it is condemned for good: what came from it may have been wrong once.
+        if !(self.is_bucket() && damage.is_some()) {
+            self.looked.remember(file.clone(), stamp, damage);
+        }
         Ok(damage)
     }
 }

@@ -60,11 +60,12 @@ impl Import {
 
 impl NervesHub {
     async fn run(self) -> anyhow::Result<Code> {
+        let environment = Options::of_environment()?;
         let options = Options {
             data_dir: self.data_dir,
             database_url: self.into,
-            config: self.config,
-            ..Options::of_environment()?
+            config: self.config.or_else(|| environment.config.clone()),
+            ..environment
         };
         let config = match options.resolve() {
             Ok(config) => config,

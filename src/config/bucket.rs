@@ -1,5 +1,6 @@
 //! Settings of the bucket that files are kept in.
 
+use super::mail::without_passwords;
 use super::{ConfigError, switch};
 use crate::blob::BucketSettings;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ impl BucketOptions {
     pub fn check(self) -> Result<(Option<BucketSettings>, bool), ConfigError> {
         let bad = |flag, value: &str, why: String| ConfigError::Value {
             flag,
-            value: value.to_owned(),
+            value: without_passwords(value),
             why,
         };
         let downloads = switch("bucket-downloads", self.downloads, false)?;

@@ -98,13 +98,3 @@ fn masked_secret<S: serde::Serializer>(url: &Secret, s: S) -> Result<S::Ok, S::E
 fn address<S: serde::Serializer>(address: &Mailbox, s: S) -> Result<S::Ok, S::Error> {
     address.to_string().serialize(s)
 }
-
-/// Serializes a switch as the setting has it.
-pub(super) fn on_off<S: serde::Serializer>(on: &bool, s: S) -> Result<S::Ok, S::Error> {
-    if *on { "on" } else { "off" }.serialize(s)
-}
-
-/// Serializes bytes as the MiB of the setting.
-pub(super) fn mib<S: serde::Serializer>(bytes: &u64, s: S) -> Result<S::Ok, S::Error> {
-    (bytes >> 20).serialize(s)
-}

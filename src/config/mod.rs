@@ -379,6 +379,16 @@ impl Options {
     }
 }
 
+/// Serializes a switch as the setting has it.
+fn on_off<S: serde::Serializer>(on: &bool, s: S) -> Result<S::Ok, S::Error> {
+    if *on { "on" } else { "off" }.serialize(s)
+}
+
+/// Serializes bytes as the MiB of the setting.
+fn mib<S: serde::Serializer>(bytes: &u64, s: S) -> Result<S::Ok, S::Error> {
+    (bytes >> 20).serialize(s)
+}
+
 fn read(path: &Path) -> Result<Options, ConfigError> {
     let bad = |why: String| ConfigError::File {
         path: path.to_owned(),

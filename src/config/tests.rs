@@ -92,6 +92,14 @@ fn a_bad_value_names_its_flag_and_the_fix() {
         ..Options::default()
     });
     assert!(secrets.starts_with("--shared-secrets \"no\""), "{secrets}");
+    let bucket = of(Options {
+        bucket: Some("s3://key:hunter2@firmware".into()),
+        ..Options::default()
+    });
+    assert!(
+        bucket.contains("no bucket") && !bucket.contains("hunter2"),
+        "{bucket}"
+    );
     let rate = of(Options {
         connect_rate: Some(0),
         ..Options::default()

@@ -240,6 +240,8 @@ pub const JOB_SCRIPT_RUNS: usize = 64;
 pub const JOB_OPEN_RUNS: i64 = 128;
 /// Devices that run the scripts of all jobs at a time: half of [`super::SCRIPT_RUNS`], so that people find a place.
 pub const JOB_SCRIPT_PLACES: usize = 512;
+/// Maximum of these places that one organization takes: a script that no device answers holds its places for minutes.
+pub const JOB_SCRIPT_PLACES_AN_ORG: usize = 128;
 /// How long the answers of a job's script are collected before they are written and the next devices are told.
 pub const JOB_SCRIPT_PAUSE: Duration = Duration::from_millis(250);
 /// How often a job that waits for answers looks whether it was cancelled, or who started it may not go on.
@@ -250,6 +252,8 @@ pub const JOB_OUTPUT_BYTES: usize = 16 * 1024;
 pub const JOB_OUTPUTS_BYTES: usize = 32 * 1024 * 1024;
 /// Devices in a batch of a job's results as CSV, each with up to [`JOB_OUTPUT_BYTES`].
 pub const JOB_RESULT_ROWS: i64 = 200;
+/// Maximum results of a job in one page of its list, each with its output.
+pub const JOB_RESULT_PAGE: u64 = 200;
 /// Batches in a row that may fail before a job does.
 pub const JOB_TRIES: i64 = 5;
 /// Reasons that are told of a job, or of the preview of one.

@@ -179,14 +179,19 @@ pub const MAIL_LIFE: Duration = Duration::from_secs(30 * 86_400);
 /// How long deliveries of webhooks are kept.
 pub const WEBHOOK_LIFE: Duration = Duration::from_secs(30 * 86_400);
 
+/// Maximum deployment groups in a page of their list that says how far each release is.
+pub const PROGRESS_PAGE: u64 = 100;
+
 /// Stored files that are read completely at the same time to check them.
 pub const FILE_LOOKS: usize = 2;
 /// How often a file that is offered is looked at: a release is offered to thousands of devices at once.
 pub const FILE_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a bucket may take to accept a connection.
 pub const BUCKET_CONNECT: Duration = Duration::from_secs(5);
-/// How long a bucket may be silent in the middle of an answer, or after it was asked: a part of 5 MiB is on its way within it.
+/// How long a bucket may be silent in the middle of a file that is read from it.
 pub const BUCKET_SILENCE: Duration = Duration::from_secs(30);
+/// How long a bucket may take to answer, its repeated requests included; a part of 5 MiB is on its way within it.
+pub const BUCKET_ANSWER: Duration = Duration::from_secs(90);
 /// How often a request to a bucket is repeated that failed in a way that passes.
 pub const BUCKET_RETRIES: usize = 5;
 /// After this time no request to a bucket is repeated: a person waits for the answer.

@@ -31,7 +31,16 @@ fn an_address_names_service_bucket_and_prefix_or_says_what_is_wrong() {
         let said = parsed(url).unwrap_err();
         assert!(said.contains(why), "{url}: {said}");
     }
-    assert!(parsed("s3://a").unwrap().at("minio:9000").is_err());
+    for endpoint in [
+        "minio:9000",
+        "https://key:secret@minio",
+        "https://minio?key=1",
+    ] {
+        assert!(
+            parsed("s3://a").unwrap().at(endpoint).is_err(),
+            "{endpoint}"
+        );
+    }
     assert!(parsed("gs://a").unwrap().in_region("eu".into()).is_err());
 }
 
@@ -120,4 +129,18 @@ fn a_file_of_credentials_is_read_by_section_and_again_when_it_changed() {
     assert_eq!((&*read.key_id, &*read.secret_key), ("one", "a=b"));
     write("two", 2);
     assert_eq!(found.read().unwrap().key_id, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_waited_for_and_a_silent_bucket_is_not() {
+    use futures_util::StreamExt as _;
+    let pieces = futures_util::stream::iter(["a", "b"].map(|p| Ok(bytes::Bytes::from(p))));
+    let silent = futures_util::stream::pending();
+    let mut read = super::super::unless_silent(pieces.chain(silent).boxed());
+    for piece in ["a", "b"] {
+        tokio::time::sleep(10 * crate::limits::BUCKET_SILENCE).await;
+        assert_eq!(read.next().await.unwrap().unwrap(), piece);
+    }
+    let over = read.next().await.unwrap().unwrap_err();
+    assert_eq!(over.kind(), std::io::ErrorKind::TimedOut);
 }

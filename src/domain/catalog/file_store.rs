@@ -54,10 +54,17 @@ pub async fn claim(db: &Db, blobs: &Blobs) -> Result<(), FileStoreError> {
         Some(owner) if owner == own => Ok(()),
         Some(_) => Err(FileStoreError::Foreign),
         None if lacks_all(db, blobs).await? => Err(FileStoreError::Empty),
-        None => match blobs.mark_owner(own).await {
-            Err(e) if e.is_no_bucket() => Err(FileStoreError::Absent),
-            done => Ok(done?),
-        },
+        None => {
+            match blobs.mark_owner(own.clone()).await {
+                Err(e) if e.is_no_bucket() => return Err(FileStoreError::Absent),
+                done => done?,
+            }
+            // Somebody else may have come at the same moment.
+            match blobs.owner().await? {
+                Some(owner) if owner == own => Ok(()),
+                _ => Err(FileStoreError::Foreign),
+            }
+        }
     }
 }
 
