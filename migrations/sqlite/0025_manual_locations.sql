@@ -8,7 +8,8 @@ CREATE TABLE manual_locations (
 );
 -- An import from NervesHub has stored what people had set there among the reports.
 INSERT INTO manual_locations (device_id, at, latitude, longitude)
-  SELECT device_id, at, latitude, longitude FROM locations WHERE source = 'custom';
-DELETE FROM locations WHERE source = 'custom';
+  SELECT device_id, at, latitude, longitude FROM locations
+  WHERE source = 'custom' AND accuracy IS NULL;
+DELETE FROM locations WHERE source = 'custom' AND accuracy IS NULL;
 -- The devices of a group that take no updates by themselves are few; a list of groups counts them.
 CREATE INDEX devices_updates_off ON devices (group_id, fw_uuid) WHERE NOT updates_enabled;

@@ -18,10 +18,10 @@ use crate::health::Health;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
 use crate::limits::{
     self, ALL_UNPROVEN_MAIL_EVERY, ALL_UNPROVEN_MAILS, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE,
-    CODE_TURNS, JOB_SCRIPT_PLACES, OIDC_SIGN_IN_EVERY, OIDC_SIGN_INS, PASSKEY_STEP_EVERY,
-    PASSKEY_STEPS, REGISTRATION_EVERY, REGISTRATIONS, RESET_EVERY, RESET_MAIL_EVERY, RESET_MAILS,
-    RESETS, RESETS_AT_ONCE, UNPROVEN_MAIL_EVERY, UNPROVEN_MAILS, UPLOADS, UPLOADS_A_PERSON,
-    WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
+    CODE_TURNS, JOB_SCRIPT_PLACES, JOB_SCRIPT_PLACES_AN_ORG, OIDC_SIGN_IN_EVERY, OIDC_SIGN_INS,
+    PASSKEY_STEP_EVERY, PASSKEY_STEPS, REGISTRATION_EVERY, REGISTRATIONS, RESET_EVERY,
+    RESET_MAIL_EVERY, RESET_MAILS, RESETS, RESETS_AT_ONCE, UNPROVEN_MAIL_EVERY, UNPROVEN_MAILS,
+    UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
 use std::net::IpAddr;
@@ -124,7 +124,7 @@ pub struct Limiters {
     /// Limits queries that read every device of a product, for each organization.
     pub scan_lane: Lane<OrgId>,
     /// Limits how many devices run scripts of jobs.
-    pub script_places: Arc<Semaphore>,
+    pub script_places: Slots<OrgId>,
 }
 
 impl Default for Limiters {
@@ -146,7 +146,7 @@ impl Default for Limiters {
             webhook_tests: Rate::new(WEBHOOK_TESTS, WEBHOOK_TEST_EVERY),
             upload_slots: Arc::new(Slots::new(UPLOADS, UPLOADS_A_PERSON)),
             scan_lane: Lane::new(limits::scans()),
-            script_places: Arc::new(Semaphore::new(JOB_SCRIPT_PLACES)),
+            script_places: Slots::new(JOB_SCRIPT_PLACES, JOB_SCRIPT_PLACES_AN_ORG),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::deployments::short_progress;
 use crate::domain::devices::iroh_takeover;
 use crate::domain::error::field;
 use crate::domain::events::broadcast;
+use crate::limits::PROGRESS_PAGE;
 use axum::extract::State;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -81,8 +82,19 @@ async fn list(
     scope: Scope<Product>,
     p: Params,
 ) -> Result<Listed<DeploymentGroup, 100>> {
-    let at = Paging::asked(&p)?;
     let with_progress = p.switch("progress")?.unwrap_or(false);
+    // How far releases are is counted, for a page at a time.
+    let at = match Paging::asked(&p)? {
+        None if with_progress => Some(Paging::of(&p)?),
+        asked => asked,
+    };
+    let at = at.map(|at| {
+        if with_progress {
+            at.at_most(PROGRESS_PAGE)
+        } else {
+            at
+        }
+    });
     let (found, total) = match at {
         Some(at) => groups::page(&app.db, &scope, at.number, at.size).await?,
         None => (groups::list(&app.db, &scope).await?, 0),

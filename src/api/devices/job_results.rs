@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::domain::devices::csv_cells::harmless;
 use crate::domain::devices::jobs::{self, JobDevice, ResultBatch};
 use crate::domain::{self, error::field};
+use crate::limits::JOB_RESULT_PAGE;
 use crate::store::words::JobOutcome;
 use axum::body::Body;
 use axum::extract::State;
@@ -90,7 +91,8 @@ async fn results(
     job: Word,
     p: Params,
 ) -> Result<Page<JobResult, 25>> {
-    let at = Paging::of(&p)?;
+    // The outputs of a page are in memory.
+    let at = Paging::of(&p)?.at_most(JOB_RESULT_PAGE);
     let (id, outcome) = (job.number()?, outcome_of(&p)?);
     let (all, total) = jobs::results(&app.db, &scope, id, outcome, at.number, at.size).await?;
     Ok(at.page(all.into_iter().map(result).collect(), total))

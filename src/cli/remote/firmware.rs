@@ -57,24 +57,28 @@ pub(in crate::cli) struct Delete {
 
 /// Whether the server refused an upload since it has this firmware.
 fn is_taken(e: &anyhow::Error) -> bool {
-    e.downcast_ref::<Refused>().is_some_and(|r| {
-        r.status == StatusCode::UNPROCESSABLE_ENTITY
-            && r.said.contains("uuid has already been taken")
-    })
+    has_status(e, StatusCode::UNPROCESSABLE_ENTITY)
+        && e.to_string().contains("uuid has already been taken")
+}
+
+/// Whether the server refused something with this status.
+fn has_status(e: &anyhow::Error, status: StatusCode) -> bool {
+    e.downcast_ref::<Refused>()
+        .is_some_and(|r| r.status == status)
 }
 
 /// The uuid of a firmware of a product that a person names by its uuid or, where that is clear, by its version.
 pub(super) async fn named(client: &Client, product: &str, name: &str) -> anyhow::Result<String> {
-    let all = client.get(&format!("{product}/firmwares")).await?;
-    let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
-    let with = |field: &str| -> Vec<&str> {
-        let found = all.iter().filter(|f| f[field] == name);
-        found.filter_map(|f| f["uuid"].as_str()).collect()
-    };
-    if let [uuid, ..] = with("uuid")[..] {
-        return Ok(uuid.to_owned());
+    let list = format!("{product}/firmwares");
+    match client.get(&format!("{list}/{}", part(name))).await {
+        Ok(found) => return Ok(found["uuid"].as_str().unwrap_or(name).to_owned()),
+        Err(e) if has_status(&e, StatusCode::NOT_FOUND) => {}
+        Err(e) => return Err(e),
     }
-    let found = with("version");
+    let all = client.get(&list).await?;
+    let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
+    let with = all.iter().filter(|f| f["version"] == name);
+    let found: Vec<&str> = with.filter_map(|f| f["uuid"].as_str()).collect();
     match found[..] {
         [one] => Ok(one.to_owned()),
         [] => bail!(

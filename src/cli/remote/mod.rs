@@ -179,7 +179,7 @@ fn told(e: anyhow::Error, path: &str) -> anyhow::Error {
         .map(|p| percent_decode_str(p).decode_utf8_lossy().into_owned())
         .collect();
     let mut named: Vec<(&str, &String)> = Vec::new();
-    for pair in parts.windows(2) {
+    for pair in parts.windows(2).filter(|pair| pair[1] != "bulk") {
         let thing = THINGS.iter().find(|(part, _)| pair[0] == *part);
         named.extend(thing.map(|(_, noun)| (*noun, &pair[1])));
     }

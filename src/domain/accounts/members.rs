@@ -72,6 +72,7 @@ pub async fn add_member(
 pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> Result<Member> {
     let role = Role::parse(role).ok_or_else(|| field("role", INVALID))?;
     let mut w = db.write().await?;
+    crate::store::accounts::orgs::lock(&mut w, scope).await?;
     let found = crate::store::accounts::orgs::member(&mut w, scope, email)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -105,6 +106,7 @@ pub async fn set_role(db: &Db, scope: &Scope<Org>, email: &str, role: &str) -> R
 /// [`DomainError::NotFound`] for an unknown member; a refusal for the last administrator.
 pub async fn remove_member(context: &Context, scope: &Scope<Org>, email: &str) -> Result<()> {
     let mut w = context.db.write().await?;
+    crate::store::accounts::orgs::lock(&mut w, scope).await?;
     let found = crate::store::accounts::orgs::member(&mut w, scope, email)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -124,6 +126,7 @@ pub async fn leave(context: &Context, scope: &Scope<Org>) -> Result<()> {
     let person = scope.person();
     tokens::require_human(person)?;
     let mut w = context.db.write().await?;
+    crate::store::accounts::orgs::lock(&mut w, scope).await?;
     let own = crate::store::accounts::orgs::member(&mut w, scope, &person.email)
         .await?
         .ok_or(DomainError::NotFound)?;
@@ -151,10 +154,9 @@ async fn end_membership(
     Ok(())
 }
 
-/// Refuses to take the role from the last administrator. It locks the organization, so that two administrators who go at the same
-/// time do not each count on the other.
+/// Refuses to take the role from the last administrator. The organization is locked before its members are read, so that two who go at
+/// the same time do not each count on the other.
 async fn keep_an_admin(w: &mut Write, scope: &Scope<Org>, leaving: &Member) -> Result<()> {
-    crate::store::accounts::orgs::lock(w, scope).await?;
     let members = crate::store::accounts::orgs::members(w, scope).await?;
     let others = members
         .iter()

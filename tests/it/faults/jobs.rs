@@ -82,7 +82,7 @@ async fn a_script_is_told_once_though_the_server_is_killed(mut server: Server) {
     assert_eq!(
         job["errors"],
         json!([
-            {"reason": "the server stopped before its answer came", "count": 64},
+            {"reason": "its answer is lost, since the server stopped or could not write it down", "count": 64},
             {"reason": "is not connected", "count": 2},
         ])
     );

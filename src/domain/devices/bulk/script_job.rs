@@ -4,24 +4,25 @@
 //! A device is told once at most: its run is filed before it is told. What a server did not hear before it ended has failed.
 
 use super::script_turn::{self, Answer, Begun, Turn};
+use crate::budget::Slot;
 use crate::bus::DeviceSignal;
 use crate::domain::{Context, DomainError, Result};
-use crate::ids::JobId;
-use crate::limits::{JOB_SCRIPT_LOOK, JOB_SCRIPT_PAUSE, JOB_SCRIPT_RUNS, JOBS_IN_TURN};
+use crate::ids::{JobId, OrgId};
+use crate::limits::{JOB_SCRIPT_LOOK, JOB_SCRIPT_PAUSE, JOB_SCRIPT_RUNS, JOB_TRIES, JOBS_IN_TURN};
+use crate::store::Error;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Why a run that nobody waits for any more has failed.
-const LOST: &str = "the server stopped before its answer came";
+const LOST: &str = "its answer is lost, since the server stopped or could not write it down";
 
-/// So many places for runs, or as many as are free.
-fn take_places(context: &Context, most: usize) -> Vec<OwnedSemaphorePermit> {
+/// So many places for runs of an organization, or as many as it may have and are free.
+fn take_places(context: &Context, org: OrgId, most: usize) -> Vec<Slot<OrgId>> {
     let places = &context.limiters.script_places;
-    let one = || places.clone().try_acquire_owned().ok();
+    let one = || places.take(org).ok();
     std::iter::repeat_with(one)
         .take(most)
         .map_while(|place| place)
@@ -39,6 +40,7 @@ pub async fn close_all(context: &Context) -> Result<bool> {
         script_turn::close(&mut w, *job, LOST).await?;
     }
     w.commit().await?;
+    // A job may have more of them than one look closes.
     Ok(!jobs.is_empty())
 }
 
@@ -48,13 +50,24 @@ pub async fn close_all(context: &Context) -> Result<bool> {
 /// The database fails. Devices that the job waits for have failed then.
 pub async fn run_script(context: &Context, job: JobId, stop: &CancellationToken) -> Result<()> {
     let mut w = context.db.write().await?;
-    script_turn::close(&mut w, job, LOST).await?;
+    while script_turn::close(&mut w, job, LOST).await? {}
+    let org = crate::store::devices::jobs::by_id(&mut w, job)
+        .await?
+        .map(|j| j.org_id);
     w.commit().await?;
+    let Some(org) = org else {
+        return Ok(());
+    };
     let mut runs = FuturesUnordered::new();
     let mut answers: Vec<Answer> = Vec::new();
     let (mut more, mut looked) = (true, None::<Instant>);
+    let mut failed = 0;
     while more || !runs.is_empty() || !answers.is_empty() {
         if stop.is_cancelled() {
+            // What was heard is kept; the next start closes the rest.
+            if !answers.is_empty() {
+                script_turn::turn(context, job, &answers, 0, true).await?;
+            }
             return Ok(());
         }
         let room = if more {
@@ -62,7 +75,7 @@ pub async fn run_script(context: &Context, job: JobId, stop: &CancellationToken)
         } else {
             0
         };
-        let places = take_places(context, room);
+        let places = take_places(context, org, room);
         let due = looked.is_none_or(|at| at.elapsed() >= JOB_SCRIPT_LOOK);
         if due || !answers.is_empty() || !places.is_empty() {
             let waits = !runs.is_empty();
@@ -73,6 +86,13 @@ pub async fn run_script(context: &Context, job: JobId, stop: &CancellationToken)
                 Err(DomainError::Store(e)) if e.is_unavailable() => {
                     tracing::warn!(job = job.number(), error = %e, "answers wait for the database");
                 }
+                // Somebody else changes the same rows; a turn may be repeated, some times.
+                Err(DomainError::Store(e @ (Error::Conflict | Error::TooSlow)))
+                    if failed < JOB_TRIES =>
+                {
+                    failed += 1;
+                    tracing::warn!(job = job.number(), error = %e, "answers are written down again");
+                }
                 Err(e) => return Err(e),
                 Ok(Turn::Ended) => return Ok(()),
                 // What was told before is still heard.
@@ -81,6 +101,7 @@ pub async fn run_script(context: &Context, job: JobId, stop: &CancellationToken)
                     more = false;
                 }
                 Ok(Turn::Goes(begun, behind)) => {
+                    failed = 0;
                     answers.clear();
                     more = behind;
                     for (begun, place) in begun.into_iter().zip(places) {
@@ -105,7 +126,7 @@ pub async fn run_script(context: &Context, job: JobId, stop: &CancellationToken)
 }
 
 /// Tells a device to run the script, and waits for its answer.
-async fn answer(context: Context, begun: Begun, _place: OwnedSemaphorePermit) -> Answer {
+async fn answer(context: Context, begun: Begun, _place: Slot<OrgId>) -> Answer {
     let Begun {
         device,
         node,

@@ -173,7 +173,8 @@ async fn write_down(
     now: Micros,
 ) -> store::Result<()> {
     // A commit that was in doubt may have written some of them already.
-    let open = jobs::open_runs(w, job.id, JOB_OPEN_RUNS).await?;
+    let answered: Vec<DeviceId> = answers.iter().map(|a| a.device).collect();
+    let open = jobs::open_runs_of(w, job.id, &answered).await?;
     let answers = answers.iter().filter(|a| open.contains(&a.device));
     let answers: Vec<&Answer> = answers.collect();
     let ids: Vec<DeviceId> = answers.iter().map(|a| a.device).collect();
@@ -237,8 +238,8 @@ fn result_of(
     )
 }
 
-/// Writes down that the answers that a job waits for will not come.
-pub(super) async fn close(w: &mut Write, job: JobId, why: &str) -> store::Result<()> {
+/// Writes down that answers that a job waits for will not come. Returns whether there were some; there may be more then.
+pub(super) async fn close(w: &mut Write, job: JobId, why: &str) -> store::Result<bool> {
     let (mut results, mut ended) = (Vec::new(), Vec::new());
     for device in jobs::open_runs(w, job, JOB_OPEN_RUNS).await? {
         let (result, run) = result_of(device, Err(why.into()), 0);
@@ -246,10 +247,11 @@ pub(super) async fn close(w: &mut Write, job: JobId, why: &str) -> store::Result
         ended.push(run);
     }
     if results.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     jobs::end_runs(w, job, &ended).await?;
-    jobs::note(w, job, &results).await
+    jobs::note_lost(w, job, &results).await?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -127,6 +127,20 @@ impl DeviceResult {
 
 /// Notes what a batch came to, and moves the job behind its last device, if it is not further already.
 pub async fn note(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<()> {
+    note_lost(w, job, batch).await?;
+    if batch.is_empty() {
+        return Ok(());
+    }
+    execute!(
+        w,
+        sql!("jobs.went_on", "UPDATE jobs SET tries = 0 WHERE id = $1"),
+        job
+    )?;
+    Ok(())
+}
+
+/// The same for devices that a try was lost with: it counts as a try still.
+pub async fn note_lost(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<()> {
     execute_rows!(
         w,
         "jobs.note_devices",
@@ -154,7 +168,7 @@ pub async fn note(w: &mut Write, job: JobId, batch: &[DeviceResult]) -> Result<(
         w,
         sql!(
             "jobs.note",
-            "UPDATE jobs SET position = CASE WHEN position < $2 THEN $2 ELSE position END, tries = 0,
+            "UPDATE jobs SET position = CASE WHEN position < $2 THEN $2 ELSE position END,
                     changed = changed + $3, unchanged = unchanged + $4, refused = refused + $5,
                     failed = failed + $6 WHERE id = $1"
         ),

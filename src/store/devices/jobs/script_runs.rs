@@ -87,6 +87,23 @@ pub async fn open_runs(on: &mut impl On, job: JobId, most: i64) -> Result<Vec<De
     Ok(rows.into_iter().map(|r| r.0).collect())
 }
 
+/// Those of these devices that a job waits for.
+pub async fn open_runs_of(
+    on: &mut impl On,
+    job: JobId,
+    devices: &[DeviceId],
+) -> Result<Vec<DeviceId>> {
+    let rows: Vec<(DeviceId,)> = fetch_rows!(
+        on,
+        "jobs.open_runs_of",
+        devices,
+        |d| [of_job BIGINT = job, device BIGINT = *d],
+        "SELECT r.device_id FROM ",
+        " JOIN job_runs r ON r.job_id = x.of_job AND r.device_id = x.device AND r.state = 'running'",
+    )?;
+    Ok(rows.into_iter().map(|r| r.0).collect())
+}
+
 /// The jobs, whether or not they run, that wait for devices; at most so many.
 pub async fn with_open_runs(on: &mut impl On, most: i64) -> Result<Vec<JobId>> {
     let rows: Vec<(JobId,)> = fetch_all!(
