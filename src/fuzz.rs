@@ -75,6 +75,7 @@ pub fn vcdiff(data: &[u8]) {
     }
 }
 
+/// The description of a firmware, and what devices must be able to do for it.
 pub fn meta_conf(data: &[u8]) {
     if let Ok(meta) = Meta::parse(data) {
         let _ = features(&meta);
