@@ -1,6 +1,6 @@
 //! Settings of the bucket that files are kept in.
 
-use super::mail::without_passwords;
+use super::print::without_passwords;
 use super::{ConfigError, switch};
 use crate::blob::BucketSettings;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! Settings of outgoing mail.
 
+use super::print::{address, masked_secret};
 use super::*;
 
 /// How mail is sent.
@@ -51,50 +52,4 @@ pub(super) fn mail(
             Err(bad("mail-from", &from, why))
         }
     }
-}
-
-/// Serializes a URL without its password.
-pub(super) fn masked<S: serde::Serializer>(url: &Option<String>, s: S) -> Result<S::Ok, S::Error> {
-    url.as_deref().map(without_passwords).serialize(s)
-}
-
-/// Masks the password before the host, and the value of every parameter whose name sounds like a secret: libpq
-/// and other drivers read `password`, `sslpassword`, and more from there.
-pub(super) fn without_passwords(url: &str) -> String {
-    let (front, query) = url.split_once('?').unwrap_or((url, ""));
-    let front = match (front.find("://"), front.rfind('@')) {
-        (Some(a), Some(b)) if a + 3 <= b => {
-            let user = front[a + 3..b].split(':').next().unwrap_or_default();
-            format!("{}{user}:***{}", &front[..a + 3], &front[b..])
-        }
-        _ => front.to_owned(),
-    };
-    if query.is_empty() {
-        return front;
-    }
-    let masked = query.split('&').map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decoded: String = form_urlencoded::parse(name.as_bytes())
-            .map(|(name, _)| name.to_lowercase())
-            .collect();
-        let secret = ["pass", "secret", "token", "key"]
-            .iter()
-            .any(|w| decoded.contains(w));
-        if secret {
-            format!("{name}=***")
-        } else {
-            format!("{name}={value}")
-        }
-    });
-    format!("{front}?{}", masked.collect::<Vec<_>>().join("&"))
-}
-
-/// Serializes a URL without its password.
-fn masked_secret<S: serde::Serializer>(url: &Secret, s: S) -> Result<S::Ok, S::Error> {
-    without_passwords(url.reveal()).serialize(s)
-}
-
-/// Serializes an address as the setting has it.
-fn address<S: serde::Serializer>(address: &Mailbox, s: S) -> Result<S::Ok, S::Error> {
-    address.to_string().serialize(s)
 }

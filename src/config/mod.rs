@@ -4,6 +4,7 @@
 mod bucket;
 mod mail;
 mod oidc;
+mod print;
 
 use crate::access::vault::Secret;
 use crate::blob::BucketSettings;
@@ -15,6 +16,7 @@ use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
 pub use oidc::OidcOptions;
+use print::{masked, mib, on_off};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -377,16 +379,6 @@ impl Options {
             self.tls_name = file.tls_name;
         }
     }
-}
-
-/// Serializes a switch as the setting has it.
-fn on_off<S: serde::Serializer>(on: &bool, s: S) -> Result<S::Ok, S::Error> {
-    if *on { "on" } else { "off" }.serialize(s)
-}
-
-/// Serializes bytes as the MiB of the setting.
-fn mib<S: serde::Serializer>(bytes: &u64, s: S) -> Result<S::Ok, S::Error> {
-    (bytes >> 20).serialize(s)
 }
 
 fn read(path: &Path) -> Result<Options, ConfigError> {

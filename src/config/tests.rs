@@ -1,3 +1,4 @@
+use super::print::without_passwords;
 use super::*;
 
 #[test]
