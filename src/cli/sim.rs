@@ -2,12 +2,15 @@
 
 use super::exit::Code;
 use super::{output, runtime, told_to_stop};
-use crate::sim::{Auth, Faults, Fleet, Plan, Release};
+use crate::node::setup::raise_descriptor_limit;
+use crate::sim::{Addresses, Auth, Faults, Fleet, Plan, Release, SimReport};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum AuthKind {
@@ -18,9 +21,17 @@ enum AuthKind {
 /// Simulated devices against any server.
 #[derive(Args)]
 pub(super) struct Sim {
-    /// The server's device endpoint.
-    #[arg(long, default_value = "wss://127.0.0.1:4001")]
-    url: String,
+    /// The server's device endpoint; several are dealt out in turn.
+    #[arg(
+        long,
+        default_value = "wss://127.0.0.1:4001",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    url: Vec<String>,
+    /// Addresses of this machine to connect from, in turn, such as 127.0.1.1-127.0.1.9 or 127.0.1.0/24: one has about 28,000 ports for all its connections [default: what the system chooses].
+    #[arg(long, value_name = "ADDRESSES", value_parser = Addresses::parse)]
+    local_addresses: Option<Addresses>,
     /// CA that the server's certificate is trusted by.
     #[arg(
         long,
@@ -77,7 +88,7 @@ pub(super) struct Sim {
     #[arg(long, value_name = "KBPS")]
     slow_kbps: Option<u64>,
     /// New connections a second.
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, visible_alias = "rate", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     connect_rate: u32,
     /// Seconds between heartbeats.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
@@ -111,52 +122,87 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Open files of a process besides its devices' sockets, downloads included.
+const OTHER_FILES: usize = 256;
+
+/// A fleet is given up when no device has joined for so long.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How often it is told who is not let in.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
 impl Sim {
     pub(super) fn run(self) -> anyhow::Result<Code> {
         output::logs("warn");
         let plan = self.plan()?;
-        let (json, hold) = (self.json, self.hold);
-        runtime()?.block_on(async move {
-            let devices = plan.devices;
-            let fleet = Fleet::start(plan)?;
-            let mut stop = Box::pin(told_to_stop());
-            let joined = tokio::select! {
-                joined = fleet.all_joined(Duration::from_secs(600)) => joined,
-                () = tell_refusals(&fleet) => false,
-                () = &mut stop => false,
-            };
-            let now = fleet.report();
-            if json {
-                output::json(
-                    &json!({"joined": now.joined, "devices": devices, "seconds": now.seconds}),
-                )?;
-            } else {
-                output::talk(&format!(
-                    "{} of {devices} joined after {:.1} s",
-                    now.joined, now.seconds
-                ));
+        self.enough_files(plan.devices)?;
+        runtime()?.block_on(self.alone(plan))
+    }
+
+    /// Runs the whole fleet in this process.
+    async fn alone(&self, plan: Plan) -> anyhow::Result<Code> {
+        let fleet = Fleet::start(plan)?;
+        let joined = self.attend(&|| fleet.report(), told_to_stop()).await?;
+        let report = fleet.stop().await;
+        if self.json {
+            output::json(&report)?;
+        } else {
+            output::data(&serde_json::to_string_pretty(&report)?);
+        }
+        Ok(if joined { Code::Done } else { Code::Failed })
+    }
+
+    /// Waits until all have joined and have been held, or until it is over. Returns whether all have joined.
+    async fn attend(
+        &self,
+        report: &impl Fn() -> SimReport,
+        over: impl Future<Output = ()>,
+    ) -> anyhow::Result<bool> {
+        let mut over = pin!(over);
+        let joined = tokio::select! {
+            joined = all_joined(report) => joined,
+            () = &mut over => false,
+        };
+        let (now, devices) = (report(), self.devices);
+        if self.json {
+            output::json(
+                &json!({"joined": now.joined, "devices": devices, "seconds": now.seconds}),
+            )?;
+        } else {
+            output::talk(&format!(
+                "{} of {devices} joined after {:.1} s",
+                now.joined, now.seconds
+            ));
+        }
+        if joined {
+            let held = Duration::from_secs(self.hold.unwrap_or(u64::MAX / 2));
+            tokio::select! {
+                () = tokio::time::sleep(held) => {}
+                () = over => {}
             }
-            if joined {
-                let held = Duration::from_secs(hold.unwrap_or(u64::MAX / 2));
-                tokio::select! {
-                    () = tokio::time::sleep(held) => {}
-                    () = stop => {}
-                }
-            }
-            let report = fleet.stop().await;
-            if json {
-                output::json(&report)?;
-            } else {
-                output::data(&serde_json::to_string_pretty(&report)?);
-            }
-            Ok(if joined { Code::Done } else { Code::Failed })
-        })
+        }
+        Ok(joined)
+    }
+
+    /// Raises the limit of open files as far as it goes, and says when that is not far enough for so many devices.
+    fn enough_files(&self, devices: usize) -> anyhow::Result<()> {
+        let limit = raise_descriptor_limit();
+        let needed = devices.saturating_add(OTHER_FILES);
+        // A device that polls has a socket only while it asks.
+        if needed <= limit || self.poll.is_some() {
+            return Ok(());
+        }
+        bail!(
+            "{devices} devices in one process take {needed} open files, and the hard limit is {limit}: raise it (ulimit -Hn {needed})"
+        );
     }
 
     fn plan(&self) -> anyhow::Result<Plan> {
         Ok(Plan {
-            url: self.url.clone(),
+            urls: self.url.clone(),
+            local: self.local_addresses.clone().unwrap_or_default(),
             server_ca: self.server_ca.clone(),
+            first: 0,
             devices: self.devices,
             prefix: self.prefix.clone(),
             auth: self.auth()?,
@@ -171,7 +217,7 @@ impl Sim {
             },
             sick_on: self.sick_on.clone(),
             seed: self.seed,
-            rate: self.connect_rate,
+            rate: self.connect_rate.into(),
             heartbeat: Duration::from_secs(self.heartbeat),
             msgpack: self.msgpack,
             releases: self.client.clone(),
@@ -208,23 +254,33 @@ impl Sim {
     }
 }
 
-/// How often it is told who is not let in.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
-
-/// Tells now and then why devices do not join, until it is dropped: a mistyped key or address would otherwise be waited for in silence.
-async fn tell_refusals(fleet: &Fleet) {
-    let mut before = 0;
+/// Waits until all devices have joined; false when that is given up. Tells now and then why devices do not join: a mistyped key or
+/// address would otherwise be waited for in silence.
+async fn all_joined(report: &impl Fn() -> SimReport) -> bool {
+    let (mut joined, mut refused) = (0, 0);
+    let (mut progress, mut told) = (Instant::now(), Instant::now());
     loop {
-        tokio::time::sleep(TOLD_EVERY).await;
-        let now = fleet.report();
-        if now.refused > before {
-            let most = now.refusals.iter().max_by_key(|(_, n)| **n);
-            let why = most.map_or("", |(why, _)| why.as_str());
-            output::error(&format!(
-                "{} of {} devices joined; {} connections failed, most of them since: {why}",
-                now.joined, now.devices, now.refused
-            ));
+        let now = report();
+        if now.joined >= now.devices {
+            return true;
         }
-        before = now.refused;
+        if now.joined > joined {
+            (joined, progress) = (now.joined, Instant::now());
+        }
+        if progress.elapsed() > PATIENCE {
+            return false;
+        }
+        if told.elapsed() > TOLD_EVERY {
+            if now.refused > refused {
+                let most = now.refusals.iter().max_by_key(|(_, n)| **n);
+                let why = most.map_or("", |(why, _)| why.as_str());
+                output::error(&format!(
+                    "{} of {} devices joined; {} connections failed, most of them since: {why}",
+                    now.joined, now.devices, now.refused
+                ));
+            }
+            (refused, told) = (now.refused, Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

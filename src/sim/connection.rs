@@ -1,38 +1,24 @@
 //! The WebSocket connection of a simulated device: TLS, upgrade, and frames.
 
+use super::common::Common;
+use super::upgrade::upgrade;
 use futures_util::{SinkExt as _, StreamExt as _};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use serde_json::Value;
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::Message;
 
 /// A connected socket.
 pub(super) struct Connection {
-    socket: WebSocketStream<TlsStream<TcpStream>>,
+    /// Boxed, since the futures that it is handed through would each keep room for it.
+    socket: Box<WebSocketStream<TlsStream<TcpStream>>>,
     next: u64,
     msgpack: bool,
-}
-
-/// Where to connect.
-#[derive(Debug, Clone)]
-pub(super) struct Target {
-    /// Host and port for TCP.
-    pub address: String,
-    /// The name that the server's certificate must have.
-    pub name: ServerName<'static>,
-    /// `wss://host:port`.
-    pub base: String,
-    /// Whether to use MessagePack (`vsn=3.0.0`) instead of JSON.
-    pub msgpack: bool,
 }
 
 /// A frame from the server.
@@ -46,41 +32,24 @@ pub(super) struct Frame {
 const CONNECT_TIME: Duration = Duration::from_secs(20);
 
 impl Connection {
+    /// Connects the device of this number.
     pub(super) async fn open(
-        target: &Target,
-        tls: Arc<ClientConfig>,
+        common: &Common,
+        n: usize,
         path: &str,
         headers: &[(&'static str, String)],
     ) -> Result<Self, String> {
-        let version = if target.msgpack { "3.0.0" } else { "2.0.0" };
-        let url = format!("{}{path}?vsn={version}", target.base);
-        let mut request = url.into_client_request().map_err(|e| e.to_string())?;
-        for (name, value) in headers {
-            let value = HeaderValue::from_str(value).map_err(|e| e.to_string())?;
-            request
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
-        }
-        let config = WebSocketConfig::default()
-            .read_buffer_size(1024)
-            .write_buffer_size(0);
+        let msgpack = common.plan.msgpack;
+        let version = if msgpack { "3.0.0" } else { "2.0.0" };
+        let path = format!("{path}?vsn={version}");
         let connect = async {
-            let tcp = TcpStream::connect(&target.address)
-                .await
-                .map_err(|e| e.to_string())?;
-            tcp.set_nodelay(true).map_err(|e| e.to_string())?;
-            let tls = TlsConnector::from(tls)
-                .connect(target.name.clone(), tcp)
-                .await
-                .map_err(|e| e.to_string())?;
-            let (socket, _) =
-                tokio_tungstenite::client_async_with_config(request, tls, Some(config))
-                    .await
-                    .map_err(|e| e.to_string())?;
+            let tls = tls(common, n).await.map_err(|e| e.to_string())?;
+            let host = &common.target(n).address;
+            let socket = upgrade(tls, host, &path, headers).await?;
             Ok::<_, String>(Self {
-                socket,
+                socket: Box::new(socket),
                 next: 1,
-                msgpack: target.msgpack,
+                msgpack,
             })
         };
         timeout(CONNECT_TIME, Box::pin(connect))
@@ -111,7 +80,8 @@ impl Connection {
         } else {
             Message::text(frame.to_string())
         };
-        timeout(CONNECT_TIME, self.socket.send(message))
+        // Boxed: a device that waits has nothing to send.
+        Box::pin(timeout(CONNECT_TIME, self.socket.send(message)))
             .await
             .map_err(|_| "send timed out".to_owned())?
             .map_err(|e| e.to_string())
@@ -140,6 +110,46 @@ impl Connection {
 
     pub(super) async fn close(mut self) {
         // The server may have closed the connection already.
-        let _ = timeout(Duration::from_secs(2), self.socket.close(None)).await;
+        let _ = timeout(Duration::from_secs(2), self.socket.as_mut().close(None)).await;
     }
+}
+
+/// The TLS connection of the device of this number.
+pub(super) async fn tls(common: &Common, n: usize) -> io::Result<TlsStream<TcpStream>> {
+    let tcp = tcp(common, n).await?;
+    tcp.set_nodelay(true)?;
+    let name = common.target(n).name.clone();
+    TlsConnector::from(common.tls.clone())
+        .connect(name, tcp)
+        .await
+}
+
+/// Connects from the local address that the device has, if it has one of its own.
+async fn tcp(common: &Common, n: usize) -> io::Result<TcpStream> {
+    let address = &common.target(n).address;
+    // Each address is used with each target.
+    let Some(local) = common.plan.local.nth(n / common.targets.len()) else {
+        return TcpStream::connect(address).await;
+    };
+    let mut found = lookup_host(address).await?;
+    let remote = found.find(|remote| remote.is_ipv4() == local.is_ipv4());
+    let remote = remote.ok_or_else(|| {
+        io::Error::other(format!(
+            "{address} cannot be reached from {local}: one has IPv4, the other IPv6"
+        ))
+    })?;
+    let socket = if local.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.bind((local, 0).into()).map_err(|e| {
+        let why = match e.kind() {
+            io::ErrorKind::AddrNotAvailable => "it is no address of this machine".to_owned(),
+            io::ErrorKind::AddrInUse => "all its ports are in use".to_owned(),
+            _ => e.to_string(),
+        };
+        io::Error::other(format!("cannot connect from {local}: {why}"))
+    })?;
+    socket.connect(remote).await
 }

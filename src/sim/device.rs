@@ -3,24 +3,28 @@
 
 mod update;
 
-use super::connection::{Connection, Frame, Target};
+use super::common::Common;
+use super::connection::{Connection, Frame};
 use super::disk::{Disk, Image};
 use super::download::{self, Wanted};
+use super::extension::Attached;
+use super::identity::{self, Credentials};
 use super::release::Release;
-use super::stats::{Stats, count};
+use super::stats::count;
 use crate::clock::Clock;
 use fwup::keys::PublicKey;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use rustls::ClientConfig;
+use rand::rngs::{SmallRng, StdRng};
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use std::collections::HashSet;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Sleep;
 pub(super) use update::*;
 
 /// How devices misbehave. Rates are from 0 to 1.
@@ -40,80 +44,82 @@ pub struct Faults {
     pub slow_kbps: Option<u64>,
 }
 
-/// How a device authenticates.
-#[derive(Clone)]
-pub(super) enum DeviceAuth {
-    /// By a shared key and its secret; the TLS configuration is the fleet's.
-    Secret { key: Arc<str>, secret: Arc<str> },
-    /// By a certificate in its TLS configuration.
-    Certificate,
-}
-
-/// The fixed properties of a simulated device.
-pub(super) struct Device {
-    pub identifier: String,
-    pub identity: DeviceAuth,
-    pub tls: Arc<ClientConfig>,
-    pub target: Target,
-    pub http: reqwest::Client,
-    pub faults: Faults,
-    /// Version on which it reports an alarm and hardly any memory left.
-    pub sick_on: Option<Arc<str>>,
-    pub stats: Arc<Stats>,
-    pub disk: Disk,
-    pub image: Image,
-    pub seed: u64,
-    pub stop: CancellationToken,
-    pub heartbeat: Duration,
-    pub release: Release,
-    pub report_every: Option<Duration>,
-}
-
 pub(super) enum Outcome {
     /// Reboot into this disk and image; the flag says whether by a delta.
-    Boot(Disk, Image, bool),
+    Boot(Arc<Disk>, Arc<Image>, bool),
     /// The update failed or was refused: nothing changes.
     Stay,
 }
 
 /// The state that survives reconnects.
 pub(super) struct Life {
-    pub device: Device,
-    pub rng: StdRng,
+    pub common: Arc<Common>,
+    /// Its number in the fleet.
+    pub n: usize,
+    pub rng: SmallRng,
+    pub image: Arc<Image>,
+    /// Its certificate, once it has connected by one.
+    pub certificate: Option<CertificateDer<'static>>,
+    disk: Arc<Disk>,
     validated: bool,
     reverted: bool,
     updating: Option<(String, mpsc::Receiver<Progress>)>,
     keys: Vec<PublicKey>,
     installed: HashSet<String>,
     pub joined_before: bool,
-    /// Extensions that the server has attached.
-    pub attached: HashSet<String>,
+    pub attached: Attached,
 }
 
+/// Chance falls the same way for a device of the same number.
+fn seed(common: &Common, n: usize) -> u64 {
+    common.plan.seed.wrapping_add(n as u64)
+}
+
+/// When a device whose new firmware has joined says that it is well.
+type Due = Option<Pin<Box<Sleep>>>;
+
 impl Life {
-    pub(super) fn new(device: Device) -> Box<Self> {
-        device.stats.runs(device.image.get("version"), 1);
+    pub(super) fn new(common: Arc<Common>, n: usize) -> Box<Self> {
+        let (disk, image) = common.factory(n);
+        common.stats.runs(image.get("version"), 1);
         Box::new(Self {
-            rng: StdRng::seed_from_u64(device.seed),
-            device,
+            rng: SmallRng::seed_from_u64(seed(&common, n)),
+            common,
+            n,
+            image,
+            certificate: None,
+            disk,
             validated: true,
             reverted: false,
             updating: None,
             keys: Vec::new(),
             installed: HashSet::new(),
             joined_before: false,
-            attached: HashSet::new(),
+            attached: Attached::default(),
         })
+    }
+
+    pub(super) fn identifier(&self) -> String {
+        self.common.plan.identifier(self.n)
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        seed(&self.common, self.n)
+    }
+
+    fn release(&self) -> Release {
+        self.common.plan.release(self.n)
     }
 }
 
 /// Runs a device until it is stopped.
-pub(super) async fn run(device: Device) {
-    let stop = device.stop.clone();
-    let mut life = Life::new(device);
+pub(super) async fn run(common: Arc<Common>, n: usize) {
+    let stop = common.stop.clone();
+    let mut life = Life::new(common, n);
     let mut failures = 0u32;
-    while !stop.is_cancelled() {
-        match Box::pin(life.connect()).await {
+    // Boxed: what a handshake needs is freed when it is over.
+    while let Some(connected) = stop.run_until_cancelled(Box::pin(life.connect())).await {
+        match connected {
             Ok(connection) => {
                 failures = 0;
                 let end = stop
@@ -123,14 +129,14 @@ pub(super) async fn run(device: Device) {
                     continue;
                 }
             }
-            Err(why) => life.device.stats.refused(&why),
+            Err(why) => life.common.stats.refused(&why),
         }
         // The real client backs off 1, 2, 4 … 60 s with jitter; the first pause is shorter here.
         let base = 500u64 << failures.min(7);
         failures += 1;
         let pause = Duration::from_millis(base.min(60_000) + life.rng.random_range(0..base / 2));
         if stop
-            .run_until_cancelled(tokio::time::sleep(pause))
+            .run_until_cancelled(Box::pin(tokio::time::sleep(pause)))
             .await
             .is_none()
         {
@@ -146,24 +152,32 @@ enum End {
 
 impl Life {
     async fn connect(&mut self) -> Result<Connection, String> {
-        let d = &self.device;
-        let (path, headers) = match &d.identity {
-            DeviceAuth::Certificate => ("/socket/websocket", Vec::new()),
-            DeviceAuth::Secret { key, secret } => {
+        let common = self.common.clone();
+        let permit = common.handshakes.acquire().await;
+        let _permit = permit.map_err(|e| e.to_string())?;
+        let identifier = self.identifier();
+        let mut connection = match &common.credentials {
+            Credentials::Certificates(factory) => {
+                let key = factory
+                    .identity(&identifier, &mut self.certificate)
+                    .map_err(|e| e.to_string())?;
+                let open = Connection::open(&common, self.n, "/socket/websocket", &[]);
+                identity::presenting(key, open).await?
+            }
+            Credentials::Secret { key, secret } => {
                 let now = Clock::default().now().0 / 1_000;
-                let headers = super::secret::sign(key, secret, &d.identifier, now);
-                ("/device-socket/websocket", headers.to_vec())
+                let headers = super::secret::sign(key, secret, &identifier, now);
+                Connection::open(&common, self.n, "/device-socket/websocket", &headers).await?
             }
         };
-        let mut connection = Connection::open(&d.target, d.tls.clone(), path, &headers).await?;
         self.catch_up();
         connection
             .push("device", "phx_join", &self.join_params())
             .await?;
         // The real client does not wait for the answer either.
-        let console = json!({"console_version": self.device.release.console()});
+        let console = json!({"console_version": self.release().console()});
         connection.push("console", "phx_join", &console).await?;
-        self.attached.clear();
+        self.attached = Attached::default();
         Ok(connection)
     }
 
@@ -183,7 +197,7 @@ impl Life {
     }
 
     fn join_params(&self) -> Value {
-        let i = &self.device.image;
+        let i = &self.image;
         let downloading = self.updating.as_ref().map(|(uuid, _)| uuid);
         let mut params = json!({
             "nerves_fw_uuid": i.uuid,
@@ -198,44 +212,51 @@ impl Life {
             "fwup_version": "1.16.0",
             "currently_downloading_uuid": downloading,
         });
-        let release = self.device.release;
-        release.join(&mut params, self.validated, self.reverted);
+        self.release()
+            .join(&mut params, self.validated, self.reverted);
         params
     }
 
+    /// Serves a connection until it ends. The future of this is most of what the fleet holds for an idle device besides its
+    /// socket: whatever takes a moment only is boxed.
     async fn serve(&mut self, mut connection: Connection) -> End {
-        let mut beat = tokio::time::interval_at(
-            tokio::time::Instant::now() + self.device.heartbeat,
-            self.device.heartbeat,
-        );
+        let common = self.common.clone();
+        let heartbeat = common.heartbeat.newest();
+        // Spread, so that the devices of a fleet do not report at the same time.
+        let reports = common.reports.at(self.rng.random_range(0.0..1.0));
+        let (mut beat, mut report) = (pin!(heartbeat.notified()), pin!(reports.notified()));
         let mut validate = None;
-        let mut report = self.device.report_every.map(|every| {
-            // Spread, so that the devices of a fleet do not report at the same time.
-            let first = every.mul_f64(self.rng.random_range(0.0..1.0));
-            tokio::time::interval_at(tokio::time::Instant::now() + first, every)
-        });
         loop {
             let said = tokio::select! {
                 frame = connection.next() => match frame {
-                    Some(frame) => self.hear(&mut connection, frame, &mut validate).await,
+                    Some(frame) => Box::pin(self.hear(&mut connection, frame, &mut validate)).await,
                     None => return End::Lost,
                 },
                 progress = progress(&mut self.updating) => match progress {
-                    Progress::Say(event, payload) => connection.push("device", event, &payload).await,
+                    Progress::Say(event, payload) => {
+                        Box::pin(connection.push("device", event, &payload)).await
+                    }
                     Progress::Done(outcome) => {
                         if self.end_update(*outcome) {
-                            connection.close().await;
+                            Box::pin(connection.close()).await;
                             return End::Reboot;
                         }
                         Ok(())
                     }
                 },
                 () = due(&mut validate) => {
+                    validate = None;
                     self.validated = true;
-                    connection.push("device", "firmware_validated", &json!({})).await
+                    Box::pin(connection.push("device", "firmware_validated", &json!({}))).await
                 }
-                () = next_tick(&mut report) => self.report(&mut connection).await,
-                _ = beat.tick() => connection.push("phoenix", "heartbeat", &json!({})).await,
+                () = report.as_mut() => {
+                    report.set(reports.notified());
+                    Box::pin(self.report(&mut connection)).await
+                }
+                () = beat.as_mut() => {
+                    beat.set(heartbeat.notified());
+                    Box::pin(connection.push("phoenix", "heartbeat", &json!({}))).await
+                }
             };
             if said.is_err() {
                 return End::Lost;
@@ -247,7 +268,7 @@ impl Life {
         &mut self,
         connection: &mut Connection,
         frame: Frame,
-        validate: &mut Option<tokio::time::Instant>,
+        validate: &mut Due,
     ) -> Result<(), String> {
         if frame.topic == "extensions" {
             return self.extension(connection, &frame).await;
@@ -263,15 +284,16 @@ impl Life {
                 if frame.payload.get("status").and_then(Value::as_str) != Some("ok") {
                     return Err("the join was refused".into());
                 }
-                count(&self.device.stats.joins);
+                count(&self.common.stats.joins);
                 if !self.joined_before {
                     self.joined_before = true;
-                    count(&self.device.stats.joined);
+                    count(&self.common.stats.joined);
                 }
                 if !self.validated {
-                    *validate = Some(tokio::time::Instant::now() + Duration::from_millis(200));
+                    let sleep = tokio::time::sleep(Duration::from_millis(200));
+                    *validate = Some(Box::pin(sleep));
                 }
-                if !self.device.release.names_interface() {
+                if !self.release().names_interface() {
                     return Ok(());
                 }
                 connection
@@ -294,8 +316,7 @@ impl Life {
             "update" if self.updating.is_none() => self.offered(connection, &frame.payload).await,
             "scripts/run" => {
                 // No Elixir runs here: like a script that says who it runs on.
-                let (name, image) = (&self.device.identifier, &self.device.image);
-                let version = image.get("version");
+                let (name, version) = (self.identifier(), self.image.get("version"));
                 let output = json!({
                     "ref": frame.payload["ref"], "output": format!("simulated device {name} with {version}\n"),
                     "return": ":ok", "result": "completed",
@@ -303,18 +324,13 @@ impl Life {
                 connection.push("device", "scripts/run", &output).await
             }
             "extensions:get" => {
-                let have = self.device.release.extensions();
+                let have = self.release().extensions();
                 connection.push("extensions", "phx_join", &have).await
             }
             "archive" => {
                 let url = frame.payload["url"].as_str().unwrap_or_default().to_owned();
                 let size = frame.payload["size"].as_u64();
-                spawn(archive(
-                    self.device.http.clone(),
-                    self.device.stats.clone(),
-                    url,
-                    size,
-                ));
+                spawn(archive(self.common.clone(), url, size));
                 Ok(())
             }
             "reboot" => {
@@ -326,9 +342,9 @@ impl Life {
     }
 
     async fn offered(&mut self, connection: &mut Connection, update: &Value) -> Result<(), String> {
-        count(&self.device.stats.offers);
+        count(&self.common.stats.offers);
         let now = Clock::default().now().0 / 1_000;
-        self.device
+        self.common
             .stats
             .last_offer
             .fetch_max(now, Ordering::Relaxed);
@@ -336,15 +352,15 @@ impl Life {
             .pointer("/firmware_meta/uuid")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        if self.rng.random_bool(self.device.faults.ignore_rate) || uuid == self.device.image.uuid {
-            count(&self.device.stats.ignored);
-            if !self.device.release.tells() {
+        if self.rng.random_bool(self.common.plan.faults.ignore_rate) || uuid == self.image.uuid {
+            count(&self.common.stats.ignored);
+            if !self.release().tells() {
                 return Ok(());
             }
             let status = json!({"status": "ignored", "reason": "not now"});
             return connection.push("device", "status_update", &status).await;
         }
-        if self.device.release.tells() {
+        if self.release().tells() {
             connection
                 .push("device", "status_update", &json!({"status": "received"}))
                 .await?;
@@ -359,14 +375,12 @@ impl Life {
     pub(super) fn begin(&mut self, update: &Value) -> (Update, mpsc::Receiver<Progress>) {
         let (say, progress) = mpsc::channel(16);
         let work = Update {
-            http: self.device.http.clone(),
-            faults: self.device.faults,
-            stats: self.device.stats.clone(),
-            disk: self.device.disk.clone(),
+            common: self.common.clone(),
+            disk: self.disk.clone(),
             keys: self.keys.clone(),
             rng: StdRng::seed_from_u64(self.rng.random()),
             update: update.clone(),
-            tells: self.device.release.tells(),
+            tells: self.release().tells(),
             say,
         };
         (work, progress)
@@ -379,11 +393,10 @@ impl Life {
         let Outcome::Boot(disk, image, delta) = outcome else {
             return false;
         };
-        let stats = &self.device.stats;
-        let faults = &self.device.faults;
+        let stats = &self.common.stats;
+        let faults = &self.common.plan.faults;
         // The same devices in each run, whatever the seed.
-        let place =
-            f64::from(crc32fast::hash(self.device.identifier.as_bytes()) % 10_000) / 10_000.0;
+        let place = f64::from(crc32fast::hash(self.identifier().as_bytes()) % 10_000) / 10_000.0;
         if place < faults.bad_share || self.rng.random_bool(faults.revert_rate) {
             count(&stats.reverted);
             self.reverted = true;
@@ -396,10 +409,10 @@ impl Life {
         if delta {
             count(&stats.deltas);
         }
-        stats.runs(self.device.image.get("version"), -1);
+        stats.runs(self.image.get("version"), -1);
         stats.runs(image.get("version"), 1);
-        self.device.disk = disk;
-        self.device.image = image;
+        self.disk = disk;
+        self.image = image;
         self.validated = false;
         self.reverted = false;
         true
@@ -424,15 +437,9 @@ async fn progress(updating: &mut Option<(String, mpsc::Receiver<Progress>)>) -> 
     }
 }
 
-async fn next_tick(every: &mut Option<tokio::time::Interval>) {
-    match every {
-        None => std::future::pending().await,
-        Some(every) => drop(every.tick().await),
-    }
-}
-
 /// Downloads an archive, as an application that uses archives does.
-async fn archive(http: reqwest::Client, stats: Arc<Stats>, url: String, size: Option<u64>) {
+async fn archive(common: Arc<Common>, url: String, size: Option<u64>) {
+    let (http, stats) = (&common.http, &common.stats);
     let fetched = async {
         http.get(&url)
             .send()
@@ -448,12 +455,9 @@ async fn archive(http: reqwest::Client, stats: Arc<Stats>, url: String, size: Op
     }
 }
 
-async fn due(at: &mut Option<tokio::time::Instant>) {
+async fn due(at: &mut Due) {
     match at {
         None => std::future::pending().await,
-        Some(when) => {
-            tokio::time::sleep_until(*when).await;
-            *at = None;
-        }
+        Some(sleep) => sleep.await,
     }
 }

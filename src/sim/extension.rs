@@ -9,6 +9,25 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
+/// Which extensions the server has attached that say something unasked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Attached {
+    health: bool,
+    geo: bool,
+    logging: bool,
+}
+
+impl Attached {
+    fn set(&mut self, name: &str, attached: bool) {
+        match name {
+            "health" => self.health = attached,
+            "geo" => self.geo = attached,
+            "logging" => self.logging = attached,
+            _ => {}
+        }
+    }
+}
+
 impl Life {
     pub(super) async fn extension(
         &mut self,
@@ -25,7 +44,7 @@ impl Life {
             "attach" => self.attach(connection, names("extensions")).await,
             "detach" => {
                 for name in names("extensions") {
-                    self.attached.remove(&name);
+                    self.attached.set(&name, false);
                     let event = format!("{name}:detached");
                     connection.push("extensions", &event, &json!({})).await?;
                 }
@@ -34,8 +53,8 @@ impl Life {
             "health:check" => self.report_health(connection).await,
             "geo:location:request" => self.report_place(connection).await,
             "network_identity:request" => {
-                count(&self.device.stats.reports);
-                let key = format!("{}-key", self.device.identifier);
+                count(&self.common.stats.reports);
+                let key = format!("{}-key", self.identifier());
                 let all = json!({"identities": [{"service": "wireguard", "identifier": key}]});
                 connection
                     .push("extensions", "network_identity:report", &all)
@@ -72,27 +91,27 @@ impl Life {
             if name == "logging" {
                 self.log(connection).await?;
             }
-            self.attached.insert(name);
+            self.attached.set(&name, true);
         }
         Ok(())
     }
 
     /// Sends the unsolicited reports of the attached extensions.
     pub(super) async fn report(&mut self, connection: &mut Connection) -> Result<(), String> {
-        if self.attached.contains("health") {
+        if self.attached.health {
             self.report_health(connection).await?;
         }
-        if self.attached.contains("geo") {
+        if self.attached.geo {
             self.report_place(connection).await?;
         }
-        if self.attached.contains("logging") {
+        if self.attached.logging {
             self.log(connection).await?;
         }
         Ok(())
     }
 
     async fn report_health(&mut self, connection: &mut Connection) -> Result<(), String> {
-        count(&self.device.stats.reports);
+        count(&self.common.stats.reports);
         let report = json!({ "value": self.health() });
         connection
             .push("extensions", "health:report", &report)
@@ -100,7 +119,7 @@ impl Life {
     }
 
     async fn report_place(&mut self, connection: &mut Connection) -> Result<(), String> {
-        count(&self.device.stats.reports);
+        count(&self.common.stats.reports);
         // It stays where it is.
         let mut own = self.own_chance();
         let place = json!({
@@ -114,7 +133,7 @@ impl Life {
     }
 
     async fn log(&mut self, connection: &mut Connection) -> Result<(), String> {
-        count(&self.device.stats.reports);
+        count(&self.common.stats.reports);
         let line = json!({
             "level": "info",
             "message": "simulated: all is well",
@@ -125,7 +144,7 @@ impl Life {
 
     /// Chance that falls the same way each time for this device.
     fn own_chance(&self) -> StdRng {
-        StdRng::seed_from_u64(self.device.seed)
+        StdRng::seed_from_u64(self.seed())
     }
 
     /// A health report with the metrics that the real client has by default.
@@ -142,8 +161,8 @@ impl Life {
             (value.clamp(0.5, 99.5) * 10.0).round() / 10.0
         };
         let cpu = vary(own.random_range(10.0..40.0) + busy, 12.0);
-        let sick = self.device.sick_on.as_deref();
-        let sick = sick.filter(|on| self.device.image.get("version") == *on);
+        let sick = self.common.plan.sick_on.as_deref();
+        let sick = sick.filter(|on| self.image.get("version") == *on);
         let level = own.random_range(20.0..60.0);
         let memory = vary(if sick.is_some() { 94.0 } else { level }, 3.0);
         let disk = vary(own.random_range(15.0..65.0), 0.5);

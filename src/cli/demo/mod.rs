@@ -15,7 +15,7 @@ use crate::access::vault::Vault;
 use crate::clock::Clock;
 use crate::config::{Config, Options};
 use crate::node::{Node, setup};
-use crate::sim::{Auth, Faults, Fleet, Plan};
+use crate::sim::{Addresses, Auth, Faults, Fleet, Plan};
 use anyhow::{Context as _, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -179,8 +179,10 @@ impl Demo {
 
     fn plan(&self, node: &Node, made: &Made, key: String, secret: String) -> Plan {
         Plan {
-            url: format!("wss://{}", node.devices),
+            urls: vec![format!("wss://{}", node.devices)],
+            local: Addresses::default(),
             server_ca: node.ca_file.clone(),
+            first: 0,
             devices: usize::try_from(self.devices).unwrap_or(usize::MAX),
             prefix: format!("{}-", made.product),
             auth: Auth::Secret { key, secret },
@@ -188,7 +190,7 @@ impl Demo {
             faults: Faults::default(),
             sick_on: None,
             seed: 1,
-            rate: 500,
+            rate: 500.0,
             heartbeat: Duration::from_secs(30),
             msgpack: false,
             releases: Vec::new(),

@@ -4,10 +4,8 @@ use super::*;
 
 /// An update in progress. It continues while the connection is lost, as on a real device.
 pub(in crate::sim) struct Update {
-    pub(in crate::sim) http: reqwest::Client,
-    pub(in crate::sim) faults: Faults,
-    pub(in crate::sim) stats: Arc<Stats>,
-    pub(in crate::sim) disk: Disk,
+    pub(in crate::sim) common: Arc<Common>,
+    pub(in crate::sim) disk: Arc<Disk>,
     pub(in crate::sim) keys: Vec<PublicKey>,
     pub(in crate::sim) rng: StdRng,
     pub(in crate::sim) update: Value,
@@ -20,8 +18,8 @@ impl Update {
         let outcome = match self.install().await {
             Ok(outcome) => outcome,
             Err(reason) => {
-                count(&self.stats.failed);
-                self.stats.because(&reason);
+                count(&self.common.stats.failed);
+                self.common.stats.because(&reason);
                 let failed = if self.tells {
                     json!({"status": "failed", "reason": reason})
                 } else {
@@ -57,15 +55,15 @@ impl Update {
         self.status(json!({"status": "started", "downloader_network_interface": "eth0"}))
             .await;
         let file = download::fetch(
-            &self.http,
+            &self.common.http,
             &wanted,
-            &self.faults,
+            &self.common.plan.faults,
             &mut self.rng,
-            &self.stats,
+            &self.common.stats,
         )
         .await?;
         self.progress(0).await;
-        if self.rng.random_bool(self.faults.fail_rate) {
+        if self.rng.random_bool(self.common.plan.faults.fail_rate) {
             return Err("simulated failure".into());
         }
         let (disk, keys) = (self.disk.clone(), self.keys.clone());
@@ -74,7 +72,11 @@ impl Update {
             .map_err(|e| e.to_string())??;
         self.progress(100).await;
         self.status(json!({"status": "completed"})).await;
-        Ok(Outcome::Boot(applied.disk, applied.image, applied.delta))
+        Ok(Outcome::Boot(
+            Arc::new(applied.disk),
+            Arc::new(applied.image),
+            applied.delta,
+        ))
     }
 }
 
