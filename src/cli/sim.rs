@@ -1,11 +1,15 @@
 //! `nervecenter sim`: runs simulated devices against a server.
 
+mod part;
+mod processes;
+
 use super::exit::Code;
-use super::{output, runtime, told_to_stop};
+use super::{output, told_to_stop};
 use crate::node::setup::raise_descriptor_limit;
-use crate::sim::{Addresses, Auth, Faults, Fleet, Plan, Release, SimReport};
+use crate::sim::{Addresses, Auth, Faults, Fleet, Part, Plan, Release, SimReport};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use processes::Processes;
 use serde_json::json;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -42,6 +46,12 @@ pub(super) struct Sim {
     /// How many devices.
     #[arg(long, default_value_t = 10)]
     devices: usize,
+    /// How many processes share the devices: each takes as many open files as it has devices.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    processes: u16,
+    /// Which of the processes this is; they are started so.
+    #[arg(long, hide = true, value_parser = Part::parse)]
+    part: Option<Part>,
     /// How they prove who they are.
     #[arg(long, value_enum, default_value = "secret")]
     auth: AuthKind,
@@ -87,7 +97,7 @@ pub(super) struct Sim {
     /// Speed of each device's link.
     #[arg(long, value_name = "KBPS")]
     slow_kbps: Option<u64>,
-    /// New connections a second.
+    /// New connections a second, of all processes together.
     #[arg(long, visible_alias = "rate", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     connect_rate: u32,
     /// Seconds between heartbeats.
@@ -135,8 +145,28 @@ impl Sim {
     pub(super) fn run(self) -> anyhow::Result<Code> {
         output::logs("warn");
         let plan = self.plan()?;
-        self.enough_files(plan.devices)?;
-        runtime()?.block_on(self.alone(plan))
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (processes, several) = (usize::from(self.processes), self.processes > 1);
+        let threads = if several { cores / processes } else { cores };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .enable_all()
+            .build()?;
+        match self.part {
+            Some(part) => {
+                let plan = plan.part(part);
+                self.enough_files(plan.devices)?;
+                runtime.block_on(part::run(plan))
+            }
+            None if several => {
+                self.enough_files(plan.devices.div_ceil(processes))?;
+                runtime.block_on(self.together(processes))
+            }
+            None => {
+                self.enough_files(plan.devices)?;
+                runtime.block_on(self.alone(plan))
+            }
+        }
     }
 
     /// Runs the whole fleet in this process.
@@ -150,6 +180,33 @@ impl Sim {
             output::data(&serde_json::to_string_pretty(&report)?);
         }
         Ok(if joined { Code::Done } else { Code::Failed })
+    }
+
+    /// Runs the fleet in other processes. They get the arguments of this one.
+    async fn together(&self, processes: usize) -> anyhow::Result<Code> {
+        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+        let started = tokio::select! {
+            started = Processes::start(processes, self.devices, &arguments) => started?,
+            () = told_to_stop() => bail!("stopped before all processes had started"),
+        };
+        let over = async {
+            tokio::select! {
+                () = told_to_stop() => {}
+                () = started.all_ended() => {}
+            }
+        };
+        let joined = self.attend(&|| started.report(), over).await?;
+        let sum = started.stop().await;
+        if self.json {
+            output::json(&sum)?;
+        } else {
+            output::data(&serde_json::to_string_pretty(&sum)?);
+        }
+        Ok(if joined && sum.lost.is_empty() {
+            Code::Done
+        } else {
+            Code::Failed
+        })
     }
 
     /// Waits until all have joined and have been held, or until it is over. Returns whether all have joined.
@@ -192,8 +249,11 @@ impl Sim {
         if needed <= limit || self.poll.is_some() {
             return Ok(());
         }
+        let processes = self
+            .devices
+            .div_ceil(limit.saturating_sub(OTHER_FILES).max(1));
         bail!(
-            "{devices} devices in one process take {needed} open files, and the hard limit is {limit}: raise it (ulimit -Hn {needed})"
+            "{devices} devices in one process take {needed} open files, and the hard limit is {limit}: raise it (ulimit -Hn {needed}), or share the devices among processes (--processes {processes})"
         );
     }
 

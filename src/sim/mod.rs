@@ -25,6 +25,6 @@ mod upgrade;
 pub use addresses::Addresses;
 pub use device::Faults;
 pub use fleet::Fleet;
-pub use plan::{Auth, Plan};
+pub use plan::{Auth, Part, Plan};
 pub use release::Release;
 pub use stats::SimReport;

@@ -1,6 +1,6 @@
 //! Counters of a simulated fleet.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -44,7 +44,7 @@ pub struct Stats {
 }
 
 /// The result of a simulation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SimReport {
     /// Number of devices.
     pub devices: u64,
@@ -86,6 +86,70 @@ pub struct SimReport {
     pub reasons: BTreeMap<String, u64>,
     /// Duration in seconds.
     pub seconds: f64,
+}
+
+impl SimReport {
+    /// What several parts of a fleet counted, as if it had been one.
+    pub fn sum<'r>(parts: impl IntoIterator<Item = &'r Self>, devices: u64, seconds: f64) -> Self {
+        let mut sum = Self {
+            devices,
+            seconds,
+            ..Self::default()
+        };
+        for part in parts {
+            sum.add(part);
+        }
+        sum
+    }
+
+    fn add(&mut self, part: &Self) {
+        // All fields are named, so that a new one cannot be forgotten.
+        let Self {
+            devices: _,
+            joined,
+            updated,
+            failed,
+            ignored,
+            reverted,
+            repeated,
+            delta_updates,
+            offers,
+            last_offer,
+            joins,
+            refused,
+            reports,
+            archives,
+            cuts,
+            received_bytes,
+            versions,
+            refusals,
+            reasons,
+            seconds: _,
+        } = part;
+        self.joined += joined;
+        self.updated += updated;
+        self.failed += failed;
+        self.ignored += ignored;
+        self.reverted += reverted;
+        self.repeated += repeated;
+        self.delta_updates += delta_updates;
+        self.offers += offers;
+        self.last_offer = self.last_offer.max(*last_offer);
+        self.joins += joins;
+        self.refused += refused;
+        self.reports += reports;
+        self.archives += archives;
+        self.cuts += cuts;
+        self.received_bytes += received_bytes;
+        for (version, n) in versions {
+            *self.versions.entry(version.clone()).or_default() += n;
+        }
+        for (all, some) in [(&mut self.refusals, refusals), (&mut self.reasons, reasons)] {
+            for (why, n) in some {
+                *all.entry(why.clone()).or_default() += n;
+            }
+        }
+    }
 }
 
 fn note(map: &Mutex<BTreeMap<String, u64>>, text: &str) {
@@ -153,5 +217,56 @@ impl Stats {
             refusals: self.refusals.lock().map(|m| m.clone()).unwrap_or_default(),
             seconds,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(n: u64) -> SimReport {
+        SimReport {
+            devices: 10,
+            joined: n,
+            updated: 2 * n,
+            failed: 3 * n,
+            ignored: 4 * n,
+            reverted: 5 * n,
+            repeated: 6 * n,
+            delta_updates: 7 * n,
+            offers: 8 * n,
+            last_offer: 1_000 * n as i64,
+            joins: 9 * n,
+            refused: 10 * n,
+            reports: 11 * n,
+            archives: 12 * n,
+            cuts: 13 * n,
+            received_bytes: 14 * n,
+            versions: [("1.0.0".to_owned(), n as i64), (format!("1.{n}.0"), 1)].into(),
+            refusals: [("full".to_owned(), n)].into(),
+            reasons: [(format!("reason {n}"), n)].into(),
+            seconds: n as f64,
+        }
+    }
+
+    #[test]
+    fn counters_of_parts_add_up() {
+        let (one, two) = (part(1), part(2));
+        let sum = SimReport::sum([&one, &two], 20, 7.5);
+        let wanted = SimReport {
+            devices: 20,
+            last_offer: 2_000,
+            versions: [("1.0.0", 3), ("1.1.0", 1), ("1.2.0", 1)]
+                .map(|(version, n)| (version.to_owned(), n))
+                .into(),
+            refusals: [("full".to_owned(), 3)].into(),
+            reasons: [("reason 1".to_owned(), 1), ("reason 2".to_owned(), 2)].into(),
+            seconds: 7.5,
+            ..part(3)
+        };
+        assert_eq!(sum, wanted);
+        // Parts tell their counters as JSON.
+        let told = serde_json::to_string(&one).unwrap();
+        assert_eq!(serde_json::from_str::<SimReport>(&told).unwrap(), one);
     }
 }

@@ -2,6 +2,7 @@
 
 mod console_files;
 mod remote;
+mod simulated_fleet;
 mod simulator;
 mod watch;
 
