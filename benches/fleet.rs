@@ -1,5 +1,5 @@
-//! A server under a fleet of real sockets: memory of a connected, joined, idle device (the slope between two fleet
-//! sizes), connects a second, the CPU that a join costs, and the time from a release to the `update` on a device's socket.
+//! A server under a fleet of real sockets: memory of a connected, joined, idle device in the server and in the simulator (the slope
+//! between two fleet sizes), connects a second, the CPU that a join costs, and the time from a release to the `update` on a device's socket.
 //!
 //! `cargo bench --bench fleet`. `DEVICES=10000` is the larger fleet; each process may need that many open files. `CERT=1`
 //! connects by client certificates instead of shared secrets, `POSTGRES=1` runs on a throw-away PostgreSQL, `EXTENSIONS=1`
@@ -104,6 +104,16 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / 100.0)
 }
 
+/// Resident memory of a process.
+fn rss_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 /// Seconds of CPU that PostgreSQL has used: all server processes of the database that live.
 fn database_cpu_seconds(server: &Server) -> f64 {
     let Some(name) = server.database_url().and_then(|u| u.rsplit('/').next()) else {
@@ -128,7 +138,7 @@ async fn settle() {
 
 async fn memory(server: &Server, large: usize) {
     let auth = auth(server).await;
-    let (_small, seconds) = join(server, "a-", SMALL, &auth);
+    let (small_fleet, seconds) = join(server, "a-", SMALL, &auth);
     settle().await;
     if extended() {
         reported(server, SMALL).await;
@@ -162,8 +172,14 @@ async fn memory(server: &Server, large: usize) {
         "memory of a device: {:.1} KiB",
         (after - before) as f64 / more
     );
+    // Of two simulators, one has so many more devices.
+    let (few, many) = (rss_kib(small_fleet.0.id()), rss_kib(large_fleet.0.id()));
+    println!(
+        "memory of a simulated device: {:.1} KiB; its process has {many} KiB",
+        (many as f64 - few as f64) / (more - SMALL as f64)
+    );
     if std::env::var_os("CERT").is_none() {
-        // Simulated devices forget the keys of their certificates.
+        // Another run has new certificates for the same keys, which a server takes for renewals.
         again(server, large_fleet, large - SMALL, &auth).await;
     }
 }
