@@ -12,7 +12,8 @@ pub(crate) use sound::Look;
 
 use crate::clock::Micros;
 use crate::limits::{
-    BLOB_PART_BYTES, BUCKET_ANSWER, BUCKET_SILENCE, FILE_PUTS, LINK_LIFE, UPLOAD_BYTES,
+    BLOB_PART_BYTES, BUCKET_ANSWER, BUCKET_SILENCE, CHECKSUM_PART_BYTES, FILE_PUTS, LINK_LIFE,
+    UPLOAD_BYTES,
 };
 use bucket::Bucket;
 use bytes::Bytes;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::io::ReaderStream;
 
 /// Why a file could not be stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +89,7 @@ fn key(file: &FileKey) -> Key {
 }
 
 /// Where a local file store has files.
-const FOLDERS: [&str; 3] = ["firmware", "deltas", "archives"];
+const FOLDERS: [&str; 4] = ["firmware", "deltas", "archives", "uploads"];
 
 /// The marker that says which installation the files of a bucket belong to.
 const OWNER: &str = "nervecenter-installation";
@@ -361,6 +363,32 @@ impl Blobs {
         Ok(match found.payload {
             GetResultPayload::File(file, _) => Content::File(file),
             GetResultPayload::Stream(parts) => Content::Stream(unless_silent(parts)),
+        })
+    }
+
+    /// A whole stored file of this length, piece by piece. Unlike those of [`Blobs::read`], its errors say whether it is the bucket that
+    /// is away.
+    ///
+    /// # Errors
+    /// Absent, or the file store's, also of each piece.
+    pub async fn pieces(
+        &self,
+        file: &FileKey,
+        length: u64,
+    ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        Ok(match self.read(file, 0..length).await? {
+            Content::File(file) => {
+                let file = tokio::fs::File::from_std(file);
+                let pieces = ReaderStream::with_capacity(file, CHECKSUM_PART_BYTES);
+                pieces.map_err(BlobError::from).boxed()
+            }
+            Content::Stream(pieces) => {
+                let silent = |e: io::Error| object_store::Error::Generic {
+                    store: "bucket",
+                    source: Box::new(e),
+                };
+                pieces.map_err(move |e| silent(e).into()).boxed()
+            }
         })
     }
 

@@ -4,7 +4,6 @@
 use super::accounts::passwords::PasswordBudget;
 use super::accounts::sign_in::FinishedSignIns;
 use super::catalog::summary::SummaryCache;
-use super::catalog::uploads::UploadSessions;
 use super::error::DomainError;
 use super::support::script_runs::ScriptRuns;
 use super::support::terminals::Terminals;
@@ -74,8 +73,6 @@ pub struct Context {
     pub terminals: Terminals,
     /// Support scripts that run on devices while a request waits for their output.
     pub script_runs: ScriptRuns,
-    /// Resumable uploads that are not complete yet.
-    pub upload_sessions: Arc<UploadSessions>,
     /// Counts the changes to signing keys on this server. A connection compares it to see that the keys it sent
     /// to its device are out of date.
     pub key_changes: Arc<AtomicU32>,

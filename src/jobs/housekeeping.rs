@@ -4,6 +4,7 @@
 use super::each_tick;
 use crate::app::App;
 use crate::device::tls::ServerIdentity;
+use crate::domain::catalog::uploads;
 use crate::limits::{
     CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
     OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SESSION_IDLE, SWEEP_EVERY, SWEEP_ROWS, TICK,
@@ -54,7 +55,7 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
     }
 }
 
-/// Deletes expired reports and log lines in small batches, so that other writers get their turn in between.
+/// Deletes expired reports, log lines and uploads in small batches, so that other writers get their turn in between.
 pub async fn sweep(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::from_millis(200), "old reports not deleted");
     each_tick(app.clock().every(SWEEP_EVERY), pause, stop, failed, || {
@@ -129,6 +130,7 @@ async fn seal_some(app: App) -> store::Result<bool> {
 
 /// Deletes a batch. Returns whether there may be more.
 async fn sweep_some(app: App) -> store::Result<bool> {
+    uploads::expire(&app).await?;
     let now = app.now();
     let mut w = app.db.write().await?;
     let health = health_reports::sweep(&mut w, now.before(HEALTH_LIFE), SWEEP_ROWS).await?;

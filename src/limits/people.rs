@@ -147,7 +147,7 @@ pub const PASSWORD_TRIES: u32 = 10;
 pub const PASSWORD_PAUSE: Duration = Duration::from_secs(15);
 /// An upload that sends nothing for this long is aborted.
 pub const UPLOAD_STALL: Duration = Duration::from_secs(60);
-/// Maximum resumable uploads on one node that are incomplete. Each holds a staging file and up to a MiB.
+/// Maximum resumable uploads that are incomplete, on all nodes together. Each holds up to the bytes of a file in the file store.
 pub const UPLOAD_SESSIONS: usize = 32;
 /// Maximum resumable uploads of one person.
 pub const UPLOAD_SESSIONS_A_PERSON: usize = 16;
@@ -155,6 +155,25 @@ pub const UPLOAD_SESSIONS_A_PERSON: usize = 16;
 pub const UPLOAD_IDLE: Duration = Duration::from_secs(120);
 /// A resumable upload is deleted after this time without a request.
 pub const UPLOAD_LIFE: Duration = Duration::from_secs(6 * 3600);
+/// What came of a resumable upload is stored at the latest after this time, also on a slow line: a server that dies loses no more. It
+/// is below [`UPLOAD_IDLE`], since an upload counts as idle from its last part on.
+pub const UPLOAD_PART_TIME: Duration = Duration::from_secs(60);
+/// Maximum parts of a resumable upload. The slowest line that is waited for brings 1,700 of them.
+pub const UPLOAD_PARTS: i64 = 4_096;
+/// How often a request that writes to a resumable upload looks whether a newer one has come.
+pub const UPLOAD_LOOK: Duration = Duration::from_millis(500);
+/// How long a newer request waits for an older one to store what came, before it takes that one for dead.
+pub const UPLOAD_HANDOVER: Duration = Duration::from_secs(10);
+/// Pause between two looks whether the older request is done.
+pub const UPLOAD_HANDOVER_LOOK: Duration = Duration::from_millis(25);
+/// How long it may take to make a firmware or an archive of a resumable upload, before that request is taken for dead. A file that a
+/// slow bucket takes back at its least rate needs some minutes.
+pub const UPLOAD_FINISH: Duration = Duration::from_secs(600);
+/// How long a request may go on to write to a resumable upload when the server stops. What came is stored then, before the server
+/// gives its requests up after [`HTTP_STOP_TIME`].
+pub const UPLOAD_STOP_TIME: Duration = Duration::from_secs(5);
+/// Chunks of a resumable upload that wait to be written to the disk. Each is what one read of a socket brings, at most 408 KiB.
+pub const UPLOAD_CHUNKS: usize = 2;
 /// Maximum events in one message of an event stream.
 pub const EVENT_BURST: usize = 500;
 /// How long an event stream collects events into one message.

@@ -129,7 +129,6 @@ impl Node {
             token_uses: Arc::default(),
             terminals: Terminals::default(),
             script_runs: ScriptRuns::default(),
-            upload_sessions: Arc::default(),
             key_changes: Arc::default(),
             summaries: Arc::default(),
             limiters: Arc::default(),

@@ -114,6 +114,18 @@ impl std::fmt::Display for FileKey {
     }
 }
 
+/// What names an upload that can go on after a cut. Only a look-up in the scope of its person makes one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct UploadId(pub(in crate::store) String);
+
+impl UploadId {
+    /// As it stands in addresses.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Blob {
     /// The file that the path of a link names, behind `/download/`. Whoever asks has checked the link's signature.
     pub fn in_link(path: &str) -> Option<Self> {

@@ -23,7 +23,7 @@ pub mod support;
 pub mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use engine::fold;
 pub use engine::{Db, Error, On, Read, Result, Write};

@@ -161,7 +161,7 @@ async fn write(
 /// `DELETE /uploads/:upload`.
 async fn cancel(State(app): State<App>, scope: Scope<Product>, id: Word) -> Result<NoContent> {
     let scope = scope.allow(Role::Manage)?;
-    uploads::cancel(&app, &scope, &id.0)?;
+    uploads::cancel(&app, &scope, &id.0).await?;
     Ok(NoContent)
 }
 

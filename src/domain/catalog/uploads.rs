@@ -1,26 +1,33 @@
-//! Resumable uploads in several requests. An upload lives in memory of the node that began it and is lost with
-//! it; the client is then told that it does not exist, and begins again.
+//! Resumable uploads in several requests. An upload is a row, and what came of it is in the file store in parts, so that every node of
+//! the database goes on with it, also after a restart.
+//!
+//! A request that is stuck on a dead connection may hold bytes that came and are not stored yet. A newer request about the same upload
+//! makes it stop, and waits until it has stored them ([`handed_over`]).
 
-use super::firmwares::Upload;
+mod finish;
+mod keeper;
+mod pace;
+mod parts;
+mod storing;
+mod write;
+
+pub use finish::{archive, firmware};
+pub use pace::Pace;
+pub use write::write;
+
 use crate::access::scope::{Product, Scope};
 use crate::budget::Slot;
 use crate::domain::Context;
-use crate::domain::catalog::archives;
 use crate::domain::error::field;
 use crate::domain::{DomainError, Result};
-use crate::ids::{ProductId, UserId};
+use crate::ids::{FileKey, UserId};
 use crate::limits::{
-    UPLOAD_BYTES, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_RATE, UPLOAD_SESSIONS, UPLOAD_SESSIONS_A_PERSON,
-    UPLOAD_STALL, UPLOAD_WAIT,
+    UPLOAD_BYTES, UPLOAD_HANDOVER, UPLOAD_HANDOVER_LOOK, UPLOAD_IDLE, UPLOAD_LIFE, UPLOAD_SESSIONS,
+    UPLOAD_SESSIONS_A_PERSON, UPLOAD_WAIT,
 };
-use crate::store::catalog::archives::ArchiveRow;
-use crate::store::catalog::firmwares::FirmwareRow;
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::store::catalog::uploads::{self, UploadRow, UploadState};
+use crate::store::{self, Write};
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 /// The state of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,43 +40,9 @@ pub struct UploadStatus {
     pub offset: u64,
 }
 
-/// Identifies an upload. The same person who sends the same file continues the same upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
-    product: ProductId,
-    user: UserId,
-}
-
-/// What was received so far; `None` once the upload was turned into a firmware or archive.
-type SharedUpload = Arc<tokio::sync::Mutex<Option<Upload>>>;
-
-struct UploadSession {
-    owner: Owner,
-    size: u64,
-    sha256: String,
-    upload: SharedUpload,
-    /// Cancels the request that writes when another one arrives. The older request is likely to be stuck on a
-    /// dead connection.
-    writer: CancellationToken,
-    touched: Instant,
-}
-
-/// The incomplete uploads of this node. Their number is bounded.
-#[derive(Default)]
-pub struct UploadSessions(Mutex<HashMap<String, UploadSession>>);
-
-impl UploadSessions {
-    fn all(&self) -> MutexGuard<'_, HashMap<String, UploadSession>> {
-        // A panic of a holder leaves no half-made change, because each change is a single call.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn owner(scope: &Scope<Product>) -> Owner {
-    Owner {
-        product: scope.product().id,
-        user: scope.person().id,
-    }
+/// A number of bytes as the database has it.
+fn bytes(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }
 
 /// Reserves an upload slot, waiting a while if none is free. Everything that receives a file from a person
@@ -90,40 +63,6 @@ pub async fn reserve_slot(context: &Context, person: UserId) -> Result<Slot<User
     }
 }
 
-/// Measures whether an upload arrives fast enough to keep its slot.
-pub struct Pace {
-    begun: Instant,
-    bytes: u64,
-}
-
-impl Pace {
-    /// Starts measuring before the first byte.
-    pub fn begin() -> Self {
-        Self {
-            begun: Instant::now(),
-            bytes: 0,
-        }
-    }
-
-    /// Counts received bytes. Returns false when the average was below [`UPLOAD_RATE`] for longer than
-    /// [`UPLOAD_STALL`]. Each interval is measured by itself, so that a fast start does not excuse a later
-    /// stall.
-    pub fn keeps(&mut self, came: usize) -> bool {
-        self.keeps_at(Instant::now(), came)
-    }
-
-    fn keeps_at(&mut self, now: Instant, came: usize) -> bool {
-        self.bytes += came as u64;
-        let time = now.saturating_duration_since(self.begun);
-        if time <= UPLOAD_STALL {
-            return true;
-        }
-        let kept = self.bytes >= time.as_secs() * UPLOAD_RATE;
-        (self.begun, self.bytes) = (now, 0);
-        kept
-    }
-}
-
 /// Begins an upload, or finds the interrupted one of the same file.
 ///
 /// # Errors
@@ -135,11 +74,9 @@ pub async fn begin(
     size: Option<i64>,
     sha256: Option<&str>,
 ) -> Result<UploadStatus> {
-    let size = size
-        .and_then(|s| u64::try_from(s).ok())
-        .filter(|s| (1..=UPLOAD_BYTES).contains(s));
+    let possible = |size: &i64| (1..=UPLOAD_BYTES).contains(&bytes(*size));
     let text = format!("must be between 1 and {UPLOAD_BYTES}");
-    let size = size.ok_or_else(|| field("size", &text))?;
+    let size = size.filter(possible).ok_or_else(|| field("size", &text))?;
     let sha256 = sha256.unwrap_or_default().to_ascii_uppercase();
     if sha256.len() != 64 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(field(
@@ -148,132 +85,160 @@ pub async fn begin(
         ));
     }
     context.require_room()?;
-    let (owner, now) = (owner(scope), Instant::now());
-    let known = {
-        let mut all = context.upload_sessions.all();
-        all.retain(|_, s| now.duration_since(s.touched) < UPLOAD_LIFE);
-        let same = |s: &UploadSession| s.owner == owner && s.size == size && s.sha256 == sha256;
-        let found = all.iter().find(|(_, s)| same(s));
-        found.map(|(id, _)| id.clone())
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    uploads::turn(&mut w).await?;
+    let mut files = remove_expired(&mut w, context).await?;
+    let known = uploads::same(&mut w, scope, size, &sha256, now).await?;
+    let id = match &known {
+        Some(known) => known.clone(),
+        None => {
+            files.extend(make_room(&mut w, context, scope.person().id).await?);
+            uploads::add(&mut w, scope, size, &sha256, now).await?
+        }
     };
-    if let Some(id) = known {
-        return status(context, scope, &id).await;
+    w.commit().await?;
+    discard(context, files);
+    if known.is_some() {
+        return go_on(context, scope, id.as_str()).await;
     }
-    let upload = Upload::begin(context)?;
-    let mut all = context.upload_sessions.all();
-    let own = all.values().filter(|s| s.owner.user == owner.user).count();
-    if own >= UPLOAD_SESSIONS_A_PERSON {
-        return Err(DomainError::TooMany(UPLOAD_IDLE));
-    }
-    if all.len() >= UPLOAD_SESSIONS {
-        let oldest = all.iter().min_by_key(|(_, s)| s.touched);
-        let idle = oldest.filter(|(_, s)| now.duration_since(s.touched) > UPLOAD_IDLE);
-        let Some(id) = idle.map(|(id, _)| id.clone()) else {
-            let text = "Too many uploads are under way on this server; try again in a few minutes.";
-            return Err(DomainError::Busy(text.into()));
-        };
-        all.remove(&id);
-    }
-    let id = uuid::Uuid::new_v4().to_string();
-    let session = UploadSession {
-        owner,
-        size,
-        sha256,
-        upload: Arc::new(tokio::sync::Mutex::new(Some(upload))),
-        writer: CancellationToken::new(),
-        touched: now,
-    };
-    all.insert(id.clone(), session);
     Ok(UploadStatus {
-        id,
-        size,
+        id: id.as_str().to_owned(),
+        size: bytes(size),
         offset: 0,
     })
 }
 
-/// Cancels the request that writes at present, and makes the caller the writer.
-fn lock_session(
-    context: &Context,
-    scope: &Scope<Product>,
-    id: &str,
-) -> Result<(u64, SharedUpload, CancellationToken)> {
-    let mut all = context.upload_sessions.all();
-    let found = all.get_mut(id).filter(|s| s.owner == owner(scope));
-    let session = found.ok_or(DomainError::NotFound)?;
-    session.touched = Instant::now();
-    session.writer.cancel();
-    session.writer = CancellationToken::new();
-    Ok((session.size, session.upload.clone(), session.writer.clone()))
+/// Makes sure that one more upload may begin; the files of the idle one that had to make room for it.
+async fn make_room(w: &mut Write, context: &Context, person: UserId) -> Result<Vec<FileKey>> {
+    let now = context.now();
+    let most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let there_are = uploads::counts(w, person, now).await?;
+    if there_are.own >= most(UPLOAD_SESSIONS_A_PERSON) {
+        return Err(DomainError::TooMany(UPLOAD_IDLE));
+    }
+    if there_are.total < most(UPLOAD_SESSIONS) {
+        return Ok(Vec::new());
+    }
+    match uploads::idle(w, now.before(UPLOAD_IDLE), now, 1)
+        .await?
+        .first()
+    {
+        Some(idle) => Ok(uploads::remove(w, idle).await?),
+        None => Err(DomainError::Busy(
+            "Too many uploads are under way on this server; try again in a few minutes.".into(),
+        )),
+    }
 }
 
-/// The state of an upload. A request that still writes to it is cancelled: a client that asks for the offset
-/// has given up that request.
+/// Ends the uploads that nobody goes on with; the files of their parts.
+async fn remove_expired(w: &mut Write, context: &Context) -> store::Result<Vec<FileKey>> {
+    let now = context.now();
+    let most = i64::try_from(UPLOAD_SESSIONS).unwrap_or(i64::MAX);
+    let mut expired = uploads::idle(w, now.before(UPLOAD_LIFE), now, most).await?;
+    // In the same order everywhere, since two nodes may do this at once.
+    expired.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    let mut files = Vec::new();
+    for id in &expired {
+        files.extend(uploads::remove(w, id).await?);
+    }
+    Ok(files)
+}
+
+/// Ends the uploads that nobody goes on with, and removes what came of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire(context: &Context) -> store::Result<()> {
+    let now = context.now();
+    let mut r = context.db.read().await?;
+    let expired = uploads::idle(&mut r, now.before(UPLOAD_LIFE), now, 1).await?;
+    drop(r);
+    if expired.is_empty() {
+        return Ok(());
+    }
+    let mut w = context.db.write().await?;
+    let files = remove_expired(&mut w, context).await?;
+    w.commit().await?;
+    discard(context, files);
+    Ok(())
+}
+
+/// Removes stored parts that no row names any more. Nobody waits for it, and what cannot be removed now is left to `jobs::leftovers`.
+fn discard(context: &Context, files: Vec<FileKey>) {
+    if files.is_empty() {
+        return;
+    }
+    let blobs = context.blobs.clone();
+    context.background.spawn(async move {
+        for file in files {
+            if let Err(e) = blobs.remove(&file).await {
+                tracing::warn!(%file, error = %e, "a part of an upload is left over");
+            }
+        }
+    });
+}
+
+/// Makes the caller the newest request about an upload, which older ones give way to.
+async fn claim(context: &Context, scope: &Scope<Product>, id: &str) -> Result<UploadRow> {
+    let mut w = context.db.write().await?;
+    let claimed = uploads::claim(&mut w, scope, id, context.now()).await?;
+    w.commit().await?;
+    claimed.ok_or(DomainError::NotFound)
+}
+
+/// Waits until no request stores parts of the upload any more. One that takes too long is taken for dead: it stores nothing from then
+/// on.
+async fn handed_over(context: &Context, claimed: &UploadRow) -> Result<UploadState> {
+    let until = Instant::now() + UPLOAD_HANDOVER;
+    let mut state = UploadState {
+        writer: claimed.writer,
+        holder: claimed.holder,
+        received: claimed.received,
+    };
+    while let Some(holder) = state.holder {
+        if Instant::now() >= until {
+            let mut w = context.db.write().await?;
+            uploads::release(&mut w, &claimed.id, holder).await?;
+            w.commit().await?;
+        } else {
+            tokio::time::sleep(UPLOAD_HANDOVER_LOOK).await;
+        }
+        let mut r = context.db.read().await?;
+        let now = uploads::state(&mut r, &claimed.id).await?;
+        state = now.ok_or(DomainError::NotFound)?;
+    }
+    Ok(state)
+}
+
+/// The state of an upload. A request that still writes to it stores what came and ends: a client that asks for
+/// the offset has given up that request. Without one nothing is changed.
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the person has no such upload.
 pub async fn status(context: &Context, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
-    let (size, upload, _) = lock_session(context, scope, id)?;
-    let upload = upload.lock().await;
-    let offset = upload.as_ref().ok_or(DomainError::NotFound)?.received();
+    let mut r = context.db.read().await?;
+    let found = uploads::find(&mut r, scope, id, context.now()).await?;
+    drop(r);
+    let found = found.ok_or(DomainError::NotFound)?;
+    if found.holder.is_some() {
+        return go_on(context, scope, id).await;
+    }
     Ok(UploadStatus {
         id: id.to_owned(),
-        size,
-        offset,
+        size: bytes(found.size),
+        offset: bytes(found.received),
     })
 }
 
-/// Appends bytes from `offset` on.
-///
-/// # Errors
-/// [`DomainError::NotFound`] when there is no such upload; [`DomainError::Conflict`] with the right offset when
-/// `offset` is another; [`DomainError::TooLarge`] for more than was announced. When the stream breaks off, the
-/// bytes until there are kept.
-pub async fn write<S, E>(
-    context: &Context,
-    scope: &Scope<Product>,
-    id: &str,
-    offset: u64,
-    mut body: S,
-) -> Result<UploadStatus>
-where
-    S: Stream<Item = std::result::Result<Bytes, E>> + Unpin,
-{
-    let (size, upload, ended) = lock_session(context, scope, id)?;
-    let _place = reserve_slot(context, scope.person().id).await?;
-    let mut upload = upload.lock().await;
-    let upload = upload.as_mut().ok_or(DomainError::NotFound)?;
-    if upload.received() != offset {
-        let text = format!(
-            "The upload stands at byte {}, not at {offset}; go on from there.",
-            upload.received()
-        );
-        return Err(DomainError::Conflict(text));
-    }
-    let cut = || DomainError::Bad("the upload broke off; what came is kept".into());
-    let mut pace = Pace::begin();
-    loop {
-        let next = tokio::time::timeout(UPLOAD_STALL, body.next());
-        let next = ended.run_until_cancelled(next).await.ok_or_else(cut)?;
-        let Some(chunk) = next.map_err(|_| cut())? else {
-            break;
-        };
-        let chunk = chunk.map_err(|_| cut())?;
-        if !pace.keeps(chunk.len()) {
-            return Err(cut());
-        }
-        if upload.received() + chunk.len() as u64 > size {
-            return Err(DomainError::TooLarge);
-        }
-        if let Err(e) = upload.write(chunk).await {
-            // After a failed write the file's content is unknown, so the upload cannot be continued.
-            context.upload_sessions.all().remove(id);
-            return Err(e);
-        }
-    }
+/// The state of an upload that the person goes on with.
+async fn go_on(context: &Context, scope: &Scope<Product>, id: &str) -> Result<UploadStatus> {
+    let claimed = claim(context, scope, id).await?;
+    let state = handed_over(context, &claimed).await?;
     Ok(UploadStatus {
         id: id.to_owned(),
-        size,
-        offset: upload.received(),
+        size: bytes(claimed.size),
+        offset: bytes(state.received),
     })
 }
 
@@ -281,29 +246,14 @@ where
 ///
 /// # Errors
 /// [`DomainError::NotFound`] when the person has no such upload.
-pub fn cancel(context: &Context, scope: &Scope<Product>, id: &str) -> Result<()> {
-    lock_session(context, scope, id)?;
-    context.upload_sessions.all().remove(id);
+pub async fn cancel(context: &Context, scope: &Scope<Product>, id: &str) -> Result<()> {
+    let mut w = context.db.write().await?;
+    let claimed = uploads::claim(&mut w, scope, id, context.now()).await?;
+    let claimed = claimed.ok_or(DomainError::NotFound)?;
+    let files = uploads::remove(&mut w, &claimed.id).await?;
+    w.commit().await?;
+    discard(context, files);
     Ok(())
-}
-
-/// Takes the complete upload out of the sessions. From here on it cannot be continued.
-async fn take_complete(context: &Context, scope: &Scope<Product>, id: &str) -> Result<Upload> {
-    let (size, slot, _) = lock_session(context, scope, id)?;
-    let mut slot = slot.lock().await;
-    let at = slot.as_ref().ok_or(DomainError::NotFound)?.received();
-    if at != size {
-        let text = format!("The upload stands at byte {at} of {size}; send the rest first.");
-        return Err(DomainError::Conflict(text));
-    }
-    let mut upload = slot.take().ok_or(DomainError::NotFound)?;
-    let session = context
-        .upload_sessions
-        .all()
-        .remove(id)
-        .ok_or(DomainError::NotFound)?;
-    upload.expect(session.sha256);
-    Ok(upload)
 }
 
 /// Runs work in a task of its own, so that it is completed even when the client disconnects, and waits for its
@@ -314,25 +264,6 @@ async fn finished<T: Send + 'static>(
 ) -> Result<T> {
     let done = context.background.spawn(work).await;
     done.map_err(|e| DomainError::Fault(e.to_string()))?
-}
-
-/// Turns a complete upload into a firmware.
-///
-/// # Errors
-/// The errors of an upload in one request. The received file is deleted then.
-pub async fn firmware(context: &Context, scope: Scope<Product>, id: &str) -> Result<FirmwareRow> {
-    let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
-    finished(context, async move { upload.finish(&task, &scope).await }).await
-}
-
-/// Turns a complete upload into an archive.
-///
-/// # Errors
-/// The errors of an upload in one request. The received file is deleted then.
-pub async fn archive(context: &Context, scope: Scope<Product>, id: &str) -> Result<ArchiveRow> {
-    let (upload, task) = (take_complete(context, &scope, id).await?, context.clone());
-    let work = async move { archives::finish(&task, &scope, upload).await };
-    finished(context, work).await
 }
 
 #[cfg(test)]

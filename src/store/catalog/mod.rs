@@ -1,4 +1,4 @@
-//! Products, signing keys, firmware, archives, their files, deltas, and how fleets were over time.
+//! Products, signing keys, firmware, archives, their files, deltas, uploads under way, and how fleets were over time.
 
 pub mod archives;
 pub mod deltas;
@@ -7,3 +7,4 @@ pub mod firmwares;
 pub mod keys;
 pub mod products;
 pub mod series;
+pub mod uploads;

@@ -1,7 +1,7 @@
 //! The store's suite: every test on both engines.
 
 #[path = "../../../tests/it/support/postgres.rs"]
-mod postgres;
+pub(crate) mod postgres;
 pub mod ran;
 #[path = "../../../tests/it/support/statements.rs"]
 mod statements;
@@ -79,6 +79,7 @@ mod ingest;
 mod node;
 mod said;
 mod support;
+mod uploads;
 
 struct World {
     org: OrgId,

@@ -3,12 +3,14 @@
 use crate::support::bucket::{Bucket, KEY, NAME, SECRET};
 use crate::support::device::{Device, running};
 use crate::support::sim::Sim;
-use crate::support::{Api, Engine, Server, fixtures, readings};
+use crate::support::{Api, Engine, Server, fixtures, inspect, readings};
+use aws_lc_rs::digest::{SHA256, digest};
 use fwup::keys::PrivateKey;
 use fwup::write::{self, Recipe};
 use reqwest::{Client, Method, StatusCode, redirect};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, Instant};
 
 fn texts(flags: &[String]) -> Vec<&str> {
     flags.iter().map(String::as_str).collect()
@@ -169,6 +171,66 @@ async fn devices_download_there_by_presigned_links() {
         let sim = Sim::start(&server, 3, &[]);
         server.until_updates(3).await;
         sim.finish();
+    }
+}
+
+/// A new upload of these bytes that can go on; its address.
+async fn begun(api: &Api, file: &[u8]) -> String {
+    let sum = hex::encode(digest(&SHA256, file));
+    let form = json!({"size": file.len(), "sha256": sum});
+    let begun = api.post(&Api::product("/uploads"), form).await;
+    assert_eq!(begun.status, 201, "{}", begun.text);
+    begun.header("location").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stored_of_an_upload_stays_when_it_goes_away() {
+    for (server, bucket) in servers(&[]).await {
+        let api = server.api();
+        api.register_key().await;
+        let file = large();
+        let one = begun(&api, &file).await;
+        let (chunks, mut body) = tokio::sync::mpsc::channel::<io::Result<Vec<u8>>>(1);
+        let body = futures_util::stream::poll_fn(move |cx| body.poll_recv(cx));
+        let request = api
+            .raw(Method::PATCH, &format!("{one}?offset=0"))
+            .header("content-type", "application/octet-stream")
+            .body(reqwest::Body::wrap_stream(body));
+        let answer = tokio::spawn(Api::answer(request));
+        chunks
+            .send(Ok(file[..PART + 1_000].to_vec()))
+            .await
+            .unwrap();
+        server.until(inspect::UPLOAD_PARTS, 1).await;
+        bucket.set_away(true);
+        let rest = chunks.send(Ok(file[PART + 1_000..].to_vec()));
+        rest.await.unwrap();
+        drop(chunks);
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(answer.text.contains("file store"), "{}", answer.text);
+        // What was stored is known, though the bucket is still away.
+        assert_eq!(api.get(&one).await.data()["offset"], PART);
+        bucket.set_away(false);
+        assert_eq!(bucket.files("production", "uploads").len(), 1);
+        let rest = api
+            .raw(Method::PATCH, &format!("{one}?offset={PART}"))
+            .header("content-type", "application/octet-stream")
+            .body(file[PART..].to_vec());
+        assert_eq!(Api::answer(rest).await.data()["offset"], file.len());
+        // A complete one stays complete when nothing could be made of it.
+        bucket.set_away(true);
+        let refused = api.post(&format!("{one}/firmware"), json!({})).await;
+        assert_eq!(refused.status, 503, "{}", refused.text);
+        bucket.set_away(false);
+        let made = api.post(&format!("{one}/firmware"), json!({})).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        assert_eq!(bucket.files("production", "firmware").len(), 1);
+        let began = Instant::now();
+        while !bucket.files("production", "uploads").is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(20), "parts are left");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use crate::support::api::Answer;
 use crate::support::server::BINARY;
-use crate::support::{Api, Engine, Server, contract, fixtures};
+use crate::support::{Api, Engine, Server, contract, fixtures, inspect};
 use aws_lc_rs::digest::{SHA256, digest};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -114,6 +115,98 @@ async fn a_file_comes_in_pieces() {
     let path = format!("{uploads}/{}", id.as_str().unwrap());
     assert_eq!(api.delete(&path).await.status, 204);
     assert_eq!(api.get(&path).await.status, 404);
+}
+
+crate::both_engines_as_process! {
+    an_upload_goes_on_after_a_restart
+}
+
+/// The beginning of a request that goes on and never does.
+async fn stuck_piece(server: &Server, path: &str, length: usize, first: &[u8]) -> TcpStream {
+    let mut socket = TcpStream::connect(&server.web).await.unwrap();
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: {}\r\nauthorization: token {}\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n",
+        server.web,
+        server.login("token"),
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    socket.write_all(first).await.unwrap();
+    socket
+}
+
+async fn an_upload_goes_on_after_a_restart(mut server: Server) {
+    let api = server.api();
+    api.register_key().await;
+    let (uploads, file) = (Api::product("/uploads"), fixtures::bytes(FILE));
+    let form = json!({"size": file.len(), "sha256": sum(&file)});
+    let begun = api.post(&uploads, form.clone()).await;
+    let (one, id) = (
+        begun.header("location").to_owned(),
+        begun.data()["id"].clone(),
+    );
+    let half = file.len() / 2;
+    let sent = piece(&api, &id, 0, &file[..half]).await.data();
+    assert_eq!(sent["offset"], half);
+    server.crash_and_restart();
+    let api = server.api();
+    let stands = api.get(&one).await.data();
+    assert_eq!(
+        stands,
+        json!({"id": id, "size": file.len(), "offset": half})
+    );
+    // A server that is stopped keeps what came of a request that goes on.
+    let path = format!("{one}?offset={half}");
+    let open = stuck_piece(&server, &path, file.len() - half, &file[half..half + 1_000]).await;
+    server.until(inspect::UPLOADS_HELD, 1).await;
+    // What is in the socket has come.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.terminate(), Some(0));
+    drop(open);
+    server.restart();
+    let api = server.api();
+    let again = api.post(&uploads, form).await.data();
+    assert_eq!(
+        (&again["id"], &again["offset"]),
+        (&id, &json!(half + 1_000))
+    );
+    piece(&api, &id, half + 1_000, &file[half + 1_000..])
+        .await
+        .data();
+    server.crash_and_restart();
+    let api = server.api();
+    let made = api.post(&format!("{one}/firmware"), json!({})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(api.get(&one).await.status, 404);
+    assert_eq!(server.count(inspect::UPLOAD_PARTS).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_nobody_goes_on_with_is_removed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let Some(server) = Server::start(engine).await else {
+            continue;
+        };
+        let (api, file) = (server.api(), fixtures::bytes(FILE));
+        let form = json!({"size": file.len(), "sha256": sum(&file)});
+        let begun = api.post(&Api::product("/uploads"), form).await;
+        let one = begun.header("location").to_owned();
+        piece(&api, &begun.data()["id"], 0, &file[..1_000])
+            .await
+            .data();
+        let parts = || {
+            let folder = server.data().join("blobs/uploads");
+            std::fs::read_dir(folder).unwrap().count()
+        };
+        assert_eq!(parts(), 1);
+        server.advance(Duration::from_secs(6 * 3_600 + 1));
+        server.until(inspect::UPLOAD_PARTS, 0).await;
+        let began = Instant::now();
+        while parts() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "it stays");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert_eq!(api.get(&one).await.status, 404);
+    }
 }
 
 /// Passes connections on, but breaks the first three that bring this many bytes.

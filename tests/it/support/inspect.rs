@@ -57,3 +57,7 @@ pub const LAST_USER: &str = "SELECT MAX(id) FROM users";
 
 // Files that a check found damaged: people get a notification, and the mark is the server's.
 pub const DAMAGED: &str = "SELECT COUNT(*) FROM firmwares WHERE damaged_at IS NOT NULL";
+
+// What is stored of uploads that can go on, and whether a request writes to one: people are told of bytes.
+pub const UPLOAD_PARTS: &str = "SELECT COUNT(*) FROM upload_parts";
+pub const UPLOADS_HELD: &str = "SELECT COUNT(*) FROM uploads WHERE holder IS NOT NULL";
