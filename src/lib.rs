@@ -27,6 +27,7 @@ mod jobs;
 mod limits;
 mod node;
 mod oidc;
+mod relay;
 mod rollout;
 mod segment;
 mod sendfile;

@@ -42,6 +42,7 @@ pub struct Vault {
     proofs: hmac::Key,
     chain: hmac::Key,
     pages: hmac::Key,
+    messages: hmac::Key,
 }
 
 struct Bytes32;
@@ -70,6 +71,7 @@ impl Vault {
             proofs: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"ca ownership")),
             chain: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"audit chain")),
             pages: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"pages of sessions")),
+            messages: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"messages between nodes")),
         }
     }
 
@@ -113,6 +115,23 @@ impl Vault {
     pub fn link_signed(&self, path: &str, expires: i64, signature: &str) -> bool {
         let expected = self.sign_link(path, expires);
         constant_time::verify_slices_are_equal(expected.as_bytes(), signature.as_bytes()).is_ok()
+    }
+
+    /// The signature of a message between nodes, with the channel that it goes by.
+    pub fn sign_message(&self, channel: &str, text: &str) -> [u8; 32] {
+        let mut signing = hmac::Context::with_key(&self.messages);
+        for part in [channel, "\n", text] {
+            signing.update(part.as_bytes());
+        }
+        let mut signature = [0; 32];
+        signature.copy_from_slice(signing.sign().as_ref());
+        signature
+    }
+
+    /// Whether a message is of a node that has the same node key. Compares in constant time.
+    pub fn message_signed(&self, channel: &str, text: &str, signature: &[u8]) -> bool {
+        let expected = self.sign_message(channel, text);
+        constant_time::verify_slices_are_equal(&expected, signature).is_ok()
     }
 
     /// The seal of an audit entry in the audit chain. Without the node key nobody can forge one.

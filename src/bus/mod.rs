@@ -1,82 +1,146 @@
-//! The message bus between parts of the server, and later between nodes. Every message is a hint: it may be
-//! lost, duplicated, or late, and the reconcile tick repairs what it would have caused. So a full queue drops
-//! messages, and no sender waits.
+//! The message bus between the parts of a server, and between the nodes of one installation. Every message is a hint: it may be
+//! lost, duplicated, late or out of order, and the reconcile tick repairs what it would have caused. So a full queue drops messages,
+//! and no sender waits. What has to arrive in order is a conversation over the bus (`relay`), which numbers its parts.
 
-use crate::ids::{ConnectionId, DeviceId, GroupId, NodeId, RunId, SecretId};
-use crate::limits::BUS_MESSAGES;
-use device_protocol::terminal;
-use tokio::sync::broadcast;
+mod message;
+mod nats;
+mod outbox;
+#[cfg(test)]
+mod tests;
 
-/// What the node that holds a device's connection should do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeviceSignal {
-    /// A claim is in the database: read it and send the update to the device.
-    Claim,
-    /// Tell the device to reboot.
-    Reboot,
-    /// Tell the device to identify itself, for instance by blinking or beeping.
-    Identify,
-    /// Somebody views the device's health: request a report.
-    Health,
-    /// The archive for the device has changed: read it and send it.
-    Archive,
-    /// The organization's signing keys have changed: read them and send them.
-    Keys,
-    /// Somebody opened a terminal or typed into it: take the input and send it.
-    Terminal(terminal::TerminalKind),
-    /// The extensions that the device may use have changed: read them and send them.
-    Extensions,
-    /// A script is queued for the device: take it and send it.
-    Script(RunId),
-    /// Close the connection; the device reconnects by itself.
-    Reconnect,
-    /// Close this connection: the device has connected again, at another node.
-    Replaced(ConnectionId),
-}
+pub use message::{BusMessage, DeviceSignal, Frame, Part, ToldEvent};
+pub use nats::Nats;
 
-/// A hint on the bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BusMessage {
-    /// A signal for the node that holds a device's connection.
-    Device {
-        /// The node that holds the connection.
-        node: NodeId,
-        device: DeviceId,
-        /// What the node should do.
-        nudge: DeviceSignal,
-    },
-    /// Something changed that the scheduler of a deployment group should look at.
-    Group(GroupId),
-    /// A delta job was created.
-    Delta,
-    /// A product's shared secret was deactivated: close the connections that were authenticated with it.
-    SecretEnded(SecretId),
-}
+use crate::ids::NodeId;
+use crate::limits::{BUS_MESSAGES, BUS_QUEUE};
+use crate::store::node::notify::Notify;
+use message::Target;
+use outbox::Outbox;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// The bus. A process has one; a cluster's bus will be another variant with the same contract.
+/// What carries messages from node to node.
 #[derive(Clone)]
-pub enum Bus {
-    /// Within this process only.
-    Memory(broadcast::Sender<BusMessage>),
+pub enum Carrier {
+    /// `NOTIFY` of the database that the nodes share.
+    Postgres(Notify),
+    /// A NATS server.
+    Nats(Nats),
+}
+
+/// The bus. Cloning is cheap.
+#[derive(Clone)]
+pub struct Bus {
+    local: broadcast::Sender<BusMessage>,
+    others: Option<Arc<Others>>,
+}
+
+/// The way to other nodes.
+struct Others {
+    own: NodeId,
+    leader: Mutex<Option<NodeId>>,
+    queue: mpsc::Sender<(Target, BusMessage)>,
+    lost: AtomicU64,
 }
 
 impl Bus {
-    /// Creates a bus for one process.
+    /// Creates a bus for one process. What is for any node reaches all who listen.
     pub fn memory() -> Self {
-        Self::Memory(broadcast::channel(BUS_MESSAGES).0)
+        Self {
+            local: broadcast::channel(BUS_MESSAGES).0,
+            others: None,
+        }
     }
 
-    /// Sends a hint to all readers.
-    pub fn send(&self, hint: BusMessage) {
-        let Self::Memory(to) = self;
+    /// Creates the bus of a node among others, whose tasks end when `stop` is cancelled. Until the carrier answers, messages of this
+    /// process reach this process.
+    pub fn between_nodes(
+        own: NodeId,
+        carrier: Carrier,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
+        let local = broadcast::channel(BUS_MESSAGES).0;
+        let (queue, waiting) = mpsc::channel(BUS_QUEUE);
+        let outbox = Outbox::new(carrier.clone(), own, waiting);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(outbox.run()));
+        let receive = outbox::receive(carrier, own, local.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(receive));
+        let others = Others {
+            own,
+            leader: Mutex::default(),
+            queue,
+            lost: AtomicU64::new(0),
+        };
+        Self {
+            local,
+            others: Some(Arc::new(others)),
+        }
+    }
+
+    /// Says which node leads: it gets what is for the schedulers and the jobs. All nodes do while nobody knows.
+    pub fn set_leader(&self, leader: Option<NodeId>) {
+        if let Some(others) = &self.others {
+            *others.leader() = leader;
+        }
+    }
+
+    /// Sends a message to those whom it is for.
+    pub fn send(&self, message: BusMessage) {
+        let Some(others) = &self.others else {
+            self.send_here(message);
+            return;
+        };
+        let target = match message.target() {
+            Target::Leader => others.leader().map_or(Target::All, Target::Node),
+            target => target,
+        };
+        match target {
+            Target::Node(node) if node == others.own => self.send_here(message),
+            Target::Node(_) => others.send(target, message),
+            Target::All | Target::Leader => {
+                self.send_here(message.clone());
+                others.send(Target::All, message);
+            }
+        }
+    }
+
+    /// Sends a message to the other nodes alone.
+    pub fn send_elsewhere(&self, message: BusMessage) {
+        if let Some(others) = &self.others {
+            others.send(Target::All, message);
+        }
+    }
+
+    fn send_here(&self, message: BusMessage) {
         // Sending fails when nobody listens. The tick reads the database anyway.
-        let _ = to.send(hint);
+        let _ = self.local.send(message);
     }
 
-    /// Subscribes to the hints from now on.
+    /// Subscribes to the messages from now on.
     pub fn listen(&self) -> BusReceiver {
-        let Self::Memory(from) = self;
-        BusReceiver(from.subscribe())
+        BusReceiver(self.local.subscribe())
+    }
+}
+
+impl Others {
+    fn leader(&self) -> std::sync::MutexGuard<'_, Option<NodeId>> {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, target: Target, message: BusMessage) {
+        if self.queue.try_send((target, message)).is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            if lost.is_power_of_two() {
+                tracing::warn!(
+                    lost,
+                    "messages to other nodes are lost, since the bus does not take them; ticks repair it"
+                );
+            }
+        }
     }
 }
 
@@ -84,36 +148,16 @@ impl Bus {
 pub struct BusReceiver(broadcast::Receiver<BusMessage>);
 
 impl BusReceiver {
-    /// The next hint; `None` when the bus is gone. Lost hints are skipped without a message, which the contract
-    /// allows.
+    /// The next message; `None` when the bus is gone. Lost messages are skipped without a message, which the contract allows.
     pub async fn next(&mut self) -> Option<BusMessage> {
         loop {
             match self.0.recv().await {
-                Ok(hint) => return Some(hint),
+                Ok(message) => return Some(message),
                 Err(broadcast::error::RecvError::Lagged(n)) => {
                     tracing::debug!(lost = n, "hints lost, the next tick repairs it");
                 }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_hint_reaches_every_listener_and_nobody_waits_for_a_slow_one() {
-        let bus = Bus::memory();
-        bus.send(BusMessage::Delta);
-        let (mut a, mut slow) = (bus.listen(), bus.listen());
-        bus.send(BusMessage::Group(GroupId::from(1)));
-        assert_eq!(a.next().await, Some(BusMessage::Group(GroupId::from(1))));
-        for i in 0..(BUS_MESSAGES as i64 + 10) {
-            bus.send(BusMessage::Group(GroupId::from(i)));
-        }
-        assert!(matches!(slow.next().await, Some(BusMessage::Group(g)) if g.number() > 1));
-        drop(bus);
     }
 }

@@ -54,16 +54,19 @@ impl Serve {
 
 async fn greet(node: &Node, config: &Config, json: bool) -> anyhow::Result<()> {
     let first = setup::first_login(&node.app.db).await?;
-    output::talk(&format!(
-        "Nervecenter is ready\n  web        http://{}\n  devices    wss://{}   (they must trust {})\n  downloads  {}",
-        node.web,
-        node.devices,
-        node.ca_file.display(),
-        config
-            .download_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", node.downloads)),
-    ));
+    let mut told = "Nervecenter is ready".to_owned();
+    if let Some(web) = node.web {
+        told.push_str(&format!("\n  web        http://{web}"));
+    }
+    if let (Some(devices), Some(downloads)) = (node.devices, node.downloads) {
+        let own = || format!("http://{downloads}");
+        told.push_str(&format!(
+            "\n  devices    wss://{devices}   (they must trust {})\n  downloads  {}",
+            node.ca_file.display(),
+            config.download_url.clone().unwrap_or_else(own)
+        ));
+    }
+    output::talk(&told);
     if let Some(first) = first {
         output::talk(&format!(
             "First login, shown this once: {} with the password {}",
@@ -72,9 +75,9 @@ async fn greet(node: &Node, config: &Config, json: bool) -> anyhow::Result<()> {
     }
     if json {
         output::json(&json!({
-            "web": node.web.to_string(),
-            "devices": node.devices.to_string(),
-            "downloads": node.downloads.to_string(),
+            "web": node.web,
+            "devices": node.devices,
+            "downloads": node.downloads,
             "ca": node.ca_file,
         }))?;
     }

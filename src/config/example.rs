@@ -67,6 +67,8 @@ fn changed(value: &Value) -> Value {
         Value::String(text) => Value::String(match text.as_str() {
             "on" => "off".into(),
             "off" => "on".into(),
+            "all" => "web".into(),
+            "memory" => "postgres".into(),
             // A key and a sender would be invalid with one more letter.
             text if text.len() == 64 || text.ends_with('>') => text.into(),
             text => match text.parse::<SocketAddr>() {

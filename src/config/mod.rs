@@ -2,6 +2,7 @@
 //! `NERVECENTER_…`, the file, the default. All are checked before any port is bound.
 
 mod bucket;
+mod cluster;
 mod mail;
 mod oidc;
 mod print;
@@ -10,8 +11,11 @@ use crate::access::vault::Secret;
 use crate::blob::BucketSettings;
 use crate::limits::DISK_RESERVE;
 use crate::oidc::Settings as OidcSettings;
+use crate::store::words::NodeRole;
 use bucket::BucketOptions;
 use clap::{Args, Parser};
+pub use cluster::BusSettings;
+use cluster::ClusterOptions;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
@@ -91,6 +95,19 @@ pub struct Options {
     #[arg(long, env = "NERVECENTER_BUCKET_DOWNLOADS", value_name = "ON|OFF")]
     #[serde(deserialize_with = "switch_word")]
     pub bucket_downloads: Option<String>,
+    /// What this server serves, when several share a database and a bucket: all, web (the API and the console) or device (sockets
+    /// and downloads of devices) [default: all].
+    #[arg(long, env = "NERVECENTER_ROLE", value_name = "ROLE")]
+    pub role: Option<String>,
+    /// How servers that share a database and a bucket tell each other what happens: postgres, nats://HOST:PORT, or memory for one
+    /// that is alone [default: postgres when there is a bucket and a PostgreSQL database, else memory].
+    #[arg(
+        long,
+        env = "NERVECENTER_BUS",
+        value_name = "BUS",
+        hide_env_values = true
+    )]
+    pub bus: Option<String>,
     /// 64 hex digits that encrypt shared secrets and sign links; made and kept when absent.
     #[arg(
         long,
@@ -198,6 +215,10 @@ pub struct Config {
     /// Whether devices download from the bucket itself.
     #[serde(serialize_with = "on_off")]
     pub bucket_downloads: bool,
+    /// What this node serves.
+    pub role: NodeRole,
+    /// How nodes tell each other what happens.
+    pub bus: BusSettings,
     /// The node key, if it is configured.
     #[serde(skip)]
     pub node_key: Option<[u8; 32]>,
@@ -248,6 +269,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether this server is a node among others.
+    pub fn is_among_others(&self) -> bool {
+        self.bus != BusSettings::Memory
+    }
+
     /// The address of the bucket, for messages; empty when files are in the data folder.
     pub fn bucket_url(&self) -> &str {
         self.bucket.as_ref().map_or("", BucketSettings::url)
@@ -304,7 +330,15 @@ impl Options {
             downloads: self.bucket_downloads,
         }
         .check()?;
+        let (role, bus) = ClusterOptions {
+            role: self.role,
+            bus: self.bus,
+            shared: bucket.is_some() && self.database_url.is_some(),
+        }
+        .check()?;
         Ok(Config {
+            role,
+            bus,
             data_dir: self.data_dir.unwrap_or_else(|| "./nervecenter-data".into()),
             database_url: url(
                 "database-url",
@@ -353,6 +387,8 @@ impl Options {
         self.bucket_region = self.bucket_region.take().or(file.bucket_region);
         self.bucket_credentials = self.bucket_credentials.take().or(file.bucket_credentials);
         self.bucket_downloads = self.bucket_downloads.take().or(file.bucket_downloads);
+        self.role = self.role.take().or(file.role);
+        self.bus = self.bus.take().or(file.bus);
         self.node_key = self.node_key.take().or(file.node_key);
         self.web_listen = self.web_listen.take().or(file.web_listen);
         self.device_listen = self.device_listen.take().or(file.device_listen);

@@ -113,19 +113,49 @@ fn write(path: &Path, text: &str, secret: bool) -> Result<(), TlsError> {
     })
 }
 
+/// Whether a data folder has the certificate or the key of a CA.
+pub fn has_ca(data: &Path) -> bool {
+    let folder = data.join("tls");
+    folder.join("ca.pem").exists() || folder.join("ca.key").exists()
+}
+
+/// The certificate and the key of a data folder's CA, as PEM.
+///
+/// # Errors
+/// One of them is missing or cannot be read.
+pub fn read_ca(data: &Path) -> Result<(String, String), TlsError> {
+    let folder = data.join("tls");
+    Ok((read(&folder.join("ca.pem"))?, read(&folder.join("ca.key"))?))
+}
+
+/// Writes the certificate and the key of a CA, as PEM, into a data folder.
+///
+/// # Errors
+/// The disk does not take them.
+pub fn write_ca(data: &Path, certificate: &str, key: &str) -> Result<(), TlsError> {
+    let folder = make_folder(data)?;
+    write(&folder.join("ca.key"), key, true)?;
+    write(&folder.join("ca.pem"), certificate, false)
+}
+
+fn make_folder(data: &Path) -> Result<PathBuf, TlsError> {
+    let folder = data.join("tls");
+    fs::create_dir_all(&folder).map_err(|source| TlsError::File {
+        path: folder.clone(),
+        source,
+    })?;
+    Ok(folder)
+}
+
 impl ServerIdentity {
     /// Loads what is there and makes what is missing: a CA once, a certificate whenever its names change or it runs out.
     ///
     /// # Errors
     /// Unreadable or unfitting files.
     pub fn open(data: &Path, names: &[String], now: Micros) -> Result<Self, TlsError> {
-        let folder = data.join("tls");
-        fs::create_dir_all(&folder).map_err(|source| TlsError::File {
-            path: folder.clone(),
-            source,
-        })?;
+        let folder = make_folder(data)?;
         // Both or none: a key that is there is never overwritten.
-        if !folder.join("ca.pem").exists() && !folder.join("ca.key").exists() {
+        if !has_ca(data) {
             make_ca(&folder, now)?;
         }
         let names = all_names(names);

@@ -2,9 +2,9 @@
 //! share.
 
 use super::accounts::passwords::PasswordBudget;
-use super::accounts::sign_in::FinishedSignIns;
 use super::catalog::summary::SummaryCache;
 use super::error::DomainError;
+use super::support::elsewhere::{Elsewhere, Wish};
 use super::support::script_runs::ScriptRuns;
 use super::support::terminals::Terminals;
 use crate::access::token_uses::TokenUses;
@@ -14,7 +14,7 @@ use crate::budget::{Lane, Rate, Slots};
 use crate::bus::{Bus, BusMessage, DeviceSignal};
 use crate::clock::{Clock, Micros};
 use crate::health::Health;
-use crate::ids::{DeviceId, GroupId, NodeId, OrgId, UserId};
+use crate::ids::{DeviceId, GroupId, NodeId, OrgId, RunId, UserId};
 use crate::limits::{
     self, ALL_UNPROVEN_MAIL_EVERY, ALL_UNPROVEN_MAILS, CLI_LOGIN_EVERY, CLI_LOGINS, CODE_PAUSE,
     CODE_TURNS, JOB_SCRIPT_PLACES, JOB_SCRIPT_PLACES_AN_ORG, OIDC_SIGN_IN_EVERY, OIDC_SIGN_INS,
@@ -23,6 +23,7 @@ use crate::limits::{
     UPLOADS, UPLOADS_A_PERSON, WEBHOOK_TEST_EVERY, WEBHOOK_TESTS,
 };
 use crate::store::Db;
+use device_protocol::terminal::TerminalKind;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -71,6 +72,8 @@ pub struct Context {
     pub token_uses: Arc<TokenUses>,
     /// Open consoles and shells that people watch.
     pub terminals: Terminals,
+    /// What is wanted of other nodes.
+    pub elsewhere: Elsewhere,
     /// Support scripts that run on devices while a request waits for their output.
     pub script_runs: ScriptRuns,
     /// Counts the changes to signing keys on this server. A connection compares it to see that the keys it sent
@@ -94,8 +97,6 @@ pub struct Limiters {
     pub cli_sessions: Rate<IpAddr>,
     /// Limits how often browsers at one address may begin or end a sign-in at a provider.
     pub sign_ins: Rate<IpAddr>,
-    /// Sign-ins at providers that are finished, so that none is finished twice.
-    pub finished_sign_ins: FinishedSignIns,
     /// Limits the rate of codes of second factors, which are shorter than passwords.
     pub codes: PasswordBudget,
     /// One code of a person is checked at a time, so that none is tried before the ones before it were counted.
@@ -130,7 +131,6 @@ impl Default for Limiters {
             passwords: PasswordBudget::default(),
             cli_sessions: Rate::new(CLI_LOGINS, CLI_LOGIN_EVERY),
             sign_ins: Rate::new(OIDC_SIGN_INS, OIDC_SIGN_IN_EVERY),
-            finished_sign_ins: FinishedSignIns::default(),
             codes: PasswordBudget::with_pause(CODE_PAUSE),
             code_turns: Slots::new(CODE_TURNS, 1),
             passkey_steps: Rate::new(PASSKEY_STEPS, PASSKEY_STEP_EVERY),
@@ -180,6 +180,21 @@ impl Context {
             device,
             nudge: signal,
         });
+    }
+
+    /// Has a device take what was typed into its terminal here, wherever it is connected.
+    pub fn signal_terminal(&self, device: DeviceId, kind: TerminalKind) {
+        self.signal_device(self.node, device, DeviceSignal::Terminal(kind));
+        self.elsewhere.wish(Wish::Terminal(device, kind));
+    }
+
+    /// Has a device of this or another node take a script of this node's runs.
+    pub fn signal_script(&self, node: NodeId, device: DeviceId, run: RunId) {
+        if node == self.node || !self.elsewhere.exists() {
+            self.signal_device(node, device, DeviceSignal::Script(run));
+        } else {
+            self.elsewhere.wish(Wish::Script { node, device, run });
+        }
     }
 
     /// Wakes the scheduler of a deployment group.

@@ -45,14 +45,13 @@ pub struct Polled {
 pub async fn turn(
     w: &mut Write,
     device: DeviceId,
-    node: NodeId,
     polled: &mut Polled,
     now: Micros,
 ) -> store::Result<()> {
     if let (Some(group), None) = (polled.group, outcome::untold(w, device).await?) {
         let row = devices::row(w, device).await?;
         let row = row.ok_or(Error::Missing("devices"))?;
-        let turn = claim::one(w, node, group, &row, now).await?;
+        let turn = claim::one(w, group, &row, now).await?;
         polled.soon = turn.wait;
         polled.filed = turn.filed;
     }

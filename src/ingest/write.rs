@@ -207,8 +207,8 @@ async fn finish(
 ) -> store::Result<()> {
     let (device, now) = (record.device, record.at);
     match (rest, &record.said, outcome) {
-        (Rest::Turn, DeviceWrite::Poll(poll), Some(Ok(WriteOutcome::Polled(polled)))) => {
-            poll::turn(w, device, poll.node, polled, now).await?;
+        (Rest::Turn, DeviceWrite::Poll(_), Some(Ok(WriteOutcome::Polled(polled)))) => {
+            poll::turn(w, device, polled, now).await?;
         }
         (_, DeviceWrite::Identities(all), _) => identities::report(w, device, all, now).await?,
         _ => {}

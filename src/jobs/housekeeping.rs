@@ -12,25 +12,28 @@ use crate::limits::{
 };
 use crate::rollout::reconcile;
 use crate::store;
-use crate::store::accounts::{sessions, users};
+use crate::store::accounts::{identities, sessions, users};
 use crate::store::deployments::attempts;
 use crate::store::devices::{device_logs, health_reports, history, jobs};
 use crate::store::events::audit::chain;
-use crate::store::support::{mail, notifications, webhooks};
+use crate::store::support::{mail, messages, notifications, webhooks};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Runs the reconcile tick.
-pub async fn reconcile(app: App, stop: CancellationToken) {
+/// Says that the database is this server's, which is alone, and that it lives; and cleans up after those before it.
+pub async fn claim(app: App, stop: CancellationToken) {
     let mut tick = app.clock().every(TICK);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let now = app.now();
-        match reconcile::claim(&app.db, app.node, now).await {
+        let claimed = async {
+            let other = reconcile::claim(&app.db, app.node, now).await?;
+            if other.is_none() {
+                reconcile::dead_nodes(&app.db, &app.bus, app.node, now).await?;
+            }
+            Ok::<_, store::Error>(other)
+        };
+        match claimed.await {
             Ok(None) => {}
             Ok(Some(other)) => {
                 let other = other.0;
@@ -42,11 +45,40 @@ pub async fn reconcile(app: App, stop: CancellationToken) {
                 return;
             }
             Err(e) => {
-                tracing::warn!(error = %e, "not reconciled, the next tick tries again");
-                continue;
+                tracing::warn!(error = %e, "the database was not claimed, the next tick tries again")
             }
         }
-        match reconcile::round(&app.db, &app.bus, app.node, now).await {
+    }
+}
+
+/// Learns who wants to be told of what happens, as a node among others, of which one sends what there is to tell.
+pub async fn subscribers(app: App, mails: bool, stop: CancellationToken) {
+    if mails {
+        app.db.wants().mails();
+    }
+    let (second, failed) = (Duration::from_secs(1), "subscribers not read");
+    each_tick(
+        app.clock().every(second),
+        Duration::ZERO,
+        stop,
+        failed,
+        || {
+            let db = app.db.clone();
+            async move {
+                let mut r = db.read().await?;
+                messages::refresh_subscribers(&mut r, db.wants()).await?;
+                Ok(false)
+            }
+        },
+    )
+    .await;
+}
+
+/// Runs the reconcile tick.
+pub async fn reconcile(app: App, stop: CancellationToken) {
+    let mut tick = app.clock().every(TICK);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        match reconcile::repair(&app.db, &app.bus, app.now()).await {
             Ok(expired) => expired
                 .into_iter()
                 .for_each(|d| app.device_events.expired(d)),
@@ -144,11 +176,13 @@ async fn sweep_some(app: App) -> store::Result<bool> {
     let mailed = mail::sweep(&mut w, now.before(MAIL_LIFE), SWEEP_ROWS).await?;
     let logins = users::sweep_logins(&mut w, now.before(LOGIN_IDLE), SWEEP_ROWS).await?;
     let browsers = sessions::sweep(&mut w, now.before(SESSION_IDLE), now, SWEEP_ROWS).await?;
+    let sign_ins = identities::sweep_sign_ins(&mut w, now, SWEEP_ROWS).await?;
     let jobs = jobs::sweep(&mut w, now, SWEEP_ROWS).await?;
     w.commit().await?;
     let full = u64::try_from(SWEEP_ROWS).unwrap_or(u64::MAX);
     Ok([
-        health, logs, ended, ran, tried, updates, notes, told, mailed, logins, browsers, jobs,
+        health, logs, ended, ran, tried, updates, notes, told, mailed, logins, browsers, sign_ins,
+        jobs,
     ]
     .iter()
     .any(|n| *n >= full))

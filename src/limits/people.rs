@@ -70,6 +70,8 @@ pub const STATEMENT_TIME: Duration = Duration::from_secs(8);
 /// Instructions of SQLite's virtual machine between two checks of the time limit: about a tenth of a
 /// millisecond.
 pub const STATEMENT_STEPS: i32 = 10_000;
+/// PostgreSQL ends a transaction that waits for its server for this long.
+pub const TRANSACTION_IDLE: Duration = Duration::from_secs(30);
 /// Database connections that serve people. Devices and jobs have their own.
 pub const PEOPLE_READERS: u32 = 6;
 /// How long a person's request waits for one of these connections on PostgreSQL.
@@ -330,8 +332,6 @@ pub const OIDC_NEXT_BYTES: usize = 1_024;
 pub const OIDC_SIGN_INS: NonZeroU32 = NonZeroU32::new(120).expect("above zero");
 /// See [`OIDC_SIGN_INS`].
 pub const OIDC_SIGN_IN_EVERY: Duration = Duration::from_secs(1);
-/// Maximum finished sign-ins that are remembered, so that none is finished twice, until they are over by themselves.
-pub const OIDC_FINISHED: usize = 50_000;
 /// Maximum sign-in providers that a person links.
 pub const IDENTITIES_A_PERSON: i64 = 20;
 /// A person without a password proves that an open browser is theirs by having logged in with it within this time.

@@ -31,8 +31,6 @@ pub const DELTA_TRIES: i64 = 3;
 pub const INFLIGHT_SILENCE: Duration = Duration::from_secs(30 * 60);
 /// A claim that was never answered by a device that is now offline frees its slot after this long.
 pub const UNANSWERED: Duration = Duration::from_secs(120);
-/// A scheduler lease that was not renewed for this long may be taken by another node.
-pub const LEASE: Duration = Duration::from_secs(15);
 /// Period of the reconcile tick, which repairs everything that a lost message could have left behind.
 pub const TICK: Duration = Duration::from_secs(5);
 /// Maximum claims in one transaction. A group with more free slots takes several.
@@ -53,8 +51,16 @@ pub const DELTA_FAILURES: i64 = 3;
 pub const DELTA_FAILURE_SHARE: i64 = 5;
 /// Held devices that one run puts back into the queue before it claims.
 pub const HELD_RELEASED: i64 = 5_000;
-/// A node without a heartbeat for this long counts as dead, and its connections as closed.
+/// A server without a heartbeat for this long counts as dead, and its connections as closed.
 pub const NODE_SILENCE: Duration = Duration::from_secs(30);
+/// How often a node among others says that it is alive, and looks whether they are.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often in a row another node must be seen without a new sign of life before it counts as dead: some 12 seconds. Looks
+/// are counted, and no clocks compared, so that nodes whose clocks differ do not take each other for dead, nor do all of
+/// them after the database was away.
+pub const HEARTBEATS_MISSED: u32 = 6;
+/// A heartbeat that takes longer has failed.
+pub const HEARTBEAT_TIME: Duration = Duration::from_secs(5);
 /// KiB of log lines and health reports that a device may store at once. A device that logs a line of 200 bytes
 /// each second sends 17 MiB a day.
 pub const REPORT_KIB_BURST: NonZeroU32 = NonZeroU32::new(8 * 1024).expect("above zero");
@@ -96,6 +102,36 @@ pub const TAKE_SLICE: usize = 50;
 pub const TERMINALS: usize = 1_024;
 /// Maximum messages that wait for a device's terminal. Beyond it further input waits.
 pub const TERMINAL_INBOX: usize = 64;
+/// Maximum messages that wait for another node whose people look at a terminal. One that falls further behind is told all anew.
+pub const RELAY_QUEUE: usize = TERMINAL_QUEUE;
+/// Maximum terminals and script runs that wait to be asked of other nodes.
+pub const WISHES: usize = 4_096;
+/// Maximum conversations with other nodes.
+pub const CONVERSATIONS: usize = 4_096;
+/// Bytes of one part of a conversation.
+pub const PART_BYTES: usize = 4_096;
+/// Parts of a conversation that may be under way without an answer.
+pub const PARTS_UNDER_WAY: usize = 64;
+/// Parts that may wait at one end of a conversation; with more than that it waits with what it says next.
+pub const PARTS_WAITING: usize = 256;
+/// How long a part may remain without an answer before it is sent again.
+pub const PART_AGAIN: Duration = Duration::from_millis(500);
+/// How often the ends of a conversation say that they are there.
+pub const CONVERSATION_BEAT: Duration = Duration::from_secs(3);
+/// A conversation whose other end was silent for this long has ended.
+pub const CONVERSATION_SILENCE: Duration = Duration::from_secs(12);
+/// How long the last parts of a conversation may take to arrive.
+pub const CONVERSATION_END: Duration = Duration::from_secs(5);
+/// How often it is looked where the device of an open terminal is connected.
+pub const TERMINAL_LOOK: Duration = Duration::from_secs(2);
+/// How often a node says that people watch its events.
+pub const WATCHING_EVERY: Duration = Duration::from_secs(5);
+/// How long it counts as watching after it said so.
+pub const WATCHING_FOR: Duration = Duration::from_secs(15);
+/// Events that go to another node together, and those that wait to. Further ones are lost.
+pub const EVENTS_TOGETHER: usize = 64;
+/// See [`EVENTS_TOGETHER`].
+pub const EVENTS_WAITING: usize = 8_192;
 /// Maximum messages that wait for one viewer, shared with all other viewers of the terminal: two seconds of
 /// [`OUTPUT_A_SECOND`]. Further ones are dropped, and the viewer is told how much.
 pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
@@ -155,6 +191,23 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub const VIEWER_LOOK: Duration = Duration::from_secs(10);
 /// Hints in flight before the slowest reader loses some.
 pub const BUS_MESSAGES: usize = 16_384;
+/// The most bytes of a text between nodes by PostgreSQL, which takes payloads of less than 8,000 (its manual, "NOTIFY").
+pub const NOTIFY_BYTES: usize = 7_999;
+/// The most bytes of a text between nodes by NATS. A server takes 1 MiB unless it is told otherwise; smaller ones keep others from
+/// waiting long.
+pub const NATS_BYTES: usize = 64 * 1024;
+/// Messages that wait for the way to other nodes. Further ones are lost.
+pub const BUS_QUEUE: usize = 16_384;
+/// Messages that go to other nodes together.
+pub const BUS_BATCH: usize = 1_024;
+/// Pause before the bus is tried again when it did not answer.
+pub const BUS_RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause between two tries to reach a NATS server.
+pub const BUS_AWAY: Duration = Duration::from_secs(4);
+/// How long the bus may take to accept a message.
+pub const BUS_SEND_TIME: Duration = Duration::from_secs(5);
+/// How long the bus waits for one of its database connections.
+pub const BUS_CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// Bytes that are given to the file store at a time; S3 takes no part below 5 MiB but the last.
 pub const BLOB_PART_BYTES: usize = 5 << 20;
 /// Maximum number of distinct running firmwares that one run considers.

@@ -1,42 +1,47 @@
 //! Starts the parts of a server node in order, runs them, and stops them in reverse.
 
 mod http;
+mod membership;
 pub mod rotation;
 mod secret_files;
 pub mod setup;
+mod shared_ca;
+mod work;
 
 use crate::access::vault::Vault;
-use crate::api;
 use crate::app::App;
 use crate::blob::download_urls::DownloadUrls;
 use crate::budget::{Attempts, Rate, Slots, Turns};
-use crate::bus::{Bus, BusMessage};
+use crate::bus::{Bus, Carrier, Nats};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::device::download;
-use crate::device::endpoint::{Endpoint, Settings};
+use crate::config::{BusSettings, Config};
 use crate::device::registry::Registry;
 use crate::device::tls::ServerIdentity;
+use crate::domain::catalog::file_store;
 use crate::domain::devices::csv_import;
 use crate::domain::events::device_events::DeviceEvents;
+use crate::domain::support::elsewhere::Elsewhere;
 use crate::domain::support::script_runs::ScriptRuns;
 use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
 use crate::health::Health;
+use crate::ids::NodeId;
 use crate::ingest::{IngestWriter, NewcomerWriter};
-use crate::jobs::{bulk, deltas, health, housekeeping, leftovers, mails, scrub, series, webhooks};
 use crate::limits::{
-    self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, FILES_RESERVE,
-    KEY_CHECKS, KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS,
-    PRODUCT_KIB_BURST, PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS, REPORT_KIB_BURST,
-    REPORT_KIB_EVERY, REQUESTS, REQUESTS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
+    self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, KEY_CHECKS,
+    KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS, PRODUCT_KIB_BURST,
+    PRODUCT_KIB_EVERY, REFUSAL_EVERY, REFUSALS, REPORT_KIB_BURST, REPORT_KIB_EVERY, REQUESTS,
+    REQUESTS_A_PERSON, VIEWERS, VIEWERS_A_PERSON,
 };
 use crate::oidc::Providers;
-use crate::rollout::{reconcile, scheduler::Scheduler};
+use crate::rollout::reconcile;
+use crate::store::Db;
 use crate::store::batch::Batcher;
 use crate::store::fold;
+use crate::store::node::nodes;
+use crate::store::node::notify::Notify;
+use crate::store::words::NodeRole;
 use anyhow::Context as _;
-use http::GivesWay;
 use setup::Lock;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -48,14 +53,99 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Where a node listens.
+struct Listeners {
+    web: Option<TcpListener>,
+    devices: Option<TcpListener>,
+    downloads: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds those of the node's role.
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = async |serves: bool, what: &str, flag: &str, at: SocketAddr| {
+            if !serves {
+                return Ok(None);
+            }
+            let bound = TcpListener::bind(at).await.with_context(|| {
+                format!("could not listen on {at} for {what}; --{flag} names another address")
+            });
+            bound.map(Some)
+        };
+        let people = config.role != NodeRole::Device;
+        let fleet = config.role != NodeRole::Web;
+        let downloads = config.download_listen;
+        Ok(Self {
+            web: bind(people, "the web", "web-listen", config.web_listen).await?,
+            devices: bind(fleet, "devices", "device-listen", config.device_listen).await?,
+            downloads: bind(fleet, "downloads", "download-listen", downloads).await?,
+        })
+    }
+
+    /// Their addresses, in the order of the fields.
+    fn addresses(&self) -> std::io::Result<[Option<SocketAddr>; 3]> {
+        let address = |l: &Option<TcpListener>| l.as_ref().map(TcpListener::local_addr).transpose();
+        Ok([
+            address(&self.web)?,
+            address(&self.devices)?,
+            address(&self.downloads)?,
+        ])
+    }
+}
+
+/// The node key's vault and the certificates. What is made once for all nodes is made by the first of those that start together, and
+/// the others wait for it.
+async fn secrets(config: &Config, db: &Db) -> anyhow::Result<(Arc<Vault>, ServerIdentity)> {
+    let mut turn = None;
+    if config.is_among_others() {
+        let w = turn.insert(db.write().await?);
+        nodes::lock_start(w).await?;
+        shared_ca::fetch(config, db).await?;
+        secret_files::check(config, db).await?;
+    }
+    let vault = Arc::new(Vault::new(&setup::node_key(config, db).await?));
+    let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, db.now())?;
+    if let Some(w) = &mut turn {
+        shared_ca::keep(config, w, &vault).await?;
+    }
+    secret_files::keep(config, db).await?;
+    if let Some(w) = turn {
+        w.commit().await?;
+    }
+    Ok((vault, identity))
+}
+
+/// The bus, with the other nodes if there may be some.
+async fn bus(
+    config: &Config,
+    db: &Db,
+    node: NodeId,
+    vault: &Arc<Vault>,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) -> anyhow::Result<Bus> {
+    let carrier = match &config.bus {
+        BusSettings::Memory => return Ok(Bus::memory()),
+        BusSettings::Postgres(own) => {
+            let url = own.as_ref().or(config.database_url.as_ref());
+            let notify = Notify::new(url.map_or("", String::as_str));
+            Carrier::Postgres(notify.context("--bus")?)
+        }
+        BusSettings::Nats(url) => {
+            let installation = file_store::installation(db).await?;
+            Carrier::Nats(Nats::connect(url, &installation, vault.clone()).await?)
+        }
+    };
+    Ok(Bus::between_nodes(node, carrier, tasks, stop))
+}
+
 /// A running server node.
 pub struct Node {
-    /// Address of the REST API.
-    pub web: SocketAddr,
-    /// Address of the device endpoint.
-    pub devices: SocketAddr,
-    /// Address of the firmware downloads.
-    pub downloads: SocketAddr,
+    /// Address of the REST API, if this node serves people.
+    pub web: Option<SocketAddr>,
+    /// Address of the device endpoint, if this node serves devices.
+    pub devices: Option<SocketAddr>,
+    /// Address of the firmware downloads, if this node serves devices.
+    pub downloads: Option<SocketAddr>,
     /// The CA certificate that devices must trust.
     pub ca_file: PathBuf,
     pub(crate) app: App,
@@ -81,36 +171,43 @@ impl Node {
         let files = setup::raise_descriptor_limit();
         let lock = setup::lock(&config.data_dir)?;
         let db = setup::database(config).await?.with_clock(clock.clone());
-        secret_files::check(config, &db).await?;
+        let among_others = config.is_among_others();
+        if !among_others {
+            secret_files::check(config, &db).await?;
+        }
         let node = setup::node_id(&config.data_dir)?;
-        setup::claim_database(&db, node).await?;
+        if among_others {
+            membership::check_others(&db, node).await?;
+        } else {
+            setup::claim_database(&db, node).await?;
+        }
         setup::bandwidth(config, &db).await?;
-        let vault = Arc::new(Vault::new(&setup::node_key(config, &db).await?));
+        let (vault, identity) = secrets(config, &db).await?;
         let blobs = setup::files(config)?;
         blobs.sweep().context("could not clear the file store")?;
         setup::claim_files(&db, &blobs, config.bucket_url()).await?;
-        let identity = ServerIdentity::open(&config.data_dir, &config.tls_name, db.now())?;
-        secret_files::keep(config, &db).await?;
-        let bind = |what: &'static str, flag: &'static str, at: SocketAddr| async move {
-            TcpListener::bind(at).await.with_context(|| {
-                format!("could not listen on {at} for {what}; --{flag} names another address")
-            })
-        };
-        let web = bind("the web", "web-listen", config.web_listen).await?;
-        let devices = bind("devices", "device-listen", config.device_listen).await?;
-        let downloads = bind("downloads", "download-listen", config.download_listen).await?;
+        let listeners = Listeners::bind(config).await?;
+        let [web, devices, downloads] = listeners.addresses()?;
         let (records, writer) = Batcher::new(db.clone(), IngestWriter::default());
         let (newcomers, registrar) = Batcher::new(db.clone(), NewcomerWriter);
         let links = DownloadUrls::new(
             vault.clone(),
             config.download_url.clone(),
-            downloads.local_addr()?.port(),
+            downloads.unwrap_or(config.download_listen).port(),
         );
-        let (loops, accepting) = (TaskTracker::new(), CancellationToken::new());
+        let loops = TaskTracker::new();
+        let (accepting, working) = (CancellationToken::new(), CancellationToken::new());
+        let bus = bus(config, &db, node, &vault, (&loops, &working)).await?;
+        let (elsewhere, wishes) = if among_others {
+            let (elsewhere, wishes) = Elsewhere::among_others();
+            (elsewhere, Some(wishes))
+        } else {
+            (Elsewhere::default(), None)
+        };
         let context = Context {
             db,
             blobs,
-            bus: Bus::memory(),
+            bus,
             vault,
             policy: Arc::new(Policy {
                 unproven_cas: config.unproven_cas,
@@ -128,6 +225,7 @@ impl Node {
             health: Health::default(),
             token_uses: Arc::default(),
             terminals: Terminals::default(),
+            elsewhere,
             script_runs: ScriptRuns::default(),
             key_changes: Arc::default(),
             summaries: Arc::default(),
@@ -162,18 +260,21 @@ impl Node {
             read_turns: Arc::new(Turns::with_pauses(limits::reads_a_person())),
         };
         // What this node held before it stopped or crashed is lost.
-        csv_import::take_back_unfinished(&app.db).await?;
+        csv_import::take_back_unfinished(&app.db, node).await?;
         fold::old_rows(&app.db).await?;
         reconcile::close_dead_node(&app.db, &app.bus, node, app.now()).await?;
+        if among_others {
+            membership::begin(&app, config.role).await?;
+        }
         let node = Self {
-            web: web.local_addr()?,
-            devices: devices.local_addr()?,
-            downloads: downloads.local_addr()?,
+            web,
+            devices,
+            downloads,
             ca_file: identity.ca_file(),
             app,
             registry: Arc::new(Registry::default()),
             accepting,
-            working: CancellationToken::new(),
+            working,
             loops,
             sockets: TaskTracker::new(),
             writer: tokio::spawn(async move {
@@ -181,91 +282,8 @@ impl Node {
             }),
             _lock: lock,
         };
-        node.work(config, identity, web, devices, downloads, files)?;
+        node.work(config, identity, listeners, wishes, files)?;
         Ok(node)
-    }
-
-    fn work(
-        &self,
-        config: &Config,
-        identity: ServerIdentity,
-        web: TcpListener,
-        devices: TcpListener,
-        downloads: TcpListener,
-        files: usize,
-    ) -> anyhow::Result<()> {
-        let (app, loops, stop) = (&self.app, &self.loops, &self.working);
-        let identity = Arc::new(identity);
-        let scheduler = Scheduler {
-            db: app.db.clone(),
-            bus: app.bus.clone(),
-            node: app.node,
-        };
-        loops.spawn(scheduler.run(stop.clone()));
-        let watched = health::Watched {
-            folder: config.data_dir.clone(),
-            reserve: config.disk_reserve,
-            files: secret_files::watched(config),
-        };
-        loops.spawn(health::run(app.clone(), watched, stop.clone()));
-        loops.spawn(deltas::run(app.clone(), stop.clone()));
-        loops.spawn(scrub::all(app.clone(), stop.clone()));
-        loops.spawn(scrub::damaged(app.clone(), stop.clone()));
-        loops.spawn(leftovers::run(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::reconcile(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::sweep(app.clone(), stop.clone()));
-        loops.spawn(bulk::run(app.clone(), stop.clone()));
-        loops.spawn(series::run(app.clone(), stop.clone()));
-        loops.spawn(webhooks::run(app.clone(), stop.clone()));
-        if let Some(mail) = &config.mail {
-            loops.spawn(mails::run(app.clone(), mail.clone(), stop.clone()));
-        }
-        loops.spawn(housekeeping::optimize(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::seal(app.clone(), stop.clone()));
-        loops.spawn(housekeeping::certificates(
-            app.clone(),
-            identity.clone(),
-            stop.clone(),
-        ));
-        loops.spawn(deliver(app.clone(), self.registry.clone(), stop.clone()));
-        let settings = Settings {
-            connect_rate: config.connect_rate,
-            sockets: files.saturating_sub(FILES_RESERVE.min(files / 4)),
-            redirect: config.redirect_url.clone(),
-            elsewhere: config.redirect_devices.clone(),
-            secrets: config.shared_secrets,
-        };
-        let endpoint = Endpoint::new(
-            app.clone(),
-            self.registry.clone(),
-            identity.server_config()?,
-            self.sockets.clone(),
-            settings,
-        );
-        let quiet = &self.accepting;
-        loops.spawn(endpoint.run(devices, quiet.clone()));
-        // Requests of people have their own database connections, so that they cannot starve devices.
-        let people = App {
-            context: Context {
-                db: app.db.for_people(),
-                ..app.context.clone()
-            },
-            ..app.clone()
-        };
-        loops.spawn(http::serve(
-            web,
-            api::router(people),
-            quiet.clone(),
-            GivesWay::Strangers,
-        ));
-        loops.spawn(http::serve(
-            downloads,
-            download::router(app.clone()),
-            quiet.clone(),
-            GivesWay::Slowest,
-        ));
-        Ok(())
     }
 
     /// Waits until another server has taken over the database. This one must stop then.
@@ -295,11 +313,17 @@ impl Node {
         }
         let db = self.app.db.clone();
         let node = self.app.node;
+        let among_others = self.app.elsewhere.exists();
         drop(self.app);
         // The writer ends when the last sender is dropped. A stuck task that holds one must not keep the
         // process alive.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
-        let released = setup::release_database(&db, node);
+        let released = async {
+            if among_others {
+                membership::resign(&db, node).await?;
+            }
+            setup::release_database(&db, node).await
+        };
         if !matches!(
             tokio::time::timeout(Duration::from_secs(5), released).await,
             Ok(Ok(()))
@@ -309,34 +333,5 @@ impl Node {
             );
         }
         db.close().await;
-    }
-}
-
-/// Passes hints from the bus to the connections of this node's devices.
-async fn deliver(app: App, registry: Arc<Registry>, stop: CancellationToken) {
-    let mut hints = app.bus.listen();
-    loop {
-        let hint = tokio::select! {
-            () = stop.cancelled() => return,
-            hint = hints.next() => hint,
-        };
-        match hint {
-            Some(BusMessage::Device {
-                node,
-                device,
-                nudge,
-            }) if node == app.node => {
-                registry.nudge(device, nudge);
-            }
-            // Closing many connections takes a while, so it runs in a task and other hints are delivered
-            // meanwhile.
-            Some(BusMessage::SecretEnded(secret)) => {
-                let registry = registry.clone();
-                app.background
-                    .spawn(async move { registry.end_secret(secret).await });
-            }
-            Some(BusMessage::Device { .. } | BusMessage::Group(_) | BusMessage::Delta) => {}
-            None => return,
-        }
     }
 }

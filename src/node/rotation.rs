@@ -1,7 +1,7 @@
 //! Rotation of the node key: everything that the old key protects is encrypted and sealed again in one
 //! transaction, while no server runs.
 
-use super::{secret_files, setup};
+use super::{secret_files, setup, shared_ca};
 use crate::access::random;
 use crate::access::vault::Vault;
 use crate::config::Config;
@@ -67,6 +67,7 @@ async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotat
     for kind in Sealed::ALL {
         done.secrets += reseal(&mut w, kind, &old, &vault).await?;
     }
+    done.secrets += u64::from(shared_ca::seal_again(&mut w, &old, &vault).await?);
     sealed::end_logins(&mut w).await?;
     done.entries = chain::remake(&mut w, &|text| vault.chain(text)).await?;
     secret_files::keep_node_key(&mut w, &new).await?;

@@ -106,7 +106,7 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
 pub async fn claim_database(db: &Db, node: NodeId) -> anyhow::Result<()> {
     if let Some(other) = reconcile::claim(db, node, db.now()).await? {
         bail!(
-            "another server uses this database: node {} was alive less than {} s ago; stop it, or wait that long after it died",
+            "another server uses this database: node {} was alive less than {} s ago; stop it, or wait that long after it died (several servers share a database when each has the same --bucket)",
             other.0,
             NODE_SILENCE.as_secs()
         );

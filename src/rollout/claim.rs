@@ -1,5 +1,5 @@
 //! One run of a deployment group's scheduler: count the free slots and claim devices for them, or put devices
-//! that failed too often into the penalty box. It is a single transaction that holds the group's lease, so that
+//! that failed too often into the penalty box. It is a single transaction that holds the group's lock, so that
 //! `concurrent_updates` is a hard limit whichever node runs it. What it costs is in proportion to the free slots: devices that the
 //! release is not for are held out of the queue ([`held`]) when they are met first.
 
@@ -12,8 +12,8 @@ use super::steps::StepDecision;
 use super::{outcome, progress};
 use crate::access::random_id;
 use crate::clock::Micros;
-use crate::ids::{ClaimId, DeviceId, GroupId, NodeId};
-use crate::limits::{CLAIMS_A_RUN, HELD_RELEASED, LEASE};
+use crate::ids::{ClaimId, DeviceId, GroupId};
+use crate::limits::{CLAIMS_A_RUN, HELD_RELEASED};
 use crate::store::deployments::deployment_groups::GroupRow;
 use crate::store::deployments::inflight::NewClaim;
 use crate::store::deployments::{deployment_groups, inflight};
@@ -71,13 +71,12 @@ pub async fn worth_a_run(on: &mut impl On, plan: &mut Plan) -> store::Result<boo
 /// Runs a group once. `compared` is what a comparison of its devices found, if there was one.
 pub async fn run(
     db: &Db,
-    node: NodeId,
     group: GroupId,
     compared: Option<&Comparison>,
     now: Micros,
 ) -> store::Result<SchedulerRun> {
     let mut w = db.write().await?;
-    if !deployment_groups::lease(&mut w, group, node, now.after(LEASE), now).await? {
+    if !deployment_groups::lock(&mut w, group).await? {
         return Ok(SchedulerRun::default());
     }
     let Some(mut plan) = plan(&mut w, group, now).await? else {
@@ -127,16 +126,15 @@ fn at_most(version: Option<&str>, threshold: &str) -> bool {
 /// The outcome of a claim for a single device.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ClaimOutcome {
-    /// The device has to wait for a slot, for its delta, or for another node.
+    /// The device has to wait for a slot or for its delta.
     pub wait: bool,
     /// Whether a delta job was created.
     pub filed: bool,
 }
 
-/// Claims a slot for a device that asks by itself, within the group's limits and under its lease.
+/// Claims a slot for a device that asks by itself, within the group's limits and under its lock.
 pub async fn one(
     w: &mut Write,
-    node: NodeId,
     group: GroupId,
     device: &DeviceRow,
     now: Micros,
@@ -153,12 +151,11 @@ pub async fn one(
     let Some(candidate) = devices::eligible(w, group, device.id, target, &admits).await? else {
         return Ok(turn);
     };
-    if !deployment_groups::lease(w, group, node, now.after(LEASE), now).await? {
-        turn.wait = true;
+    if !deployment_groups::lock(w, group).await? {
         return Ok(turn);
     }
     plan.lock_bandwidth(w).await?;
-    // Counted under the lease, so that two devices that ask at once do not both take the last place of a step.
+    // Counted under the lock, so that two devices that ask at once do not both take the last place of a step.
     if !plan.rollout.is_plain() {
         plan.rollout.count(w, &plan.release).await?;
     }

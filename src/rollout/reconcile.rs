@@ -24,7 +24,7 @@ pub async fn claim(db: &Db, node: NodeId, now: Micros) -> store::Result<Option<N
 }
 
 /// One reconcile round. Returns the devices whose updates expired. What fails is repaired by the next round.
-pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<Vec<DeviceId>> {
+pub async fn repair(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>> {
     let mut w = db.write().await?;
     let mut free = devices::blocks_over(&mut w, now, REPAIR_ROWS).await?;
     // A maintenance window opens for a whole time zone at once.
@@ -32,9 +32,7 @@ pub async fn round(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Resu
     w.commit().await?;
     wake(bus, free.into_iter().filter_map(|(_, group)| group));
     untold(db, bus, now).await?;
-    let expired = silent(db, bus, now).await?;
-    dead_nodes(db, bus, node, now).await?;
-    Ok(expired)
+    silent(db, bus, now).await
 }
 
 /// Has each of these groups run once.
@@ -90,7 +88,8 @@ async fn silent(db: &Db, bus: &Bus, now: Micros) -> store::Result<Vec<DeviceId>>
     Ok(lapsed.into_iter().map(|(device, _)| device).collect())
 }
 
-async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::Result<()> {
+/// Cleans up after servers that had the database before this one.
+pub async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::Result<()> {
     let mut w = db.write().await?;
     let dead = nodes::silent(&mut w, own, now.before(NODE_SILENCE)).await?;
     w.commit().await?;

@@ -5,7 +5,7 @@ use super::claim;
 use super::comparison::{self, Comparison};
 use super::plan::plan;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
-use crate::ids::{DeviceId, GroupId, NodeId};
+use crate::ids::{DeviceId, GroupId};
 use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, TICK};
 use crate::store::deployments::deployment_groups;
 use crate::store::devices::connections;
@@ -19,8 +19,6 @@ pub struct Scheduler {
     pub db: Db,
     /// Receives and sends hints.
     pub bus: Bus,
-    /// The id of this node.
-    pub node: NodeId,
 }
 
 impl Scheduler {
@@ -79,7 +77,7 @@ impl Scheduler {
             let now = self.db.now();
             // It is of before the first run.
             let found = compared.take();
-            let run = claim::run(&self.db, self.node, group, found.as_ref(), now).await?;
+            let run = claim::run(&self.db, group, found.as_ref(), now).await?;
             if run.filed {
                 self.bus.send(BusMessage::Delta);
             }

@@ -39,7 +39,6 @@ pub(super) fn all(db: &Db, number: usize) -> Vec<Node> {
             scheduler: Scheduler {
                 db: db.clone(),
                 bus,
-                node: id,
             },
             hints,
             connections: BTreeMap::new(),
@@ -76,7 +75,8 @@ impl World {
             // In the calm nothing but hints of devices makes a difference, and repairs may come late: most ticks are heartbeats.
             if !self.calm || self.chance.percent(30) {
                 let bus = self.nodes[node].scheduler.bus.clone();
-                reconcile::round(&db, &bus, id, now).await?;
+                reconcile::repair(&db, &bus, now).await?;
+                reconcile::dead_nodes(&db, &bus, id, now).await?;
                 self.spread(node);
                 self.run_group(node).await?;
             }
@@ -155,7 +155,7 @@ impl World {
         let before = self.slots_taken().await?;
         // Whether it was done or not, what it had put on its bus is lost with it.
         let _ = cut(&db, self.nodes[node].scheduler.run_group(group), statements).await;
-        self.wait_for_its_end(node).await?;
+        self.wait_for_its_end().await?;
         self.after_run(None, before).await?;
         self.kill(node);
         let at = self.db.now().after(self.chance.seconds(5..120));
@@ -165,11 +165,10 @@ impl World {
 
     /// The last statement of a killed node may be the COMMIT, which the database does although nobody waits for it. What the
     /// run came to is seen when its transaction has ended: on SQLite another one cannot begin before, on PostgreSQL it
-    /// cannot take the lease, which is given back here.
-    async fn wait_for_its_end(&self, node: usize) -> Outcome<()> {
-        let (id, now) = (self.nodes[node].id, self.db.now());
+    /// cannot lock the group.
+    async fn wait_for_its_end(&self) -> Outcome<()> {
         let mut w = self.db.write().await?;
-        deployment_groups::lease(&mut w, self.scenery.group, id, now, now).await?;
+        deployment_groups::lock(&mut w, self.scenery.group).await?;
         Ok(())
     }
 

@@ -89,7 +89,6 @@ async fn measure(url: Option<&str>, folder: &Path, devices: usize) -> Outcome<Ti
         scheduler: Scheduler {
             db: db.clone(),
             bus: Bus::memory(),
-            node: NodeId(1),
         },
         db,
         scenery,
@@ -165,8 +164,9 @@ impl Fleet {
     /// The repairs and the scheduler, as they tick.
     async fn tick(&self) -> Outcome<Duration> {
         let begun = Instant::now();
-        let (node, bus) = (self.scheduler.node, &self.scheduler.bus);
-        reconcile::round(&self.db, bus, node, self.db.now()).await?;
+        let (node, bus, now) = (NodeId(1), &self.scheduler.bus, self.db.now());
+        reconcile::repair(&self.db, bus, now).await?;
+        reconcile::dead_nodes(&self.db, bus, node, now).await?;
         self.scheduler.run_group(self.scenery.group).await?;
         Ok(begun.elapsed())
     }

@@ -2,7 +2,16 @@
 //! scope, by a proof (a key, a certificate, a token) or from a row that was found so. That a path or a body says a number
 //! gives nobody an id. It is a compile error elsewhere, as a missing scope is.
 
-use serde::Serialize;
+use row_id::RowId;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Seals [`RowId`] in: outside of this file nobody can name it, and so nobody can make an id by it.
+mod row_id {
+    /// The number of a row.
+    pub trait RowId {
+        fn of_number(number: i64) -> Self;
+    }
+}
 
 macro_rules! row_ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
@@ -23,6 +32,12 @@ macro_rules! row_ids {
         #[cfg(test)]
         impl From<i64> for $name {
             fn from(number: i64) -> Self {
+                Self(number)
+            }
+        }
+
+        impl row_id::RowId for $name {
+            fn of_number(number: i64) -> Self {
                 Self(number)
             }
         }
@@ -63,6 +78,15 @@ row_ids! {
     WebhookId,
     /// An action on many devices.
     JobId,
+}
+
+/// Reads the number of a row in a message of another node, which had it from the same database. A field has to name this by
+/// `#[serde(deserialize_with)]`: what strangers say is never read so.
+///
+/// # Errors
+/// The text is no number.
+pub fn of_node<'de, D: Deserializer<'de>, T: RowId>(from: D) -> Result<T, D::Error> {
+    i64::deserialize(from).map(T::of_number)
 }
 
 impl DeviceId {
@@ -144,8 +168,11 @@ impl Blob {
 macro_rules! random_ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+        )]
         #[sqlx(transparent)]
+        #[serde(transparent)]
         pub struct $name(pub i64);
 
         impl std::fmt::Display for $name {

@@ -103,6 +103,16 @@ words! {
         Publish = "publish",
     }
 
+    /// What a node serves.
+    NodeRole {
+        /// Devices and people.
+        All = "all",
+        /// People: the API and the console.
+        Web = "web",
+        /// Devices: their sockets and their downloads.
+        Device = "device",
+    }
+
     /// How far a delta between two firmwares is.
     DeltaState {
         /// It is requested, or being made.

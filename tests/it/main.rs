@@ -9,6 +9,7 @@
 mod accounts;
 mod catalog;
 mod cli;
+mod cluster;
 mod console;
 mod deployments;
 mod devices;

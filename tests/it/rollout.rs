@@ -16,6 +16,13 @@ crate::both_engines! {
     the_limit_holds_in_a_storm
 }
 
+crate::across_nodes! {
+    a_device_is_updated_by_delta_and_counted_when_it_comes_back
+    failures_rest_and_free_their_slot_at_once
+    a_push_by_hand_turns_automatic_updates_off
+    the_limit_holds_in_a_storm
+}
+
 /// Both versions of the rpi4 fixture, and a group on the first that runs with these settings.
 async fn rpi4(server: &Server, settings: Value) -> (Api, Value, Value) {
     let api = server.api();

@@ -25,11 +25,13 @@ pub mod terminal;
 mod timestamp;
 pub mod wire;
 
+use serde::{Deserialize, Serialize};
+
 pub use extension::{Extension, Extensions};
 pub use timestamp::Timestamp;
 
 /// The id of a script run on a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub i64);
 
 impl std::fmt::Display for RunId {

@@ -1,9 +1,10 @@
 //! The messages between a device's terminal and its viewers.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The kinds of terminals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TerminalKind {
     /// The remote IEx, on the topic `console`.
     Console,

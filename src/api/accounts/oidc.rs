@@ -194,8 +194,10 @@ async fn returned(
     // Without the cookie it is a callback that somebody else began, or a link that was sent: nobody is logged in by it.
     let kept = session_cookie::sign_in(headers, &app.policy).unwrap_or_default();
     let state = value(query, "state").unwrap_or_default();
-    let Some(resumed) = sign_in::resume(app, &kept, name, &state) else {
-        return stranger.with("error", "oidc_state");
+    let resumed = match sign_in::resume(app, &kept, name, &state).await {
+        Ok(Some(resumed)) => resumed,
+        Ok(None) => return stranger.with("error", "oidc_state"),
+        Err(e) => return not_stored(&stranger, &e),
     };
     let page = match resumed.purpose {
         Purpose::LogIn { .. } => Page::login(resumed.next.clone()),
@@ -212,11 +214,13 @@ async fn returned(
     let code = value(query, "code").unwrap_or_default();
     match finish(app, provider, &code, resumed, asking, &page).await {
         Ok(answer) => answer,
-        Err(e) => {
-            tracing::warn!(error = %e, "a sign-in at a provider could not be stored");
-            page.with("error", "oidc_failed")
-        }
+        Err(e) => not_stored(&page, &e),
     }
+}
+
+fn not_stored(page: &Page, e: &DomainError) -> Response {
+    tracing::warn!(error = %e, "a sign-in at a provider could not be stored");
+    page.with("error", "oidc_failed")
 }
 
 /// Asks the provider who it is, and does what the sign-in is for.

@@ -83,10 +83,11 @@ impl Demo {
         let made = tokio::task::spawn_blocking(move || make_firmware(&path, &name, mb)).await??;
         let config = self.config(folder.path())?;
         let node = Node::start(&config, Clock::default()).await?;
+        let web = node.web.context("the demo serves the web")?;
         let vault = Vault::new(&setup::node_key(&config, &node.app.db).await?);
         let login =
             setup::bootstrap(&node.app.db, &vault, "demo@localhost", "demo", &product).await?;
-        let base = format!("http://{}", node.web);
+        let base = format!("http://{web}");
         let api = Api(Client::of(base, login.token, "demo", &product)?);
         let key = json!({"name": product, "key": made.public});
         api.0
@@ -99,11 +100,11 @@ impl Demo {
             api.want_reports().await?;
             let password = login.password.as_deref().unwrap_or_default();
             self.talk(&format!(
-                "open http://{} and log in as {} with the password {password}",
-                node.web, login.email
+                "open http://{web} and log in as {} with the password {password}",
+                login.email
             ));
         }
-        let plan = self.plan(&node, &made, login.product_key, login.product_secret);
+        let plan = self.plan(&node, &made, login.product_key, login.product_secret)?;
         let fleet = Fleet::start(plan.clone())?;
         self.talk(&format!(
             "connecting {} simulated devices over TLS",
@@ -137,8 +138,7 @@ impl Demo {
             let _field = scene::play(&api, plan, &made).await?;
             output::talk(&format!(
                 "now 1.2.0 rolls out: one group waits for an approval, one stopped because devices failed, one is slow; the \
-                 server is at http://{} until you interrupt it",
-                node.web
+                 server is at http://{web} until you interrupt it"
             ));
             std::future::pending::<()>().await;
         }
@@ -177,9 +177,10 @@ impl Demo {
         Ok(options.resolve()?)
     }
 
-    fn plan(&self, node: &Node, made: &Made, key: String, secret: String) -> Plan {
-        Plan {
-            urls: vec![format!("wss://{}", node.devices)],
+    fn plan(&self, node: &Node, made: &Made, key: String, secret: String) -> anyhow::Result<Plan> {
+        let devices = node.devices.context("the demo serves devices")?;
+        Ok(Plan {
+            urls: vec![format!("wss://{devices}")],
             local: Addresses::default(),
             server_ca: node.ca_file.clone(),
             first: 0,
@@ -196,7 +197,7 @@ impl Demo {
             releases: Vec::new(),
             report_every: (!self.once).then_some(Duration::from_secs(20)),
             poll: None,
-        }
+        })
     }
 
     /// Uploads all firmware and creates a deployment group for each target's first version. Returns (group,

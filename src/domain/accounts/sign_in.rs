@@ -4,20 +4,17 @@
 
 use crate::access::scope::{Grant, Person};
 use crate::access::sha256;
-use crate::clock::Micros;
 use crate::domain::accounts::identify::{self, Proven};
 use crate::domain::accounts::sessions::{self, Begun, Browser};
 use crate::domain::accounts::{fields, identities};
 use crate::domain::sealed;
 use crate::domain::{Context, DomainError, Result};
-use crate::limits::{INVITE_LIFE, OIDC_FINISHED, OIDC_LIFE, OIDC_NEXT_BYTES};
+use crate::limits::{INVITE_LIFE, OIDC_LIFE, OIDC_NEXT_BYTES};
 use crate::oidc::{Claims, CreateAccounts, Request, Settings};
 use crate::store::Write;
 use crate::store::accounts::{identities as table, invites, orgs, users};
 use crate::store::events::audit::{self, Actor, Resource};
 use aws_lc_rs::constant_time;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 /// What a sign-in that is under way is sealed as.
 const LABEL: &str = "sign-in at a provider";
@@ -87,8 +84,28 @@ pub fn begin(
     sealed::seal(context, LABEL, OIDC_LIFE, &text)
 }
 
-/// Opens what the browser kept, when it belongs to this provider and state; once.
-pub fn resume(context: &Context, kept: &str, provider: &str, state: &str) -> Option<Resumed> {
+/// Opens what the browser kept, when it belongs to this provider and state; once, whatever the provider thinks of its code.
+///
+/// # Errors
+/// The database fails.
+pub async fn resume(
+    context: &Context,
+    kept: &str,
+    provider: &str,
+    state: &str,
+) -> Result<Option<Resumed>> {
+    let Some(resumed) = open(context, kept, provider, state) else {
+        return Ok(None);
+    };
+    let now = context.now();
+    let mut w = context.db.write().await?;
+    let first =
+        table::finish_sign_in(&mut w, &sha256(state.as_bytes()), now.after(OIDC_LIFE)).await?;
+    w.commit().await?;
+    Ok(first.then_some(resumed))
+}
+
+fn open(context: &Context, kept: &str, provider: &str, state: &str) -> Option<Resumed> {
     let opened = sealed::open(context, LABEL, kept).filter(|o| !o.over)?;
     let mut parts = opened.text.splitn(6, ' ');
     let own = parts.next()?;
@@ -107,8 +124,7 @@ pub fn resume(context: &Context, kept: &str, provider: &str, state: &str) -> Opt
     };
     let next = text()?;
     let same = constant_time::verify_slices_are_equal(request.state.as_bytes(), state.as_bytes());
-    let finished = &context.limiters.finished_sign_ins;
-    let is_ours = own == provider && same.is_ok() && finished.finish(state, context.now());
+    let is_ours = own == provider && same.is_ok();
     is_ours.then_some(Resumed {
         request,
         purpose,
@@ -132,26 +148,6 @@ pub fn own_path(text: &str) -> String {
         (same && path.len() <= OIDC_NEXT_BYTES).then_some(path)
     };
     own().unwrap_or_else(|| "/".to_owned())
-}
-
-/// Sign-ins that came back, until they would be over by themselves: a callback is good once, whatever the provider thinks of its code.
-#[derive(Debug, Default)]
-pub struct FinishedSignIns(Mutex<HashMap<[u8; 32], Micros>>);
-
-impl FinishedSignIns {
-    /// Remembers a state. False when it is known, or when as many are remembered as may be.
-    fn finish(&self, state: &str, now: Micros) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= OIDC_FINISHED {
-            all.retain(|_, end| *end > now);
-        }
-        let key = sha256(state.as_bytes());
-        if all.len() >= OIDC_FINISHED || all.contains_key(&key) {
-            return false;
-        }
-        all.insert(key, now.after(OIDC_LIFE));
-        true
-    }
 }
 
 /// What an address must be before an identity counts: verified, and of a domain that is allowed.
@@ -323,17 +319,5 @@ mod tests {
             assert_eq!(own_path(given), led, "{given}");
         }
         assert_eq!(own_path(&format!("/{}", "a".repeat(OIDC_NEXT_BYTES))), "/");
-    }
-
-    #[test]
-    fn a_state_is_good_once_and_forgotten_when_it_is_over() {
-        let all = FinishedSignIns::default();
-        let now = Micros(1);
-        assert!(all.finish("a", now) && !all.finish("a", now) && all.finish("b", now));
-        for n in 0..OIDC_FINISHED {
-            all.finish(&n.to_string(), now);
-        }
-        assert!(!all.finish("full", now));
-        assert!(all.finish("later", now.after(OIDC_LIFE)));
     }
 }

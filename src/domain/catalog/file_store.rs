@@ -34,6 +34,18 @@ pub enum FileStoreError {
 /// The setting that names this installation.
 const INSTALLATION: &str = "installation";
 
+/// The name of this installation, made once: 32 hex digits.
+///
+/// # Errors
+/// The database fails.
+pub async fn installation(db: &Db) -> store::Result<String> {
+    let mut w = db.write().await?;
+    let fresh = hex::encode(random::<16>());
+    let own = nodes::setting(&mut w, INSTALLATION, fresh.as_bytes()).await?;
+    w.commit().await?;
+    Ok(String::from_utf8_lossy(&own).into_owned())
+}
+
 /// Passes the file store of this installation, and marks one that belongs to nobody. The folder of a server belongs to the server.
 ///
 /// # Errors
@@ -42,10 +54,7 @@ pub async fn claim(db: &Db, blobs: &Blobs) -> Result<(), FileStoreError> {
     if !blobs.is_bucket() {
         return Ok(());
     }
-    let mut w = db.write().await?;
-    let fresh = hex::encode(random::<16>());
-    let own = nodes::setting(&mut w, INSTALLATION, fresh.as_bytes()).await?;
-    w.commit().await?;
+    let own = installation(db).await?.into_bytes();
     let owner = match blobs.owner().await {
         Err(e) if e.is_no_bucket() => return Err(FileStoreError::Absent),
         owner => owner?,

@@ -46,10 +46,11 @@ pub async fn type_code(
     audit::in_product(&mut w, scope, resource, &text, context.now()).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device).await?;
     w.commit().await?;
-    let (Some(node), kind) = (node, terminal::TerminalKind::Console) else {
+    if node.is_none() {
         return Ok(());
-    };
-    let nudge = || context.signal_device(node, device, DeviceSignal::Terminal(kind));
+    }
+    let kind = terminal::TerminalKind::Console;
+    let nudge = || context.signal_terminal(device, kind);
     if context.terminals.opened(device, kind, nudge).await {
         // A device that refuses the code or has just disconnected is treated like one that was offline.
         let _ = context

@@ -57,7 +57,8 @@ pub async fn csv(context: &Context, scope: &Scope<Product>, file: File) -> Resul
     let (rows, ignored) = blocking(move || read(file)).await??;
     let import = random_id();
     let mut w = context.db.write().await?;
-    imports::begin(&mut w, import, scope.product().id, context.now()).await?;
+    let product = scope.product().id;
+    imports::begin(&mut w, import, product, context.node, context.now()).await?;
     w.commit().await?;
     // The import runs in a task of its own, so that it ends in one of the two ways even when the client
     // disconnects.
@@ -158,11 +159,11 @@ async fn write_slice(
     Ok(ids.into_values().collect())
 }
 
-/// Deletes the devices of imports that a stop of the server interrupted. Runs at the start, before devices are
-/// accepted.
-pub async fn take_back_unfinished(db: &Db) -> store::Result<()> {
+/// Deletes the devices of imports that the stop of a node interrupted. Runs at its start, before devices are accepted, and when
+/// the other nodes take it for dead.
+pub async fn take_back_unfinished(db: &Db, node: NodeId) -> store::Result<()> {
     loop {
-        let unfinished = imports::unfinished(&mut db.read().await?).await?;
+        let unfinished = imports::unfinished(&mut db.read().await?, node).await?;
         let Some(import) = unfinished else {
             return forget(db).await;
         };

@@ -1,7 +1,7 @@
 //! Signals to many devices after a change. They are sent page by page in the background, so that no request
 //! waits, and the bus, which drops messages that its readers do not take in time, is not flooded.
 
-use crate::bus::DeviceSignal;
+use crate::bus::{BusMessage, DeviceSignal};
 use crate::domain::Context;
 use crate::ids::{DeviceId, GroupId, NodeId, OrgId, ProductId};
 use crate::limits::{PAGE_SIZE, TELL_PAUSE};
@@ -25,6 +25,7 @@ pub fn of_extensions(context: &Context, product: ProductId) {
 /// update before its signal is sent gets the keys first (`device::link`).
 pub fn of_keys(context: &Context, org: OrgId) {
     context.key_changes.fetch_add(1, Ordering::Relaxed);
+    context.bus.send(BusMessage::KeysChanged);
     begin(context, Whom::Org(org), DeviceSignal::Keys);
 }
 

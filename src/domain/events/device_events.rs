@@ -1,5 +1,5 @@
 //! Live device events for programs that watch (docs/protocol/rest.md, "Event stream" and "User sockets"). They
-//! exist in this process only. A watcher that falls behind misses some; the database holds the truth.
+//! exist in memory only, of the node where they happen and of those where people watch. A watcher that falls behind misses some; the database holds the truth.
 
 use crate::access::random_id;
 use crate::access::scope::{Product, Scope};
@@ -9,14 +9,15 @@ use crate::domain::devices;
 use crate::domain::error::field;
 use crate::domain::events::audits;
 use crate::ids::{DeviceId, GroupId};
-use crate::limits::{DEVICE_EVENTS, EVENT_STREAM_DEVICES};
+use crate::limits::{DEVICE_EVENTS, EVENT_STREAM_DEVICES, EVENTS_WAITING};
 use crate::rollout::outcome::Report;
 use crate::store::words::HealthState;
 use crate::store::{self, Db};
 use serde_json::{Value, json};
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::broadcast;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::{Notify, broadcast, mpsc};
 
 /// An event of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,58 @@ impl EventKind {
         }
     }
 
+    /// What the event is, as one node tells it another: its name, its detail, and the progress.
+    pub fn told(self) -> (&'static str, &'static str, Option<i64>) {
+        match self {
+            Self::Online => (self.word(), "", None),
+            Self::Offline(reason) => (self.word(), reason, None),
+            Self::Update { stage, percent } => (self.word(), stage, percent),
+            Self::Health(status) => (self.word(), status.word(), None),
+        }
+    }
+
+    /// What another node told; `None` for what this version does not know.
+    pub fn heard(word: &str, detail: &str, percent: Option<i64>) -> Option<Self> {
+        let known = |words: &[&'static str]| words.iter().copied().find(|w| *w == detail);
+        Some(match word {
+            "online" => Self::Online,
+            "offline" => Self::Offline(known(&Self::REASONS)?),
+            "firmware_update" => Self::Update {
+                stage: known(&Self::STAGES)?,
+                percent,
+            },
+            "health" => Self::Health(HealthState::parse(detail)?),
+            _ => return None,
+        })
+    }
+
+    /// Why a device left.
+    const REASONS: [&str; 9] = [
+        "lost",
+        "left",
+        "replaced",
+        "asked to reconnect",
+        "silent or not understood",
+        "not understood",
+        "too many messages",
+        "message too large",
+        "server stopped",
+    ];
+
+    /// The stages of an update.
+    const STAGES: [&str; 10] = [
+        "received",
+        "started",
+        "downloading",
+        "updating",
+        "completed",
+        "failed",
+        "ignored",
+        "rescheduled",
+        "expired",
+        "installed",
+    ];
+
     /// The event's details as JSON.
     pub fn facts(self) -> Value {
         match self {
@@ -81,6 +134,12 @@ impl EventKind {
 #[derive(Clone)]
 pub struct DeviceEvents {
     sender: broadcast::Sender<DeviceEvent>,
+    /// The way to the nodes where people watch, once there is one.
+    elsewhere: Arc<OnceLock<mpsc::Sender<DeviceEvent>>>,
+    /// Told when somebody begins to watch here.
+    watched: Arc<Notify>,
+    /// Whether people watch at another node.
+    watched_elsewhere: Arc<AtomicBool>,
     recent: Arc<Mutex<Recent>>,
     /// Tells the events of this process from those of another one, or of the one before a restart.
     process: u64,
@@ -109,6 +168,9 @@ impl DeviceEvents {
     pub fn new(clock: Clock) -> Self {
         Self {
             sender: broadcast::channel(DEVICE_EVENTS).0,
+            elsewhere: Arc::default(),
+            watched: Arc::default(),
+            watched_elsewhere: Arc::default(),
             recent: Arc::default(),
             process: random_id().unsigned_abs(),
             clock,
@@ -138,9 +200,19 @@ impl DeviceEvents {
         self.tell(device, EventKind::Update { stage, percent });
     }
 
-    /// Publishes an event.
+    /// Publishes an event, here and at other nodes where people watch.
     pub fn tell(&self, device: DeviceId, what: EventKind) {
-        let at = self.clock.now();
+        let event = self.tell_here(device, what, self.clock.now());
+        if self.watched_elsewhere.load(Ordering::Relaxed)
+            && let Some(elsewhere) = self.elsewhere.get()
+        {
+            // Who watches may miss some, as documented.
+            let _ = elsewhere.try_send(event);
+        }
+    }
+
+    /// Publishes an event that another node told.
+    pub fn tell_here(&self, device: DeviceId, what: EventKind, at: Micros) -> DeviceEvent {
         let mut recent = self.recent();
         recent.last += 1;
         let event = DeviceEvent {
@@ -156,6 +228,23 @@ impl DeviceEvents {
         // Sending fails when nobody watches, which is the usual case. While the events are locked, so that all learn them in the
         // order of their numbers.
         let _ = self.sender.send(event);
+        event
+    }
+
+    /// Whether anybody watches at this node.
+    pub fn is_watched(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
+    /// The events of this node, for the nodes where people watch; once.
+    pub fn for_other_nodes(&self) -> Option<mpsc::Receiver<DeviceEvent>> {
+        let (sender, events) = mpsc::channel(EVENTS_WAITING);
+        self.elsewhere.set(sender).ok().map(|()| events)
+    }
+
+    /// Says whether people watch at another node.
+    pub fn set_watched_elsewhere(&self, watched: bool) {
+        self.watched_elsewhere.store(watched, Ordering::Relaxed);
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -164,13 +253,22 @@ impl DeviceEvents {
 
     /// Subscribes to the events from now on.
     pub fn watch(&self) -> broadcast::Receiver<DeviceEvent> {
-        self.sender.subscribe()
+        let events = self.sender.subscribe();
+        self.watched.notify_waiters();
+        events
+    }
+
+    /// Waits until somebody begins to watch, from this call on.
+    pub fn somebody_watches(&self) -> impl Future<Output = ()> {
+        let mut came = Box::pin(self.watched.clone().notified_owned());
+        came.as_mut().enable();
+        came
     }
 
     /// Subscribes to the events behind the one with this mark (see [`Self::mark`]): those that were missed, and those from now on.
     pub fn watch_after(&self, mark: &str) -> (broadcast::Receiver<DeviceEvent>, Missed) {
         let recent = self.recent();
-        let next = self.sender.subscribe();
+        let next = self.watch();
         let number = mark.split_once('-').and_then(|(process, number)| {
             let own = u64::from_str_radix(process, 16).ok()? == self.process;
             number
@@ -321,6 +419,43 @@ pub async fn identifiers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use device_protocol::session::Close;
+
+    #[test]
+    fn another_node_hears_each_event_as_it_was() {
+        let mut all = vec![EventKind::Online, EventKind::Offline("lost")];
+        all.extend(EventKind::REASONS.map(EventKind::Offline));
+        let closes = [
+            Close::Left,
+            Close::Replaced,
+            Close::Asked,
+            Close::Protocol,
+            Close::WrongKind,
+            Close::NotText,
+            Close::Flood,
+            Close::TooLarge,
+            Close::Restart,
+        ];
+        all.extend(closes.map(|close| EventKind::Offline(close.word())));
+        for percent in [None, Some(3)] {
+            all.extend(EventKind::STAGES.map(|stage| EventKind::Update { stage, percent }));
+        }
+        all.extend(
+            HealthState::WORDS
+                .iter()
+                .filter_map(|w| HealthState::parse(w))
+                .map(EventKind::Health),
+        );
+        for event in all {
+            let (word, detail, percent) = event.told();
+            assert_eq!(EventKind::heard(word, detail, percent), Some(event));
+        }
+        assert_eq!(
+            EventKind::heard("offline", "of a newer version", None),
+            None
+        );
+        assert_eq!(EventKind::heard("dances", "", None), None);
+    }
 
     #[test]
     fn who_comes_back_is_told_what_it_missed() {

@@ -1,5 +1,6 @@
 //! Support of devices in the field: terminals, scripts, webhooks, mail, and notifications.
 
+pub mod elsewhere;
 pub mod mail_rules;
 pub mod notifications;
 pub mod script_runs;

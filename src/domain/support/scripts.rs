@@ -1,7 +1,6 @@
 //! Support scripts: Elixir code that a product stores and that people run on its devices.
 
 use crate::access::scope::{Product, Scope};
-use crate::bus::DeviceSignal;
 use crate::domain::Context;
 use crate::domain::accounts::access_check::AccessCheck;
 use crate::domain::devices::check_tags;
@@ -243,7 +242,7 @@ pub async fn run(
         .script_runs
         .begin(device, script.text.as_str(), millis)
         .ok_or(DomainError::Unavailable)?;
-    context.signal_device(node, device, DeviceSignal::Script(waiting.id));
+    context.signal_script(node, device, waiting.id);
     let mut standing = AccessCheck::begin(&context.db, scope).about(device);
     let answered = tokio::select! {
         answered = tokio::time::timeout(time, &mut waiting.output) => answered,

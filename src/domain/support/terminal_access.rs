@@ -3,7 +3,6 @@
 
 use super::terminals::{Blocked, Seat};
 use crate::access::scope::{Person, Product, Role, Scope};
-use crate::bus::DeviceSignal;
 use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::{DomainError, Result, devices};
@@ -89,7 +88,7 @@ pub async fn open(
     let seat = seat.ok_or_else(|| {
         DomainError::Detail("Too many terminals are open on this server; close some first.".into())
     })?;
-    let nudge = || context.signal_device(context.node, device, DeviceSignal::Terminal(kind));
+    let nudge = || context.signal_terminal(device, kind);
     // A device that is offline now opens its terminal when it connects.
     context.terminals.opened(device, kind, nudge).await;
     Ok(TerminalSession {
@@ -181,7 +180,7 @@ impl TerminalSession {
             .terminals
             .type_in(self.device, self.kind, typed.clone());
         if matches!(done, Ok(()) | Err(Blocked::Full)) {
-            context.signal_device(context.node, self.device, DeviceSignal::Terminal(self.kind));
+            context.signal_terminal(self.device, self.kind);
         }
         done
     }

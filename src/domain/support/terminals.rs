@@ -1,7 +1,8 @@
 //! Open consoles and shells of devices: their viewers, their recent output, and input that was not sent yet.
-//! Like the connections, they are known to this process only. A device costs nothing here until somebody opens
+//! Like the connections, they are known to this process only; people of other nodes come by a relay. A device costs nothing here until somebody opens
 //! its terminal.
 
+mod relay;
 mod scrollback;
 mod transfer;
 mod viewer;
@@ -9,6 +10,8 @@ mod viewer;
 use crate::ids::{ConnectionId, DeviceId};
 use crate::limits::{TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINALS};
 use device_protocol::terminal::{TerminalInput, TerminalKind, TerminalOutput};
+use relay::Relay;
+pub use relay::{RelaySeat, Relayed};
 use scrollback::Scrollback;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -47,6 +50,7 @@ struct Terminal {
     version: Box<str>,
     lines: Scrollback,
     viewers: Vec<Viewer>,
+    relays: Vec<Relay>,
     inbox: VecDeque<TerminalInput>,
     up: Transfers,
     down: Transfers,
@@ -54,7 +58,7 @@ struct Terminal {
 
 impl Terminal {
     fn unused(&self) -> bool {
-        self.viewers.is_empty() && self.inbox.is_empty()
+        self.viewers.is_empty() && self.inbox.is_empty() && self.relays.is_empty()
     }
 
     /// Sends a message to every viewer that has received the earlier output.
@@ -63,7 +67,8 @@ impl Terminal {
     }
 }
 
-type Key = (DeviceId, TerminalKind);
+/// A terminal of a device.
+pub type Key = (DeviceId, TerminalKind);
 
 /// All open terminals of this process.
 #[derive(Clone, Default)]
@@ -192,6 +197,9 @@ impl Terminals {
         let Some(terminal) = state.open.get_mut(&key) else {
             return;
         };
+        if !matches!(said, TerminalOutput::Open(_)) {
+            terminal.relay_said(&said);
+        }
         match said {
             TerminalOutput::Open(version) => terminal.open(connection, version),
             TerminalOutput::Output(text) => {
@@ -226,33 +234,40 @@ impl Terminals {
 
     /// Closes the terminals of a connection that ended, and drops their output.
     pub fn close(&self, device: DeviceId, connection: ConnectionId) {
-        let mut state = self.lock();
         for kind in TerminalKind::ALL {
-            let key = (device, kind);
-            let Some(terminal) = state.open.get_mut(&key) else {
-                continue;
+            self.close_one((device, kind), connection);
+        }
+    }
+
+    /// Closes one terminal of a connection that ended.
+    pub fn close_one(&self, key: Key, connection: ConnectionId) {
+        let mut state = self.lock();
+        let Some(terminal) = state.open.get_mut(&key) else {
+            return;
+        };
+        if terminal.connection != Some(connection) {
+            return;
+        }
+        terminal.relay_left(connection);
+        let relays = std::mem::take(&mut terminal.relays);
+        let mut viewers = std::mem::take(&mut terminal.viewers);
+        for viewer in &mut viewers {
+            // The viewer must receive the next connection's output from its start.
+            viewer.fresh = true;
+            let gone = shown("message", json!({"event": "the device has disconnected"}));
+            // The message may be lost for a slow viewer, which notices the end anyway because no output
+            // follows.
+            viewer.notify(&gone);
+        }
+        if viewers.is_empty() && relays.is_empty() {
+            state.open.remove(&key);
+        } else {
+            let next = Terminal {
+                viewers,
+                relays,
+                ..Terminal::default()
             };
-            if terminal.connection != Some(connection) {
-                continue;
-            }
-            let mut viewers = std::mem::take(&mut terminal.viewers);
-            for viewer in &mut viewers {
-                // The viewer must receive the next connection's output from its start.
-                viewer.fresh = true;
-                let gone = shown("message", json!({"event": "the device has disconnected"}));
-                // The message may be lost for a slow viewer, which notices the end anyway because no output
-                // follows.
-                viewer.notify(&gone);
-            }
-            if viewers.is_empty() {
-                state.open.remove(&key);
-            } else {
-                let next = Terminal {
-                    viewers,
-                    ..Terminal::default()
-                };
-                state.open.insert(key, next);
-            }
+            state.open.insert(key, next);
         }
     }
 }
@@ -260,11 +275,13 @@ impl Terminals {
 impl Terminal {
     /// Marks the terminal as open on the device, and sends the earlier output to each new viewer.
     fn open(&mut self, connection: ConnectionId, version: Box<str>) {
-        if self.connection != Some(connection) {
+        let anew = self.connection != Some(connection);
+        if anew {
             self.connection = Some(connection);
             self.lines = Scrollback::default();
         }
         self.version = version;
+        self.relay_open(connection, anew);
         let word = if self.shell() { "output" } else { "up" };
         let metadata = shown("metadata", json!({"version": &*self.version}));
         let past = shown(word, json!({"data": self.lines.all()}));
@@ -285,14 +302,15 @@ impl Terminal {
 impl Seat {
     /// Sends a chat message to every viewer of this terminal, under the sender's name.
     pub fn chat(&self, mut payload: Value) {
-        let state = self.terminals.lock();
-        let Some(terminal) = state.open.get(&self.key) else {
+        let mut state = self.terminals.lock();
+        let Some(terminal) = state.open.get_mut(&self.key) else {
             return;
         };
         let own = terminal.viewers.iter().find(|v| v.id == self.id);
         if let (Some(own), Some(map)) = (own, payload.as_object_mut()) {
             map.insert("name".into(), own.name.clone().into());
         }
+        terminal.relay_chat(&payload, None);
         let message = shown("message", payload);
         for viewer in &terminal.viewers {
             viewer.notify(&message);
@@ -306,13 +324,14 @@ impl Drop for Seat {
         let (Some(name), TerminalKind::Console) = (name, self.key.1) else {
             return;
         };
-        let message = shown(
-            "message",
-            json!({"name": name, "event": "closed the console"}),
-        );
-        let state = self.terminals.lock();
-        let others = state.open.get(&self.key).map(|t| &t.viewers);
-        for viewer in others.into_iter().flatten().filter(|v| !v.fresh) {
+        let mut state = self.terminals.lock();
+        let Some(terminal) = state.open.get_mut(&self.key) else {
+            return;
+        };
+        let message = relay::closed_console(&name);
+        terminal.relay_chat(&message, None);
+        let message = shown("message", message);
+        for viewer in terminal.viewers.iter().filter(|v| !v.fresh) {
             viewer.notify(&message);
         }
     }

@@ -128,3 +128,32 @@ pub async fn lock_owner(w: &mut Write, user: UserId) -> Result<bool> {
     )?;
     Ok(row.is_some_and(|r| r.0))
 }
+
+/// Notes that a sign-in at a provider has come back, until it would be over by itself. False when it had come back before.
+pub async fn finish_sign_in(w: &mut Write, state: &[u8; 32], ends: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "identities.finish_sign_in",
+            "INSERT INTO finished_sign_ins (state_hash, ends_at) VALUES ($1, $2)
+             ON CONFLICT (state_hash) DO NOTHING"
+        ),
+        state.as_slice(),
+        ends
+    )?;
+    Ok(n == 1)
+}
+
+/// Forgets some of the sign-ins that are over; how many.
+pub async fn sweep_sign_ins(w: &mut Write, now: Micros, most: i64) -> Result<u64> {
+    execute!(
+        w,
+        sql!(
+            "identities.sweep_sign_ins",
+            "DELETE FROM finished_sign_ins WHERE state_hash IN
+               (SELECT state_hash FROM finished_sign_ins WHERE ends_at < $1 LIMIT $2)"
+        ),
+        now,
+        most
+    )
+}

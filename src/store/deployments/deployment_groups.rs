@@ -1,9 +1,9 @@
-//! Deployment groups in the database: their settings, conditions, and the scheduler's lease on each.
+//! Deployment groups in the database: their settings, conditions, and the scheduler's lock on each.
 
 use crate::clock::Micros;
 use crate::store::accounts::scope::{Product, Scope};
 use crate::store::devices::held;
-use crate::store::ids::{FirmwareId, GroupId, NodeId, OrgId, ProductId, ReleaseId};
+use crate::store::ids::{FirmwareId, GroupId, OrgId, ProductId, ReleaseId};
 use crate::store::words::{QueueOrder, TagOperator};
 use crate::store::{On, Result, Write};
 use sqlx::FromRow;
@@ -375,26 +375,16 @@ pub async fn active(on: &mut impl On) -> Result<Vec<(GroupId,)>> {
     )
 }
 
-/// Takes or renews the lease, and locks its row until the transaction ends, so that two schedulers cannot count
-/// the same free slots.
-pub async fn lease(
-    w: &mut Write,
-    id: GroupId,
-    node: NodeId,
-    until: Micros,
-    now: Micros,
-) -> Result<bool> {
+/// Locks a group until the transaction ends, so that no two schedulers count the same free slots, whichever nodes they run on.
+/// False when there is no such group.
+pub async fn lock(w: &mut Write, id: GroupId) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
-            "deployment_groups.lease",
-            "UPDATE group_leases SET node_id = $2, until = $3
-             WHERE group_id = $1 AND (node_id = $2 OR node_id IS NULL OR until < $4)"
+            "deployment_groups.lock",
+            "UPDATE group_leases SET until = until WHERE group_id = $1"
         ),
-        id,
-        node,
-        until,
-        now
+        id
     )?;
     Ok(n == 1)
 }

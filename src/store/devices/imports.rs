@@ -6,16 +6,23 @@ use crate::store::{On, Result, Write};
 use sqlx::QueryBuilder;
 
 /// Begins an import.
-pub async fn begin(w: &mut Write, import: i64, product: ProductId, now: Micros) -> Result<()> {
+pub async fn begin(
+    w: &mut Write,
+    import: i64,
+    product: ProductId,
+    node: NodeId,
+    now: Micros,
+) -> Result<()> {
     execute!(
         w,
         sql!(
             "imports.begin",
-            "INSERT INTO imports (id, product_id, begun_at) VALUES ($1, $2, $3)"
+            "INSERT INTO imports (id, product_id, begun_at, node_id) VALUES ($1, $2, $3, $4)"
         ),
         import,
         product,
-        now
+        now,
+        node
     )?;
     Ok(())
 }
@@ -59,14 +66,16 @@ pub async fn forget_some(w: &mut Write, most: i64) -> Result<u64> {
     )
 }
 
-/// An import that was begun and not completed, if there is one.
-pub async fn unfinished(on: &mut impl On) -> Result<Option<i64>> {
+/// An import that a node has begun and not completed, if there is one. One that names no node is of an older version, and of a server
+/// that was alone.
+pub async fn unfinished(on: &mut impl On, node: NodeId) -> Result<Option<i64>> {
     let row: Option<(i64,)> = fetch_optional!(
         on,
         sql!(
             "imports.unfinished",
-            "SELECT id FROM imports ORDER BY begun_at, id LIMIT 1"
-        )
+            "SELECT id FROM imports WHERE node_id = $1 OR node_id IS NULL ORDER BY begun_at, id LIMIT 1"
+        ),
+        node
     )?;
     Ok(row.map(|r| r.0))
 }

@@ -130,7 +130,13 @@ pub struct Write {
 }
 
 /// Counts the transactions that took a right away.
-pub type Revocations = Arc<watch::Sender<u64>>;
+#[derive(Debug, Clone, Default)]
+pub struct Revocations {
+    /// Those of all nodes.
+    pub(super) all: Arc<watch::Sender<u64>>,
+    /// Those of this node.
+    pub(super) own: Arc<watch::Sender<u64>>,
+}
 
 impl On for Write {
     fn conn(&mut self) -> Conn<'_> {
@@ -191,7 +197,9 @@ impl Write {
         if let Some(mut held) = self.held.take() {
             run(&mut held, "COMMIT").await?;
             if self.revokes {
-                self.revocations.send_modify(|n| *n += 1);
+                for counted in [&self.revocations.all, &self.revocations.own] {
+                    counted.send_modify(|n| *n += 1);
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::{Read, Result, Write, priority};
 use crate::clock::{Clock, Micros};
 use crate::limits::{
     CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY,
-    PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
+    PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME, TRANSACTION_IDLE,
 };
 use crate::store::support::messages::Wants;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -127,7 +127,7 @@ impl Db {
                 .await?,
             write,
             file: Arc::new(Opened::new(path).map_err(sqlx::Error::Io)?),
-            revocations: Arc::default(),
+            revocations: Revocations::default(),
             shared: Arc::default(),
             people: false,
         })
@@ -137,7 +137,11 @@ impl Db {
     pub async fn open_postgres(url: &str) -> Result<Self> {
         #[cfg(test)]
         crate::store::tests::ran::record();
-        let options = PgConnectOptions::from_str(url)?.application_name("nervecenter");
+        // A node that was stopped in the middle of a transaction must not keep the others waiting for what it has locked.
+        let idle = format!("{}ms", TRANSACTION_IDLE.as_millis());
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("nervecenter")
+            .options([("idle_in_transaction_session_timeout", idle)]);
         let pool = |n: u32, wait: Duration| {
             PgPoolOptions::new()
                 .max_connections(n)
@@ -163,7 +167,7 @@ impl Db {
         let limited = options.options([("statement_timeout", limit)]);
         Ok(Self::Postgres {
             pool: devices,
-            revocations: Arc::default(),
+            revocations: Revocations::default(),
             shared: Arc::default(),
             people_pool: pool(PEOPLE_READERS, PEOPLE_CONNECTION_WAIT).connect_lazy_with(limited),
             people: false,
@@ -282,16 +286,26 @@ impl Db {
         }
     }
 
-    /// Changes each time a right was taken away through this process: whoever holds something open for a person looks
-    /// again whether that person may still have it.
+    /// Changes each time a right was taken away: whoever holds something open for a person looks again whether that person may
+    /// still have it.
     pub fn revocations(&self) -> watch::Receiver<u64> {
-        self.counts_revocations().subscribe()
+        self.counts_revocations().all.subscribe()
+    }
+
+    /// Changes each time a right was taken away through this node.
+    pub fn own_revocations(&self) -> watch::Receiver<u64> {
+        self.counts_revocations().own.subscribe()
+    }
+
+    /// Says that a right was taken away through another node.
+    pub fn revoked_elsewhere(&self) {
+        self.counts_revocations().all.send_modify(|n| *n += 1);
     }
 
     /// How long to wait before looking whether a right is still there, so that thousands who hold something open do not all
     /// look at once: a different time for each, longer with their number.
     pub fn look_delay(&self) -> Duration {
-        let all = u32::try_from(self.counts_revocations().receiver_count()).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.counts_revocations().all.receiver_count()).unwrap_or(u32::MAX);
         LOOK_EVERY.saturating_mul(rand::random_range(0..all.max(1)))
     }
 

@@ -1,8 +1,9 @@
-//! The server nodes that share the database: their heartbeat, the node that owns the database, and stored
-//! settings.
+//! The server nodes that share the database: their heartbeat, the node that owns the database or leads the others, and
+//! stored settings.
 
 use crate::clock::Micros;
 use crate::store::ids::NodeId;
+use crate::store::words::NodeRole;
 use crate::store::{On, Result, Write};
 
 /// Records that a node is alive.
@@ -64,6 +65,104 @@ pub async fn claim_server(
     Ok(None)
 }
 
+/// A node among others, as it says.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct NodeRow {
+    pub id: NodeId,
+    /// When it was alive last, by its own clock.
+    pub seen_at: Micros,
+    pub role: NodeRole,
+    /// Which version of the program it runs.
+    pub version: String,
+}
+
+/// Begins the life of a node among others.
+pub async fn begin(
+    w: &mut Write,
+    node: NodeId,
+    role: NodeRole,
+    version: &str,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "nodes.begin",
+            "INSERT INTO nodes (id, started_at, seen_at, role, version) VALUES ($1, $2, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, seen_at = excluded.seen_at,
+               role = excluded.role, version = excluded.version"
+        ),
+        node,
+        now,
+        role,
+        version
+    )?;
+    Ok(())
+}
+
+/// Records that a node is alive. False when it has no row any more, since the others took it for dead.
+pub async fn beat(w: &mut Write, node: NodeId, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!("nodes.beat", "UPDATE nodes SET seen_at = $2 WHERE id = $1"),
+        node,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// All nodes, at most a thousand.
+pub async fn all(on: &mut impl On) -> Result<Vec<NodeRow>> {
+    fetch_all!(
+        on,
+        sql!(
+            "nodes.all",
+            "SELECT id, seen_at, role, version FROM nodes ORDER BY id LIMIT 1000"
+        )
+    )
+}
+
+/// The node that owns the database, or leads the nodes that share it.
+pub async fn owner(on: &mut impl On) -> Result<Option<NodeId>> {
+    let value = find_setting(on, OWNER).await?;
+    let number = value.and_then(|v| <[u8; 8]>::try_from(v).ok());
+    Ok(number.map(|n| NodeId(i64::from_be_bytes(n))))
+}
+
+/// Lets a node lead in place of another one, or of none. False when that one does not lead any more.
+pub async fn lead(w: &mut Write, before: Option<NodeId>, next: Option<NodeId>) -> Result<bool> {
+    let value = |node: Option<NodeId>| node.map_or(Vec::new(), |n| n.0.to_be_bytes().to_vec());
+    setting(w, OWNER, b"").await?;
+    let n = execute!(
+        w,
+        sql!(
+            "nodes.lead",
+            "UPDATE settings SET value = $3 WHERE name = $1 AND value = $2"
+        ),
+        OWNER,
+        value(before),
+        value(next)
+    )?;
+    Ok(n == 1)
+}
+
+/// Waits until no other node starts, until this transaction ends: what is made once for all nodes is made by the first one.
+pub async fn lock_start(w: &mut Write) -> Result<()> {
+    setting(w, START, b"").await?;
+    execute!(
+        w,
+        sql!(
+            "nodes.lock_start",
+            "UPDATE settings SET value = value WHERE name = $1"
+        ),
+        START
+    )?;
+    Ok(())
+}
+
+/// The settings row that nodes lock while they start.
+const START: &str = "start";
+
 /// Nodes that have been silent since before `since`.
 pub async fn silent(w: &mut Write, own: NodeId, since: Micros) -> Result<Vec<(NodeId,)>> {
     fetch_all!(
@@ -77,16 +176,8 @@ pub async fn silent(w: &mut Write, own: NodeId, since: Micros) -> Result<Vec<(No
     )
 }
 
-/// Deletes a node and its leases.
+/// Deletes a node.
 pub async fn forget(w: &mut Write, node: NodeId) -> Result<()> {
-    execute!(
-        w,
-        sql!(
-            "nodes.leases",
-            "UPDATE group_leases SET until = 0, node_id = NULL WHERE node_id = $1"
-        ),
-        node
-    )?;
     execute!(
         w,
         sql!("nodes.forget", "DELETE FROM nodes WHERE id = $1"),

@@ -12,7 +12,7 @@ use crate::store::words::Validation;
 both_engines! {
     a_claim_is_taken_once_and_counted => claims;
     candidates_come_in_order_and_only_when_eligible => candidates;
-    a_lease_is_one_nodes_until_it_lapses => leases;
+    a_group_that_is_not_there_cannot_be_locked => locks;
     two_schedulers_never_claim_beyond_the_limit => racing_claims;
     nobody_is_claimed_between_failures_and_their_comparison => compared_claims;
     devices_are_held_until_what_holds_them_changes => held_devices;
@@ -186,22 +186,13 @@ async fn candidates(db: &Db) {
     assert_eq!(fifo(&mut w).await, [ids[5]]);
 }
 
-async fn leases(db: &Db) {
+async fn locks(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     let (group, _) = fleet(&mut w, &world, 0).await;
-    let lease = async |w: &mut Write, node, now| {
-        deployment_groups::lease(w, group, NodeId(node), Micros(now + 10), Micros(now))
-            .await
-            .unwrap()
-    };
-    assert!(lease(&mut w, 1, 100).await);
-    assert!(lease(&mut w, 1, 105).await);
-    assert!(!lease(&mut w, 2, 115).await);
-    assert!(lease(&mut w, 2, 116).await);
-    assert!(!lease(&mut w, 1, 117).await);
-    nodes::forget(&mut w, NodeId(2)).await.unwrap();
-    assert!(lease(&mut w, 1, 117).await);
+    assert!(deployment_groups::lock(&mut w, group).await.unwrap());
+    let none = GroupId::from(group.number() + 1);
+    assert!(!deployment_groups::lock(&mut w, none).await.unwrap());
 }
 
 async fn racing_claims(db: &Db) {
@@ -210,7 +201,7 @@ async fn racing_claims(db: &Db) {
     let (group, _) = fleet(&mut w, &world, 20).await;
     w.commit().await.unwrap();
     // Both call themselves the lease's holder: only the row lock keeps them apart.
-    let run = || crate::rollout::claim::run(db, NodeId(1), group, None, later(100));
+    let run = || crate::rollout::claim::run(db, group, None, later(100));
     let runs = futures_util::future::join_all((0..8).map(|_| run())).await;
     let claimed: usize = runs.into_iter().map(|r| r.unwrap().claimed.len()).sum();
     assert_eq!(claimed, 3);
@@ -228,7 +219,7 @@ async fn compared_claims(db: &Db) {
         .unwrap();
     w.commit().await.unwrap();
     let run = async |compared: Option<&Comparison>| {
-        crate::rollout::claim::run(db, NodeId(1), group, compared, later(100))
+        crate::rollout::claim::run(db, group, compared, later(100))
             .await
             .unwrap()
     };

@@ -81,6 +81,17 @@ mod said;
 mod support;
 mod uploads;
 
+/// Ends the connections that carry messages between nodes, as a restart of the database does.
+pub(crate) async fn cut_bus(w: &mut Write) -> Result<()> {
+    let Conn::Postgres(c) = w.conn() else {
+        return Ok(());
+    };
+    c.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'nervecenter bus'")
+        .await?;
+    w.settle(true);
+    Ok(())
+}
+
 struct World {
     org: OrgId,
     product: ProductId,

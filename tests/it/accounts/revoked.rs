@@ -15,6 +15,11 @@ crate::both_engines! {
     a_product_key_that_ends_closes_the_sockets_that_it_opened
 }
 
+crate::across_nodes! {
+    a_right_that_ends_closes_what_it_had_opened
+    a_product_key_that_ends_closes_the_sockets_that_it_opened
+}
+
 /// Less than a look, and room for a slow machine.
 const AT_ONCE: Duration = Duration::from_secs(6);
 

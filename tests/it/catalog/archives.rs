@@ -9,6 +9,10 @@ crate::both_engines! {
     an_archive_reaches_devices_at_their_join_and_at_its_release
 }
 
+crate::across_nodes! {
+    an_archive_reaches_devices_at_their_join_and_at_its_release
+}
+
 async fn an_archive_is_checked_like_firmware(server: Server) {
     let api = server.api();
     let good = || fixtures::bytes("good/archive-1.0.0.fw");

@@ -11,6 +11,11 @@ crate::both_engines! {
     metrics_are_averaged_and_logs_are_searched
 }
 
+crate::across_nodes! {
+    health_geo_and_logs_reach_the_people
+    switches_reach_connected_devices_and_nobody_else
+}
+
 pub async fn extend(d: &mut Device, names: Value) -> Value {
     let firmware = json!({"uuid": "u", "product": "p", "version": "1.0.0", "platform": "x", "architecture": "y"});
     d.join(running(&firmware), json!({})).await;

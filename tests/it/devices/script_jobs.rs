@@ -17,6 +17,11 @@ crate::both_engines! {
     a_large_output_is_cut
 }
 
+crate::across_nodes! {
+    a_script_runs_on_the_devices_that_can
+    a_large_output_is_cut
+}
+
 fn bulk() -> String {
     Api::product("/devices/bulk")
 }

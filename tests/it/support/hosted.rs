@@ -73,9 +73,9 @@ impl Hosted {
         });
         let node = starts.await.unwrap().unwrap();
         let ready = json!({
-            "web": node.web.to_string(),
-            "devices": node.devices.to_string(),
-            "downloads": node.downloads.to_string(),
+            "web": node.web,
+            "devices": node.devices,
+            "downloads": node.downloads,
             "ca": node.ca_file,
         });
         let hosted = Self {

@@ -12,6 +12,8 @@ pub mod hosted;
 pub mod inbox;
 pub mod inspect;
 pub mod issuer;
+pub mod nats;
+pub mod nodes;
 pub mod postgres;
 pub mod readings;
 pub mod server;

@@ -2,6 +2,7 @@
 //! binary as a process, for tests of what only a process has (signals, memory, a log, its end).
 
 use super::hosted::Hosted;
+use super::nodes::Two;
 use super::{Api, postgres, statement_log};
 use nervecenter::Clock;
 use serde_json::Value;
@@ -20,16 +21,17 @@ pub enum Engine {
 }
 
 /// What a server runs in.
-enum Host {
+pub(super) enum Host {
     Process(Child),
     Here(Box<Hosted>),
+    Two(Box<Two>),
 }
 
 impl Host {
     fn child(&self) -> &Child {
         match self {
             Self::Process(child) => child,
-            Self::Here(_) => {
+            Self::Here(_) | Self::Two(_) => {
                 panic!("start it with `Server::process`: it has no process of its own")
             }
         }
@@ -38,7 +40,7 @@ impl Host {
     fn child_mut(&mut self) -> &mut Child {
         match self {
             Self::Process(child) => child,
-            Self::Here(_) => {
+            Self::Here(_) | Self::Two(_) => {
                 panic!("start it with `Server::process`: it has no process of its own")
             }
         }
@@ -135,12 +137,18 @@ impl Server {
         let machine = Clock::default();
         let clock = match &self.host {
             Host::Here(hosted) => hosted.clock(),
+            Host::Two(two) => two.fleet.clock(),
             Host::Process(_) => &machine,
         };
         clock.now().0 / 1_000
     }
 
-    fn ready(host: Host, folder: TempDir, database_url: Option<String>, ready: &Value) -> Self {
+    pub(super) fn ready(
+        host: Host,
+        folder: TempDir,
+        database_url: Option<String>,
+        ready: &Value,
+    ) -> Self {
         Self {
             host,
             database_url,
@@ -153,7 +161,7 @@ impl Server {
         }
     }
 
-    fn with_login(mut self) -> Self {
+    pub(super) fn with_login(mut self) -> Self {
         self.login = self.bootstrap("jane@acme.org", "acme", super::fixtures::PRODUCT);
         self
     }
@@ -162,6 +170,10 @@ impl Server {
     pub fn advance(&self, by: std::time::Duration) {
         match &self.host {
             Host::Here(hosted) => hosted.clock().advance(by),
+            Host::Two(two) => {
+                two.people.clock().advance(by);
+                two.fleet.clock().advance(by);
+            }
             Host::Process(_) => {
                 panic!("start it with `Server::start`: this one has the machine's clock")
             }
@@ -329,6 +341,24 @@ impl Server {
         other
     }
 
+    /// Starts another node on the same PostgreSQL with these flags, and with nothing of this one's data.
+    pub fn node_beside(&self, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = self.database_url.clone();
+        let (child, ready) = launch(&folder, url.as_deref(), ["127.0.0.1:0"; 3], flags, &[]);
+        let mut other = Self::ready(Host::Process(child), folder, url, &ready);
+        other.login = self.login.clone();
+        other
+    }
+
+    /// Starts a server on the same PostgreSQL with these flags and the same certificate authority; it must refuse.
+    pub fn refused_beside(&self, flags: &[&str]) -> (Option<i32>, String) {
+        let folder = self.neighbour_folder();
+        let data = folder.path().join("data");
+        let own = ["--data-dir", data.to_str().unwrap()];
+        self.refused(&[flags, &own].concat())
+    }
+
     /// A folder whose data folder has the certificate authority of this server, and nothing else of it.
     pub fn neighbour_folder(&self) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -381,7 +411,7 @@ impl Server {
     pub fn alive(&mut self) -> bool {
         match &mut self.host {
             Host::Process(child) => child.try_wait().unwrap().is_none(),
-            Host::Here(_) => true,
+            Host::Here(_) | Host::Two(_) => true,
         }
     }
 
@@ -474,7 +504,7 @@ impl Server {
 }
 
 /// The URL of a fresh database of an engine that has URLs. `None` when the engine is not installed.
-async fn database(engine: Engine) -> Option<Option<String>> {
+pub(super) async fn database(engine: Engine) -> Option<Option<String>> {
     provider();
     match engine {
         Engine::Sqlite => Some(None),
@@ -488,7 +518,8 @@ fn engine_name(url: Option<&str>) -> &'static str {
 }
 
 fn text(ready: &Value, key: &str) -> String {
-    ready[key].as_str().unwrap().to_owned()
+    // A node that does not serve something has no address for it.
+    ready[key].as_str().unwrap_or_default().to_owned()
 }
 
 fn launch(

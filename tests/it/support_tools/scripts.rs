@@ -11,6 +11,10 @@ crate::both_engines! {
     p64_a_script_runs_on_its_device_and_nowhere_else
 }
 
+crate::across_nodes! {
+    p64_a_script_runs_on_its_device_and_nowhere_else
+}
+
 async fn p63_scripts_are_kept_by_the_product(server: Server) {
     let api = server.api();
     let path = Api::product("/scripts");

@@ -16,6 +16,14 @@ crate::both_engines! {
     p66_and_p67_programs_watch_how_updates_go
 }
 
+crate::across_nodes! {
+    p68_several_people_share_a_console
+    files_pass_both_ways_and_within_their_bounds
+    a_shell_is_shared_like_a_console
+    p47_code_is_typed_into_the_console
+    p66_and_p67_programs_watch_how_updates_go
+}
+
 /// A device with a console of this version.
 pub(crate) async fn console(server: &Server, name: &str, version: &str) -> Device {
     let mut d = Device::secret(server, name).await.unwrap();

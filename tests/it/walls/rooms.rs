@@ -55,11 +55,13 @@ pub const ROWS: &[(&str, &[&str])] = &[
     (
         "bus",
         &[
+            "access::vault",
             "ids",
             "limits",
             "store::accounts::membership",
             "store::accounts::scope",
             "store::ids",
+            "store::node::notify",
         ],
     ),
     (
@@ -82,7 +84,10 @@ pub const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("clock", &[]),
-    ("config", &["access::vault", "blob", "limits", "oidc"]),
+    (
+        "config",
+        &["access::vault", "blob", "limits", "oidc", "store::words"],
+    ),
     ("console", &["access"]),
     ("delta", &[]),
     (
@@ -374,12 +379,27 @@ pub const ROWS: &[(&str, &[&str])] = &[
             "jobs",
             "limits",
             "oidc",
+            "relay",
             "rollout",
             "sendfile",
             "store",
         ],
     ),
     ("oidc", &["access", "clock", "limits"]),
+    (
+        "relay",
+        &[
+            "access",
+            "app",
+            "bus",
+            "clock",
+            "domain::events",
+            "domain::support",
+            "ids",
+            "limits",
+            "store",
+        ],
+    ),
     (
         "rollout",
         &[

@@ -5,7 +5,6 @@
 
 use super::script_turn::{self, Answer, Begun, Turn};
 use crate::budget::Slot;
-use crate::bus::DeviceSignal;
 use crate::domain::{Context, DomainError, Result};
 use crate::ids::{JobId, OrgId};
 use crate::limits::{JOB_SCRIPT_LOOK, JOB_SCRIPT_PAUSE, JOB_SCRIPT_RUNS, JOB_TRIES, JOBS_IN_TURN};
@@ -138,7 +137,7 @@ async fn answer(context: Context, begun: Begun, _place: Slot<OrgId>) -> Answer {
     let Some(mut waiting) = context.script_runs.begin(device, script, millis) else {
         return came(Err("the server runs as many scripts as it can".into()));
     };
-    context.signal_device(node, device, DeviceSignal::Script(waiting.id));
+    context.signal_script(node, device, waiting.id);
     came(match timeout(time, &mut waiting.output).await {
         Ok(Ok(Some(output))) => Ok(output),
         Ok(_) => Err("its client cannot run scripts".into()),

@@ -1,0 +1,11 @@
+-- Several nodes work on one database: what each of them does, and with which version.
+ALTER TABLE nodes ADD COLUMN role TEXT NOT NULL DEFAULT 'all';
+ALTER TABLE nodes ADD COLUMN version TEXT NOT NULL DEFAULT '';
+-- An import that a dead node has left is taken back; one that another node works on is not.
+ALTER TABLE imports ADD COLUMN node_id BIGINT;
+-- Sign-ins at providers that have come back, until they would be over by themselves: each is good once, at whichever node it comes.
+CREATE TABLE finished_sign_ins (
+  state_hash BLOB PRIMARY KEY,
+  ends_at BIGINT NOT NULL
+);
+CREATE INDEX finished_sign_ins_ends ON finished_sign_ins (ends_at);

@@ -1,0 +1,168 @@
+//! What is live goes between nodes here: people of one node type into a device of another one, run a script on it, and see what happens
+//! to it. What lasts goes through the database. Conversations (`conversation`) run over the bus, which may lose; hints do not need
+//! them.
+
+mod conversation;
+mod events;
+mod half;
+mod scripts;
+mod terminals;
+mod words;
+
+use crate::app::App;
+use crate::bus::{BusMessage, Frame};
+use crate::domain::support::elsewhere::Wish;
+use crate::domain::support::terminals::Key as TerminalKey;
+use crate::limits::{CONVERSATION_END, CONVERSATIONS, PARTS_UNDER_WAY};
+use conversation::{Conversation, Heard, Key};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use words::Opening;
+
+/// The conversations of this node. Cloning is cheap.
+#[derive(Clone, Default)]
+struct Relays(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    open: HashMap<Key, mpsc::Sender<Frame>>,
+    /// Those that have ended a moment ago, so that a late part of one does not begin it once more.
+    over: VecDeque<(Instant, Key)>,
+    /// Terminals whose devices may be at another node, and how to wake who looks after them.
+    terminals: HashMap<TerminalKey, Arc<Notify>>,
+}
+
+impl Relays {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters a conversation; `None` when it is there, was there, or there are too many.
+    fn enter(&self, key: Key) -> Option<mpsc::Receiver<Frame>> {
+        let mut state = self.lock();
+        let old = Instant::now();
+        while state.over.front().is_some_and(|(until, _)| *until <= old) {
+            state.over.pop_front();
+        }
+        let known = state.open.contains_key(&key) || state.over.iter().any(|(_, k)| *k == key);
+        if known || state.open.len() >= CONVERSATIONS {
+            return None;
+        }
+        let (sender, frames) = mpsc::channel(PARTS_UNDER_WAY * 2);
+        state.open.insert(key, sender);
+        Some(frames)
+    }
+
+    fn leave(&self, key: Key) {
+        let mut state = self.lock();
+        state.open.remove(&key);
+        if state.over.len() >= CONVERSATIONS {
+            state.over.pop_front();
+        }
+        let until = Instant::now() + CONVERSATION_END * 12;
+        state.over.push_back((until, key));
+    }
+
+    /// Gives a frame to its conversation. False when there is none.
+    fn give(&self, key: Key, frame: Frame) -> bool {
+        let state = self.lock();
+        match state.open.get(&key) {
+            // A full channel loses it, and it comes again.
+            Some(to) => {
+                let _ = to.try_send(frame);
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// Serves what other nodes want of this one, and what this one wants of others, until `stop` is cancelled.
+pub async fn run(app: App, mut wishes: mpsc::Receiver<Wish>, stop: CancellationToken) {
+    let relays = Relays::default();
+    let mut messages = app.bus.listen();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            wish = wishes.recv() => match wish {
+                Some(Wish::Terminal(device, kind)) => terminals::wake(&app, &relays, (device, kind)),
+                Some(Wish::Script { node, device, run }) => {
+                    let task = scripts::ask(app.clone(), relays.clone(), node, device, run);
+                    app.background.spawn(stop.clone().run_until_cancelled_owned(task));
+                }
+                None => return,
+            },
+            message = messages.next() => match message {
+                Some(BusMessage::Frame(frame)) if frame.to == app.node => take(&app, &relays, frame, &stop),
+                Some(_) => {}
+                None => return,
+            },
+        }
+    }
+}
+
+/// Takes a frame: it belongs to a conversation, begins one, or is of one that this node does not know any more.
+fn take(app: &App, relays: &Relays, frame: Frame, stop: &CancellationToken) {
+    let key = (frame.from, frame.conversation, !frame.begun_here);
+    let first = frame.begun_here && frame.part.as_ref().is_some_and(|p| p.number == 0);
+    if frame.ended && !relays.lock().open.contains_key(&key) {
+        return;
+    }
+    if relays.give(key, frame.clone()) {
+        return;
+    }
+    let begun = first
+        .then(|| Conversation::enter(relays, &app.bus, app.node, key))
+        .flatten();
+    match begun {
+        Some(conversation) => {
+            relays.give(key, frame);
+            let task = serve(app.clone(), conversation);
+            app.background
+                .spawn(stop.clone().run_until_cancelled_owned(task));
+        }
+        // Whoever began it learns that nobody listens here, such as after a restart.
+        None => {
+            let answer = Frame {
+                from: app.node,
+                to: frame.from,
+                conversation: frame.conversation,
+                begun_here: !frame.begun_here,
+                ack: 0,
+                part: None,
+                ended: true,
+            };
+            app.bus.send(BusMessage::Frame(answer));
+        }
+    }
+}
+
+/// Serves a conversation that another node began.
+async fn serve(app: App, mut conversation: Conversation) {
+    let opening = timeout(CONVERSATION_END, conversation.hear::<Opening>()).await;
+    let Ok(Some(Heard::Said(opening))) = opening else {
+        return;
+    };
+    match opening {
+        Opening::Terminal { device, kind } => {
+            terminals::serve(&app, conversation, (device, kind)).await;
+        }
+        Opening::Script {
+            device,
+            script,
+            millis,
+        } => scripts::serve(&app, conversation, device, script, millis).await,
+    }
+}
+
+/// Passes on what the other nodes have to know at once, until `stop` is cancelled.
+pub async fn hints(app: App, stop: CancellationToken) {
+    tokio::join!(
+        events::forward(&app, &stop),
+        events::receive(&app, &stop),
+        events::revocations(&app, &stop)
+    );
+}
