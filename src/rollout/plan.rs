@@ -60,7 +60,7 @@ impl Plan {
     }
 
     /// Keeps other groups from promising what is left of the server's bandwidth, until the transaction ends. Called under the
-    /// group's lease, always in this order, so that two groups cannot wait for each other.
+    /// group's lock, always in this order, so that two groups cannot wait for each other.
     pub(super) async fn lock_bandwidth(&mut self, w: &mut Write) -> store::Result<()> {
         if self.server_bandwidth.bytes_per_second.is_some() {
             self.server_bandwidth = server_bandwidth::lock(w).await?.into();

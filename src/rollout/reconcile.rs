@@ -99,7 +99,7 @@ pub async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::
     Ok(())
 }
 
-/// Cleans up after a dead node: its connections, untold claims, jobs, and leases. A node also does this for
+/// Cleans up after a dead node: its connections, untold claims, and jobs. A node also does this for
 /// itself at its start, because what it held before is lost.
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {

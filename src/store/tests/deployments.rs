@@ -200,7 +200,7 @@ async fn racing_claims(db: &Db) {
     let world = world(&mut w, "a").await;
     let (group, _) = fleet(&mut w, &world, 20).await;
     w.commit().await.unwrap();
-    // Both call themselves the lease's holder: only the row lock keeps them apart.
+    // Only the lock of the group's row keeps them apart.
     let run = || crate::rollout::claim::run(db, group, None, later(100));
     let runs = futures_util::future::join_all((0..8).map(|_| run())).await;
     let claimed: usize = runs.into_iter().map(|r| r.unwrap().claimed.len()).sum();
