@@ -1,16 +1,18 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
 use super::connection::{Held, Revocations, Statements};
-use super::{Read, Result, Write, priority};
+use super::{Error, Read, Result, Write, priority};
 use crate::clock::{Clock, Micros};
 use crate::limits::{
     CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY,
     PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME, TRANSACTION_IDLE,
 };
+use crate::store::node::nodes;
 use crate::store::support::messages::Wants;
+use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgPool, SqlitePool};
+use sqlx::{Acquire, Connection as _, Database, PgPool, SqlitePool};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -111,10 +113,10 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        sqlx::migrate!("./migrations/sqlite").run(&write).await?;
+        let known = migrate(sqlx::migrate!("./migrations/sqlite"), &write).await?;
         let options = options.read_only(true);
         let readers = |n: u32| untested().max_connections(n);
-        Ok(Self::Sqlite {
+        let db = Self::Sqlite {
             read: readers(DEVICE_READERS)
                 .connect_with(options.clone())
                 .await?,
@@ -130,7 +132,8 @@ impl Db {
             revocations: Revocations::default(),
             shared: Arc::default(),
             people: false,
-        })
+        };
+        db.check_version(known).await
     }
 
     /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
@@ -160,18 +163,29 @@ impl Db {
         let devices = pool(DEVICE_CONNECTIONS, DEVICE_CONNECTION_WAIT)
             .connect_with(options.clone())
             .await?;
-        sqlx::migrate!("./migrations/postgres")
-            .run(&devices)
-            .await?;
+        let known = migrate(sqlx::migrate!("./migrations/postgres"), &devices).await?;
         let limit = format!("{}ms", STATEMENT_TIME.as_millis());
         let limited = options.options([("statement_timeout", limit)]);
-        Ok(Self::Postgres {
+        let db = Self::Postgres {
             pool: devices,
             revocations: Revocations::default(),
             shared: Arc::default(),
             people_pool: pool(PEOPLE_READERS, PEOPLE_CONNECTION_WAIT).connect_lazy_with(limited),
             people: false,
-        })
+        };
+        db.check_version(known).await
+    }
+
+    /// Refuses a database that has no place any more for what a program writes whose last migration is this one.
+    async fn check_version(self, known: i64) -> Result<Self> {
+        let mut r = self.read().await?;
+        let needs = nodes::find_setting(&mut r, OLDEST_PROGRAM).await?;
+        drop(r);
+        let needs = needs.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+        match needs.filter(|needs| *needs > known) {
+            Some(needs) => Err(Error::Newer { needs, known }),
+            None => Ok(self),
+        }
     }
 
     /// The same database through the connections that are for people.
@@ -338,6 +352,21 @@ impl Db {
             }
         }
     }
+}
+
+/// The setting that holds the last migration that a program must know to use the database. Migrations add what a newer version needs and
+/// leave what the one before uses, so that both run side by side while servers are exchanged; one that takes something away raises this.
+const OLDEST_PROGRAM: &str = "oldest program";
+
+/// Brings the schema up to date. What a newer version has added stays. Returns the last migration that this program has.
+async fn migrate<'p, D, P>(mut all: Migrator, pool: P) -> Result<i64>
+where
+    P: Acquire<'p, Database = D>,
+    D: Database,
+    D::Connection: Migrate,
+{
+    all.set_ignore_missing(true).run(pool).await?;
+    Ok(all.iter().map(|m| m.version).max().unwrap_or_default())
 }
 
 /// Makes the file with mode 0600 when it is absent, and takes rights of others away when it is there.

@@ -23,6 +23,15 @@ pub enum Error {
     /// A migration failed or the database belongs to a newer version.
     #[error("database schema: {0}")]
     Schema(std::sync::Arc<sqlx::migrate::MigrateError>),
+    /// The database belongs to a newer version, and has no place any more for what this one writes.
+    #[error(
+        "the database belongs to a newer version of Nervecenter: that which uses it must know migration {needs}, and this one knows no later one than {known}"
+    )]
+    Newer {
+        needs: i64,
+        /// The last migration that this program has.
+        known: i64,
+    },
     /// A row holds what this version cannot read.
     #[error("table {table}, row {row}: column {column} holds {value:?}")]
     BadRow {

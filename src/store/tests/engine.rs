@@ -5,6 +5,7 @@ use super::*;
 mod conflicts;
 mod plans;
 mod schema;
+mod versions;
 
 both_engines! {
     every_statement_prepares => prepares;

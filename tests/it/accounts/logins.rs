@@ -14,6 +14,12 @@ crate::both_engines_as_process! {
     p06_an_account_that_was_never_confirmed_logs_in_through_the_api_only
 }
 
+crate::behind_proxy! {
+    &[];
+    p07_and_p08_a_command_line_logs_in_through_a_browser
+    people_are_invited_and_join
+}
+
 async fn p06_an_account_that_was_never_confirmed_logs_in_through_the_api_only(server: Server) {
     let api = server.api().anonymous();
     server.run("UPDATE users SET confirmed = FALSE").await;

@@ -22,6 +22,12 @@ crate::both_engines_with_a_name! {
     guesses_of_the_password_are_slowed_down
 }
 
+crate::behind_proxy! {
+    &["--web-url", crate::support::authenticator::ORIGIN];
+    a_passkey_logs_its_person_in_without_a_password
+    an_answer_counts_once_and_for_five_minutes
+}
+
 const PATH: &str = "/api/users/me/passkeys";
 const OPTIONS: &str = "/api/users/me/passkeys/options";
 const LOGIN: &str = "/api/session/passkey";

@@ -14,6 +14,12 @@ crate::both_engines! {
     guesses_are_slowed_down_wherever_they_are_made
 }
 
+crate::behind_proxy! {
+    &[];
+    a_login_of_a_browser_takes_two_steps
+    every_other_way_in_asks_for_the_code
+}
+
 /// The person's phone.
 struct Phone(Totp);
 

@@ -18,6 +18,13 @@ crate::both_engines! {
     a_login_ends_the_session_before_and_comes_from_no_other_page
 }
 
+crate::behind_proxy! {
+    &[];
+    a_page_of_this_server_may_read_and_change
+    people_see_and_end_their_sessions
+    what_is_open_ends_with_its_session
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A browser with a page of this server.

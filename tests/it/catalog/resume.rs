@@ -121,6 +121,36 @@ crate::both_engines_as_process! {
     an_upload_goes_on_after_a_restart
 }
 
+crate::behind_proxy! {
+    &[];
+    each_piece_may_come_to_another_node
+}
+
+async fn each_piece_may_come_to_another_node(server: Server) {
+    let api = server.api();
+    api.register_key().await;
+    let (uploads, file) = (Api::product("/uploads"), fixtures::bytes(FILE));
+    let form = json!({"size": file.len(), "sha256": sum(&file)});
+    let begun = api.post(&uploads, form.clone()).await.data();
+    let mut at = 0;
+    for part in file.chunks(file.len() / 7) {
+        let answer = piece(&api, &begun["id"], at, part).await;
+        at += part.len();
+        assert_eq!(answer.data()["offset"], at);
+        let again = api.post(&uploads, form.clone()).await.data();
+        assert_eq!((&again["id"], &again["offset"]), (&begun["id"], &json!(at)));
+    }
+    let path = format!("{uploads}/{}/firmware", begun["id"].as_str().unwrap());
+    let made = api.post(&path, json!({})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    // Whichever node is asked has the file.
+    let uuid = made.data()["uuid"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        let path = Api::product(&format!("/firmwares/{uuid}"));
+        assert_eq!(api.get(&path).await.data()["uuid"], uuid);
+    }
+}
+
 /// The beginning of a request that goes on and never does.
 async fn stuck_piece(server: &Server, path: &str, length: usize, first: &[u8]) -> TcpStream {
     let mut socket = TcpStream::connect(&server.web).await.unwrap();

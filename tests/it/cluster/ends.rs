@@ -1,8 +1,10 @@
 //! A node ends, well or badly, or sleeps for a while; the others go on.
 
 use super::{beside, first, nodes};
+use crate::support::bucket::Bucket;
 use crate::support::device::Device;
-use crate::support::{Server, readings};
+use crate::support::wire::Wire;
+use crate::support::{Server, postgres, readings};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -77,6 +79,45 @@ async fn a_node_that_stops_hands_its_lead_over_at_once() {
     two.until_devices(readings::ONLINE, 1).await;
     api.release("g", new["uuid"].as_str().unwrap()).await;
     device.event("update").await;
+}
+
+/// While the database is away nobody can say that they are alive, and nobody is taken for dead when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_dead_because_the_database_was_away() {
+    let Some(url) = postgres::database().await else {
+        return;
+    };
+    // postgres://nc@FOLDER/NAME, whose socket is in the folder.
+    let (_, place) = url.split_once('@').unwrap();
+    let (folder, name) = place.split_once('/').unwrap();
+    let folder = folder.replace("%2F", "/");
+    let wire = Wire::to(format!("{folder}/.s.PGSQL.5432").into()).await;
+    let over = format!("postgres://nc@127.0.0.1:{}/{name}", wire.port);
+    let bucket = Bucket::start().await;
+    let one = Server::node_on(&over, &url, &bucket.flags("cluster"));
+    let two = Server::node_on(&over, &url, &bucket.flags("cluster")).with_login_of(&one);
+    let api = two.api();
+    let (old, new) = api
+        .two_versions("g", json!({"delta_updatable": false}))
+        .await;
+    let mut a = Device::joined(&one, "a", &old).await;
+    let mut b = Device::joined(&two, "b", &old).await;
+    two.until_devices(readings::ONLINE, 2).await;
+    let before = nodes(&one).await;
+    wire.cut(true);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    wire.cut(false);
+    // For longer than it takes to notice a death.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(16) {
+        assert_eq!(nodes(&one).await, before);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(a.silent(10).await && b.silent(10).await, "sockets are kept");
+    two.until_devices(readings::ONLINE, 2).await;
+    api.release("g", new["uuid"].as_str().unwrap()).await;
+    a.event("update").await;
+    b.event("update").await;
 }
 
 /// A process that did not run for a while was taken for dead; its devices' rows are closed, so their sockets are as well.

@@ -27,5 +27,7 @@ fn beside(first: &Server, bucket: &Bucket, more: &[&str]) -> Server {
 
 /// The nodes that the database knows.
 async fn nodes(server: &Server) -> Vec<i64> {
-    server.column::<i64>(inspect::NODE_NUMBERS).await
+    let mut all = server.column::<i64>(inspect::NODE_NUMBERS).await;
+    all.sort_unstable();
+    all
 }

@@ -15,6 +15,11 @@ crate::both_engines! {
     a_stream_brings_the_summary_as_it_changes
 }
 
+crate::behind_proxy! {
+    &[];
+    a_stream_tells_of_its_devices_only
+}
+
 crate::across_nodes! {
     a_stream_tells_of_its_devices_only
     a_stream_of_a_group_tells_of_no_other_device

@@ -21,6 +21,7 @@ pub mod sim;
 pub mod statement_log;
 pub mod statements;
 pub mod viewer;
+pub mod wire;
 
 /// A number that whoever runs the tests may give in a variable.
 pub fn number(variable: &str, default: i64) -> i64 {

@@ -46,7 +46,7 @@ fn start() -> Option<Cluster> {
         .is_ok_and(|o| o.stdout.trim_ascii() == b"0");
     let script = format!(
         "set -e; cd {f}; {b}/initdb -D {f}/data -U nc -A trust -E UTF8 --no-sync >/dev/null; \
-         {b}/postgres -D {f}/data -k {f} -c listen_addresses= -c fsync=off -c max_connections=300 >{f}/log 2>&1 & pid=$!; \
+         {b}/postgres -D {f}/data -k {f} -c listen_addresses= -c fsync=off -c max_connections=500 >{f}/log 2>&1 & pid=$!; \
          cat >/dev/null; kill -INT $pid; wait $pid || true",
         f = folder.display(),
         b = bin.display()

@@ -2,7 +2,7 @@
 //! binary as a process, for tests of what only a process has (signals, memory, a log, its end).
 
 use super::hosted::Hosted;
-use super::nodes::Two;
+use super::nodes::Nodes;
 use super::{Api, postgres, statement_log};
 use nervecenter::Clock;
 use serde_json::Value;
@@ -24,14 +24,14 @@ pub enum Engine {
 pub(super) enum Host {
     Process(Child),
     Here(Box<Hosted>),
-    Two(Box<Two>),
+    Nodes(Box<Nodes>),
 }
 
 impl Host {
     fn child(&self) -> &Child {
         match self {
             Self::Process(child) => child,
-            Self::Here(_) | Self::Two(_) => {
+            Self::Here(_) | Self::Nodes(_) => {
                 panic!("start it with `Server::process`: it has no process of its own")
             }
         }
@@ -40,7 +40,7 @@ impl Host {
     fn child_mut(&mut self) -> &mut Child {
         match self {
             Self::Process(child) => child,
-            Self::Here(_) | Self::Two(_) => {
+            Self::Here(_) | Self::Nodes(_) => {
                 panic!("start it with `Server::process`: it has no process of its own")
             }
         }
@@ -137,7 +137,7 @@ impl Server {
         let machine = Clock::default();
         let clock = match &self.host {
             Host::Here(hosted) => hosted.clock(),
-            Host::Two(two) => two.fleet.clock(),
+            Host::Nodes(nodes) => nodes.clock(),
             Host::Process(_) => &machine,
         };
         clock.now().0 / 1_000
@@ -170,10 +170,7 @@ impl Server {
     pub fn advance(&self, by: std::time::Duration) {
         match &self.host {
             Host::Here(hosted) => hosted.clock().advance(by),
-            Host::Two(two) => {
-                two.people.clock().advance(by);
-                two.fleet.clock().advance(by);
-            }
+            Host::Nodes(nodes) => nodes.advance(by),
             Host::Process(_) => {
                 panic!("start it with `Server::start`: this one has the machine's clock")
             }
@@ -351,6 +348,22 @@ impl Server {
         other
     }
 
+    /// Starts a node that reaches its PostgreSQL by the address `over`; the test itself does by `url`.
+    pub fn node_on(over: &str, url: &str, flags: &[String]) -> Self {
+        provider();
+        let folder = tempfile::tempdir().unwrap();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let (child, ready) = launch(&folder, Some(over), ["127.0.0.1:0"; 3], &flags, &[]);
+        let host = Host::Process(child);
+        Self::ready(host, folder, Some(url.to_owned()), &ready).with_login()
+    }
+
+    /// With the administrator of another node of the same installation.
+    pub fn with_login_of(mut self, other: &Self) -> Self {
+        self.login = other.login.clone();
+        self
+    }
+
     /// Starts a server on the same PostgreSQL with these flags and the same certificate authority; it must refuse.
     pub fn refused_beside(&self, flags: &[&str]) -> (Option<i32>, String) {
         let folder = self.neighbour_folder();
@@ -411,7 +424,7 @@ impl Server {
     pub fn alive(&mut self) -> bool {
         match &mut self.host {
             Host::Process(child) => child.try_wait().unwrap().is_none(),
-            Host::Here(_) | Host::Two(_) => true,
+            Host::Here(_) | Host::Nodes(_) => true,
         }
     }
 

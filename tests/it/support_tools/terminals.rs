@@ -16,6 +16,11 @@ crate::both_engines! {
     p66_and_p67_programs_watch_how_updates_go
 }
 
+crate::behind_proxy! {
+    &[];
+    p68_several_people_share_a_console
+}
+
 crate::across_nodes! {
     p68_several_people_share_a_console
     files_pass_both_ways_and_within_their_bounds
