@@ -114,6 +114,8 @@ struct Look {
 /// A node among others.
 pub(super) struct Member<J> {
     pub app: App,
+    /// The way to the database for signs of life.
+    pub db: Db,
     pub registry: Arc<Registry>,
     pub role: NodeRole,
     /// Begins the jobs of who leads, which end with this token.
@@ -160,7 +162,7 @@ impl<J: Fn(CancellationToken) + Send> Member<J> {
 
     async fn look(&self) -> store::Result<Look> {
         let app = &self.app;
-        let mut w = app.db.write().await?;
+        let mut w = self.db.write().await?;
         let buried = !nodes::beat(&mut w, app.node, app.now()).await?;
         if buried {
             nodes::begin(&mut w, app.node, self.role, VERSION, app.now()).await?;
@@ -224,7 +226,7 @@ impl<J: Fn(CancellationToken) + Send> Member<J> {
     }
 
     async fn hand_over(&self, from: Option<NodeId>, to: Option<NodeId>) -> store::Result<bool> {
-        let mut w = self.app.db.write().await?;
+        let mut w = self.db.write().await?;
         let done = nodes::lead(&mut w, from, to).await?;
         w.commit().await?;
         Ok(done)

@@ -129,6 +129,7 @@ impl Node {
         };
         let member = Member {
             app: app.clone(),
+            db: app.db.for_heartbeats(),
             registry: self.registry.clone(),
             role: config.role,
             jobs,

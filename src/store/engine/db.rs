@@ -4,8 +4,9 @@ use super::connection::{Held, Revocations, Statements};
 use super::{Error, Read, Result, Write, priority};
 use crate::clock::{Clock, Micros};
 use crate::limits::{
-    CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, LOOK_EVERY,
-    PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME, TRANSACTION_IDLE,
+    CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, HEARTBEAT_TIME,
+    LOOK_EVERY, PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
+    TRANSACTION_IDLE,
 };
 use crate::store::node::nodes;
 use crate::store::support::messages::Wants;
@@ -193,6 +194,19 @@ impl Db {
         let mut db = self.clone();
         match &mut db {
             Self::Sqlite { people, .. } | Self::Postgres { people, .. } => *people = true,
+        }
+        db
+    }
+
+    /// The same database through one connection of its own, so that a sign of life never waits behind what devices write.
+    pub fn for_heartbeats(&self) -> Self {
+        let mut db = self.clone();
+        if let Self::Postgres { pool, .. } = &mut db {
+            let options = PgConnectOptions::clone(&pool.connect_options());
+            *pool = PgPoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(HEARTBEAT_TIME)
+                .connect_lazy_with(options);
         }
         db
     }
