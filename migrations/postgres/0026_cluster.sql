@@ -1,6 +1,8 @@
 -- Several nodes work on one database: what each of them does, and with which version.
 ALTER TABLE nodes ADD COLUMN role TEXT COLLATE "C" NOT NULL DEFAULT 'all';
 ALTER TABLE nodes ADD COLUMN version TEXT COLLATE "C" NOT NULL DEFAULT '';
+-- When the others took a node for dead. Its row goes when all that it held is closed; until then it knows by this that it is.
+ALTER TABLE nodes ADD COLUMN buried_at BIGINT;
 -- An import that a dead node has left is taken back; one that another node works on is not.
 ALTER TABLE imports ADD COLUMN node_id BIGINT;
 -- Sign-ins at providers that have come back, until they would be over by themselves: each is good once, at whichever node it comes.

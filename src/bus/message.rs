@@ -177,6 +177,8 @@ pub(super) fn read(text: &str) -> Vec<BusMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::letter::Post;
+    use crate::limits::{NOTIFY_BYTES, PART_BYTES};
 
     #[test]
     fn each_message_is_read_as_it_was_written() {
@@ -235,6 +237,30 @@ mod tests {
         let read: Vec<_> = texts.iter().flat_map(|t| read(t)).collect();
         assert_eq!(read, all);
         assert_eq!(write(&all[..1], 10), (Vec::new(), 1));
+    }
+
+    #[test]
+    fn a_part_fits_whatever_is_in_it() {
+        for text in ["\\", "\"", "\u{1b}", "ü", "x"] {
+            // A part is a piece of JSON text.
+            let json = serde_json::to_string(&text.repeat(10_000)).unwrap();
+            let part: String = json.chars().take(PART_BYTES / text.len()).collect();
+            let frame = Frame {
+                from: NodeId(i64::MIN),
+                to: NodeId(i64::MIN),
+                conversation: i64::MIN,
+                begun_here: true,
+                ack: u64::MAX,
+                part: Some(Part {
+                    number: u64::MAX,
+                    text: part,
+                    more: true,
+                }),
+                ended: true,
+            };
+            let (texts, left_out) = write(&[BusMessage::Frame(frame)], NOTIFY_BYTES - Post::BYTES);
+            assert_eq!((texts.len(), left_out), (1, 0), "{text:?}");
+        }
     }
 
     #[test]

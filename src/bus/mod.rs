@@ -2,6 +2,7 @@
 //! lost, duplicated, late or out of order, and the reconcile tick repairs what it would have caused. So a full queue drops messages,
 //! and no sender waits. What has to arrive in order is a conversation over the bus (`relay`), which numbers its parts.
 
+mod letter;
 mod message;
 mod nats;
 mod outbox;
@@ -11,9 +12,11 @@ mod tests;
 pub use message::{BusMessage, DeviceSignal, Frame, Part, ToldEvent};
 pub use nats::Nats;
 
+use crate::access::vault::Vault;
 use crate::ids::NodeId;
 use crate::limits::{BUS_MESSAGES, BUS_QUEUE};
 use crate::store::node::notify::Notify;
+use letter::Post;
 use message::Target;
 use outbox::Outbox;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,15 +62,16 @@ impl Bus {
     /// process reach this process.
     pub fn between_nodes(
         own: NodeId,
+        vault: Arc<Vault>,
         carrier: Carrier,
-        tasks: &TaskTracker,
-        stop: &CancellationToken,
+        (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Self {
+        let post = Post::new(own, vault);
         let local = broadcast::channel(BUS_MESSAGES).0;
         let (queue, waiting) = mpsc::channel(BUS_QUEUE);
-        let outbox = Outbox::new(carrier.clone(), own, waiting);
+        let outbox = Outbox::new(carrier.clone(), post.clone(), waiting);
         tasks.spawn(stop.clone().run_until_cancelled_owned(outbox.run()));
-        let receive = outbox::receive(carrier, own, local.clone());
+        let receive = outbox::receive(carrier, post, local.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(receive));
         let others = Others {
             own,

@@ -1,18 +1,12 @@
-//! Messages over NATS. Whoever may publish on a NATS server could type into devices, so each text is signed with a key that only the
-//! nodes of the installation have, and one that is not is left out.
+//! Messages over NATS.
 
-use crate::access::vault::Vault;
-use crate::limits::{BUS_AWAY, BUS_SEND_TIME};
+use crate::limits::BUS_AWAY;
 use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
-
-/// The bytes of a signature (HMAC-SHA256), which come before the text.
-const SIGNATURE: usize = 32;
 
 /// Why NATS carries no messages.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +18,6 @@ pub enum NatsError {
     Send(#[from] async_nats::PublishError),
     #[error("the NATS server lets nobody listen: {0}")]
     Listen(#[from] async_nats::SubscribeError),
-    #[error("the NATS server takes no messages at present")]
-    Away,
 }
 
 /// The pause before a try to connect, of which there were so many with this one: none before the first.
@@ -40,7 +32,6 @@ pub struct Nats {
     client: Client,
     /// The subject that all others begin with: of this installation and no other.
     base: Arc<str>,
-    vault: Arc<Vault>,
 }
 
 impl Nats {
@@ -48,11 +39,7 @@ impl Nats {
     ///
     /// # Errors
     /// The address is none.
-    pub async fn connect(
-        url: &str,
-        installation: &str,
-        vault: Arc<Vault>,
-    ) -> Result<Self, NatsError> {
+    pub async fn connect(url: &str, installation: &str) -> Result<Self, NatsError> {
         let client = ConnectOptions::new()
             .name("nervecenter")
             .retry_on_initial_connect()
@@ -69,7 +56,6 @@ impl Nats {
         Ok(Self {
             client,
             base: format!("nervecenter.{installation}").into(),
-            vault,
         })
     }
 
@@ -77,15 +63,10 @@ impl Nats {
         &self.base
     }
 
-    pub(super) async fn send(&self, texts: Vec<(String, String)>) -> Result<(), NatsError> {
-        for (subject, text) in texts {
-            let mut payload = self.vault.sign_message(&subject, &text).to_vec();
-            payload.extend_from_slice(text.as_bytes());
-            let sent = self.client.publish(subject, Bytes::from(payload));
+    pub(super) async fn send(&self, letters: Vec<(String, String)>) -> Result<(), NatsError> {
+        for (subject, letter) in letters {
             // While the server is away, the client keeps what is given to it, up to a limit.
-            timeout(BUS_SEND_TIME, sent)
-                .await
-                .map_err(|_| NatsError::Away)??;
+            self.client.publish(subject, Bytes::from(letter)).await?;
         }
         Ok(())
     }
@@ -95,37 +76,20 @@ impl Nats {
         for subject in subjects {
             all.push(self.client.subscribe(subject.clone()).await?);
         }
-        Ok(Listener {
-            from: all,
-            vault: self.vault.clone(),
-        })
+        Ok(Listener(all))
     }
 }
 
 /// What comes in on some subjects.
-pub(super) struct Listener {
-    from: SelectAll<Subscriber>,
-    vault: Arc<Vault>,
-}
+pub(super) struct Listener(SelectAll<Subscriber>);
 
 impl Listener {
-    /// The next text of a node; `None` when the client has ended.
-    pub(super) async fn next(&mut self) -> Option<String> {
+    /// The next letter and the subject that it came by; `None` when the client has ended.
+    pub(super) async fn next(&mut self) -> Option<(String, String)> {
         loop {
-            let message = self.from.next().await?;
-            let text = message
-                .payload
-                .split_at_checked(SIGNATURE)
-                .and_then(|(signature, text)| {
-                    let text = std::str::from_utf8(text).ok()?;
-                    let signed = self.vault.message_signed(&message.subject, text, signature);
-                    signed.then(|| text.to_owned())
-                });
-            match text {
-                Some(text) => return Some(text),
-                None => {
-                    tracing::warn!(subject = %message.subject, "a message on NATS is not of a node of this installation")
-                }
+            let message = self.0.next().await?;
+            if let Ok(letter) = String::from_utf8(message.payload.into()) {
+                return Some((message.subject.into_string(), letter));
             }
         }
     }

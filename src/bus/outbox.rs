@@ -1,24 +1,21 @@
 //! The way to other nodes: what waits is written together, for each target, as often as the carrier takes it. And the way back.
 
+use super::letter::Post;
 use super::message::{self, BusMessage, Target};
 use super::{Carrier, Nats};
-use crate::ids::NodeId;
-use crate::limits::{BUS_BATCH, BUS_RETRY_PAUSE, NATS_BYTES, NOTIFY_BYTES};
+use crate::limits::{
+    BUS_BATCH, BUS_PING, BUS_RETRY_PAUSE, BUS_SEND_TIME, BUS_SILENCE, NATS_BYTES, NOTIFY_BYTES,
+};
 use crate::store::node::notify::Notify;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::sleep;
-
-/// Every text begins with its sender, in so many hex digits: what is for all comes back to who said it as well.
-const SENDER: usize = 16;
-
-fn sender(node: NodeId) -> String {
-    format!("{:016x}", node.0)
-}
+use tokio::time::{Instant, sleep, timeout};
 
 pub(super) struct Outbox {
     carrier: Carrier,
-    own: NodeId,
+    post: Post,
     waiting: mpsc::Receiver<(Target, BusMessage)>,
     /// Whether the last batch did not go out, so that the log has a line for each time that the bus is away.
     away: bool,
@@ -27,12 +24,12 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn new(
         carrier: Carrier,
-        own: NodeId,
+        post: Post,
         waiting: mpsc::Receiver<(Target, BusMessage)>,
     ) -> Self {
         Self {
             carrier,
-            own,
+            post,
             waiting,
             away: false,
         }
@@ -76,19 +73,15 @@ impl Outbox {
             Carrier::Postgres(_) => NOTIFY_BYTES,
             Carrier::Nats(_) => NATS_BYTES,
         };
-        let from = sender(self.own);
         let mut out = Vec::new();
         for (target, messages) in targets {
-            let (texts, left_out) = message::write(&messages, most - SENDER);
+            let (texts, left_out) = message::write(&messages, most - Post::BYTES);
             if left_out > 0 {
                 tracing::error!(left_out, "messages are too long for the bus");
             }
             let channel = self.carrier.channel(target);
-            out.extend(
-                texts
-                    .into_iter()
-                    .map(|text| (channel.clone(), format!("{from}{text}"))),
-            );
+            let letters = texts.iter().map(|text| self.post.seal(&channel, text));
+            out.extend(letters.map(|letter| (channel.clone(), letter)));
         }
         out
     }
@@ -111,40 +104,67 @@ impl Carrier {
         }
     }
 
-    async fn send(&self, texts: Vec<(String, String)>) -> Result<(), String> {
-        let failed = match self {
-            Self::Postgres(notify) => notify.send(&texts).await.err().map(|e| e.to_string()),
-            Self::Nats(nats) => nats.send(texts).await.err().map(|e| e.to_string()),
+    async fn send(&self, letters: Vec<(String, String)>) -> Result<(), String> {
+        let sent = async {
+            match self {
+                Self::Postgres(notify) => notify.send(&letters).await.map_err(|e| e.to_string()),
+                Self::Nats(nats) => nats.send(letters).await.map_err(|e| e.to_string()),
+            }
         };
-        failed.map_or(Ok(()), Err)
+        let late = |_| "it does not answer in time".to_owned();
+        timeout(BUS_SEND_TIME, sent).await.map_err(late)?
     }
 }
 
 /// Gives what other nodes say to those who listen here, and goes on by itself when the carrier was away.
-pub(super) async fn receive(carrier: Carrier, own: NodeId, local: broadcast::Sender<BusMessage>) {
+pub(super) async fn receive(carrier: Carrier, post: Post, local: broadcast::Sender<BusMessage>) {
+    let own = post.own();
     let channels = [Target::Node(own), Target::All].map(|t| carrier.channel(t));
-    let from = sender(own);
-    let pass_on = |text: &str| pass_on(text, &from, &local);
+    let pass_on = |channel: &str, letter: &str| {
+        let Some((from, text)) = post.open(channel, letter) else {
+            tracing::warn!(
+                channel,
+                "a message on the bus is not of a node of this installation"
+            );
+            return;
+        };
+        // What is for all comes back to who said it as well.
+        if from == own {
+            return;
+        }
+        for message in message::read(text) {
+            // Sending fails when nobody listens. The tick reads the database anyway.
+            let _ = local.send(message);
+        }
+    };
     let mut away = false;
     loop {
         let mut heard = false;
         let ended = match &carrier {
-            Carrier::Postgres(notify) => listen(notify, &channels, pass_on, &mut heard).await,
-            Carrier::Nats(nats) => subscribe(nats, &channels, pass_on, &mut heard).await,
+            Carrier::Postgres(notify) => {
+                let ping = (channels[0].clone(), post.seal(&channels[0], "[]"));
+                listen(notify, &channels, ping, &pass_on, &mut heard).await
+            }
+            Carrier::Nats(nats) => subscribe(nats, &channels, &pass_on, &mut heard).await,
         };
         away &= !heard;
         if !std::mem::replace(&mut away, true) {
             tracing::warn!(error = %ended, "the bus does not bring messages of other nodes; ticks repair what is lost");
         }
+        // What was said meanwhile is lost, also that a right was taken away or that keys have changed.
+        for message in [BusMessage::Revoked, BusMessage::KeysChanged] {
+            let _ = local.send(message);
+        }
         sleep(BUS_RETRY_PAUSE).await;
     }
 }
 
-/// Listens until the database does not answer; why.
+/// Listens until the database does not answer, or does not bring what this node says to itself; why it ended.
 async fn listen(
     notify: &Notify,
     channels: &[String],
-    pass_on: impl Fn(&str),
+    ping: (String, String),
+    pass_on: &impl Fn(&str, &str),
     heard: &mut bool,
 ) -> String {
     let mut listener = match notify.listen(channels).await {
@@ -152,19 +172,41 @@ async fn listen(
         Err(e) => return e.to_string(),
     };
     *heard = true;
-    loop {
-        match listener.next().await {
-            Ok(text) => pass_on(&text),
-            Err(e) => return e.to_string(),
+    let last = Mutex::new(Instant::now());
+    let since = || *last.lock().unwrap_or_else(PoisonError::into_inner);
+    let listening = async {
+        loop {
+            match listener.next().await {
+                Ok((channel, letter)) => {
+                    *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    pass_on(&channel, &letter);
+                }
+                Err(e) => return e.to_string(),
+            }
         }
+    };
+    // A connection that is cut without a word, or a pooler that gives the listener's to somebody else, brings nothing for ever.
+    let asking = async {
+        loop {
+            sleep(BUS_PING).await;
+            if since().elapsed() > BUS_SILENCE {
+                return "nothing comes, not even what this server says to itself; behind PgBouncer in transaction mode, --bus has to name the database itself".to_owned();
+            }
+            // One that is not sent is one that does not come.
+            let _ = timeout(BUS_SEND_TIME, notify.send(std::slice::from_ref(&ping))).await;
+        }
+    };
+    tokio::select! {
+        ended = listening => ended,
+        ended = asking => ended,
     }
 }
 
-/// Listens until the NATS client ends; why.
+/// Listens until the NATS client ends; why. It asks its server by itself whether it is there.
 async fn subscribe(
     nats: &Nats,
     channels: &[String],
-    pass_on: impl Fn(&str),
+    pass_on: &impl Fn(&str, &str),
     heard: &mut bool,
 ) -> String {
     let mut listener = match nats.subscribe(channels).await {
@@ -172,23 +214,8 @@ async fn subscribe(
         Err(e) => return e.to_string(),
     };
     *heard = true;
-    while let Some(text) = listener.next().await {
-        pass_on(&text);
+    while let Some((channel, letter)) = listener.next().await {
+        pass_on(&channel, &letter);
     }
     "the subscription has ended".into()
-}
-
-/// Gives the messages of a text to those who listen here, unless this node has said them itself.
-fn pass_on(text: &str, own: &str, local: &broadcast::Sender<BusMessage>) {
-    let Some((from, text)) = text
-        .split_at_checked(SENDER)
-        .filter(|(from, _)| *from != own)
-    else {
-        return;
-    };
-    tracing::trace!(from, text, "heard on the bus");
-    for message in message::read(text) {
-        // Sending fails when nobody listens. The tick reads the database anyway.
-        let _ = local.send(message);
-    }
 }

@@ -119,7 +119,13 @@ mod tests {
             let error = check(role, bus, shared).unwrap_err();
             assert!(error.contains(said), "{error}");
         }
-        let error = check("", nats, false).unwrap_err();
-        assert!(!error.contains("a:b"), "{error}");
+        for secret in [nats, "nats://t0ken@h:4222", "tls://t0ken@h"] {
+            let error = check("", secret, false).unwrap_err();
+            assert!(
+                !error.contains("a:b") && !error.contains("t0ken"),
+                "{error}"
+            );
+            assert!(error.contains("@h"), "{error}");
+        }
     }
 }

@@ -15,8 +15,12 @@ pub(super) fn without_passwords(url: &str) -> String {
     let (front, query) = url.split_once('?').unwrap_or((url, ""));
     let front = match (front.find("://"), front.rfind('@')) {
         (Some(a), Some(b)) if a + 3 <= b => {
-            let user = front[a + 3..b].split(':').next().unwrap_or_default();
-            format!("{}{user}:***{}", &front[..a + 3], &front[b..])
+            let given = &front[a + 3..b];
+            // Before a NATS server one word alone is a token.
+            let token = ["nats", "tls"].contains(&&front[..a]) && !given.contains(':');
+            let user = given.split(':').next().filter(|_| !token);
+            let user = user.map_or("***".to_owned(), |user| format!("{user}:***"));
+            format!("{}{user}{}", &front[..a + 3], &front[b..])
         }
         _ => front.to_owned(),
     };

@@ -141,7 +141,7 @@ impl Endpoint {
                                 "devices are refused, since the limit of open files is near: raise it (ulimit -n); said at most once a minute"
                             );
                         }
-                    } else if self.may_connect(peer.ip()) {
+                    } else if self.registry.is_open() && self.may_connect(peer.ip()) {
                         let endpoint = self.clone();
                         self.tasks
                             .spawn(async move { endpoint.meet(socket, peer).await });

@@ -7,6 +7,7 @@ use crate::limits::{DRAIN_BATCH, DRAIN_PAUSE, DRAIN_SHARD_PAUSE, DRAIN_TIME};
 use device_protocol::session::Close;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a link is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,16 +40,27 @@ impl Entry {
     }
 }
 
+/// A connection that this node holds.
+pub(super) struct Held {
+    pub device: DeviceId,
+    pub connection: ConnectionId,
+    /// The shared secret that let it in.
+    pub secret: Option<SecretId>,
+}
+
 const SHARDS: usize = 64;
 
 /// The sockets of this node.
 pub struct Registry {
+    /// Whether devices may come.
+    open: AtomicBool,
     shards: Vec<Mutex<HashMap<DeviceId, Entry>>>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
         Self {
+            open: AtomicBool::new(true),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         }
     }
@@ -145,6 +157,30 @@ impl Registry {
             }
             tokio::time::sleep(DRAIN_SHARD_PAUSE).await;
         }
+    }
+
+    /// Says whether devices may come.
+    pub fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    /// Whether devices may come.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// The connections of one part of the sockets, of which there are [`SHARDS`]; after the last one comes the first.
+    pub(super) fn held(&self, part: usize) -> Vec<Held> {
+        let shard = self.shards.get(part % SHARDS);
+        let Some(map) = shard.and_then(|s| s.lock().ok()) else {
+            return Vec::new();
+        };
+        let held = map.iter().map(|(device, entry)| Held {
+            device: *device,
+            connection: entry.connection,
+            secret: entry.secret,
+        });
+        held.collect()
     }
 
     /// How many sockets there are.

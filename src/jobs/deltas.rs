@@ -75,8 +75,14 @@ async fn next(app: &App) -> store::Result<bool> {
             let size = i64::try_from(sums.size).unwrap_or(i64::MAX);
             let (whole, parts) = (&sums.whole, &sums.parts);
             let mut w = app.db.write().await?;
-            deltas::completed(&mut w, job.id, size, whole, parts, &file, app.now()).await?;
+            let (now, node) = (app.now(), app.node);
+            let own =
+                deltas::completed(&mut w, job.id, node, size, whole, parts, &file, now).await?;
             w.commit().await?;
+            if !own {
+                tracing::warn!(source = %job.source_id, target = %job.target_id, "a delta was made that another node makes by now; it is left");
+                return Ok(true);
+            }
             let took = started.elapsed();
             tracing::info!(source = %job.source_id, target = %job.target_id, size, ?took, "delta made");
         }
@@ -87,7 +93,7 @@ async fn next(app: &App) -> store::Result<bool> {
             tracing::warn!(source = %job.source_id, target = %job.target_id, why, ?pause, "delta not made, it is tried again");
             let free = now.before(DELTA_TIME).after(pause);
             let mut w = app.db.write().await?;
-            deltas::retry(&mut w, job.id, &why, free, now).await?;
+            deltas::retry(&mut w, job.id, app.node, &why, free, now).await?;
             w.commit().await?;
         }
     }
@@ -105,7 +111,7 @@ fn retry_pause(age: Duration) -> Duration {
 async fn fail(app: &App, job: &DeltaRow, status: DeltaState, why: &str) -> store::Result<()> {
     tracing::info!(source = %job.source_id, target = %job.target_id, why, "no delta, full files instead");
     let mut w = app.db.write().await?;
-    deltas::failed(&mut w, job.id, status, why, app.now()).await?;
+    deltas::not_made(&mut w, job.id, app.node, status, why, app.now()).await?;
     w.commit().await?;
     wake_groups(app, job.target_id).await
 }

@@ -53,7 +53,7 @@ async fn collect_problems(app: &App, watched: &Watched) -> Vec<Problem> {
 
 async fn write(app: &App) -> store::Result<()> {
     let mut w = app.db.write().await?;
-    nodes::beat(&mut w, app.node, app.now()).await?;
+    nodes::touch(&mut w, app.node).await?;
     w.commit().await
 }
 

@@ -51,6 +51,19 @@ pub async fn claim(app: App, stop: CancellationToken) {
     }
 }
 
+/// Has this node's devices take their claims, as a node among others: the hint of the one that leads may be lost.
+pub async fn own_claims(app: App, stop: CancellationToken) {
+    let (pause, failed) = (Duration::ZERO, "claims of this node's devices not read");
+    each_tick(app.clock().every(TICK), pause, stop, failed, || {
+        let app = app.clone();
+        async move {
+            reconcile::untold_here(&app.db, &app.bus, app.node, app.now()).await?;
+            Ok(false)
+        }
+    })
+    .await;
+}
+
 /// Learns who wants to be told of what happens, as a node among others, of which one sends what there is to tell.
 pub async fn subscribers(app: App, mails: bool, stop: CancellationToken) {
     if mails {

@@ -108,8 +108,8 @@ pub const RELAY_QUEUE: usize = TERMINAL_QUEUE;
 pub const WISHES: usize = 4_096;
 /// Maximum conversations with other nodes.
 pub const CONVERSATIONS: usize = 4_096;
-/// Bytes of one part of a conversation.
-pub const PART_BYTES: usize = 4_096;
+/// Bytes of one part of a conversation. As a text within a text it may become twice as long, and must fit into [`NOTIFY_BYTES`].
+pub const PART_BYTES: usize = 3_800;
 /// Parts of a conversation that may be under way without an answer.
 pub const PARTS_UNDER_WAY: usize = 64;
 /// Parts that may wait at one end of a conversation; with more than that it waits with what it says next.
@@ -120,6 +120,13 @@ pub const PART_AGAIN: Duration = Duration::from_millis(500);
 pub const CONVERSATION_BEAT: Duration = Duration::from_secs(3);
 /// A conversation whose other end was silent for this long has ended.
 pub const CONVERSATION_SILENCE: Duration = Duration::from_secs(12);
+/// A conversation that was begun longer ago is not begun once more by a message that comes late, or is sent again by a stranger. The clocks
+/// of nodes may differ by less.
+pub const OPENING_LIFE: Duration = Duration::from_secs(120);
+/// How long it is known that a conversation is over: longer than [`OPENING_LIFE`] on two clocks.
+pub const OVER_KEPT: Duration = Duration::from_secs(300);
+/// Conversations that are known to be over.
+pub const OVERS: usize = 65_536;
 /// How long the last parts of a conversation may take to arrive.
 pub const CONVERSATION_END: Duration = Duration::from_secs(5);
 /// How often it is looked where the device of an open terminal is connected.
@@ -206,6 +213,10 @@ pub const BUS_RETRY_PAUSE: Duration = Duration::from_millis(500);
 pub const BUS_AWAY: Duration = Duration::from_secs(4);
 /// How long the bus may take to accept a message.
 pub const BUS_SEND_TIME: Duration = Duration::from_secs(5);
+/// How often a node says something to itself over the database, to hear whether the bus brings it.
+pub const BUS_PING: Duration = Duration::from_secs(5);
+/// A listener that has heard nothing for this long hears nothing any more.
+pub const BUS_SILENCE: Duration = Duration::from_secs(15);
 /// How long the bus waits for one of its database connections.
 pub const BUS_CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// Bytes that are given to the file store at a time; S3 takes no part below 5 MiB but the last.

@@ -38,7 +38,7 @@ use crate::rollout::reconcile;
 use crate::store::Db;
 use crate::store::batch::Batcher;
 use crate::store::fold;
-use crate::store::node::nodes;
+use crate::store::node::nodes::{self, Life};
 use crate::store::node::notify::Notify;
 use crate::store::words::NodeRole;
 use anyhow::Context as _;
@@ -132,10 +132,15 @@ async fn bus(
         }
         BusSettings::Nats(url) => {
             let installation = file_store::installation(db).await?;
-            Carrier::Nats(Nats::connect(url, &installation, vault.clone()).await?)
+            Carrier::Nats(Nats::connect(url, &installation).await?)
         }
     };
-    Ok(Bus::between_nodes(node, carrier, tasks, stop))
+    Ok(Bus::between_nodes(
+        node,
+        vault.clone(),
+        carrier,
+        (tasks, stop),
+    ))
 }
 
 /// A running server node.
@@ -149,6 +154,7 @@ pub struct Node {
     /// The CA certificate that devices must trust.
     pub ca_file: PathBuf,
     pub(crate) app: App,
+    life: Life,
     registry: Arc<Registry>,
     accepting: CancellationToken,
     working: CancellationToken,
@@ -181,7 +187,10 @@ impl Node {
         } else {
             setup::claim_database(&db, node).await?;
         }
-        setup::bandwidth(config, &db).await?;
+        // The limit is for all nodes together; those that serve devices only are often started without it.
+        if config.role != NodeRole::Device {
+            setup::bandwidth(config, &db).await?;
+        }
         let (vault, identity) = secrets(config, &db).await?;
         let blobs = setup::files(config)?;
         blobs.sweep().context("could not clear the file store")?;
@@ -263,8 +272,12 @@ impl Node {
         csv_import::take_back_unfinished(&app.db, node).await?;
         fold::old_rows(&app.db).await?;
         reconcile::close_dead_node(&app.db, &app.bus, node, app.now()).await?;
+        let life = Life {
+            node,
+            since: app.now(),
+        };
         if among_others {
-            membership::begin(&app, config.role).await?;
+            membership::begin(&app.db, life, config.role).await?;
         }
         let node = Self {
             web,
@@ -272,6 +285,7 @@ impl Node {
             downloads,
             ca_file: identity.ca_file(),
             app,
+            life,
             registry: Arc::new(Registry::default()),
             accepting,
             working,
@@ -312,25 +326,26 @@ impl Node {
             tracing::warn!(left = self.loops.len(), "tasks did not end in time");
         }
         let db = self.app.db.clone();
-        let node = self.app.node;
+        let (node, bus) = (self.app.node, self.app.bus.clone());
         let among_others = self.app.elsewhere.exists();
         drop(self.app);
         // The writer ends when the last sender is dropped. A stuck task that holds one must not keep the
         // process alive.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.writer).await;
         let released = async {
-            if among_others {
-                membership::resign(&db, node).await?;
+            if !among_others {
+                return setup::release_database(&db, node).await;
             }
-            setup::release_database(&db, node).await
+            membership::resign(&db, node).await?;
+            csv_import::take_back_unfinished(&db, node).await?;
+            // Sockets that did not close in time have left their rows open.
+            reconcile::close_dead_node(&db, &bus, node, db.now()).await
         };
         if !matches!(
             tokio::time::timeout(Duration::from_secs(5), released).await,
             Ok(Ok(()))
         ) {
-            tracing::warn!(
-                "the next server on this database has to wait until this one counts as dead"
-            );
+            tracing::warn!("other servers have to wait until this one counts as dead");
         }
         db.close().await;
     }

@@ -56,6 +56,8 @@ async fn change(config: &Config, db: &Db, new: [u8; 32]) -> anyhow::Result<Rotat
     }
     let (old, vault) = (Vault::new(&old_key), Vault::new(&new));
     let mut w = db.write().await?;
+    // A node that starts meanwhile waits, and reads the new key.
+    nodes::lock_start(&mut w).await?;
     // Under the write lock, so that nothing can be altered between the verification and the new seals.
     let found = chain::verify(&mut w, &|text| old.chain(text), None).await?;
     if let Some(problem) = found.problems.first() {

@@ -270,9 +270,10 @@ pub async fn first_login(db: &Db) -> anyhow::Result<Option<FirstLogin>> {
                 .id
         }
     };
-    users::add_admin(&mut w, &email, &password, org, now).await?;
+    // Another node that starts at this moment may have been first.
+    let added = users::add_admin(&mut w, &email, &password, org, now).await?;
     w.commit().await?;
-    Ok(Some(FirstLogin { email, password }))
+    Ok(added.map(|_| FirstLogin { email, password }))
 }
 
 /// What `admin bootstrap` prints.

@@ -2,12 +2,13 @@
 //! The database has it, its key encrypted with the node key, so that a new node needs nothing but the database's address.
 
 use super::setup;
+use crate::access::sha256;
 use crate::access::vault::{Secret, Vault};
 use crate::config::Config;
 use crate::device::tls;
 use crate::store::node::nodes;
 use crate::store::{self, Db, Write};
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 /// The setting with the CA's certificate.
 const CERTIFICATE: &str = "device CA certificate";
@@ -23,7 +24,7 @@ pub(super) const LABEL: &str = "device CA key";
 /// # Errors
 /// The database fails, the node key is another one, or the disk does not take it.
 pub(super) async fn fetch(config: &Config, db: &Db) -> anyhow::Result<()> {
-    if tls::has_ca(&config.data_dir) {
+    if tls::read_ca(&config.data_dir).is_ok() {
         return Ok(());
     }
     let mut r = db.read().await?;
@@ -49,9 +50,19 @@ pub(super) async fn fetch(config: &Config, db: &Db) -> anyhow::Result<()> {
 pub(super) async fn keep(config: &Config, w: &mut Write, vault: &Vault) -> anyhow::Result<()> {
     let (certificate, key) = tls::read_ca(&config.data_dir)?;
     if nodes::find_setting(w, KEY).await?.is_none() {
-        nodes::setting(w, CERTIFICATE, certificate.as_bytes()).await?;
         let sealed = vault.seal(&Secret::new(key), LABEL);
         nodes::setting(w, KEY, &sealed).await?;
+    }
+    let kept = nodes::setting(w, CERTIFICATE, certificate.as_bytes()).await?;
+    if kept != certificate.as_bytes() {
+        let print = |pem: &[u8]| hex::encode(&sha256(pem)[..6]);
+        bail!(
+            "{} holds another certificate authority (SHA-256 {}…) than the other nodes have ({}…), and devices trust theirs; \
+             remove ca.pem and ca.key there to take it over, unless this is the wrong database",
+            config.data_dir.join("tls").display(),
+            print(certificate.as_bytes()),
+            print(&kept)
+        );
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::config::{Config, Mail};
 use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
+use crate::device::roll_call;
 use crate::device::tls::ServerIdentity;
 use crate::domain::Context;
 use crate::domain::support::elsewhere::Wish;
@@ -121,6 +122,9 @@ impl Node {
         let (app, loops, stop) = (&self.app, &self.loops, &self.working);
         loops.spawn(relay::run(app.clone(), wishes, stop.clone()));
         loops.spawn(relay::hints(app.clone(), stop.clone()));
+        loops.spawn(housekeeping::own_claims(app.clone(), stop.clone()));
+        let registry = self.registry.clone();
+        loops.spawn(roll_call::run(app.clone(), registry, stop.clone()));
         let mails = config.mail.is_some();
         loops.spawn(housekeeping::subscribers(app.clone(), mails, stop.clone()));
         let jobs = {
@@ -132,6 +136,7 @@ impl Node {
             db: app.db.for_heartbeats(),
             registry: self.registry.clone(),
             role: config.role,
+            life: self.life,
             jobs,
         };
         loops.spawn(member.run(stop.clone()));

@@ -3,7 +3,7 @@
 use super::Relays;
 use super::half::Half;
 use crate::access::random_id;
-use crate::bus::{Bus, BusMessage, Frame};
+use crate::bus::{Bus, BusMessage, Frame, Part};
 use crate::ids::NodeId;
 use crate::limits::{CONVERSATION_BEAT, CONVERSATION_END, CONVERSATION_SILENCE};
 use serde::Serialize;
@@ -75,13 +75,12 @@ impl Conversation {
     fn send(&mut self) {
         let now = Instant::now();
         for part in self.half.send(now) {
-            let frame = self.frame(part, false);
-            self.bus.send(BusMessage::Frame(frame));
+            self.bus.send(BusMessage::Frame(self.frame(part, false)));
             self.beat = now + CONVERSATION_BEAT;
         }
     }
 
-    fn frame(&self, part: Option<crate::bus::Part>, ended: bool) -> Frame {
+    fn frame(&self, part: Option<Part>, ended: bool) -> Frame {
         let (to, conversation, begun_here) = self.key;
         Frame {
             from: self.own,

@@ -13,14 +13,16 @@ use crate::app::App;
 use crate::bus::{BusMessage, Frame};
 use crate::domain::support::elsewhere::Wish;
 use crate::domain::support::terminals::Key as TerminalKey;
-use crate::limits::{CONVERSATION_END, CONVERSATIONS, PARTS_UNDER_WAY};
+use crate::limits::{
+    CONVERSATION_END, CONVERSATIONS, OPENING_LIFE, OVER_KEPT, OVERS, PARTS_UNDER_WAY,
+};
 use conversation::{Conversation, Heard, Key};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use words::Opening;
+use words::{Opening, OpeningAt};
 
 /// The conversations of this node. Cloning is cheap.
 #[derive(Clone, Default)]
@@ -29,10 +31,26 @@ struct Relays(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     open: HashMap<Key, mpsc::Sender<Frame>>,
-    /// Those that have ended a moment ago, so that a late part of one does not begin it once more.
-    over: VecDeque<(Instant, Key)>,
+    /// Those that have ended a while ago, so that a late part of one does not begin it once more; and until when each is known.
+    over: HashSet<Key>,
+    ended: VecDeque<(Instant, Key)>,
     /// Terminals whose devices may be at another node, and how to wake who looks after them.
     terminals: HashMap<TerminalKey, Arc<Notify>>,
+}
+
+impl State {
+    fn forget_old(&mut self) {
+        let now = Instant::now();
+        let old = |ended: &VecDeque<(Instant, Key)>| {
+            let first = ended.front();
+            first.is_some_and(|(until, _)| *until <= now || ended.len() >= OVERS)
+        };
+        while old(&self.ended) {
+            if let Some((_, key)) = self.ended.pop_front() {
+                self.over.remove(&key);
+            }
+        }
+    }
 }
 
 impl Relays {
@@ -43,11 +61,8 @@ impl Relays {
     /// Enters a conversation; `None` when it is there, was there, or there are too many.
     fn enter(&self, key: Key) -> Option<mpsc::Receiver<Frame>> {
         let mut state = self.lock();
-        let old = Instant::now();
-        while state.over.front().is_some_and(|(until, _)| *until <= old) {
-            state.over.pop_front();
-        }
-        let known = state.open.contains_key(&key) || state.over.iter().any(|(_, k)| *k == key);
+        state.forget_old();
+        let known = state.open.contains_key(&key) || state.over.contains(&key);
         if known || state.open.len() >= CONVERSATIONS {
             return None;
         }
@@ -59,11 +74,11 @@ impl Relays {
     fn leave(&self, key: Key) {
         let mut state = self.lock();
         state.open.remove(&key);
-        if state.over.len() >= CONVERSATIONS {
-            state.over.pop_front();
+        state.forget_old();
+        // Those that were begun here are known to nobody else who could begin them once more.
+        if !key.2 && state.over.insert(key) {
+            state.ended.push_back((Instant::now() + OVER_KEPT, key));
         }
-        let until = Instant::now() + CONVERSATION_END * 12;
-        state.over.push_back((until, key));
     }
 
     /// Gives a frame to its conversation. False when there is none.
@@ -142,11 +157,19 @@ fn take(app: &App, relays: &Relays, frame: Frame, stop: &CancellationToken) {
 
 /// Serves a conversation that another node began.
 async fn serve(app: App, mut conversation: Conversation) {
-    let opening = timeout(CONVERSATION_END, conversation.hear::<Opening>()).await;
+    let opening = timeout(CONVERSATION_END, conversation.hear::<OpeningAt>()).await;
     let Ok(Some(Heard::Said(opening))) = opening else {
         return;
     };
-    match opening {
+    let age = app.now().0.abs_diff(opening.at);
+    if u128::from(age) > OPENING_LIFE.as_micros() {
+        tracing::warn!(
+            age_s = age / 1_000_000,
+            "what another node wants was said too long ago, or the clocks of the nodes differ"
+        );
+        return;
+    }
+    match opening.wish {
         Opening::Terminal { device, kind } => {
             terminals::serve(&app, conversation, (device, kind)).await;
         }

@@ -2,7 +2,7 @@
 
 use super::Relays;
 use super::conversation::{Conversation, Heard};
-use super::words::{FromDevice, Opening};
+use super::words::{FromDevice, Opening, OpeningAt};
 use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::ids::{DeviceId, NodeId, RunId};
@@ -20,10 +20,14 @@ pub(super) async fn ask(app: App, relays: Relays, node: NodeId, device: DeviceId
     let Some(mut conversation) = Conversation::begin(&relays, &app.bus, app.node, node) else {
         return;
     };
-    conversation.say(&Opening::Script {
-        device,
-        script: script.to_string(),
-        millis,
+    let script = script.to_string();
+    conversation.say(&OpeningAt {
+        at: app.now().0,
+        wish: Opening::Script {
+            device,
+            script,
+            millis,
+        },
     });
     // Whoever waits stops after a time, and with it this does.
     while wanted().is_some() {

@@ -3,7 +3,7 @@
 
 use super::Relays;
 use super::conversation::{Conversation, Heard};
-use super::words::{FromDevice, FromPeople, Opening, Typed, output_event};
+use super::words::{FromDevice, FromPeople, Opening, OpeningAt, Typed, output_event};
 use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::domain::support::terminals::{Blocked, Key, RelaySeat, Relayed};
@@ -72,7 +72,10 @@ async fn converse(app: &App, relays: &Relays, key: Key, node: NodeId, typed: &No
     let Some(mut seat) = app.terminals.relay(key, false) else {
         return;
     };
-    conversation.say(&Opening::Terminal { device, kind });
+    conversation.say(&OpeningAt {
+        at: app.now().0,
+        wish: Opening::Terminal { device, kind },
+    });
     let mut open: Option<Open> = None;
     // Who types code has a moment to do it before it is looked whether anybody wants the terminal.
     let mut look = interval_at(Instant::now() + TERMINAL_LOOK, TERMINAL_LOOK);
@@ -88,13 +91,14 @@ async fn converse(app: &App, relays: &Relays, key: Key, node: NodeId, typed: &No
                 // Who came since is shown what was printed before, as when the device itself is asked.
                 if let Some((connection, version)) = &open {
                     let again = TerminalOutput::Open(version.as_str().into());
-                    app.terminals.say(device, kind, *connection, again);
-                }
-                for input in app.terminals.take(device, kind).unwrap_or_default() {
-                    conversation.say(&FromPeople::Typed(Typed::of(input)));
+                    app.terminals.say_from_elsewhere(key, *connection, again);
+                    // What is typed for a device that has come to this node by now is not for that one.
+                    for input in app.terminals.take_for(key, *connection) {
+                        conversation.say(&FromPeople::Typed(Typed::of(input)));
+                    }
                 }
             }
-            told = seat.told.recv() => match told {
+            told = seat.told.recv(), if conversation.has_room() => match told {
                 Some(Relayed::Chat(message)) => conversation.say(&FromPeople::Chat(message)),
                 Some(_) => {}
                 None => break,
@@ -124,7 +128,6 @@ async fn where_connected(app: &App, device: DeviceId) -> store::Result<Option<No
 
 /// Shows the people of this node what the other one says.
 fn show(app: &App, key: Key, seat: &RelaySeat, open: &mut Option<Open>, what: FromDevice) {
-    let (device, kind) = key;
     let said = match what {
         FromDevice::Opened(connection, version) => {
             let before = open.replace((connection, version.clone()));
@@ -150,7 +153,7 @@ fn show(app: &App, key: Key, seat: &RelaySeat, open: &mut Option<Open>, what: Fr
         FromDevice::Ran(_) => return,
     };
     if let Some((connection, _)) = open {
-        app.terminals.say(device, kind, *connection, said);
+        app.terminals.say_from_elsewhere(key, *connection, said);
     }
 }
 

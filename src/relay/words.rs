@@ -6,7 +6,14 @@ use device_protocol::terminal::{TerminalInput, TerminalKind, TerminalOutput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a conversation is about: the first thing that is said.
+/// What a conversation is about, and when it was begun, in microseconds since 1970: the first thing that is said.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OpeningAt {
+    pub at: i64,
+    pub wish: Opening,
+}
+
+/// What a conversation is about.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Opening {
     /// People look at a terminal of a device.

@@ -9,8 +9,8 @@ use crate::limits::{HELD_RELEASED, INFLIGHT_SILENCE, NODE_SILENCE, REPAIR_ROWS, 
 use crate::store::catalog::deltas;
 use crate::store::deployments::inflight;
 use crate::store::devices::{self, connections, held, history, locks};
-use crate::store::node::nodes;
-use crate::store::{self, Db};
+use crate::store::node::nodes::{self, Life};
+use crate::store::{self, Db, Write};
 use std::collections::BTreeSet;
 
 /// Claims the database for this node, at the start and on every tick. Returns the owner if another node owns it
@@ -41,6 +41,19 @@ fn wake(bus: &Bus, groups: impl IntoIterator<Item = GroupId>) {
     for group in groups {
         bus.send(BusMessage::Group(group));
     }
+}
+
+/// Has a node's own devices take claims of which they were not told: the hint may be lost, or the bus away.
+pub async fn untold_here(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
+    let mut r = db.read().await?;
+    for (device,) in inflight::unsent_at(&mut r, node, now.before(TICK / 2)).await? {
+        bus.send(BusMessage::Device {
+            node,
+            device,
+            nudge: DeviceSignal::Claim,
+        });
+    }
+    Ok(())
 }
 
 /// Handles claims of which the device was not told: signals the node again, or frees the slot when the device
@@ -99,27 +112,55 @@ pub async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::
     Ok(())
 }
 
-/// Cleans up after a dead node: its connections, untold claims, and jobs. A node also does this for
+/// Closes what a node held that the others took for dead: its connections, untold claims, and jobs. Stops when another life of the node
+/// begins. The node's row goes last, so that whoever leads by then goes on where this one stopped.
+pub async fn close_buried(db: &Db, bus: &Bus, life: Life, now: Micros) -> store::Result<()> {
+    loop {
+        let mut w = db.write().await?;
+        if !nodes::is_buried(&mut w, life).await? {
+            return Ok(());
+        }
+        let (groups, rest) = close_some(&mut w, life.node, now).await?;
+        w.commit().await?;
+        wake(bus, groups);
+        if !rest {
+            return Ok(());
+        }
+    }
+}
+
+/// Cleans up after a server that is not there any more: its connections, untold claims, and jobs. A node also does this for
 /// itself at its start, because what it held before is lost.
 pub async fn close_dead_node(db: &Db, bus: &Bus, node: NodeId, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
-        connections::lock_left_by(&mut w, node, REPAIR_ROWS).await?;
-        history::keep_left_by(&mut w, node, REPAIR_ROWS, now).await?;
-        let gone = connections::close_left_by(&mut w, node, REPAIR_ROWS, now).await?;
-        let mut groups = Vec::new();
-        for (device,) in &gone {
-            devices::offline(&mut w, *device).await?;
-            groups.extend(outcome::abandon_untold(&mut w, *device, now).await?);
-        }
-        if gone.is_empty() {
-            deltas::give_back(&mut w, node).await?;
-            nodes::forget(&mut w, node).await?;
-        }
+        let (groups, rest) = close_some(&mut w, node, now).await?;
         w.commit().await?;
         wake(bus, groups);
-        if gone.is_empty() {
+        if !rest {
             return Ok(());
         }
     }
+}
+
+/// Closes some of a node's connections, or removes the node when there are none. Returns the groups with free slots, and whether
+/// there may be more.
+async fn close_some(
+    w: &mut Write,
+    node: NodeId,
+    now: Micros,
+) -> store::Result<(Vec<GroupId>, bool)> {
+    connections::lock_left_by(w, node, REPAIR_ROWS).await?;
+    history::keep_left_by(w, node, REPAIR_ROWS, now).await?;
+    let gone = connections::close_left_by(w, node, REPAIR_ROWS, now).await?;
+    let mut groups = Vec::new();
+    for (device,) in &gone {
+        devices::offline(w, *device).await?;
+        groups.extend(outcome::abandon_untold(w, *device, now).await?);
+    }
+    if gone.is_empty() {
+        deltas::give_back(w, node).await?;
+        nodes::forget(w, node).await?;
+    }
+    Ok((groups, !gone.is_empty()))
 }

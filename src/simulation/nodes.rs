@@ -211,13 +211,14 @@ impl World {
         use crate::store::words::DeltaState;
         let now = self.db.now();
         let mut w = self.db.write().await?;
-        if let Some(job) = deltas::take(&mut w, self.nodes[0].id, now, now).await? {
+        let node = self.nodes[0].id;
+        if let Some(job) = deltas::take(&mut w, node, now, now).await? {
             if self.chance.percent(80) {
                 let key = FileKind::Delta.new_key();
-                deltas::completed(&mut w, job.id, super::setup::DELTA, "BB", "BB", &key, now)
-                    .await?;
+                let size = super::setup::DELTA;
+                deltas::completed(&mut w, job.id, node, size, "BB", "BB", &key, now).await?;
             } else {
-                deltas::failed(&mut w, job.id, DeltaState::Failed, "no", now).await?;
+                deltas::not_made(&mut w, job.id, node, DeltaState::Failed, "no", now).await?;
             }
         }
         w.commit().await?;

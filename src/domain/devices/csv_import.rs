@@ -95,6 +95,7 @@ async fn write_slices(
             return Err(DomainError::Busy(text.into()));
         }
         let mut w = context.db.write().await?;
+        require_import(&mut w, import).await?;
         let ids = write_slice(&mut w, scope, slice, &mut mistakes, context.now()).await?;
         // After the first error the rest is only checked, so that all errors are reported at once.
         if mistakes.is_empty() {
@@ -107,11 +108,21 @@ async fn write_slices(
     }
     let n = rows.len();
     let mut w = context.db.write().await?;
+    require_import(&mut w, import).await?;
     let text = format!("User {} imported {n} devices", scope.person().name);
     audit::on_product(&mut w, scope, &text, context.now()).await?;
     imports::complete(&mut w, import).await?;
     w.commit().await?;
     Ok(n as u64)
+}
+
+/// Refuses to go on with an import that was taken back.
+async fn require_import(w: &mut Write, import: i64) -> Result<()> {
+    if imports::lock(w, import).await? {
+        return Ok(());
+    }
+    let text = "The server was away for too long, and what it had imported was taken back. Send the file again.";
+    Err(DomainError::Busy(text.into()))
 }
 
 /// Explains why an identifier cannot be registered.

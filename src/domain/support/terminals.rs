@@ -192,33 +192,36 @@ impl Terminals {
         connection: ConnectionId,
         said: TerminalOutput,
     ) {
-        let key = (device, kind);
         let mut state = self.lock();
-        let Some(terminal) = state.open.get_mut(&key) else {
+        let Some(terminal) = state.open.get_mut(&(device, kind)) else {
             return;
         };
-        if !matches!(said, TerminalOutput::Open(_)) {
+        let opens = matches!(said, TerminalOutput::Open(_));
+        if !opens {
             terminal.relay_said(&said);
         }
-        match said {
-            TerminalOutput::Open(version) => terminal.open(connection, version),
-            TerminalOutput::Output(text) => {
-                terminal.lines.add(&text);
-                terminal.show_all(&shown(output_word(kind), json!({"data": text})));
-            }
-            TerminalOutput::Event(event, payload) if event.starts_with("file-data") => {
-                let letter = match terminal.up.check(event, &payload) {
-                    Ok(()) => shown(event, payload),
-                    Err(e) => {
-                        let name = &payload["filename"];
-                        let text = json!({"filename": name, "reason": e.to_string()});
-                        shown("file-data/error", text)
-                    }
-                };
-                terminal.show_all(&letter);
-            }
-            TerminalOutput::Event(event, payload) => terminal.show_all(&shown(event, payload)),
+        let anew = terminal.connection != Some(connection);
+        terminal.show_said(kind, connection, said);
+        if opens {
+            terminal.relay_open(connection, anew);
         }
+    }
+
+    /// Passes the output of a device that is connected to another node to the viewers of this one, and to no other node: two nodes
+    /// that told each other would go on for ever.
+    pub fn say_from_elsewhere(&self, key: Key, connection: ConnectionId, said: TerminalOutput) {
+        if let Some(terminal) = self.lock().open.get_mut(&key) {
+            terminal.show_said(key.1, connection, said);
+        }
+    }
+
+    /// Takes all queued input, if the terminal is open by this connection.
+    pub fn take_for(&self, key: Key, connection: ConnectionId) -> VecDeque<TerminalInput> {
+        let mut state = self.lock();
+        let terminal = state.open.get_mut(&key);
+        let own = terminal.filter(|t| t.connection == Some(connection));
+        own.map(|t| std::mem::take(&mut t.inbox))
+            .unwrap_or_default()
     }
 
     fn leave(&self, key: Key, id: u64) -> Option<String> {
@@ -273,15 +276,36 @@ impl Terminals {
 }
 
 impl Terminal {
+    /// Shows the viewers what the device said.
+    fn show_said(&mut self, kind: TerminalKind, connection: ConnectionId, said: TerminalOutput) {
+        match said {
+            TerminalOutput::Open(version) => self.open(connection, version),
+            TerminalOutput::Output(text) => {
+                self.lines.add(&text);
+                self.show_all(&shown(output_word(kind), json!({"data": text})));
+            }
+            TerminalOutput::Event(event, payload) if event.starts_with("file-data") => {
+                let letter = match self.up.check(event, &payload) {
+                    Ok(()) => shown(event, payload),
+                    Err(e) => {
+                        let name = &payload["filename"];
+                        let text = json!({"filename": name, "reason": e.to_string()});
+                        shown("file-data/error", text)
+                    }
+                };
+                self.show_all(&letter);
+            }
+            TerminalOutput::Event(event, payload) => self.show_all(&shown(event, payload)),
+        }
+    }
+
     /// Marks the terminal as open on the device, and sends the earlier output to each new viewer.
     fn open(&mut self, connection: ConnectionId, version: Box<str>) {
-        let anew = self.connection != Some(connection);
-        if anew {
+        if self.connection != Some(connection) {
             self.connection = Some(connection);
             self.lines = Scrollback::default();
         }
         self.version = version;
-        self.relay_open(connection, anew);
         let word = if self.shell() { "output" } else { "up" };
         let metadata = shown("metadata", json!({"version": &*self.version}));
         let past = shown(word, json!({"data": self.lines.all()}));

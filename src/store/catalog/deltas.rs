@@ -129,34 +129,63 @@ pub async fn give_back(w: &mut Write, node: NodeId) -> Result<()> {
     Ok(())
 }
 
-/// Marks a delta as stored and available for offers.
+/// Marks a delta as stored and available for offers. False when the node that made it has it no more: it was taken for dead, and
+/// another one makes it, or has made it.
 pub async fn completed(
     w: &mut Write,
     id: i64,
+    node: NodeId,
     size: i64,
     checksum: &str,
     partials: &str,
     file: &FileKey,
     now: Micros,
-) -> Result<()> {
-    execute!(
+) -> Result<bool> {
+    let n = execute!(
         w,
         sql!(
             "deltas.completed",
             "UPDATE deltas SET status = 'completed', size = $2, checksum = $3, partials = $4,
-               file = $5, reason = NULL, updated_at = $6 WHERE id = $1"
+               file = $5, reason = NULL, updated_at = $6
+             WHERE id = $1 AND status = 'processing' AND taken_by = $7"
         ),
         id,
         size,
         checksum,
         partials,
         file,
+        now,
+        node
+    )?;
+    Ok(n == 1)
+}
+
+/// Marks a delta as impossible that a node was making, unless it has it no more. The reason is shown to operators.
+pub async fn not_made(
+    w: &mut Write,
+    id: i64,
+    node: NodeId,
+    status: DeltaState,
+    reason: &str,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "deltas.not_made",
+            "UPDATE deltas SET status = $3, reason = $4, updated_at = $5
+             WHERE id = $1 AND status = 'processing' AND taken_by = $2"
+        ),
+        id,
+        node,
+        status,
+        reason,
         now
     )?;
     Ok(())
 }
 
-/// Marks a delta as impossible. The reason is shown to operators.
+/// Withdraws a delta. The reason is shown to operators.
 pub async fn failed(
     w: &mut Write,
     id: i64,
@@ -180,18 +209,26 @@ pub async fn failed(
 
 /// Schedules another try after a failed one. The job counts as taken at `taken`, so that [`take`] finds it
 /// stale when its pause is over. The count of tries that ended without a result starts again.
-pub async fn retry(w: &mut Write, id: i64, reason: &str, taken: Micros, now: Micros) -> Result<()> {
+pub async fn retry(
+    w: &mut Write,
+    id: i64,
+    node: NodeId,
+    reason: &str,
+    taken: Micros,
+    now: Micros,
+) -> Result<()> {
     execute!(
         w,
         sql!(
             "deltas.retry",
             "UPDATE deltas SET taken_at = $2, taken_by = NULL, tries = 0, reason = $3, updated_at = $4
-             WHERE id = $1"
+             WHERE id = $1 AND status = 'processing' AND taken_by = $5"
         ),
         id,
         taken,
         reason,
-        now
+        now,
+        node
     )?;
     Ok(())
 }

@@ -304,6 +304,21 @@ pub async fn unsent(
     )
 }
 
+/// Devices of a node with a claim of which they were not told since `before`, at most a thousand.
+pub async fn unsent_at(on: &mut impl On, node: NodeId, before: Micros) -> Result<Vec<(DeviceId,)>> {
+    fetch_all!(
+        on,
+        sql!(
+            "inflight.unsent_at",
+            "SELECT i.device_id FROM inflight i
+             JOIN connections c ON c.device_id = i.device_id AND c.status <> 'disconnected' AND c.node_id = $1
+             WHERE i.sent_at IS NULL AND i.inserted_at < $2 ORDER BY i.inserted_at, i.device_id LIMIT 1000"
+        ),
+        node,
+        before
+    )
+}
+
 /// Updates without a sign of life since `before`, and unanswered offers to devices that have been offline since
 /// `unanswered`.
 pub async fn lapsed(

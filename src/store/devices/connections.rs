@@ -22,6 +22,21 @@ pub async fn open(on: &mut impl On, device: DeviceId) -> Result<Option<(NodeId, 
     )
 }
 
+/// The open connections of these devices.
+pub async fn open_of(
+    on: &mut impl On,
+    devices: &[DeviceId],
+) -> Result<Vec<(DeviceId, ConnectionId)>> {
+    fetch_rows!(
+        on,
+        "connections.open_of",
+        devices,
+        |d| [device BIGINT = *d],
+        "SELECT c.device_id, c.id FROM ",
+        " JOIN connections c ON c.device_id = x.device AND c.status <> 'disconnected'",
+    )
+}
+
 /// The nodes that hold the live sockets of these devices.
 pub async fn nodes_of(on: &mut impl On, devices: &[DeviceId]) -> Result<Vec<(DeviceId, NodeId)>> {
     fetch_rows!(

@@ -42,6 +42,19 @@ pub async fn add(w: &mut Write, import: i64, devices: &[DeviceId]) -> Result<()>
     Ok(())
 }
 
+/// Locks an import until the transaction ends. False when it was taken back, since its node was taken for dead.
+pub async fn lock(w: &mut Write, import: i64) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "imports.lock",
+            "UPDATE imports SET begun_at = begun_at WHERE id = $1"
+        ),
+        import
+    )?;
+    Ok(n == 1)
+}
+
 /// Completes an import: its devices stay, whatever happens from here on.
 pub async fn complete(w: &mut Write, import: i64) -> Result<()> {
     execute!(

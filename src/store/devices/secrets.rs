@@ -74,6 +74,18 @@ pub async fn of_product(on: &mut impl On, product: ProductId) -> Result<Vec<Prod
     )
 }
 
+/// Those of these secrets that are active.
+pub async fn active_of(on: &mut impl On, secrets: &[SecretId]) -> Result<Vec<(SecretId,)>> {
+    fetch_rows!(
+        on,
+        "secrets.active_of",
+        secrets,
+        |s| [secret BIGINT = *s],
+        "SELECT s.id FROM ",
+        " JOIN product_secrets s ON s.id = x.secret AND s.deactivated_at IS NULL",
+    )
+}
+
 /// Deactivates one secret; `None` when there is none of this name.
 pub async fn deactivate(
     w: &mut Write,

@@ -112,11 +112,11 @@ macro_rules! big_ints {
 use crate::clock::Micros;
 use crate::store::ids::{
     ArchiveId, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId,
-    ProductId, ReleaseId, UserId,
+    ProductId, ReleaseId, SecretId, UserId,
 };
 
 big_ints! {
-    Micros, ArchiveId, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId,
+    Micros, ArchiveId, ClaimId, ConnectionId, DeviceId, FirmwareId, GroupId, JobId, NodeId, OrgId, ProductId, SecretId,
     ReleaseId, UserId,
 }
 

@@ -65,10 +65,22 @@ pub async fn claim_server(
     Ok(None)
 }
 
+/// One life of a node: from its start to its end. A node that starts again on the same data folder is another life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Life {
+    pub node: NodeId,
+    /// When it began, by the node's own clock.
+    pub since: Micros,
+}
+
 /// A node among others, as it says.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct NodeRow {
     pub id: NodeId,
+    /// When this life of it began.
+    pub started_at: Micros,
+    /// When the others took it for dead.
+    pub buried_at: Option<Micros>,
     /// When it was alive last, by its own clock.
     pub seen_at: Micros,
     pub role: NodeRole,
@@ -76,37 +88,89 @@ pub struct NodeRow {
     pub version: String,
 }
 
+impl NodeRow {
+    pub fn life(&self) -> Life {
+        Life {
+            node: self.id,
+            since: self.started_at,
+        }
+    }
+}
+
 /// Begins the life of a node among others.
-pub async fn begin(
-    w: &mut Write,
-    node: NodeId,
-    role: NodeRole,
-    version: &str,
-    now: Micros,
-) -> Result<()> {
+pub async fn begin(w: &mut Write, life: Life, role: NodeRole, version: &str) -> Result<()> {
     execute!(
         w,
         sql!(
             "nodes.begin",
             "INSERT INTO nodes (id, started_at, seen_at, role, version) VALUES ($1, $2, $2, $3, $4)
              ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, seen_at = excluded.seen_at,
-               role = excluded.role, version = excluded.version"
+               role = excluded.role, version = excluded.version, buried_at = NULL"
         ),
-        node,
-        now,
+        life.node,
+        life.since,
         role,
         version
     )?;
     Ok(())
 }
 
-/// Records that a node is alive. False when it has no row any more, since the others took it for dead.
-pub async fn beat(w: &mut Write, node: NodeId, now: Micros) -> Result<bool> {
+/// Records that a node is alive. False when the others took it for dead, or another life of it has begun.
+pub async fn beat(w: &mut Write, life: Life, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
-        sql!("nodes.beat", "UPDATE nodes SET seen_at = $2 WHERE id = $1"),
-        node,
+        sql!(
+            "nodes.beat",
+            "UPDATE nodes SET seen_at = $3 WHERE id = $1 AND started_at = $2 AND buried_at IS NULL"
+        ),
+        life.node,
+        life.since,
         now
+    )?;
+    Ok(n == 1)
+}
+
+/// Writes something that changes nothing, to see whether the database takes it.
+pub async fn touch(w: &mut Write, node: NodeId) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "nodes.touch",
+            "UPDATE nodes SET version = version WHERE id = $1"
+        ),
+        node
+    )?;
+    Ok(())
+}
+
+/// Takes a node for dead that has said nothing since `seen`. False when it has.
+pub async fn bury(w: &mut Write, life: Life, seen: Micros, now: Micros) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "nodes.bury",
+            "UPDATE nodes SET buried_at = $4
+             WHERE id = $1 AND started_at = $2 AND seen_at = $3 AND buried_at IS NULL"
+        ),
+        life.node,
+        life.since,
+        seen,
+        now
+    )?;
+    Ok(n == 1)
+}
+
+/// Whether a node is taken for dead and its row is still there; locks the row until the transaction ends.
+pub async fn is_buried(w: &mut Write, life: Life) -> Result<bool> {
+    let n = execute!(
+        w,
+        sql!(
+            "nodes.is_buried",
+            "UPDATE nodes SET buried_at = buried_at
+             WHERE id = $1 AND started_at = $2 AND buried_at IS NOT NULL"
+        ),
+        life.node,
+        life.since
     )?;
     Ok(n == 1)
 }
@@ -117,7 +181,7 @@ pub async fn all(on: &mut impl On) -> Result<Vec<NodeRow>> {
         on,
         sql!(
             "nodes.all",
-            "SELECT id, seen_at, role, version FROM nodes ORDER BY id LIMIT 1000"
+            "SELECT id, started_at, buried_at, seen_at, role, version FROM nodes ORDER BY id LIMIT 1000"
         )
     )
 }

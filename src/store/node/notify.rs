@@ -63,13 +63,13 @@ impl Notify {
 pub struct Listener(PgListener);
 
 impl Listener {
-    /// The next text.
+    /// The next text, behind the channel that it came by.
     ///
     /// # Errors
     /// The connection is lost, and with it what was told since.
-    pub async fn next(&mut self) -> Result<String> {
+    pub async fn next(&mut self) -> Result<(String, String)> {
         match self.0.try_recv().await? {
-            Some(told) => Ok(told.payload().to_owned()),
+            Some(told) => Ok((told.channel().to_owned(), told.payload().to_owned())),
             None => Err(Error::from(sqlx::Error::Io(
                 std::io::ErrorKind::ConnectionReset.into(),
             ))),

@@ -31,30 +31,24 @@ async fn delta_jobs(db: &Db) {
     assert_eq!(take(&mut w, later(1), later(61)).await.unwrap().tries, 2);
     deltas::give_back(&mut w, NodeId(1)).await.unwrap();
     let job = take(&mut w, NOW, later(62)).await.unwrap();
-    deltas::completed(
-        &mut w,
-        job.id,
-        7,
-        "CC",
-        "CC",
-        &files::FileKind::Delta.new_key(),
-        NOW,
-    )
-    .await
-    .unwrap();
+    let complete = async |w: &mut Write, node: i64| {
+        let (key, node) = (files::FileKind::Delta.new_key(), NodeId(node));
+        let done = deltas::completed(w, job.id, node, 7, "CC", "CC", &key, NOW).await;
+        done.unwrap()
+    };
+    // A node that was taken for dead has lost it.
+    assert!(!complete(&mut w, 2).await);
+    assert!(complete(&mut w, 1).await && !complete(&mut w, 1).await);
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
     // The other way round it cannot be made; that is not tried again, and the reason stays.
     assert!(deltas::ask(&mut w, b, a, later(63)).await.unwrap());
     let job = take(&mut w, later(1), later(64)).await.unwrap();
-    deltas::failed(
-        &mut w,
-        job.id,
-        DeltaState::Failed,
-        "no common ground",
-        later(65),
-    )
-    .await
-    .unwrap();
+    for (node, state) in [(1, DeltaState::Failed), (2, DeltaState::TimedOut)] {
+        let node = NodeId(node);
+        deltas::not_made(&mut w, job.id, node, state, "no common ground", later(65))
+            .await
+            .unwrap();
+    }
     assert!(take(&mut w, later(999), later(1000)).await.is_none());
     assert!(!deltas::ask(&mut w, b, a, later(66)).await.unwrap());
     let failed = deltas::of_pair(&mut w, b, a).await.unwrap().unwrap();

@@ -52,6 +52,10 @@ async fn claims(db: &Db) {
         .unwrap();
     assert_eq!(sent.len(), 0);
     assert_eq!(inflight::unsent(&mut w, later(1)).await.unwrap().len(), 1);
+    for (node, own) in [(1, vec![(ids[0],)]), (2, vec![])] {
+        let unsent = inflight::unsent_at(&mut w, NodeId(node), later(1)).await;
+        assert_eq!(unsent.unwrap(), own);
+    }
     let sent = inflight::sent_all(&mut w, &[(ids[0], ClaimId(1))], NOW)
         .await
         .unwrap();

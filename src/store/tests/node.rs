@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::store::accounts::identities;
+use crate::store::devices::{imports, secrets};
+use crate::store::node::nodes::Life;
 use crate::store::words::NodeRole;
 
 both_engines! {
@@ -9,6 +11,8 @@ both_engines! {
     a_node_lives_until_it_is_forgotten => beats;
     of_two_nodes_that_want_to_lead_one_does => leads;
     a_sign_in_comes_back_once => sign_ins;
+    what_a_node_holds_is_compared_with_what_is_open => roll_call;
+    an_import_that_was_taken_back_is_noticed => imports_taken_back;
 }
 
 async fn owner(db: &Db) {
@@ -38,37 +42,47 @@ async fn owner(db: &Db) {
 }
 
 async fn beats(db: &Db) {
+    let life = |node: i64, since: i64| Life {
+        node: NodeId(node),
+        since: later(since),
+    };
+    let (one, two) = (life(1, 1), life(2, 2));
     let mut w = db.write().await.unwrap();
     nodes::lock_start(&mut w).await.unwrap();
-    let (one, two) = (NodeId(1), NodeId(2));
-    assert!(
-        !nodes::beat(&mut w, one, later(0)).await.unwrap(),
-        "it is not there"
-    );
-    nodes::begin(&mut w, one, NodeRole::Device, "1.0.0", later(1))
-        .await
-        .unwrap();
-    nodes::begin(&mut w, two, NodeRole::Web, "1.1.0", later(2))
-        .await
-        .unwrap();
-    assert!(nodes::beat(&mut w, one, later(3)).await.unwrap());
+    let beat = async |w: &mut Write, life, at| nodes::beat(w, life, later(at)).await.unwrap();
+    assert!(!beat(&mut w, one, 0).await, "it is not there");
+    let begin = async |w: &mut Write, life, role| {
+        nodes::begin(w, life, role, "1.0.0").await.unwrap();
+    };
+    begin(&mut w, one, NodeRole::Device).await;
+    begin(&mut w, two, NodeRole::Web).await;
+    assert!(beat(&mut w, one, 3).await);
+    nodes::touch(&mut w, one.node).await.unwrap();
     let all = nodes::all(&mut w).await.unwrap();
-    let said: Vec<_> = all
-        .iter()
-        .map(|n| (n.id, n.seen_at, n.role, n.version.as_str()))
-        .collect();
+    let said: Vec<_> = all.iter().map(|n| (n.life(), n.seen_at, n.role)).collect();
     let wanted = [
-        (one, later(3), NodeRole::Device, "1.0.0"),
-        (two, later(2), NodeRole::Web, "1.1.0"),
+        (one, later(3), NodeRole::Device),
+        (two, later(2), NodeRole::Web),
     ];
     assert_eq!(said, wanted);
-    // One that starts again says anew what it is.
-    nodes::begin(&mut w, one, NodeRole::All, "1.1.0", later(4))
-        .await
-        .unwrap();
-    assert_eq!(nodes::all(&mut w).await.unwrap()[0].role, NodeRole::All);
-    nodes::forget(&mut w, one).await.unwrap();
-    assert!(!nodes::beat(&mut w, one, later(5)).await.unwrap());
+    // One that has spoken since is not buried.
+    let bury = async |w: &mut Write, life, seen| {
+        nodes::bury(w, life, later(seen), later(9)).await.unwrap()
+    };
+    assert!(!bury(&mut w, one, 1).await);
+    assert!(bury(&mut w, one, 3).await && !bury(&mut w, one, 3).await);
+    assert!(!beat(&mut w, one, 10).await, "the others took it for dead");
+    assert!(nodes::is_buried(&mut w, one).await.unwrap());
+    assert!(!nodes::is_buried(&mut w, two).await.unwrap());
+    // Another life of it is not that one.
+    let again = life(1, 11);
+    begin(&mut w, again, NodeRole::All).await;
+    assert!(!nodes::is_buried(&mut w, one).await.unwrap());
+    assert!(beat(&mut w, again, 12).await && !beat(&mut w, one, 12).await);
+    let all = nodes::all(&mut w).await.unwrap();
+    assert_eq!((all[0].role, all[0].buried_at), (NodeRole::All, None));
+    nodes::forget(&mut w, one.node).await.unwrap();
+    assert!(!beat(&mut w, again, 13).await);
     assert_eq!(nodes::all(&mut w).await.unwrap().len(), 1);
 }
 
@@ -105,4 +119,51 @@ async fn sign_ins(db: &Db) {
     );
     assert!(finish(&mut w, 1).await, "it was over, and is forgotten");
     assert!(!finish(&mut w, 2).await);
+}
+
+async fn roll_call(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    let (_, devices) = fleet(&mut w, &world, 3).await;
+    connections::close_left_by(&mut w, NodeId(1), 1, NOW)
+        .await
+        .unwrap();
+    let mut open = connections::open_of(&mut w, &devices).await.unwrap();
+    open.sort_unstable();
+    assert_eq!(open.len(), 2);
+    assert!(
+        open.iter()
+            .all(|(device, c)| devices[usize::try_from(c.0).unwrap()] == *device)
+    );
+    assert_eq!(connections::open_of(&mut w, &[]).await.unwrap(), []);
+    for key in ["one", "two"] {
+        secrets::add(&mut w, world.product, key, b"x", NOW)
+            .await
+            .unwrap();
+    }
+    let id = async |w: &mut Write, key| secrets::find(w, key).await.unwrap().unwrap().id;
+    let (one, two) = (id(&mut w, "one").await, id(&mut w, "two").await);
+    secrets::deactivate(&mut w, &world.scope, "one", NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        secrets::active_of(&mut w, &[one, two]).await.unwrap(),
+        [(two,)]
+    );
+}
+
+async fn imports_taken_back(db: &Db) {
+    let mut w = db.write().await.unwrap();
+    let world = world(&mut w, "a").await;
+    imports::begin(&mut w, 5, world.product, NodeId(1), NOW)
+        .await
+        .unwrap();
+    assert!(imports::lock(&mut w, 5).await.unwrap());
+    assert_eq!(imports::unfinished(&mut w, NodeId(2)).await.unwrap(), None);
+    assert_eq!(
+        imports::unfinished(&mut w, NodeId(1)).await.unwrap(),
+        Some(5)
+    );
+    imports::complete(&mut w, 5).await.unwrap();
+    assert!(!imports::lock(&mut w, 5).await.unwrap());
 }

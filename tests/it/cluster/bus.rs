@@ -5,7 +5,7 @@ use crate::support::bucket::Bucket;
 use crate::support::device::Device;
 use crate::support::nats::NatsServer;
 use crate::support::viewer::Viewer;
-use crate::support::{Server, readings};
+use crate::support::{Api, Server, readings};
 use crate::support_tools::terminals::console;
 use serde_json::json;
 use std::time::Duration;
@@ -47,4 +47,32 @@ async fn rollouts_go_on_without_the_bus_and_terminals_with_it() {
     other
         .expect(json!([null, null, "console", "dn", {"data": "x"}]))
         .await;
+}
+
+/// A hint that a right has ended may be lost; the node of the device finds out by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_product_key_opened_closes_though_the_bus_is_away() {
+    let Some(mut nats) = NatsServer::own() else {
+        return;
+    };
+    let Some(server) = Server::over(&nats).await else {
+        return;
+    };
+    let api = server.api();
+    let mut device = Device::secret(&server, "d").await.unwrap();
+    device.join(json!({}), json!({})).await;
+    server.until_devices(readings::ONLINE, 1).await;
+    nats.stop();
+    let path = Api::product(&format!("/shared_secrets/{}", server.login("product_key")));
+    assert_eq!(api.delete(&path).await.status, 204);
+    let time_goes_by = async {
+        loop {
+            server.advance(Duration::from_secs(5));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        _ = device.closed() => {}
+        () = time_goes_by => {}
+    }
 }

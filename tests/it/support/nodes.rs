@@ -55,6 +55,11 @@ impl Server {
         Self::of_nodes(1, &carrier.flags()?).await
     }
 
+    /// One server in two nodes, whose bus is a NATS server of the test's own.
+    pub async fn over(nats: &nats::NatsServer) -> Option<Self> {
+        Self::of_nodes(1, &["--bus".into(), nats.url()]).await
+    }
+
     /// One server in three nodes: people come by HAProxy, which gives each request to the next of two of them, and devices are at
     /// the third. `None` when PostgreSQL or HAProxy is not installed.
     pub async fn behind_proxy(flags: &[&str]) -> Option<Self> {

@@ -32,9 +32,13 @@ const NO_BOUNDS: [(&str, &str, &str); 9] = [
         "how long an hour is",
     ),
     ("src/access/token.rs", "LEGACY", "the length of old tokens"),
-    ("src/bus/nats.rs", "SIGNATURE", "the length of a signature"),
     (
-        "src/bus/outbox.rs",
+        "src/bus/letter.rs",
+        "SIGNATURE",
+        "the length of a signature",
+    ),
+    (
+        "src/bus/letter.rs",
         "SENDER",
         "the length of a sender's number",
     ),

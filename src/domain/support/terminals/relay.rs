@@ -44,6 +44,8 @@ impl Relay {
 pub struct RelaySeat {
     key: Key,
     id: u64,
+    /// Whether the terminal is that of a device of this node.
+    device: bool,
     terminals: Terminals,
     /// What it is told; ends when it does not keep up.
     pub told: mpsc::Receiver<Relayed>,
@@ -69,6 +71,7 @@ impl Terminals {
         Some(RelaySeat {
             key,
             id,
+            device,
             terminals: self.clone(),
             told,
         })
@@ -113,10 +116,12 @@ impl super::Terminal {
         });
     }
 
-    /// Tells the relays, but for one, what people say to each other.
-    pub(super) fn relay_chat(&mut self, message: &Value, but: Option<u64>) {
-        self.relays
-            .retain(|relay| Some(relay.id) == but || relay.tell(Relayed::Chat(message.clone())));
+    /// Tells the relays what people of this node say to each other; and those at the device's node what people of another one do.
+    pub(super) fn relay_chat(&mut self, message: &Value, from: Option<&RelaySeat>) {
+        self.relays.retain(|relay| {
+            let told = from.is_none_or(|from| from.device && relay.device && relay.id != from.id);
+            !told || relay.tell(Relayed::Chat(message.clone()))
+        });
     }
 }
 
@@ -143,7 +148,7 @@ impl RelaySeat {
         let Some(terminal) = state.open.get_mut(&self.key) else {
             return;
         };
-        terminal.relay_chat(&message, Some(self.id));
+        terminal.relay_chat(&message, Some(self));
         let message = shown("message", message);
         for viewer in &terminal.viewers {
             viewer.notify(&message);

@@ -106,3 +106,45 @@ fn there_are_never_too_many() {
     seats.pop();
     assert!(all.watch(DeviceId::from(-1), K, "x").is_some());
 }
+
+/// Two nodes that told each other what they were told would go on for ever.
+#[tokio::test]
+async fn nodes_do_not_tell_each_other_what_they_were_told() {
+    let terminals = Terminals::default();
+    let (device, kind) = (DeviceId::from(1), TerminalKind::Console);
+    let key = (device, kind);
+    let (here, there) = (ConnectionId(1), ConnectionId(2));
+    let mut near = terminals.relay(key, true).unwrap();
+    let mut other = terminals.relay(key, true).unwrap();
+    let mut far = terminals.relay(key, false).unwrap();
+    let told = |seat: &mut RelaySeat| seat.told.try_recv().ok();
+    let output = |text: &str| TerminalOutput::Output(text.into());
+    // What the device of this node says is told where people of other nodes look.
+    terminals.say(device, kind, here, TerminalOutput::Open("2.0.0".into()));
+    terminals.say(device, kind, here, output("a"));
+    for seat in [&mut near, &mut other] {
+        assert_eq!(told(seat), Some(Relayed::Opened(here, "2.0.0".into())));
+        assert_eq!(told(seat), Some(Relayed::Said(output("a"))));
+    }
+    // What people say goes everywhere, and from everywhere once.
+    near.chat(json!({"message": "hi"}));
+    assert_eq!(
+        told(&mut other),
+        Some(Relayed::Chat(json!({"message": "hi"})))
+    );
+    far.chat(json!({"message": "ho"}));
+    // What another node says of its device goes to nobody but the people here.
+    terminals.close_one(key, here);
+    let gone = Some(Relayed::Left(here));
+    assert_eq!((told(&mut near), told(&mut other)), (gone.clone(), gone));
+    terminals.say_from_elsewhere(key, there, TerminalOutput::Open("2.0.0".into()));
+    terminals.say_from_elsewhere(key, there, output("b"));
+    for seat in [&mut near, &mut other, &mut far] {
+        assert_eq!(told(seat), None);
+    }
+    // And what is typed for one connection is not taken for another.
+    let typed = TerminalInput::Keys("x".into());
+    terminals.type_in(device, kind, typed.clone()).unwrap();
+    assert!(terminals.take_for(key, here).is_empty());
+    assert_eq!(terminals.take_for(key, there), [typed]);
+}
