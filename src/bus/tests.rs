@@ -154,7 +154,7 @@ async fn each_message_comes_to_those_whom_it_is_for_in_order() {
         let ended = BusMessage::SecretEnded(crate::ids::SecretId::from(4));
         b.send(ended.clone());
         for ear in &mut ears {
-            assert_eq!(heard(ear, 1).await, [ended.clone()]);
+            assert_eq!(heard(ear, 1).await, std::slice::from_ref(&ended));
         }
         c.send_elsewhere(BusMessage::Revoked);
         for (ear, comes) in ears.iter_mut().zip([1, 1, 0]) {
@@ -164,7 +164,7 @@ async fn each_message_comes_to_those_whom_it_is_for_in_order() {
         let group = BusMessage::Group(GroupId::from(7));
         c.send(group.clone());
         for ear in &mut ears {
-            assert_eq!(heard(ear, 1).await, [group.clone()]);
+            assert_eq!(heard(ear, 1).await, std::slice::from_ref(&group));
         }
         c.set_leader(Some(NodeId(-1)));
         c.send(group.clone());

@@ -122,6 +122,11 @@ impl IngestWriter {
         }
         batch.write(w, states).await?;
         claims(w, records, &asking, outcomes).await?;
+        // Turns lock their groups, in one order at all nodes.
+        rest.sort_by_key(|(n, _)| match &outcomes[*n] {
+            Some(Ok(WriteOutcome::Polled(polled))) => polled.group,
+            _ => None,
+        });
         for (n, rest) in rest {
             finish(w, records[n], rest, &mut outcomes[n]).await?;
         }

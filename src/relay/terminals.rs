@@ -198,13 +198,10 @@ pub(super) async fn serve(app: &App, mut conversation: Conversation, key: Key) {
             continue;
         }
         while let Some(input) = waiting.pop_front() {
-            match seat.type_in(input.clone()) {
-                Err(Blocked::Full) => {
-                    waiting.push_front(input);
-                    break;
-                }
-                // The device has left: what was typed was for the terminal that is gone.
-                Ok(()) | Err(_) => {}
+            // When the device has left, what was typed was for the terminal that is gone.
+            if seat.type_in(input.clone()) == Err(Blocked::Full) {
+                waiting.push_front(input);
+                break;
             }
         }
         signal();

@@ -130,15 +130,16 @@ pub async fn beat(w: &mut Write, life: Life, now: Micros) -> Result<bool> {
     Ok(n == 1)
 }
 
-/// Writes something that changes nothing, to see whether the database takes it.
-pub async fn touch(w: &mut Write, node: NodeId) -> Result<()> {
+/// Writes when it was looked whether the database takes what is written. What changes nothing would not be written at all.
+pub async fn touch(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
             "nodes.touch",
-            "UPDATE nodes SET version = version WHERE id = $1"
+            "UPDATE nodes SET checked_at = $2 WHERE id = $1"
         ),
-        node
+        node,
+        now
     )?;
     Ok(())
 }

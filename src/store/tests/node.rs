@@ -57,7 +57,7 @@ async fn beats(db: &Db) {
     begin(&mut w, one, NodeRole::Device).await;
     begin(&mut w, two, NodeRole::Web).await;
     assert!(beat(&mut w, one, 3).await);
-    nodes::touch(&mut w, one.node).await.unwrap();
+    nodes::touch(&mut w, one.node, later(3)).await.unwrap();
     let all = nodes::all(&mut w).await.unwrap();
     let said: Vec<_> = all.iter().map(|n| (n.life(), n.seen_at, n.role)).collect();
     let wanted = [

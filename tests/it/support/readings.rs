@@ -209,15 +209,15 @@ impl Server {
         settled("locations", wanted, async || self.locations().await).await;
     }
 
-    /// How many deliveries of the organization's webhooks have this in a field.
-    async fn deliveries(&self, field: &str, value: &Value) -> i64 {
+    /// How many deliveries of the organization's webhooks are so.
+    async fn deliveries(&self, fits: impl Fn(&Value) -> bool) -> i64 {
         let api = self.api();
         let mut count = 0;
         for product in self.products().await {
             let hooks = api.get(&format!("{product}/webhooks")).await.data();
             for hook in hooks.as_array().unwrap() {
                 let path = format!("{product}/webhooks/{}/deliveries", hook["id"]);
-                count += number(all_pages(&api, &path).await, |d| d[field] == *value);
+                count += number(all_pages(&api, &path).await, &fits);
             }
         }
         count
@@ -225,7 +225,14 @@ impl Server {
 
     /// Waits until so many deliveries have this in a field.
     pub async fn until_deliveries(&self, field: &str, value: Value, wanted: i64) {
-        settled(field, wanted, async || self.deliveries(field, &value).await).await;
+        let read = async || self.deliveries(|d| d[field] == value).await;
+        settled(field, wanted, read).await;
+    }
+
+    /// Waits until so many deliveries were tried, however often by now.
+    pub async fn until_tried(&self, wanted: i64) {
+        let tried = |d: &Value| d["attempts"].as_i64() > Some(0);
+        settled("tries", wanted, async || self.deliveries(tried).await).await;
     }
 
     /// Waits until all entries of the audit log are part of its chain.
