@@ -164,7 +164,7 @@ pub(super) fn write(messages: &[BusMessage], most: usize) -> (Vec<String>, usize
     (texts, left_out)
 }
 
-/// Reads what [`write`] wrote, without the messages that this version does not know.
+/// Reads what [`write()`] wrote, without the messages that this version does not know.
 pub(super) fn read(text: &str) -> Vec<BusMessage> {
     if let Ok(messages) = serde_json::from_str(text) {
         return messages;
