@@ -15,7 +15,8 @@ struct Cluster {
     _alive: ChildStdin,
 }
 
-fn programs() -> Option<PathBuf> {
+/// Where its programs are.
+pub fn programs() -> Option<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -31,6 +32,12 @@ fn programs() -> Option<PathBuf> {
     })
 }
 
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    let out = Command::new("id").arg("-u").output();
+    out.is_ok_and(|o| o.stdout.trim_ascii() == b"0")
+}
+
 fn start() -> Option<Cluster> {
     let bin = programs()?;
     let folder = tempfile::Builder::new()
@@ -39,11 +46,6 @@ fn start() -> Option<Cluster> {
         .ok()?
         .keep();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).ok()?;
-    // PostgreSQL refuses to run as root; the package's user does it then.
-    let root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|o| o.stdout.trim_ascii() == b"0");
     let script = format!(
         "set -e; cd {f}; {b}/initdb -D {f}/data -U nc -A trust -E UTF8 --no-sync >/dev/null; \
          {b}/postgres -D {f}/data -k {f} -c listen_addresses= -c fsync=off -c max_connections=500 >{f}/log 2>&1 & pid=$!; \
@@ -51,7 +53,8 @@ fn start() -> Option<Cluster> {
         f = folder.display(),
         b = bin.display()
     );
-    let mut command = if root {
+    // PostgreSQL refuses to run as root; the package's user does it then.
+    let mut command = if is_root() {
         let mut c = Command::new("runuser");
         c.args(["-u", "postgres", "--", "sh", "-c"]);
         c

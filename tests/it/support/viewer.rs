@@ -16,8 +16,13 @@ pub struct Viewer {
 impl Viewer {
     /// Connects with a token; the status when it is refused.
     pub async fn connect(server: &Server, path: &str, token: &str) -> Result<Self, u16> {
-        let tcp = TcpStream::connect(&server.web).await.unwrap();
-        let url = format!("ws://{}{path}?token={token}&vsn=2.0.0", server.web);
+        Self::connect_to(&server.web, path, token).await
+    }
+
+    /// Connects to a web listener.
+    pub async fn connect_to(web: &str, path: &str, token: &str) -> Result<Self, u16> {
+        let tcp = TcpStream::connect(web).await.unwrap();
+        let url = format!("ws://{web}{path}?token={token}&vsn=2.0.0");
         match tokio_tungstenite::client_async(url, tcp).await {
             Ok((socket, _)) => Ok(Self {
                 socket,
