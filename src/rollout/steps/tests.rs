@@ -121,3 +121,14 @@ fn a_share_is_a_share_and_differs_between_releases() {
         }
     }
 }
+
+/// Devices have ids one after the other, and a tenth of 200 is never nobody and never half of them.
+#[test]
+fn a_share_of_a_small_fleet_is_about_as_large_as_it_says() {
+    for n in 0_u64..3_000 {
+        // Salts as different as random ones, and the same in each run.
+        let salt = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed();
+        let chosen = (1..=200).filter(|id| place(*id, salt) < 1_000).count();
+        assert!((5..=40).contains(&chosen), "{chosen} of 200 with {salt}");
+    }
+}

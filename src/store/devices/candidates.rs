@@ -110,11 +110,15 @@ macro_rules! admitted {
             $step,
             "
                          AND w.kind = 'interface' AND w.word = d.interface))
-               AND ((d.id % 2147483647) * ",
+               AND (((d.id % 2147483647) * ",
             $factor,
             " + ",
             $offset,
-            ") % 2147483647 % 10000 < ",
+            ") % 2147483647) * (((d.id % 2147483647) * ",
+            $factor,
+            " + ",
+            $offset,
+            ") % 2147483647) % 2147483647 % 10000 < ",
             $share
         )
     };
