@@ -2,7 +2,7 @@
 ALTER TABLE nodes ADD COLUMN role TEXT COLLATE "C" NOT NULL DEFAULT 'all';
 ALTER TABLE nodes ADD COLUMN version TEXT COLLATE "C" NOT NULL DEFAULT '';
 -- When the others took a node for dead. Its row goes when all that it held is closed; until then it knows by this that it is.
-ALTER TABLE nodes ADD COLUMN buried_at BIGINT;
+ALTER TABLE nodes ADD COLUMN declared_dead_at BIGINT;
 -- When a node saw last whether the database takes what is written. It is no sign of life.
 ALTER TABLE nodes ADD COLUMN checked_at BIGINT;
 -- An import that a dead node has left is taken back; one that another node works on is not.

@@ -177,7 +177,7 @@ pub(super) fn read(text: &str) -> Vec<BusMessage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::letter::Post;
+    use crate::bus::signed::Signer;
     use crate::limits::{NOTIFY_BYTES, PART_BYTES};
 
     #[test]
@@ -258,7 +258,8 @@ mod tests {
                 }),
                 ended: true,
             };
-            let (texts, left_out) = write(&[BusMessage::Frame(frame)], NOTIFY_BYTES - Post::BYTES);
+            let (texts, left_out) =
+                write(&[BusMessage::Frame(frame)], NOTIFY_BYTES - Signer::BYTES);
             assert_eq!((texts.len(), left_out), (1, 0), "{text:?}");
         }
     }

@@ -2,10 +2,10 @@
 //! lost, duplicated, late or out of order, and the reconcile tick repairs what it would have caused. So a full queue drops messages,
 //! and no sender waits. What has to arrive in order is a conversation over the bus (`relay`), which numbers its parts.
 
-mod letter;
 mod message;
 mod nats;
 mod outbox;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +16,9 @@ use crate::access::vault::Vault;
 use crate::ids::NodeId;
 use crate::limits::{BUS_MESSAGES, BUS_QUEUE};
 use crate::store::node::notify::Notify;
-use letter::Post;
 use message::Target;
 use outbox::Outbox;
+use signed::Signer;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
@@ -66,12 +66,12 @@ impl Bus {
         carrier: Carrier,
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Self {
-        let post = Post::new(own, vault);
+        let signer = Signer::new(own, vault);
         let local = broadcast::channel(BUS_MESSAGES).0;
         let (queue, waiting) = mpsc::channel(BUS_QUEUE);
-        let outbox = Outbox::new(carrier.clone(), post.clone(), waiting);
+        let outbox = Outbox::new(carrier.clone(), signer.clone(), waiting);
         tasks.spawn(stop.clone().run_until_cancelled_owned(outbox.run()));
-        let receive = outbox::receive(carrier, post, local.clone());
+        let receive = outbox::receive(carrier, signer, local.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(receive));
         let others = Others {
             own,

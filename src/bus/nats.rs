@@ -63,10 +63,10 @@ impl Nats {
         &self.base
     }
 
-    pub(super) async fn send(&self, letters: Vec<(String, String)>) -> Result<(), NatsError> {
-        for (subject, letter) in letters {
+    pub(super) async fn send(&self, signed: Vec<(String, String)>) -> Result<(), NatsError> {
+        for (subject, signed) in signed {
             // While the server is away, the client keeps what is given to it, up to a limit.
-            self.client.publish(subject, Bytes::from(letter)).await?;
+            self.client.publish(subject, Bytes::from(signed)).await?;
         }
         Ok(())
     }
@@ -84,12 +84,12 @@ impl Nats {
 pub(super) struct Listener(SelectAll<Subscriber>);
 
 impl Listener {
-    /// The next letter and the subject that it came by; `None` when the client has ended.
+    /// The next signed and the subject that it came by; `None` when the client has ended.
     pub(super) async fn next(&mut self) -> Option<(String, String)> {
         loop {
             let message = self.0.next().await?;
-            if let Ok(letter) = String::from_utf8(message.payload.into()) {
-                return Some((message.subject.into_string(), letter));
+            if let Ok(signed) = String::from_utf8(message.payload.into()) {
+                return Some((message.subject.into_string(), signed));
             }
         }
     }

@@ -1,21 +1,20 @@
 //! The way to other nodes: what waits is written together, for each target, as often as the carrier takes it. And the way back.
 
-use super::letter::Post;
 use super::message::{self, BusMessage, Target};
+use super::signed::Signer;
 use super::{Carrier, Nats};
 use crate::limits::{
     BUS_BATCH, BUS_PING, BUS_RETRY_PAUSE, BUS_SEND_TIME, BUS_SILENCE, NATS_BYTES, NOTIFY_BYTES,
 };
 use crate::store::node::notify::Notify;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
 pub(super) struct Outbox {
     carrier: Carrier,
-    post: Post,
+    signer: Signer,
     waiting: mpsc::Receiver<(Target, BusMessage)>,
     /// Whether the last batch did not go out, so that the log has a line for each time that the bus is away.
     away: bool,
@@ -24,12 +23,12 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn new(
         carrier: Carrier,
-        post: Post,
+        signer: Signer,
         waiting: mpsc::Receiver<(Target, BusMessage)>,
     ) -> Self {
         Self {
             carrier,
-            post,
+            signer,
             waiting,
             away: false,
         }
@@ -75,13 +74,13 @@ impl Outbox {
         };
         let mut out = Vec::new();
         for (target, messages) in targets {
-            let (texts, left_out) = message::write(&messages, most - Post::BYTES);
+            let (texts, left_out) = message::write(&messages, most - Signer::BYTES);
             if left_out > 0 {
                 tracing::error!(left_out, "messages are too long for the bus");
             }
             let channel = self.carrier.channel(target);
-            let letters = texts.iter().map(|text| self.post.seal(&channel, text));
-            out.extend(letters.map(|letter| (channel.clone(), letter)));
+            let signed = texts.iter().map(|text| self.signer.sign(&channel, text));
+            out.extend(signed.map(|signed| (channel.clone(), signed)));
         }
         out
     }
@@ -104,11 +103,11 @@ impl Carrier {
         }
     }
 
-    async fn send(&self, letters: Vec<(String, String)>) -> Result<(), String> {
+    async fn send(&self, signed: Vec<(String, String)>) -> Result<(), String> {
         let sent = async {
             match self {
-                Self::Postgres(notify) => notify.send(&letters).await.map_err(|e| e.to_string()),
-                Self::Nats(nats) => nats.send(letters).await.map_err(|e| e.to_string()),
+                Self::Postgres(notify) => notify.send(&signed).await.map_err(|e| e.to_string()),
+                Self::Nats(nats) => nats.send(signed).await.map_err(|e| e.to_string()),
             }
         };
         let late = |_| "it does not answer in time".to_owned();
@@ -117,11 +116,15 @@ impl Carrier {
 }
 
 /// Gives what other nodes say to those who listen here, and goes on by itself when the carrier was away.
-pub(super) async fn receive(carrier: Carrier, post: Post, local: broadcast::Sender<BusMessage>) {
-    let own = post.own();
+pub(super) async fn receive(
+    carrier: Carrier,
+    signer: Signer,
+    local: broadcast::Sender<BusMessage>,
+) {
+    let own = signer.own();
     let channels = [Target::Node(own), Target::All].map(|t| carrier.channel(t));
-    let pass_on = |channel: &str, letter: &str| {
-        let Some((from, text)) = post.open(channel, letter) else {
+    let pass_on = |channel: &str, signed: &str| {
+        let Some((from, text)) = signer.verify(channel, signed) else {
             tracing::warn!(
                 channel,
                 "a message on the bus is not of a node of this installation"
@@ -142,7 +145,7 @@ pub(super) async fn receive(carrier: Carrier, post: Post, local: broadcast::Send
         let mut heard = false;
         let ended = match &carrier {
             Carrier::Postgres(notify) => {
-                let ping = (channels[0].clone(), post.seal(&channels[0], "[]"));
+                let ping = (channels[0].clone(), signer.sign(&channels[0], "[]"));
                 listen(notify, &channels, ping, &pass_on, &mut heard).await
             }
             Carrier::Nats(nats) => subscribe(nats, &channels, &pass_on, &mut heard).await,
@@ -177,9 +180,9 @@ async fn listen(
     let listening = async {
         loop {
             match listener.next().await {
-                Ok((channel, letter)) => {
+                Ok((channel, signed)) => {
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-                    pass_on(&channel, &letter);
+                    pass_on(&channel, &signed);
                 }
                 Err(e) => return e.to_string(),
             }
@@ -214,8 +217,8 @@ async fn subscribe(
         Err(e) => return e.to_string(),
     };
     *heard = true;
-    while let Some((channel, letter)) = listener.next().await {
-        pass_on(&channel, &letter);
+    while let Some((channel, signed)) = listener.next().await {
+        pass_on(&channel, &signed);
     }
     "the subscription has ended".into()
 }

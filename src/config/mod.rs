@@ -6,6 +6,7 @@ mod cluster;
 mod mail;
 mod oidc;
 mod print;
+mod values;
 
 use crate::access::vault::Secret;
 use crate::blob::BucketSettings;
@@ -21,9 +22,13 @@ use lettre::{AsyncSmtpTransport, Tokio1Executor};
 pub use mail::*;
 pub use oidc::OidcOptions;
 use print::{masked, mib, on_off};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+pub(crate) use values::node_key;
+use values::{
+    bytes_per_second, connect_rate, origin, registrations, switch, switch_word, tls_name,
+};
 
 /// Why the settings are not valid.
 #[derive(Debug, thiserror::Error)]
@@ -424,108 +429,6 @@ fn read(path: &Path) -> Result<Options, ConfigError> {
     };
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     toml::from_str(&text).map_err(|e| bad(e.to_string()))
-}
-
-pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
-    let raw = hex::decode(text.trim())
-        .ok()
-        .and_then(|raw| raw.try_into().ok());
-    raw.ok_or_else(|| ConfigError::Value {
-        flag: "node-key",
-        value: "…".into(),
-        why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
-    })
-}
-
-/// Zero would let no device in.
-fn connect_rate(rate: u32) -> Result<u32, ConfigError> {
-    if rate > 0 {
-        return Ok(rate);
-    }
-    Err(ConfigError::Value {
-        flag: "connect-rate",
-        value: rate.to_string(),
-        why: "must be above 0; leave it out for the default".into(),
-    })
-}
-
-/// Zero would stop every update for good, which no operator means.
-fn bytes_per_second(bytes: u64) -> Result<i64, ConfigError> {
-    let rate = i64::try_from(bytes).ok().filter(|rate| *rate > 0);
-    rate.ok_or_else(|| ConfigError::Value {
-        flag: "bytes-per-second",
-        value: bytes.to_string(),
-        why: "must be above 0; leave it out for no limit".into(),
-    })
-}
-
-/// Reads a switch of the file: `"on"` and `"off"` as everywhere, and what TOML has for it.
-pub(super) fn switch_word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "must be \"on\" or \"off\"")]
-    enum Given {
-        Switch(bool),
-        Word(String),
-    }
-    Ok(Some(match Given::deserialize(from)? {
-        Given::Switch(true) => "on".into(),
-        Given::Switch(false) => "off".into(),
-        Given::Word(word) => word,
-    }))
-}
-
-fn switch(flag: &'static str, text: Option<String>, default: bool) -> Result<bool, ConfigError> {
-    match text.as_deref() {
-        None => Ok(default),
-        Some("on") => Ok(true),
-        Some("off") => Ok(false),
-        Some(text) => Err(ConfigError::Value {
-            flag,
-            value: text.to_owned(),
-            why: "must be on or off".into(),
-        }),
-    }
-}
-
-/// Registration goes by mailed links: without mail everybody would wait for one in vain.
-fn registrations(text: Option<String>, mail: bool) -> Result<bool, ConfigError> {
-    let flag = "open-for-registrations";
-    let open = switch(flag, text, false)?;
-    if open && !mail {
-        return Err(ConfigError::Value {
-            flag,
-            value: "on".into(),
-            why: "needs --smtp-url, --mail-from and --web-url beside it, since accounts are made by mailed links".into(),
-        });
-    }
-    Ok(open)
-}
-
-/// Checks that a URL has no path, because the device endpoint's path is appended to it.
-fn origin(text: String) -> Result<String, ConfigError> {
-    let bare = text.trim_end_matches('/');
-    let host = bare.strip_prefix("https://").unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if host.is_empty() || !host.chars().all(plain) {
-        return Err(ConfigError::Value {
-            flag: "redirect-devices",
-            value: text,
-            why: "must be https:// with a host and perhaps a port, without a path".into(),
-        });
-    }
-    Ok(bare.to_owned())
-}
-
-fn tls_name(name: String) -> Result<String, ConfigError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '*');
-    if name.is_empty() || name.len() > 253 || !name.chars().all(plain) {
-        return Err(ConfigError::Value {
-            flag: "tls-name",
-            value: name,
-            why: "not a host name or address (without scheme and port)".into(),
-        });
-    }
-    Ok(name)
 }
 
 #[cfg(test)]

@@ -13,5 +13,5 @@ mod polling;
 pub mod queue;
 pub mod registry;
 mod request;
-pub mod roll_call;
+pub mod stale_connections;
 pub mod tls;

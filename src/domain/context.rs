@@ -4,7 +4,7 @@
 use super::accounts::passwords::PasswordBudget;
 use super::catalog::summary::SummaryCache;
 use super::error::DomainError;
-use super::support::elsewhere::{Elsewhere, Wish};
+use super::support::remote_requests::{RemoteRequest, RemoteRequests};
 use super::support::script_runs::ScriptRuns;
 use super::support::terminals::Terminals;
 use crate::access::token_uses::TokenUses;
@@ -73,7 +73,7 @@ pub struct Context {
     /// Open consoles and shells that people watch.
     pub terminals: Terminals,
     /// What is wanted of other nodes.
-    pub elsewhere: Elsewhere,
+    pub remote_requests: RemoteRequests,
     /// Support scripts that run on devices while a request waits for their output.
     pub script_runs: ScriptRuns,
     /// Counts the changes to signing keys on this server. A connection compares it to see that the keys it sent
@@ -185,15 +185,17 @@ impl Context {
     /// Has a device take what was typed into its terminal here, wherever it is connected.
     pub fn signal_terminal(&self, device: DeviceId, kind: TerminalKind) {
         self.signal_device(self.node, device, DeviceSignal::Terminal(kind));
-        self.elsewhere.wish(Wish::Terminal(device, kind));
+        self.remote_requests
+            .send(RemoteRequest::Terminal(device, kind));
     }
 
     /// Has a device of this or another node take a script of this node's runs.
     pub fn signal_script(&self, node: NodeId, device: DeviceId, run: RunId) {
-        if node == self.node || !self.elsewhere.exists() {
+        if node == self.node || !self.remote_requests.has_other_nodes() {
             self.signal_device(node, device, DeviceSignal::Script(run));
         } else {
-            self.elsewhere.wish(Wish::Script { node, device, run });
+            self.remote_requests
+                .send(RemoteRequest::Script { node, device, run });
         }
     }
 

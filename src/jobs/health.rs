@@ -53,7 +53,7 @@ async fn collect_problems(app: &App, watched: &Watched) -> Vec<Problem> {
 
 async fn write(app: &App) -> store::Result<()> {
     let mut w = app.db.write().await?;
-    nodes::touch(&mut w, app.node, app.now()).await?;
+    nodes::record_check(&mut w, app.node, app.now()).await?;
     w.commit().await
 }
 

@@ -64,7 +64,7 @@ pub async fn own_claims(app: App, stop: CancellationToken) {
     .await;
 }
 
-/// Learns who wants to be told of what happens, as a node among others, of which one sends what there is to tell.
+/// Learns who wants to be told of what happens. Each node needs to know it; one of them sends what there is to tell.
 pub async fn subscribers(app: App, mails: bool, stop: CancellationToken) {
     if mails {
         app.db.wants().mails();

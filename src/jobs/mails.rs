@@ -35,7 +35,6 @@ pub async fn run(app: App, mail: Mail, stop: CancellationToken) {
             return;
         }
     };
-    app.db.wants().mails();
     let (second, failed) = (Duration::from_secs(1), "mail not sent");
     each_tick(
         app.clock().every(second),

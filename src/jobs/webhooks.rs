@@ -8,7 +8,7 @@ use crate::clock::Micros;
 use crate::domain::support::webhooks::{LABEL, inside, private};
 use crate::limits::{WEBHOOK_BATCH, WEBHOOK_TIME};
 use crate::store;
-use crate::store::support::{messages, webhooks};
+use crate::store::support::webhooks;
 use crate::store::words::DeliveryState;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -76,7 +76,6 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// Sends a batch. Returns whether there may be more.
 async fn round(app: App, client: reqwest::Client) -> store::Result<bool> {
     let mut r = app.db.read().await?;
-    messages::refresh_subscribers(&mut r, app.db.wants()).await?;
     if !webhooks::waits(&mut r, app.now()).await? {
         return Ok(false);
     }

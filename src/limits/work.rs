@@ -105,7 +105,7 @@ pub const TERMINAL_INBOX: usize = 64;
 /// Maximum messages that wait for another node whose people look at a terminal. One that falls further behind is told all anew.
 pub const RELAY_QUEUE: usize = TERMINAL_QUEUE;
 /// Maximum terminals and script runs that wait to be asked of other nodes.
-pub const WISHES: usize = 4_096;
+pub const REMOTE_REQUESTS: usize = 4_096;
 /// Maximum conversations with other nodes.
 pub const CONVERSATIONS: usize = 4_096;
 /// Bytes of one part of a conversation. As a text within a text it may become twice as long, and must fit into [`NOTIFY_BYTES`].
@@ -144,6 +144,8 @@ pub const EVENTS_WAITING: usize = 8_192;
 pub const TERMINAL_QUEUE: usize = 2 * OUTPUT_A_SECOND as usize;
 /// How long a device may take to report that its terminal is open (docs/protocol/device.md, "Remote console").
 pub const TERMINAL_OPEN_TIME: Duration = Duration::from_millis(500);
+/// The same when another node may hold the device: a read of the database and a conversation come first.
+pub const REMOTE_TERMINAL_OPEN_TIME: Duration = Duration::from_secs(3);
 /// Lines of earlier output that a new viewer gets (docs/protocol/rules.md, "Terminals").
 pub const SCROLLBACK_LINES: usize = 1_024;
 /// Maximum bytes of that output.

@@ -2,7 +2,7 @@
 //! who leads schedules rollouts, does jobs, and cleans up after nodes that died, so that nothing is done twice. Nobody votes: who
 //! leads is a row, which a node may take when its owner is seen without a sign of life.
 
-mod burial;
+mod dead_nodes;
 mod watch;
 
 use crate::app::App;
@@ -14,7 +14,7 @@ use crate::store::node::nodes::{self, Life, NodeRow};
 use crate::store::words::NodeRole;
 use crate::store::{self, Db};
 use anyhow::bail;
-use burial::bury_all;
+use dead_nodes::close_all;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -87,7 +87,7 @@ pub(super) struct Member<J> {
 struct Term {
     ends: CancellationToken,
     /// Ends with the term, and cleans up after nodes that died, one after the other.
-    burying: Option<JoinHandle<()>>,
+    closing: Option<JoinHandle<()>>,
 }
 
 impl Drop for Term {
@@ -118,7 +118,7 @@ impl<J: Fn(CancellationToken) + Send> Member<J> {
                 Ok(Ok(look)) => {
                     heard = Instant::now();
                     watch.look(&look.rows, self.app.node);
-                    if !self.follow_fate(&look, &mut draining).await {
+                    if !self.come_back_if_declared_dead(&look, &mut draining).await {
                         return;
                     }
                     let lead = self.lead(&look, &watch, &mut term, &stop);
@@ -153,7 +153,11 @@ impl<J: Fn(CancellationToken) + Send> Member<J> {
 
     /// Does what follows from what the others think of this node. False when another life of it has begun elsewhere, and this one
     /// is over.
-    async fn follow_fate(&self, look: &Look, draining: &mut Option<JoinHandle<()>>) -> bool {
+    async fn come_back_if_declared_dead(
+        &self,
+        look: &Look,
+        draining: &mut Option<JoinHandle<()>>,
+    ) -> bool {
         if look.alive {
             return true;
         }
@@ -232,20 +236,20 @@ impl<J: Fn(CancellationToken) + Send> Member<J> {
             tracing::info!("this node leads");
             let ends = stop.child_token();
             (self.jobs)(ends.clone());
-            let burying = None;
-            Term { ends, burying }
+            let closing = None;
+            Term { ends, closing }
         });
         let dead: Vec<NodeRow> = look
             .rows
             .iter()
-            .filter(|n| n.id != own && (n.buried_at.is_some() || watch.is_dead(n.id)))
+            .filter(|n| n.id != own && (n.declared_dead_at.is_some() || watch.is_dead(n.id)))
             .cloned()
             .collect();
-        let busy = term.burying.as_ref().is_some_and(|b| !b.is_finished());
+        let busy = term.closing.as_ref().is_some_and(|b| !b.is_finished());
         if !dead.is_empty() && !busy {
-            let task = bury_all(app.clone(), dead);
+            let task = close_all(app.clone(), dead);
             let task = term.ends.clone().run_until_cancelled_owned(task);
-            term.burying = Some(app.background.spawn(async move {
+            term.closing = Some(app.background.spawn(async move {
                 task.await;
             }));
         }

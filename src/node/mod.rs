@@ -20,7 +20,7 @@ use crate::device::tls::ServerIdentity;
 use crate::domain::catalog::file_store;
 use crate::domain::devices::csv_import;
 use crate::domain::events::device_events::DeviceEvents;
-use crate::domain::support::elsewhere::Elsewhere;
+use crate::domain::support::remote_requests::RemoteRequests;
 use crate::domain::support::script_runs::ScriptRuns;
 use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
@@ -207,11 +207,11 @@ impl Node {
         let loops = TaskTracker::new();
         let (accepting, working) = (CancellationToken::new(), CancellationToken::new());
         let bus = bus(config, &db, node, &vault, (&loops, &working)).await?;
-        let (elsewhere, wishes) = if among_others {
-            let (elsewhere, wishes) = Elsewhere::among_others();
-            (elsewhere, Some(wishes))
+        let (remote_requests, requests) = if among_others {
+            let (remote_requests, requests) = RemoteRequests::among_others();
+            (remote_requests, Some(requests))
         } else {
-            (Elsewhere::default(), None)
+            (RemoteRequests::default(), None)
         };
         let context = Context {
             db,
@@ -234,7 +234,7 @@ impl Node {
             health: Health::default(),
             token_uses: Arc::default(),
             terminals: Terminals::default(),
-            elsewhere,
+            remote_requests,
             script_runs: ScriptRuns::default(),
             key_changes: Arc::default(),
             summaries: Arc::default(),
@@ -296,7 +296,7 @@ impl Node {
             }),
             _lock: lock,
         };
-        node.work(config, identity, listeners, wishes, files)?;
+        node.work(config, identity, listeners, requests, files)?;
         Ok(node)
     }
 
@@ -327,7 +327,7 @@ impl Node {
         }
         let db = self.app.db.clone();
         let (node, bus) = (self.app.node, self.app.bus.clone());
-        let among_others = self.app.elsewhere.exists();
+        let among_others = self.app.remote_requests.has_other_nodes();
         drop(self.app);
         // The writer ends when the last sender is dropped. A stuck task that holds one must not keep the
         // process alive.

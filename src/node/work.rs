@@ -10,10 +10,10 @@ use crate::config::{Config, Mail};
 use crate::device::download;
 use crate::device::endpoint::{Endpoint, Settings};
 use crate::device::registry::Registry;
-use crate::device::roll_call;
+use crate::device::stale_connections;
 use crate::device::tls::ServerIdentity;
 use crate::domain::Context;
-use crate::domain::support::elsewhere::Wish;
+use crate::domain::support::remote_requests::RemoteRequest;
 use crate::jobs::{bulk, deltas, health, housekeeping, leftovers, mails, scrub, series, webhooks};
 use crate::limits::FILES_RESERVE;
 use crate::relay;
@@ -34,14 +34,14 @@ impl Node {
         config: &Config,
         identity: ServerIdentity,
         listeners: Listeners,
-        wishes: Option<mpsc::Receiver<Wish>>,
+        requests: Option<mpsc::Receiver<RemoteRequest>>,
         files: usize,
     ) -> anyhow::Result<()> {
         let (app, loops, stop) = (&self.app, &self.loops, &self.working);
         let identity = Arc::new(identity);
         self.own_jobs(config, identity.clone());
-        match wishes {
-            Some(wishes) => self.among_others(config, wishes),
+        match requests {
+            Some(requests) => self.among_others(config, requests),
             None => {
                 loops.spawn(housekeeping::claim(app.clone(), stop.clone()));
                 leaders_jobs(app, config.mail.as_ref(), loops, stop);
@@ -109,6 +109,8 @@ impl Node {
         };
         loops.spawn(health::run(app.clone(), watched, stop.clone()));
         loops.spawn(housekeeping::token_uses(app.clone(), stop.clone()));
+        let mails = config.mail.is_some();
+        loops.spawn(housekeeping::subscribers(app.clone(), mails, stop.clone()));
         loops.spawn(housekeeping::certificates(
             app.clone(),
             identity,
@@ -118,15 +120,13 @@ impl Node {
     }
 
     /// Takes part among other nodes, and leads them when it is this one's turn.
-    fn among_others(&self, config: &Config, wishes: mpsc::Receiver<Wish>) {
+    fn among_others(&self, config: &Config, requests: mpsc::Receiver<RemoteRequest>) {
         let (app, loops, stop) = (&self.app, &self.loops, &self.working);
-        loops.spawn(relay::run(app.clone(), wishes, stop.clone()));
+        loops.spawn(relay::run(app.clone(), requests, stop.clone()));
         loops.spawn(relay::hints(app.clone(), stop.clone()));
         loops.spawn(housekeeping::own_claims(app.clone(), stop.clone()));
         let registry = self.registry.clone();
-        loops.spawn(roll_call::run(app.clone(), registry, stop.clone()));
-        let mails = config.mail.is_some();
-        loops.spawn(housekeeping::subscribers(app.clone(), mails, stop.clone()));
+        loops.spawn(stale_connections::run(app.clone(), registry, stop.clone()));
         let jobs = {
             let (app, mail, loops) = (app.clone(), config.mail.clone(), loops.clone());
             move |term: CancellationToken| leaders_jobs(&app, mail.as_ref(), &loops, &term)

@@ -1,7 +1,7 @@
 //! A conversation between two nodes: texts that arrive whole, once and in order, for as long as both are there.
 
 use super::Relays;
-use super::half::Half;
+use super::reliable_end::ReliableEnd;
 use crate::access::random_id;
 use crate::bus::{Bus, BusMessage, Frame, Part};
 use crate::ids::NodeId;
@@ -25,7 +25,7 @@ pub(super) enum Heard<T> {
 
 /// One end of a conversation. Dropping it tells the other end that it is over.
 pub(super) struct Conversation {
-    half: Half,
+    end: ReliableEnd,
     own: NodeId,
     key: Key,
     bus: Bus,
@@ -48,7 +48,7 @@ impl Conversation {
     pub(super) fn enter(relays: &Relays, bus: &Bus, own: NodeId, key: Key) -> Option<Self> {
         let frames = relays.enter(key)?;
         Some(Self {
-            half: Half::default(),
+            end: ReliableEnd::default(),
             own,
             key,
             bus: bus.clone(),
@@ -62,19 +62,19 @@ impl Conversation {
 
     /// Whether there is room for more to say. What is said without is kept all the same, so whoever can wait should.
     pub(super) fn has_room(&self) -> bool {
-        self.half.has_room()
+        self.end.has_room()
     }
 
     /// Says something.
     pub(super) fn say(&mut self, what: &impl Serialize) {
-        self.half
+        self.end
             .say(&serde_json::to_string(what).unwrap_or_default());
         self.send();
     }
 
     fn send(&mut self) {
         let now = Instant::now();
-        for part in self.half.send(now) {
+        for part in self.end.send(now) {
             self.bus.send(BusMessage::Frame(self.frame(part, false)));
             self.beat = now + CONVERSATION_BEAT;
         }
@@ -87,7 +87,7 @@ impl Conversation {
             to,
             conversation,
             begun_here,
-            ack: self.half.ack(),
+            ack: self.end.ack(),
             part,
             ended,
         }
@@ -98,20 +98,20 @@ impl Conversation {
     pub(super) async fn hear<T: DeserializeOwned>(&mut self) -> Option<Heard<T>> {
         while !self.ended {
             let silent = self.heard + CONVERSATION_SILENCE;
-            let due = self.half.due().unwrap_or(self.beat);
+            let due = self.end.due().unwrap_or(self.beat);
             let look = due.min(self.beat).min(silent);
             tokio::select! {
                 frame = self.frames.recv() => {
                     let Some(frame) = frame else { break };
                     self.heard = Instant::now();
                     self.ended |= frame.ended;
-                    let was_full = !self.half.has_room();
-                    let text = self.half.take(frame.ack, frame.part, self.heard);
+                    let was_full = !self.end.has_room();
+                    let text = self.end.take(frame.ack, frame.part, self.heard);
                     self.send();
                     if let Some(what) = text.and_then(|t| serde_json::from_str(&t).ok()) {
                         return Some(Heard::Said(what));
                     }
-                    if was_full && self.half.has_room() {
+                    if was_full && self.end.has_room() {
                         return Some(Heard::Room);
                     }
                 }
@@ -132,7 +132,7 @@ impl Conversation {
     /// Waits until the other end has all that was said, for a while, and ends.
     pub(super) async fn finish(mut self) {
         let all = async {
-            while !self.half.is_answered() && self.hear::<serde_json::Value>().await.is_some() {}
+            while !self.end.is_answered() && self.hear::<serde_json::Value>().await.is_some() {}
         };
         // One that does not answer is left.
         let _ = timeout(CONVERSATION_END, all).await;

@@ -4,25 +4,25 @@
 
 mod conversation;
 mod events;
-mod half;
+mod protocol;
+mod reliable_end;
 mod scripts;
 mod terminals;
-mod words;
 
 use crate::app::App;
 use crate::bus::{BusMessage, Frame};
-use crate::domain::support::elsewhere::Wish;
+use crate::domain::support::remote_requests::RemoteRequest;
 use crate::domain::support::terminals::Key as TerminalKey;
 use crate::limits::{
     CONVERSATION_END, CONVERSATIONS, OPENING_LIFE, OVER_KEPT, OVERS, PARTS_UNDER_WAY,
 };
 use conversation::{Conversation, Heard, Key};
+use protocol::{Opening, OpeningAt};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use words::{Opening, OpeningAt};
 
 /// The conversations of this node. Cloning is cheap.
 #[derive(Clone, Default)]
@@ -81,30 +81,30 @@ impl Relays {
         }
     }
 
-    /// Gives a frame to its conversation. False when there is none.
-    fn give(&self, key: Key, frame: Frame) -> bool {
+    /// Gives a frame to its conversation, or back when there is none.
+    fn give(&self, key: Key, frame: Frame) -> Result<(), Frame> {
         let state = self.lock();
         match state.open.get(&key) {
-            // A full channel loses it, and it comes again.
             Some(to) => {
+                // A full channel loses it, and it comes again.
                 let _ = to.try_send(frame);
-                true
+                Ok(())
             }
-            None => false,
+            None => Err(frame),
         }
     }
 }
 
 /// Serves what other nodes want of this one, and what this one wants of others, until `stop` is cancelled.
-pub async fn run(app: App, mut wishes: mpsc::Receiver<Wish>, stop: CancellationToken) {
+pub async fn run(app: App, mut requests: mpsc::Receiver<RemoteRequest>, stop: CancellationToken) {
     let relays = Relays::default();
     let mut messages = app.bus.listen();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            wish = wishes.recv() => match wish {
-                Some(Wish::Terminal(device, kind)) => terminals::wake(&app, &relays, (device, kind)),
-                Some(Wish::Script { node, device, run }) => {
+            request = requests.recv() => match request {
+                Some(RemoteRequest::Terminal(device, kind)) => terminals::wake(&app, &relays, (device, kind)),
+                Some(RemoteRequest::Script { node, device, run }) => {
                     let task = scripts::ask(app.clone(), relays.clone(), node, device, run);
                     app.background.spawn(stop.clone().run_until_cancelled_owned(task));
                 }
@@ -123,10 +123,10 @@ pub async fn run(app: App, mut wishes: mpsc::Receiver<Wish>, stop: CancellationT
 fn take(app: &App, relays: &Relays, frame: Frame, stop: &CancellationToken) {
     let key = (frame.from, frame.conversation, !frame.begun_here);
     let first = frame.begun_here && frame.part.as_ref().is_some_and(|p| p.number == 0);
-    if frame.ended && !relays.lock().open.contains_key(&key) {
+    let Err(frame) = relays.give(key, frame) else {
         return;
-    }
-    if relays.give(key, frame.clone()) {
+    };
+    if frame.ended {
         return;
     }
     let begun = first
@@ -134,7 +134,8 @@ fn take(app: &App, relays: &Relays, frame: Frame, stop: &CancellationToken) {
         .flatten();
     match begun {
         Some(conversation) => {
-            relays.give(key, frame);
+            // It was entered just now, and has room.
+            let _ = relays.give(key, frame);
             let task = serve(app.clone(), conversation);
             app.background
                 .spawn(stop.clone().run_until_cancelled_owned(task));
@@ -169,7 +170,7 @@ async fn serve(app: App, mut conversation: Conversation) {
         );
         return;
     }
-    match opening.wish {
+    match opening.opening {
         Opening::Terminal { device, kind } => {
             terminals::serve(&app, conversation, (device, kind)).await;
         }

@@ -2,7 +2,7 @@
 
 use super::Relays;
 use super::conversation::{Conversation, Heard};
-use super::words::{FromDevice, Opening, OpeningAt};
+use super::protocol::{FromDevice, Opening, OpeningAt};
 use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::ids::{DeviceId, NodeId, RunId};
@@ -23,7 +23,7 @@ pub(super) async fn ask(app: App, relays: Relays, node: NodeId, device: DeviceId
     let script = script.to_string();
     conversation.say(&OpeningAt {
         at: app.now().0,
-        wish: Opening::Script {
+        opening: Opening::Script {
             device,
             script,
             millis,

@@ -3,7 +3,7 @@
 
 use super::Relays;
 use super::conversation::{Conversation, Heard};
-use super::words::{FromDevice, FromPeople, Opening, OpeningAt, Typed, output_event};
+use super::protocol::{FromDevice, FromPeople, Opening, OpeningAt, Typed, output_event};
 use crate::app::App;
 use crate::bus::DeviceSignal;
 use crate::domain::support::terminals::{Blocked, Key, RelaySeat, Relayed};
@@ -74,7 +74,7 @@ async fn converse(app: &App, relays: &Relays, key: Key, node: NodeId, typed: &No
     };
     conversation.say(&OpeningAt {
         at: app.now().0,
-        wish: Opening::Terminal { device, kind },
+        opening: Opening::Terminal { device, kind },
     });
     let mut open: Option<Open> = None;
     // Who types code has a moment to do it before it is looked whether anybody wants the terminal.

@@ -114,10 +114,10 @@ pub async fn dead_nodes(db: &Db, bus: &Bus, own: NodeId, now: Micros) -> store::
 
 /// Closes what a node held that the others took for dead: its connections, untold claims, and jobs. Stops when another life of the node
 /// begins. The node's row goes last, so that whoever leads by then goes on where this one stopped.
-pub async fn close_buried(db: &Db, bus: &Bus, life: Life, now: Micros) -> store::Result<()> {
+pub async fn close_declared_dead(db: &Db, bus: &Bus, life: Life, now: Micros) -> store::Result<()> {
     loop {
         let mut w = db.write().await?;
-        if !nodes::is_buried(&mut w, life).await? {
+        if !nodes::is_declared_dead(&mut w, life).await? {
             return Ok(());
         }
         let (groups, rest) = close_some(&mut w, life.node, now).await?;

@@ -6,7 +6,7 @@ use crate::store::catalog::{deltas, firmwares};
 use crate::store::deployments::rollouts;
 use crate::store::events::audit::{self, Actor, Resource};
 use crate::store::support::notifications;
-use crate::store::words::{DeltaState, NotificationLevel, RolloutState};
+use crate::store::words::{NotificationLevel, RolloutState};
 use crate::store::{self, Write};
 
 /// Withdraws deltas that fail too often: their devices get the whole file from now on.
@@ -23,7 +23,7 @@ pub(super) async fn withdraw(
         let Some(delta) = deltas::of_pair(w, from.id, plan.target.id).await? else {
             continue;
         };
-        deltas::failed(w, delta.id, DeltaState::Failed, &why, plan.now).await?;
+        deltas::withdraw(w, delta.id, &why, plan.now).await?;
         let text = format!(
             "The delta of release {} of deployment group {} from firmware {source} was withdrawn: {why}",
             plan.release.number, plan.group.name

@@ -1,8 +1,8 @@
 //! Support of devices in the field: terminals, scripts, webhooks, mail, and notifications.
 
-pub mod elsewhere;
 pub mod mail_rules;
 pub mod notifications;
+pub mod remote_requests;
 pub mod script_runs;
 pub mod scripts;
 pub mod terminal_access;

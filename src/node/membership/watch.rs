@@ -62,7 +62,7 @@ mod tests {
         NodeRow {
             id: NodeId(id),
             started_at: Micros(0),
-            buried_at: None,
+            declared_dead_at: None,
             seen_at: Micros(at),
             role: NodeRole::All,
             version: "1.0.0".into(),
@@ -84,7 +84,7 @@ mod tests {
         // It speaks again.
         watch.look(&[row(2, 1), row(3, 0)], own);
         assert!(watch.is_alive(NodeId(2)));
-        // One that has gone is not alive, and nobody to bury.
+        // One that has gone is not alive, and nobody to close.
         watch.look(&[row(3, 0)], own);
         assert!(!watch.is_alive(NodeId(2)));
         assert!(!watch.is_dead(NodeId(2)));

@@ -186,21 +186,14 @@ pub async fn not_made(
 }
 
 /// Withdraws a delta. The reason is shown to operators.
-pub async fn failed(
-    w: &mut Write,
-    id: i64,
-    status: DeltaState,
-    reason: &str,
-    now: Micros,
-) -> Result<()> {
+pub async fn withdraw(w: &mut Write, id: i64, reason: &str, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
-            "deltas.failed",
-            "UPDATE deltas SET status = $2, reason = $3, updated_at = $4 WHERE id = $1"
+            "deltas.withdraw",
+            "UPDATE deltas SET status = 'failed', reason = $2, updated_at = $3 WHERE id = $1"
         ),
         id,
-        status,
         reason,
         now
     )?;

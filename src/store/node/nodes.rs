@@ -80,7 +80,7 @@ pub struct NodeRow {
     /// When this life of it began.
     pub started_at: Micros,
     /// When the others took it for dead.
-    pub buried_at: Option<Micros>,
+    pub declared_dead_at: Option<Micros>,
     /// When it was alive last, by its own clock.
     pub seen_at: Micros,
     pub role: NodeRole,
@@ -105,7 +105,7 @@ pub async fn begin(w: &mut Write, life: Life, role: NodeRole, version: &str) -> 
             "nodes.begin",
             "INSERT INTO nodes (id, started_at, seen_at, role, version) VALUES ($1, $2, $2, $3, $4)
              ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, seen_at = excluded.seen_at,
-               role = excluded.role, version = excluded.version, buried_at = NULL"
+               role = excluded.role, version = excluded.version, declared_dead_at = NULL"
         ),
         life.node,
         life.since,
@@ -121,7 +121,7 @@ pub async fn beat(w: &mut Write, life: Life, now: Micros) -> Result<bool> {
         w,
         sql!(
             "nodes.beat",
-            "UPDATE nodes SET seen_at = $3 WHERE id = $1 AND started_at = $2 AND buried_at IS NULL"
+            "UPDATE nodes SET seen_at = $3 WHERE id = $1 AND started_at = $2 AND declared_dead_at IS NULL"
         ),
         life.node,
         life.since,
@@ -131,11 +131,11 @@ pub async fn beat(w: &mut Write, life: Life, now: Micros) -> Result<bool> {
 }
 
 /// Writes when it was looked whether the database takes what is written. What changes nothing would not be written at all.
-pub async fn touch(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
+pub async fn record_check(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
     execute!(
         w,
         sql!(
-            "nodes.touch",
+            "nodes.record_check",
             "UPDATE nodes SET checked_at = $2 WHERE id = $1"
         ),
         node,
@@ -145,13 +145,13 @@ pub async fn touch(w: &mut Write, node: NodeId, now: Micros) -> Result<()> {
 }
 
 /// Takes a node for dead that has said nothing since `seen`. False when it has.
-pub async fn bury(w: &mut Write, life: Life, seen: Micros, now: Micros) -> Result<bool> {
+pub async fn declare_dead(w: &mut Write, life: Life, seen: Micros, now: Micros) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
-            "nodes.bury",
-            "UPDATE nodes SET buried_at = $4
-             WHERE id = $1 AND started_at = $2 AND seen_at = $3 AND buried_at IS NULL"
+            "nodes.declare_dead",
+            "UPDATE nodes SET declared_dead_at = $4
+             WHERE id = $1 AND started_at = $2 AND seen_at = $3 AND declared_dead_at IS NULL"
         ),
         life.node,
         life.since,
@@ -162,13 +162,13 @@ pub async fn bury(w: &mut Write, life: Life, seen: Micros, now: Micros) -> Resul
 }
 
 /// Whether a node is taken for dead and its row is still there; locks the row until the transaction ends.
-pub async fn is_buried(w: &mut Write, life: Life) -> Result<bool> {
+pub async fn is_declared_dead(w: &mut Write, life: Life) -> Result<bool> {
     let n = execute!(
         w,
         sql!(
-            "nodes.is_buried",
-            "UPDATE nodes SET buried_at = buried_at
-             WHERE id = $1 AND started_at = $2 AND buried_at IS NOT NULL"
+            "nodes.is_declared_dead",
+            "UPDATE nodes SET declared_dead_at = declared_dead_at
+             WHERE id = $1 AND started_at = $2 AND declared_dead_at IS NOT NULL"
         ),
         life.node,
         life.since
@@ -182,7 +182,7 @@ pub async fn all(on: &mut impl On) -> Result<Vec<NodeRow>> {
         on,
         sql!(
             "nodes.all",
-            "SELECT id, started_at, buried_at, seen_at, role, version FROM nodes ORDER BY id LIMIT 1000"
+            "SELECT id, started_at, declared_dead_at, seen_at, role, version FROM nodes ORDER BY id LIMIT 1000"
         )
     )
 }

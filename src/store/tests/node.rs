@@ -11,7 +11,7 @@ both_engines! {
     a_node_lives_until_it_is_forgotten => beats;
     of_two_nodes_that_want_to_lead_one_does => leads;
     a_sign_in_comes_back_once => sign_ins;
-    what_a_node_holds_is_compared_with_what_is_open => roll_call;
+    what_a_node_holds_is_compared_with_what_is_open => stale_connections;
     an_import_that_was_taken_back_is_noticed => imports_taken_back;
 }
 
@@ -57,7 +57,9 @@ async fn beats(db: &Db) {
     begin(&mut w, one, NodeRole::Device).await;
     begin(&mut w, two, NodeRole::Web).await;
     assert!(beat(&mut w, one, 3).await);
-    nodes::touch(&mut w, one.node, later(3)).await.unwrap();
+    nodes::record_check(&mut w, one.node, later(3))
+        .await
+        .unwrap();
     let all = nodes::all(&mut w).await.unwrap();
     let said: Vec<_> = all.iter().map(|n| (n.life(), n.seen_at, n.role)).collect();
     let wanted = [
@@ -65,22 +67,27 @@ async fn beats(db: &Db) {
         (two, later(2), NodeRole::Web),
     ];
     assert_eq!(said, wanted);
-    // One that has spoken since is not buried.
-    let bury = async |w: &mut Write, life, seen| {
-        nodes::bury(w, life, later(seen), later(9)).await.unwrap()
+    // One that has spoken since is not declared dead.
+    let declare_dead = async |w: &mut Write, life, seen| {
+        nodes::declare_dead(w, life, later(seen), later(9))
+            .await
+            .unwrap()
     };
-    assert!(!bury(&mut w, one, 1).await);
-    assert!(bury(&mut w, one, 3).await && !bury(&mut w, one, 3).await);
+    assert!(!declare_dead(&mut w, one, 1).await);
+    assert!(declare_dead(&mut w, one, 3).await && !declare_dead(&mut w, one, 3).await);
     assert!(!beat(&mut w, one, 10).await, "the others took it for dead");
-    assert!(nodes::is_buried(&mut w, one).await.unwrap());
-    assert!(!nodes::is_buried(&mut w, two).await.unwrap());
+    assert!(nodes::is_declared_dead(&mut w, one).await.unwrap());
+    assert!(!nodes::is_declared_dead(&mut w, two).await.unwrap());
     // Another life of it is not that one.
     let again = life(1, 11);
     begin(&mut w, again, NodeRole::All).await;
-    assert!(!nodes::is_buried(&mut w, one).await.unwrap());
+    assert!(!nodes::is_declared_dead(&mut w, one).await.unwrap());
     assert!(beat(&mut w, again, 12).await && !beat(&mut w, one, 12).await);
     let all = nodes::all(&mut w).await.unwrap();
-    assert_eq!((all[0].role, all[0].buried_at), (NodeRole::All, None));
+    assert_eq!(
+        (all[0].role, all[0].declared_dead_at),
+        (NodeRole::All, None)
+    );
     nodes::forget(&mut w, one.node).await.unwrap();
     assert!(!beat(&mut w, again, 13).await);
     assert_eq!(nodes::all(&mut w).await.unwrap().len(), 1);
@@ -121,7 +128,7 @@ async fn sign_ins(db: &Db) {
     assert!(!finish(&mut w, 2).await);
 }
 
-async fn roll_call(db: &Db) {
+async fn stale_connections(db: &Db) {
     let mut w = db.write().await.unwrap();
     let world = world(&mut w, "a").await;
     let (_, devices) = fleet(&mut w, &world, 3).await;

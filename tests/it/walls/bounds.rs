@@ -33,12 +33,12 @@ const NO_BOUNDS: [(&str, &str, &str); 9] = [
     ),
     ("src/access/token.rs", "LEGACY", "the length of old tokens"),
     (
-        "src/bus/letter.rs",
+        "src/bus/signed.rs",
         "SIGNATURE",
         "the length of a signature",
     ),
     (
-        "src/bus/letter.rs",
+        "src/bus/signed.rs",
         "SENDER",
         "the length of a sender's number",
     ),

@@ -91,7 +91,7 @@ fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
     ];
     const BY_A_JOB: [&str; 18] = [
         "events::audit::chain::verify",
-        "catalog::deltas::failed",
+        "catalog::deltas::withdraw",
         "catalog::deltas::row",
         "catalog::files::next",
         "devices::imports::complete",

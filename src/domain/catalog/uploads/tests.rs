@@ -46,7 +46,7 @@ fn context(db: Db, folder: &Path, node: i64) -> Context {
         health: Health::default(),
         token_uses: Arc::default(),
         terminals: crate::domain::support::terminals::Terminals::default(),
-        elsewhere: Default::default(),
+        remote_requests: Default::default(),
         script_runs: crate::domain::support::script_runs::ScriptRuns::default(),
         key_changes: Arc::default(),
         summaries: Arc::default(),

@@ -13,15 +13,15 @@ const SIGNATURE: usize = 43;
 /// The bytes of a sender, in hex digits.
 const SENDER: usize = 16;
 
-/// Signs letters of a node, and checks those that come to it. Cloning is cheap.
+/// Signs what a node says, and verifies what comes to it. Cloning is cheap.
 #[derive(Clone)]
-pub(super) struct Post {
+pub(super) struct Signer {
     own: NodeId,
     vault: Arc<Vault>,
 }
 
-impl Post {
-    /// What a letter has beside its text.
+impl Signer {
+    /// What is added to a text.
     pub(super) const BYTES: usize = SIGNATURE + SENDER;
 
     pub(super) fn new(own: NodeId, vault: Arc<Vault>) -> Self {
@@ -32,16 +32,16 @@ impl Post {
         self.own
     }
 
-    /// A letter with this text, for a channel.
-    pub(super) fn seal(&self, channel: &str, text: &str) -> String {
+    /// A text with its sender and its signature, for a channel.
+    pub(super) fn sign(&self, channel: &str, text: &str) -> String {
         let said = format!("{:016x}{text}", self.own.0);
         let signature = URL_SAFE_NO_PAD.encode(self.vault.sign_message(channel, &said));
         signature + &said
     }
 
-    /// The sender and the text of a letter that came by a channel; `None` when no node of this installation has sent it.
-    pub(super) fn open<'l>(&self, channel: &str, letter: &'l str) -> Option<(NodeId, &'l str)> {
-        let (signature, said) = letter.split_at_checked(SIGNATURE)?;
+    /// The sender and the text of what came by a channel; `None` when no node of this installation has sent it.
+    pub(super) fn verify<'t>(&self, channel: &str, signed: &'t str) -> Option<(NodeId, &'t str)> {
+        let (signature, said) = signed.split_at_checked(SIGNATURE)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         if !self.vault.message_signed(channel, said, &signature) {
             return None;
@@ -57,24 +57,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_of_its_sender_for_its_channel_and_of_one_installation() {
-        let post = |key: u8, own: i64| Post::new(NodeId(own), Arc::new(Vault::new(&[key; 32])));
-        let letter = post(1, -7).seal("all", "[\"ü\"]");
-        assert_eq!(letter.len(), Post::BYTES + "[\"ü\"]".len());
-        let read = |by: &Post, channel: &str, letter: &str| {
-            by.open(channel, letter)
+    fn a_signed_text_is_of_its_sender_for_its_channel_and_of_one_installation() {
+        let signer = |key: u8, own: i64| Signer::new(NodeId(own), Arc::new(Vault::new(&[key; 32])));
+        let signed = signer(1, -7).sign("all", "[\"ü\"]");
+        assert_eq!(signed.len(), Signer::BYTES + "[\"ü\"]".len());
+        let read = |by: &Signer, channel: &str, signed: &str| {
+            by.verify(channel, signed)
                 .map(|(from, text)| (from.0, text.to_owned()))
         };
-        let other = post(1, 3);
-        assert_eq!(read(&other, "all", &letter), Some((-7, "[\"ü\"]".into())));
-        assert_eq!(read(&other, "node", &letter), None);
-        assert_eq!(read(&post(2, 3), "all", &letter), None);
+        let other = signer(1, 3);
+        assert_eq!(read(&other, "all", &signed), Some((-7, "[\"ü\"]".into())));
+        assert_eq!(read(&other, "node", &signed), None);
+        assert_eq!(read(&signer(2, 3), "all", &signed), None);
         for strange in [
             "",
             "x",
-            &letter[..50],
-            &letter[1..],
-            &letter.replace('[', "{"),
+            &signed[..50],
+            &signed[1..],
+            &signed.replace('[', "{"),
         ] {
             assert_eq!(read(&other, "all", strange), None, "{strange}");
         }

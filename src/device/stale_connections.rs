@@ -21,7 +21,10 @@ pub async fn run(app: App, registry: Arc<Registry>, stop: CancellationToken) {
         if held.is_empty() {
             continue;
         }
-        match stop.run_until_cancelled(call(&app, &registry, &held)).await {
+        match stop
+            .run_until_cancelled(close_stale(&app, &registry, &held))
+            .await
+        {
             Some(Ok(())) => {}
             Some(Err(e)) => {
                 tracing::warn!(error = %e, "connections were not compared with the database, the next tick goes on");
@@ -31,7 +34,8 @@ pub async fn run(app: App, registry: Arc<Registry>, stop: CancellationToken) {
     }
 }
 
-async fn call(app: &App, registry: &Registry, held: &[Held]) -> store::Result<()> {
+/// Closes those of these connections that are not their devices' any more.
+async fn close_stale(app: &App, registry: &Registry, held: &[Held]) -> store::Result<()> {
     let devices: Vec<_> = held.iter().map(|h| h.device).collect();
     let used: HashSet<_> = held.iter().filter_map(|h| h.secret).collect();
     let mut r = app.db.read().await?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OpeningAt {
     pub at: i64,
-    pub wish: Opening,
+    pub opening: Opening,
 }
 
 /// What a conversation is about.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// One end.
 #[derive(Debug, Default)]
-pub(super) struct Half {
+pub(super) struct ReliableEnd {
     /// Parts that the other end has not acknowledged, oldest first.
     unanswered: VecDeque<Part>,
     /// How many of them were sent.
@@ -25,7 +25,7 @@ pub(super) struct Half {
     owes_answer: bool,
 }
 
-impl Half {
+impl ReliableEnd {
     /// Whether there is room for more to say.
     pub(super) fn has_room(&self) -> bool {
         self.unanswered.len() < PARTS_WAITING
@@ -121,7 +121,13 @@ mod tests {
     type Way = Vec<(u32, u64, Option<Part>)>;
 
     /// Gives what is under way to an end, at a time and as often as chance has it.
-    fn arrive(way: &mut Way, step: u32, to: &mut Half, now: Instant, heard: &mut Vec<String>) {
+    fn arrive(
+        way: &mut Way,
+        step: u32,
+        to: &mut ReliableEnd,
+        now: Instant,
+        heard: &mut Vec<String>,
+    ) {
         let (here, still): (Way, Way) = std::mem::take(way).into_iter().partition(|w| w.0 <= step);
         *way = still;
         for (_, ack, part) in here {
@@ -129,7 +135,7 @@ mod tests {
         }
     }
 
-    fn depart(way: &mut Way, step: u32, from: &mut Half, now: Instant, chance: &mut StdRng) {
+    fn depart(way: &mut Way, step: u32, from: &mut ReliableEnd, now: Instant, chance: &mut StdRng) {
         for part in from.send(now) {
             let times = [0, 1, 1, 1, 2][chance.random_range(0..5)];
             for _ in 0..times {
@@ -143,7 +149,7 @@ mod tests {
     fn whatever_the_bus_does_each_text_comes_once_whole_and_in_order() {
         for seed in 0..200 {
             let mut chance = StdRng::seed_from_u64(seed);
-            let (mut a, mut b) = (Half::default(), Half::default());
+            let (mut a, mut b) = (ReliableEnd::default(), ReliableEnd::default());
             let (mut there, mut back) = (Way::new(), Way::new());
             let (mut said, mut heard) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
             let begun = Instant::now();
@@ -178,16 +184,16 @@ mod tests {
 
     #[test]
     fn no_more_is_under_way_than_may_be() {
-        let (mut half, now) = (Half::default(), Instant::now());
+        let (mut end, now) = (ReliableEnd::default(), Instant::now());
         for n in 0..PARTS_WAITING {
-            assert!(half.has_room());
-            half.say(&n.to_string());
+            assert!(end.has_room());
+            end.say(&n.to_string());
         }
-        assert!(!half.has_room());
-        assert_eq!(half.send(now).len(), PARTS_UNDER_WAY);
-        assert_eq!(half.send(now), []);
-        half.take(2, None, now);
-        assert_eq!(half.send(now).len(), 2);
-        assert_eq!(half.send(now + PART_AGAIN).len(), PARTS_UNDER_WAY);
+        assert!(!end.has_room());
+        assert_eq!(end.send(now).len(), PARTS_UNDER_WAY);
+        assert_eq!(end.send(now), []);
+        end.take(2, None, now);
+        assert_eq!(end.send(now).len(), 2);
+        assert_eq!(end.send(now + PART_AGAIN).len(), PARTS_UNDER_WAY);
     }
 }
