@@ -3,6 +3,8 @@
 #[path = "../../tests/it/support/nats.rs"]
 #[allow(dead_code, reason = "the whole-system tests share one server")]
 mod nats;
+#[path = "../../tests/it/support/ports.rs"]
+mod ports;
 
 use super::*;
 use crate::access::vault::Vault;

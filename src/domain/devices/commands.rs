@@ -2,7 +2,7 @@
 //! penalty box.
 
 use super::*;
-use crate::limits::{PUSHES, PUSHES_AT_ONCE};
+use crate::limits::{PUSHES, PUSHES_AT_ONCE, REMOTE_TERMINAL_OPEN_TIME, TERMINAL_OPEN_TIME};
 use crate::store::catalog::firmwares;
 use crate::store::devices::locks;
 
@@ -46,12 +46,14 @@ pub async fn type_code(
     audit::in_product(&mut w, scope, resource, &text, context.now()).await?;
     let node = crate::store::devices::connections::node_of(&mut w, device).await?;
     w.commit().await?;
-    if node.is_none() {
-        return Ok(());
-    }
+    let time = match node {
+        None => return Ok(()),
+        Some(node) if node == context.node => TERMINAL_OPEN_TIME,
+        Some(_) => REMOTE_TERMINAL_OPEN_TIME,
+    };
     let kind = terminal::TerminalKind::Console;
     let nudge = || context.signal_terminal(device, kind);
-    if context.terminals.opened(device, kind, nudge).await {
+    if context.terminals.opened(device, kind, time, nudge).await {
         // A device that refuses the code or has just disconnected is treated like one that was offline.
         let _ = context
             .terminals

@@ -7,6 +7,7 @@ use crate::domain::Context;
 use crate::domain::accounts::scopes;
 use crate::domain::{DomainError, Result, devices};
 use crate::ids::{DeviceId, ProductId, UserId};
+use crate::limits::TERMINAL_OPEN_TIME;
 use crate::store::events::audit::{self, Resource};
 use crate::store::{self, On};
 use device_protocol::terminal::{TerminalInput, TerminalKind};
@@ -90,7 +91,10 @@ pub async fn open(
     })?;
     let nudge = || context.signal_terminal(device, kind);
     // A device that is offline now opens its terminal when it connects.
-    context.terminals.opened(device, kind, nudge).await;
+    let terminals = &context.terminals;
+    terminals
+        .opened(device, kind, TERMINAL_OPEN_TIME, nudge)
+        .await;
     Ok(TerminalSession {
         identifier: identifier.into(),
         device,

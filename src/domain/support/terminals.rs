@@ -8,7 +8,7 @@ mod transfer;
 mod viewer;
 
 use crate::ids::{ConnectionId, DeviceId};
-use crate::limits::{TERMINAL_INBOX, TERMINAL_OPEN_TIME, TERMINALS};
+use crate::limits::{TERMINAL_INBOX, TERMINALS};
 use device_protocol::terminal::{TerminalInput, TerminalKind, TerminalOutput};
 use relay::Relay;
 pub use relay::{RelaySeat, Relayed};
@@ -126,13 +126,19 @@ impl Terminals {
         })
     }
 
-    /// Waits a moment for the device to report that its terminal is open. `nudge` signals the device.
-    pub async fn opened(&self, device: DeviceId, kind: TerminalKind, nudge: impl Fn()) -> bool {
+    /// Waits so long for the device to report that its terminal is open. `nudge` signals the device.
+    pub async fn opened(
+        &self,
+        device: DeviceId,
+        kind: TerminalKind,
+        time: Duration,
+        nudge: impl Fn(),
+    ) -> bool {
         if !Self::ensure(&mut self.lock(), (device, kind)) {
             return false;
         }
         nudge();
-        let end = Instant::now() + TERMINAL_OPEN_TIME;
+        let end = Instant::now() + time;
         loop {
             let open = self
                 .lock()

@@ -14,6 +14,7 @@ pub mod inspect;
 pub mod issuer;
 pub mod nats;
 pub mod nodes;
+pub mod ports;
 pub mod postgres;
 pub mod readings;
 pub mod server;

@@ -1,5 +1,6 @@
 //! A NATS server from the installed program, one for a test run, or one of a test's own that it can stop.
 
+use super::ports;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -24,20 +25,14 @@ fn program() -> Option<PathBuf> {
 pub fn server() -> Option<&'static NatsServer> {
     static SERVER: OnceLock<Option<NatsServer>> = OnceLock::new();
     SERVER
-        .get_or_init(|| NatsServer::start(free_port()))
+        .get_or_init(|| NatsServer::start(ports::free()))
         .as_ref()
-}
-
-/// A port of this machine that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 impl NatsServer {
     /// One of a test's own; `None` when the program is not installed.
     pub fn own() -> Option<Self> {
-        Self::start(free_port())
+        Self::start(ports::free())
     }
 
     fn start(port: u16) -> Option<Self> {

@@ -3,7 +3,7 @@
 use super::bucket::Bucket;
 use super::hosted::Hosted;
 use super::server::Host;
-use super::{Engine, Server, nats};
+use super::{Engine, Server, nats, ports};
 use nervecenter::Clock;
 use serde_json::{Value, json};
 use std::process::{Child, Command};
@@ -128,7 +128,7 @@ impl Proxy {
     fn before(servers: &[String]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("haproxy.cfg");
-        let address = format!("127.0.0.1:{}", nats::free_port());
+        let address = format!("127.0.0.1:{}", ports::free());
         let mut text = format!(
             "defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  timeout tunnel 1h\n\
              listen web\n  bind {address}\n  balance roundrobin\n  option http-server-close\n"

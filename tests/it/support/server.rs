@@ -3,7 +3,7 @@
 
 use super::hosted::Hosted;
 use super::nodes::Nodes;
-use super::{Api, postgres, statement_log};
+use super::{Api, ports, postgres, statement_log};
 use nervecenter::Clock;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -125,7 +125,7 @@ impl Server {
         let (child, ready) = launch(
             &folder,
             database_url.as_deref(),
-            ["127.0.0.1:0"; 3],
+            own_addresses(),
             flags,
             environment,
         );
@@ -303,7 +303,7 @@ impl Server {
 
     /// The same, with these flags.
     pub fn restart_with(&mut self, flags: &[&str]) {
-        let ports = [&*self.web, &*self.devices, &*self.downloads];
+        let ports = [&self.web, &self.devices, &self.downloads].map(String::clone);
         let (child, _) = launch(
             &self.folder,
             self.database_url.as_deref(),
@@ -332,7 +332,7 @@ impl Server {
     pub fn beside(&self) -> Self {
         let folder = self.neighbour_folder();
         let url = self.database_url.clone();
-        let (child, ready) = launch(&folder, url.as_deref(), ["127.0.0.1:0"; 3], &[], &[]);
+        let (child, ready) = launch(&folder, url.as_deref(), own_addresses(), &[], &[]);
         let mut other = Self::ready(Host::Process(child), folder, url, &ready);
         other.login = self.login.clone();
         other
@@ -342,7 +342,7 @@ impl Server {
     pub fn node_beside(&self, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = self.database_url.clone();
-        let (child, ready) = launch(&folder, url.as_deref(), ["127.0.0.1:0"; 3], flags, &[]);
+        let (child, ready) = launch(&folder, url.as_deref(), own_addresses(), flags, &[]);
         let mut other = Self::ready(Host::Process(child), folder, url, &ready);
         other.login = self.login.clone();
         other
@@ -353,7 +353,7 @@ impl Server {
         provider();
         let folder = tempfile::tempdir().unwrap();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let (child, ready) = launch(&folder, Some(over), ["127.0.0.1:0"; 3], &flags, &[]);
+        let (child, ready) = launch(&folder, Some(over), own_addresses(), &flags, &[]);
         let host = Host::Process(child);
         Self::ready(host, folder, Some(url.to_owned()), &ready).with_login()
     }
@@ -535,10 +535,15 @@ fn text(ready: &Value, key: &str) -> String {
     ready[key].as_str().unwrap_or_default().to_owned()
 }
 
+/// Addresses of a server that may be started again at them: web, devices, downloads.
+fn own_addresses() -> [String; 3] {
+    std::array::from_fn(|_| format!("127.0.0.1:{}", ports::free()))
+}
+
 fn launch(
     folder: &TempDir,
     url: Option<&str>,
-    [web, devices, downloads]: [&str; 3],
+    [web, devices, downloads]: [String; 3],
     flags: &[&str],
     environment: &[(&str, &Path)],
 ) -> (Child, Value) {
@@ -550,11 +555,11 @@ fn launch(
             "serve",
             "--json",
             "--web-listen",
-            web,
+            &web,
             "--device-listen",
-            devices,
+            &devices,
         ])
-        .args(["--download-listen", downloads, "--data-dir"])
+        .args(["--download-listen", &downloads, "--data-dir"])
         .arg(folder.path().join("data"))
         .args(flags)
         .stdout(Stdio::piped())
