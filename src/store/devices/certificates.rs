@@ -294,13 +294,19 @@ pub async fn holder(on: &mut impl On, fingerprint: &str) -> Result<Option<Holder
     )
 }
 
+// Of several the first is meant. As long as PostgreSQL has no statistics of the table, which is while a fleet comes for the first time,
+// it takes many certificates to have one key, and would look for `ORDER BY c.id LIMIT 1`, or for the minimum of the bare number, along
+// all of them in the order of their numbers: milliseconds for each device, as soon as there are thousands.
+
 /// The device that holds exactly this certificate, by the better hash.
 pub async fn holder_of_exactly(on: &mut impl On, sha256: &str) -> Result<Option<Holder>> {
     fetch_optional!(
         on,
         sql!(
             "certificates.holder_of_exactly",
-            holder!("c.fingerprint_sha256 = $1 ORDER BY c.id LIMIT 1")
+            holder!(
+                "c.id = (SELECT MIN(o.id + 0) FROM device_certificates o WHERE o.fingerprint_sha256 = $1)"
+            )
         ),
         sha256
     )
@@ -312,7 +318,9 @@ pub async fn holder_of_key(on: &mut impl On, key: &str) -> Result<Option<Holder>
         on,
         sql!(
             "certificates.holder_of_key",
-            holder!("c.public_key_fingerprint = $1 ORDER BY c.id LIMIT 1")
+            holder!(
+                "c.id = (SELECT MIN(o.id + 0) FROM device_certificates o WHERE o.public_key_fingerprint = $1)"
+            )
         ),
         key
     )
