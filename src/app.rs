@@ -6,7 +6,7 @@ use crate::budget::{Attempts, Rate, Slots, Turns};
 use crate::domain::Context;
 use crate::domain::events::device_events::DeviceEvents;
 use crate::ids::{DeviceId, ProductId, UserId};
-use crate::ingest::{IngestWriter, NewcomerWriter};
+use crate::ingest::{BearerWriter, IngestWriter, NewcomerWriter};
 use crate::oidc::Providers;
 use crate::store::batch::Batcher;
 use std::net::IpAddr;
@@ -23,6 +23,8 @@ pub struct App {
     pub device_writes: Batcher<IngestWriter>,
     /// Group commit for devices that register themselves.
     pub newcomers: Batcher<NewcomerWriter>,
+    /// Group commit for devices that bring certificates which are not known.
+    pub bearers: Batcher<BearerWriter>,
     /// Download links.
     pub download_urls: Arc<DownloadUrls>,
     /// Programs that watch how updates go.

@@ -14,6 +14,7 @@
 //! each, ten in a report).
 
 pub mod ask;
+pub mod bearers;
 pub mod decide;
 pub mod newcomers;
 pub mod poll;
@@ -21,6 +22,7 @@ pub mod said;
 pub mod state;
 pub mod write;
 
+pub use bearers::BearerWriter;
 pub use newcomers::NewcomerWriter;
 pub use said::{ConnectInfo, DeviceWrite, Join, NetworkIdentity, Record, Reported, WriteOutcome};
 pub use write::IngestWriter;

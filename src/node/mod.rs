@@ -26,7 +26,7 @@ use crate::domain::support::terminals::Terminals;
 use crate::domain::{Context, Policy};
 use crate::health::Health;
 use crate::ids::NodeId;
-use crate::ingest::{IngestWriter, NewcomerWriter};
+use crate::ingest::{BearerWriter, IngestWriter, NewcomerWriter};
 use crate::limits::{
     self, CHASE_EVERY, CHASE_TOLD_EVERY, CHASES, CLOCK_TOLD_EVERY, DRAIN_TIME, KEY_CHECKS,
     KEY_FAILED_PAUSE, KEY_FAILURES, KEY_FAILURES_EVERY, POLL_EVERY, POLLS, PRODUCT_KIB_BURST,
@@ -199,6 +199,7 @@ impl Node {
         let [web, devices, downloads] = listeners.addresses()?;
         let (records, writer) = Batcher::new(db.clone(), IngestWriter::default());
         let (newcomers, registrar) = Batcher::new(db.clone(), NewcomerWriter);
+        let (bearers, keeper) = Batcher::new(db.clone(), BearerWriter);
         let links = DownloadUrls::new(
             vault.clone(),
             config.download_url.clone(),
@@ -246,6 +247,7 @@ impl Node {
             context,
             device_writes: records,
             newcomers,
+            bearers,
             download_urls: Arc::new(links),
             device_events: DeviceEvents::new(clock),
             sign_in_providers: Providers::new(&config.oidc)?,
@@ -292,7 +294,7 @@ impl Node {
             loops,
             sockets: TaskTracker::new(),
             writer: tokio::spawn(async move {
-                tokio::join!(writer, registrar);
+                tokio::join!(writer, registrar, keeper);
             }),
             _lock: lock,
         };

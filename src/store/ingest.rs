@@ -2,6 +2,7 @@
 //! are ([`super::engine`] says how). `crate::ingest` decides what is written.
 
 pub mod ask;
+pub mod bearers;
 pub mod read;
 pub mod reports;
 pub mod told;

@@ -4,12 +4,12 @@ use super::{KnownDevice, Refused};
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::devices::certificate_signature::{NotSigned, signed_by};
-use crate::domain::devices::provisioning;
+use crate::domain::devices::provisioning::{Bearer, NOT_KEPT};
 use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::notifications;
 use crate::limits::CHAIN_CERTIFICATES;
 use crate::store::devices::certificates::{self, CaRow};
-use crate::store::{Read, devices};
+use crate::store::{Error, Read, devices};
 use rustls::pki_types::CertificateDer;
 
 /// Decides who a certificate connection is.
@@ -30,11 +30,12 @@ pub async fn decide(
     let facts = CertificateInfo::read(leaf)
         .map_err(|_| Refused::No("a certificate that cannot be read"))?;
     let mut r = app.db.read().await?;
-    let known = |id, identifier: &str, product| KnownDevice {
+    let fingerprint = facts.fingerprint.clone();
+    let known = |id, identifier, product| KnownDevice {
         id,
-        identifier: identifier.to_owned(),
+        identifier,
         product,
-        fingerprint: Some(facts.fingerprint.clone()),
+        fingerprint: Some(fingerprint),
         secret: None,
     };
     if let Some(holder) = certificates::holder(&mut r, &facts.fingerprint).await? {
@@ -43,7 +44,7 @@ pub async fn decide(
         }
         return Ok(known(
             holder.device_id,
-            &holder.identifier,
+            holder.identifier,
             holder.product_id,
         ));
     }
@@ -57,8 +58,13 @@ pub async fn decide(
         }
     };
     drop(r);
-    let own = provisioning::by_certificate(&app.db, &signers, &facts, now).await?;
-    Ok(known(own.device, &own.identifier, own.product))
+    let bearer = Bearer::new(signers, facts, now).map_err(Refused::No)?;
+    match app.bearers.write(bearer).await {
+        Ok(Ok(own)) => Ok(known(own.device, own.identifier, own.product)),
+        Ok(Err(why)) => Err(Refused::No(why)),
+        Err(Error::Taken(_)) => Err(Refused::No(NOT_KEPT)),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// The registered CAs that vouch for a certificate which is not known; whatever else comes along has to be known, too.

@@ -7,7 +7,6 @@ pub mod secret;
 use crate::app::App;
 use crate::clock::Micros;
 use crate::domain::devices::certificate_signature::NotSigned;
-use crate::domain::devices::provisioning::NotProvisioned;
 use crate::domain::devices::x509::CertificateInfo;
 use crate::domain::support::notifications;
 use crate::ids::{DeviceId, OrgId, ProductId, SecretId};
@@ -81,15 +80,6 @@ pub enum Refused {
     /// It cannot be decided now.
     #[error(transparent)]
     Unavailable(#[from] store::Error),
-}
-
-impl From<NotProvisioned> for Refused {
-    fn from(why: NotProvisioned) -> Self {
-        match why {
-            NotProvisioned::Refused(why) => Self::No(why),
-            NotProvisioned::Unavailable(e) => Self::Unavailable(e),
-        }
-    }
 }
 
 /// Decides who asks; `from` is where it asks from.

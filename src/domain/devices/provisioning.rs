@@ -1,26 +1,13 @@
 //! Devices that introduce themselves (docs/protocol/device.md, "Client certificates"): what a certificate comes to that is not
-//! known and that registered authorities vouch for. Devices with a product's secret register by the hundred, in `ingest`.
+//! known and that registered authorities vouch for. Decided here, without the database; `ingest::bearers` reads and writes for many.
 
-use super::certificates::store_certificate;
+use super::certificate_signature::usable_key;
 use super::identifier_ok;
 use super::x509::CertificateInfo;
 use crate::clock::Micros;
-use crate::domain::DomainError;
-use crate::ids::{DeviceId, ProductId};
-use crate::rollout::outcome;
-use crate::store::devices::certificates::{self, CaRow, Holder};
-use crate::store::{self, Db, Write, devices};
-
-/// Why a device does not get in.
-#[derive(Debug, thiserror::Error)]
-pub enum NotProvisioned {
-    /// It may not.
-    #[error("{0}")]
-    Refused(&'static str),
-    /// It cannot be decided now.
-    #[error(transparent)]
-    Unavailable(#[from] store::Error),
-}
+use crate::ids::{DeviceId, OrgId, ProductId};
+use crate::store::devices::certificates::{CaRow, Holder, NewCertificate};
+use crate::store::ingest::bearers::Registered;
 
 /// A device that got in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +17,26 @@ pub struct Provisioned {
     pub product: ProductId,
 }
 
+/// Why a certificate is not kept that seemed to be in order.
+pub const NOT_KEPT: &str = "the certificate cannot be stored for this device";
+
+/// Why a device is not added whose identifier was free a moment ago.
+pub const TAKEN: &str = "the identifier was taken at the same moment";
+
+/// A device that brings a certificate which is not known.
+#[derive(Debug, Clone)]
+pub struct Bearer {
+    /// The common name of the certificate, which is the device's identifier.
+    pub name: String,
+    pub certificate: NewCertificate,
+    /// When it came.
+    pub at: Micros,
+    /// The registered authorities that vouch for it: more than one when several organizations registered the same.
+    signers: Vec<CaRow>,
+}
+
 /// How a device came to its certificate, for the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// It has a certificate for the same key.
     Renewed,
@@ -40,114 +46,144 @@ enum Way {
     Introduced,
 }
 
-/// Finds or makes the device of a certificate, and keeps the certificate. `signers` are the registered authorities that vouch for
-/// it: more than one when several organizations registered the same.
-///
-/// # Errors
-/// See [`NotProvisioned`].
-pub async fn by_certificate(
-    db: &Db,
-    signers: &[CaRow],
-    facts: &CertificateInfo,
-    now: Micros,
-) -> Result<Provisioned, NotProvisioned> {
-    use NotProvisioned::Refused;
-    let name = facts.common_name.as_deref();
-    let name = name.ok_or(Refused("the certificate has no common name"))?;
-    let mut r = db.read().await?;
-    let renewal = certificates::holder_of_key(&mut r, &facts.public_key_fingerprint).await?;
-    let registered = devices::by_identifier(&mut r, name).await?;
-    drop(r);
-    // The organization that knows the device decides, then the one that was first to register the authority.
-    let home = renewal.as_ref().map(|h| h.org_id);
-    let home = home.or(registered.map(|d| d.org_id));
-    let own = signers.iter().find(|ca| Some(ca.org_id) == home);
-    let ca = own
-        .or(signers.iter().find(|ca| ca.jitp_product_id.is_some()))
-        .or(signers.first())
-        .ok_or(Refused("an unknown signer"))?;
-    let mut w = db.write().await?;
-    let (device, product, way) = match renewal {
-        Some(holder) => renewed(&holder, ca, name)?,
-        None => newcomer(&mut w, ca, name, now).await?,
-    };
-    match store_certificate(&mut w, ca.org_id, device, facts, now).await {
-        Ok(()) => {}
-        Err(DomainError::Store(e)) => return Err(e.into()),
-        Err(_) => return Err(Refused("the certificate cannot be stored for this device")),
-    }
-    let (serial, authority) = (&facts.serial, &ca.serial);
-    let text = match way {
-        Way::Renewed => format!("Device {name} renewed its certificate: {serial}"),
-        Way::First => {
-            format!("Device {name} brought its first certificate, {serial}, of {authority}")
-        }
-        Way::Introduced => {
-            format!("Device {name} was introduced by the authority {authority}, with {serial}")
-        }
-    };
-    outcome::note(&mut w, device, &text, now).await?;
-    w.commit().await?;
-    Ok(Provisioned {
-        device,
-        identifier: name.to_owned(),
-        product,
-    })
+/// What a certificate comes to.
+#[derive(Debug, Clone)]
+pub struct Judged<'b> {
+    /// The authority that counts.
+    pub authority: &'b CaRow,
+    /// The device, or none when it is to be added.
+    pub device: Option<DeviceId>,
+    pub product: ProductId,
+    way: Way,
 }
 
-/// Another certificate for the key of a device.
-fn renewed(
-    holder: &Holder,
-    ca: &CaRow,
-    name: &str,
-) -> Result<(DeviceId, ProductId, Way), NotProvisioned> {
-    let refused = |why| Err(NotProvisioned::Refused(why));
-    if holder.deleted_at.is_some() {
-        return refused("the device is deleted");
+impl Bearer {
+    /// A device with this certificate and these signers.
+    ///
+    /// # Errors
+    /// Why it cannot be one.
+    pub fn new(
+        signers: Vec<CaRow>,
+        facts: CertificateInfo,
+        now: Micros,
+    ) -> Result<Self, &'static str> {
+        let name = facts
+            .common_name
+            .ok_or("the certificate has no common name")?;
+        let aki = facts.aki.ok_or("the certificate names no signer")?;
+        Ok(Self {
+            name,
+            certificate: NewCertificate {
+                serial: facts.serial,
+                fingerprint: facts.fingerprint,
+                fingerprint_sha256: facts.fingerprint_sha256,
+                public_key_fingerprint: facts.public_key_fingerprint,
+                aki,
+                not_before: facts.not_before,
+                not_after: facts.not_after,
+                der: facts.der,
+            },
+            at: now,
+            signers,
+        })
     }
-    if holder.identifier != name {
-        return refused("the common name is not the identifier of the key's device");
+
+    /// Decides what it comes to, from whom its key belongs to and which device has its name.
+    ///
+    /// # Errors
+    /// Why the device does not get in.
+    pub fn judge(
+        &self,
+        renewal: Option<&Holder>,
+        registered: Option<&Registered>,
+    ) -> Result<Judged<'_>, &'static str> {
+        let home = renewal.map(|h| h.org_id).or(registered.map(|d| d.org_id));
+        let authority = self.authority(home).ok_or("an unknown signer")?;
+        let (device, product, way) = match (renewal, registered) {
+            (Some(holder), _) => self.renewed(holder, authority)?,
+            (None, Some(device)) => first(device, authority)?,
+            (None, None) => self.introduced(authority)?,
+        };
+        usable_key(&self.certificate.der).map_err(|_| NOT_KEPT)?;
+        Ok(Judged {
+            authority,
+            device,
+            product,
+            way,
+        })
     }
-    if holder.org_id != ca.org_id {
-        return refused("the signer belongs to another organization");
+
+    /// The organization that knows the device decides, then the one that was first to register an authority that introduces.
+    fn authority(&self, home: Option<OrgId>) -> Option<&CaRow> {
+        let mut signers = self.signers.iter();
+        let own = signers.find(|ca| Some(ca.org_id) == home);
+        let mut signers = self.signers.iter();
+        own.or(signers.find(|ca| ca.jitp_product_id.is_some()))
+            .or(self.signers.first())
     }
-    Ok((holder.device_id, holder.product_id, Way::Renewed))
+
+    /// Another certificate for the key of a device.
+    fn renewed(
+        &self,
+        holder: &Holder,
+        ca: &CaRow,
+    ) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+        if holder.deleted_at.is_some() {
+            return Err("the device is deleted");
+        }
+        if holder.identifier != self.name {
+            return Err("the common name is not the identifier of the key's device");
+        }
+        if holder.org_id != ca.org_id {
+            return Err("the signer belongs to another organization");
+        }
+        Ok((Some(holder.device_id), holder.product_id, Way::Renewed))
+    }
+
+    /// A new key of a device that is not registered.
+    fn introduced(&self, ca: &CaRow) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+        let product = ca.jitp_product_id.ok_or("the device is not registered")?;
+        if !identifier_ok(&self.name) {
+            return Err("the common name cannot be an identifier");
+        }
+        Ok((None, product, Way::Introduced))
+    }
 }
 
-/// A new key: for a device that is registered and has none, or for one that the authority introduces.
-async fn newcomer(
-    w: &mut Write,
-    ca: &CaRow,
-    name: &str,
-    now: Micros,
-) -> Result<(DeviceId, ProductId, Way), NotProvisioned> {
-    use NotProvisioned::Refused;
-    if let Some(d) = devices::by_identifier(w, name).await? {
-        if d.org_id != ca.org_id {
-            return Err(Refused("the identifier exists in another organization"));
-        }
-        if d.deleted_at.is_some() {
-            return Err(Refused("the device is deleted"));
-        }
-        if certificates::any(w, d.id).await? {
-            return Err(Refused("the device has a certificate with another key"));
-        }
-        return Ok((d.id, d.product_id, Way::First));
+/// A new key of a device that is registered and has none.
+fn first(d: &Registered, ca: &CaRow) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+    if d.org_id != ca.org_id {
+        return Err("the identifier exists in another organization");
     }
-    let product = ca
-        .jitp_product_id
-        .ok_or(Refused("the device is not registered"))?;
-    if !identifier_ok(name) {
-        return Err(Refused("the common name cannot be an identifier"));
+    if d.deleted_at.is_some() {
+        return Err("the device is deleted");
     }
-    let tags: Vec<String> = ca
-        .jitp_tags
-        .as_deref()
-        .and_then(|t| serde_json::from_str(t).ok())
-        .unwrap_or_default();
-    let description = ca.jitp_description.as_deref();
-    let device = devices::add(w, ca.org_id, product, name, description, Some(&tags), now)
-        .await?
-        .ok_or(Refused("the identifier was taken at the same moment"))?;
-    Ok((device, product, Way::Introduced))
+    if d.certified {
+        return Err("the device has a certificate with another key");
+    }
+    Ok((Some(d.id), d.product_id, Way::First))
+}
+
+impl Judged<'_> {
+    /// The tags of a device that is to be added.
+    pub fn tags(&self) -> Vec<String> {
+        let tags = self.authority.jitp_tags.as_deref();
+        tags.and_then(|t| serde_json::from_str(t).ok())
+            .unwrap_or_default()
+    }
+
+    /// What the audit log says.
+    pub fn audit_text(&self, bearer: &Bearer) -> String {
+        let (name, serial) = (&bearer.name, &bearer.certificate.serial);
+        let authority = &self.authority.serial;
+        match self.way {
+            Way::Renewed => format!("Device {name} renewed its certificate: {serial}"),
+            Way::First => {
+                format!("Device {name} brought its first certificate, {serial}, of {authority}")
+            }
+            Way::Introduced => {
+                format!("Device {name} was introduced by the authority {authority}, with {serial}")
+            }
+        }
+    }
 }

@@ -326,19 +326,6 @@ pub async fn holder_of_key(on: &mut impl On, key: &str) -> Result<Option<Holder>
     )
 }
 
-/// Whether the device has any certificate.
-pub async fn any(on: &mut impl On, device: DeviceId) -> Result<bool> {
-    let row: Option<(i64,)> = fetch_optional!(
-        on,
-        sql!(
-            "certificates.any",
-            "SELECT id FROM device_certificates WHERE device_id = $1 ORDER BY id LIMIT 1"
-        ),
-        device
-    )?;
-    Ok(row.is_some())
-}
-
 /// Notes that a certificate was used.
 pub async fn used(w: &mut Write, fingerprint: &str, now: Micros) -> Result<()> {
     execute!(

@@ -1,6 +1,7 @@
 //! What devices cause, through the writer itself: statements are counted, and what a batch leaves is compared with what
 //! the same records leave one by one.
 
+mod bearers;
 mod statements;
 
 use super::deployments::claim;

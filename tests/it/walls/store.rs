@@ -58,7 +58,9 @@ fn every_statement_that_takes_a_right_away_says_so() {
 /// these: a proof that somebody brings, or the work of a job. What people ask for never is.
 #[test]
 fn nothing_of_a_tenant_is_found_without_a_scope_or_an_id() {
-    const BY_A_PROOF: [&str; 22] = [
+    const BY_A_PROOF: [&str; 24] = [
+        "ingest::bearers::holders_of_keys",
+        "ingest::bearers::registered",
         "devices::certificates::cas_by_ski",
         "devices::certificates::holder",
         "devices::certificates::holder_of_exactly",
