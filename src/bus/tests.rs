@@ -9,7 +9,7 @@ mod ports;
 use super::*;
 use crate::access::vault::Vault;
 use crate::ids::{ConnectionId, DeviceId, GroupId};
-use crate::limits::BUS_MESSAGES;
+use crate::limits::{BUS_MESSAGES, DEVICE_CONNECTIONS};
 use crate::store::Db;
 use crate::store::tests::postgres;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Way {
     async fn all() -> Vec<Self> {
         let mut all = vec![Self::Memory];
         if let Some(url) = postgres::database().await {
-            let db = Db::open_postgres(&url).await.unwrap();
+            let db = Db::open_postgres(&url, DEVICE_CONNECTIONS).await.unwrap();
             all.push(Self::Postgres { url, db });
         }
         all.extend(nats::NatsServer::own().map(Self::Nats));

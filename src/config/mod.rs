@@ -27,7 +27,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 pub(crate) use values::node_key;
 use values::{
-    bytes_per_second, connect_rate, origin, registrations, switch, switch_word, tls_name,
+    bytes_per_second, connect_rate, database_connections, origin, registrations, switch,
+    switch_word, tls_name,
 };
 
 /// Why the settings are not valid.
@@ -84,6 +85,10 @@ pub struct Options {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
+    /// Connections to PostgreSQL for devices and jobs [default: 12, of a device node 4]. Beside them there are up to 6 for people, of
+    /// a device node none, and 1 to 3 for what servers tell each other.
+    #[arg(long, env = "NERVECENTER_DATABASE_CONNECTIONS", value_name = "NUMBER")]
+    pub database_connections: Option<u32>,
     /// Bucket for firmware, deltas and archives, in place of the data folder: `s3://BUCKET/PREFIX`, `gs://…` or `az://CONTAINER`.
     #[arg(long, env = "NERVECENTER_BUCKET", value_name = "URL")]
     pub bucket: Option<String>,
@@ -214,6 +219,8 @@ pub struct Config {
     /// The PostgreSQL URL; `None` for the SQLite file in the data folder.
     #[serde(serialize_with = "masked")]
     pub database_url: Option<String>,
+    /// Connections to PostgreSQL for devices and jobs.
+    pub database_connections: u32,
     /// The bucket that files are in; `None` for the data folder.
     #[serde(flatten)]
     pub bucket: Option<BucketSettings>,
@@ -350,6 +357,7 @@ impl Options {
                 self.database_url,
                 &["postgres://", "postgresql://"],
             )?,
+            database_connections: database_connections(self.database_connections, role)?,
             bucket,
             bucket_downloads,
             node_key: self.node_key.map(node_key).transpose()?,
@@ -387,6 +395,7 @@ impl Options {
     fn fill(&mut self, file: Self) {
         self.data_dir = self.data_dir.take().or(file.data_dir);
         self.database_url = self.database_url.take().or(file.database_url);
+        self.database_connections = self.database_connections.or(file.database_connections);
         self.bucket = self.bucket.take().or(file.bucket);
         self.bucket_endpoint = self.bucket_endpoint.take().or(file.bucket_endpoint);
         self.bucket_region = self.bucket_region.take().or(file.bucket_region);

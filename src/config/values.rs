@@ -1,6 +1,8 @@
 //! Single values of settings: what is valid, and what to say of what is not.
 
 use super::ConfigError;
+use crate::limits::{DATABASE_CONNECTIONS, DEVICE_CONNECTIONS, DEVICE_NODE_CONNECTIONS};
+use crate::store::words::NodeRole;
 use serde::{Deserialize, Deserializer};
 
 pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
@@ -11,6 +13,23 @@ pub(crate) fn node_key(text: String) -> Result<[u8; 32], ConfigError> {
         flag: "node-key",
         value: "…".into(),
         why: "must be 64 hex digits; `openssl rand -hex 32` makes some".into(),
+    })
+}
+
+/// How many connections there are for devices and jobs. One is enough for a server to work, and more than PostgreSQL allows by itself
+/// for all servers together would make them wait for each other.
+pub(super) fn database_connections(given: Option<u32>, role: NodeRole) -> Result<u32, ConfigError> {
+    let number = given.unwrap_or(match role {
+        NodeRole::Device => DEVICE_NODE_CONNECTIONS,
+        NodeRole::All | NodeRole::Web => DEVICE_CONNECTIONS,
+    });
+    if (1..=DATABASE_CONNECTIONS).contains(&number) {
+        return Ok(number);
+    }
+    Err(ConfigError::Value {
+        flag: "database-connections",
+        value: number.to_string(),
+        why: format!("must be 1 to {DATABASE_CONNECTIONS}"),
     })
 }
 

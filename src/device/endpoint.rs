@@ -126,7 +126,7 @@ impl Endpoint {
 
     /// Accepts until it is told to stop.
     pub async fn run(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
-        let told = OnceAMinute::default();
+        let (told, told_of_wait) = (OnceAMinute::default(), OnceAMinute::default());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
@@ -139,6 +139,13 @@ impl Endpoint {
                             tracing::warn!(
                                 sockets = self.sockets,
                                 "devices are refused, since the limit of open files is near: raise it (ulimit -n); said at most once a minute"
+                            );
+                        }
+                    } else if !self.app.db.waits().keeps_up() {
+                        if told_of_wait.due() {
+                            tracing::warn!(
+                                wait = ?self.app.db.waits().longest(),
+                                "devices are refused, since the database does not keep up; said at most once a minute"
                             );
                         }
                     } else if self.registry.is_open() && self.may_connect(peer.ip()) {

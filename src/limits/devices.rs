@@ -81,6 +81,10 @@ pub const DRAIN_PAUSE: Duration = Duration::from_secs(4);
 /// Time for closing all connections.
 pub const DRAIN_TIME: Duration = Duration::from_secs(30);
 
+/// While somebody waits for the database for so long, devices that come are refused before TLS, and come back when their own back-off
+/// is over. Clients give up a join after some ten seconds, of which the way to it and back takes a part.
+pub const ADMISSION_WAIT: Duration = Duration::from_secs(4);
+
 /// Rows of one group commit. A record costs some 50 µs, so a full batch holds the writer for some 25 ms.
 pub const BATCH_ROWS: usize = 500;
 /// Records from which on a batch is followed by a pause of [`BATCH_GATHER`].

@@ -80,6 +80,11 @@ pub const PEOPLE_CONNECTION_WAIT: Duration = Duration::from_secs(5);
 pub const DEVICE_READERS: u32 = 4;
 /// PostgreSQL connections for devices and jobs.
 pub const DEVICE_CONNECTIONS: u32 = 12;
+/// The same of a node that serves devices only. There may be many such nodes, and what devices say is written by few statements for
+/// many devices, so that more connections only wait for each other in PostgreSQL.
+pub const DEVICE_NODE_CONNECTIONS: u32 = 4;
+/// The most that can be set.
+pub const DATABASE_CONNECTIONS: u32 = 100;
 /// How long a PostgreSQL connection may have lain idle and be used without being tested first.
 pub const CONNECTION_TRUSTED: Duration = Duration::from_secs(1);
 /// How long devices and jobs wait for one of these connections.

@@ -75,7 +75,7 @@ pub fn raise_descriptor_limit() -> usize {
 /// A message without the password of the URL.
 pub async fn database(config: &Config) -> anyhow::Result<Db> {
     match &config.database_url {
-        Some(url) => Db::open_postgres(url)
+        Some(url) => Db::open_postgres(url, config.database_connections)
             .await
             .context("could not open the PostgreSQL database"),
         None => {

@@ -23,6 +23,7 @@ pub use lanes::run_all;
 pub use ticks::{Ticks, ticks};
 
 use crate::clock::{Clock, Micros};
+use crate::limits::DEVICE_CONNECTIONS;
 use crate::store::{self, Db};
 use chance::Chance;
 use devices::Device;
@@ -139,7 +140,13 @@ pub async fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Report, Violat
 /// The first invariant that did not hold.
 pub async fn run_on_postgres(seed: u64, url: &str) -> Result<Report, Violation> {
     let mut events = 0;
-    let done = simulate(seed, Db::open_postgres(url).await, None, &mut events).await;
+    let done = simulate(
+        seed,
+        Db::open_postgres(url, DEVICE_CONNECTIONS).await,
+        None,
+        &mut events,
+    )
+    .await;
     named(seed, events, done)
 }
 

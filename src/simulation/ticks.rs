@@ -7,6 +7,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, DeviceId, NodeId};
 use crate::ingest::{ConnectInfo, DeviceWrite, IngestWriter, Join, Record, Reported};
+use crate::limits::DEVICE_CONNECTIONS;
 use crate::rollout::offer;
 use crate::rollout::policy::Policy;
 use crate::rollout::reconcile;
@@ -68,7 +69,7 @@ struct Fleet {
 
 async fn measure(url: Option<&str>, folder: &Path, devices: usize) -> Outcome<Ticks> {
     let db = match url {
-        Some(url) => Db::open_postgres(url).await?,
+        Some(url) => Db::open_postgres(url, DEVICE_CONNECTIONS).await?,
         None => Db::open_sqlite(&folder.join("ticks.db")).await?,
     };
     let db = db.with_clock(Clock::movable());

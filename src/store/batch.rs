@@ -1,5 +1,6 @@
 //! Group commit: what arrives at device rate shares transactions instead of having one each.
 
+use super::engine::waits::StoreWaits;
 use super::{Db, Error, Result, Write};
 use crate::limits::{
     BATCH_BUSY, BATCH_GATHER, BATCH_PATIENCE, BATCH_QUEUE, BATCH_RETRY, BATCH_ROWS,
@@ -50,12 +51,14 @@ type Outcomes<W> = Vec<Result<<W as Writer>::Outcome>>;
 /// The sending side: bounded, so that a slow database slows its senders down.
 pub struct Batcher<W: Writer> {
     queue: mpsc::Sender<Slot<W>>,
+    waits: StoreWaits,
 }
 
 impl<W: Writer> Clone for Batcher<W> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
+            waits: self.waits.clone(),
         }
     }
 }
@@ -64,11 +67,13 @@ impl<W: Writer> Batcher<W> {
     /// The sender and the task that writes; the task ends when every sender is gone and the queue is empty.
     pub fn new(db: Db, writer: W) -> (Self, impl Future<Output = ()> + Send) {
         let (queue, records) = mpsc::channel(BATCH_QUEUE);
-        (Self { queue }, write_all(db, writer, records))
+        let waits = db.waits().clone();
+        (Self { queue, waits }, write_all(db, writer, records))
     }
 
     /// Writes a record and waits until it is committed.
     pub async fn write(&self, record: W::Record) -> Result<W::Outcome> {
+        let _wait = self.waits.begin();
         let (answer, committed) = oneshot::channel();
         self.queue
             .send((record, answer))
@@ -149,6 +154,8 @@ fn answer<W: Writer>(db: &Db, senders: Vec<Answer<W>>, outcomes: Outcomes<W>) {
 /// Writes a batch, and goes on trying while the engine itself is away or full: the records wait here and their senders
 /// behind the queue, both bounded. Nothing is tried one by one meanwhile, since each try would wait for the engine too.
 async fn persist<W: Writer>(db: &Db, writer: &W, batch: &[&W::Record]) -> Result<Outcomes<W>> {
+    // Its senders may have given up by the time that the database is back.
+    let _wait = db.waits().begin();
     let begun = tokio::time::Instant::now();
     let mut pause = BATCH_RETRY;
     let mut told = false;

@@ -1,12 +1,12 @@
 //! The database as a value: which engine, its pools, and for whom they are.
 
 use super::connection::{Held, Revocations, Statements};
+use super::waits::{StoreWait, StoreWaits};
 use super::{Error, Read, Result, Write, priority};
 use crate::clock::{Clock, Micros};
 use crate::limits::{
-    CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_CONNECTIONS, DEVICE_READERS, HEARTBEAT_TIME,
-    LOOK_EVERY, PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME,
-    TRANSACTION_IDLE,
+    CONNECTION_TRUSTED, DEVICE_CONNECTION_WAIT, DEVICE_READERS, HEARTBEAT_TIME, LOOK_EVERY,
+    PEOPLE_CONNECTION_WAIT, PEOPLE_READERS, STATEMENT_STEPS, STATEMENT_TIME, TRANSACTION_IDLE,
 };
 use crate::store::node::nodes;
 use crate::store::support::messages::Wants;
@@ -64,6 +64,7 @@ pub struct Shared {
     clock: Clock,
     statements: Statements,
     wants: Arc<Wants>,
+    waits: StoreWaits,
 }
 
 /// The SQLite file that was opened, to notice that another one, or none, has taken its name.
@@ -137,8 +138,9 @@ impl Db {
         db.check_version(known).await
     }
 
-    /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns.
-    pub async fn open_postgres(url: &str) -> Result<Self> {
+    /// Connects to PostgreSQL and brings its schema up to date; two nodes that start together take turns. So many connections are for
+    /// devices and jobs.
+    pub async fn open_postgres(url: &str, connections: u32) -> Result<Self> {
         #[cfg(test)]
         crate::store::tests::ran::record();
         // A node that was stopped in the middle of a transaction must not keep the others waiting for what it has locked.
@@ -161,7 +163,7 @@ impl Db {
                     })
                 })
         };
-        let devices = pool(DEVICE_CONNECTIONS, DEVICE_CONNECTION_WAIT)
+        let devices = pool(connections, DEVICE_CONNECTION_WAIT)
             .connect_with(options.clone())
             .await?;
         let known = migrate(sqlx::migrate!("./migrations/postgres"), &devices).await?;
@@ -228,6 +230,7 @@ impl Db {
     /// A reader.
     pub async fn read(&self) -> Result<Read> {
         let statements = &self.shared().statements;
+        let _wait = self.wait();
         Ok(match self {
             Self::Sqlite {
                 read,
@@ -259,6 +262,7 @@ impl Db {
         let statements = &self.shared().statements;
         let held = match self {
             Self::Sqlite { write, .. } => {
+                let _wait = self.wait();
                 Read::Sqlite(Held::new(write.acquire().await?, statements))
             }
             Self::Postgres { .. } => self.read().await?,
@@ -300,6 +304,17 @@ impl Db {
     /// Who wants to be told of what happens.
     pub fn wants(&self) -> &Wants {
         &self.shared().wants
+    }
+
+    /// What waits for the database on behalf of devices and jobs.
+    pub fn waits(&self) -> &StoreWaits {
+        &self.shared().waits
+    }
+
+    /// Counts the caller among those who wait, unless it serves people, who have connections of their own.
+    fn wait(&self) -> Option<StoreWait> {
+        let (Self::Sqlite { people, .. } | Self::Postgres { people, .. }) = self;
+        (!people).then(|| self.waits().begin())
     }
 
     /// How many statements were run through this value and its clones, those that begin and end transactions among them.

@@ -74,6 +74,7 @@ pub mod fold;
 mod priority;
 #[macro_use]
 mod sets;
+pub mod waits;
 
 pub use connection::{Conn, Dialect, On, Read, Write, dialect};
 pub use db::Db;

@@ -62,7 +62,7 @@ macro_rules! both_engines {
             #[tokio::test]
             async fn postgres() {
                 let Some(url) = super::postgres::database().await else { return };
-                let db = super::Db::open_postgres(&url).await.unwrap();
+                let db = super::Db::open_postgres(&url, crate::limits::DEVICE_CONNECTIONS).await.unwrap();
                 super::$body(&db).await;
                 db.close().await;
             }

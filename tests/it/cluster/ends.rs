@@ -2,7 +2,7 @@
 
 use super::{beside, first, nodes};
 use crate::support::bucket::Bucket;
-use crate::support::device::Device;
+use crate::support::device::{Device, running};
 use crate::support::wire::Wire;
 use crate::support::{Server, postgres, readings};
 use serde_json::json;
@@ -43,15 +43,22 @@ async fn when_the_leader_is_killed_another_node_goes_on_with_its_work() {
     until_nodes(&two, 1).await;
     println!("noticed after {:?}", killed.elapsed());
     // The claim of the device that lost its node stays its own: it comes back to another node and goes on.
-    let again = Device::joined(&two, "held", &old).await;
+    let mut again = Device::secret(&two, "held").await.unwrap();
+    let downloading = first_has_it.then_some(&new["uuid"]);
+    let downloading = json!({ "currently_downloading_uuid": downloading });
+    again.join(running(&old), downloading).await;
     two.until_devices(readings::ONLINE, 2).await;
     assert_eq!(two.devices(readings::UPDATING).await, 1);
-    let mut has_it = if first_has_it { again } else { waits };
+    let (mut has_it, mut other) = if first_has_it {
+        (again, waits)
+    } else {
+        (waits, again)
+    };
     has_it
         .push("status_update", json!({"status": "failed", "reason": "x"}))
         .await;
     // Who leads now gives the free place to the other one.
-    two.until_devices(readings::UPDATING, 1).await;
+    other.event("update").await;
     // The one that was killed comes back, and is a node as before.
     let flags = bucket.flags("cluster");
     one.restart_with(&flags.iter().map(String::as_str).collect::<Vec<_>>());
@@ -87,12 +94,8 @@ async fn nobody_is_dead_because_the_database_was_away() {
     let Some(url) = postgres::database().await else {
         return;
     };
-    // postgres://nc@FOLDER/NAME, whose socket is in the folder.
-    let (_, place) = url.split_once('@').unwrap();
-    let (folder, name) = place.split_once('/').unwrap();
-    let folder = folder.replace("%2F", "/");
-    let wire = Wire::to(format!("{folder}/.s.PGSQL.5432").into()).await;
-    let over = format!("postgres://nc@127.0.0.1:{}/{name}", wire.port);
+    let wire = Wire::to_postgres(&url).await;
+    let over = wire.url(&url);
     let bucket = Bucket::start().await;
     let one = Server::node_on(&over, &url, &bucket.flags("cluster"));
     let two = Server::node_on(&over, &url, &bucket.flags("cluster")).with_login_of(&one);

@@ -2,6 +2,7 @@
 
 mod bus;
 mod ends;
+mod overload;
 mod starts;
 
 use crate::support::bucket::Bucket;

@@ -36,7 +36,26 @@ impl Wire {
         Self { port, cut }
     }
 
+    /// A wire to the PostgreSQL of an address like `postgres://nc@FOLDER/NAME`, whose socket is in the folder.
+    pub async fn to_postgres(url: &str) -> Self {
+        let (folder, _) = parts(url);
+        Self::to(format!("{folder}/.s.PGSQL.5432").into()).await
+    }
+
+    /// The address of that database by way of the wire.
+    pub fn url(&self, url: &str) -> String {
+        let (_, name) = parts(url);
+        format!("postgres://nc@127.0.0.1:{}/{name}", self.port)
+    }
+
     pub fn cut(&self, cut: bool) {
         self.cut.send_replace(cut);
     }
+}
+
+/// The folder and the name of a database.
+fn parts(url: &str) -> (String, &str) {
+    let (_, place) = url.split_once('@').unwrap();
+    let (folder, name) = place.split_once('/').unwrap();
+    (folder.replace("%2F", "/"), name)
 }

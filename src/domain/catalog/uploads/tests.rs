@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::domain::context::Policy;
 use crate::health::Health;
 use crate::ids::NodeId;
-use crate::limits::{BLOB_PART_BYTES, UPLOAD_FINISH};
+use crate::limits::{BLOB_PART_BYTES, DEVICE_CONNECTIONS, UPLOAD_FINISH};
 use crate::store::Db;
 use crate::store::accounts::{orgs, users};
 use crate::store::catalog::uploads::NewPart;
@@ -86,7 +86,7 @@ async fn scope(db: &Db) -> Scope<Product> {
 async fn nodes(url: Option<&str>) -> Nodes {
     let folder = tempfile::tempdir().unwrap();
     let open = async || match url {
-        Some(url) => Db::open_postgres(url).await.unwrap(),
+        Some(url) => Db::open_postgres(url, DEVICE_CONNECTIONS).await.unwrap(),
         None => Db::open_sqlite(&folder.path().join("n.db")).await.unwrap(),
     };
     let clock = Clock::movable();

@@ -70,7 +70,9 @@ async fn both_schemas_are_the_same() {
     let Some(url) = postgres::database().await else {
         return;
     };
-    let server = Db::open_postgres(&url).await.unwrap();
+    let server = Db::open_postgres(&url, crate::limits::DEVICE_CONNECTIONS)
+        .await
+        .unwrap();
     // An index on a key ends in `_key` on both; it is left out on both.
     let own: BTreeSet<_> = columns(&lite)
         .await
@@ -134,7 +136,9 @@ async fn addresses_that_differ_by_case_alone_outlast_the_migration() {
     let Some(url) = postgres::database().await else {
         return;
     };
-    let server = Db::open_postgres(&url).await.unwrap();
+    let server = Db::open_postgres(&url, crate::limits::DEVICE_CONNECTIONS)
+        .await
+        .unwrap();
     let postgres = include_str!("../../../../migrations/postgres/0022_addresses.sql");
     such_addresses(&server, postgres).await;
 }

@@ -71,5 +71,6 @@ async fn it_works_with_what_the_next_version_adds_on_postgres() {
     let Some(url) = postgres::database().await else {
         return;
     };
-    sees_it_through(async || Db::open_postgres(&url).await).await;
+    sees_it_through(async || Db::open_postgres(&url, crate::limits::DEVICE_CONNECTIONS).await)
+        .await;
 }
