@@ -7,6 +7,7 @@ use super::polling;
 use super::queue::Waiting;
 use super::registry::Registry;
 use super::request::{self, Head, HttpReply, read_head};
+use super::tls_socket::TlsSocket;
 use crate::app::App;
 use crate::budget::{self, OnceAMinute};
 use crate::clock::Micros;
@@ -25,8 +26,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,7 +34,7 @@ use tokio_util::task::TaskTracker;
 pub struct Endpoint {
     app: App,
     registry: Arc<Registry>,
-    acceptor: TlsAcceptor,
+    tls: Arc<ServerConfig>,
     silent: Waiting,
     shaking: Waiting,
     deciding: Semaphore,
@@ -106,7 +105,7 @@ impl Endpoint {
         Arc::new(Self {
             app,
             registry,
-            acceptor: TlsAcceptor::from(tls),
+            tls,
             silent: Waiting::new(PENDING_CONNECTIONS, Duration::ZERO),
             shaking: Waiting::new(HANDSHAKES, HANDSHAKE_PATIENCE),
             deciding: Semaphore::new(DECISIONS),
@@ -199,23 +198,20 @@ impl Endpoint {
     }
 
     /// What waits for the peer: the handshake and the request.
-    async fn ask(
-        &self,
-        socket: TcpStream,
-        peer: SocketAddr,
-    ) -> Option<(TlsStream<TcpStream>, Head)> {
-        let mut tls = match timeout(HANDSHAKE_TIME, self.acceptor.accept(socket)).await {
-            Ok(Ok(tls)) => tls,
-            Ok(Err(e)) => {
-                self.told(
-                    peer.ip(),
-                    "nothing yet",
-                    &format!("the TLS handshake failed: {e}"),
-                );
-                return None;
-            }
-            Err(_) => return None,
-        };
+    async fn ask(&self, socket: TcpStream, peer: SocketAddr) -> Option<(TlsSocket, Head)> {
+        let mut tls =
+            match timeout(HANDSHAKE_TIME, TlsSocket::accept(self.tls.clone(), socket)).await {
+                Ok(Ok(tls)) => tls,
+                Ok(Err(e)) => {
+                    self.told(
+                        peer.ip(),
+                        "nothing yet",
+                        &format!("the TLS handshake failed: {e}"),
+                    );
+                    return None;
+                }
+                Err(_) => return None,
+            };
         let head = timeout(HEAD_TIME, read_head(&mut tls, self.app.now()))
             .await
             .ok()??;
@@ -223,7 +219,7 @@ impl Endpoint {
     }
 
     /// What waits for the store: no newcomer takes this place away.
-    async fn upgrade(&self, mut tls: TlsStream<TcpStream>, head: Head) -> Option<DeviceSocket> {
+    async fn upgrade(&self, mut tls: TlsSocket, head: Head) -> Option<DeviceSocket> {
         let _turn = timeout(STORE_TIME, self.deciding.acquire()).await.ok()?;
         match self.answer(&tls, &head).await {
             Ok(admitted) => self.open(tls, head, admitted).await,
@@ -236,7 +232,7 @@ impl Endpoint {
     }
 
     /// Decides what a request gets: an upgrade, or an answer.
-    async fn answer(&self, tls: &TlsStream<TcpStream>, head: &Head) -> Result<Admitted, HttpReply> {
+    async fn answer(&self, tls: &TlsSocket, head: &Head) -> Result<Admitted, HttpReply> {
         let (path, query) = head.path.split_once('?').unwrap_or((&head.path, ""));
         // The process lives if it answers at all; the others say whether the database does.
         if path == "/status/alive" {
@@ -282,13 +278,8 @@ impl Endpoint {
     }
 
     /// Decides who asks; `None` when the store does not say in time.
-    async fn who(
-        &self,
-        tls: &TlsStream<TcpStream>,
-        head: &Head,
-    ) -> Option<Result<KnownDevice, Refused>> {
-        let (_, connection) = tls.get_ref();
-        let credentials = match connection.peer_certificates() {
+    async fn who(&self, tls: &TlsSocket, head: &Head) -> Option<Result<KnownDevice, Refused>> {
+        let credentials = match tls.peer_certificates() {
             Some(chain) if !chain.is_empty() => Credentials::Certificate(chain),
             _ => head.credentials(),
         };
@@ -296,7 +287,7 @@ impl Endpoint {
             return Some(Err(Refused::No("shared secrets are switched off")));
         }
         // A socket that ended meanwhile has no address, and nobody waits for the answer.
-        let from = tls.get_ref().0.peer_addr().ok()?.ip();
+        let from = tls.tcp().peer_addr().ok()?.ip();
         let decision = decide(&self.app, &credentials, from, self.app.now());
         let decided = timeout(STORE_TIME, decision).await.ok()?;
         if let Err(why) = &decided {
@@ -313,7 +304,7 @@ impl Endpoint {
     }
 
     /// Answers a device that asks over HTTP.
-    async fn poll(&self, tls: &TlsStream<TcpStream>, head: &Head, update: bool) -> HttpReply {
+    async fn poll(&self, tls: &TlsSocket, head: &Head, update: bool) -> HttpReply {
         let device = match self.who(tls, head).await {
             Some(Ok(device)) => device,
             Some(Err(Refused::Unavailable(_))) | None => return polling::unavailable(),
@@ -341,7 +332,7 @@ impl Endpoint {
     /// before the device's join.
     async fn open(
         &self,
-        mut tls: TlsStream<TcpStream>,
+        mut tls: TlsSocket,
         head: Head,
         admitted: Admitted,
     ) -> Option<DeviceSocket> {
@@ -402,17 +393,15 @@ async fn client_hello(socket: &TcpStream) -> Option<()> {
 }
 
 /// The address that a peer comes from.
-fn peer(tls: &TlsStream<TcpStream>) -> String {
-    let (socket, _) = tls.get_ref();
-    socket
+fn peer(tls: &TlsSocket) -> String {
+    tls.tcp()
         .peer_addr()
         .map_or_else(|_| String::new(), |a| a.ip().to_canonical().to_string())
 }
 
 /// The address that a peer dialled, when it sent no `Host`.
-fn local_host(tls: &TlsStream<TcpStream>) -> Option<String> {
-    let (socket, _) = tls.get_ref();
-    Some(match socket.local_addr().ok()?.ip() {
+fn local_host(tls: &TlsSocket) -> Option<String> {
+    Some(match tls.tcp().local_addr().ok()?.ip() {
         std::net::IpAddr::V4(ip) => ip.to_string(),
         std::net::IpAddr::V6(ip) => format!("[{ip}]"),
     })

@@ -5,6 +5,7 @@ use super::identity::KnownDevice;
 use super::join_payload;
 use super::mailbox::Mailbox;
 use super::registry::{LinkCommand, Registry};
+use super::tls_socket::TlsSocket;
 use crate::access::random_id;
 use crate::app::App;
 use crate::blob::download_urls::StoredFileLink;
@@ -30,16 +31,17 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
+/// Bytes that are read at a time, and kept for it between frames: hardly any frame is longer.
+const READ_BYTES: usize = 256;
+
+type Socket = WebSocketStream<TlsSocket>;
 
 /// A device that was let in, before and after its upgrade is answered.
 pub(super) struct Entered {
@@ -130,9 +132,9 @@ impl DeviceSocket {
 
 impl Entered {
     /// Goes over to frames; `rest` is what the device sent after its request.
-    pub(super) async fn over(self, tls: TlsStream<TcpStream>, rest: Vec<u8>) -> DeviceSocket {
+    pub(super) async fn over(self, tls: TlsSocket, rest: Vec<u8>) -> DeviceSocket {
         let config = WebSocketConfig::default()
-            .read_buffer_size(1024)
+            .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
             .max_write_buffer_size(MESSAGE_BYTES * 4)
             .max_message_size(Some(MESSAGE_BYTES))

@@ -15,3 +15,4 @@ pub mod registry;
 mod request;
 pub mod stale_connections;
 pub mod tls;
+mod tls_socket;

@@ -2,13 +2,12 @@
 //! (docs/protocol/device.md, "Upgrade and query parameters" and "Refusals at the upgrade").
 
 use super::identity::{Credentials, Refused, secret};
+use super::tls_socket::TlsSocket;
 use crate::clock::Micros;
 use crate::limits::{HEAD_BYTES, HEAD_FIELDS};
 use device_protocol::wire::Format;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 /// The serializer that `vsn` asks for: `~> 2.0.0` or `~> 3.0.0` (docs/protocol/device.md, "Upgrade and query parameters").
 pub(super) fn format(query: &str) -> Option<Format> {
@@ -86,7 +85,7 @@ impl Head {
 
 /// Reads a request's head, never more than its bound. `None` closes: it is no HTTP. One that is too large is answered here
 /// (RFC 6585, 5).
-pub(super) async fn read_head(tls: &mut TlsStream<TcpStream>, now: Micros) -> Option<Head> {
+pub(super) async fn read_head(tls: &mut TlsSocket, now: Micros) -> Option<Head> {
     let mut buffer = Vec::with_capacity(1024);
     loop {
         let read = tls.read_buf(&mut buffer).await.ok()?;
@@ -208,11 +207,7 @@ impl HttpReply {
 }
 
 /// Sends it and closes. A device without a clock signs its next try with the `Date`.
-pub(super) async fn send(
-    tls: &mut TlsStream<TcpStream>,
-    a: &HttpReply,
-    now: Micros,
-) -> std::io::Result<()> {
+pub(super) async fn send(tls: &mut TlsSocket, a: &HttpReply, now: Micros) -> std::io::Result<()> {
     let headers: String = a
         .headers
         .iter()
