@@ -98,7 +98,7 @@ impl Listeners {
 async fn secrets(config: &Config, db: &Db) -> anyhow::Result<(Arc<Vault>, ServerIdentity)> {
     let mut turn = None;
     if config.is_among_others() {
-        let w = turn.insert(db.write().await?);
+        let w = turn.insert(db.by_one_connection().write().await?);
         nodes::lock_start(w).await?;
         shared_ca::fetch(config, db).await?;
         secret_files::check(config, db).await?;

@@ -133,7 +133,7 @@ impl Node {
         };
         let member = Member {
             app: app.clone(),
-            db: app.db.for_heartbeats(),
+            db: app.db.by_one_connection(),
             registry: self.registry.clone(),
             role: config.role,
             life: self.life,

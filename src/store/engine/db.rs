@@ -200,8 +200,9 @@ impl Db {
         db
     }
 
-    /// The same database through one connection of its own, so that a sign of life never waits behind what devices write.
-    pub fn for_heartbeats(&self) -> Self {
+    /// The same database through one connection of its own, so that a sign of life never waits behind what devices write, and what is
+    /// written under a lock does not wait for the connection that holds it.
+    pub fn by_one_connection(&self) -> Self {
         let mut db = self.clone();
         if let Self::Postgres { pool, .. } = &mut db {
             let options = PgConnectOptions::clone(&pool.connect_options());

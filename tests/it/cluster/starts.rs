@@ -1,8 +1,9 @@
 //! What a node needs to start, and beside whom it does not.
 
 use super::{beside, first, nodes};
+use crate::support::bucket::Bucket;
 use crate::support::device::Device;
-use crate::support::{Api, Server, readings};
+use crate::support::{Api, Server, postgres, readings};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,6 +40,32 @@ async fn a_new_node_needs_the_database_and_the_bucket_alone() {
     let path = Api::product("/devices/b/reboot");
     assert!(api.post(&path, json!({})).await.status < 300);
     b.event("reboot").await;
+}
+
+/// So many nodes fit a small database: nothing that a node does holds one connection and waits for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_for_devices_and_jobs_is_enough() {
+    let Some(url) = postgres::database().await else {
+        return;
+    };
+    let bucket = Bucket::start().await;
+    let few = ["--database-connections".to_owned(), "1".to_owned()];
+    let flags = [bucket.flags("cluster"), few.to_vec()].concat();
+    let one = Server::node_on(&url, &url, &flags);
+    let two = beside(&one, &bucket, &[&few[0], &few[1], "--role", "device"]);
+    let api = one.api();
+    let (old, new) = api.two_versions("g", json!({})).await;
+    let mut here = Device::joined(&one, "here", &old).await;
+    let mut there = Device::joined(&two, "there", &old).await;
+    one.until_devices(readings::ONLINE, 2).await;
+    api.release("g", new["uuid"].as_str().unwrap()).await;
+    for device in [&mut here, &mut there] {
+        let offer = device.event("update").await;
+        let link = offer["firmware_url"].as_str().unwrap();
+        assert_eq!(reqwest::get(link).await.unwrap().status(), 200);
+    }
+    let again = beside(&one, &bucket, &[&few[0], &few[1]]);
+    assert_eq!(again.api().get("/api/users/me").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
