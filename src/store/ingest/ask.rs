@@ -52,7 +52,8 @@ pub struct Archived {
 }
 
 /// The archives of the current releases of these devices' groups, for those that may have them at their instant: automatic
-/// updates are on and they are not in the penalty box.
+/// updates are on and they are not in the penalty box. The device is looked up for each row by itself: joined with all the others, as
+/// long as there are no archives PostgreSQL began with them and read all devices of the groups.
 pub async fn archives(
     on: &mut impl On,
     devices: &[DeviceId],
@@ -63,15 +64,15 @@ pub async fn archives(
         "ingest.archives",
         devices,
         |d| [device BIGINT = *d, at BIGINT = now],
-        "SELECT d.id AS device, a.id, a.uuid, a.version, a.platform, a.architecture, a.description,
+        "SELECT x.device AS device, a.id, a.uuid, a.version, a.platform, a.architecture, a.description,
                 a.size, a.checksum, a.inserted_at, a.damaged_at
          FROM ",
-        " JOIN devices d ON d.id = x.device
-         JOIN releases r ON r.group_id = d.group_id
-              AND r.number = (SELECT MAX(n.number) FROM releases n WHERE n.group_id = d.group_id)
-         JOIN archives a ON a.id = r.archive_id
-         WHERE d.updates_enabled AND d.deleted_at IS NULL AND a.damaged_at IS NULL
-           AND (d.blocked_until IS NULL OR d.blocked_until <= x.at)",
+        " JOIN archives a ON a.id =
+           (SELECT r.archive_id FROM devices d JOIN releases r ON r.group_id = d.group_id
+             WHERE d.id = x.device AND d.updates_enabled AND d.deleted_at IS NULL
+               AND (d.blocked_until IS NULL OR d.blocked_until <= x.at)
+             ORDER BY r.number DESC LIMIT 1)
+         WHERE a.damaged_at IS NULL",
     )
 }
 
