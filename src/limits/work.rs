@@ -229,6 +229,8 @@ pub const DELTA_SOURCES: usize = 64;
 pub const REPAIR_ROWS: i64 = 500;
 /// Hints within this time share one run.
 pub const SIGNALS_FOLDED: Duration = Duration::from_millis(10);
+/// The same while runs take long.
+pub const SIGNALS_FOLDED_MOST: Duration = Duration::from_millis(250);
 /// Consecutive runs of one group before the other groups get their turn.
 pub const GROUP_RUNS: usize = 8;
 /// Pause before what a device could not take is tried again, and how often.

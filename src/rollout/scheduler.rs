@@ -6,11 +6,13 @@ use super::comparison::{self, Comparison};
 use super::plan::plan;
 use crate::bus::{Bus, BusMessage, BusReceiver, DeviceSignal};
 use crate::ids::{DeviceId, GroupId};
-use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, TICK};
+use crate::limits::{GROUP_RUNS, SIGNALS_FOLDED, SIGNALS_FOLDED_MOST, TICK};
 use crate::store::deployments::deployment_groups;
 use crate::store::devices::connections;
 use crate::store::{self, Db};
 use std::collections::HashSet;
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The parts of the server that the scheduler needs.
@@ -27,6 +29,7 @@ impl Scheduler {
         let mut hints = self.bus.listen();
         let mut tick = self.db.clock().every(TICK);
         let mut dirty = HashSet::new();
+        let mut rest = SIGNALS_FOLDED;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -34,17 +37,21 @@ impl Scheduler {
                 hint = hints.next() => match hint {
                     Some(BusMessage::Group(g)) => {
                         dirty.insert(g);
-                        fold(&mut hints, &mut dirty).await;
+                        fold(&mut hints, &mut dirty, rest).await;
                     }
                     Some(_) => {}
                     None => return,
                 },
             }
+            let begun = Instant::now();
             for group in dirty.drain() {
                 if let Err(e) = self.run_group(group).await {
                     tracing::warn!(group = %group, error = %e, "group not scheduled, the next tick tries again");
                 }
             }
+            // While a fleet comes each device wakes its group, most of them in vain. The slower the database is, the more hints share a
+            // run, so that no more than a quarter of the time goes into runs.
+            rest = (begun.elapsed() * 3).clamp(SIGNALS_FOLDED, SIGNALS_FOLDED_MOST);
         }
     }
 
@@ -106,8 +113,8 @@ impl Scheduler {
     }
 }
 
-/// Collects the hints of the next moment, so that they share one run.
-async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
+/// Collects the hints of so long a moment, so that they share one run.
+async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>, moment: Duration) {
     let more = async {
         while let Some(hint) = hints.next().await {
             if let BusMessage::Group(g) = hint {
@@ -116,7 +123,7 @@ async fn fold(hints: &mut BusReceiver, dirty: &mut HashSet<GroupId>) {
         }
     };
     // The timeout is the normal end.
-    let _ = tokio::time::timeout(SIGNALS_FOLDED, more).await;
+    let _ = tokio::time::timeout(moment, more).await;
 }
 
 /// Signals the nodes that hold the connections of these devices.
