@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 /// What an accepted connection needs.
 pub struct Endpoint {
-    app: App,
+    app: Arc<App>,
     registry: Arc<Registry>,
     tls: Arc<ServerConfig>,
     silent: Waiting,
@@ -103,7 +103,7 @@ impl Endpoint {
         settings: Settings,
     ) -> Arc<Self> {
         Arc::new(Self {
-            app,
+            app: Arc::new(app),
             registry,
             tls,
             silent: Waiting::new(PENDING_CONNECTIONS, Duration::ZERO),

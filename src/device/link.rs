@@ -60,7 +60,8 @@ pub(super) struct DeviceSocket {
 
 /// Which connection of which device, and what it works with.
 struct LinkContext {
-    app: App,
+    /// Shared: its parts are half a KiB.
+    app: Arc<App>,
     registry: Arc<Registry>,
     device: DeviceId,
     /// Its identifier, for the log.
@@ -82,7 +83,7 @@ type Flow = Result<(), Close>;
 impl DeviceSocket {
     /// Records the connection; from here on it is the device's newest, and older ones close.
     pub(super) async fn enter(
-        app: &App,
+        app: &Arc<App>,
         registry: &Arc<Registry>,
         known: KnownDevice,
         (host, peer): (String, String),
@@ -151,10 +152,15 @@ impl Entered {
 }
 
 /// Serves a socket until either side closes it.
-pub(super) async fn run(mut link: DeviceSocket) {
-    let end = serve(&mut link).await;
-    let DeviceSocket { at, socket, .. } = link;
-    Box::pin(finish(at, socket, end)).await;
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` keeps room for its argument twice, which is 2 KiB for each device"
+)]
+pub(super) fn run(mut link: DeviceSocket) -> impl Future<Output = ()> + Send {
+    async move {
+        let end = serve(&mut link).await;
+        Box::pin(finish(link, end)).await;
+    }
 }
 
 async fn serve(link: &mut DeviceSocket) -> Option<Close> {
@@ -201,7 +207,8 @@ fn wake(link: &DeviceSocket, heard: Instant) -> Instant {
     }
 }
 
-async fn finish(at: LinkContext, mut socket: Socket, end: Option<Close>) {
+async fn finish(link: DeviceSocket, end: Option<Close>) {
+    let DeviceSocket { at, mut socket, .. } = link;
     if end == Some(Close::Left) {
         // The answer to its own close (RFC 6455, 5.5.1) waits to be sent; to close once more would be an error.
         let _ = timeout(CLOSE_TIME, socket.flush()).await;
