@@ -66,6 +66,8 @@ pub async fn join(cluster: &mut Cluster, table: &mut Table) -> Fleet {
     statements(cluster).await;
     settle().await;
     let missing = devices as i64 - database::connected(&mut cluster.reader).await;
+    table.must(n as usize == devices, "all devices have joined");
+    table.must(missing == 0, "the database has all of them connected");
     table.row(
         "sockets",
         format!(
@@ -140,7 +142,7 @@ pub async fn at_rest(cluster: &Cluster, table: &mut Table) {
 
 /// A release to the group that all devices are in, 1,000 at once: each downloads it, installs it and joins again.
 pub async fn release(cluster: &mut Cluster, fleet: &Fleet, table: &mut Table) {
-    let devices = cluster.plan.devices();
+    let devices = cluster.plan.devices().min(cluster.plan.told);
     let before = cluster.used(Some(fleet)).await;
     let mut typist = Typist::open(&cluster.web[0].web, cluster.token(), "sim-000001").await;
     let (mut keys, mut activity) = (Keys::default(), Activity::default());
@@ -165,6 +167,8 @@ pub async fn release(cluster: &mut Cluster, fleet: &Fleet, table: &mut Table) {
         activity.look(&mut cluster.reader).await;
         sleep(Duration::from_millis(100)).await;
     };
+    table.must(told >= devices as i64, "all are told of the release");
+    table.must(keys.arrived(), "keys arrive at a device of another node");
     let took = (progress - begun).as_secs_f64();
     table.row(
         "from a release until all are told, 1,000 at once",

@@ -5,6 +5,8 @@ use std::time::Instant;
 #[derive(Default)]
 pub struct Table {
     rows: Vec<(String, String)>,
+    /// What did not come out as it must, however slow the machine is.
+    wrong: Vec<String>,
 }
 
 /// The seconds since then.
@@ -19,10 +21,25 @@ impl Table {
         self.rows.push((what, figure));
     }
 
-    pub fn print(&self) {
+    /// Notes that something must hold.
+    pub fn must(&mut self, holds: bool, what: impl Into<String>) {
+        if !holds {
+            let what = what.into();
+            eprintln!("WRONG: {what}");
+            self.wrong.push(what);
+        }
+    }
+
+    /// Prints the table. Whether all came out as it must.
+    #[must_use]
+    pub fn print(&self) -> bool {
         println!("\n| what | figure |\n|---|---|");
         for (what, figure) in &self.rows {
             println!("| {what} | {} |", figure.replace('|', "/"));
         }
+        for what in &self.wrong {
+            println!("WRONG: {what}");
+        }
+        self.wrong.is_empty()
     }
 }

@@ -62,6 +62,11 @@ impl Keys {
         }
     }
 
+    /// Whether keys came back. One or two are lost when the device itself connects anew, as for its own update.
+    pub fn arrived(&self) -> bool {
+        self.lost <= 2 && !self.times.is_empty()
+    }
+
     pub fn said(&mut self) -> String {
         self.times.sort_unstable();
         let at = |share: f64| {
