@@ -76,7 +76,12 @@ impl Cluster {
         let settings = json!({"delta_updatable": false, "concurrent_updates": 1_000});
         let versions = api.two_versions("g", settings).await;
         let addresses = nodes.iter().map(|n| n.devices.clone()).collect();
-        let factory = Factory::new(addresses, nodes[0].ca.clone(), &ca, plan.rate);
+        let factory = Factory::new(
+            addresses,
+            nodes[0].ca.clone(),
+            &ca,
+            (plan.processes, plan.rate),
+        );
         let reader = database.connect().await;
         let mut own = Self {
             plan,

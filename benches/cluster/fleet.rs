@@ -20,12 +20,17 @@ pub struct Factory {
 }
 
 impl Factory {
-    pub fn new(nodes: Vec<String>, server_ca: PathBuf, ca: &Ca, rate: usize) -> Self {
+    pub fn new(
+        nodes: Vec<String>,
+        server_ca: PathBuf,
+        ca: &Ca,
+        (processes, rate): (usize, usize),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), &ca.cert).unwrap();
         std::fs::write(folder.path().join("ca.key"), &ca.key).unwrap();
         Self {
-            processes: nodes.len(),
+            processes,
             nodes,
             server_ca,
             folder,

@@ -349,4 +349,8 @@ impl AsyncWrite for TlsSocket {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the wire of a test ends with its test"
+)]
 mod tests;

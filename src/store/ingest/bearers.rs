@@ -55,17 +55,27 @@ pub struct Registered {
     pub certified: bool,
 }
 
-/// The devices with these identifiers, whatever their organizations.
+/// The devices with these identifiers, whatever their organizations. Two statements, and numbers in place of joins and `EXISTS`, for the
+/// same reason as above.
 pub async fn registered(on: &mut impl On, identifiers: &[&str]) -> Result<Vec<Registered>> {
+    let found: Vec<(Option<i64>,)> = fetch_rows!(
+        on,
+        "bearers.devices_named",
+        identifiers,
+        |i| [identifier TEXT = *i],
+        "SELECT (SELECT MIN(o.id + 0) FROM devices o WHERE o.identifier = x.identifier) FROM ",
+        "",
+    )?;
+    let found: Vec<i64> = found.into_iter().filter_map(|(id,)| id).collect();
     fetch_rows!(
         on,
         "bearers.registered",
-        identifiers,
-        |i| [identifier TEXT = *i],
+        &found,
+        |d| [device BIGINT = *d],
         "SELECT d.identifier, d.id, d.org_id, d.product_id, d.deleted_at,
-                EXISTS (SELECT 1 FROM device_certificates c WHERE c.device_id = d.id) AS certified
+                (SELECT MIN(c.id + 0) FROM device_certificates c WHERE c.device_id = d.id) IS NOT NULL AS certified
          FROM ",
-        " JOIN devices d ON d.identifier = x.identifier",
+        " JOIN devices d ON d.id = x.device",
     )
 }
 

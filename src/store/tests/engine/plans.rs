@@ -61,6 +61,7 @@ async fn plans(db: &Db) {
     let others = [
         "bearers.certificates_of_keys",
         "bearers.holders",
+        "bearers.devices_named",
         "bearers.registered",
         "bearers.keep",
         "inflight.untold_of",
