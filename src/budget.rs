@@ -6,7 +6,7 @@ mod turns;
 
 pub use turns::{Turn, Turns};
 
-use crate::limits::ASKERS_REMEMBERED;
+use crate::limits::{ASKERS_REMEMBERED, ATTEMPTS_WAITING};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 use std::collections::HashMap;
@@ -149,17 +149,21 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         }
     }
 
-    /// Makes an attempt when its turn comes, within `most`; `None` when it failed.
+    /// Makes an attempt when its turn comes, within `most`; `None` when it failed, or when [`ATTEMPTS_WAITING`] others of the caller
+    /// wait behind its failures, since whatever waits may hold what other callers need.
     pub async fn make<T>(
         &self,
         asker: &K,
         most: Duration,
         work: impl Future<Output = Option<T>>,
     ) -> Option<T> {
-        let _turn = self.turns.wait(asker, most).await?;
+        if self.turns.is_crowded(asker, ATTEMPTS_WAITING) {
+            return None;
+        }
+        let turn = self.turns.wait(asker, most).await?;
         let done = work.await;
         if done.is_none() && self.failures.count(asker).is_err() {
-            tokio::time::sleep(self.pause).await;
+            turn.pause(self.pause).await;
         }
         done
     }

@@ -86,3 +86,32 @@ fn a_rate_counts_each_asker_alone() {
     assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(60));
     assert!(rate.count(&"b").is_ok());
 }
+
+/// Whoever guesses makes its own wait, and not more of them than leave room for others.
+#[tokio::test(start_paused = true)]
+async fn failures_have_few_attempts_wait_behind_them() {
+    let failures = Rate::new(NonZeroU32::MIN, Duration::from_secs(3_600));
+    let attempts = Arc::new(Attempts::new(1, failures, Duration::from_secs(1)));
+    let most = Duration::from_secs(600);
+    let fails = std::future::ready(None::<()>);
+    // The first failure is within the rate, the second holds its turn.
+    assert_eq!(attempts.make(&"a", most, fails.clone()).await, None);
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..=ATTEMPTS_WAITING {
+        let attempts = attempts.clone();
+        all.spawn(async move {
+            attempts
+                .make(&"a", most, std::future::ready(None::<()>))
+                .await
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let begun = tokio::time::Instant::now();
+    let right = std::future::ready(Some(1));
+    assert_eq!(attempts.make(&"a", most, right.clone()).await, None);
+    assert_eq!(attempts.make(&"b", most, right.clone()).await, Some(1));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    // When those who failed have rested it goes on.
+    all.join_all().await;
+    assert_eq!(attempts.make(&"a", most, right).await, Some(1));
+}

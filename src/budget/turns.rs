@@ -22,6 +22,8 @@ pub struct Turns<K> {
 struct Asker {
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    /// Turns that are held although nothing is done.
+    pausing: AtomicUsize,
     /// Duration of the last operation in microseconds.
     took: AtomicU64,
 }
@@ -38,6 +40,14 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let took = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.asker.took.store(took, Ordering::Relaxed);
+    }
+}
+
+impl Turn {
+    /// Holds the turn for a while.
+    pub async fn pause(&self, time: Duration) {
+        let _pausing = Waiting::begin(&self.asker.pausing);
+        sleep(time).await;
     }
 }
 
@@ -87,10 +97,17 @@ impl<K: Eq + Hash + Clone> Turns<K> {
             Arc::new(Asker {
                 turns: Arc::new(Semaphore::new(self.each)),
                 waiting: AtomicUsize::new(0),
+                pausing: AtomicUsize::new(0),
                 took: AtomicU64::new(0),
             })
         };
         all.entry(asker.clone()).or_insert_with(new).clone()
+    }
+
+    /// Whether a caller's turns are held by pauses and `most` operations of it wait already.
+    pub fn is_crowded(&self, asker: &K, most: usize) -> bool {
+        let asker = self.asker(asker);
+        asker.pausing.load(Ordering::Relaxed) > 0 && asker.waiting.load(Ordering::Relaxed) >= most
     }
 
     /// Waits for a turn; `None` when it does not come within `most`.

@@ -57,6 +57,9 @@ pub const CHASE_TOLD_EVERY: Duration = Duration::from_secs(3600);
 /// How often people are notified about the wrong clock of one device, or about a refused certificate that names
 /// it.
 pub const CLOCK_TOLD_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// Checks of one device key from one address that may wait while wrong signatures hold its turns. Each of them holds one of the
+/// [`DECISIONS`].
+pub const ATTEMPTS_WAITING: usize = 32;
 /// Maximum checks of one device key from one address at once.
 pub const KEY_CHECKS: usize = 8;
 /// Wrong signatures of one device key from one address at once. Beyond them each holds its turn for
