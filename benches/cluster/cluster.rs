@@ -66,6 +66,9 @@ impl Cluster {
         let web: Vec<Node> = (0..plan.web.max(1))
             .map(|_| Node::start("web", &flags))
             .collect();
+        let connections = plan.connections.to_string();
+        let few = ["--database-connections".to_owned(), connections];
+        let flags = [flags, few.to_vec()].concat();
         let nodes: Vec<Node> = (0..plan.nodes)
             .map(|_| Node::start("device", &flags))
             .collect();

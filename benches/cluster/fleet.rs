@@ -48,6 +48,8 @@ impl Factory {
             .args(["--devices", &devices.to_string(), "--prefix", prefix])
             .args(["--processes", &self.processes.to_string()])
             .args(["--connect-rate", &self.rate.to_string()])
+            // From one address the kernel looks longer for a free port the more of them are taken.
+            .args(["--local-addresses", "127.0.1.0/24"])
             .args(["--auth", "cert", "--client-ca"])
             .arg(at("ca.pem"))
             .arg("--client-ca-key")

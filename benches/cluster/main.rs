@@ -8,6 +8,7 @@
 //! cargo bench --bench cluster                              # 2 nodes with 500 devices each
 //! NODES=4 FLEET=5000 cargo bench --bench cluster           # device nodes, and devices at each
 //! TOLD=2000 cargo bench --bench cluster                    # a release ends when so many are told
+//! CONNECTIONS=1 NODES=27 FLEET=18519 cargo bench --bench cluster  # what fits 100 connections of PostgreSQL
 //! PROCESSES=32 RATE=3000 cargo bench --bench cluster       # more at once than can be served
 //! WEB=2 BUS=nats RATE=300 FAULTS=1 cargo bench --bench cluster
 //! PROGRAM=/old/nervecenter cargo bench --bench cluster     # another build of the program, to compare
@@ -64,6 +65,8 @@ pub struct Plan {
     pub told: usize,
     /// Processes of the simulator; each shakes hands with a few devices at a time.
     pub processes: usize,
+    /// What `--database-connections` says to each device node.
+    pub connections: usize,
 }
 
 impl Plan {
@@ -79,6 +82,7 @@ impl Plan {
             rate: number("RATE", 500),
             reporters: number("REPORTERS", 500),
             told: number("TOLD", i64::MAX),
+            connections: number("CONNECTIONS", 4),
             processes: number("PROCESSES", number("NODES", 2) as i64),
         }
     }

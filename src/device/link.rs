@@ -18,7 +18,9 @@ use crate::domain::events::device_events::EventKind;
 use crate::domain::support::notifications;
 use crate::ids::{ConnectionId, DeviceId, ProductId};
 use crate::ingest::{ConnectInfo, DeviceWrite, Record, WriteOutcome};
-use crate::limits::{CLOSE_TIME, FRAME_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME};
+use crate::limits::{
+    CLOSE_TIME, FRAME_BYTES, FRAME_READ_BYTES, IDLE_TIME, MESSAGE_BYTES, NOTE_TIME, SEND_TIME,
+};
 use crate::rollout::offer::{Offer, Taken};
 use crate::rollout::outcome;
 use crate::store;
@@ -37,9 +39,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
-
-/// Bytes that are read at a time, and kept for it between frames: hardly any frame is longer.
-const READ_BYTES: usize = 256;
 
 type Socket = WebSocketStream<TlsSocket>;
 
@@ -135,7 +134,7 @@ impl Entered {
     /// Goes over to frames; `rest` is what the device sent after its request.
     pub(super) async fn over(self, tls: TlsSocket, rest: Vec<u8>) -> DeviceSocket {
         let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
+            .read_buffer_size(FRAME_READ_BYTES)
             .write_buffer_size(0)
             .max_write_buffer_size(MESSAGE_BYTES * 4)
             .max_message_size(Some(MESSAGE_BYTES))

@@ -3,6 +3,7 @@
 //! share, and a connection keeps only what is left over: a part of a record, plain text that was not asked for yet, or what the
 //! peer did not take yet (`rustls::unbuffered`).
 
+use crate::limits::HANDSHAKE_MESSAGE_BYTES;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
@@ -19,15 +20,13 @@ use tokio::net::TcpStream;
 /// Bytes that are read from a socket at once: a whole record of the largest size (RFC 8446, 5.2: 2^14 and 256 of overhead, and a
 /// header of 5).
 const READ_BYTES: usize = 16_384 + 256 + 5;
-/// Bytes of a message of the handshake at most, which may be in several records: as in rustls itself.
-const KEPT_BYTES: usize = 0xffff;
 /// Plain text of one record at most.
 const PLAIN_BYTES: usize = 16_384;
 /// What a record takes beside its plain text: header, kind, nonce (TLS 1.2), tag; with some to spare.
 const RECORD_BYTES: usize = 64;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; KEPT_BYTES + READ_BYTES]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; HANDSHAKE_MESSAGE_BYTES + READ_BYTES]);
 }
 
 /// A connection of which the server is one end.
@@ -125,7 +124,7 @@ impl TlsSocket {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let kept = self.incoming.len();
-            if kept >= KEPT_BYTES {
+            if kept >= HANDSHAKE_MESSAGE_BYTES {
                 return Poll::Ready(Err(invalid("a message of the handshake is too long")));
             }
             let Some((before, free)) = scratch.split_at_mut_checked(kept) else {

@@ -19,6 +19,10 @@ pub const PENDING_CONNECTIONS: usize = 8_192;
 pub const HANDSHAKES: usize = 1_024;
 /// How long a handshake and its request keep their place while others wait for one.
 pub const HANDSHAKE_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Maximum bytes of a message of the TLS handshake that is not complete, which may come in several records: as in rustls itself.
+pub const HANDSHAKE_MESSAGE_BYTES: usize = 0xffff;
+/// Bytes of frames that are read at a time, and kept for it between them: hardly any frame is longer.
+pub const FRAME_READ_BYTES: usize = 256;
 /// Maximum upgrades that query the database at the same time. Further ones wait in line for [`STORE_TIME`].
 pub const DECISIONS: usize = 256;
 /// A connection without any frame for this long is closed (docs/protocol/device.md, "Life of a connection").
