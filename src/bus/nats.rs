@@ -63,8 +63,8 @@ impl Nats {
         &self.base
     }
 
-    pub(super) async fn send(&self, signed: Vec<(String, String)>) -> Result<(), NatsError> {
-        for (subject, signed) in signed {
+    pub(super) async fn send(&self, messages: Vec<(String, String)>) -> Result<(), NatsError> {
+        for (subject, signed) in messages {
             // While the server is away, the client keeps what is given to it, up to a limit.
             self.client.publish(subject, Bytes::from(signed)).await?;
         }
@@ -84,7 +84,7 @@ impl Nats {
 pub(super) struct Listener(SelectAll<Subscriber>);
 
 impl Listener {
-    /// The next signed and the subject that it came by; `None` when the client has ended.
+    /// The next signed message and the subject that it came by; `None` when the client has ended.
     pub(super) async fn next(&mut self) -> Option<(String, String)> {
         loop {
             let message = self.0.next().await?;

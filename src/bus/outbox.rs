@@ -79,8 +79,8 @@ impl Outbox {
                 tracing::error!(left_out, "messages are too long for the bus");
             }
             let channel = self.carrier.channel(target);
-            let signed = texts.iter().map(|text| self.signer.sign(&channel, text));
-            out.extend(signed.map(|signed| (channel.clone(), signed)));
+            let sign = |text: &String| (channel.clone(), self.signer.sign(&channel, text));
+            out.extend(texts.iter().map(sign));
         }
         out
     }
@@ -103,11 +103,11 @@ impl Carrier {
         }
     }
 
-    async fn send(&self, signed: Vec<(String, String)>) -> Result<(), String> {
+    async fn send(&self, messages: Vec<(String, String)>) -> Result<(), String> {
         let sent = async {
             match self {
-                Self::Postgres(notify) => notify.send(&signed).await.map_err(|e| e.to_string()),
-                Self::Nats(nats) => nats.send(signed).await.map_err(|e| e.to_string()),
+                Self::Postgres(notify) => notify.send(&messages).await.map_err(|e| e.to_string()),
+                Self::Nats(nats) => nats.send(messages).await.map_err(|e| e.to_string()),
             }
         };
         let late = |_| "it does not answer in time".to_owned();

@@ -16,6 +16,7 @@ use crate::ids::{DeviceId, OrgId, ProductId};
 use crate::store::devices::certificates as table;
 use crate::store::devices::certificates::{NewCa, NewCertificate};
 use crate::store::events::audit::{self, Resource};
+use crate::store::ingest::bearers::{self, Kept};
 use crate::store::{self, Db, On, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -114,7 +115,7 @@ pub async fn store_certificate(
     facts: &CertificateInfo,
     now: Micros,
 ) -> Result<()> {
-    let aki = facts.aki.clone().ok_or_else(|| {
+    let certificate = to_keep(facts.clone()).ok_or_else(|| {
         field(
             "aki",
             "the certificate has no authority key identifier, so its signer cannot be told",
@@ -131,7 +132,7 @@ pub async fn store_certificate(
     if let Err(why) = usable_key(&facts.der) {
         errors.insert("cert".into(), json!([why]));
     }
-    let mut signers = table::cas_by_ski(w, &aki).await?;
+    let mut signers = table::cas_by_ski(w, &certificate.aki).await?;
     signers.retain(|ca| signed_by(&ca.der, &facts.der, now).is_ok());
     if !signers.is_empty() && signers.iter().all(|ca| ca.org_id != org) {
         let text = "Signer CA registered with another org";
@@ -144,20 +145,30 @@ pub async fn store_certificate(
         let same = holder.device_id == device;
         return Err(field(if same { "serial" } else { "fingerprint" }, TAKEN));
     }
-    let new = NewCertificate {
-        serial: facts.serial.clone(),
-        fingerprint: facts.fingerprint.clone(),
-        fingerprint_sha256: facts.fingerprint_sha256.clone(),
-        public_key_fingerprint: facts.public_key_fingerprint.clone(),
-        aki,
-        not_before: facts.not_before,
-        not_after: facts.not_after,
-        der: facts.der.clone(),
+    let kept = Kept {
+        org,
+        device,
+        certificate,
+        at: now,
     };
-    if !table::add(w, org, device, &new, now).await? {
+    if bearers::keep(w, &[kept]).await?.is_empty() {
         return Err(field("serial", TAKEN));
     }
     Ok(())
+}
+
+/// What is kept of a certificate; `None` when it names no signer.
+pub(super) fn to_keep(facts: CertificateInfo) -> Option<NewCertificate> {
+    Some(NewCertificate {
+        serial: facts.serial,
+        fingerprint: facts.fingerprint,
+        fingerprint_sha256: facts.fingerprint_sha256,
+        public_key_fingerprint: facts.public_key_fingerprint,
+        aki: facts.aki?,
+        not_before: facts.not_before,
+        not_after: facts.not_after,
+        der: facts.der,
+    })
 }
 
 /// Finds the organization's device that holds exactly this certificate. CAs are not considered, and no device

@@ -2,6 +2,7 @@
 //! known and that registered authorities vouch for. Decided here, without the database; `ingest::bearers` reads and writes for many.
 
 use super::certificate_signature::usable_key;
+use super::certificates::to_keep;
 use super::identifier_ok;
 use super::x509::CertificateInfo;
 use crate::clock::Micros;
@@ -46,6 +47,9 @@ enum Way {
     Introduced,
 }
 
+/// A device, or none when it is to be added; its product, and how it came to its certificate.
+type Found = (Option<DeviceId>, ProductId, Way);
+
 /// What a certificate comes to.
 #[derive(Debug, Clone)]
 pub struct Judged<'b> {
@@ -67,22 +71,12 @@ impl Bearer {
         facts: CertificateInfo,
         now: Micros,
     ) -> Result<Self, &'static str> {
-        let name = facts
-            .common_name
-            .ok_or("the certificate has no common name")?;
-        let aki = facts.aki.ok_or("the certificate names no signer")?;
+        let name = facts.common_name.clone();
+        let name = name.ok_or("the certificate has no common name")?;
+        let certificate = to_keep(facts).ok_or("the certificate names no signer")?;
         Ok(Self {
             name,
-            certificate: NewCertificate {
-                serial: facts.serial,
-                fingerprint: facts.fingerprint,
-                fingerprint_sha256: facts.fingerprint_sha256,
-                public_key_fingerprint: facts.public_key_fingerprint,
-                aki,
-                not_before: facts.not_before,
-                not_after: facts.not_after,
-                der: facts.der,
-            },
+            certificate,
             at: now,
             signers,
         })
@@ -115,19 +109,14 @@ impl Bearer {
 
     /// The organization that knows the device decides, then the one that was first to register an authority that introduces.
     fn authority(&self, home: Option<OrgId>) -> Option<&CaRow> {
-        let mut signers = self.signers.iter();
-        let own = signers.find(|ca| Some(ca.org_id) == home);
-        let mut signers = self.signers.iter();
-        own.or(signers.find(|ca| ca.jitp_product_id.is_some()))
+        let of = |is: &dyn Fn(&CaRow) -> bool| self.signers.iter().find(|ca| is(ca));
+        of(&|ca| Some(ca.org_id) == home)
+            .or_else(|| of(&|ca| ca.jitp_product_id.is_some()))
             .or(self.signers.first())
     }
 
     /// Another certificate for the key of a device.
-    fn renewed(
-        &self,
-        holder: &Holder,
-        ca: &CaRow,
-    ) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+    fn renewed(&self, holder: &Holder, ca: &CaRow) -> Result<Found, &'static str> {
         if holder.deleted_at.is_some() {
             return Err("the device is deleted");
         }
@@ -141,7 +130,7 @@ impl Bearer {
     }
 
     /// A new key of a device that is not registered.
-    fn introduced(&self, ca: &CaRow) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+    fn introduced(&self, ca: &CaRow) -> Result<Found, &'static str> {
         let product = ca.jitp_product_id.ok_or("the device is not registered")?;
         if !identifier_ok(&self.name) {
             return Err("the common name cannot be an identifier");
@@ -151,7 +140,7 @@ impl Bearer {
 }
 
 /// A new key of a device that is registered and has none.
-fn first(d: &Registered, ca: &CaRow) -> Result<(Option<DeviceId>, ProductId, Way), &'static str> {
+fn first(d: &Registered, ca: &CaRow) -> Result<Found, &'static str> {
     if d.org_id != ca.org_id {
         return Err("the identifier exists in another organization");
     }

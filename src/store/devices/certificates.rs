@@ -225,38 +225,6 @@ pub struct Holder {
     pub deleted_at: Option<Micros>,
 }
 
-/// Stores a device's certificate; false when its fingerprint is taken.
-pub async fn add(
-    w: &mut Write,
-    org: OrgId,
-    device: DeviceId,
-    c: &NewCertificate,
-    now: Micros,
-) -> Result<bool> {
-    let n = execute!(
-        w,
-        sql!(
-            "certificates.add",
-            "INSERT INTO device_certificates
-               (org_id, device_id, serial, fingerprint, fingerprint_sha256, public_key_fingerprint,
-                aki, not_before, not_after, inserted_at, der)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
-        ),
-        org,
-        device,
-        &c.serial,
-        &c.fingerprint,
-        &c.fingerprint_sha256,
-        &c.public_key_fingerprint,
-        &c.aki,
-        c.not_before,
-        c.not_after,
-        now,
-        &c.der
-    )?;
-    Ok(n == 1)
-}
-
 /// The certificates of these devices that are kept whole, by device.
 pub async fn ders_of(on: &mut impl On, ids: &[DeviceId]) -> Result<Vec<(DeviceId, Vec<u8>)>> {
     if ids.is_empty() {
