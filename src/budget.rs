@@ -129,6 +129,15 @@ impl<K: Eq + Hash + Clone> Lane<K> {
     }
 }
 
+/// Why an attempt has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptError {
+    /// It was made and failed.
+    Failed,
+    /// It was not made, since others of its caller wait behind failures. Whether it would have failed is not known.
+    NotMade,
+}
+
 /// Limits attempts that may fail, such as a secret. A caller has a limited number of attempts at once, and
 /// failures above a rate hold their turn for a while. So guessing becomes slow, and a legitimate caller with
 /// the same key only waits for its turn.
@@ -149,23 +158,27 @@ impl<K: Eq + Hash + Clone> Attempts<K> {
         }
     }
 
-    /// Makes an attempt when its turn comes, within `most`; `None` when it failed, or when [`ATTEMPTS_WAITING`] others of the caller
-    /// wait behind its failures, since whatever waits may hold what other callers need.
+    /// Makes an attempt when its turn comes.
+    ///
+    /// # Errors
+    /// [`AttemptError::NotMade`] when its turn does not come within `most`, or at once when [`ATTEMPTS_WAITING`] others of the
+    /// caller wait behind its failures, since whatever waits may hold what other callers need.
     pub async fn make<T>(
         &self,
         asker: &K,
         most: Duration,
         work: impl Future<Output = Option<T>>,
-    ) -> Option<T> {
+    ) -> Result<T, AttemptError> {
         if self.turns.is_crowded(asker, ATTEMPTS_WAITING) {
-            return None;
+            return Err(AttemptError::NotMade);
         }
-        let turn = self.turns.wait(asker, most).await?;
+        let turn = self.turns.wait(asker, most).await;
+        let turn = turn.ok_or(AttemptError::NotMade)?;
         let done = work.await;
         if done.is_none() && self.failures.count(asker).is_err() {
             turn.pause(self.pause).await;
         }
-        done
+        done.ok_or(AttemptError::Failed)
     }
 }
 

@@ -35,16 +35,16 @@ async fn failures_slow_the_one_who_fails() {
         async move { tries.make(&asker, Duration::from_secs(60), work).await }
     };
     let began = tokio::time::Instant::now();
-    assert!(make("a", true).await.is_some() && make("a", false).await.is_none());
+    assert!(make("a", true).await.is_ok() && make("a", false).await.is_err());
     assert!(began.elapsed() < Duration::from_millis(10));
     let (wrong, right) = tokio::join!(make("a", false), make("a", true));
-    assert!(wrong.is_none() && right.is_some());
+    assert!(wrong.is_err() && right.is_ok());
     assert!(
         began.elapsed() >= Duration::from_secs(1),
         "a turn that failed lasts"
     );
     let other = tokio::time::Instant::now();
-    assert!(make("b", false).await.is_none());
+    assert!(make("b", false).await.is_err());
     assert!(other.elapsed() < Duration::from_millis(10));
 }
 
@@ -95,7 +95,8 @@ async fn failures_have_few_attempts_wait_behind_them() {
     let most = Duration::from_secs(600);
     let fails = std::future::ready(None::<()>);
     // The first failure is within the rate, the second holds its turn.
-    assert_eq!(attempts.make(&"a", most, fails.clone()).await, None);
+    let first = attempts.make(&"a", most, fails.clone()).await;
+    assert_eq!(first, Err(AttemptError::Failed));
     let mut all = tokio::task::JoinSet::new();
     for _ in 0..=ATTEMPTS_WAITING {
         let attempts = attempts.clone();
@@ -108,10 +109,11 @@ async fn failures_have_few_attempts_wait_behind_them() {
     tokio::time::sleep(Duration::from_millis(10)).await;
     let begun = tokio::time::Instant::now();
     let right = std::future::ready(Some(1));
-    assert_eq!(attempts.make(&"a", most, right.clone()).await, None);
-    assert_eq!(attempts.make(&"b", most, right.clone()).await, Some(1));
+    let crowded = attempts.make(&"a", most, right.clone()).await;
+    assert_eq!(crowded, Err(AttemptError::NotMade));
+    assert_eq!(attempts.make(&"b", most, right.clone()).await, Ok(1));
     assert_eq!(begun.elapsed(), Duration::ZERO);
     // When those who failed have rested it goes on.
     all.join_all().await;
-    assert_eq!(attempts.make(&"a", most, right).await, Some(1));
+    assert_eq!(attempts.make(&"a", most, right).await, Ok(1));
 }

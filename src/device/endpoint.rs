@@ -307,7 +307,9 @@ impl Endpoint {
     async fn poll(&self, tls: &TlsSocket, head: &Head, update: bool) -> HttpReply {
         let device = match self.who(tls, head).await {
             Some(Ok(device)) => device,
-            Some(Err(Refused::Unavailable(_))) | None => return polling::unavailable(),
+            Some(Err(Refused::Unavailable(_) | Refused::Crowded)) | None => {
+                return polling::unavailable();
+            }
             Some(Err(_)) => return polling::refused(),
         };
         let Some(host) = head.host().or_else(|| local_host(tls)) else {

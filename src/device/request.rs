@@ -201,6 +201,11 @@ impl HttpReply {
                     "no certificate pair or shared secrets connection settings were provided";
                 Self::reasoned("401 Unauthorized", body)
             }
+            // Not a 401: it may be the device that it says it is.
+            Refused::Crowded => Self::reasoned(
+                "503 Service Unavailable",
+                "too many wrong signatures of this key from this address, try again later",
+            ),
             Refused::Unavailable(_) => Self::unavailable(),
         }
     }

@@ -77,6 +77,9 @@ pub enum Refused {
     /// It brought no credentials.
     #[error("no credentials")]
     Nothing,
+    /// It was not looked at, since wrong signatures of the same key from the same address hold the turns.
+    #[error("too many wrong signatures of this key from this address")]
+    Crowded,
     /// It cannot be decided now.
     #[error(transparent)]
     Unavailable(#[from] store::Error),

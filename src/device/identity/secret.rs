@@ -5,7 +5,7 @@ use super::{KnownDevice, Refused, find_or_create};
 use crate::access::derived_keys::Origin;
 use crate::access::vault::Secret;
 use crate::app::App;
-use crate::budget;
+use crate::budget::{self, AttemptError};
 use crate::clock::Micros;
 use crate::domain::support::notifications;
 use crate::ids::ProductId;
@@ -98,7 +98,10 @@ async fn verified(
     // Whoever waits longer than the store may take is told to come again before this ends.
     let most = STORE_TIME * 2;
     let claim = app.device_key_attempts.make(&asker, most, check).await;
-    claim.ok_or(Refused::No("the signature does not match"))
+    claim.map_err(|why| match why {
+        AttemptError::Failed => Refused::No("the signature does not match"),
+        AttemptError::NotMade => Refused::Crowded,
+    })
 }
 
 /// What the key is derived with; `None` when the time is no number.
