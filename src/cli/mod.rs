@@ -34,7 +34,7 @@ enum Command {
     /// Show it: a server, two signed firmwares and a simulated fleet that it updates before your eyes.
     Demo(demo::Demo),
     /// Simulated devices against any server.
-    Sim(sim::Sim),
+    Sim(Box<sim::Sim>),
     /// Make the delta between two firmware files, offline.
     Delta(delta::Delta),
     /// Look into, check and sign fwup firmware files; publish them.

@@ -25,7 +25,7 @@ enum AuthKind {
 /// Simulated devices against any server.
 #[derive(Args)]
 pub(super) struct Sim {
-    /// The server's device endpoint; several are dealt out in turn.
+    /// The server's device endpoint; several are dealt out in turn, and a device that is not let in turns to the next.
     #[arg(
         long,
         default_value = "wss://127.0.0.1:4001",
@@ -33,6 +33,9 @@ pub(super) struct Sim {
         value_name = "URL"
     )]
     url: Vec<String>,
+    /// Where a device turns to as well when it is not let in; none is dealt to it.
+    #[arg(long, value_delimiter = ',', value_name = "URL")]
+    fallback_url: Vec<String>,
     /// Addresses of this machine to connect from, in turn, such as 127.0.1.1-127.0.1.9 or 127.0.1.0/24: one has about 28,000 ports for all its connections [default: what the system chooses].
     #[arg(long, value_name = "ADDRESSES", value_parser = Addresses::parse)]
     local_addresses: Option<Addresses>,
@@ -260,6 +263,7 @@ impl Sim {
     fn plan(&self) -> anyhow::Result<Plan> {
         Ok(Plan {
             urls: self.url.clone(),
+            fallback_urls: self.fallback_url.clone(),
             local: self.local_addresses.clone().unwrap_or_default(),
             server_ca: self.server_ca.clone(),
             first: 0,

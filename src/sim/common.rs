@@ -30,7 +30,10 @@ pub(super) struct Target {
 /// What all devices have in common.
 pub(super) struct Common {
     pub plan: Plan,
-    pub targets: Vec<Target>,
+    /// First those that are dealt to the devices, then those for devices that are not let in.
+    targets: Vec<Target>,
+    /// How many of them are dealt to the devices.
+    pub dealt: usize,
     pub credentials: Credentials,
     pub tls: Arc<ClientConfig>,
     pub http: reqwest::Client,
@@ -48,9 +51,11 @@ impl Common {
         let targets = plan
             .urls
             .iter()
+            .chain(&plan.fallback_urls)
             .map(|url| target(url))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        if targets.is_empty() {
+        let dealt = plan.urls.len();
+        if dealt == 0 {
             bail!("--url is needed");
         }
         let credentials = Credentials::of(&plan.auth)?;
@@ -70,6 +75,7 @@ impl Common {
             .build()?;
         Ok(Self {
             targets,
+            dealt,
             credentials,
             tls,
             http,
@@ -83,9 +89,12 @@ impl Common {
         })
     }
 
-    /// Where the device of this number connects.
-    pub(super) fn target(&self, n: usize) -> &Target {
-        &self.targets[n % self.targets.len()]
+    /// Where the device of this number connects, after it has moved on so many times.
+    pub(super) fn target(&self, n: usize, moved: usize) -> &Target {
+        if moved == 0 {
+            return &self.targets[n % self.dealt];
+        }
+        &self.targets[n.wrapping_add(moved) % self.targets.len()]
     }
 
     /// The disk with which the device of this number leaves the factory, and what runs from it.

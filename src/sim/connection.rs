@@ -1,6 +1,6 @@
 //! The WebSocket connection of a simulated device: TLS, upgrade, and frames.
 
-use super::common::Common;
+use super::common::{Common, Target};
 use super::upgrade::upgrade;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -32,10 +32,11 @@ pub(super) struct Frame {
 const CONNECT_TIME: Duration = Duration::from_secs(20);
 
 impl Connection {
-    /// Connects the device of this number.
+    /// Connects the device of this number to a target.
     pub(super) async fn open(
         common: &Common,
         n: usize,
+        to: &Target,
         path: &str,
         headers: &[(&'static str, String)],
     ) -> Result<Self, String> {
@@ -43,9 +44,8 @@ impl Connection {
         let version = if msgpack { "3.0.0" } else { "2.0.0" };
         let path = format!("{path}?vsn={version}");
         let connect = async {
-            let tls = tls(common, n).await.map_err(|e| e.to_string())?;
-            let host = &common.target(n).address;
-            let socket = upgrade(tls, host, &path, headers).await?;
+            let tls = tls(common, n, to).await.map_err(|e| e.to_string())?;
+            let socket = upgrade(tls, &to.address, &path, headers).await?;
             Ok::<_, String>(Self {
                 socket: Box::new(socket),
                 next: 1,
@@ -114,21 +114,23 @@ impl Connection {
     }
 }
 
-/// The TLS connection of the device of this number.
-pub(super) async fn tls(common: &Common, n: usize) -> io::Result<TlsStream<TcpStream>> {
-    let tcp = tcp(common, n).await?;
+/// The TLS connection of the device of this number to a target.
+pub(super) async fn tls(
+    common: &Common,
+    n: usize,
+    to: &Target,
+) -> io::Result<TlsStream<TcpStream>> {
+    let tcp = tcp(common, n, &to.address).await?;
     tcp.set_nodelay(true)?;
-    let name = common.target(n).name.clone();
     TlsConnector::from(common.tls.clone())
-        .connect(name, tcp)
+        .connect(to.name.clone(), tcp)
         .await
 }
 
 /// Connects from the local address that the device has, if it has one of its own.
-async fn tcp(common: &Common, n: usize) -> io::Result<TcpStream> {
-    let address = &common.target(n).address;
+async fn tcp(common: &Common, n: usize, address: &str) -> io::Result<TcpStream> {
     // Each address is used with each target.
-    let Some(local) = common.plan.local.nth(n / common.targets.len()) else {
+    let Some(local) = common.plan.local.nth(n / common.dealt) else {
         return TcpStream::connect(address).await;
     };
     let mut found = lookup_host(address).await?;

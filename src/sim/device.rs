@@ -67,6 +67,8 @@ pub(super) struct Life {
     keys: Vec<PublicKey>,
     installed: HashSet<String>,
     pub joined_before: bool,
+    /// How often it was not let in and turned to the next address.
+    pub moved: usize,
     pub attached: Attached,
 }
 
@@ -95,12 +97,19 @@ impl Life {
             keys: Vec::new(),
             installed: HashSet::new(),
             joined_before: false,
+            moved: 0,
             attached: Attached::default(),
         })
     }
 
     pub(super) fn identifier(&self) -> String {
         self.common.plan.identifier(self.n)
+    }
+
+    /// It was not let in, and turns to the next address, as a device does whose server's name has several.
+    pub(super) fn failed(&mut self, why: &str) {
+        self.common.stats.refused(why);
+        self.moved = self.moved.wrapping_add(1);
     }
 
     pub(super) fn seed(&self) -> u64 {
@@ -129,7 +138,7 @@ pub(super) async fn run(common: Arc<Common>, n: usize) {
                     continue;
                 }
             }
-            Err(why) => life.common.stats.refused(&why),
+            Err(why) => life.failed(&why),
         }
         // The real client backs off 1, 2, 4 … 60 s with jitter; the first pause is shorter here.
         let base = 500u64 << failures.min(7);
@@ -156,18 +165,19 @@ impl Life {
         let permit = common.handshakes.acquire().await;
         let _permit = permit.map_err(|e| e.to_string())?;
         let identifier = self.identifier();
+        let to = common.target(self.n, self.moved);
         let mut connection = match &common.credentials {
             Credentials::Certificates(factory) => {
                 let key = factory
                     .identity(&identifier, &mut self.certificate)
                     .map_err(|e| e.to_string())?;
-                let open = Connection::open(&common, self.n, "/socket/websocket", &[]);
+                let open = Connection::open(&common, self.n, to, "/socket/websocket", &[]);
                 identity::presenting(key, open).await?
             }
             Credentials::Secret { key, secret } => {
                 let now = Clock::default().now().0 / 1_000;
                 let headers = super::secret::sign(key, secret, &identifier, now);
-                Connection::open(&common, self.n, "/device-socket/websocket", &headers).await?
+                Connection::open(&common, self.n, to, "/device-socket/websocket", &headers).await?
             }
         };
         self.catch_up();

@@ -29,8 +29,10 @@ pub enum Auth {
 /// The description of a fleet to simulate.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// `wss://host:port`, dealt out to the devices in turn; at least one.
+    /// `wss://host:port`, dealt out to the devices in turn; at least one. A device that is not let in turns to the next.
     pub urls: Vec<String>,
+    /// Where a device turns to as well when it is not let in.
+    pub fallback_urls: Vec<String>,
     /// Addresses of this machine that the devices connect from, in turn; the system chooses when there are none.
     pub local: Addresses,
     /// PEM file of the CA to verify the server's certificate with.

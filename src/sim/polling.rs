@@ -1,7 +1,7 @@
 //! A simulated device that polls over HTTP instead of holding a connection (docs/protocol/device.md,
 //! "Polling").
 
-use super::common::Common;
+use super::common::{Common, Target};
 use super::connection;
 use super::device::{Life, Outcome};
 use super::identity::{self, Credentials};
@@ -28,7 +28,7 @@ pub(super) async fn run(common: Arc<Common>, n: usize, pause: Duration) {
                 stop.run_until_cancelled(life.take(&answer)).await == Some(true)
             }
             Err(why) => {
-                life.common.stats.refused(&why);
+                life.failed(&why);
                 false
             }
         };
@@ -83,7 +83,8 @@ impl Life {
     async fn ask(&mut self, path: &str) -> Result<Value, String> {
         let head = self.head(path);
         let common = self.common.clone();
-        let exchange = exchange(&common, self.n, &head);
+        let to = common.target(self.n, self.moved);
+        let exchange = exchange(&common, self.n, to, &head);
         let answer = match &common.credentials {
             Credentials::Secret { .. } => timeout(PATIENCE, exchange).await,
             Credentials::Certificates(factory) => {
@@ -105,7 +106,7 @@ impl Life {
     }
 
     fn head(&self, path: &str) -> String {
-        let host = &self.common.target(self.n).address;
+        let host = &self.common.target(self.n, self.moved).address;
         let mut head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
         let mut field = |name: &str, value: &str| {
             if !value.is_empty() {
@@ -139,8 +140,8 @@ impl Life {
     }
 }
 
-async fn exchange(common: &Common, n: usize, head: &str) -> std::io::Result<Vec<u8>> {
-    let mut tls = connection::tls(common, n).await?;
+async fn exchange(common: &Common, n: usize, to: &Target, head: &str) -> std::io::Result<Vec<u8>> {
+    let mut tls = connection::tls(common, n, to).await?;
     tls.write_all(head.as_bytes()).await?;
     tls.flush().await?;
     let mut answer = Vec::new();

@@ -181,6 +181,7 @@ impl Demo {
         let devices = node.devices.context("the demo serves devices")?;
         Ok(Plan {
             urls: vec![format!("wss://{devices}")],
+            fallback_urls: Vec::new(),
             local: Addresses::default(),
             server_ca: node.ca_file.clone(),
             first: 0,

@@ -2,7 +2,7 @@
 
 use super::{code, text};
 use crate::support::server::BINARY;
-use crate::support::sim::{Sim, command};
+use crate::support::sim::{Sim, command, command_to, url};
 use crate::support::{Engine, Server, ca, readings};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -167,14 +167,11 @@ async fn devices_connect_from_several_addresses() {
 }
 
 /// The reasons why connections failed, as the report has them, once there are any.
-async fn refusals(server: &Server, online: i64, devices: usize, flags: &[&str]) -> String {
+async fn refusals(server: &Server, flags: &[&str]) -> String {
     for seconds in 1..10 {
-        let sim = Sim::start(server, devices, flags);
-        server.until_devices(readings::ONLINE, online).await;
-        // The devices that are let in may be faster than those that are not.
+        let sim = Sim::start(server, 1, flags);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let report = sim.finish();
-        server.until_devices(readings::ONLINE, 0).await;
         if report["refused"] != 0 {
             return report["refusals"].to_string();
         }
@@ -186,27 +183,33 @@ async fn refusals(server: &Server, online: i64, devices: usize, flags: &[&str]) 
 async fn an_address_of_another_machine_is_said_to_be_one() {
     let server = server().await;
     let foreign = ["--local-addresses", "192.0.2.1"];
-    let why = refusals(&server, 0, 1, &foreign).await;
+    let why = refusals(&server, &foreign).await;
     let wanted = "cannot connect from 192.0.2.1: it is no address of this machine";
     assert!(why.contains(wanted), "{why}");
     let other_kind = ["--local-addresses", "::1"];
-    let why = refusals(&server, 0, 1, &other_kind).await;
+    let why = refusals(&server, &other_kind).await;
     assert!(why.contains("one has IPv4, the other IPv6"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_servers_get_devices_in_turn() {
+async fn several_servers_get_devices_in_turn_and_those_that_one_does_not_let_in() {
     let server = server().await;
     // Nobody listens at the second one.
-    let why = refusals(&server, 2, 4, &["--url", "wss://127.0.0.1:1"]).await;
+    let sim = Sim::start(&server, 4, &["--url", "wss://127.0.0.1:1"]);
+    server.until_devices(readings::ONLINE, 4).await;
+    let report = sim.finish();
+    assert_eq!(report["refused"], 2, "{report}");
+    let why = report["refusals"].to_string();
     assert!(why.contains("Connection refused"), "{why}");
-    let all = server.all_devices().await;
-    let mut names: Vec<&str> = all
-        .iter()
-        .map(|d| d["identifier"].as_str().unwrap())
-        .collect();
-    names.sort_unstable();
-    assert_eq!(names, ["sim-000000", "sim-000002"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_turn_to_a_fallback_that_none_is_dealt_to() {
+    let server = server().await;
+    let flags = ["--fallback-url", &url(&server)];
+    let sim = Sim::run(command_to("wss://127.0.0.1:1", &server, 3, &flags));
+    server.until_devices(readings::ONLINE, 3).await;
+    assert!(sim.finish()["refused"].as_i64().unwrap() >= 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

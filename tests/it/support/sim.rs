@@ -14,10 +14,20 @@ pub struct Sim {
 
 /// The command that runs so many devices on the old rpi4 fixture.
 pub fn command(server: &Server, devices: usize, more: &[&str]) -> Command {
+    command_to(&url(server), server, devices, more)
+}
+
+/// Where devices connect to a server.
+pub fn url(server: &Server) -> String {
+    format!("wss://{}", server.devices)
+}
+
+/// The same, for devices that connect to this first.
+pub fn command_to(url: &str, server: &Server, devices: usize, more: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command
         .args(["sim", "--json", "--devices", &devices.to_string()])
-        .args(["--url", &format!("wss://{}", server.devices)])
+        .args(["--url", url])
         .arg("--server-ca")
         .arg(&server.ca)
         .args(["--product-key", server.login("product_key")])
@@ -31,7 +41,11 @@ pub fn command(server: &Server, devices: usize, more: &[&str]) -> Command {
 impl Sim {
     /// Starts so many devices on the old rpi4 fixture.
     pub fn start(server: &Server, devices: usize, more: &[&str]) -> Self {
-        let mut command = command(server, devices, more);
+        Self::run(command(server, devices, more))
+    }
+
+    /// Starts what the command says.
+    pub fn run(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self { child, out }
