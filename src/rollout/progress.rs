@@ -4,13 +4,13 @@ use super::claim::SchedulerRun;
 use super::comparison::Comparison;
 use super::plan::Plan;
 use super::queue::{Source, queue};
-use super::steps::StepDecision;
+use super::steps::{StepDecision, Waiting};
 use super::stopping::{audit, stop, withdraw};
-use crate::limits::HELD_RELEASED;
+use crate::limits::{HELD_RELEASED, SHARE_LOOKED_EVERY};
 use crate::store::deployments::rollouts;
 use crate::store::devices::held;
 use crate::store::words::RolloutState;
-use crate::store::{self, Write};
+use crate::store::{self, Write, devices};
 
 /// Brings the rollout of a run as far as it goes now. How many more devices its step may begin to update: `Some(None)` without
 /// a limit, `None` when it updates nobody now.
@@ -60,9 +60,12 @@ pub(super) async fn advance(
                 keep_over_at(w, plan, false).await?;
                 return Ok(Some(room));
             }
-            StepDecision::Wait(_) => {
+            StepDecision::Wait(for_what) => {
                 let c = plan.rollout.counts;
                 keep_over_at(w, plan, c.touched > 0 && c.in_flight == 0).await?;
+                if for_what == Waiting::Devices {
+                    run.again |= widen(w, plan).await?;
+                }
                 return Ok(None);
             }
             StepDecision::Stop(why) => {
@@ -93,6 +96,44 @@ async fn keep_over_at(w: &mut Write, plan: &mut Plan, over: bool) -> store::Resu
         rollouts::set_over(w, release, row.over_at).await?;
     }
     Ok(())
+}
+
+/// Takes one device into the step's share when it is nobody, as a tenth of five devices may be: otherwise the release would wait for ever.
+/// Whether it did.
+async fn widen(w: &mut Write, plan: &mut Plan) -> store::Result<bool> {
+    let (Some(share), Some(row)) = (plan.rollout.share(), &plan.rollout.row) else {
+        return Ok(false);
+    };
+    if plan.now.since(row.share_looked_at) < SHARE_LOOKED_EVERY {
+        return Ok(false);
+    }
+    let at_least = row.share_at_least;
+    let (group, release) = (plan.group.id, plan.release.id);
+    let admits = plan.rollout.admission(&plan.release);
+    let places = devices::least_places(w, group, &plan.target.uuid, &admits).await?;
+    let widened = match places {
+        // Those of the share are away at present.
+        (Some(least), _) if least < share => None,
+        (_, online) => online.map(|place| place + 1),
+    };
+    let at_least = widened.unwrap_or(at_least);
+    rollouts::set_share_at_least(w, release, at_least, plan.now).await?;
+    if let Some(row) = plan.rollout.row.as_mut() {
+        (row.share_at_least, row.share_looked_at) = (at_least, plan.now);
+    }
+    if widened.is_none() {
+        return Ok(false);
+    }
+    held::release_all(w, group).await?;
+    let text = format!(
+        "Release {} of deployment group {} takes one device in step {}, since its share of the group would be nobody",
+        plan.release.number,
+        plan.group.name,
+        plan.rollout.step().name
+    );
+    tracing::info!(group = %plan.group.name, release = plan.release.number, "{text}");
+    audit(w, plan, &text).await?;
+    Ok(true)
 }
 
 async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {

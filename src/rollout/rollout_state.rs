@@ -88,19 +88,24 @@ impl Rollout {
         self.row.as_ref().map_or(RolloutState::Running, |r| r.state)
     }
 
+    /// The share of the group that the present step is for, in hundredths of a per cent; `None` for all.
+    pub fn share(&self) -> Option<i64> {
+        let StepKind::Devices(own) = &self.step().kind else {
+            return None;
+        };
+        let at_least = self.row.as_ref().map_or(0, |r| r.share_at_least);
+        own.share.map(|share| share.max(at_least))
+    }
+
     /// Whom the present step admits.
     pub fn admission(&self, release: &ReleaseRow) -> Admission {
         let (factor, offset) = hash_numbers(self.row.as_ref().map_or(0, |r| r.salt));
-        let share = match &self.step().kind {
-            StepKind::Devices(own) => own.share,
-            StepKind::Approval(_) => None,
-        };
         Admission {
             release: release.id,
             step: self.number(),
             factor,
             offset,
-            share: share.unwrap_or(10_000),
+            share: self.share().unwrap_or(10_000),
         }
     }
 

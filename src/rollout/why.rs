@@ -285,10 +285,8 @@ fn of_step(facts: &Facts, rollout: &Rollout, now: Micros) -> Check {
             return no(format!("Step {name} is for devices on {all}."));
         }
         let salt = rollout.row.as_ref().map_or(0, |r| r.salt);
-        if own
-            .share
-            .is_some_and(|share| place(facts.device.id.number(), salt) >= share)
-        {
+        let is_of_others = |share| place(facts.device.id.number(), salt) >= share;
+        if rollout.share().is_some_and(is_of_others) {
             return no(format!("Step {name} is for another part of the group."));
         }
     }

@@ -13,7 +13,7 @@ use sqlx::{FromRow, QueryBuilder};
 pub use bulk::NewDevice;
 pub use candidates::{
     Admission, Candidate, Queued, count_in_group, count_running, eligible, fifo, fleets_of, last,
-    lifo, next_run_by_group, next_source, ungrouped,
+    least_places, lifo, next_run_by_group, next_source, ungrouped,
 };
 pub use changes::*;
 pub use list::{

@@ -11,7 +11,7 @@ use crate::ids::{GroupId, ProductId};
 use crate::limits::{DELTA_SOURCES, OVERVIEW_ROWS};
 use crate::rollout::forecast::{Forecaster, Intent};
 use crate::rollout::rollout_state::Rollout;
-use crate::rollout::workflow;
+use crate::rollout::workflow::{self, StepKind};
 use crate::store::catalog::firmwares::{self, FirmwareRow};
 use crate::store::deployments::{deployment_groups, overview, releases, server_bandwidth};
 use crate::store::words::DeltaState;
@@ -89,7 +89,13 @@ pub async fn dry_run(
         let step = usize::try_from(rollout.number()).unwrap_or(0);
         intent.present = (step, rollout.counts.touched);
         intent.salt = rollout.row.as_ref().map(|row| row.salt);
+        let share = rollout.share();
         intent.workflow = rollout.workflow;
+        if let Some(StepKind::Devices(own)) =
+            intent.workflow.steps.get_mut(step).map(|s| &mut s.kind)
+        {
+            own.share = share;
+        }
     }
     drop(r);
     match taken {

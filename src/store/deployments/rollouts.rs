@@ -28,6 +28,10 @@ pub struct RolloutRow {
     pub step_at: Micros,
     /// Since when nothing is left to do in it.
     pub over_at: Option<Micros>,
+    /// Devices with a place below this are in the share of the present step, beside those that its workflow says.
+    pub share_at_least: i64,
+    /// When it was looked at last whether the share of the present step is nobody.
+    pub share_looked_at: Micros,
     /// Failed attempts count from here on.
     pub failures_from: Micros,
     /// When its devices were compared with the others of the group.
@@ -76,7 +80,7 @@ pub async fn of(on: &mut impl On, release: ReleaseId) -> Result<Option<RolloutRo
         sql!(
             "rollouts.of",
             "SELECT workflow, salt, state, reason, changed_at, step, step_at, over_at,
-                    failures_from, compared_at, compared
+                    share_at_least, share_looked_at, failures_from, compared_at, compared
              FROM rollouts WHERE release_id = $1"
         ),
         release
@@ -118,10 +122,31 @@ pub async fn enter(
         w,
         sql!(
             "rollouts.enter",
-            "UPDATE rollouts SET step = $2, step_at = $3, over_at = NULL WHERE release_id = $1"
+            "UPDATE rollouts SET step = $2, step_at = $3, over_at = NULL, share_at_least = 0,
+               share_looked_at = 0 WHERE release_id = $1"
         ),
         release,
         step,
+        now
+    )?;
+    Ok(())
+}
+
+/// Notes that it was looked whether the share of the present step is nobody, and up to which place devices are in it for that.
+pub async fn set_share_at_least(
+    w: &mut Write,
+    release: ReleaseId,
+    share: i64,
+    now: Micros,
+) -> Result<()> {
+    execute!(
+        w,
+        sql!(
+            "rollouts.set_share_at_least",
+            "UPDATE rollouts SET share_at_least = $2, share_looked_at = $3 WHERE release_id = $1"
+        ),
+        release,
+        share,
         now
     )?;
     Ok(())
@@ -285,7 +310,7 @@ pub async fn of_all(on: &mut impl On, releases: &[ReleaseId]) -> Result<Vec<Rele
         releases,
         |r| [of_release BIGINT = *r],
         "SELECT r.release_id, r.workflow, r.salt, r.state, r.reason, r.changed_at, r.step, r.step_at, r.over_at,
-                r.failures_from, r.compared_at, r.compared
+                r.share_at_least, r.share_looked_at, r.failures_from, r.compared_at, r.compared
          FROM ",
         " JOIN rollouts r ON r.release_id = x.of_release",
     )

@@ -67,6 +67,24 @@ macro_rules! may_be_updated {
     };
 }
 
+/// The place of the device `d` among ten thousand, as `rollout::steps::place` computes it.
+macro_rules! place {
+    ($factor:literal, $offset:literal) => {
+        concat!(
+            "(((d.id % 2147483647) * ",
+            $factor,
+            " + ",
+            $offset,
+            ") % 2147483647) * (((d.id % 2147483647) * ",
+            $factor,
+            " + ",
+            $offset,
+            ") % 2147483647) % 2147483647 % 10000"
+        )
+    };
+}
+pub(super) use place;
+
 /// What the device `d` needs to be offered a release: that it can install it, the release's tags and interfaces, and those and the
 /// share of its present step. The arguments are where the statement has the group, the uuid of the release's firmware, the release,
 /// its step, and factor, offset and share of the hash.
@@ -110,15 +128,9 @@ macro_rules! admitted {
             $step,
             "
                          AND w.kind = 'interface' AND w.word = d.interface))
-               AND (((d.id % 2147483647) * ",
-            $factor,
-            " + ",
-            $offset,
-            ") % 2147483647) * (((d.id % 2147483647) * ",
-            $factor,
-            " + ",
-            $offset,
-            ") % 2147483647) % 2147483647 % 10000 < ",
+               AND ",
+            place!($factor, $offset),
+            " < ",
             $share
         )
     };
@@ -235,6 +247,39 @@ pub async fn eligible(
         admits.offset,
         admits.share
     )
+}
+
+/// The least places among ten thousand of devices that the release and its present step could take if the step had no share: of all,
+/// and of those that are online. It reads the whole group.
+pub async fn least_places(
+    on: &mut impl On,
+    group: GroupId,
+    target: &str,
+    admits: &Admission,
+) -> Result<(Option<i64>, Option<i64>)> {
+    let row: Option<(Option<i64>, Option<i64>)> = fetch_optional!(
+        on,
+        sql!(
+            "devices.least_places",
+            concat!(
+                "SELECT MIN(",
+                place!("$5", "$6"),
+                "), MIN(CASE WHEN d.online THEN ",
+                place!("$5", "$6"),
+                " END) FROM devices d WHERE d.fw_uuid <> $2 AND ",
+                may_be_updated!(),
+                " AND ",
+                admitted!("$1", "$2", "$3", "$4", "$5", "$6", "10000")
+            )
+        ),
+        group,
+        target,
+        admits.release,
+        admits.step,
+        admits.factor,
+        admits.offset
+    )?;
+    Ok(row.unwrap_or_default())
 }
 
 /// The distinct firmwares that the group's devices run, next after `after`.

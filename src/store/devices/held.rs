@@ -5,7 +5,7 @@
 //! of a group (a release, a step, the tags and interfaces that a release needs) marks the group, and the scheduler lets its
 //! devices go in slices before it looks at the queue again.
 
-use super::candidates::{Admission, admitted};
+use super::candidates::{Admission, admitted, place};
 use super::locks;
 use crate::clock::Micros;
 use crate::store::ids::{DeviceId, GroupId};

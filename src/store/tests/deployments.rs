@@ -132,6 +132,11 @@ async fn candidates(db: &Db) {
         let first = |id: &&DeviceId| place(id.number(), salt) < 5_000;
         let expected: Vec<DeviceId> = ids.iter().filter(first).copied().collect();
         assert_eq!(found, expected, "{salt}");
+        let least = ids.iter().map(|id| place(id.number(), salt)).min();
+        let places = devices::least_places(&mut w, group, "none", &half).await;
+        assert_eq!(places.unwrap(), (least, least), "{salt}");
+        let places = devices::least_places(&mut w, group, "old", &half).await;
+        assert_eq!(places.unwrap(), (None, None), "all have the release");
     }
     let newest: Vec<DeviceId> = devices::lifo(&mut w, group, "old", "none", &EVERYONE, 10)
         .await

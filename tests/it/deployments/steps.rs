@@ -12,6 +12,7 @@ crate::both_engines! {
     a_release_stops_although_nobody_is_left_to_be_told
     a_step_is_over_only_when_its_devices_stayed_well_for_a_while
     a_share_of_the_group_goes_first
+    a_share_of_a_few_devices_is_one_of_them
     a_paused_release_tells_nobody_and_an_aborted_one_stays_so
     mistakes_of_a_workflow_are_named_by_their_paths
     a_workflow_that_the_server_cannot_read_reaches_nobody
@@ -199,6 +200,45 @@ async fn a_share_of_the_group_goes_first(server: Server) {
         .unwrap();
     // A hash is no count: of twenty, some five to fifteen are the half; ten may be in flight at once.
     assert!((3..=10).contains(&touched), "{touched} of 20");
+}
+
+async fn a_share_of_a_few_devices_is_one_of_them(server: Server) {
+    let (api, old, new) = group(
+        &server,
+        json!({"version": 1, "steps": [
+            {"name": "Few", "matching_conditions": {"match_percent": 0.01}},
+            {"name": "Sign-off", "type": "approval_required"},
+        ]}),
+    )
+    .await;
+    let mut fleet = Vec::new();
+    for n in 0..3 {
+        fleet.push(Device::joined(&server, &format!("d{n}"), &old).await);
+    }
+    release(&api, &new).await;
+    let (_, chosen, rest) = {
+        let told = fleet.iter_mut().map(|d| Box::pin(d.event("update")));
+        let (offer, chosen, rest) = futures_util::future::select_all(told).await;
+        (offer, chosen, rest.len())
+    };
+    assert_eq!(rest, 2);
+    for (n, other) in fleet.iter_mut().enumerate().filter(|(n, _)| *n != chosen) {
+        assert!(other.silent(300).await, "d{n} is another part of the group");
+        let path = Api::product(&format!("/devices/d{n}/why"));
+        assert_eq!(api.get(&path).await.data()["rule"], "rollout_step");
+    }
+    let name = format!("d{chosen}");
+    let device = fleet.swap_remove(chosen);
+    drop(device);
+    let _chosen = Device::joined(&server, &name, &new).await;
+    let at = until(&api, "/steps/1/state", json!("current")).await;
+    assert_eq!(at["steps"][0]["installed"], 1, "{at}");
+    assert_eq!(server.audited("takes one device in step Few").await, 1);
+    // The next step has no share: whoever approves it lets all others go.
+    assert_eq!(steer(&api, "approve", "it is well").await.0, 200);
+    for other in &mut fleet {
+        other.event("update").await;
+    }
 }
 
 async fn a_paused_release_tells_nobody_and_an_aborted_one_stays_so(server: Server) {
