@@ -6,9 +6,9 @@ use crate::app::App;
 use crate::device::tls::ServerIdentity;
 use crate::domain::catalog::uploads;
 use crate::limits::{
-    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE,
-    OPTIMIZE_EVERY, SEAL_EVERY, SEAL_ROWS, SESSION_IDLE, SWEEP_EVERY, SWEEP_ROWS, TICK,
-    TOKEN_USES_EVERY, UPDATE_LIFE, WEBHOOK_LIFE,
+    CONNECTION_LIFE, HEALTH_LIFE, LOG_LIFE, LOGIN_IDLE, MAIL_LIFE, NOTIFICATION_LIFE, SEAL_EVERY,
+    SEAL_ROWS, SESSION_IDLE, SWEEP_EVERY, SWEEP_ROWS, TICK, TOKEN_USES_EVERY, UPDATE_LIFE,
+    WEBHOOK_LIFE,
 };
 use crate::rollout::reconcile;
 use crate::store;
@@ -143,11 +143,11 @@ async fn write_token_uses(app: App) -> store::Result<bool> {
     Ok(false)
 }
 
-/// Refreshes the query planner's statistics on SQLite. PostgreSQL does so by itself.
+/// Refreshes the query planner's statistics.
 pub async fn optimize(app: App, stop: CancellationToken) {
     let (pause, failed) = (Duration::ZERO, "the database's statistics not renewed");
     each_tick(
-        app.clock().every(OPTIMIZE_EVERY),
+        app.clock().every(app.db.optimize_every()),
         pause,
         stop,
         failed,

@@ -95,8 +95,12 @@ pub const ROLLBACK_TIME: Duration = Duration::from_secs(5);
 /// Maximum callers whose rate is remembered. Those that have been idle for a while are forgotten before.
 pub const ASKERS_REMEMBERED: usize = 50_000;
 
-/// How often the query planner's statistics are refreshed.
+/// How often SQLite's statistics for the query planner are refreshed.
 pub const OPTIMIZE_EVERY: Duration = Duration::from_secs(1_800);
+/// How often it is looked whether a table of PostgreSQL has doubled, so that its statistics are refreshed.
+pub const TABLES_LOOKED_EVERY: Duration = Duration::from_secs(5);
+/// Changed rows from which on a table's size matters to the planner.
+pub const ANALYZE_ROWS: u32 = 500;
 /// How often new audit entries are sealed.
 pub const SEAL_EVERY: Duration = Duration::from_secs(2);
 /// Audit entries that are sealed in one transaction.

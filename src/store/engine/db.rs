@@ -13,7 +13,7 @@ use crate::store::support::messages::Wants;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Acquire, Connection as _, Database, PgPool, SqlitePool};
+use sqlx::{Acquire, Connection, Database, PgConnection, PgPool, SqlitePool};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -115,7 +115,7 @@ impl Db {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        let known = migrate(sqlx::migrate!("./migrations/sqlite"), &write).await?;
+        let known = migrate(&mut sqlx::migrate!("./migrations/sqlite"), &write).await?;
         let options = options.read_only(true);
         let readers = |n: u32| untested().max_connections(n);
         let db = Self::Sqlite {
@@ -166,7 +166,7 @@ impl Db {
         let devices = pool(connections, DEVICE_CONNECTION_WAIT)
             .connect_with(options.clone())
             .await?;
-        let known = migrate(sqlx::migrate!("./migrations/postgres"), &devices).await?;
+        let known = migrate_in_turn(&options, &devices).await?;
         let limit = format!("{}ms", STATEMENT_TIME.as_millis());
         let limited = options.options([("statement_timeout", limit)]);
         let db = Self::Postgres {
@@ -212,20 +212,6 @@ impl Db {
                 .connect_lazy_with(options);
         }
         db
-    }
-
-    /// Runs `PRAGMA optimize`, which refreshes the query planner's statistics. Connections that read learn of it when they are
-    /// opened anew, within half an hour. PostgreSQL does so by itself.
-    pub async fn optimize(&self) -> Result<()> {
-        let statements = &self.shared().statements;
-        if let Self::Sqlite { write, .. } = self {
-            let mut on = Read::Sqlite(Held::new(write.acquire().await?, statements));
-            on_engine!(&mut on, |c| sqlx::raw_sql("PRAGMA optimize")
-                .execute(c)
-                .await
-                .map(|_| ()))?;
-        }
-        Ok(())
     }
 
     /// A reader.
@@ -324,6 +310,11 @@ impl Db {
         counted.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Counts the statements that are run through this value and its clones.
+    pub(super) fn counted(&self) -> &Statements {
+        &self.shared().statements
+    }
+
     fn counts_revocations(&self) -> &Revocations {
         match self {
             Self::Sqlite { revocations, .. } | Self::Postgres { revocations, .. } => revocations,
@@ -388,8 +379,31 @@ impl Db {
 /// leave what the one before uses, so that both run side by side while servers are exchanged; one that takes something away raises this.
 const OLDEST_PROGRAM: &str = "oldest program";
 
+/// The number of the lock under which one node after the other brings the schema up to date.
+const MIGRATION_LOCK: i64 = 0x6e65_7276_6563_656e;
+
+/// Brings the schema of PostgreSQL up to date while no other node does. The lock is one of a transaction and not of a session, as the
+/// migrator's own would be, since behind PgBouncer in transaction mode a session is nobody's.
+async fn migrate_in_turn(options: &PgConnectOptions, pool: &PgPool) -> Result<i64> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let mut turn = Connection::begin(&mut connection).await?;
+    // It does nothing while the migrations run, however long that takes.
+    sqlx::raw_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        .execute(&mut *turn)
+        .await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(MIGRATION_LOCK)
+        .execute(&mut *turn)
+        .await?;
+    let mut all = sqlx::migrate!("./migrations/postgres");
+    let known = migrate(all.set_locking(false), pool).await?;
+    turn.commit().await?;
+    connection.close().await?;
+    Ok(known)
+}
+
 /// Brings the schema up to date. What a newer version has added stays. Returns the last migration that this program has.
-async fn migrate<'p, D, P>(mut all: Migrator, pool: P) -> Result<i64>
+async fn migrate<'p, D, P>(all: &mut Migrator, pool: P) -> Result<i64>
 where
     P: Acquire<'p, Database = D>,
     D: Database,

@@ -74,6 +74,7 @@ pub mod fold;
 mod priority;
 #[macro_use]
 mod sets;
+mod statistics;
 pub mod waits;
 
 pub use connection::{Conn, Dialect, On, Read, Write, dialect};

@@ -111,7 +111,7 @@ pub async fn add(w: &mut Write, all: &[Introduced<'_>]) -> Result<Vec<(DeviceId,
             auto_revert, fw_uuid, online, in_flight, interface, connected_at, first_seen_at,
             inserted_at, updated_at, folded)
          SELECT x.org, x.product, x.identifier, x.description, TRUE, 'registered', TRUE, 'unknown', FALSE,
-                '', FALSE, FALSE, '', 0, 0, x.at, x.at, x.folded
+                '', FALSE, FALSE, '', 0, x.at, x.at, x.at, x.folded
          FROM ",
         " WHERE TRUE ON CONFLICT (identifier) DO NOTHING RETURNING id, identifier",
     )

@@ -19,7 +19,7 @@ pub struct Newcomer {
     pub at: Micros,
 }
 
-/// Adds devices; those whose identifier exists anywhere on the server are not among the added.
+/// Adds devices, which are seen thereby; those whose identifier exists anywhere on the server are not among the added.
 pub async fn newcomers(w: &mut Write, all: &[&Newcomer]) -> Result<Vec<(DeviceId, String)>> {
     let folded: Vec<String> = all.iter().map(|n| fold(&n.identifier)).collect();
     let rows: Vec<_> = all.iter().zip(&folded).collect();
@@ -39,7 +39,7 @@ pub async fn newcomers(w: &mut Write, all: &[&Newcomer]) -> Result<Vec<(DeviceId
             auto_revert, fw_uuid, online, in_flight, interface, connected_at, first_seen_at,
             inserted_at, updated_at, folded)
          SELECT x.org, x.product, x.identifier, FALSE, 'registered', TRUE, 'unknown', FALSE, '',
-                FALSE, FALSE, '', 0, 0, x.at, x.at, x.folded
+                FALSE, FALSE, '', 0, x.at, x.at, x.at, x.folded
          FROM ",
         " WHERE TRUE ON CONFLICT (identifier) DO NOTHING RETURNING id, identifier",
     )
@@ -236,7 +236,8 @@ pub async fn devices(w: &mut Write, all: &[DeviceChange]) -> Result<()> {
         "UPDATE devices SET
            online = CAST(x.online AS BOOLEAN), connected_at = x.connected,
            status = CASE WHEN x.first_seen IS NULL THEN devices.status ELSE 'provisioned' END,
-           first_seen_at = COALESCE(x.first_seen, devices.first_seen_at),
+           first_seen_at = CASE WHEN devices.first_seen_at = 0 THEN COALESCE(x.first_seen, 0)
+                                ELSE devices.first_seen_at END,
            group_id = x.of_group, blocked_until = x.blocked, validation = x.validation,
            auto_revert = CAST(x.auto_revert AS BOOLEAN),
            in_flight = CASE WHEN x.freed THEN FALSE ELSE devices.in_flight END,

@@ -5,6 +5,7 @@ use super::*;
 mod conflicts;
 mod plans;
 mod schema;
+mod statistics;
 mod versions;
 
 both_engines! {
