@@ -24,7 +24,7 @@ pub struct Cluster {
     pub nats: Option<NatsServer>,
     pub reader: PgConnection,
     pub database: Database,
-    _bucket: Bucket,
+    pub bucket: Bucket,
     /// What all of it took before there were devices.
     pub before: Memory,
 }
@@ -53,11 +53,14 @@ pub struct Used {
 impl Cluster {
     pub async fn start(plan: Plan) -> Self {
         let bucket = Bucket::start().await;
-        let database = Database::start(std::env::var_os("STATEMENTS").is_some()).await;
+        let mut database = Database::start(std::env::var_os("STATEMENTS").is_some()).await;
         let nats = plan
             .nats
             .then(|| NatsServer::own().expect("nats-server is installed"));
-        let url = database.url();
+        let url = match std::env::var_os("POOLER") {
+            Some(pooler) => database.pooled(&pooler),
+            None => database.url(),
+        };
         let mut flags = bucket.flags("bench");
         flags.extend(["--database-url".to_owned(), url.clone()]);
         if let Some(nats) = &nats {
@@ -69,7 +72,7 @@ impl Cluster {
         let connections = plan.connections.to_string();
         let few = ["--database-connections".to_owned(), connections];
         let flags = [flags, few.to_vec()].concat();
-        let nodes: Vec<Node> = (0..plan.nodes)
+        let nodes: Vec<Node> = (0..plan.nodes + plan.spare)
             .map(|_| Node::start("device", &flags))
             .collect();
         let login = nodes::bootstrap(&url);
@@ -78,9 +81,11 @@ impl Cluster {
         ca.register(&api, true).await;
         let settings = json!({"delta_updatable": false, "concurrent_updates": 1_000});
         let versions = api.two_versions("g", settings).await;
-        let addresses = nodes.iter().map(|n| n.devices.clone()).collect();
+        let mut addresses: Vec<String> = nodes.iter().map(|n| n.devices.clone()).collect();
+        let spare = addresses.split_off(plan.nodes);
         let factory = Factory::new(
             addresses,
+            spare,
             nodes[0].ca.clone(),
             &ca,
             (plan.processes, plan.rate),
@@ -96,7 +101,7 @@ impl Cluster {
             nats,
             reader,
             database,
-            _bucket: bucket,
+            bucket,
             before: Memory::default(),
         };
         own.before = own.memory();

@@ -3,6 +3,7 @@
 use super::machine;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,6 +20,8 @@ pub struct Database {
     /// Runs the server, and removes its folder when the bench ends, however that is.
     guard: Child,
     statements: bool,
+    /// A PgBouncer in front of it.
+    pooler: Option<Child>,
 }
 
 /// The counters of the database, since it was made.
@@ -77,6 +80,7 @@ impl Database {
             folder,
             guard,
             statements,
+            pooler: None,
         };
         let mut admin = own.connect_to("postgres").await;
         admin.execute("CREATE DATABASE bench").await.unwrap();
@@ -96,6 +100,36 @@ impl Database {
     fn url_of(&self, name: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
         format!("postgres://nc@{folder}/{name}")
+    }
+
+    /// The address of a PgBouncer in front of it, in transaction mode, which ends with it.
+    pub fn pooled(&mut self, pooler: &OsStr) -> String {
+        let f = self.folder.display();
+        let settings = format!(
+            "[databases]\n* = host={f} user=nc\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {f}\nlisten_port = 6432\n\
+             auth_type = any\npool_mode = transaction\ndefault_pool_size = 40\nmax_client_conn = 1000\n\
+             max_prepared_statements = 500\nmax_db_connections = 80\n\
+             ignore_startup_parameters = extra_float_digits, idle_in_transaction_session_timeout, statement_timeout\n"
+        );
+        let file = self.folder.join("pgbouncer.ini");
+        fs::write(&file, settings).unwrap();
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        // It refuses to run as root.
+        if super::support::postgres::is_root() {
+            command.args([
+                "--reuid",
+                "postgres",
+                "--regid",
+                "postgres",
+                "--clear-groups",
+            ]);
+        }
+        let log = fs::File::create(self.folder.join("pgbouncer.log")).unwrap();
+        command.arg(pooler).arg(&file);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        self.pooler = Some(command.spawn().unwrap());
+        format!("{}?port=6432", self.url())
     }
 
     /// A connection; waits until the server answers.
@@ -154,6 +188,10 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if let Some(pooler) = &mut self.pooler {
+            let _ = pooler.kill();
+            let _ = pooler.wait();
+        }
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
         let _ = fs::remove_dir_all(&self.folder);

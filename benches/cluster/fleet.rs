@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 pub struct Factory {
     /// Addresses of the nodes, which are dealt out in turn.
     pub nodes: Vec<String>,
+    /// Addresses of nodes that get devices of other nodes only.
+    pub spare: Vec<String>,
     pub server_ca: PathBuf,
     /// Where the authority of the devices' certificates is.
     folder: tempfile::TempDir,
@@ -22,6 +24,7 @@ pub struct Factory {
 impl Factory {
     pub fn new(
         nodes: Vec<String>,
+        spare: Vec<String>,
         server_ca: PathBuf,
         ca: &Ca,
         (processes, rate): (usize, usize),
@@ -32,6 +35,7 @@ impl Factory {
         Self {
             processes,
             nodes,
+            spare,
             server_ca,
             folder,
             rate,
@@ -41,10 +45,13 @@ impl Factory {
     /// Starts to connect so many devices.
     pub fn fleet(&self, prefix: &str, devices: usize, firmware: &Path, more: &[&str]) -> Fleet {
         let at = |name: &str| self.folder.path().join(name);
-        let urls: Vec<String> = self.nodes.iter().map(|n| format!("wss://{n}")).collect();
+        let urls = |nodes: &[String]| {
+            let all: Vec<String> = nodes.iter().map(|n| format!("wss://{n}")).collect();
+            all.join(",")
+        };
         let mut command = Command::new(program());
         command
-            .args(["sim", "--json", "--url", &urls.join(",")])
+            .args(["sim", "--json", "--url", &urls(&self.nodes)])
             .args(["--devices", &devices.to_string(), "--prefix", prefix])
             .args(["--processes", &self.processes.to_string()])
             .args(["--connect-rate", &self.rate.to_string()])
@@ -60,6 +67,9 @@ impl Factory {
             .arg(firmware)
             .args(more)
             .stdout(Stdio::piped());
+        if !self.spare.is_empty() {
+            command.args(["--fallback-url", &urls(&self.spare)]);
+        }
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (tell, lines) = mpsc::unbounded_channel();

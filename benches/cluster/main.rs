@@ -10,8 +10,10 @@
 //! TOLD=2000 cargo bench --bench cluster                    # a release ends when so many are told
 //! CONNECTIONS=1 NODES=27 FLEET=18519 cargo bench --bench cluster  # what fits 100 connections of PostgreSQL
 //! PROCESSES=32 RATE=3000 cargo bench --bench cluster       # more at once than can be served
-//! WEB=2 BUS=nats RATE=300 FAULTS=1 cargo bench --bench cluster
+//! NODES=1 FLEET=18000 SPARE=2 TOLD=4000 WEB=2 BUS=nats FAULTS=1 cargo bench --bench cluster  # what goes away
+//! PROGRAM=/old/nervecenter NEXT_PROGRAM=/new/nervecenter FAULTS=1 cargo bench --bench cluster  # and an upgrade, node by node
 //! PROGRAM=/old/nervecenter cargo bench --bench cluster     # another build of the program, to compare
+//! POOLER=/usr/sbin/pgbouncer BUS=nats cargo bench --bench cluster  # through PgBouncer 1.21 or later in transaction mode
 //! STATEMENTS=1 cargo bench --bench cluster                 # and the statements that PostgreSQL spends its time on
 //! ```
 //!
@@ -53,6 +55,8 @@ pub struct Plan {
     pub nodes: usize,
     /// Devices at each of them.
     pub fleet: usize,
+    /// Device nodes that get devices of killed ones only.
+    pub spare: usize,
     /// Nodes for people.
     pub web: usize,
     /// Whether messages between nodes go over NATS.
@@ -77,6 +81,7 @@ impl Plan {
         Self {
             nodes: number("NODES", 2),
             fleet: number("FLEET", 500),
+            spare: number("SPARE", 0),
             web: number("WEB", 1),
             nats: std::env::var("BUS").is_ok_and(|bus| bus == "nats"),
             rate: number("RATE", 500),

@@ -3,13 +3,16 @@
 use super::{machine, program, support};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 use tempfile::TempDir;
 
 pub struct Node {
+    program: OsString,
     role: &'static str,
     flags: Vec<String>,
     folder: TempDir,
@@ -27,9 +30,11 @@ impl Node {
     pub fn start(role: &'static str, flags: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0";
-        let (child, ready) = launch(role, flags, &folder, [any, any]);
+        let program = program();
+        let (child, ready) = launch(&program, role, flags, &folder, [any, any]);
         let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
         Self {
+            program,
             role,
             flags: flags.to_vec(),
             web: text("web"),
@@ -50,7 +55,20 @@ impl Node {
     pub fn start_again(&mut self) {
         let any = "127.0.0.1:0";
         let own = [&self.web, &self.devices].map(|a| if a.is_empty() { any } else { a });
-        self.child = launch(self.role, &self.flags, &self.folder, own).0;
+        self.child = launch(&self.program, self.role, &self.flags, &self.folder, own).0;
+    }
+
+    /// Lets it end as an upgrade does, and starts another program in its place; the seconds until it had ended.
+    pub fn exchange(&mut self, program: &OsStr) -> String {
+        let begun = Instant::now();
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "a node ended with {status}");
+        let took = super::table::seconds(begun);
+        program.clone_into(&mut self.program);
+        self.start_again();
+        took
     }
 
     /// The port for devices.
@@ -97,6 +115,7 @@ impl Drop for Node {
 }
 
 fn launch(
+    program: &OsStr,
     role: &str,
     flags: &[String],
     folder: &TempDir,
@@ -106,7 +125,7 @@ fn launch(
         .create(true)
         .append(true)
         .open(folder.path().join("log"));
-    let mut command = Command::new(program());
+    let mut command = Command::new(program);
     command
         .args(["serve", "--json", "--role", role, "--web-listen", web])
         .args(["--device-listen", devices, "--download-listen"])
