@@ -88,7 +88,7 @@ impl Cluster {
             spare,
             nodes[0].ca.clone(),
             &ca,
-            (plan.processes, plan.rate),
+            (plan.processes, plan.rate, plan.heartbeat),
         );
         let reader = database.connect().await;
         let mut own = Self {

@@ -19,6 +19,8 @@ pub struct Factory {
     folder: tempfile::TempDir,
     pub processes: usize,
     pub rate: usize,
+    /// Seconds between the heartbeats of a device.
+    pub heartbeat: usize,
 }
 
 impl Factory {
@@ -27,7 +29,7 @@ impl Factory {
         spare: Vec<String>,
         server_ca: PathBuf,
         ca: &Ca,
-        (processes, rate): (usize, usize),
+        (processes, rate, heartbeat): (usize, usize, usize),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), &ca.cert).unwrap();
@@ -39,6 +41,7 @@ impl Factory {
             server_ca,
             folder,
             rate,
+            heartbeat,
         }
     }
 
@@ -55,6 +58,7 @@ impl Factory {
             .args(["--devices", &devices.to_string(), "--prefix", prefix])
             .args(["--processes", &self.processes.to_string()])
             .args(["--connect-rate", &self.rate.to_string()])
+            .args(["--heartbeat", &self.heartbeat.to_string()])
             // From one address the kernel looks longer for a free port the more of them are taken.
             .args(["--local-addresses", "127.0.1.0/24"])
             .args(["--auth", "cert", "--client-ca"])

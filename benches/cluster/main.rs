@@ -63,6 +63,8 @@ pub struct Plan {
     pub nats: bool,
     /// Joins a second of all devices.
     pub rate: usize,
+    /// Seconds between the heartbeats of a device.
+    pub heartbeat: usize,
     /// Devices at each node that report all the time, at last; none to leave that out.
     pub reporters: usize,
     /// Devices that are to be told of the release.
@@ -85,6 +87,7 @@ impl Plan {
             web: number("WEB", 1),
             nats: std::env::var("BUS").is_ok_and(|bus| bus == "nats"),
             rate: number("RATE", 500),
+            heartbeat: number("HEARTBEAT", 30),
             reporters: number("REPORTERS", 500),
             told: number("TOLD", i64::MAX),
             connections: number("CONNECTIONS", 4),
