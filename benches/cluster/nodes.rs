@@ -21,6 +21,8 @@ pub struct Node {
     pub web: String,
     /// Where devices connect to it, if they can.
     pub devices: String,
+    /// Where devices download from it, if they can.
+    downloads: String,
     /// The certificate that devices trust.
     pub ca: PathBuf,
 }
@@ -31,7 +33,7 @@ impl Node {
         let folder = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0";
         let program = program();
-        let (child, ready) = launch(&program, role, flags, &folder, [any, any]);
+        let (child, ready) = launch(&program, role, flags, &folder, [any; 3]);
         let text = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
         Self {
             program,
@@ -39,6 +41,7 @@ impl Node {
             flags: flags.to_vec(),
             web: text("web"),
             devices: text("devices"),
+            downloads: text("downloads"),
             ca: PathBuf::from(text("ca")),
             folder,
             child,
@@ -54,7 +57,8 @@ impl Node {
     /// Starts it again, with its data and its addresses.
     pub fn start_again(&mut self) {
         let any = "127.0.0.1:0";
-        let own = [&self.web, &self.devices].map(|a| if a.is_empty() { any } else { a });
+        let own =
+            [&self.web, &self.devices, &self.downloads].map(|a| if a.is_empty() { any } else { a });
         self.child = launch(&self.program, self.role, &self.flags, &self.folder, own).0;
     }
 
@@ -119,7 +123,7 @@ fn launch(
     role: &str,
     flags: &[String],
     folder: &TempDir,
-    [web, devices]: [&str; 2],
+    [web, devices, downloads]: [&str; 3],
 ) -> (Child, Value) {
     let log = OpenOptions::new()
         .create(true)
@@ -128,8 +132,8 @@ fn launch(
     let mut command = Command::new(program);
     command
         .args(["serve", "--json", "--role", role, "--web-listen", web])
-        .args(["--device-listen", devices, "--download-listen"])
-        .args(["127.0.0.1:0", "--data-dir"])
+        .args(["--device-listen", devices, "--download-listen", downloads])
+        .arg("--data-dir")
         .arg(folder.path().join("data"))
         .args(flags)
         .env("NO_COLOR", "1")

@@ -3,6 +3,7 @@
 
 mod bucket;
 pub mod download_urls;
+mod outage;
 mod sound;
 
 pub use crate::ids::{Blob, FileKey};
@@ -105,6 +106,7 @@ pub struct Blobs {
     /// The bucket that the files are in, if they are not on this machine.
     bucket: Option<Arc<Bucket>>,
     looked: Arc<sound::Looked>,
+    outage: Arc<outage::Outage>,
     putting: Arc<Semaphore>,
 }
 
@@ -145,6 +147,7 @@ impl Blobs {
             local: Some(root.to_owned()),
             bucket: None,
             looked: Arc::default(),
+            outage: Arc::default(),
             putting: Arc::new(Semaphore::new(FILE_PUTS)),
         })
     }
@@ -163,6 +166,7 @@ impl Blobs {
             local: None,
             bucket: Some(Arc::new(bucket)),
             looked: Arc::default(),
+            outage: Arc::default(),
             putting: Arc::new(Semaphore::new(FILE_PUTS)),
         })
     }

@@ -468,7 +468,8 @@ async fn terminal(link: &mut DeviceSocket, kind: terminal::TerminalKind) -> Flow
 
 /// Takes the device's claim, if it still holds, and tells the device.
 async fn offer(link: &mut DeviceSocket) -> Flow {
-    if !link.session.joined() {
+    // While the file store does not answer claims stay untold; the next tick asks again.
+    if !link.session.joined() || !link.at.app.blobs.may_ask() {
         return Ok(());
     }
     match link.at.write(DeviceWrite::TakeClaim).await {

@@ -34,12 +34,13 @@ pub(super) async fn answer(
     peer: String,
     update: bool,
 ) -> HttpReply {
+    let files = !update || app.blobs.may_ask();
     let poll = Poll {
         join: join(head),
         node: app.node,
         fingerprint: device.fingerprint,
         peer,
-        update,
+        update: update && files,
     };
     let record = Record {
         device: device.id,
@@ -68,6 +69,7 @@ pub(super) async fn answer(
         return ok(&json!({"identifier": polled.identifier}));
     }
     let mut polled = polled;
+    polled.soon |= !files;
     if let Some(offer) = &polled.offer
         && !stored_files::offerable(app, device.id, offer).await
     {

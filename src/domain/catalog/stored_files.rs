@@ -157,26 +157,38 @@ pub async fn put_back(
 
 /// Whether the file of an offer can be sent. If not, the claim is released: the device never saw the offer, so
 /// its slot becomes free and the attempt does not count. If the release fails as well, the claim expires by
-/// itself.
+/// itself. Whoever may not ask for a file ([`crate::blob::Blobs::may_ask`]) does not get as far as to take a claim.
 pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bool {
     let Err(why) = require_sound(context, &offer.file, Look::Lately).await else {
         return true;
     };
     tracing::warn!(%device, error = %why, "an update is not offered");
-    if let Err(e) = withdraw(context, device, offer).await {
-        tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
+    let (word, another) = match why {
+        FileError::Damaged(..) | FileError::Remade => ("its file is damaged", true),
+        // Another claim would come to the same: the next tick is soon enough.
+        FileError::Files(_) | FileError::Store(_) => ("its file could not be read", false),
+    };
+    match withdraw(context, device, offer, word).await {
+        Ok(()) if another => context.wake_group(offer.group),
+        Ok(()) => {}
+        Err(e) => {
+            tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");
+        }
     }
     false
 }
 
-async fn withdraw(context: &Context, device: DeviceId, offer: &Offer) -> store::Result<()> {
+async fn withdraw(
+    context: &Context,
+    device: DeviceId,
+    offer: &Offer,
+    why: &str,
+) -> store::Result<()> {
     let mut w = context.db.write().await?;
     let row = inflight::of_device(&mut w, device).await?;
     if row.is_some_and(|r| r.claim_id == offer.claim && !r.attempted) {
-        let (why, now) = (Some("its file is damaged"), context.now());
+        let (why, now) = (Some(why), context.now());
         inflight::end(&mut w, device, AttemptOutcome::Withdrawn, why, now).await?;
     }
-    w.commit().await?;
-    context.wake_group(offer.group);
-    Ok(())
+    w.commit().await
 }

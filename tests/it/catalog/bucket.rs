@@ -269,6 +269,38 @@ async fn while_it_is_away_devices_stay_and_people_are_told() {
     }
 }
 
+/// A release whose file is in a bucket that is away waits for it: claims are not made and taken back over and over.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_away_a_release_waits() {
+    for (server, bucket) in servers(&[]).await {
+        let api = server.api();
+        let settings = json!({"delta_updatable": false});
+        let (old, new) = api.two_versions("g", settings).await;
+        let mut fleet = Vec::new();
+        for n in 0..5 {
+            fleet.push(Device::joined(&server, &format!("d{n}"), &old).await);
+        }
+        server.until_devices(readings::ONLINE, 5).await;
+        bucket.set_away(true);
+        // For so long a file that was looked at is not looked at again.
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        api.release("g", new["uuid"].as_str().unwrap()).await;
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        for device in &mut fleet {
+            assert!(device.silent(10).await, "nobody is told");
+        }
+        // Each device may have been the first to find out.
+        let offered = server.audited("offered the update").await;
+        assert!((1..=7).contains(&offered), "{offered} claims in 7 s");
+        bucket.set_away(false);
+        for device in &mut fleet {
+            let offer = device.event_within("update", Duration::from_secs(40)).await;
+            let file = reqwest::get(offer["firmware_url"].as_str().unwrap()).await;
+            assert_eq!(file.unwrap().status(), 200);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_of_others_or_without_the_files_is_refused() {
     let bucket = Bucket::start().await;

@@ -379,7 +379,12 @@ impl Device {
 
     /// The next frame of this event; frames before it are dropped.
     pub async fn event(&mut self, event: &str) -> Value {
-        while let Some(frame) = self.next().await {
+        self.event_within(event, Duration::from_secs(5)).await
+    }
+
+    /// The payload of the next such event, before which nothing else may take longer than this.
+    pub async fn event_within(&mut self, event: &str, within: Duration) -> Value {
+        while let Some(frame) = self.next_within(within).await {
             if frame[3] == event {
                 return frame[4].clone();
             }
