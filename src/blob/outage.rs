@@ -1,10 +1,10 @@
-//! Whether the file store answers. While it does not, one caller in a while asks it, and the others wait for what comes of that.
+//! Whether the bucket answers. While it does not, one caller in a while asks it, and the others wait for what comes of that.
 
 use crate::limits::FILES_REST;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-/// Until when nobody asks; none while the store answers.
+/// Until when nobody asks; none while the bucket answers.
 #[derive(Debug, Default)]
 pub(super) struct Outage(Mutex<Option<Instant>>);
 
@@ -14,12 +14,12 @@ impl Outage {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whether the store has answered.
+    /// Notes whether the bucket has answered.
     pub(super) fn note(&self, answered: bool) {
         *self.until() = (!answered).then(|| Instant::now() + FILES_REST);
     }
 
-    /// Whether the caller may ask the store: always while it answers, and once in [`FILES_REST`] while it does not.
+    /// Whether the caller may ask the bucket: always while it answers, and once in [`FILES_REST`] while it does not.
     pub(super) fn may_ask(&self) -> bool {
         let mut until = self.until();
         let now = Instant::now();

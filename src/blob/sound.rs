@@ -112,11 +112,14 @@ impl Blobs {
             return Ok(None);
         }
         let found = self.look_at(file, size, checksum, look).await;
-        self.outage.note(found.is_ok());
+        // One file of a disk that cannot be read says nothing about the others.
+        if self.is_bucket() {
+            self.outage.note(found.is_ok());
+        }
         found
     }
 
-    /// Whether it is worth asking for a file: while the store does not answer, for one in a while.
+    /// Whether it is worth asking for a file: while the bucket does not answer, for one in a while.
     pub(crate) fn may_ask(&self) -> bool {
         self.outage.may_ask()
     }

@@ -468,7 +468,7 @@ async fn terminal(link: &mut DeviceSocket, kind: terminal::TerminalKind) -> Flow
 
 /// Takes the device's claim, if it still holds, and tells the device.
 async fn offer(link: &mut DeviceSocket) -> Flow {
-    // While the file store does not answer claims stay untold; the next tick asks again.
+    // While the bucket does not answer claims stay untold; the next tick asks again.
     if !link.session.joined() || !link.at.app.blobs.may_ask() {
         return Ok(());
     }

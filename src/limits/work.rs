@@ -49,7 +49,7 @@ pub const COMPARED_FOR: Duration = Duration::from_secs(3_600);
 pub const DELTA_FAILURES: i64 = 3;
 /// A delta is withdrawn when at least one in so many devices that tried it failed.
 pub const DELTA_FAILURE_SHARE: i64 = 5;
-/// While the file store does not answer, one device in so long is told of its update, to find out whether it does.
+/// While the bucket does not answer, one device in so long is told of its update, to find out whether it does.
 pub const FILES_REST: Duration = Duration::from_secs(5);
 /// How often it is looked whether the share of a step that waits for devices is nobody. That reads the whole group.
 pub const SHARE_LOOKED_EVERY: Duration = Duration::from_secs(60);

@@ -41,10 +41,11 @@ impl Bucket {
                 tokio::spawn(async move {
                     let server = http1::Builder::new();
                     let served = server.serve_connection(TokioIo::new(socket), service);
-                    // What is open is cut, and what comes is closed at once.
+                    // What is open is cut, and what comes is closed at once: before anything is answered that came with it.
                     tokio::select! {
-                        _ = served => {}
+                        biased;
                         _ = seen.wait_for(|away| *away) => {}
+                        _ = served => {}
                     }
                 });
             }
