@@ -13,6 +13,9 @@ use sqlx::PgConnection;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
+/// Updates at once of the group that all devices are in.
+pub const AT_ONCE: i64 = 1_000;
+
 pub struct Cluster {
     pub plan: Plan,
     pub web: Vec<Node>,
@@ -79,7 +82,7 @@ impl Cluster {
         let api = Api::new(&web[0].web, login["token"].as_str().unwrap());
         let ca = ca::ca("factory");
         ca.register(&api, true).await;
-        let settings = json!({"delta_updatable": false, "concurrent_updates": 1_000});
+        let settings = json!({"delta_updatable": false, "concurrent_updates": AT_ONCE});
         let versions = api.two_versions("g", settings).await;
         let mut addresses: Vec<String> = nodes.iter().map(|n| n.devices.clone()).collect();
         let spare = addresses.split_off(plan.nodes);

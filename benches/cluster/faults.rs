@@ -1,6 +1,6 @@
 //! What happens when a part goes away and comes back.
 
-use super::cluster::Cluster;
+use super::cluster::{AT_ONCE, Cluster};
 use super::database;
 use super::fleet::Fleet;
 use super::phases::settle;
@@ -19,13 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long is waited for a key that does not come back.
 const ECHO: Duration = Duration::from_secs(60);
 
-/// Updates at once, as the group is set.
-const AT_ONCE: i64 = 1_000;
-
 /// A device that was told twice of one release although its first update neither failed nor was taken back.
 const TWICE: &str = "SELECT COUNT(*) FROM
   (SELECT device_id FROM attempts WHERE outcome IS NULL OR outcome = 'installed'
    GROUP BY device_id, release_id HAVING COUNT(*) > 1) AS twice";
+
+/// Devices without a connection.
+const MISSING: &str = "SELECT (SELECT COUNT(*) FROM devices) -
+  (SELECT COUNT(*) FROM connections WHERE status = 'connected')";
 
 pub async fn all(cluster: &mut Cluster, fleet: &mut Fleet, table: &mut Table) {
     let away = Duration::from_secs(number("AWAY", 60).unsigned_abs());
@@ -91,10 +92,6 @@ async fn until(
         sleep(Duration::from_millis(200)).await;
     }
 }
-
-/// Devices without a connection.
-const MISSING: &str = "SELECT (SELECT COUNT(*) FROM devices) -
-  (SELECT COUNT(*) FROM connections WHERE status = 'connected')";
 
 /// The nodes that the database knows.
 async fn nodes(reader: &mut PgConnection) -> HashSet<i64> {

@@ -437,7 +437,27 @@ impl Blobs {
             store: "bucket",
             source: Box::new(e),
         };
-        timeout(BUCKET_ANSWER, asked).await.map_err(silent)?
+        let answer = timeout(BUCKET_ANSWER, asked).await.map_err(silent);
+        let answer = answer.and_then(|answer| answer);
+        self.outage.note(is_answer(&answer));
+        answer
+    }
+
+    /// Whether it is worth asking for a file: while the bucket does not answer, for one in a while.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.outage.may_ask()
+    }
+}
+
+/// Whether a bucket has said how it is with a file, also that there is none, or another one.
+fn is_answer<T>(answer: &object_store::Result<T>) -> bool {
+    use object_store::Error::{AlreadyExists, NotFound, NotModified, Precondition};
+    match answer {
+        Ok(_) => true,
+        Err(e) => matches!(
+            e,
+            NotFound { .. } | AlreadyExists { .. } | NotModified { .. } | Precondition { .. }
+        ),
     }
 }
 

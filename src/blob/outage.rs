@@ -1,6 +1,6 @@
 //! Whether the bucket answers. While it does not, one caller in a while asks it, and the others wait for what comes of that.
 
-use crate::limits::FILES_REST;
+use crate::limits::BUCKET_REST;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
@@ -16,16 +16,16 @@ impl Outage {
 
     /// Notes whether the bucket has answered.
     pub(super) fn note(&self, answered: bool) {
-        *self.until() = (!answered).then(|| Instant::now() + FILES_REST);
+        *self.until() = (!answered).then(|| Instant::now() + BUCKET_REST);
     }
 
-    /// Whether the caller may ask the bucket: always while it answers, and once in [`FILES_REST`] while it does not.
+    /// Whether the caller may ask the bucket: always while it answers, and once in [`BUCKET_REST`] while it does not.
     pub(super) fn may_ask(&self) -> bool {
         let mut until = self.until();
         let now = Instant::now();
         let may = until.is_none_or(|until| until <= now);
         if may && until.is_some() {
-            *until = Some(now + FILES_REST);
+            *until = Some(now + BUCKET_REST);
         }
         may
     }
@@ -41,7 +41,7 @@ mod tests {
         assert!(outage.may_ask() && outage.may_ask());
         outage.note(false);
         assert!(!outage.may_ask());
-        tokio::time::advance(FILES_REST).await;
+        tokio::time::advance(BUCKET_REST).await;
         assert!(outage.may_ask(), "one of them");
         assert!(!outage.may_ask(), "and not the next");
         outage.note(true);

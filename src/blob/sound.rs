@@ -111,26 +111,6 @@ impl Blobs {
         if look == Look::Lately && self.looked.lately(file) {
             return Ok(None);
         }
-        let found = self.look_at(file, size, checksum, look).await;
-        // One file of a disk that cannot be read says nothing about the others.
-        if self.is_bucket() {
-            self.outage.note(found.is_ok());
-        }
-        found
-    }
-
-    /// Whether it is worth asking for a file: while the bucket does not answer, for one in a while.
-    pub(crate) fn may_ask(&self) -> bool {
-        self.outage.may_ask()
-    }
-
-    async fn look_at(
-        &self,
-        file: &FileKey,
-        size: u64,
-        checksum: &str,
-        look: Look,
-    ) -> Result<Option<Damage>, BlobError> {
         let place = super::key(file);
         let meta = match self.answered(self.store.head(&place)).await {
             Ok(meta) => meta,

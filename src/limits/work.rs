@@ -50,7 +50,7 @@ pub const DELTA_FAILURES: i64 = 3;
 /// A delta is withdrawn when at least one in so many devices that tried it failed.
 pub const DELTA_FAILURE_SHARE: i64 = 5;
 /// While the bucket does not answer, one device in so long is told of its update, to find out whether it does.
-pub const FILES_REST: Duration = Duration::from_secs(5);
+pub const BUCKET_REST: Duration = Duration::from_secs(5);
 /// How often it is looked whether the share of a step that waits for devices is nobody. That reads the whole group.
 pub const SHARE_LOOKED_EVERY: Duration = Duration::from_secs(60);
 /// Held devices that one run puts back into the queue before it claims.

@@ -125,14 +125,10 @@ async fn widen(w: &mut Write, plan: &mut Plan) -> store::Result<bool> {
         return Ok(false);
     }
     held::release_all(w, group).await?;
-    let text = format!(
-        "Release {} of deployment group {} takes one device in step {}, since its share of the group would be nobody",
-        plan.release.number,
-        plan.group.name,
-        plan.rollout.step().name
-    );
-    tracing::info!(group = %plan.group.name, release = plan.release.number, "{text}");
-    audit(w, plan, &text).await?;
+    let step = &plan.rollout.step().name;
+    let what =
+        format!("takes one device in step {step}, since its share of the group would be nobody");
+    record(w, plan, &what).await?;
     Ok(true)
 }
 
@@ -147,11 +143,18 @@ async fn next(w: &mut Write, plan: &mut Plan) -> store::Result<()> {
     row.over_at = None;
     rollouts::enter(w, plan.group.id, release, row.step, now).await?;
     plan.rollout.count(w, &plan.release).await?;
-    let text = format!(
-        "Release {} of deployment group {} went on from step {over} to step {}",
-        plan.release.number,
-        plan.group.name,
+    let what = format!(
+        "went on from step {over} to step {}",
         plan.rollout.step().name
+    );
+    record(w, plan, &what).await
+}
+
+/// Writes what the release does into the log and the audit log.
+async fn record(w: &mut Write, plan: &Plan, what: &str) -> store::Result<()> {
+    let text = format!(
+        "Release {} of deployment group {} {what}",
+        plan.release.number, plan.group.name
     );
     tracing::info!(group = %plan.group.name, release = plan.release.number, "{text}");
     audit(w, plan, &text).await

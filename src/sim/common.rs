@@ -32,8 +32,6 @@ pub(super) struct Common {
     pub plan: Plan,
     /// First those that are dealt to the devices, then those for devices that are not let in.
     targets: Vec<Target>,
-    /// How many of them are dealt to the devices.
-    pub dealt: usize,
     pub credentials: Credentials,
     pub tls: Arc<ClientConfig>,
     pub http: reqwest::Client,
@@ -54,8 +52,7 @@ impl Common {
             .chain(&plan.fallback_urls)
             .map(|url| target(url))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let dealt = plan.urls.len();
-        if dealt == 0 {
+        if plan.urls.is_empty() {
             bail!("--url is needed");
         }
         let credentials = Credentials::of(&plan.auth)?;
@@ -75,7 +72,6 @@ impl Common {
             .build()?;
         Ok(Self {
             targets,
-            dealt,
             credentials,
             tls,
             http,
@@ -92,7 +88,7 @@ impl Common {
     /// Where the device of this number connects, after it has moved on so many times.
     pub(super) fn target(&self, n: usize, moved: usize) -> &Target {
         if moved == 0 {
-            return &self.targets[n % self.dealt];
+            return &self.targets[n % self.plan.urls.len()];
         }
         &self.targets[n.wrapping_add(moved) % self.targets.len()]
     }

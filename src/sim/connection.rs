@@ -130,7 +130,7 @@ pub(super) async fn tls(
 /// Connects from the local address that the device has, if it has one of its own.
 async fn tcp(common: &Common, n: usize, address: &str) -> io::Result<TcpStream> {
     // Each address is used with each target.
-    let Some(local) = common.plan.local.nth(n / common.dealt) else {
+    let Some(local) = common.plan.local.nth(n / common.plan.urls.len()) else {
         return TcpStream::connect(address).await;
     };
     let mut found = lookup_host(address).await?;

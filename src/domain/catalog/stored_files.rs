@@ -163,13 +163,13 @@ pub async fn offerable(context: &Context, device: DeviceId, offer: &Offer) -> bo
         return true;
     };
     tracing::warn!(%device, error = %why, "an update is not offered");
-    let (word, another) = match why {
+    let (reason, claim_again) = match why {
         FileError::Damaged(..) | FileError::Remade => ("its file is damaged", true),
         // Another claim would come to the same: the next tick is soon enough.
         FileError::Files(_) | FileError::Store(_) => ("its file could not be read", false),
     };
-    match withdraw(context, device, offer, word).await {
-        Ok(()) if another => context.wake_group(offer.group),
+    match withdraw(context, device, offer, reason).await {
+        Ok(()) if claim_again => context.wake_group(offer.group),
         Ok(()) => {}
         Err(e) => {
             tracing::warn!(%device, error = %e, "an offer not taken back, it lapses and is made anew");

@@ -228,8 +228,7 @@ async fn a_share_of_a_few_devices_is_one_of_them(server: Server) {
         assert_eq!(api.get(&path).await.data()["rule"], "rollout_step");
     }
     let name = format!("d{chosen}");
-    let device = fleet.swap_remove(chosen);
-    drop(device);
+    drop(fleet.swap_remove(chosen));
     let _chosen = Device::joined(&server, &name, &new).await;
     let at = until(&api, "/steps/1/state", json!("current")).await;
     assert_eq!(at["steps"][0]["installed"], 1, "{at}");
